@@ -1,0 +1,11 @@
+package nn
+
+import "llmhost/host/tensor"
+
+// Pack is what a decoder reads: the tokens of several rows in one vector, with
+// no padding.
+type Pack struct {
+	IDs, Positions tensor.Tensor // [tokens] int64; positions count from 0 in each row
+	MaxPosition    int64         // the largest of Positions
+	Segments       tensor.Segments
+}

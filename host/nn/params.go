@@ -1,0 +1,96 @@
+// Package nn holds the layers that models are made of: named parameters, linear
+// maps, norms, rotary positions, and the tape that trades memory for a second
+// forward pass. A model itself is one file under host/model.
+package nn
+
+import (
+	"llmhost/host/tensor"
+)
+
+// Source gives a parameter by its Hugging Face name: read from a file, or drawn
+// anew. The tensor has the shape asked for and belongs to the caller.
+type Source func(name string, shape []int64) tensor.Tensor
+
+// Param is one named parameter.
+type Param struct {
+	Name   string
+	Tensor tensor.Tensor
+}
+
+// Params collects the parameters of a model in the order they are asked for.
+type Params struct {
+	source  Source
+	compute tensor.DType
+	list    []Param
+}
+
+// NewParams returns an empty collection that takes from source. Layers made of
+// it multiply matrices in the compute type.
+func NewParams(source Source, compute tensor.DType) *Params {
+	return &Params{source: source, compute: compute}
+}
+
+// Get takes one parameter from the source and marks it as trained.
+func (p *Params) Get(name string, shape ...int64) tensor.Tensor {
+	t := p.source(name, shape).RequireGrad()
+	p.list = append(p.list, Param{name, t})
+	return t
+}
+
+// All returns the parameters in their order.
+func (p *Params) All() []Param { return p.list }
+
+// Count returns the number of weights.
+func (p *Params) Count() int64 {
+	var n int64
+	for _, q := range p.list {
+		n += q.Tensor.Numel()
+	}
+	return n
+}
+
+// Free ends all parameters.
+func (p *Params) Free() {
+	for _, q := range p.list {
+		q.Tensor.Free()
+	}
+	p.list = nil
+}
+
+// Linear is x Wᵀ + b.
+type Linear struct {
+	Weight, Bias tensor.Tensor // [out, in]; [out], or undefined
+	compute      tensor.DType
+}
+
+// Linear takes NAME.weight [out, in] and, with bias, NAME.bias [out].
+func (p *Params) Linear(name string, in, out int64, bias bool) Linear {
+	l := Linear{Weight: p.Get(name+".weight", out, in), compute: p.compute}
+	if bias {
+		l.Bias = p.Get(name+".bias", out)
+	}
+	return l
+}
+
+// Forward maps x [..., in] to [..., out], in the compute type.
+func (l Linear) Forward(x tensor.Tensor) tensor.Tensor {
+	bias := l.Bias
+	if bias.Defined() {
+		bias = bias.To(l.compute)
+	}
+	return x.To(l.compute).Linear(l.Weight.To(l.compute), bias)
+}
+
+// RMSNorm scales each vector to a root mean square of 1, then by a weight.
+type RMSNorm struct {
+	Weight tensor.Tensor // [hidden]
+	Eps    float64
+}
+
+// RMSNorm takes NAME.weight [size].
+func (p *Params) RMSNorm(name string, size int64, eps float64) RMSNorm {
+	return RMSNorm{Weight: p.Get(name+".weight", size), Eps: eps}
+}
+
+// Forward keeps x's shape [..., hidden] and type.
+func (n RMSNorm) Forward(x tensor.Tensor) tensor.Tensor { return x.RMSNorm(n.Weight, n.Eps) }

@@ -1,0 +1,54 @@
+package nn
+
+import "llmhost/host/tensor"
+
+// Tape keeps only the inputs of the steps of a forward pass and runs each step
+// again for its gradient (Chen et al. 2016, arXiv:1604.06174). A nil Tape runs
+// steps as they are.
+//
+//	hidden := model.Forward(pack, tape)
+//	loss(hidden).Backward() // reaches the last step's result
+//	tape.Backward()         // and from there every parameter
+type Tape struct{ steps []step }
+
+type step struct {
+	run     func(tensor.Tensor) tensor.Tensor
+	in, out tensor.Tensor
+}
+
+// Run returns run(x) without recording it; the result is a leaf.
+func (t *Tape) Run(x tensor.Tensor, run func(tensor.Tensor) tensor.Tensor) tensor.Tensor {
+	if t == nil {
+		return run(x)
+	}
+	var out tensor.Tensor
+	tensor.Scoped(func() {
+		tensor.NoGrad(func() { out = run(x) })
+		out = out.Detach().RequireGrad().Keep()
+	})
+	t.steps = append(t.steps, step{run: run, in: x, out: out})
+	return out
+}
+
+// Backward differentiates the steps from the last to the first, and what came
+// before the first, given the gradient that the last step's result holds.
+func (t *Tape) Backward() {
+	if t == nil || len(t.steps) == 0 {
+		return
+	}
+	gradient := t.steps[len(t.steps)-1].out.Grad()
+	for i := len(t.steps) - 1; i >= 0; i-- {
+		gradient = t.steps[i].backward(gradient)
+	}
+	t.steps[0].in.BackwardWith(gradient)
+	t.steps = nil
+}
+
+func (s step) backward(gradient tensor.Tensor) (before tensor.Tensor) {
+	tensor.Scoped(func() {
+		in := s.in.Detach().RequireGrad()
+		tensor.WithGrad(func() { s.run(in).BackwardWith(gradient) })
+		before = in.Grad().Keep()
+	})
+	return before
+}

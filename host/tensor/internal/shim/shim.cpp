@@ -1,0 +1,353 @@
+#include "shim.h"
+
+#include <ATen/ATen.h>
+#include <ATen/CPUGeneratorImpl.h>
+#include <ATen/Context.h>
+#include <ATen/Parallel.h>
+#include <ATen/ops/_fused_adamw.h>
+#include <c10/core/CachingDeviceAllocator.h>
+#include <c10/core/DeviceGuard.h>
+#include <c10/core/GradMode.h>
+#include <c10/core/impl/VirtualGuardImpl.h>
+#include <dlfcn.h>
+#include <torch/csrc/autograd/autograd.h>
+#include <torch/csrc/autograd/custom_function.h>
+#include <torch/version.h>
+
+#include <cmath>
+#include <cstring>
+#include <map>
+#include <string>
+
+using at::Tensor;
+using torch::autograd::AutogradContext;
+using torch::autograd::variable_list;
+
+namespace {
+
+thread_local std::string last_error;
+thread_local bool failed = false;
+
+int fail(const char *what) {
+  last_error = what;
+  failed = true;
+  return 1;
+}
+
+// Runs f and turns a C++ exception into the thread's pending error.
+template <typename F> int guard(F f) {
+  try {
+    f();
+    return 0;
+  } catch (const c10::Error &e) {
+    return fail(e.what_without_backtrace());
+  } catch (const std::exception &e) {
+    return fail(e.what());
+  }
+}
+
+template <typename F> void *make(F f) {
+  void *out = nullptr;
+  guard([&] { out = new Tensor(f()); });
+  return out;
+}
+
+Tensor &ref(void *t) { return *static_cast<Tensor *>(t); }
+
+std::vector<Tensor> gather(void **ts, int64_t n) {
+  std::vector<Tensor> out;
+  out.reserve(n);
+  for (int64_t i = 0; i < n; i++) out.push_back(ref(ts[i]));
+  return out;
+}
+
+// The gradients that exist among params.
+std::vector<Tensor> gradients(void **params, int64_t n) {
+  std::vector<Tensor> out;
+  for (int64_t i = 0; i < n; i++) {
+    if (ref(params[i]).grad().defined()) out.push_back(ref(params[i]).grad());
+  }
+  return out;
+}
+
+// --- attention over packed segments
+
+// Which keys each query may see, as an additive mask [len, prefix+len].
+Tensor band_mask(int64_t len, int64_t prefix, int64_t window, const Tensor &like) {
+  auto rows = at::arange(prefix, prefix + len, like.options().dtype(at::kLong)).unsqueeze(1);
+  auto cols = at::arange(prefix + len, like.options().dtype(at::kLong)).unsqueeze(0);
+  auto hidden = cols.gt(rows);
+  if (window > 0) hidden = hidden.logical_or(cols.le(rows - window));
+  return at::zeros({len, prefix + len}, like.options())
+      .masked_fill_(hidden, -std::numeric_limits<double>::infinity());
+}
+
+// [len, heads, dim] -> [1, heads, len, dim], as attention kernels want it.
+Tensor heads_first(const Tensor &x) { return x.transpose(0, 1).unsqueeze(0); }
+
+// Repeats key/value heads so that each query head has its own.
+Tensor repeat_heads(const Tensor &x, int64_t heads) {
+  int64_t have = x.size(1);
+  if (have == heads) return x;
+  return x.unsqueeze(2).expand({x.size(0), have, heads / have, x.size(2)}).reshape({x.size(0), heads, x.size(2)});
+}
+
+struct Masks {
+  int64_t window;
+  std::map<std::pair<int64_t, int64_t>, Tensor> made;
+  const Tensor &get(int64_t len, int64_t prefix, const Tensor &like) {
+    auto &m = made[{len, prefix}];
+    if (!m.defined()) m = band_mask(len, prefix, window, like);
+    return m;
+  }
+};
+
+Tensor attention(const Tensor &q, const Tensor &k, const Tensor &v, const shim_segment *seg, int64_t n,
+                 int64_t window, double scale) {
+  std::vector<int64_t> sizes;
+  for (int64_t i = 0; i < n; i++) sizes.push_back(seg[i].len);
+  auto qs = q.split_with_sizes(sizes), ks = repeat_heads(k, q.size(1)).split_with_sizes(sizes),
+       vs = repeat_heads(v, q.size(1)).split_with_sizes(sizes);
+  Masks masks{window, {}};
+  std::vector<Tensor> out;
+  out.reserve(n);
+  for (int64_t i = 0; i < n; i++) {
+    bool own = seg[i].prefix < 0;
+    int64_t before = own ? 0 : sizes[seg[i].prefix];
+    Tensor kk = own ? ks[i] : at::cat({ks[seg[i].prefix], ks[i]});
+    Tensor vv = own ? vs[i] : at::cat({vs[seg[i].prefix], vs[i]});
+    bool causal = own && (window <= 0 || sizes[i] <= window);
+    std::optional<Tensor> mask;
+    if (!causal) mask = masks.get(sizes[i], before, q);
+    auto o = at::scaled_dot_product_attention(heads_first(qs[i]), heads_first(kk), heads_first(vv), mask, 0.0,
+                                              causal, scale);
+    out.push_back(o.squeeze(0).transpose(0, 1));
+  }
+  return at::cat(out);
+}
+
+// --- log-probabilities of given tokens, without the [tokens, vocab] matrix
+
+struct TokenLogps : torch::autograd::Function<TokenLogps> {
+  static Tensor forward(AutogradContext *ctx, Tensor hidden, Tensor weight, Tensor target, int64_t chunk) {
+    int64_t n = hidden.size(0);
+    auto real = hidden.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+    auto logps = at::empty({n}, hidden.options().dtype(real));
+    auto lse = at::empty_like(logps);
+    for (int64_t a = 0; a < n; a += chunk) {
+      int64_t b = std::min(a + chunk, n);
+      auto logits = at::mm(hidden.slice(0, a, b), weight.t()).to(real);
+      auto norm = logits.logsumexp(1);
+      lse.slice(0, a, b).copy_(norm);
+      logps.slice(0, a, b).copy_(logits.gather(1, target.slice(0, a, b).unsqueeze(1)).squeeze(1).sub_(norm));
+    }
+    ctx->save_for_backward({hidden, weight, target, lse});
+    ctx->saved_data["chunk"] = chunk;
+    return logps;
+  }
+
+  // d logp_t / d logits = onehot(target) - softmax; each chunk of logits is
+  // made again rather than kept.
+  static variable_list backward(AutogradContext *ctx, variable_list grad) {
+    auto saved = ctx->get_saved_variables();
+    const Tensor &hidden = saved[0], &weight = saved[1], &target = saved[2], &lse = saved[3];
+    int64_t n = hidden.size(0), chunk = ctx->saved_data["chunk"].toInt();
+    bool want_hidden = ctx->needs_input_grad(0), want_weight = ctx->needs_input_grad(1);
+    auto g = grad[0].unsqueeze(1);
+    auto dhidden = want_hidden ? at::empty_like(hidden) : Tensor();
+    auto dweight = want_weight ? at::zeros_like(weight) : Tensor();
+    for (int64_t a = 0; a < n; a += chunk) {
+      int64_t b = std::min(a + chunk, n);
+      auto h = hidden.slice(0, a, b), gc = g.slice(0, a, b);
+      auto d = at::mm(h, weight.t()).to(lse.scalar_type());
+      d.sub_(lse.slice(0, a, b).unsqueeze(1)).exp_().mul_(gc.neg());
+      d.scatter_add_(1, target.slice(0, a, b).unsqueeze(1), gc);
+      d = d.to(hidden.scalar_type());
+      if (want_hidden) dhidden.slice(0, a, b).copy_(at::mm(d, weight));
+      if (want_weight) dweight.addmm_(d.t(), h);
+    }
+    return {dhidden, dweight, Tensor(), Tensor()};
+  }
+};
+
+// --- AdamW (Loshchilov and Hutter 2019, algorithm 2), the formulas of torch.optim.AdamW
+
+void adamw_foreach(std::vector<Tensor> &params, std::vector<Tensor> &grads, std::vector<Tensor> &m,
+                   std::vector<Tensor> &v, std::vector<Tensor> &steps, const shim_adamw_options &o) {
+  at::_foreach_add_(steps, 1);
+  if (o.weight_decay != 0) at::_foreach_mul_(params, 1 - o.lr * o.weight_decay);
+  at::_foreach_lerp_(m, grads, 1 - o.beta1);
+  at::_foreach_mul_(v, o.beta2);
+  at::_foreach_addcmul_(v, grads, grads, 1 - o.beta2);
+  std::vector<at::Scalar> root, size;
+  for (auto &s : steps) {
+    double t = s.item<double>();
+    root.push_back(std::sqrt(1 - std::pow(o.beta2, t)));
+    size.push_back(-o.lr / (1 - std::pow(o.beta1, t)));
+  }
+  auto denominator = at::_foreach_sqrt(v);
+  at::_foreach_div_(denominator, root);
+  at::_foreach_add_(denominator, o.eps);
+  at::_foreach_addcdiv_(params, m, denominator, size);
+}
+
+} // namespace
+
+extern "C" {
+
+char *shim_take_error(void) {
+  if (!failed) return nullptr;
+  failed = false;
+  return strdup(last_error.c_str());
+}
+
+void shim_free(void *p) { free(p); }
+
+const char *shim_torch_version(void) { return TORCH_VERSION; }
+
+// libtorch_cuda registers its kernels when it is loaded, so that one binary
+// serves machines with and without a GPU.
+int shim_load_cuda(void) {
+  static bool loaded = false;
+  if (loaded) return 0;
+  if (!dlopen("libtorch_cuda.so", RTLD_NOW | RTLD_GLOBAL)) return fail(dlerror());
+  loaded = true;
+  return 0;
+}
+
+int shim_cuda_count(void) {
+  int n = 0;
+  guard([&] {
+    if (at::globalContext().hasCUDA()) n = at::getAccelerator().has_value() ? c10::impl::VirtualGuardImpl(c10::DeviceType::CUDA).deviceCount() : 0;
+  });
+  return n;
+}
+
+int shim_cuda_memory(int device, int64_t *allocated, int64_t *peak) {
+  return guard([&] {
+    auto *a = static_cast<c10::DeviceAllocator *>(c10::GetAllocator(c10::DeviceType::CUDA));
+    auto s = a->getDeviceStats(device);
+    *allocated = s.allocated_bytes[0].current;
+    *peak = s.allocated_bytes[0].peak;
+  });
+}
+
+int shim_set_threads(int n) {
+  return guard([&] { at::set_num_threads(n); });
+}
+int shim_get_threads(void) { return at::get_num_threads(); }
+int shim_is_grad_enabled(void) { return c10::GradMode::is_enabled(); }
+void shim_set_grad_enabled(int on) { c10::GradMode::set_enabled(on); }
+
+void shim_manual_seed(int64_t seed) {
+  guard([&] { at::manual_seed(seed); });
+}
+
+int64_t shim_rng_state(uint8_t *out, int64_t cap) {
+  int64_t n = -1;
+  guard([&] {
+    auto state = at::detail::getDefaultCPUGenerator().get_state();
+    n = state.numel();
+    if (n <= cap) std::memcpy(out, state.data_ptr(), n);
+  });
+  return n;
+}
+
+int shim_set_rng_state(const uint8_t *state, int64_t n) {
+  return guard([&] {
+    auto t = at::empty({n}, at::kByte);
+    std::memcpy(t.data_ptr(), state, n);
+    auto g = at::detail::getDefaultCPUGenerator();
+    g.set_state(t);
+  });
+}
+
+int shim_deterministic(int on) {
+  return guard([&] { at::globalContext().setDeterministicAlgorithms(on, false); });
+}
+
+int shim_copy_from(void *dst, const void *src, int64_t bytes) {
+  return guard([&] {
+    auto &d = ref(dst);
+    TORCH_CHECK((int64_t)d.nbytes() == bytes, "tensor holds ", d.nbytes(), " bytes, given ", bytes);
+    at::NoGradGuard no_grad;
+    d.copy_(at::from_blob(const_cast<void *>(src), d.sizes(), d.options().device(at::kCPU).requires_grad(false)));
+  });
+}
+
+int shim_copy_to(void *src, void *dst, int64_t bytes) {
+  return guard([&] {
+    auto s = ref(src).detach().to(at::kCPU).contiguous();
+    TORCH_CHECK((int64_t)s.nbytes() == bytes, "tensor holds ", s.nbytes(), " bytes, wanted ", bytes);
+    std::memcpy(dst, s.data_ptr(), bytes);
+  });
+}
+
+int64_t shim_address(void *t) { return reinterpret_cast<int64_t>(ref(t).data_ptr()); }
+
+int shim_backward(void *root, void *gradient) {
+  return guard([&] {
+    variable_list seed;
+    if (gradient) seed.push_back(ref(gradient));
+    torch::autograd::backward({ref(root)}, seed);
+  });
+}
+
+int shim_zero_grads(void **params, int64_t n) {
+  return guard([&] {
+    for (int64_t i = 0; i < n; i++) ref(params[i]).mutable_grad() = Tensor();
+  });
+}
+
+int shim_scale_grads(void **params, int64_t n, double factor) {
+  return guard([&] {
+    at::NoGradGuard no_grad;
+    auto grads = gradients(params, n);
+    if (!grads.empty()) at::_foreach_mul_(grads, factor);
+  });
+}
+
+// The L2 norm over all gradients, summed in float64.
+int shim_grad_norm(void **params, int64_t n, double *norm) {
+  return guard([&] {
+    at::NoGradGuard no_grad;
+    std::vector<Tensor> norms;
+    for (auto &g : gradients(params, n)) norms.push_back(at::linalg_vector_norm(g, 2, std::nullopt, false, at::kDouble));
+    *norm = norms.empty() ? 0 : at::linalg_vector_norm(at::stack(norms)).item<double>();
+  });
+}
+
+int shim_adamw(void **params, void **exp_avg, void **exp_avg_sq, void **steps, int64_t n,
+               shim_adamw_options o) {
+  return guard([&] {
+    at::NoGradGuard no_grad;
+    std::vector<Tensor> p, g, m, v, s;
+    for (int64_t i = 0; i < n; i++) {
+      if (!ref(params[i]).grad().defined()) continue;
+      p.push_back(ref(params[i]));
+      g.push_back(ref(params[i]).grad());
+      m.push_back(ref(exp_avg[i]));
+      v.push_back(ref(exp_avg_sq[i]));
+      s.push_back(ref(steps[i]));
+    }
+    if (p.empty()) return;
+    if (!o.fused) return adamw_foreach(p, g, m, v, s, o);
+    at::_foreach_add_(s, 1);
+    at::_fused_adamw_(p, g, m, v, {}, s, o.lr, o.beta1, o.beta2, o.weight_decay, o.eps, false, false);
+  });
+}
+
+void *shim_rms_norm(void *x, void *weight, double eps) {
+  return make([&] { return at::rms_norm(ref(x), {ref(x).size(-1)}, ref(weight), eps); });
+}
+
+void *shim_attention(void *q, void *k, void *v, const shim_segment *segments, int64_t n,
+                           int64_t window, double scale) {
+  return make([&] { return attention(ref(q), ref(k), ref(v), segments, n, window, scale); });
+}
+
+void *shim_token_logps(void *hidden, void *weight, void *target, int64_t chunk) {
+  return make([&] { return TokenLogps::apply(ref(hidden), ref(weight), ref(target), chunk); });
+}
+
+} // extern "C"

@@ -1,0 +1,63 @@
+// C face of what llmhost needs of libtorch beyond gotch's wrappers.
+//
+// A tensor handle is gotch's: a pointer to a torch::Tensor on the C++ heap.
+// Every function that can fail returns NULL (or a nonzero int) and leaves the
+// cause for shim_take_error on the calling thread.
+#ifndef LLMHOST_SHIM_H
+#define LLMHOST_SHIM_H
+#include <stddef.h>
+#include <stdint.h>
+
+#ifdef __cplusplus
+extern "C" {
+#endif
+
+
+// One run of packed tokens: [start, start+len). prefix is the index of the
+// segment that stands before it in the same row, or -1.
+typedef struct {
+  int64_t start, len, prefix;
+} shim_segment;
+
+typedef struct {
+  double lr, beta1, beta2, eps, weight_decay;
+  int fused;
+} shim_adamw_options;
+
+char *shim_take_error(void);
+void shim_free(void *p);
+
+const char *shim_torch_version(void);
+int shim_load_cuda(void);
+int shim_cuda_count(void);
+int shim_cuda_memory(int device, int64_t *allocated, int64_t *peak);
+int shim_set_threads(int n);
+int shim_get_threads(void);
+int shim_is_grad_enabled(void);
+void shim_set_grad_enabled(int on);
+void shim_manual_seed(int64_t seed);
+int64_t shim_rng_state(uint8_t *out, int64_t cap);
+int shim_set_rng_state(const uint8_t *state, int64_t n);
+int shim_deterministic(int on);
+
+int shim_copy_from(void *dst, const void *src, int64_t bytes);
+int shim_copy_to(void *src, void *dst, int64_t bytes);
+int64_t shim_address(void *t);
+
+int shim_backward(void *root, void *gradient);
+int shim_zero_grads(void **params, int64_t n);
+int shim_scale_grads(void **params, int64_t n, double factor);
+int shim_grad_norm(void **params, int64_t n, double *norm);
+int shim_adamw(void **params, void **exp_avg, void **exp_avg_sq,
+               void **steps, int64_t n, shim_adamw_options o);
+
+void *shim_rms_norm(void *x, void *weight, double eps);
+void *shim_attention(void *q, void *k, void *v,
+                           const shim_segment *segments, int64_t n, int64_t window, double scale);
+void *shim_token_logps(void *hidden, void *weight, void *target,
+                             int64_t chunk);
+
+#ifdef __cplusplus
+}
+#endif
+#endif

@@ -1,0 +1,116 @@
+package tensor_test
+
+import (
+	"math"
+	"math/rand/v2"
+	"testing"
+
+	"llmhost/host/tensor"
+
+	"github.com/stretchr/testify/require"
+)
+
+func randn(shape ...int64) tensor.Tensor {
+	return tensor.Randn(tensor.CPU, tensor.Float64, 1, shape...)
+}
+
+// naive computes one query row of attention in plain Go.
+func naive(q []float64, k, v [][]float64, scale float64) []float64 {
+	weights, total := make([]float64, len(k)), 0.0
+	for j := range k {
+		for i := range q {
+			weights[j] += q[i] * k[j][i] * scale
+		}
+		weights[j] = math.Exp(weights[j])
+		total += weights[j]
+	}
+	out := make([]float64, len(q))
+	for j := range v {
+		for i := range out {
+			out[i] += weights[j] / total * v[j][i]
+		}
+	}
+	return out
+}
+
+// Two rows share a prefix of three tokens; a third row stands alone.
+func TestAttentionSeesItsRowAlone(t *testing.T) {
+	const heads, kvHeads, dim, tokens = 4, 2, 8, 12
+	rows := [][]int{{0, 1, 2, 3, 4}, {0, 1, 2, 5, 6, 7, 8}, {9, 10, 11}}
+	for _, window := range []int{0, 2, 4} {
+		tensor.Scoped(func() {
+			tensor.ManualSeed(1)
+			q, k, v := randn(tokens, heads, dim), randn(tokens, kvHeads, dim), randn(tokens, kvHeads, dim)
+			var s tensor.Segments
+			s.Add(0, 3, -1)
+			s.Add(3, 2, 0)
+			s.Add(5, 4, 0)
+			s.Add(9, 3, -1)
+			got := tensor.Attention(q, k, v, s, window, 0.3).Floats()
+			qf, kf, vf := q.Floats(), k.Floats(), v.Floats()
+			for _, row := range rows {
+				for at, token := range row {
+					first := 0
+					if window > 0 {
+						first = max(0, at+1-window)
+					}
+					for h := range heads {
+						var kk, vv [][]float64
+						for _, seen := range row[first : at+1] {
+							o := (seen*kvHeads + h/(heads/kvHeads)) * dim
+							kk, vv = append(kk, kf[o:o+dim]), append(vv, vf[o:o+dim])
+						}
+						o := (token*heads + h) * dim
+						require.InDeltaSlice(t, naive(qf[o:o+dim], kk, vv, 0.3), got[o:o+dim], 1e-12, "window %d token %d head %d", window, token, h)
+					}
+				}
+			}
+		})
+	}
+}
+
+func TestTokenLogpsEqualFullSoftmax(t *testing.T) {
+	tensor.Scoped(func() {
+		tensor.ManualSeed(2)
+		const rows, hidden, vocab = 17, 6, 11
+		target := make([]int64, rows)
+		for i := range target {
+			target[i] = rand.Int64N(vocab)
+		}
+		ids := tensor.Of(tensor.CPU, target)
+		weighing := randn(rows)
+		h, w := randn(rows, hidden).RequireGrad(), randn(vocab, hidden).RequireGrad()
+		full := h.Linear(w, tensor.Tensor{}).LogSoftmax(1).Gather(1, ids.Unsqueeze(1)).Squeeze(1)
+		full.Mul(weighing).Sum().Backward()
+		want, wantH, wantW := full.Floats(), h.Grad().Floats(), w.Grad().Floats()
+
+		leaves := tensor.NewList([]tensor.Tensor{h, w})
+		leaves.ZeroGrad()
+		logps := tensor.TokenLogps(h, w, ids)
+		logps.Mul(weighing).Sum().Backward()
+		require.InDeltaSlice(t, want, logps.Floats(), 1e-12)
+		require.InDeltaSlice(t, wantH, h.Grad().Floats(), 1e-12)
+		require.InDeltaSlice(t, wantW, w.Grad().Floats(), 1e-12)
+	})
+}
+
+func TestFusedAndForeachAdamWAgree(t *testing.T) {
+	run := func(fused bool) (out []float64) {
+		tensor.Scoped(func() {
+			tensor.ManualSeed(3)
+			p := randn(40).RequireGrad()
+			m, v := tensor.Zeros(tensor.CPU, tensor.Float64, 40), tensor.Zeros(tensor.CPU, tensor.Float64, 40)
+			step := tensor.Zeros(tensor.CPU, tensor.Float32)
+			list := func(t tensor.Tensor) tensor.List { return tensor.NewList([]tensor.Tensor{t}) }
+			for range 5 {
+				list(p).ZeroGrad()
+				p.Square().Sum().Backward()
+				tensor.AdamW(list(p), list(m), list(v), list(step), tensor.AdamWOptions{LR: 0.1, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, WeightDecay: 0.1, Fused: fused})
+			}
+			require.Equal(t, 5.0, step.Item())
+			out = p.Floats()
+		})
+		return out
+	}
+	require.InDeltaSlice(t, run(false), run(true), 1e-9)
+}
