@@ -1,0 +1,157 @@
+// Package exec runs checked programs over libtorch. It adds the libtorch call
+// to each row of the op table in sdk/op; what a program means is said there.
+// Start at Run.
+package exec
+
+import (
+	"fmt"
+
+	"llmhost/host/program"
+	"llmhost/host/tensor"
+	"llmhost/sdk/op"
+)
+
+// Where says on which device a program runs, and what its type f32 is:
+// Float32 in training, Float64 where gradients are checked.
+type Where struct {
+	Device tensor.Device
+	Real   tensor.DType
+}
+
+// Arguments are what one run of a program reads.
+type Arguments struct {
+	Inputs map[string]tensor.Tensor // by the names that the program lists
+	Sizes  map[string]int64         // of the named dimensions
+}
+
+// Fraction is a sum and a count, both scalars; a count that the program leaves
+// out is the undefined tensor and stands for 1.
+type Fraction struct{ Sum, Count tensor.Tensor }
+
+// Read returns both numbers; an undefined count is 1.
+func (f Fraction) Read() (sum, count float64) {
+	count = 1
+	if f.Count.Defined() {
+		count = f.Count.Item()
+	}
+	return f.Sum.Item(), count
+}
+
+// Outputs are the results of a loss, in the order of the program.
+type Outputs struct{ Terms, Metrics []Fraction }
+
+// Loss runs a loss program. Its sums can be differentiated.
+func Loss(p *program.Program, w Where, a Arguments) Outputs {
+	values := evaluate(p, w, a, nil)
+	var out Outputs
+	for _, t := range p.Terms {
+		out.Terms = append(out.Terms, fraction(values, t.Sum, t.Count))
+	}
+	for _, m := range p.Metrics {
+		out.Metrics = append(out.Metrics, fraction(values, m.Sum, m.Count))
+	}
+	return out
+}
+
+// Counts runs what the counts of a loss program's terms need, which is data
+// alone, and returns them; 1 for a term without a count.
+func Counts(p *program.Program, w Where, a Arguments) []float64 {
+	wanted := make([]int, len(p.Terms))
+	for i, t := range p.Terms {
+		wanted[i] = t.Count
+	}
+	values := evaluate(p, w, a, p.Reach(wanted...))
+	counts := make([]float64, len(p.Terms))
+	for i, v := range wanted {
+		counts[i] = 1
+		if v != program.None {
+			counts[i] = values[v].Item()
+		}
+	}
+	return counts
+}
+
+// Pool runs a pooling program; the result is [N, hidden].
+func Pool(p *program.Program, w Where, a Arguments) tensor.Tensor {
+	return evaluate(p, w, a, nil)[p.Output]
+}
+
+func fraction(values []tensor.Tensor, sum, count int) Fraction {
+	f := Fraction{Sum: values[sum]}
+	if count != program.None {
+		f.Count = values[count]
+	}
+	return f
+}
+
+// run is one evaluation of a program.
+type run struct {
+	device tensor.Device
+	real   tensor.DType
+	sizes  map[string]int64
+}
+
+// evaluate computes the values that only names, or all where only is nil.
+func evaluate(p *program.Program, w Where, a Arguments, only []bool) []tensor.Tensor {
+	r := &run{device: w.Device, real: w.Real, sizes: a.Sizes}
+	values := make([]tensor.Tensor, len(p.Inputs)+len(p.Nodes))
+	for i, input := range p.Inputs {
+		if only == nil || only[i] {
+			values[i] = r.input(input, a.Inputs)
+		}
+	}
+	for i, node := range p.Nodes {
+		at := len(p.Inputs) + i
+		if only != nil && !only[at] {
+			continue
+		}
+		in := make([]tensor.Tensor, len(node.In))
+		for j, v := range node.In {
+			in[j] = values[v]
+		}
+		values[at] = kernels[node.Op](call{run: r, in: in, Attrs: node.Attrs})
+	}
+	return values
+}
+
+// input fetches one argument and holds it to the program's declaration, so
+// that a wrong argument is named here and not by some op deep inside.
+func (r *run) input(declared op.Input, given map[string]tensor.Tensor) tensor.Tensor {
+	t, ok := given[declared.Name]
+	if !ok {
+		panic(&tensor.Error{Op: "program input " + declared.Name, Cause: "the program asks for it and nothing provides it"})
+	}
+	want, shape := r.shape(declared.Value.Shape), t.Shape()
+	if fmt.Sprint(want) != fmt.Sprint(shape) {
+		panic(&tensor.Error{Op: "program input " + declared.Name, Shapes: [][]int64{shape}, Cause: fmt.Sprintf("want %v, that is %v", declared.Value.Shape, want)})
+	}
+	return t.To(r.dtype(declared.Value.DType))
+}
+
+func (r *run) dtype(d op.DType) tensor.DType {
+	switch d {
+	case op.I64:
+		return tensor.Int64
+	case op.Bool:
+		return tensor.Bool
+	}
+	return r.real
+}
+
+// size is the number a dim stands for. The program was checked against the
+// dims that the host binds, so an unknown one is the host's own mistake.
+func (r *run) size(d op.Dim) int64 {
+	n, err := d.Eval(r.sizes)
+	if err != nil {
+		panic(&tensor.Error{Op: "program", Cause: err.Error()})
+	}
+	return n
+}
+
+func (r *run) shape(s op.Shape) []int64 {
+	out := make([]int64, len(s))
+	for i, d := range s {
+		out[i] = r.size(d)
+	}
+	return out
+}

@@ -1,0 +1,236 @@
+package model
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"regexp"
+	"slices"
+	"strings"
+
+	"llmhost/host/atomicfile"
+	"llmhost/host/model/llama"
+	"llmhost/host/nn"
+	"llmhost/host/safetensors"
+	"llmhost/host/tensor"
+)
+
+// ConfigName and its companion are the files of a model besides its weights
+// and its tokenizer.
+const (
+	ConfigName           = "config.json"
+	GenerationConfigName = "generation_config.json"
+)
+
+// Options say where a model lives and in which types.
+type Options struct {
+	Device  tensor.Device
+	Param   tensor.DType // of the weights in memory
+	Compute tensor.DType // of matrix products
+}
+
+// Folder is a model that is open, with the text of its config.json.
+type Folder struct {
+	Model
+	Path       string
+	ConfigText []byte // as it was read: what is written back has its layout
+	Config     Config
+	generation []byte // the text of generation_config.json, nil where there is none
+}
+
+// Config is what the rest of the host asks of config.json, whatever the architecture.
+type Config struct {
+	ModelType  string `json:"model_type"`
+	VocabSize  int64  `json:"vocab_size"`
+	HiddenSize int64  `json:"hidden_size"`
+	MaxLength  int64  `json:"max_position_embeddings"`
+	DType      string `json:"dtype"`
+	TorchDType string `json:"torch_dtype"` // the same, before transformers 5
+}
+
+// Load reads a model from a Hugging Face folder. Errors name the file, and for
+// a tensor what config.json wants of it.
+func Load(path string, o Options) (*Folder, error) {
+	f, err := readFolder(path)
+	if err != nil {
+		return nil, err
+	}
+	weights, err := safetensors.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer weights.Close()
+	return f, f.build(o, fileSource(weights, o))
+}
+
+// Create makes a new model with random weights from the text of a config.json.
+// Matrices are drawn from N(0, initializer_range²), norms are 1, biases 0.
+func Create(configText []byte, seed int64, o Options) (*Folder, error) {
+	f := &Folder{ConfigText: configText}
+	if err := json.Unmarshal(configText, &f.Config); err != nil {
+		return nil, fmt.Errorf("config of the new model: %w", err)
+	}
+	var init struct {
+		Range float64 `json:"initializer_range"`
+	}
+	if err := json.Unmarshal(configText, &init); err != nil {
+		return nil, fmt.Errorf("config of the new model: %w", err)
+	}
+	tensor.ManualSeed(seed)
+	return f, f.build(o, randomSource(init.Range, o))
+}
+
+func readFolder(path string) (*Folder, error) {
+	f := &Folder{Path: path}
+	name := filepath.Join(path, ConfigName)
+	text, err := os.ReadFile(name)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("%s: no such file; model_name_or_path wants a folder in Hugging Face's layout", name)
+	}
+	if err != nil {
+		return nil, err
+	}
+	f.ConfigText = text
+	if err := json.Unmarshal(text, &f.Config); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
+	}
+	f.generation, err = os.ReadFile(filepath.Join(path, GenerationConfigName))
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	return f, nil
+}
+
+// build chooses the architecture.
+func (f *Folder) build(o Options, source nn.Source) (err error) {
+	name := filepath.Join(f.Path, ConfigName)
+	if !slices.Contains(llama.Types, f.Config.ModelType) {
+		return fmt.Errorf("%s: model_type is %q; want one of %s", name, f.Config.ModelType, strings.Join(llama.Types, ", "))
+	}
+	cfg, err := llama.ParseConfig(f.ConfigText)
+	if err != nil {
+		return fmt.Errorf("%s: %w", name, err)
+	}
+	defer catchSource(&err)
+	defer tensor.Catch(&err)
+	f.Model = llama.New(cfg, o.Device, source, o.Compute)
+	return nil
+}
+
+// sourceError carries an error of a source through the model's constructor.
+type sourceError struct{ error }
+
+func catchSource(err *error) {
+	r := recover()
+	if r == nil {
+		return
+	}
+	failed, ok := r.(sourceError)
+	if !ok {
+		panic(r)
+	}
+	*err = failed.error
+}
+
+var dtypeOf = map[safetensors.DType]tensor.DType{safetensors.F64: tensor.Float64, safetensors.F32: tensor.Float32,
+	safetensors.F16: tensor.Float16, safetensors.BF16: tensor.BFloat16}
+
+// fileSource takes parameters from a file. They are copied out of the mapped
+// pages into memory of libtorch's own, whose alignment does not depend on the
+// file's: results on the CPU depend on it in the last bit.
+func fileSource(weights *safetensors.File, o Options) nn.Source {
+	return func(name string, shape []int64) tensor.Tensor {
+		found, err := weights.Want(name, ConfigName, shape...)
+		if err != nil {
+			panic(sourceError{err})
+		}
+		dtype, ok := dtypeOf[found.DType]
+		if !ok {
+			panic(sourceError{fmt.Errorf("%s: tensor %s has dtype %s; want F32, BF16, F16 or F64", weights.Path(), name, found.DType)})
+		}
+		var t tensor.Tensor
+		tensor.Scoped(func() {
+			t = tensor.FromBytes(o.Device, dtype, found.Data, shape...).To(o.Param).Own()
+		})
+		return t
+	}
+}
+
+// randomSource draws parameters on the CPU, so that a seed gives one model on
+// every device.
+func randomSource(std float64, o Options) nn.Source {
+	return func(name string, shape []int64) tensor.Tensor {
+		var t tensor.Tensor
+		tensor.Scoped(func() {
+			switch {
+			case strings.HasSuffix(name, "norm.weight"):
+				t = tensor.Full(tensor.CPU, tensor.Float32, 1, shape...)
+			case strings.HasSuffix(name, ".bias"):
+				t = tensor.Zeros(tensor.CPU, tensor.Float32, shape...)
+			default:
+				t = tensor.Randn(tensor.CPU, tensor.Float32, std, shape...)
+			}
+			t = t.ToDevice(o.Device).To(o.Param).Own()
+		})
+		return t
+	}
+}
+
+// Save puts the model at folder, which exists, in Hugging Face's layout: its
+// weights in the type they are trained in, its config.json in the layout that
+// was read.
+func (f *Folder) Save(folder string) error {
+	return f.save(folder, safetensors.Save, atomicfile.WriteFile)
+}
+
+// SaveInto is Save into a fresh folder that is made durable as a whole.
+func (f *Folder) SaveInto(folder string) error {
+	return f.save(folder, safetensors.SaveInto, func(path string, data []byte) error { return os.WriteFile(path, data, 0o644) })
+}
+
+// maxShardSize is transformers' own default.
+const maxShardSize = 50 << 30
+
+func (f *Folder) save(folder string, weights func(string, []safetensors.Source, safetensors.Layout) error, write func(string, []byte) error) error {
+	params := f.Params().All()
+	var sources []safetensors.Source
+	for _, p := range params {
+		sources = append(sources, SourceOf(p.Name, p.Tensor))
+	}
+	if err := weights(folder, sources, safetensors.Layout{MaxShardSize: maxShardSize}); err != nil {
+		return err
+	}
+	if f.generation != nil {
+		if err := write(filepath.Join(folder, GenerationConfigName), f.generation); err != nil {
+			return err
+		}
+	}
+	return write(filepath.Join(folder, ConfigName), withDType(f.ConfigText, params[0].Tensor.DType()))
+}
+
+// SourceOf lets a tensor be written; its bytes are fetched when its turn comes.
+func SourceOf(name string, t tensor.Tensor) safetensors.Source {
+	var dtype safetensors.DType
+	for file, memory := range dtypeOf {
+		if memory == t.DType() {
+			dtype = file
+		}
+	}
+	return safetensors.Source{Name: name, DType: dtype, Shape: t.Shape(), Stream: func(w io.Writer) (err error) {
+		defer tensor.Catch(&err)
+		_, err = w.Write(t.Bytes())
+		return err
+	}}
+}
+
+var dtypeKey = regexp.MustCompile(`("(?:torch_)?dtype"\s*:\s*)(?:"[^"]*"|null)`)
+
+// withDType returns the config with the element type that is saved, and all
+// else as it was.
+func withDType(config []byte, dtype tensor.DType) []byte {
+	return dtypeKey.ReplaceAll(config, []byte(`${1}"`+dtype.String()+`"`))
+}

@@ -1,0 +1,144 @@
+package llama
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+)
+
+// Config is what the family needs of config.json, in Hugging Face's names.
+type Config struct {
+	ModelType         string  `json:"model_type"`
+	VocabSize         int64   `json:"vocab_size"`
+	HiddenSize        int64   `json:"hidden_size"`
+	IntermediateSize  int64   `json:"intermediate_size"`
+	NumHiddenLayers   int     `json:"num_hidden_layers"`
+	NumAttentionHeads int64   `json:"num_attention_heads"`
+	NumKeyValueHeads  int64   `json:"num_key_value_heads"`
+	HeadDim           int64   `json:"head_dim"`
+	HiddenAct         string  `json:"hidden_act"`
+	RMSNormEps        float64 `json:"rms_norm_eps"`
+	TieWordEmbeddings bool    `json:"tie_word_embeddings"`
+	AttentionBias     bool    `json:"attention_bias"`
+	MLPBias           bool    `json:"mlp_bias"`
+	AttentionDropout  float64 `json:"attention_dropout"`
+	InitializerRange  float64 `json:"initializer_range"`
+	MaxPositions      int64   `json:"max_position_embeddings"`
+
+	SlidingWindow    *int     `json:"sliding_window"`
+	UseSlidingWindow *bool    `json:"use_sliding_window"`
+	MaxWindowLayers  int      `json:"max_window_layers"`
+	LayerTypes       []string `json:"layer_types"`
+
+	// Transformers 5 writes rope_parameters; 4 wrote rope_theta and rope_scaling.
+	RopeParameters *RopeScaling `json:"rope_parameters"`
+	RopeTheta      float64      `json:"rope_theta"`
+	RopeScaling    *RopeScaling `json:"rope_scaling"`
+
+	// Settled by ParseConfig.
+	Rope                RopeScaling `json:"-"`
+	QKVBias, OutputBias bool        `json:"-"`
+}
+
+// Types are the values of model_type that this package reads.
+var Types = []string{"llama", "mistral", "qwen2"}
+
+// defaults are transformers' own, for keys that config.json leaves out.
+func defaults(modelType string) Config {
+	c := Config{ModelType: modelType, VocabSize: 32000, HiddenSize: 4096, IntermediateSize: 11008, NumHiddenLayers: 32,
+		NumAttentionHeads: 32, HiddenAct: "silu", RMSNormEps: 1e-6, InitializerRange: 0.02, MaxPositions: 2048, RopeTheta: 10000}
+	switch modelType {
+	case "mistral":
+		window := 4096
+		c.IntermediateSize, c.NumKeyValueHeads, c.SlidingWindow, c.MaxPositions = 14336, 8, &window, 4096*32
+	case "qwen2":
+		window := 4096
+		c.VocabSize, c.IntermediateSize, c.NumKeyValueHeads, c.MaxPositions = 151936, 22016, 32, 32768
+		c.SlidingWindow, c.MaxWindowLayers = &window, 28
+	}
+	return c
+}
+
+// ParseConfig reads the text of config.json, in the layout of transformers 4 or 5.
+func ParseConfig(text []byte) (Config, error) {
+	var head struct {
+		ModelType string `json:"model_type"`
+	}
+	if err := json.Unmarshal(text, &head); err != nil {
+		return Config{}, err
+	}
+	if !slices.Contains(Types, head.ModelType) {
+		return Config{}, fmt.Errorf("model_type is %q; want one of %s", head.ModelType, strings.Join(Types, ", "))
+	}
+	c := defaults(head.ModelType)
+	if err := json.Unmarshal(text, &c); err != nil {
+		return Config{}, err
+	}
+	c.settle()
+	return c, c.validate()
+}
+
+// settle fills in what follows from other keys.
+func (c *Config) settle() {
+	if c.NumKeyValueHeads == 0 {
+		c.NumKeyValueHeads = c.NumAttentionHeads
+	}
+	if c.HeadDim == 0 && c.NumAttentionHeads > 0 {
+		c.HeadDim = c.HiddenSize / c.NumAttentionHeads
+	}
+	c.QKVBias, c.OutputBias = c.AttentionBias, c.AttentionBias
+	if c.ModelType == "qwen2" {
+		c.QKVBias, c.OutputBias = true, false
+	}
+	switch {
+	case c.RopeParameters != nil:
+		c.Rope = *c.RopeParameters
+	case c.RopeScaling != nil:
+		c.Rope = *c.RopeScaling
+	}
+	if c.Rope.Theta == 0 {
+		c.Rope.Theta = c.RopeTheta
+	}
+	c.Rope.settle(c.MaxPositions)
+}
+
+func (c *Config) validate() error {
+	for name, value := range map[string]int64{"vocab_size": c.VocabSize, "hidden_size": c.HiddenSize,
+		"intermediate_size": c.IntermediateSize, "num_attention_heads": c.NumAttentionHeads,
+		"num_key_value_heads": c.NumKeyValueHeads, "num_hidden_layers": int64(c.NumHiddenLayers), "head_dim": c.HeadDim} {
+		if value < 1 {
+			return fmt.Errorf("%s is %d; want at least 1", name, value)
+		}
+	}
+	switch {
+	case c.NumAttentionHeads%c.NumKeyValueHeads != 0:
+		return fmt.Errorf("num_attention_heads is %d; want a multiple of num_key_value_heads, %d", c.NumAttentionHeads, c.NumKeyValueHeads)
+	case c.HeadDim%2 != 0:
+		return fmt.Errorf("head_dim is %d; want an even number, as rotary positions turn pairs", c.HeadDim)
+	case c.HiddenAct != "silu":
+		return fmt.Errorf("hidden_act is %q; want \"silu\"", c.HiddenAct)
+	case c.AttentionDropout != 0:
+		return fmt.Errorf("attention_dropout is %v; want 0, as llmhost trains this family without dropout", c.AttentionDropout)
+	}
+	return c.Rope.validate()
+}
+
+// Window returns how many tokens a token of the layer sees, itself included; 0
+// means all before it.
+func (c *Config) Window(layer int) int {
+	if c.SlidingWindow == nil || c.ModelType == "llama" {
+		return 0
+	}
+	sliding := c.ModelType == "mistral"
+	switch {
+	case layer < len(c.LayerTypes):
+		sliding = c.LayerTypes[layer] == "sliding_attention"
+	case c.ModelType == "qwen2":
+		sliding = c.UseSlidingWindow != nil && *c.UseSlidingWindow && layer >= c.MaxWindowLayers
+	}
+	if !sliding {
+		return 0
+	}
+	return *c.SlidingWindow
+}

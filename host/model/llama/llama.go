@@ -1,0 +1,137 @@
+// Package llama is the Llama family: Llama 2 and 3 (Touvron et al. 2023,
+// arXiv:2307.09288; Dubey et al. 2024, arXiv:2407.21783), Mistral (Jiang et al.
+// 2023, arXiv:2310.06825) and Qwen2 (Yang et al. 2024, arXiv:2407.10671). They
+// differ in biases, attention windows and rotary scaling alone.
+//
+// Read this file from top to bottom; config.go reads config.json.
+package llama
+
+import (
+	"fmt"
+	"math"
+
+	"llmhost/host/nn"
+	"llmhost/host/tensor"
+)
+
+// Model is embedding, blocks, norm and head.
+type Model struct {
+	cfg    Config
+	params *nn.Params
+	rope   *nn.RopeTable
+	embed  tensor.Tensor // [vocab, hidden]
+	blocks []Block
+	norm   nn.RMSNorm
+	head   tensor.Tensor // [vocab, hidden]
+}
+
+// New builds the model of cfg from source, in Hugging Face's names. Matrices
+// are multiplied in the compute type.
+func New(cfg Config, device tensor.Device, source nn.Source, compute tensor.DType) *Model {
+	p := nn.NewParams(source, compute)
+	m := &Model{cfg: cfg, params: p, rope: nn.NewRopeTable(device, cfg.Rope.Inverse(cfg.HeadDim))}
+	m.embed = p.Get("model.embed_tokens.weight", cfg.VocabSize, cfg.HiddenSize)
+	for i := range cfg.NumHiddenLayers {
+		m.blocks = append(m.blocks, newBlock(cfg, p, i))
+	}
+	m.norm = p.RMSNorm("model.norm", cfg.HiddenSize, cfg.RMSNormEps)
+	m.head = m.embed
+	if !cfg.TieWordEmbeddings {
+		m.head = p.Get("lm_head.weight", cfg.VocabSize, cfg.HiddenSize)
+	}
+	return m
+}
+
+// Forward maps the tokens of in to hidden states [tokens, hidden], after the
+// last norm.
+func (m *Model) Forward(in nn.Pack, tape *nn.Tape) tensor.Tensor {
+	rope := m.rope.At(in.Positions, in.MaxPosition+1)
+	x := m.embed.Embedding(in.IDs)
+	for _, b := range m.blocks {
+		x = tape.Run(x, func(x tensor.Tensor) tensor.Tensor { return b.Forward(x, rope, in.Segments) })
+	}
+	return m.norm.Forward(x)
+}
+
+// Head returns the output embedding [vocab, hidden].
+func (m *Model) Head() tensor.Tensor { return m.head }
+
+// Params returns the parameters, each once.
+func (m *Model) Params() *nn.Params { return m.params }
+
+// Free ends the parameters and the rotary table.
+func (m *Model) Free() {
+	m.params.Free()
+	m.rope.Free()
+}
+
+// Block is attention and a gated feed-forward layer, each behind a norm and
+// added to what it read.
+type Block struct {
+	attnNorm, mlpNorm nn.RMSNorm
+	attn              Attention
+	mlp               MLP
+}
+
+func newBlock(cfg Config, p *nn.Params, layer int) Block {
+	name := fmt.Sprintf("model.layers.%d.", layer)
+	return Block{
+		attn:     newAttention(cfg, p, name+"self_attn.", layer),
+		mlp:      newMLP(cfg, p, name+"mlp."),
+		attnNorm: p.RMSNorm(name+"input_layernorm", cfg.HiddenSize, cfg.RMSNormEps),
+		mlpNorm:  p.RMSNorm(name+"post_attention_layernorm", cfg.HiddenSize, cfg.RMSNormEps),
+	}
+}
+
+// Forward maps x [tokens, hidden] to the same shape.
+func (b Block) Forward(x tensor.Tensor, rope nn.Rope, segments tensor.Segments) tensor.Tensor {
+	x = x.Add(b.attn.Forward(b.attnNorm.Forward(x), rope, segments))
+	return x.Add(b.mlp.Forward(b.mlpNorm.Forward(x)))
+}
+
+// Attention is causal attention with grouped key/value heads.
+type Attention struct {
+	q, k, v, o nn.Linear
+	headDim    int64
+	window     int // tokens that a token sees, itself included; 0 = all before it
+}
+
+func newAttention(cfg Config, p *nn.Params, name string, layer int) Attention {
+	q, kv := cfg.NumAttentionHeads*cfg.HeadDim, cfg.NumKeyValueHeads*cfg.HeadDim
+	return Attention{
+		q:       p.Linear(name+"q_proj", cfg.HiddenSize, q, cfg.QKVBias),
+		k:       p.Linear(name+"k_proj", cfg.HiddenSize, kv, cfg.QKVBias),
+		v:       p.Linear(name+"v_proj", cfg.HiddenSize, kv, cfg.QKVBias),
+		o:       p.Linear(name+"o_proj", q, cfg.HiddenSize, cfg.OutputBias),
+		headDim: cfg.HeadDim,
+		window:  cfg.Window(layer),
+	}
+}
+
+// Forward maps x [tokens, hidden] to the same shape.
+func (a Attention) Forward(x tensor.Tensor, rope nn.Rope, segments tensor.Segments) tensor.Tensor {
+	q := rope.Apply(a.heads(a.q.Forward(x)))
+	k := rope.Apply(a.heads(a.k.Forward(x)))
+	v := a.heads(a.v.Forward(x))
+	y := tensor.Attention(q, k, v, segments, a.window, 1/math.Sqrt(float64(a.headDim)))
+	return a.o.Forward(y.Reshape(x.Size(0), -1))
+}
+
+// heads cuts [tokens, heads*head_dim] into [tokens, heads, head_dim].
+func (a Attention) heads(x tensor.Tensor) tensor.Tensor { return x.View(x.Size(0), -1, a.headDim) }
+
+// MLP is W_down (silu(W_gate x) * W_up x) (Shazeer 2020, arXiv:2002.05202, eq. 6).
+type MLP struct{ gate, up, down nn.Linear }
+
+func newMLP(cfg Config, p *nn.Params, name string) MLP {
+	return MLP{
+		gate: p.Linear(name+"gate_proj", cfg.HiddenSize, cfg.IntermediateSize, cfg.MLPBias),
+		up:   p.Linear(name+"up_proj", cfg.HiddenSize, cfg.IntermediateSize, cfg.MLPBias),
+		down: p.Linear(name+"down_proj", cfg.IntermediateSize, cfg.HiddenSize, cfg.MLPBias),
+	}
+}
+
+// Forward maps x [tokens, hidden] to the same shape.
+func (m MLP) Forward(x tensor.Tensor) tensor.Tensor {
+	return m.down.Forward(m.gate.Forward(x).Silu().Mul(m.up.Forward(x)))
+}

@@ -1,0 +1,123 @@
+// Package program reads the traced programs that plugins hand over, checks
+// them against the op table, and writes them in one canonical form. A Program
+// that Parse returned is sound: every op is known, every shape and type fits,
+// and no count can depend on the model. It does not run programs; that is
+// host/exec's work. Start at Parse.
+package program
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+
+	"llmhost/sdk/op"
+)
+
+// Version is the version of the JSON form that this package reads and writes.
+const Version = 1
+
+// Limits on a program, so that a hostile one cannot cost much.
+const (
+	MaxBytes  = 1 << 20 // of JSON
+	MaxNodes  = op.MaxNodes
+	MaxInputs = 256
+	MaxTerms  = 64 // of terms and of metrics
+)
+
+// None stands for a value that is not there: a term without a count.
+const None = -1
+
+// Program is a checked program. Values are numbered: the inputs first, then
+// the nodes; a node reads values with smaller numbers only.
+type Program struct {
+	Kind    op.ProgramKind
+	OpLevel int // the newest op level that a node uses
+	Inputs  []op.Input
+	Nodes   []Node
+	Terms   []Term   // of a loss, at least one
+	Metrics []Metric // of a loss
+	Output  int      // of a pooling: f32 [N, H]; else None
+}
+
+// Node is one operation.
+type Node struct {
+	Op    string
+	In    []int
+	Attrs op.Attrs // in canonical form: axes count from 0, flags are filled in
+	Out   op.Value
+}
+
+// Term adds Coefficient · ΣSum/ΣCount to the loss, both summed over all
+// micro-batches and ranks. Sum and Count are f32 scalars; Count is None where
+// the term is a plain sum.
+type Term struct {
+	Name        string
+	Sum, Count  int
+	Coefficient float64
+}
+
+// Metric reports ΣSum/ΣCount, or its exponential where Exp is set.
+type Metric struct {
+	Name       string
+	Sum, Count int
+	Exp        bool
+}
+
+// Value returns the type and shape of value v.
+func (p *Program) Value(v int) op.Value {
+	if v < len(p.Inputs) {
+		return p.Inputs[v].Value
+	}
+	return p.Nodes[v-len(p.Inputs)].Out
+}
+
+// Needs returns the names of the inputs, which is all that the host must
+// compute or read for this program.
+func (p *Program) Needs() []string {
+	names := make([]string, len(p.Inputs))
+	for i, input := range p.Inputs {
+		names[i] = input.Name
+	}
+	return names
+}
+
+// Reach says for each value whether one of the given values is computed from
+// it, the given values included. None is skipped.
+func (p *Program) Reach(values ...int) []bool {
+	reached := make([]bool, len(p.Inputs)+len(p.Nodes))
+	for _, v := range values {
+		if v != None {
+			reached[v] = true
+		}
+	}
+	for v := len(reached) - 1; v >= len(p.Inputs); v-- {
+		if !reached[v] {
+			continue
+		}
+		for _, in := range p.Nodes[v-len(p.Inputs)].In {
+			reached[in] = true
+		}
+	}
+	return reached
+}
+
+// Bytes estimates the memory that the program's values take at the given sizes
+// of dimensions, inputs apart, with all of them alive at once as they are until
+// the backward pass has ended. It saturates at 2^40.
+func (p *Program) Bytes(sizes map[string]int64) (int64, error) {
+	total := int64(0)
+	for i, node := range p.Nodes {
+		n, err := node.Out.Shape.Elements(sizes)
+		if err != nil {
+			return 0, fmt.Errorf("node %d: %w", i, err)
+		}
+		total = min(total+min(n, op.MaxDim/8)*node.Out.DType.Size(), op.MaxDim)
+	}
+	return total, nil
+}
+
+// Digest is the sha256 of the canonical form, in hexadecimal.
+func (p *Program) Digest() string {
+	sum := sha256.Sum256(p.Canonical())
+	return hex.EncodeToString(sum[:])
+}

@@ -1,0 +1,48 @@
+package safetensors
+
+import (
+	"errors"
+	"fmt"
+	"strings"
+)
+
+// What an Error is about, for errors.Is.
+var (
+	ErrTruncated = errors.New("file is cut off")
+	ErrHeader    = errors.New("header is damaged")
+	ErrMissing   = errors.New("tensor is missing")
+	ErrShape     = errors.New("tensor has another shape")
+	ErrDType     = errors.New("tensor has another dtype")
+)
+
+// Error says what is wrong with a file or one tensor of it.
+type Error struct {
+	Path   string // the file, or the folder of a sharded model
+	Tensor string // "" where no one tensor is at fault
+	Kind   error  // one of the Err values above
+	Text   string // wanted, found, mend
+}
+
+func (e *Error) Error() string {
+	if e.Tensor == "" {
+		return e.Path + ": " + e.Text
+	}
+	return fmt.Sprintf("%s: tensor %q %s", e.Path, e.Tensor, e.Text)
+}
+
+func (e *Error) Unwrap() error { return e.Kind }
+
+// fileError is an Error about the file as a whole.
+func fileError(path string, kind error, format string, args ...any) *Error {
+	return &Error{Path: path, Kind: kind, Text: fmt.Sprintf(format, args...)}
+}
+
+// tensorError is an Error whose text goes on after the tensor's name.
+func tensorError(path, name string, kind error, format string, args ...any) *Error {
+	return &Error{Path: path, Tensor: name, Kind: kind, Text: fmt.Sprintf(format, args...)}
+}
+
+// shapeText writes a shape as people do: [2, 3].
+func shapeText(shape []int64) string {
+	return strings.Join(strings.Fields(fmt.Sprint(shape)), ", ")
+}
