@@ -1,6 +1,8 @@
 package model
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -233,4 +235,26 @@ var dtypeKey = regexp.MustCompile(`("(?:torch_)?dtype"\s*:\s*)(?:"[^"]*"|null)`)
 // else as it was.
 func withDType(config []byte, dtype tensor.DType) []byte {
 	return dtypeKey.ReplaceAll(config, []byte(`${1}"`+dtype.String()+`"`))
+}
+
+// WeightsDigest returns the sha256 over the weight files of a model folder, in
+// the order of their names.
+func WeightsDigest(folder string) (string, error) {
+	paths, err := filepath.Glob(filepath.Join(folder, "model*.safetensors"))
+	if err != nil {
+		return "", err
+	}
+	sum := sha256.New()
+	for _, path := range paths {
+		f, err := os.Open(path)
+		if err != nil {
+			return "", err
+		}
+		_, err = io.Copy(sum, f)
+		f.Close()
+		if err != nil {
+			return "", err
+		}
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
 }

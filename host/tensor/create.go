@@ -39,6 +39,11 @@ func Of[E Element](d Device, data []E, shape ...int64) Tensor {
 	return FromBytes(d, dtypeOf[E](), bytesOf(data), shape...)
 }
 
+// OfShape is Of for a shape that may have no axes.
+func OfShape[E Element](d Device, data []E, shape []int64) Tensor {
+	return FromBytes(d, dtypeOf[E](), bytesOf(data), shape...)
+}
+
 // Scalar makes a tensor without axes.
 func Scalar[E Element](d Device, value E) Tensor {
 	t := Empty(d, dtypeOf[E]())

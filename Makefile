@@ -1,0 +1,35 @@
+# make demo and make test do all set-up first; make setup does it alone.
+
+GO      ?= go
+VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
+# What go test gets; another pattern or -v: make test TESTFLAGS='-v -run Name'
+TESTFLAGS ?=
+
+PLUGINS := $(patsubst plugins/%/main.go,plugins/%.wasm,$(wildcard plugins/*/main.go))
+
+.PHONY: setup build plugins test demo bench clean FORCE
+
+# GOWORK=off: go.work may not exist yet, or name a folder that is gone.
+setup:
+	@GOWORK=off $(GO) run ./cmd/setup
+
+build: setup
+	$(GO) build -buildvcs=false -ldflags '-X main.version=$(VERSION)' -o bin/llmhost ./cmd/llmhost
+
+plugins: $(PLUGINS)
+
+# No path and no time gets into the file: the same source gives the same digest.
+plugins/%.wasm: plugins/%/main.go FORCE
+	GOOS=wasip1 GOARCH=wasm $(GO) build -buildvcs=false -trimpath -buildmode=c-shared -ldflags='-s -w' -o $@ ./$(<D)
+
+test: setup plugins
+	$(GO) test -timeout 20m $(TESTFLAGS) ./...
+
+demo: build plugins
+	@./examples/quickstart/run.sh
+
+bench: build plugins
+	$(GO) run ./cmd/bench
+
+clean:
+	rm -rf bin plugins/*.wasm go.work go.work.sum host/tensor/internal/shim/zz_libtorch.go

@@ -1,0 +1,81 @@
+// Package promptanswer holds the formatter of prompt/answer records, the data of supervised fine-tuning:
+//
+//	{"prompt": "What is the capital of France?", "answer": " Paris", "weight": 1}
+//
+// The model reads prompt and answer as one text, as they stand: a blank between the two must be in one of them.
+package promptanswer
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+
+	"llmhost/sdk"
+)
+
+// Plugin is the formatter with its name.
+var Plugin = sdk.Plugin{
+	Name: "promptanswer", Version: "1.0.0", Doc: "records of a prompt and its answer",
+	Formatters: []sdk.FormatterSpec{sdk.NewFormatter("promptanswer", "a prompt, its answer and, if there is one, a weight", Default())},
+}
+
+// Formatter makes an example of one candidate from a prompt and its answer,
+// with the example column "weight": the record's, or 1 where it has none.
+//
+// A record whose answer is empty or holds nothing but blanks is dropped,
+// unless KeepEmpty asks to learn from it that the text ends there.
+type Formatter struct {
+	PromptName string `llmhost:"sft_data_prompt_name,doc=field that holds the prompt; empty: prompt"`
+	AnswerName string `llmhost:"sft_data_answer_name,doc=field that holds the answer; empty: answer"`
+	WeightName string `llmhost:"weight_name,doc=field that holds the weight of the record, 0 or more, which records may lack; empty: weight"`
+	KeepEmpty  bool   `llmhost:"keep_empty_answers,doc=learn the end of the text from a record whose answer is empty, where otherwise it is dropped"`
+}
+
+// Default returns the formatter with its parameters at their defaults.
+func Default() Formatter { return Formatter{} }
+
+// Validate checks that no two fields have one name.
+func (f Formatter) Validate() error {
+	parameters := map[string]string{}
+	for i, parameter := range []string{"sft_data_prompt_name", "sft_data_answer_name", "weight_name"} {
+		name := f.Columns()[i].Name
+		if other, twice := parameters[name]; twice {
+			return errors.New(other + " and " + parameter + " are both " + strconv.Quote(name) + "; want different fields")
+		}
+		parameters[name] = parameter
+	}
+	return nil
+}
+
+// Columns declares prompt, answer and weight.
+func (f Formatter) Columns() []sdk.Column {
+	return []sdk.Column{
+		{Name: either(f.PromptName, "prompt"), Type: sdk.String, Required: true, Doc: "what the model is given"},
+		{Name: either(f.AnswerName, "answer"), Type: sdk.String, Required: true, Doc: "what it is to write"},
+		{Name: either(f.WeightName, "weight"), Type: sdk.Float, Doc: "how much the record counts, 1 where absent"},
+	}
+}
+
+func either(name, otherwise string) string {
+	if name == "" {
+		return otherwise
+	}
+	return name
+}
+
+// Format makes the one candidate.
+func (f Formatter) Format(r *sdk.Row, o *sdk.Out) error {
+	if !f.KeepEmpty && strings.TrimSpace(r.Str(1)) == "" {
+		return o.Drop("an empty answer")
+	}
+	weight := 1.0
+	if r.Has(2) {
+		weight = r.Float(2)
+	}
+	if weight < 0 {
+		return errors.New("field " + strconv.Quote(f.Columns()[2].Name) + " is " + strconv.FormatFloat(weight, 'g', -1, 64) + "; want 0 or more")
+	}
+	o.Candidate(r.Str(0), r.Str(1))
+	o.Set("weight", weight)
+	return nil
+}

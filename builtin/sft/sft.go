@@ -1,0 +1,41 @@
+// Package sft holds supervised fine-tuning: the likelihood of the answer.
+package sft
+
+import "llmhost/sdk"
+
+// Loss is the negative log-probability of the answer tokens. With n_b label
+// tokens in row b:
+//
+//	token_mean: L = −Σ_{b,t} ℓ_{b,t} / Σ_b n_b
+//	seq_mean:   L = (1/B) Σ_b w_b · (−Σ_t ℓ_{b,t}) / max(1, n_b)
+//
+// w is the data column "weight" of an example, which seq_mean alone reads. A
+// row without labels adds 0, and counts as a row in seq_mean.
+type Loss struct {
+	Reduction string `llmhost:"sft_reduction,default=token_mean,choices=token_mean|seq_mean,doc=mean over all answer tokens, or over rows with each row's mean weighted by its weight column"`
+}
+
+// Trace records the loss. Shapes: logps, mask [B, K, T]; real [B, K]; weight [B].
+func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
+	nll, tokens := g.Logps().Sum(-1).Neg(), g.LabelMask().Sum(-1) // [B, K]
+	term := sdk.Term{Name: "sft", Sum: nll.Sum(), Count: tokens.Sum(), Coefficient: 1}
+	metric := sdk.Metric{Name: "perplexity", Sum: term.Sum, Count: term.Count, Exp: true}
+	if l.Reduction == "seq_mean" {
+		weight := g.ExampleColumn("weight").Unsqueeze(1)
+		term.Sum = nll.Div(tokens.ClampMin(1)).Mul(weight).Sum()
+		term.Count = g.Real().Sum()
+	}
+	return sdk.Objective{Terms: []sdk.Term{term}, Metrics: []sdk.Metric{metric}}
+}
+
+// Plugin is the loss and the task that trains with it.
+var Plugin = sdk.Plugin{
+	Name:    "sft",
+	Version: "1.0.0",
+	Doc:     "supervised fine-tuning",
+	Losses:  []sdk.LossSpec{sdk.NewLoss("sft", "negative log-probability of the answer", Loss{})},
+	Tasks: []sdk.Task{{
+		Name: "sft", Doc: "train a model on prompts and answers",
+		Formatter: "builtin:promptanswer", Head: sdk.LMHead, Loss: "sft",
+	}},
+}

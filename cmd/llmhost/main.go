@@ -1,0 +1,81 @@
+// Command llmhost trains language models with losses, record formats and
+// poolings that are plugins. It holds flags and wiring; host holds the runs.
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"llmhost/host/train"
+)
+
+// version is set by the linker.
+var version = "development"
+
+// command is one subcommand; run gets the arguments after its name.
+type command struct {
+	name, summary string
+	run           func(ctx context.Context, args []string) error
+}
+
+var commands = []command{
+	{"train", "train a model: llmhost train --config run.toml --task plugins/rrhf.wasm", runTrain},
+	{"init", "make a small model with random weights: llmhost init --output_dir models/tiny", runInit},
+	{"plugins", "list, explain and run plugins: llmhost plugins explain plugins/rrhf.wasm", runPlugins},
+	{"version", "print the versions of llmhost and libtorch", runVersion},
+}
+
+// errUsage asks for exit code 2 without another message.
+var errUsage = errors.New("usage")
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	defer stop()
+	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
+	os.Exit(dispatch(ctx, os.Args[1:]))
+}
+
+func dispatch(ctx context.Context, args []string) int {
+	if len(args) == 0 || args[0] == "help" || args[0] == "--help" || args[0] == "-h" {
+		usage()
+		return 0
+	}
+	for _, c := range commands {
+		if c.name == args[0] {
+			return exitCode(c.name, c.run(ctx, args[1:]))
+		}
+	}
+	fmt.Fprintf(os.Stderr, "llmhost: there is no command %q\n\n", args[0])
+	usage()
+	return 2
+}
+
+func usage() {
+	fmt.Fprintln(os.Stderr, "llmhost COMMAND [ARGUMENTS]")
+	fmt.Fprintln(os.Stderr)
+	for _, c := range commands {
+		fmt.Fprintf(os.Stderr, "  %-10s %s\n", c.name, c.summary)
+	}
+	fmt.Fprintln(os.Stderr, "\nllmhost COMMAND --help says more.")
+}
+
+// exitCode prints an error the way its kind deserves.
+func exitCode(name string, err error) int {
+	var stopped *train.Interrupted
+	switch {
+	case err == nil || errors.Is(err, flag.ErrHelp):
+		return 0
+	case errors.Is(err, errUsage):
+		return 2
+	case errors.As(err, &stopped):
+		fmt.Fprintln(os.Stderr, err)
+		return 130
+	}
+	fmt.Fprintf(os.Stderr, "llmhost %s: %v\n", name, err)
+	return 1
+}

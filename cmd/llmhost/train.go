@@ -1,0 +1,41 @@
+package main
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"os"
+	"slices"
+
+	"llmhost/builtin"
+	"llmhost/host"
+	"llmhost/host/config"
+
+	"golang.org/x/term"
+)
+
+func runTrain(ctx context.Context, args []string) error {
+	if slices.Contains(args, "--help") || slices.Contains(args, "-h") {
+		fmt.Println("llmhost train --config run.toml [--NAME VALUE …]\n\nEvery setting is a key of the TOML file and a flag.\n\n" + config.Help())
+		return nil
+	}
+	settings, notices, err := config.Load("", args)
+	for _, notice := range notices {
+		fmt.Fprintln(os.Stderr, "note: "+notice)
+	}
+	if err != nil {
+		return err
+	}
+	if err := settings.Require("task", "model_name_or_path", "output_dir", "data_paths|data_dir"); err != nil {
+		return err
+	}
+	return host.Train(ctx, settings, environment())
+}
+
+func environment() host.Env {
+	var terminal io.Writer
+	if term.IsTerminal(int(os.Stderr.Fd())) && term.IsTerminal(int(os.Stdout.Fd())) {
+		terminal = os.Stderr
+	}
+	return host.Env{Builtins: builtin.All(), Version: version, Lines: os.Stdout, Terminal: terminal}
+}

@@ -1,0 +1,4 @@
+package libtch
+
+// #cgo LDFLAGS: -lof_another_machine
+import "C"

@@ -1,0 +1,197 @@
+// Package checkpoint keeps the folders checkpoint-STEP of a run: written whole
+// or not at all, found again, checked before they are trusted, and pruned. It
+// knows files; what a checkpoint holds is its callers' matter, but for State.
+package checkpoint
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
+
+	"llmhost/host/atomicfile"
+	"llmhost/host/data"
+)
+
+const (
+	prefix       = "checkpoint-"
+	stateName    = "trainer_state.json"
+	manifestName = "checkpoint.json"
+)
+
+// State is what a run needs besides weights and optimizer to go on as if it
+// had never stopped.
+type State struct {
+	GlobalStep    int         `json:"global_step"`
+	TotalSteps    int         `json:"max_steps"`
+	Epoch         float64     `json:"epoch"`
+	Cursor        data.Cursor `json:"data_cursor"`
+	Threads       int         `json:"threads"`
+	Device        string      `json:"device"`
+	Torch         string      `json:"torch"`
+	RNG           []byte      `json:"cpu_rng_state"`
+	DataDigest    string      `json:"data_sha256"`
+	ProgramDigest string      `json:"program_sha256"`
+	MetricsBytes  int64       `json:"metrics_bytes"` // length of metrics.jsonl
+	TrainedTokens int64       `json:"trained_tokens"`
+}
+
+// manifest names the files of a checkpoint, so that a damaged one is noticed.
+type manifest struct {
+	Files []file `json:"files"`
+}
+
+type file struct {
+	Name   string `json:"name"`
+	Bytes  int64  `json:"bytes"`
+	SHA256 string `json:"sha256"`
+}
+
+// Save makes the folder checkpoint-STEP in outputDir. write puts the weights
+// and the like into the folder it is given. Until all is on the disk the
+// folder has a temporary name; on an error it is removed, and every earlier
+// checkpoint stands.
+func Save(outputDir string, s State, write func(folder string) error) (path string, err error) {
+	path = filepath.Join(outputDir, prefix+strconv.Itoa(s.GlobalStep))
+	dir, err := atomicfile.CreateDir(path)
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	defer dir.Abort()
+	if err := write(dir.Path()); err != nil {
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	if err := writeJSON(filepath.Join(dir.Path(), stateName), s); err != nil {
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	if err := writeManifest(dir.Path()); err != nil {
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	return path, dir.Commit()
+}
+
+func writeJSON(path string, v any) error {
+	text, err := json.MarshalIndent(v, "", " ")
+	if err != nil {
+		return err
+	}
+	return os.WriteFile(path, append(text, '\n'), 0o644)
+}
+
+func writeManifest(folder string) error {
+	entries, err := os.ReadDir(folder)
+	if err != nil {
+		return err
+	}
+	var m manifest
+	for _, e := range entries {
+		digest, size, err := Digest(filepath.Join(folder, e.Name()))
+		if err != nil {
+			return err
+		}
+		m.Files = append(m.Files, file{e.Name(), size, digest})
+	}
+	return writeJSON(filepath.Join(folder, manifestName), m)
+}
+
+// Digest returns the sha256 of a file in hexadecimal, and its length.
+func Digest(path string) (digest string, size int64, err error) {
+	f, err := os.Open(path)
+	if err != nil {
+		return "", 0, err
+	}
+	defer f.Close()
+	sum := sha256.New()
+	size, err = io.Copy(sum, f)
+	return hex.EncodeToString(sum.Sum(nil)), size, err
+}
+
+// Check reads a checkpoint's state and holds every file to the manifest.
+func Check(path string) (State, error) {
+	var m manifest
+	if err := readJSON(filepath.Join(path, manifestName), &m); err != nil {
+		return State{}, fmt.Errorf("%s is not a whole checkpoint: %w", path, err)
+	}
+	for _, want := range m.Files {
+		digest, size, err := Digest(filepath.Join(path, want.Name))
+		switch {
+		case err != nil:
+			return State{}, fmt.Errorf("%s is not a whole checkpoint: %w", path, err)
+		case size != want.Bytes:
+			return State{}, fmt.Errorf("%s is not a whole checkpoint: %s has %d bytes; want %d", path, want.Name, size, want.Bytes)
+		case digest != want.SHA256:
+			return State{}, fmt.Errorf("%s is not a whole checkpoint: %s has sha256 %s; want %s", path, want.Name, digest, want.SHA256)
+		}
+	}
+	var s State
+	return s, readJSON(filepath.Join(path, stateName), &s)
+}
+
+func readJSON(path string, v any) error {
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return err
+	}
+	if err := json.Unmarshal(text, v); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+// List returns the checkpoints of outputDir by rising step. No folder, no
+// checkpoints.
+func List(outputDir string) ([]string, error) {
+	entries, err := os.ReadDir(outputDir)
+	if err != nil && !errors.Is(err, fs.ErrNotExist) {
+		return nil, err
+	}
+	var steps []int
+	for _, e := range entries {
+		step, err := strconv.Atoi(strings.TrimPrefix(e.Name(), prefix))
+		if e.IsDir() && strings.HasPrefix(e.Name(), prefix) && err == nil {
+			steps = append(steps, step)
+		}
+	}
+	slices.Sort(steps)
+	paths := make([]string, len(steps))
+	for i, step := range steps {
+		paths[i] = filepath.Join(outputDir, prefix+strconv.Itoa(step))
+	}
+	return paths, nil
+}
+
+// Newest returns the newest whole checkpoint of outputDir, "" where there is
+// none. damaged says what is wrong with newer ones.
+func Newest(outputDir string) (path string, s State, damaged []error, err error) {
+	paths, err := List(outputDir)
+	for i := len(paths) - 1; i >= 0; i-- {
+		s, problem := Check(paths[i])
+		if problem == nil {
+			return paths[i], s, damaged, nil
+		}
+		damaged = append(damaged, problem)
+	}
+	return "", State{}, damaged, err
+}
+
+// Prune removes all but the newest keep checkpoints; 0 keeps all.
+func Prune(outputDir string, keep int) error {
+	paths, err := List(outputDir)
+	if err != nil || keep == 0 || len(paths) <= keep {
+		return err
+	}
+	for _, path := range paths[:len(paths)-keep] {
+		if err := os.RemoveAll(path); err != nil {
+			return err
+		}
+	}
+	return nil
+}

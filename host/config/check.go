@@ -1,0 +1,98 @@
+package config
+
+import (
+	"maps"
+	"math"
+	"regexp"
+	"slices"
+	"strings"
+)
+
+var (
+	devicePattern = regexp.MustCompile(`^(auto|cpu|cuda:(0|[1-9][0-9]{0,3}))$`)
+	sha256Pattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
+)
+
+// check holds the settings to the rules that one value alone cannot break, and
+// to those that no tag can say.
+func (l *loader) check(s *Settings) {
+	l.exclusive("data_paths", len(s.DataPaths) > 0, "data_dir", s.DataDir != "")
+	l.exclusive("eval_data_paths", len(s.EvalDataPaths) > 0, "eval_data_dir", s.EvalDataDir != "")
+	l.exclusive("overwrite_output_dir", s.OverwriteOutput, "resume_from_checkpoint", s.Resume != "")
+	if !devicePattern.MatchString(s.Device) {
+		l.refuse("device", "is %q; want auto, cpu or cuda:N, as in cuda:0", s.Device)
+	}
+	if s.TaskSHA256 != "" && !sha256Pattern.MatchString(s.TaskSHA256) {
+		l.refuse("task_sha256", "is %q; want 64 hex digits in lower case", s.TaskSHA256)
+	}
+	if s.MaxSteps == 0 {
+		l.refuse("max_steps", "is 0; want at least 1, or -1 for num_train_epochs")
+	}
+	if s.EvalStrategy != "no" && len(s.EvalDataPaths) == 0 && s.EvalDataDir == "" {
+		l.refuse("eval_strategy", "is %q, but there are no evaluation files; set eval_data_paths or eval_data_dir", s.EvalStrategy)
+	}
+	if len(s.ReportTo) > 1 && slices.Contains(s.ReportTo, "none") {
+		l.refuse("report_to", "has none and more; want none alone")
+	}
+	l.checkSchedule(s)
+}
+
+// refuse adds a problem where the setting stands.
+func (l *loader) refuse(name, format string, args ...any) {
+	v := l.holding(name, "")
+	l.problems.add(v.at, v.spelling+" "+format, args...)
+}
+
+// exclusive refuses the later of two settings that are both given.
+func (l *loader) exclusive(a string, setA bool, b string, setB bool) {
+	if !setA || !setB {
+		return
+	}
+	first, second := l.holding(a, ""), l.holding(b, "")
+	if second.at.before(first.at) < 0 {
+		a, b, first, second = b, a, second, first
+	}
+	l.problems.add(second.at, "%s is set, and so is %s (%s); keep one", b, a, first.at.text)
+}
+
+// scheduleKeys lists what each schedule reads of lr_scheduler_kwargs.
+var scheduleKeys = map[string][]string{
+	"cosine":               {"num_cycles"},
+	"cosine_with_restarts": {"num_cycles"},
+	"polynomial":           {"power", "lr_end"},
+	"inverse_sqrt":         {"timescale"},
+}
+
+func (l *loader) checkSchedule(s *Settings) {
+	for _, name := range slices.Sorted(maps.Keys(s.SchedulerKwargs)) {
+		used := scheduleKeys[s.SchedulerType]
+		if slices.Contains(used, name) {
+			continue
+		}
+		wants := "nothing"
+		if len(used) > 0 {
+			wants = strings.Join(used, ", ")
+		}
+		v := l.holding("lr_scheduler_kwargs", name)
+		l.problems.add(v.at, "lr_scheduler_kwargs.%s does nothing under lr_scheduler_type %q, which reads %s; remove it", name, s.SchedulerType, wants)
+	}
+	l.checkKwarg(s, "lr_end", "polynomial", "below learning_rate", func(x float64) bool { return x < s.LearningRate })
+	l.checkKwarg(s, "timescale", "inverse_sqrt", "above 0", func(x float64) bool { return x > 0 })
+	l.checkKwarg(s, "num_cycles", "cosine_with_restarts", "a whole number of at least 1",
+		func(x float64) bool { return x >= 1 && x == math.Trunc(x) })
+	if s.WarmupSteps > 0 && s.WarmupRatio > 0 {
+		l.notices = append(l.notices, "warmup_steps is set and wins over warmup_ratio")
+	}
+	if s.SchedulerType == "constant" && (s.WarmupSteps > 0 || s.WarmupRatio > 0) {
+		l.notices = append(l.notices, `lr_scheduler_type "constant" has no warm-up; for one write "constant_with_warmup"`)
+	}
+}
+
+// checkKwarg refuses an entry of lr_scheduler_kwargs that schedule cannot use.
+func (l *loader) checkKwarg(s *Settings, name, schedule, want string, good func(float64) bool) {
+	x, ok := s.SchedulerKwargs[name]
+	if ok && s.SchedulerType == schedule && !good(x) {
+		at := l.holding("lr_scheduler_kwargs", name).at
+		l.problems.add(at, "lr_scheduler_kwargs.%s is %s; want %s for %s", name, formatFloat(x), want, schedule)
+	}
+}

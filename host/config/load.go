@@ -1,0 +1,210 @@
+package config
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"maps"
+	"os"
+	"reflect"
+	"slices"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+)
+
+// Load reads the TOML file at path ("" = none) over the defaults, and flags
+// over both, with these forms:
+//
+//	--config FILE            the TOML file, where path is ""
+//	--name value, --name=value, --name
+//	                         a setting; the bare name sets a bool to true, and a list
+//	                         takes all that follow it
+//	--set name=value         the same; entries of tables as in lr_scheduler_kwargs.power=2
+//	--params.NAME value      a parameter of the plugin, as is --NAME value where no
+//	                         setting has that name; its text is kept as a FlagText
+//
+// Of several flags for one setting the last holds; - in a name may stand for _.
+// A key that no setting bears is an error. The error joins every *Error there
+// is, one a line. notices are sentences for the user on old spellings and on
+// settings that have no effect.
+func Load(path string, flags []string) (s Settings, notices []string, err error) {
+	l := newLoader()
+	cut := l.splitFlags(flags)
+	path = l.chooseFile(path, cut)
+	if path != "" {
+		if text, err := os.ReadFile(path); err != nil {
+			l.problems.add(place{}, "%s", unreadable(path, err))
+		} else {
+			l.readTOML(path, string(text))
+		}
+	}
+	l.readFlags(cut)
+	return l.finish()
+}
+
+// Parse is Load for a TOML text that is in memory; name stands for its path in
+// errors.
+func Parse(name, text string) (s Settings, notices []string, err error) {
+	l := newLoader()
+	l.readTOML(name, text)
+	return l.finish()
+}
+
+func unreadable(path string, err error) string {
+	if errors.Is(err, fs.ErrNotExist) {
+		return path + ": there is no such file; give the path of a TOML file"
+	}
+	return err.Error()
+}
+
+// key is a setting, or an entry of a setting that is a table.
+type key struct{ name, entry string }
+
+// given is a value with where it stands and how the setting was spelt there.
+type given struct {
+	value    any
+	at       place
+	spelling string
+}
+
+// loader gathers values, and all that is wrong with them.
+type loader struct {
+	rows     []setting
+	values   map[key][]given // the last holds; those before it are checked too
+	problems problems
+	notices  []string
+}
+
+func newLoader() *loader { return &loader{rows: table(), values: map[key][]given{}} }
+
+func (l *loader) readTOML(name, text string) {
+	var doc map[string]any
+	if _, err := toml.Decode(text, &doc); err != nil {
+		l.problems.add(syntaxError(name, err))
+		return
+	}
+	found := positions(text)
+	at := func(path ...string) place {
+		p := found[keyPath(path...)]
+		return place{text: fmt.Sprintf("%s:%d:%d", name, p.line, p.col), line: p.line, col: p.col}
+	}
+	names := slices.SortedFunc(maps.Keys(doc), func(a, b string) int { return at(a).before(at(b)) })
+	for _, n := range names {
+		if entries, ok := doc[n].(map[string]any); ok && l.isTable(n) {
+			l.putEntries(n, entries, func(entry string) place { return at(n, entry) })
+			continue
+		}
+		l.put(key{name: n}, given{doc[n], at(n), n})
+	}
+}
+
+// syntaxError gives the place and the sentence of what the decoder refused.
+func syntaxError(name string, err error) (place, string, string) {
+	var parse toml.ParseError
+	if !errors.As(err, &parse) {
+		return place{text: name}, "%s", err.Error()
+	}
+	p := parse.Position
+	return place{text: fmt.Sprintf("%s:%d:%d", name, p.Line, p.Col), line: p.Line, col: p.Col}, "%s", sentence(parse.Message)
+}
+
+// sentence makes the decoder's text one of ours: no capital, no full stop.
+func sentence(text string) string {
+	text = strings.TrimSuffix(text, ".")
+	return strings.ToLower(text[:min(1, len(text))]) + text[min(1, len(text)):]
+}
+
+func (l *loader) isTable(name string) bool {
+	row, ok := find(l.rows, name)
+	return ok && row.kind == reflect.Map
+}
+
+// put takes up one value, which must not be given under two spellings in one
+// source.
+func (l *loader) put(k key, v given) {
+	row, ok := find(l.rows, k.name)
+	if !ok {
+		l.problems.add(v.at, "%s", unknown(k.name))
+		return
+	}
+	if v.spelling != row.name {
+		l.notices = append(l.notices, fmt.Sprintf("%s: %s is now called %s", v.at.text, v.spelling, row.name))
+	}
+	k.name = row.name
+	for _, before := range l.values[k] {
+		if before.spelling != v.spelling && sameSource(before.at, v.at) {
+			l.problems.add(v.at, "%s is the same setting as %s (%s); keep %s", v.spelling, before.spelling, before.at.text, row.name)
+		}
+	}
+	l.values[k] = append(l.values[k], v)
+}
+
+// putEntries takes up the entries of a setting that is a table.
+func (l *loader) putEntries(name string, entries map[string]any, at func(entry string) place) {
+	for _, entry := range slices.Sorted(maps.Keys(entries)) {
+		if entry == "" {
+			l.problems.add(at(entry), "%s has an entry without a name", name)
+			continue
+		}
+		l.put(key{name, entry}, given{entries[entry], at(entry), name})
+	}
+}
+
+// holding is the value that holds for a key; its place is empty where none was
+// given.
+func (l *loader) holding(name, entry string) given {
+	all := l.values[key{name, entry}]
+	if len(all) == 0 {
+		return given{spelling: name}
+	}
+	return all[len(all)-1]
+}
+
+func sameSource(a, b place) bool { return (a.flag > 0) == (b.flag > 0) }
+
+func unknown(name string) string {
+	if why, ok := retired[name]; ok {
+		return fmt.Sprintf("%s is not a setting here: %s", name, why)
+	}
+	if near := Nearest(name); near != "" {
+		return fmt.Sprintf("unknown setting %q; did you mean %s?", name, near)
+	}
+	return fmt.Sprintf("unknown setting %q; a parameter of the plugin belongs under [params]", name)
+}
+
+// finish assigns the values to the settings in the order of their places.
+func (l *loader) finish() (Settings, []string, error) {
+	s := Default()
+	keys := slices.SortedFunc(maps.Keys(l.values), func(a, b key) int {
+		return cmp.Or(l.holding(a.name, a.entry).at.before(l.holding(b.name, b.entry).at), cmp.Compare(a.name, b.name), cmp.Compare(a.entry, b.entry))
+	})
+	for _, k := range keys {
+		for _, v := range l.values[k] {
+			l.assign(&s, k, v)
+		}
+	}
+	l.check(&s)
+	if err := l.problems.err(); err != nil {
+		return Settings{}, l.notices, err
+	}
+	return s, l.notices, nil
+}
+
+func (l *loader) assign(s *Settings, k key, v given) {
+	row, _ := find(l.rows, k.name)
+	name, problem := v.spelling, ""
+	switch {
+	case row.kind != reflect.Map:
+		problem = row.assign(s, v.value)
+	case k.entry == "":
+		problem = wrongType(v.value, "a table")
+	default:
+		name += "." + tomlKey(k.entry)
+		problem = row.assignEntry(s, k.entry, v.value, v.at.text)
+	}
+	if problem != "" {
+		l.problems.add(v.at, "%s %s", name, problem)
+	}
+}

@@ -1,0 +1,202 @@
+package config_test
+
+import (
+	"os"
+	"path/filepath"
+	"reflect"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"llmhost/host/config"
+)
+
+// TestBadFiles holds each testdata/NAME.bad.toml to the sentences in
+// NAME.bad.txt.
+func TestBadFiles(t *testing.T) {
+	t.Chdir("testdata")
+	files, err := filepath.Glob("*.bad.toml")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		t.Run(file, func(t *testing.T) {
+			want, err := os.ReadFile(strings.TrimSuffix(file, "toml") + "txt")
+			require.NoError(t, err)
+			_, _, err = config.Load(file, nil)
+			require.EqualError(t, err, strings.TrimSuffix(string(want), "\n"))
+		})
+	}
+}
+
+// TestGoodFiles loads each testdata/NAME.good.toml, with the notices in
+// NAME.good.txt, and reads what TOML writes back to the same settings.
+func TestGoodFiles(t *testing.T) {
+	t.Chdir("testdata")
+	files, err := filepath.Glob("*.good.toml")
+	require.NoError(t, err)
+	require.NotEmpty(t, files)
+	for _, file := range files {
+		t.Run(file, func(t *testing.T) {
+			s, notices, err := config.Load(file, nil)
+			require.NoError(t, err)
+			want, _ := os.ReadFile(strings.TrimSuffix(file, "toml") + "txt")
+			require.Equal(t, string(want), lines(notices))
+			requireRoundTrip(t, s)
+		})
+	}
+}
+
+func lines(texts []string) string {
+	if len(texts) == 0 {
+		return ""
+	}
+	return strings.Join(texts, "\n") + "\n"
+}
+
+// requireRoundTrip holds that TOML writes s so that it reads back; where a
+// parameter stood may change.
+func requireRoundTrip(t *testing.T, s config.Settings) {
+	t.Helper()
+	again, notices, err := config.Parse("again", s.TOML())
+	require.NoError(t, err, s.TOML())
+	require.Empty(t, withoutHints(notices))
+	require.Equal(t, s.Map(), again.Map())
+	require.Equal(t, s.TOML(), again.TOML())
+	for _, p := range again.Params {
+		require.True(t, strings.HasPrefix(p.Where, "again:"), p.Where)
+	}
+}
+
+// withoutHints drops the notices on settings that do nothing together.
+func withoutHints(notices []string) (left []string) {
+	for _, n := range notices {
+		if !strings.Contains(n, "warmup_steps is set") && !strings.Contains(n, "no warm-up") {
+			left = append(left, n)
+		}
+	}
+	return left
+}
+
+func TestEveryKindOfValue(t *testing.T) {
+	s, _, err := config.Load("testdata/rrhf.good.toml", nil)
+	require.NoError(t, err)
+	want := config.Default()
+	want.Task = "plugins/rrhf.wasm"
+	want.Model = "models/stories"
+	want.OutputDir = "runs/rrhf"
+	want.DataPaths = []string{"data/a.jsonl", "data/b.jsonl"}
+	want.EvalDataDir = "data/eval"
+	want.EvalStrategy = "epoch"
+	want.LearningRate = 1e-4
+	want.NumTrainEpochs = 2
+	want.MaxLength = 256
+	want.BF16 = true
+	want.SchedulerType = "polynomial"
+	want.SchedulerKwargs = map[string]float64{"power": 2, "lr_end": 1e-6}
+	want.ReportTo = nil
+	at := "testdata/rrhf.good.toml:"
+	want.Params = map[string]config.Param{
+		"rrhf_weight":    {Value: 1.0, Where: at + "20:1"},
+		"length_penalty": {Value: int64(1), Where: at + "21:1"},
+		"mode":           {Value: "two\nlines", Where: at + "22:1"},
+		"odd name":       {Value: true, Where: at + "25:1"},
+	}
+	require.Equal(t, want, s)
+}
+
+func TestDefault(t *testing.T) {
+	s := config.Default()
+	require.Equal(t, 512, s.MaxLength)
+	require.Equal(t, 5e-5, s.LearningRate)
+	require.Equal(t, []string{"tensorboard"}, s.ReportTo)
+	require.Equal(t, -1, s.MaxSteps)
+	require.True(t, s.EvaluateAtBeginning)
+	empty, notices, err := config.Load("", nil)
+	require.NoError(t, err)
+	require.Empty(t, notices)
+	require.Equal(t, s, empty)
+	requireRoundTrip(t, s)
+}
+
+func TestMissingFile(t *testing.T) {
+	_, _, err := config.Load("no.toml", []string{"--seed", "x"})
+	require.EqualError(t, err, "no.toml: there is no such file; give the path of a TOML file\n"+
+		`flag --seed: seed is the string "x"; want a whole number`)
+	_, _, err = config.Load(t.TempDir(), nil)
+	require.ErrorContains(t, err, "is a directory")
+}
+
+// TestRoundTripOfOddText holds strings that TOML must escape.
+func TestRoundTripOfOddText(t *testing.T) {
+	s := config.Default()
+	s.Task = "a\"b\\c\n\t\x00\x7fé\u2028"
+	s.DataPaths = []string{"", "[x]", "'"}
+	s.LearningRate = 1e22
+	s.Params = map[string]config.Param{"a.b": {Value: 2.0}, "-": {Value: int64(-1)}, "é": {Value: "true"}}
+	requireRoundTrip(t, s)
+}
+
+func TestRequire(t *testing.T) {
+	s := config.Default()
+	s.DataDir = "x"
+	require.NoError(t, s.Require("data_paths|data_dir", "device"))
+	require.EqualError(t, s.Require("output_dir", "eval_data_paths|eval_data_dir"),
+		"output_dir is not set; want the folder of the run: model, checkpoints, logs; write it into the TOML file or give --output_dir\n"+
+			"eval_data_paths or eval_data_dir is not set; want the evaluation files; write it into the TOML file or give --eval_data_paths")
+	require.Panics(t, func() { _ = s.Require("no_such") })
+}
+
+func TestHelpNamesEverySetting(t *testing.T) {
+	help := config.Help()
+	for name := range config.Default().Map() {
+		require.Contains(t, help, "  --"+name+" (")
+	}
+	require.Contains(t, help, "  --learning_rate (number; at least 0; default 5e-5)\n      peak learning rate\n")
+	for _, line := range strings.Split(help, "\n") {
+		require.LessOrEqual(t, len(line), 80, line)
+	}
+}
+
+// TestTable holds that the tags say enough of every field.
+func TestTable(t *testing.T) {
+	seen := map[string]bool{}
+	for _, f := range reflect.VisibleFields(reflect.TypeFor[config.Settings]()) {
+		name := f.Tag.Get("name")
+		require.Regexp(t, `^[a-z0-9_]+$`, name, f.Name)
+		require.NotEmpty(t, f.Tag.Get("help"), name)
+		for _, n := range append(strings.Split(f.Tag.Get("alias"), "|"), name) {
+			require.False(t, n != "" && seen[n], "two settings are called %s", n)
+			seen[n] = true
+		}
+	}
+}
+
+func TestNearest(t *testing.T) {
+	require.Equal(t, "learning_rate", config.Nearest("learning_rte"))
+	require.Equal(t, "eval_strategy", config.Nearest("evaluation_strateg"), "the name of now for an old spelling")
+	require.Empty(t, config.Nearest("length_penalty"))
+}
+
+// FuzzParse holds that no text makes Parse fail badly, and that settings which
+// it takes are written back to the same.
+func FuzzParse(f *testing.F) {
+	files, err := filepath.Glob("testdata/*.toml")
+	require.NoError(f, err)
+	for _, file := range files {
+		text, err := os.ReadFile(file)
+		require.NoError(f, err)
+		f.Add(string(text))
+	}
+	f.Add("\ufeff[params]\n'a' = '''\n''' # x\r\nb.\"c\" = 1\n[ params . x ]")
+	f.Fuzz(func(t *testing.T, text string) {
+		s, _, err := config.Parse("x", text)
+		if err != nil {
+			for _, line := range strings.Split(err.Error(), "\n") {
+				require.NotContains(t, line, "x:0:0: ", "every problem has a place")
+			}
+			return
+		}
+		requireRoundTrip(t, s)
+	})
+}

@@ -1,0 +1,177 @@
+package config
+
+import (
+	"strings"
+	"unicode/utf8"
+
+	"github.com/BurntSushi/toml"
+)
+
+// position is a line and a column of a text, both from 1; a column is a
+// character, not a byte.
+type position struct{ line, col int }
+
+// keyPath joins the parts of a key so that parts with dots stay apart.
+func keyPath(parts ...string) string { return strings.Join(parts, "\x00") }
+
+// positions finds where each key of a TOML document first stands; for a.b the
+// key a stands there too. The document must be one that the decoder took: the
+// scan skips values and comments and checks nothing.
+func positions(text string) map[string]position {
+	s := scan{text: strings.TrimPrefix(text, "\ufeff"), found: map[string]position{}}
+	var table []string
+	for {
+		s.skip(" \t\r\n")
+		switch {
+		case s.at >= len(s.text):
+			return s.found
+		case s.peek("#"):
+			s.line()
+		case s.peek("["):
+			s.skip("[ \t")
+			table = s.key(nil)
+			s.line()
+		default:
+			s.pair(table)
+		}
+	}
+}
+
+// scan is a place in a TOML text.
+type scan struct {
+	text  string
+	at    int
+	found map[string]position
+
+	counted, lines, lineBegin int // for position
+}
+
+func (s *scan) peek(prefix string) bool { return strings.HasPrefix(s.text[s.at:], prefix) }
+
+func (s *scan) skip(chars string) {
+	s.at = len(s.text) - len(strings.TrimLeft(s.text[s.at:], chars))
+}
+
+// until moves to the first of chars, or to the end.
+func (s *scan) until(chars string) {
+	n := strings.IndexAny(s.text[s.at:], chars)
+	if n < 0 {
+		n = len(s.text) - s.at
+	}
+	s.at += n
+}
+
+func (s *scan) line() { s.until("\n") }
+
+// pair passes one key, its = and its value.
+func (s *scan) pair(table []string) {
+	key := s.key(table)
+	s.skip(" \t=")
+	s.value(key)
+}
+
+// key passes a key, which may have dots, notes each of its prefixes and returns
+// it below table.
+func (s *scan) key(table []string) []string {
+	path := append([]string{}, table...)
+	for {
+		s.skip(" \t")
+		begin := s.at
+		path = append(path, s.part())
+		if joined := keyPath(path...); s.found[joined] == (position{}) {
+			s.found[joined] = s.position(begin)
+		}
+		s.skip(" \t")
+		if !s.peek(".") {
+			return path
+		}
+		s.at++
+	}
+}
+
+// part passes one part of a key and returns what it says.
+func (s *scan) part() string {
+	begin := s.at
+	switch {
+	case s.peek(`"`):
+		s.quoted(`"`)
+		var doc map[string]string // the decoder knows the escapes
+		_, _ = toml.Decode("v = "+s.text[begin:s.at], &doc)
+		return doc["v"]
+	case s.peek(`'`):
+		s.quoted(`'`)
+		return strings.Trim(s.text[begin:s.at], `'`)
+	}
+	s.until(" \t\r\n.=]\"'")
+	if s.at == begin { // no document that was taken has this; move on all the same
+		s.at = min(s.at+1, len(s.text))
+	}
+	return s.text[begin:s.at]
+}
+
+// value passes one value that belongs to key.
+func (s *scan) value(key []string) {
+	switch {
+	case s.peek(`"`), s.peek(`'`):
+		s.quoted(s.text[s.at : s.at+1])
+	case s.peek("["):
+		s.list(']', func() { s.value(key) })
+	case s.peek("{"):
+		s.list('}', func() { s.pair(key) })
+	default:
+		s.until(" \t\r\n,]}#")
+	}
+}
+
+// list passes a list or an inline table: what stands between the brackets is
+// passed by one, commas and comments by itself.
+func (s *scan) list(end byte, one func()) {
+	s.at++
+	for {
+		s.skip(" \t\r\n,")
+		switch {
+		case s.at >= len(s.text):
+			return
+		case s.text[s.at] == end:
+			s.at++
+			return
+		case s.peek("#"):
+			s.line()
+		default:
+			before := s.at
+			if one(); s.at == before {
+				s.at++
+			}
+		}
+	}
+}
+
+// quoted passes a string, of one line or of several, that begins with mark.
+func (s *scan) quoted(mark string) {
+	if triple := strings.Repeat(mark, 3); s.peek(triple) {
+		mark = triple
+	}
+	s.at += len(mark)
+	for s.at < len(s.text) && !s.peek(mark) {
+		if mark[0] == '"' && s.peek(`\`) {
+			s.at++
+		}
+		s.at++
+	}
+	s.at = min(s.at+len(mark), len(s.text))
+	for extra := 0; len(mark) == 3 && extra < 2 && s.peek(mark[:1]); extra++ {
+		s.at++ // two quotes may stand before the closing three
+	}
+}
+
+// position says where a byte of the text stands. Keys come in the order of the
+// text, so that only what lies behind the last one is counted.
+func (s *scan) position(at int) position {
+	passed := s.text[s.counted:at]
+	if n := strings.LastIndexByte(passed, '\n'); n >= 0 {
+		s.lines += strings.Count(passed, "\n")
+		s.lineBegin = s.counted + n + 1
+	}
+	s.counted = at
+	return position{line: s.lines + 1, col: utf8.RuneCountInString(s.text[s.lineBegin:at]) + 1}
+}

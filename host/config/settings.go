@@ -1,0 +1,116 @@
+// Package config reads the settings of a run: one flat table of names for every
+// verb, from a TOML file and from flags, strictly, with every error at once. It
+// opens no file but the TOML, and knows no plugin: parameters of plugins pass
+// through it unchecked. Start at Load and Settings.
+package config
+
+// Settings holds every setting. The tags are the table that reading, checking,
+// help and writing share: name in the TOML file and as a flag, alias for old
+// spellings, default, min and max (or above and below, exclusive), choices,
+// keys (of a table), help, and group, which holds for the fields after it too.
+//
+// Names are those of Hugging Face's TrainingArguments, of TRL and of the
+// reference system; paths are seen from the working folder.
+type Settings struct {
+	Task       string `group:"task and model" name:"task" help:"NAME of a builtin task, FILE.wasm or EXECUTABLE, with #task where a file has several"`
+	TaskSHA256 string `name:"task_sha256" help:"SHA-256 that the plugin file must have, 64 hex digits; empty = not held to one"`
+	Locked     bool   `name:"locked" default:"false" help:"stop where the plugin file is another than llmhost.lock of output_dir says"`
+	Model      string `name:"model_name_or_path" help:"folder of a Hugging Face model"`
+	Tokenizer  string `name:"tokenizer_name_or_path" help:"folder of its tokenizer; empty = the model's"`
+
+	DataPaths            []string `group:"data" name:"data_paths" help:"training files, .json or .jsonl, taken in this order"`
+	DataDir              string   `name:"data_dir" help:"folder of training files, taken by name; in the place of data_paths"`
+	EvalDataPaths        []string `name:"eval_data_paths" help:"evaluation files"`
+	EvalDataDir          string   `name:"eval_data_dir" help:"folder of evaluation files; in the place of eval_data_paths"`
+	EvalDatasetMergeMode string   `name:"eval_dataset_merge_mode" default:"separate" choices:"separate|merge|both" help:"one set of metrics for each evaluation file, for all together, or both"`
+	DebugMode            bool     `name:"debug_mode" default:"false" help:"take only the first 100 records of each file"`
+	SFTPromptName        string   `name:"sft_data_prompt_name" help:"field of the prompt in SFT records; empty = prompt"`
+	SFTAnswerName        string   `name:"sft_data_answer_name" help:"field of the answer in SFT records; empty = answer"`
+	PreferenceTextName   string   `name:"preference_data_text_name" help:"field of the texts in preference records; empty = texts, or text where a file has that"`
+	PreferenceScoreName  string   `name:"preference_data_score_name" help:"field of their scores; empty = scores, or score where a file has that"`
+	PromptSplit          string   `name:"prompt_split" default:"auto" choices:"auto|sep|assistant|common_prefix" help:"where in a preference text the answer begins: at sep_token, after the last assistant mark, or after the longest common prefix; auto = sep if every text has the mark, else assistant"`
+	SepToken             string   `name:"sep_token" default:"<sep>" help:"the mark between prompt and answer in a preference text"`
+
+	MaxLength         int    `group:"tokens" name:"max_length" alias:"model_max_length" default:"512" min:"1" help:"longest row in tokens; a longer one loses its first tokens"`
+	TruncationSide    string `name:"truncation_side" default:"left" choices:"left" help:"the side on which a long row is cut"`
+	AddSpecialTokens  bool   `name:"add_special_tokens" default:"true" help:"put BOS before and EOS after every row"`
+	OnlyPredictAnswer bool   `name:"only_predict_answer" default:"true" help:"train on the answer's tokens alone"`
+	SharePrefix       bool   `name:"share_prefix" default:"true" help:"store and compute the prompt that candidates have in common once"`
+
+	OutputDir         string `group:"run" name:"output_dir" help:"folder of the run: model, checkpoints, logs"`
+	OverwriteOutput   bool   `name:"overwrite_output_dir" default:"false" help:"start anew in a folder that is not empty"`
+	Resume            string `name:"resume_from_checkpoint" help:"auto = go on from the newest whole checkpoint of output_dir, or the path of one"`
+	Device            string `name:"device" default:"auto" help:"auto, cpu or cuda:N"`
+	Threads           int    `name:"threads" default:"0" min:"0" help:"CPU threads of the tensor runtime; 0 = one a core"`
+	AllowThreadChange bool   `name:"allow_thread_count_change" default:"false" help:"resume with another number of threads, though the bytes may then differ"`
+	Seed              int    `name:"seed" default:"42" min:"0" help:"seed of everything random"`
+	DataSeed          int    `name:"data_seed" default:"-1" min:"-1" help:"seed of the order of the records; -1 = seed"`
+	FullDeterminism   bool   `name:"full_determinism" default:"false" help:"the same bytes for the same run on the same hardware; a kernel that cannot is refused"`
+	BF16              bool   `name:"bf16" default:"false" help:"compute in bfloat16 with float32 weights; false = float32 throughout"`
+	Checkpointing     bool   `name:"gradient_checkpointing" default:"false" help:"compute activations again in the backward pass instead of keeping them"`
+
+	NumTrainEpochs    float64            `group:"optimisation" name:"num_train_epochs" default:"3" above:"0" help:"passes over the training records"`
+	MaxSteps          int                `name:"max_steps" default:"-1" min:"-1" help:"optimizer steps in all; wins over num_train_epochs; -1 = not set"`
+	TrainBatchSize    int                `name:"per_device_train_batch_size" alias:"per_gpu_train_batch_size" default:"8" min:"1" help:"records in a micro-batch"`
+	AccumulationSteps int                `name:"gradient_accumulation_steps" default:"1" min:"1" help:"micro-batches in an optimizer step"`
+	AccumulationMean  string             `name:"gradient_accumulation_mean" default:"global" choices:"global|micro_batch" help:"one denominator for the whole step, or the mean of the micro-batches' means"`
+	Optim             string             `name:"optim" default:"adamw_torch_fused" choices:"adamw_torch_fused|adamw_torch" help:"AdamW with a fused kernel, or with foreach kernels"`
+	LearningRate      float64            `name:"learning_rate" default:"5e-5" min:"0" help:"peak learning rate"`
+	WeightDecay       float64            `name:"weight_decay" default:"0" min:"0" help:"decoupled decay of matrices; none for biases and norms"`
+	AdamBeta1         float64            `name:"adam_beta1" default:"0.9" min:"0" below:"1" help:"AdamW: decay of the mean of gradients"`
+	AdamBeta2         float64            `name:"adam_beta2" default:"0.999" min:"0" below:"1" help:"AdamW: decay of the mean of their squares"`
+	AdamEpsilon       float64            `name:"adam_epsilon" default:"1e-8" min:"0" help:"AdamW: added to the denominator"`
+	MaxGradNorm       float64            `name:"max_grad_norm" default:"1" min:"0" help:"gradients are scaled down to this norm; 0 = never"`
+	SchedulerType     string             `name:"lr_scheduler_type" default:"linear" choices:"linear|cosine|cosine_with_restarts|polynomial|constant|constant_with_warmup|inverse_sqrt" help:"course of the learning rate"`
+	SchedulerKwargs   map[string]float64 `name:"lr_scheduler_kwargs" keys:"num_cycles|power|lr_end|timescale" help:"num_cycles of cosine and cosine_with_restarts, power and lr_end of polynomial, timescale of inverse_sqrt"`
+	WarmupSteps       int                `name:"warmup_steps" default:"0" min:"0" help:"steps over which the rate rises from 0; wins over warmup_ratio"`
+	WarmupRatio       float64            `name:"warmup_ratio" default:"0" min:"0" max:"1" help:"the same as a share of all steps, rounded up"`
+
+	EvalStrategy        string `group:"evaluation" name:"eval_strategy" alias:"evaluation_strategy" default:"no" choices:"no|steps|epoch" help:"when to evaluate during training"`
+	EvalSteps           int    `name:"eval_steps" default:"0" min:"0" help:"steps between evaluations; 0 = logging_steps"`
+	EvaluateAtBeginning bool   `name:"evaluate_at_beginning" alias:"evaluate_at_the_beginning|eval_on_start" default:"true" help:"evaluate before the first step, where there are evaluation files"`
+	EvalBatchSize       int    `name:"per_device_eval_batch_size" alias:"per_gpu_eval_batch_size" default:"8" min:"1" help:"records in a batch of an evaluation"`
+
+	LoggingStrategy  string   `group:"logging and saving" name:"logging_strategy" default:"steps" choices:"no|steps|epoch" help:"when to log the training loss"`
+	LoggingSteps     int      `name:"logging_steps" default:"500" min:"1" help:"steps between log lines"`
+	LoggingFirstStep bool     `name:"logging_first_step" default:"false" help:"log the first step too"`
+	ReportTo         []string `name:"report_to" default:"tensorboard" choices:"tensorboard|none" help:"where metrics go besides metrics.jsonl"`
+	SaveStrategy     string   `name:"save_strategy" default:"steps" choices:"no|steps|epoch" help:"when to save a checkpoint"`
+	SaveSteps        int      `name:"save_steps" default:"500" min:"1" help:"steps between checkpoints"`
+	SaveTotalLimit   int      `name:"save_total_limit" default:"0" min:"0" help:"checkpoints to keep, the newest; 0 = all"`
+
+	// Params are the parameters of the task's plugin, by name: the table
+	// [params], --params.NAME value, and --NAME value where no setting has the name.
+	Params map[string]Param `group:"parameters of the plugin" name:"params" help:"table of the plugin's own parameters"`
+}
+
+// Param is one parameter of a plugin, of which only the plugin knows the type
+// and range.
+type Param struct {
+	// Value is a string, int64, float64 or bool from TOML, or a FlagText from
+	// the command line, which ParseFlag turns into what the plugin declares.
+	Value any
+	// Where is where it stands, for errors: "run.toml:12:1" or "flag --margin".
+	Where string
+}
+
+// FlagText is the text of a flag whose type is not known yet.
+type FlagText string
+
+// retired names settings that others have and llmhost has not, with the reason
+// or what to write instead.
+var retired = map[string]string{
+	"do_train":               "the command says what to do; remove it",
+	"do_eval":                "eval_strategy and evaluate_at_beginning say when to evaluate; remove it",
+	"task_type":              "write task, as in task = \"sft\" or task = \"rrhf\"",
+	"model_type":             "it is read from the model's config.json; remove it",
+	"padding_side":           "batches are packed and have no padding; remove it",
+	"pad_labels_with_ignore": "batches are packed and have no padding; remove it",
+	"ignore_token_id":        "it is always -100; remove it",
+	"remove_unused_columns":  "columns that a plugin declares are kept, others are not; remove it",
+	"ignore_data_skip":       "resuming always goes on at the next record; remove it",
+	"fp16":                   "write bf16 = true, or leave it out for float32",
+	"fp32":                   "float32 is what holds without bf16; remove it",
+	"no_cuda":                "write device = \"cpu\"",
+	"use_cpu":                "write device = \"cpu\"",
+}

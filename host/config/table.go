@@ -1,0 +1,153 @@
+package config
+
+import (
+	"fmt"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"llmhost/host/nearest"
+)
+
+// setting is one row of the table: a field of Settings and what its tags say.
+type setting struct {
+	name, group, help string
+	aliases           []string
+	choices           []string // of the value, or of each element of a list
+	keys              []string // of a table
+	fallback          string   // the default as text; a list is divided by |
+	limits            limits
+	index             int          // of the field
+	kind              reflect.Kind // String, Int, Float64, Bool, Slice or Map
+}
+
+// limits bound a number; nil is no bound.
+type limits struct{ min, max, above, below *float64 }
+
+// table reads the tags of Settings, in the order of its fields. A bad tag is a
+// mistake in this package, so it panics.
+func table() []setting {
+	fields := reflect.VisibleFields(reflect.TypeFor[Settings]())
+	rows, group := make([]setting, len(fields)), ""
+	for i, f := range fields {
+		if g := f.Tag.Get("group"); g != "" {
+			group = g
+		}
+		rows[i] = setting{
+			name:     f.Tag.Get("name"),
+			group:    group,
+			help:     f.Tag.Get("help"),
+			aliases:  split(f.Tag.Get("alias")),
+			choices:  split(f.Tag.Get("choices")),
+			keys:     split(f.Tag.Get("keys")),
+			fallback: f.Tag.Get("default"),
+			limits:   limits{bound(f, "min"), bound(f, "max"), bound(f, "above"), bound(f, "below")},
+			index:    i,
+			kind:     f.Type.Kind(),
+		}
+	}
+	return rows
+}
+
+func split(text string) []string {
+	if text == "" {
+		return nil
+	}
+	return strings.Split(text, "|")
+}
+
+func bound(f reflect.StructField, key string) *float64 {
+	text, ok := f.Tag.Lookup(key)
+	if !ok {
+		return nil
+	}
+	v, err := strconv.ParseFloat(text, 64)
+	if err != nil {
+		panic(fmt.Sprintf("config: tag %s of field %s: %v", key, f.Name, err))
+	}
+	return &v
+}
+
+// find returns the setting that name or an old spelling of it means.
+func find(rows []setting, name string) (setting, bool) {
+	i := slices.IndexFunc(rows, func(s setting) bool { return s.name == name || slices.Contains(s.aliases, name) })
+	if i < 0 {
+		return setting{}, false
+	}
+	return rows[i], true
+}
+
+// Default returns the settings that hold where nothing is said.
+func Default() Settings {
+	var s Settings
+	for _, row := range table() {
+		if row.fallback == "" {
+			continue
+		}
+		var v any = ParseFlag(row.fallback, row.kind)
+		if row.kind == reflect.Slice {
+			v = listOf(split(row.fallback))
+		}
+		if problem := row.assign(&s, v); problem != "" {
+			panic(fmt.Sprintf("config: default of %s %s", row.name, problem))
+		}
+	}
+	return s
+}
+
+// Nearest returns the setting whose name is nearest to a misspelt one, or ""
+// where none is near: a flag that no setting and no parameter has may have
+// meant a setting.
+func Nearest(name string) string {
+	var names []string
+	rows := table()
+	for _, row := range rows {
+		names = append(append(names, row.name), row.aliases...)
+	}
+	row, _ := find(rows, nearest.Name(name, names))
+	return row.name
+}
+
+// Map returns every setting by its name, parameters by theirs under "params",
+// for a record of the run.
+func (s Settings) Map() map[string]any {
+	all := map[string]any{}
+	for _, row := range table() {
+		all[row.name] = row.field(&s).Interface()
+	}
+	params := map[string]any{}
+	for name, p := range s.Params {
+		params[name] = p.Value
+	}
+	all["params"] = params
+	return all
+}
+
+// Require returns an error for every name that is not set; "a|b" asks for one
+// of two. It panics where no setting has a name.
+func (s Settings) Require(names ...string) error {
+	var problems problems
+	rows := table()
+	for _, either := range names {
+		set, first := false, setting{}
+		for i, name := range split(either) {
+			row, ok := find(rows, name)
+			if !ok {
+				panic("config: no setting is called " + name)
+			}
+			if i == 0 {
+				first = row
+			}
+			set = set || !row.field(&s).IsZero()
+		}
+		if !set {
+			problems.add(place{}, "%s is not set; want the %s; write it into the TOML file or give --%s", strings.ReplaceAll(either, "|", " or "), first.help, first.name)
+		}
+	}
+	return problems.err()
+}
+
+func (row setting) field(s *Settings) reflect.Value {
+	return reflect.ValueOf(s).Elem().Field(row.index)
+}

@@ -1,0 +1,232 @@
+package config
+
+import (
+	"fmt"
+	"math"
+	"reflect"
+	"slices"
+	"strconv"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+
+	"llmhost/host/nearest"
+)
+
+// ParseFlag reads the text of a flag as kind (String, Int, Int64, Float64,
+// Bool, Slice or Map) and returns it as TOML would have: a string, int64,
+// float64, bool, []any or map[string]any. Text that is not of the kind comes
+// back as a string, which the check for the type then names.
+func ParseFlag(text string, kind reflect.Kind) any {
+	switch kind {
+	case reflect.Int, reflect.Int64:
+		if n, err := strconv.ParseInt(text, 10, 64); err == nil {
+			return n
+		}
+	case reflect.Float64:
+		if x, err := strconv.ParseFloat(text, 64); err == nil {
+			return x
+		}
+	case reflect.Bool:
+		switch strings.ToLower(text) {
+		case "true", "1":
+			return true
+		case "false", "0":
+			return false
+		}
+	case reflect.Slice:
+		if !strings.HasPrefix(text, "[") {
+			return []any{text}
+		}
+		return parseTOML(text)
+	case reflect.Map:
+		return parseTOML(text)
+	}
+	return text
+}
+
+// parseTOML reads text as one TOML value, or returns it as it is.
+func parseTOML(text string) any {
+	var doc map[string]any
+	if _, err := toml.Decode("v = "+text, &doc); err != nil || len(doc) != 1 {
+		return text
+	}
+	return doc["v"]
+}
+
+func listOf(texts []string) []any {
+	list := make([]any, len(texts))
+	for i, t := range texts {
+		list[i] = t
+	}
+	return list
+}
+
+// assign checks v, a value as TOML gives it, and puts it into the field of s if
+// it is right. It returns what is wrong, to follow the setting's name, or "".
+func (row setting) assign(s *Settings, v any) string {
+	if row.kind == reflect.Slice {
+		return row.assignList(s, v)
+	}
+	problem := row.check(v)
+	if problem != "" {
+		return problem
+	}
+	field := row.field(s)
+	if row.kind == reflect.Float64 {
+		v, _ = number(v) // a whole number may stand for a float
+	}
+	field.Set(reflect.ValueOf(v).Convert(field.Type()))
+	return ""
+}
+
+// check holds v to the type, the choices and the bounds of a plain setting.
+func (row setting) check(v any) string {
+	switch row.kind {
+	case reflect.String:
+		text, ok := v.(string)
+		if !ok {
+			return wrongType(v, "a string")
+		}
+		return row.checkChoice(text)
+	case reflect.Int:
+		n, ok := v.(int64)
+		if !ok {
+			return wrongType(v, "a whole number")
+		}
+		return row.limits.check(float64(n), strconv.FormatInt(n, 10))
+	case reflect.Float64:
+		x, ok := number(v)
+		if !ok {
+			return wrongType(v, "a number")
+		}
+		return row.limits.check(x, formatFloat(x))
+	}
+	if _, ok := v.(bool); !ok {
+		return wrongType(v, "true or false")
+	}
+	return ""
+}
+
+func (row setting) assignList(s *Settings, v any) string {
+	list, ok := v.([]any)
+	if !ok {
+		return wrongType(v, "a list of strings, as in [\"a\", \"b\"]")
+	}
+	var texts []string
+	for i, e := range list {
+		text, ok := e.(string)
+		if !ok {
+			return fmt.Sprintf("has %s at place %d; want a list of strings", describe(e), i+1)
+		}
+		if problem := row.checkChoice(text); problem != "" {
+			return problem
+		}
+		texts = append(texts, text)
+	}
+	row.field(s).Set(reflect.ValueOf(texts))
+	return ""
+}
+
+// assignEntry puts the entry key of a table setting into the field of s.
+func (row setting) assignEntry(s *Settings, key string, v any, where string) string {
+	if row.keys == nil {
+		return assignParam(s, key, v, where)
+	}
+	if !slices.Contains(row.keys, key) {
+		return "is not known; want one of " + strings.Join(row.keys, ", ") + nearest.Hint(key, row.keys)
+	}
+	x, ok := number(v)
+	if !ok {
+		return wrongType(v, "a number")
+	}
+	if problem := (limits{min: new(float64)}).check(x, formatFloat(x)); problem != "" {
+		return problem
+	}
+	if s.SchedulerKwargs == nil {
+		s.SchedulerKwargs = map[string]float64{}
+	}
+	s.SchedulerKwargs[key] = x
+	return ""
+}
+
+func assignParam(s *Settings, key string, v any, where string) string {
+	switch v.(type) {
+	case string, int64, float64, bool, FlagText:
+	default:
+		return wrongType(v, "a string, a number, true or false")
+	}
+	if s.Params == nil {
+		s.Params = map[string]Param{}
+	}
+	s.Params[key] = Param{Value: v, Where: where}
+	return ""
+}
+
+func number(v any) (float64, bool) {
+	if n, ok := v.(int64); ok {
+		return float64(n), true
+	}
+	x, ok := v.(float64)
+	return x, ok
+}
+
+func (row setting) checkChoice(text string) string {
+	if row.choices == nil || slices.Contains(row.choices, text) {
+		return ""
+	}
+	want := "one of " + strings.Join(row.choices, ", ")
+	if len(row.choices) == 1 {
+		want = row.choices[0]
+	}
+	return fmt.Sprintf("is %q; want %s%s", text, want, nearest.Hint(text, row.choices))
+}
+
+func (l limits) check(x float64, text string) string {
+	switch {
+	case math.IsNaN(x) || math.IsInf(x, 0):
+		return "is " + text + "; want a finite number"
+	case l.min != nil && x < *l.min, l.max != nil && x > *l.max, l.above != nil && x <= *l.above, l.below != nil && x >= *l.below:
+		return "is " + text + "; want " + l.String()
+	}
+	return ""
+}
+
+// String says the bounds as a sentence does: "at least 0 and below 1".
+func (l limits) String() string {
+	var parts []string
+	for _, b := range []struct {
+		word  string
+		bound *float64
+	}{{"at least", l.min}, {"above", l.above}, {"at most", l.max}, {"below", l.below}} {
+		if b.bound != nil {
+			parts = append(parts, b.word+" "+formatFloat(*b.bound))
+		}
+	}
+	return strings.Join(parts, " and ")
+}
+
+func wrongType(v any, want string) string {
+	return "is " + describe(v) + "; want " + want
+}
+
+// describe names a value as TOML gives it.
+func describe(v any) string {
+	switch v := v.(type) {
+	case string:
+		return fmt.Sprintf("the string %q", v)
+	case int64, bool:
+		return fmt.Sprint(v)
+	case float64:
+		return formatFloat(v)
+	case []any:
+		return "a list"
+	case map[string]any:
+		return "a table"
+	case []map[string]any:
+		return "a list of tables"
+	}
+	return "a date or time"
+}
+
+func formatFloat(x float64) string { return strconv.FormatFloat(x, 'g', -1, 64) }

@@ -1,0 +1,235 @@
+// Package conformance holds llmhost against golden numbers that others
+// computed: every case under $LLMHOST_FIXTURES, and a small copy of its own.
+// Cases are found by listing folders; names, shapes and ids come from them.
+// Start at suites_test.go.
+package conformance_test
+
+import (
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"llmhost/host/data"
+	"llmhost/host/safetensors"
+
+	"github.com/stretchr/testify/require"
+)
+
+// fixtures is one tree of cases.
+type fixtures struct{ root string }
+
+// TestOwnCopy runs the cases under testdata, of which every suite has some.
+func TestOwnCopy(t *testing.T) {
+	f := fixtures{"testdata"}
+	for folder := range suites {
+		require.NotEmpty(t, f.list(folder), "testdata/%s", folder)
+	}
+	run(t, f)
+}
+
+// TestFixtures runs the cases under $LLMHOST_FIXTURES.
+func TestFixtures(t *testing.T) {
+	root := os.Getenv("LLMHOST_FIXTURES")
+	if root == "" {
+		root = filepath.Join("..", "..", "..", "shared", "fixtures")
+	}
+	if _, err := os.Stat(root); err != nil {
+		t.Skipf("no golden numbers at %s; set LLMHOST_FIXTURES to their folder", root)
+	}
+	run(t, fixtures{root})
+}
+
+// run runs every case of every folder of the tree, under folder/case.
+func run(t *testing.T, f fixtures) {
+	for _, folder := range f.folders() {
+		t.Run(folder, func(t *testing.T) {
+			s, known := suites[folder]
+			for _, name := range f.list(folder) {
+				t.Run(name, func(t *testing.T) {
+					if !known {
+						t.Skipf("not covered yet: llmhost does nothing of the kind that %s holds", folder)
+					}
+					if why := s.skip(f, name); why != "" {
+						t.Skip(why)
+					}
+					s.check(t, f, name)
+				})
+			}
+		})
+	}
+}
+
+// folders names the folders of the tree.
+func (f fixtures) folders() []string {
+	entries, _ := os.ReadDir(f.root) // sorted
+	var names []string
+	for _, e := range entries {
+		if e.IsDir() {
+			names = append(names, e.Name())
+		}
+	}
+	return names
+}
+
+// list names the cases of a folder: its JSON files without the ending, and its folders.
+func (f fixtures) list(folder string) []string {
+	entries, _ := os.ReadDir(filepath.Join(f.root, folder))
+	var names []string
+	for _, e := range entries {
+		name, isJSON := strings.CutSuffix(e.Name(), ".json")
+		if isJSON || e.IsDir() {
+			names = append(names, name)
+		}
+	}
+	return names
+}
+
+// read decodes FOLDER/NAME.json.
+func read[T any](t *testing.T, f fixtures, folder, name string) T {
+	t.Helper()
+	out, err := decode[T](f, folder, name)
+	require.NoError(t, err)
+	return out
+}
+
+func decode[T any](f fixtures, folder, name string) (out T, err error) {
+	path := filepath.Join(f.root, folder, name+".json")
+	text, err := os.ReadFile(path)
+	if err != nil {
+		return out, err
+	}
+	if err := json.Unmarshal(text, &out); err != nil {
+		return out, fmt.Errorf("%s: %w", path, err)
+	}
+	return out, nil
+}
+
+// tensors opens FOLDER/NAME.safetensors.
+func tensors(t *testing.T, f fixtures, folder, name string) *safetensors.File {
+	t.Helper()
+	file, err := safetensors.Open(filepath.Join(f.root, folder, name+".safetensors"))
+	require.NoError(t, err)
+	t.Cleanup(func() { file.Close() })
+	return file
+}
+
+// array is a tensor of numbers, out of nested JSON lists or a safetensors file.
+type array struct {
+	values []float64 // row-major
+	shape  []int64
+}
+
+// UnmarshalJSON reads nested lists of numbers, all of one length on each level.
+func (a *array) UnmarshalJSON(text []byte) error {
+	var number float64
+	if json.Unmarshal(text, &number) == nil {
+		*a = array{values: []float64{number}}
+		return nil
+	}
+	var rows []array
+	if err := json.Unmarshal(text, &rows); err != nil {
+		return err
+	}
+	a.shape = []int64{int64(len(rows))}
+	for i, row := range rows {
+		if i == 0 {
+			a.shape = append(a.shape, row.shape...)
+		}
+		a.values = append(a.values, row.values...)
+	}
+	return nil
+}
+
+// fetch returns a tensor of a file, whatever its type.
+func fetch(t *testing.T, file *safetensors.File, name string) array {
+	t.Helper()
+	x, err := file.Get(name)
+	require.NoError(t, err)
+	values, err := x.Float64s()
+	if err != nil {
+		var whole []int64
+		whole, err = x.Int64s()
+		values = convert[float64](whole)
+	}
+	require.NoError(t, err)
+	return array{values, x.Shape}
+}
+
+func convert[To, From int64 | float64 | float32](from []From) []To {
+	to := make([]To, len(from))
+	for i, v := range from {
+		to[i] = To(v)
+	}
+	return to
+}
+
+// rows cuts an array into its innermost rows.
+func (a array) rows() [][]float64 {
+	var rows [][]float64
+	for width, at := int(a.shape[len(a.shape)-1]), 0; at < len(a.values); at += width {
+		rows = append(rows, a.values[at:at+width])
+	}
+	return rows
+}
+
+func (a array) ints() [][]int64 {
+	var rows [][]int64
+	for _, row := range a.rows() {
+		rows = append(rows, convert[int64](row))
+	}
+	return rows
+}
+
+// padScore marks a candidate that only fills up a row.
+const padScore = -100
+
+// groups makes examples of a padded batch: "input_ids", "attention_mask" and
+// "labels" are [B, T], or [B, K, T] with "scores" or "rewards" [B, K]; "weights"
+// is [B], 1 where there is none. Padding goes, on whichever side it is.
+func groups(in map[string]array) []data.Group {
+	ids, mask, labels := in["input_ids"], in["attention_mask"].ints(), in["labels"].ints()
+	scores, scored := in["scores"], false
+	if scores.values == nil {
+		scores = in["rewards"]
+	}
+	k := 1
+	if len(ids.shape) == 3 {
+		k, scored = int(ids.shape[1]), true
+	}
+	out := make([]data.Group, ids.shape[0])
+	for i := range out {
+		out[i] = data.Group{Example: map[string]float64{"weight": 1}, Source: data.Position{File: "fixture", Line: i + 1}}
+		if weights := in["weights"].values; weights != nil {
+			out[i].Example["weight"] = weights[i]
+		}
+		if scored {
+			out[i].Columns = map[string][]float64{"score": nil}
+		}
+	}
+	for r, row := range ids.ints() {
+		g := &out[r/k]
+		if scored {
+			if scores.values[r] == padScore {
+				continue
+			}
+			g.Columns["score"] = append(g.Columns["score"], scores.values[r])
+		}
+		g.Rows = append(g.Rows, unpad(row, mask[r], labels[r]))
+	}
+	return out
+}
+
+// unpad takes the real tokens of one padded row.
+func unpad(ids, mask, labels []int64) data.Sequence {
+	var s data.Sequence
+	for t := range ids {
+		if mask[t] != 0 {
+			s.IDs = append(s.IDs, ids[t])
+			s.Labels = append(s.Labels, labels[t])
+		}
+	}
+	return s
+}

@@ -1,0 +1,187 @@
+package conformance_test
+
+import (
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"llmhost/host/data"
+	"llmhost/host/model"
+	"llmhost/host/model/llama"
+	"llmhost/host/safetensors"
+	"llmhost/host/tensor"
+	"llmhost/host/train"
+
+	"github.com/stretchr/testify/require"
+)
+
+var cpu = model.Options{Device: tensor.CPU, Param: tensor.Float32, Compute: tensor.Float32}
+
+func load(t *testing.T, f fixtures, name string, o model.Options) *model.Folder {
+	t.Helper()
+	m, err := model.Load(filepath.Join(f.root, "models", name), o)
+	require.NoError(t, err)
+	t.Cleanup(m.Free)
+	return m
+}
+
+// skipModel passes the models that are plain decoders of a family that llmhost reads.
+func skipModel(f fixtures, name string) string {
+	config, err := decode[struct {
+		Type          string   `json:"model_type"`
+		Architectures []string `json:"architectures"`
+	}](f, filepath.Join("models", name), "config")
+	switch {
+	case os.IsNotExist(err):
+		return "this tree does not have the model " + name
+	case err != nil:
+		return err.Error()
+	case !slices.Contains(llama.Types, config.Type):
+		return "not covered yet: llmhost has no models of type " + config.Type
+	case len(config.Architectures) != 1 || !strings.HasSuffix(config.Architectures[0], "CausalLM"):
+		return "not covered yet: llmhost has no head as that of " + strings.Join(config.Architectures, ", ")
+	}
+	return ""
+}
+
+// modelOf names the model of a case.
+func modelOf(f fixtures, folder, name string) string {
+	c, _ := decode[struct{ Model string }](f, folder, name) // without a model the case is skipped
+	return c.Model
+}
+
+// skipOtherModels passes the cases of a folder whose model is covered.
+func skipOtherModels(folder string) func(f fixtures, name string) string {
+	return func(f fixtures, name string) string { return skipModel(f, modelOf(f, folder, name)) }
+}
+
+// checkModel loads a model under both layouts of its config, and holds what is
+// saved to what was read: every tensor, and the layout of the config.
+func checkModel(t *testing.T, f fixtures, name string) {
+	folder := filepath.Join(f.root, "models", name)
+	for _, layout := range []string{"config.json", "config_v4.json"} {
+		t.Run(layout, func(t *testing.T) {
+			text, err := os.ReadFile(filepath.Join(folder, layout))
+			require.NoError(t, err)
+			copied := t.TempDir()
+			require.NoError(t, os.WriteFile(filepath.Join(copied, "config.json"), text, 0o644))
+			require.NoError(t, os.Symlink(absolute(t, filepath.Join(folder, "model.safetensors")), filepath.Join(copied, "model.safetensors")))
+			m, err := model.Load(copied, cpu)
+			require.NoError(t, err)
+			defer m.Free()
+			saved := t.TempDir()
+			require.NoError(t, m.Save(saved))
+			written, err := os.ReadFile(filepath.Join(saved, "config.json"))
+			require.NoError(t, err)
+			require.Equal(t, string(text), string(written))
+			requireSameTensors(t, copied, saved)
+		})
+	}
+}
+
+func absolute(t *testing.T, path string) string {
+	t.Helper()
+	out, err := filepath.Abs(path)
+	require.NoError(t, err)
+	return out
+}
+
+func requireSameTensors(t *testing.T, want, got string) {
+	t.Helper()
+	a, err := safetensors.Open(want)
+	require.NoError(t, err)
+	defer a.Close()
+	b, err := safetensors.Open(got)
+	require.NoError(t, err)
+	defer b.Close()
+	require.ElementsMatch(t, a.Names(), b.Names())
+	for _, name := range a.Names() {
+		x, _ := a.Get(name)
+		y, _ := b.Get(name)
+		require.Equal(t, x.Shape, y.Shape, name)
+		require.Equal(t, x.Data, y.Data, name)
+	}
+}
+
+type forwardCase struct {
+	Model string
+	Cases map[string]struct {
+		CE           float64   `json:"ce_token_mean"`
+		NLLPerRow    []float64 `json:"nll_sum_per_row"`
+		LabelsPerRow []int     `json:"label_tokens_per_row"`
+		Mask         array     `json:"attention_mask"`
+		IDs          array     `json:"input_ids"`
+		Labels       array
+	}
+}
+
+func checkForward(t *testing.T, f fixtures, name string) {
+	c := read[forwardCase](t, f, "forward", name)
+	golden := tensors(t, f, "forward", name)
+	for side, want := range c.Cases {
+		for layout, config := range map[string]string{"": "config.json", "config_v4": "config_v4.json"} {
+			t.Run(strings.TrimSuffix(side+"/"+layout, "/"), func(t *testing.T) {
+				m := loadLayout(t, f, c.Model, config)
+				b := data.Pack(groups(map[string]array{"input_ids": want.IDs, "attention_mask": want.Mask, "labels": want.Labels}), true)
+				tensor.Scoped(func() {
+					tensor.NoGrad(func() {
+						hidden := m.Forward(train.NewPack(tensor.CPU, &b), nil)
+						logits := hidden.Linear(m.Head(), tensor.Tensor{})
+						requireAtReal(t, want.Mask, fetch(t, golden, side+".hidden"), hidden, "hidden")
+						requireAtReal(t, want.Mask, fetch(t, golden, side+".logits"), logits, "logits")
+						requireLogps(t, m, hidden, &b, want.NLLPerRow, want.LabelsPerRow, want.CE)
+					})
+				})
+			})
+		}
+	}
+}
+
+// loadLayout loads a model under one of its configs.
+func loadLayout(t *testing.T, f fixtures, name, config string) *model.Folder {
+	t.Helper()
+	folder := filepath.Join(f.root, "models", name)
+	text, err := os.ReadFile(filepath.Join(folder, config))
+	require.NoError(t, err)
+	copied := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(copied, "config.json"), text, 0o644))
+	require.NoError(t, os.Symlink(absolute(t, filepath.Join(folder, "model.safetensors")), filepath.Join(copied, "model.safetensors")))
+	m, err := model.Load(copied, cpu)
+	require.NoError(t, err)
+	t.Cleanup(m.Free)
+	return m
+}
+
+// requireAtReal compares the real positions of golden padded rows with packed ones.
+func requireAtReal(t *testing.T, mask, want array, got tensor.Tensor, what string) {
+	t.Helper()
+	packed := array{got.Floats(), got.Shape()}.rows()
+	at := 0
+	for i, row := range want.rows() {
+		if mask.values[i] != 0 {
+			require.InDeltaSlice(t, row, packed[at], logitsTolerance, "%s of position %d", what, i)
+			at++
+		}
+	}
+	require.Len(t, packed, at)
+}
+
+func requireLogps(t *testing.T, m *model.Folder, hidden tensor.Tensor, b *data.Batch, nll []float64, labels []int, mean float64) {
+	t.Helper()
+	at := hidden.IndexSelect(0, tensor.Of(tensor.CPU, b.Source))
+	logps := tensor.TokenLogps(at, m.Head(), tensor.Of(tensor.CPU, b.Target)).Floats()
+	sums, counts, total := make([]float64, b.B), make([]int, b.B), 0.0
+	for i, slot := range b.Slot {
+		row := int(slot) / b.T
+		sums[row] -= logps[i]
+		counts[row]++
+		total -= logps[i]
+	}
+	require.Equal(t, labels, counts)
+	for i := range nll {
+		require.InEpsilon(t, nll[i], sums[i], lossTolerance)
+	}
+	require.InEpsilon(t, mean, total/float64(len(logps)), lossTolerance)
+}

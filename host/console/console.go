@@ -1,0 +1,164 @@
+// Package console shows a run to the person who started it: a bar on a
+// terminal, lines elsewhere, and a table at the end.
+package console
+
+import (
+	"fmt"
+	"io"
+	"math"
+	"slices"
+	"strings"
+	"time"
+
+	"llmhost/host/metrics"
+	"llmhost/host/train"
+
+	"github.com/schollz/progressbar/v3"
+)
+
+// Console writes lines about a run, and draws a bar where there is a terminal.
+type Console struct {
+	lines    io.Writer
+	terminal io.Writer // nil where there is none
+	bar      *progressbar.ProgressBar
+	first    int // the step at which this process began, -1 before any event
+	began    time.Time
+	now      func() time.Time
+}
+
+// New writes lines to one writer and the bar to another, which is nil where
+// nobody watches.
+func New(lines, terminal io.Writer) *Console {
+	return &Console{lines: lines, terminal: terminal, first: -1, now: time.Now}
+}
+
+// Printf writes one line.
+func (c *Console) Printf(format string, args ...any) {
+	c.clear()
+	fmt.Fprintf(c.lines, format+"\n", args...)
+}
+
+// Emit shows one event of a run.
+func (c *Console) Emit(e train.Event) {
+	if c.first < 0 {
+		c.first, c.began = e.Step, c.now()
+		if e.Kind == train.Stepped {
+			c.first-- // the event came after the first step
+		}
+	}
+	switch e.Kind {
+	case train.Stepped:
+		c.advance(e)
+	case train.Logged:
+		if c.terminal == nil {
+			c.Printf("%s  %s%s", progress(e), describe(e.Values), c.left(e))
+		}
+	case train.Evaluated:
+		c.Printf("%s  %s", progress(e), describe(e.Values))
+	case train.Saved:
+		c.Printf("%s  saved %s", progress(e), e.Path)
+	}
+}
+
+// advance moves the bar.
+func (c *Console) advance(e train.Event) {
+	if c.terminal == nil {
+		return
+	}
+	if c.bar == nil {
+		c.bar = progressbar.NewOptions(e.TotalSteps-c.first, progressbar.OptionSetWriter(c.terminal), progressbar.OptionSetWidth(24),
+			progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(100*time.Millisecond),
+			progressbar.OptionSetRenderBlankState(false), progressbar.OptionClearOnFinish(), progressbar.OptionSetElapsedTime(true))
+	}
+	loss, _ := e.Get("loss")
+	speed, _ := e.Get("tokens_per_second")
+	c.bar.Describe(fmt.Sprintf("step %d/%d  loss %.4f  %s tokens/s", e.Step, e.TotalSteps, loss, Thousands(speed)))
+	c.bar.Set(e.Step - c.first)
+}
+
+func (c *Console) clear() {
+	if c.bar != nil {
+		c.bar.Clear()
+	}
+}
+
+// left estimates the time to the end from the pace since this process began.
+func (c *Console) left(e train.Event) string {
+	done := e.Step - c.first
+	if done <= 0 || e.Step >= e.TotalSteps {
+		return ""
+	}
+	pace := c.now().Sub(c.began) / time.Duration(done)
+	return "  " + Duration(pace*time.Duration(e.TotalSteps-e.Step)) + " left"
+}
+
+func progress(e train.Event) string {
+	width := len(fmt.Sprint(e.TotalSteps))
+	return fmt.Sprintf("step %*d/%d  epoch %.2f", width, e.Step, e.TotalSteps, e.Epoch)
+}
+
+func describe(values []metrics.Value) string {
+	parts := make([]string, len(values))
+	for i, v := range values {
+		parts[i] = v.Name + " " + Number(v.Name, v.Value)
+	}
+	return strings.Join(parts, "  ")
+}
+
+// Number writes a metric as people read it: accuracies in percent, rates with
+// an exponent, speeds with thousands set apart.
+func Number(name string, v float64) string {
+	switch {
+	case strings.HasSuffix(name, "accuracy"):
+		return fmt.Sprintf("%.1f%%", 100*v)
+	case name == "learning_rate":
+		return fmt.Sprintf("%.2e", v)
+	case strings.HasSuffix(name, "_per_second"):
+		return Thousands(v)
+	case math.Abs(v) >= 1e4:
+		return fmt.Sprintf("%.3g", v)
+	}
+	return fmt.Sprintf("%.4f", v)
+}
+
+// Thousands writes a whole number with commas.
+func Thousands(v float64) string {
+	digits := fmt.Sprintf("%.0f", v)
+	for i := len(digits) - 3; i > 0 && digits[i-1] != '-'; i -= 3 {
+		digits = digits[:i] + "," + digits[i:]
+	}
+	return digits
+}
+
+// Duration writes a time to the second, "1m05s".
+func Duration(d time.Duration) string {
+	d = d.Round(time.Second)
+	switch {
+	case d < time.Minute:
+		return fmt.Sprintf("%ds", d/time.Second)
+	case d < time.Hour:
+		return fmt.Sprintf("%dm%02ds", d/time.Minute, d%time.Minute/time.Second)
+	}
+	return fmt.Sprintf("%dh%02dm", d/time.Hour, d%time.Hour/time.Minute)
+}
+
+// Summary prints the first and the last value of each metric side by side.
+// Metrics that were measured once stand under "after".
+func (c *Console) Summary(before, after []metrics.Value) {
+	if len(after) == 0 {
+		return
+	}
+	width := 0
+	for _, v := range after {
+		width = max(width, len(v.Name))
+	}
+	c.Printf("\n%-*s  %10s  %10s", width, "", "before", "after")
+	for _, v := range after {
+		first := ""
+		if i := slices.IndexFunc(before, func(b metrics.Value) bool { return b.Name == v.Name }); i >= 0 {
+			first = Number(v.Name, before[i].Value)
+		}
+		c.Printf("%-*s  %10s  %10s", width, v.Name, first, Number(v.Name, v.Value))
+	}
+	c.Printf("")
+}

@@ -1,0 +1,187 @@
+package data
+
+// Ignore is the label of a position that nothing is learned from.
+const Ignore = -100
+
+// Sequence is one tokenised row: a prompt and one answer. Labels has the
+// length of IDs and is not shifted: Labels[t] is IDs[t] or Ignore.
+type Sequence struct {
+	IDs, Labels []int64
+	Truncated   bool // ids were cut from the left
+}
+
+// Group is one tokenised example: its candidates, one number a candidate in
+// each of Columns, one number in each of Example.
+type Group struct {
+	Rows    []Sequence
+	Columns map[string][]float64
+	Example map[string]float64
+	Source  Position
+}
+
+// Segment is a run of tokens [Start, Start+Len) of the packed batch, never
+// empty. Its tokens attend to the earlier ones of the same segment and, where
+// Prefix is not -1, to all tokens of segment Prefix, which has no prefix itself.
+type Segment struct{ Start, Len, Prefix int }
+
+// Batch is what a model and a loss see of some groups: B groups of up to K
+// rows, every real token of them in one flat vector of P tokens, nothing
+// padded. Rows of one group that begin with the same tokens share them: the
+// shared tokens stand once, in a segment that the rows' own segments name as
+// their prefix.
+//
+// Row r = b*K + k is candidate k of group b. Rows that fill a group up to K
+// have no tokens; Real is false and Columns 0 there.
+type Batch struct {
+	B, K, T int // T is the most labels of any row, at least 1
+
+	IDs, Positions []int64 // [P]; positions count from 0 in each row
+	Segments       []Segment
+	Rows           []int // [B*K]: the last segment of the row, -1 where it has no tokens
+
+	// [M]: label m is the id Target[m] at some position t of a row, is
+	// predicted from packed token Source[m], which is the row's token t-1, and
+	// stands at Slot[m] of the flat [B, K, T] view. A label at position 0 has
+	// nothing before it to be predicted from and is left out.
+	Source, Target, Slot []int64
+
+	LabelMask []bool               // [B*K*T]
+	Real      []bool               // [B*K]
+	Columns   map[string][]float32 // [B*K]
+	Example   map[string][]float32 // [B]
+
+	Tokens int // tokens of all rows, a shared one counted once a row; Tokens - P is what sharing saved
+}
+
+// Pack lays groups out as one batch. With share, rows of a group share equal
+// ids at equal positions. Which rows share never changes what a row contains:
+// a causal model's state at a token depends on the tokens up to it alone.
+func Pack(groups []Group, share bool) Batch {
+	b := Batch{B: len(groups), T: 1}
+	for _, g := range groups {
+		b.K = max(b.K, len(g.Rows))
+		for _, row := range g.Rows {
+			b.T = max(b.T, row.labelCount())
+		}
+	}
+	b.allocate(groups)
+	for i, g := range groups {
+		b.addTokens(i, g.Rows, share)
+		b.addNumbers(i, g)
+	}
+	return b
+}
+
+// RowTokens returns the indices in the packed batch of row r's tokens, in the row's order.
+func (b *Batch) RowTokens(r int) []int64 {
+	if b.Rows[r] < 0 {
+		return nil
+	}
+	own := b.Segments[b.Rows[r]]
+	var tokens []int64
+	if own.Prefix >= 0 {
+		tokens = b.Segments[own.Prefix].appendTokens(tokens)
+	}
+	return own.appendTokens(tokens)
+}
+
+func (s Segment) appendTokens(to []int64) []int64 {
+	for t := s.Start; t < s.Start+s.Len; t++ {
+		to = append(to, int64(t))
+	}
+	return to
+}
+
+// labelCount counts the labels that can be predicted: all but one at position 0.
+func (s Sequence) labelCount() int {
+	n := 0
+	for t := 1; t < len(s.Labels); t++ {
+		if s.Labels[t] != Ignore {
+			n++
+		}
+	}
+	return n
+}
+
+func (b *Batch) allocate(groups []Group) {
+	rows := b.B * b.K
+	b.Rows, b.Real = make([]int, rows), make([]bool, rows)
+	b.LabelMask = make([]bool, rows*b.T)
+	b.Columns, b.Example = map[string][]float32{}, map[string][]float32{}
+	for r := range b.Rows {
+		b.Rows[r] = -1
+	}
+	for _, g := range groups {
+		for name := range g.Columns {
+			b.Columns[name] = make([]float32, rows)
+		}
+		for name := range g.Example {
+			b.Example[name] = make([]float32, b.B)
+		}
+	}
+}
+
+// addTokens lays out the rows of group g: cluster by cluster, the shared
+// tokens of a cluster before its rows' own.
+func (b *Batch) addTokens(g int, rows []Sequence, share bool) {
+	for _, c := range clusters(rows, share) {
+		prefix := -1
+		if len(c.rows) > 1 {
+			prefix = b.addSegment(rows[c.rows[0]].IDs[:c.shared], 0, -1)
+		}
+		for _, k := range c.rows {
+			own, from := prefix, 0
+			if prefix >= 0 {
+				from = c.shared
+			}
+			if from < len(rows[k].IDs) {
+				own = b.addSegment(rows[k].IDs[from:], from, prefix)
+			}
+			b.Rows[g*b.K+k] = own
+		}
+	}
+	for k, row := range rows {
+		b.addLabels(g*b.K+k, row.Labels)
+		b.Tokens += len(row.IDs)
+	}
+}
+
+// addSegment appends ids, which begin at position from of their rows, and
+// returns the index of their segment.
+func (b *Batch) addSegment(ids []int64, from, prefix int) int {
+	b.Segments = append(b.Segments, Segment{Start: len(b.IDs), Len: len(ids), Prefix: prefix})
+	b.IDs = append(b.IDs, ids...)
+	for i := range ids {
+		b.Positions = append(b.Positions, int64(from+i))
+	}
+	return len(b.Segments) - 1
+}
+
+func (b *Batch) addLabels(row int, labels []int64) {
+	tokens := b.RowTokens(row)
+	slot := row * b.T
+	for t := 1; t < len(labels); t++ {
+		if labels[t] == Ignore {
+			continue
+		}
+		b.Source = append(b.Source, tokens[t-1])
+		b.Target = append(b.Target, labels[t])
+		b.Slot = append(b.Slot, int64(slot))
+		b.LabelMask[slot] = true
+		slot++
+	}
+}
+
+func (b *Batch) addNumbers(g int, from Group) {
+	for k := range from.Rows {
+		b.Real[g*b.K+k] = true
+	}
+	for name, values := range from.Columns {
+		for k, v := range values {
+			b.Columns[name][g*b.K+k] = float32(v)
+		}
+	}
+	for name, v := range from.Example {
+		b.Example[name][g] = float32(v)
+	}
+}

@@ -1,0 +1,153 @@
+package host
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"llmhost/host/checkpoint"
+	"llmhost/host/config"
+	"llmhost/host/data"
+	"llmhost/host/tokenizer"
+	"llmhost/host/train"
+)
+
+// dataset is the data of a run, tokenised.
+type dataset struct {
+	train       data.Tokenized
+	eval        []train.EvalSet
+	files, held []SourceRecord
+	digest      string   // over the training files, in order
+	report      []string // what was read, dropped and cut, a line each
+}
+
+// debugRecords is how many records of each file debug_mode takes.
+const debugRecords = 100
+
+func loadData(s config.Settings, t *task, tok *tokenizer.Tokenizer) (d dataset, err error) {
+	paths, setting := s.DataPaths, "data_paths"
+	if s.DataDir != "" {
+		paths, setting = []string{s.DataDir}, "data_dir"
+	}
+	l := dataLoader{settings: s, task: t, tokenizer: tok, dataset: &d}
+	files := data.Files{Paths: paths, Setting: setting}
+	if d.train, d.files, err = l.load("train", files); err != nil {
+		return d, err
+	}
+	if err := l.loadEval(); err != nil {
+		return d, err
+	}
+	sum := sha256.New()
+	for _, f := range d.files {
+		sum.Write([]byte(f.SHA256))
+	}
+	d.digest = hex.EncodeToString(sum.Sum(nil))
+	return d, nil
+}
+
+// dataLoader reads files into a dataset.
+type dataLoader struct {
+	settings  config.Settings
+	task      *task
+	tokenizer *tokenizer.Tokenizer
+	*dataset
+}
+
+func (l dataLoader) load(name string, files data.Files) (data.Tokenized, []SourceRecord, error) {
+	records, err := digests(files)
+	if err != nil {
+		return data.Tokenized{}, nil, err
+	}
+	examples, err := data.Load(files, l.task.formatter, data.FailOnBadRow)
+	if err != nil {
+		return data.Tokenized{}, nil, err
+	}
+	special := l.tokenizer.Special()
+	out, err := data.Tokenize(examples.All, l.tokenizer, data.Tokenizing{MaxLength: l.settings.MaxLength, OnlyPredictAnswer: l.settings.OnlyPredictAnswer,
+		AddSpecialTokens: l.settings.AddSpecialTokens, BOS: special.BOS, EOS: special.EOS})
+	l.describe(name, examples, out)
+	return out, records, err
+}
+
+func digests(files data.Files) ([]SourceRecord, error) {
+	paths, err := files.List()
+	if err != nil {
+		return nil, err
+	}
+	records := make([]SourceRecord, len(paths))
+	for i, path := range paths {
+		digest, _, err := checkpoint.Digest(path)
+		if err != nil {
+			return nil, err
+		}
+		records[i] = SourceRecord{Path: path, SHA256: digest}
+	}
+	return records, nil
+}
+
+// describe notes what came of some files.
+func (l dataLoader) describe(name string, e data.Examples, t data.Tokenized) {
+	line := fmt.Sprintf("%-6s %d records, %d rows, %d tokens", name, e.Records, t.Rows, t.Tokens)
+	if stored := l.stored(t.Groups); stored < t.Tokens {
+		line += fmt.Sprintf("; shared prompts save %.0f%%", 100*(1-float64(stored)/float64(t.Tokens)))
+	}
+	l.report = append(l.report, line)
+	for _, d := range e.Drops {
+		l.report = append(l.report, fmt.Sprintf("       %d dropped: %s (the first at %s)", d.Count, d.Reason, d.First))
+	}
+	if t.Truncated > 0 {
+		l.report = append(l.report, fmt.Sprintf("       %d rows cut from the left to max_length %d, %d of them into their answer", t.Truncated, l.settings.MaxLength, t.AnswersCut))
+	}
+}
+
+// stored counts the tokens that batches of groups hold, a shared prefix once.
+func (l dataLoader) stored(groups []data.Group) (tokens int) {
+	for chunk := range slices.Chunk(groups, 64) {
+		batch := data.Pack(chunk, l.settings.SharePrefix)
+		tokens += len(batch.IDs)
+	}
+	return tokens
+}
+
+// loadEval makes the evaluation sets, each file apart, all together, or both.
+func (l dataLoader) loadEval() error {
+	paths, setting := l.settings.EvalDataPaths, "eval_data_paths"
+	if l.settings.EvalDataDir != "" {
+		paths, setting = []string{l.settings.EvalDataDir}, "eval_data_dir"
+	}
+	if len(paths) == 0 {
+		return nil
+	}
+	files, err := data.Files{Paths: paths, Setting: setting}.List()
+	if err != nil {
+		return err
+	}
+	var all []data.Group
+	for _, file := range files {
+		set, records, err := l.load("eval", data.Files{Paths: []string{file}, Setting: setting})
+		if err != nil {
+			return err
+		}
+		l.held = append(l.held, records...)
+		all = append(all, set.Groups...)
+		if l.settings.EvalDatasetMergeMode != "merge" {
+			l.eval = append(l.eval, train.EvalSet{Prefix: "eval_" + stem(file) + "_", Groups: set.Groups})
+		}
+	}
+	switch {
+	case len(files) == 1 || l.settings.EvalDatasetMergeMode == "merge":
+		l.eval = []train.EvalSet{{Prefix: "eval_", Groups: all}}
+	case l.settings.EvalDatasetMergeMode == "both":
+		l.eval = append(l.eval, train.EvalSet{Prefix: "eval_all_", Groups: all})
+	}
+	return nil
+}
+
+// stem is a file's name without folder and ending.
+func stem(path string) string {
+	name := filepath.Base(path)
+	return strings.TrimSuffix(name, filepath.Ext(name))
+}

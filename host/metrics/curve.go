@@ -1,0 +1,296 @@
+package metrics
+
+import (
+	"bytes"
+	"fmt"
+	"html"
+	"math"
+	"slices"
+	"strconv"
+)
+
+// The picture, in pixels.
+const (
+	width, height = 900, 600
+	left, right   = 68, 28 // room beside a plot: labels of its axis, half a label
+	top, bottom   = 72, 50 // room for the title, for the labels of the steps
+	between       = 64     // between two plots: the head of the lower one
+	legendRoom    = 610    // from the right edge, beside the head of a plot
+	legendGap     = 42     // for the sample of a line and a blank
+	manyPoints    = 60     // from here on a training line is drawn faint under its running mean
+)
+
+// colours are those of the lines, the training line first; they differ for the
+// colour-blind too.
+var colours = []string{"#2f6fb3", "#d9622b", "#2a9d6f", "#8a56ac", "#c9a227", "#5b6770"}
+
+const style = `<style>text{font-family:Inter,"Segoe UI",Roboto,Helvetica,Arial,"DejaVu Sans",sans-serif;fill:#27313b}` +
+	`.title{font-size:19px;font-weight:600}.head{font-size:14px;font-weight:600}.small{font-size:12px}.soft{fill:#66727e}` +
+	`.grid{stroke:#e6eaee;stroke-width:1}.base{stroke:#9aa5b0;stroke-width:1}` +
+	`.line{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}.raw{stroke-width:1;stroke-opacity:.35}</style>`
+
+// SVG draws the panels one below the other over the same steps, as a picture of
+// 900 by 600 pixels that needs nothing else.
+func SVG(title string, panels []Panel) []byte {
+	p := &picture{}
+	p.print(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img">`, width, height, width, height)
+	p.print(`<title>%s</title>%s<rect width="%d" height="%d" fill="#fff"/>`, html.EscapeString(title), style, width, height)
+	p.text(left, 34, "title", "start", title)
+	if len(panels) == 0 {
+		p.text(width/2, height/2, "small soft", "middle", "nothing was measured")
+	}
+	end := lastStep(panels)
+	steps := newAxis(0, end, min(8, int(end)), left, width-right)
+	steps.hi, steps.digits = end, 0 // the lines end at the edge, and steps are whole
+	room := float64(height-top-bottom-between*(len(panels)-1)) / math.Max(1, float64(len(panels)))
+	for i, panel := range panels {
+		y := top + float64(i)*(room+between)
+		p.panel(panel, steps, y+8, y+room)
+	}
+	if len(panels) > 0 {
+		p.text((left+width-right)/2, height-12, "small soft", "middle", "optimizer step")
+	}
+	p.print(`</svg>`)
+	return p.Bytes()
+}
+
+// lastStep is the greatest step of any panel, at least 1.
+func lastStep(panels []Panel) float64 {
+	last := 1.0
+	for _, panel := range panels {
+		for _, s := range panel.Series {
+			for _, point := range s.Points {
+				last = math.Max(last, point.X)
+			}
+		}
+	}
+	return last
+}
+
+// picture is an SVG on its way.
+type picture struct{ bytes.Buffer }
+
+func (p *picture) print(format string, args ...any) {
+	fmt.Fprintf(p, format, args...)
+	p.WriteByte('\n')
+}
+
+func (p *picture) text(x, y float64, class, anchor, text string) {
+	p.print(`<text x="%s" y="%s" class="%s" text-anchor="%s">%s</text>`, px(x), px(y), class, anchor, html.EscapeString(text))
+}
+
+func (p *picture) lineTo(class string, x1, y1, x2, y2 float64) {
+	p.print(`<line class="%s" x1="%s" y1="%s" x2="%s" y2="%s"/>`, class, px(x1), px(y1), px(x2), px(y2))
+}
+
+// px writes a pixel with one digit behind the point at most.
+func px(x float64) string { return strconv.FormatFloat(math.Round(x*10)/10, 'f', -1, 64) }
+
+// panel draws one plot between the pixels y0 and y1, its head above.
+func (p *picture) panel(panel Panel, steps axis, y0, y1 float64) {
+	lo, hi := panel.span()
+	values := newAxis(lo, hi, min(6, max(3, int((y1-y0)/42))), y1, y0)
+	for _, v := range values.ticks {
+		p.lineTo("grid", steps.begin, values.at(v), steps.end, values.at(v))
+		p.text(left-9, values.at(v)+4, "small soft", "end", values.label(v))
+	}
+	p.lineTo("base", steps.begin, y1, steps.end, y1)
+	for _, s := range steps.ticks {
+		if s != math.Trunc(s) || s > steps.hi {
+			continue // there is no half step
+		}
+		p.lineTo("base", steps.at(s), y1, steps.at(s), y1+4)
+		p.text(steps.at(s), y1+18, "small soft", "middle", steps.label(s))
+	}
+	p.text(left, y0-14, "head", "start", panel.Title)
+	p.legend(panel, y0-14)
+	for i, s := range panel.Series {
+		p.series(s, panel.colour(i), steps, values)
+	}
+}
+
+// span is the range of the finite values.
+func (p Panel) span() (lo, hi float64) {
+	lo, hi = math.Inf(1), math.Inf(-1)
+	for _, s := range p.Series {
+		for _, point := range s.Points {
+			if point.finite() {
+				lo, hi = math.Min(lo, point.Y), math.Max(hi, point.Y)
+			}
+		}
+	}
+	return lo, hi
+}
+
+// legend names the lines at the right edge, each with its first and last value
+// where there is room for all; lines beyond the room are counted.
+func (p *picture) legend(panel Panel, y float64) {
+	labels := make([]string, len(panel.Series)) // what stands behind the names
+	for i, s := range panel.Series {
+		labels[i] = s.course()
+	}
+	if _, fit := panel.fit(labels); fit < len(labels) {
+		clear(labels)
+	}
+	wide, fit := panel.fit(labels)
+	x := width - right - wide
+	if rest := len(labels) - fit; rest > 0 {
+		p.text(width-right, y, "small soft", "end", fmt.Sprintf("and %d more", rest))
+		x -= textWidth("and 99 more") + 16
+	}
+	for i, s := range panel.Series[:fit] {
+		x += legendGap
+		p.print(`<text x="%s" y="%s" class="small">%s <tspan class="soft">%s</tspan></text>`, px(x), px(y), html.EscapeString(s.Name), labels[i])
+		p.print(`<line class="line" stroke="%s" x1="%s" y1="%s" x2="%s" y2="%s"/>`, panel.colour(i), px(x-24), px(y-4), px(x-7), px(y-4))
+		if s.Eval {
+			p.dot(x-15.5, y-4, panel.colour(i))
+		}
+		x += textWidth(s.Name + labels[i])
+	}
+}
+
+// fit is the width of the legend's first entries that have room, and how many
+// those are.
+func (p Panel) fit(labels []string) (wide float64, n int) {
+	for i, s := range p.Series {
+		next := wide + legendGap + textWidth(s.Name+labels[i])
+		if next > legendRoom {
+			return wide, i
+		}
+		wide = next
+	}
+	return wide, len(p.Series)
+}
+
+// colour is the first one for training alone.
+func (p Panel) colour(i int) string {
+	if p.Series[0].Eval {
+		i++
+	}
+	return colours[i%len(colours)]
+}
+
+// textWidth is an estimate of the width of small text, on the wide side.
+func textWidth(text string) float64 { return 6.5 * float64(len([]rune(text))+1) }
+
+// course is the first and the last finite value of a line: "2.41 → 1.07".
+func (s Series) course() string {
+	var values []float64
+	for _, point := range s.smooth() {
+		if point.finite() {
+			values = append(values, point.Y)
+		}
+	}
+	first, last := short(values[0]), short(values[len(values)-1])
+	if len(values) == 1 {
+		return first
+	}
+	return first + " → " + last
+}
+
+// short writes a value with three digits that count, or more before the point.
+func short(x float64) string {
+	if a := math.Abs(x); a != 0 && (a < 0.001 || a >= 1e6) {
+		return strconv.FormatFloat(x, 'e', 1, 64)
+	}
+	digits := 3
+	for bound := 1.0; bound <= 1000 && math.Abs(x) >= bound; bound *= 10 {
+		digits--
+	}
+	return strconv.FormatFloat(x, 'f', max(0, digits), 64)
+}
+
+func (p *picture) dot(x, y float64, colour string) {
+	p.print(`<circle cx="%s" cy="%s" r="3.5" fill="%s" stroke="#fff" stroke-width="1.2"/>`, px(x), px(y), colour)
+}
+
+// series draws one line; points that stand alone, and those of evaluations,
+// are dots.
+func (p *picture) series(s Series, colour string, steps, values axis) {
+	if s.faint() {
+		p.path("line raw", colour, thin(s.Points, steps), steps, values)
+	}
+	points := s.smooth()
+	p.path("line", colour, thin(points, steps), steps, values)
+	for i, point := range points {
+		alone := (i == 0 || !points[i-1].finite()) && (i == len(points)-1 || !points[i+1].finite())
+		if point.finite() && (alone || s.Eval && len(points) < manyPoints) {
+			p.dot(steps.at(point.X), values.at(point.Y), colour)
+		}
+	}
+}
+
+// path draws a line through the finite points, with a gap at the others.
+func (p *picture) path(class, colour string, points []Point, steps, values axis) {
+	var d bytes.Buffer
+	move := true
+	for _, point := range points {
+		if !point.finite() {
+			move = true
+			continue
+		}
+		command := byte('L')
+		if move {
+			command = 'M'
+		}
+		d.WriteByte(command)
+		d.WriteString(px(steps.at(point.X)) + " " + px(values.at(point.Y)))
+		move = false
+	}
+	p.print(`<path class="%s" stroke="%s" d="%s"/>`, class, colour, d.String())
+}
+
+// faint says that the line is drawn faint, under its running mean.
+func (s Series) faint() bool { return !s.Eval && len(s.Points) >= manyPoints }
+
+// smooth is the line to look at: the points, or where those are many the mean
+// of each with its neighbours, a fiftieth of the points on either side, fewer
+// where the line ends. A gap stays one.
+func (s Series) smooth() []Point {
+	if !s.faint() {
+		return s.Points
+	}
+	sums, counts := make([]float64, len(s.Points)+1), make([]int, len(s.Points)+1)
+	for i, p := range s.Points {
+		sums[i+1], counts[i+1] = sums[i], counts[i]
+		if p.finite() {
+			sums[i+1], counts[i+1] = sums[i]+p.Y, counts[i]+1
+		}
+	}
+	reach := max(2, len(s.Points)/50)
+	out := slices.Clone(s.Points)
+	for i := range out {
+		side := max(min(reach, i, len(out)-1-i), reach/4, 2) // an end alone would jump
+		from, to := max(0, i-side), min(len(out), i+side+1)
+		if out[i].finite() {
+			out[i].Y = (sums[to] - sums[from]) / float64(counts[to]-counts[from])
+		}
+	}
+	return out
+}
+
+// thin keeps of each pixel column the least and the greatest point, and every
+// gap, so that a long run does not make a large file.
+func thin(points []Point, steps axis) []Point {
+	if float64(len(points)) <= 2*(steps.end-steps.begin) {
+		return points
+	}
+	var out []Point
+	for i := 0; i < len(points); {
+		low, high, j := i, i, i
+		for ; j < len(points) && points[j].finite() && int(steps.at(points[j].X)) == int(steps.at(points[i].X)); j++ {
+			if points[j].Y < points[low].Y {
+				low = j
+			}
+			if points[j].Y > points[high].Y {
+				high = j
+			}
+		}
+		out = append(out, points[min(low, high)])
+		if low != high {
+			out = append(out, points[max(low, high)])
+		}
+		i = max(j, i+1)
+	}
+	return out
+}

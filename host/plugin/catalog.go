@@ -1,0 +1,332 @@
+package plugin
+
+import (
+	"bytes"
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"strings"
+
+	"llmhost/host/nearest"
+	"llmhost/host/plugin/wasm"
+	"llmhost/sdk"
+)
+
+// builtinPrefix begins the name of a part that is linked in.
+const builtinPrefix = "builtin:"
+
+// Options say what a catalog knows and how far it trusts.
+type Options struct {
+	Builtin []sdk.Plugin // the list of the binary
+	Limits  wasm.Limits  // of WASM modules; zero fields mean the defaults
+	Cache   string       // folder of cached traces and compiled modules; "" keeps none
+}
+
+// DefaultCache is the folder of this user's caches, or "" where there is none.
+func DefaultCache() string {
+	base, err := os.UserCacheDir()
+	if err != nil {
+		return ""
+	}
+	return filepath.Join(base, "llmhost")
+}
+
+// Catalog finds plugins by what a user writes:
+//
+//	NAME            a builtin task (or component)
+//	FILE.wasm       a WASM module with one task (or component)
+//	FILE.wasm#NAME  one of several
+//
+// Opened files stay open until Close. It is not for use by several goroutines at once.
+type Catalog struct {
+	options Options
+	builtin []*Plugin
+	files   map[string]*Plugin // by path
+	pins    map[string]string  // sha256 by path
+}
+
+// NewCatalog describes the builtin plugins. An error is a mistake in one of them.
+func NewCatalog(ctx context.Context, options Options) (*Catalog, error) {
+	c := &Catalog{options: options, files: map[string]*Plugin{}, pins: map[string]string{}}
+	for _, p := range options.Builtin {
+		opened := &Plugin{Info: Info{Name: p.Name, Road: Builtin}, road: builtinRoad{p}}
+		if err := opened.describe(ctx); err != nil {
+			return nil, err
+		}
+		c.builtin = append(c.builtin, opened)
+	}
+	return c, nil
+}
+
+// Close closes every opened file.
+func (c *Catalog) Close(ctx context.Context) error {
+	var all []error
+	for _, p := range c.files {
+		all = append(all, p.Close(ctx))
+	}
+	return errors.Join(all...)
+}
+
+// Pin holds the file of a spec to a digest: opening it with another one is an
+// error. sha256 is in lower-case hexadecimal.
+func (c *Catalog) Pin(spec, sha256 string) {
+	path, _, _ := strings.Cut(spec, "#")
+	c.pins[path] = sha256
+}
+
+// Builtin lists the builtin plugins.
+func (c *Catalog) Builtin() []*Plugin { return c.builtin }
+
+// isPath says whether a spec names a file: it has a separator, ends in .wasm,
+// or is a file and no builtin name.
+func (c *Catalog) isPath(path string) bool {
+	if strings.HasSuffix(path, ".wasm") || strings.ContainsAny(path, `/\`) {
+		return true
+	}
+	for _, p := range c.builtin {
+		if taskNamed(p.tasks, path) != nil {
+			return false
+		}
+		for _, component := range p.Components {
+			if component.Name == path {
+				return false
+			}
+		}
+	}
+	info, err := os.Stat(path)
+	return err == nil && info.Mode().IsRegular()
+}
+
+// Open opens the file at path, or returns it where it is open already.
+func (c *Catalog) Open(ctx context.Context, path string) (*Plugin, error) {
+	if p := c.files[path]; p != nil {
+		return p, nil
+	}
+	code, err := readPlugin(path)
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(code)
+	info := Info{Name: path, Road: WASM, Path: path, Digest: hex.EncodeToString(sum[:]), Size: len(code)}
+	if pin := c.pins[path]; pin != "" && pin != info.Digest {
+		return nil, fmt.Errorf("plugin %s: its sha256 is %s, the run asks for %s; restore the file, or change task_sha256", path, info.Digest, pin)
+	}
+	if err := wasm.Check(path, code, c.options.Limits); err != nil {
+		return nil, err
+	}
+	p := &Plugin{Info: info, cache: cache{c.options.Cache, info.Digest}}
+	p.road = &wasmRoad{name: path, code: code, limits: c.options.Limits, folder: p.cache.folder("wasm")}
+	if err := p.describe(ctx); err != nil {
+		p.Close(ctx)
+		return nil, err
+	}
+	c.files[path] = p
+	return p, nil
+}
+
+// maxFile is as much as is read of a file that cannot be a plugin anyway.
+const maxFile = 64 << 20
+
+// readPlugin reads a WASM module. Another executable is what the subprocess
+// road will take.
+func readPlugin(path string) ([]byte, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("plugin %s: no such file", path)
+	case err != nil:
+		return nil, fmt.Errorf("plugin %s: %w", path, err)
+	case info.IsDir():
+		return nil, fmt.Errorf("plugin %s: is a folder; want a .wasm file", path)
+	case info.Size() > maxFile:
+		return nil, fmt.Errorf("plugin %s: is %d bytes, too large for a plugin", path, info.Size())
+	}
+	code, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("plugin %s: %w", path, err)
+	}
+	if !bytes.HasPrefix(code, []byte("\x00asm")) && !strings.HasSuffix(path, ".wasm") && info.Mode()&0o111 != 0 {
+		return nil, fmt.Errorf("plugin %s: is an executable, and plugins as subprocesses are not in this build; build it as WASM", path)
+	}
+	return code, nil
+}
+
+// describe asks the plugin what it offers, or remembers it.
+func (p *Plugin) describe(ctx context.Context) error {
+	if data, found := p.cache.read("describe"); found && p.readManifest(data) == nil {
+		return nil
+	}
+	p.Components, p.tasks = nil, nil
+	running, err := p.road.start(ctx)
+	if err != nil {
+		return err
+	}
+	defer running.Close(ctx)
+	reply, err := running.Describe(ctx)
+	if err != nil {
+		return err
+	}
+	data, err := p.payload("describe", reply)
+	if err != nil {
+		return err
+	}
+	if err := p.readManifest(data); err != nil {
+		return err
+	}
+	p.cache.write("describe", data)
+	return nil
+}
+
+// Task finds a task with all its parts.
+func (c *Catalog) Task(ctx context.Context, spec string) (*Task, error) {
+	path, name, _ := strings.Cut(spec, "#")
+	if !c.isPath(path) {
+		return c.builtinTask(spec)
+	}
+	p, err := c.Open(ctx, path)
+	if err != nil {
+		return nil, err
+	}
+	entry, err := p.pickTask(name)
+	if err != nil {
+		return nil, err
+	}
+	return c.assemble(p, *entry)
+}
+
+func (c *Catalog) builtinTask(name string) (*Task, error) {
+	var names []string
+	for _, p := range c.builtin {
+		if entry := taskNamed(p.tasks, name); entry != nil {
+			return c.assemble(p, *entry)
+		}
+		for _, t := range p.tasks {
+			names = append(names, t.Name)
+		}
+	}
+	return nil, fmt.Errorf("no builtin task is called %q%s (builtin: %s; a plugin file is given by its path, such as plugins/%s.wasm)",
+		name, nearest.Hint(name, names), strings.Join(names, ", "), name)
+}
+
+// pickTask finds a task of a file by name, or its only one.
+func (p *Plugin) pickTask(name string) (*taskEntry, error) {
+	var names []string
+	for _, t := range p.tasks {
+		names = append(names, t.Name)
+	}
+	switch {
+	case len(names) == 0:
+		return nil, fmt.Errorf("plugin %v: has no task", p.Info)
+	case name == "" && len(names) == 1:
+		return &p.tasks[0], nil
+	case name == "":
+		return nil, fmt.Errorf("plugin %v: has %d tasks; choose one with %v#NAME: %s", p.Info, len(names), p.Info, strings.Join(names, ", "))
+	}
+	if entry := taskNamed(p.tasks, name); entry != nil {
+		return entry, nil
+	}
+	return nil, fmt.Errorf("plugin %v: has no task %q%s (it has %s)", p.Info, name, nearest.Hint(name, names), strings.Join(names, ", "))
+}
+
+// assemble finds the parts of a task.
+func (c *Catalog) assemble(p *Plugin, entry taskEntry) (*Task, error) {
+	t := &Task{Name: entry.Name, Doc: entry.Doc, Head: entry.Head, Defaults: entry.Defaults, Plugin: p}
+	for _, part := range []struct {
+		kind Kind
+		name string
+		into **Component
+	}{{Formatter, entry.Formatter, &t.Formatter}, {Pooling, entry.Pooling, &t.Pooling}, {Loss, entry.Loss, &t.Loss}} {
+		if part.name == "" {
+			continue
+		}
+		found := p.component(part.kind, part.name)
+		if name, linked := strings.CutPrefix(part.name, builtinPrefix); linked {
+			found = c.builtinComponent(part.kind, name)
+		}
+		if found == nil {
+			return nil, fmt.Errorf("task %s of plugin %v: no %s is called %q here", t.Name, p.Info, part.kind, part.name)
+		}
+		*part.into = found
+	}
+	return t, nil
+}
+
+func (c *Catalog) builtinComponent(kind Kind, name string) *Component {
+	for _, p := range c.builtin {
+		if found := p.component(kind, name); found != nil {
+			return found
+		}
+	}
+	return nil
+}
+
+// Component finds a component of the kind: NAME or builtin:NAME among those
+// linked in, FILE#NAME, or FILE where it has only one.
+func (c *Catalog) Component(ctx context.Context, kind Kind, spec string) (*Component, error) {
+	path, name, _ := strings.Cut(strings.TrimPrefix(spec, builtinPrefix), "#")
+	var among []*Component
+	where := "builtin"
+	if c.isPath(path) && !strings.HasPrefix(spec, builtinPrefix) {
+		p, err := c.Open(ctx, path)
+		if err != nil {
+			return nil, err
+		}
+		among, where = p.Components, p.String()
+	} else {
+		name = path
+		for _, p := range c.builtin {
+			among = append(among, p.Components...)
+		}
+	}
+	return pick(kind, name, where, among)
+}
+
+// pick finds a component by kind and name, or the only one of its kind.
+func pick(kind Kind, name, where string, among []*Component) (*Component, error) {
+	var names []string
+	var last *Component
+	for _, c := range among {
+		if c.Kind != kind {
+			continue
+		}
+		if c.Name == name {
+			return c, nil
+		}
+		last, names = c, append(names, c.Name)
+	}
+	switch {
+	case name == "" && len(names) == 1:
+		return last, nil
+	case len(names) == 0:
+		return nil, fmt.Errorf("plugin %s: has no %s", where, kind)
+	case name == "":
+		return nil, fmt.Errorf("plugin %s: has %d of kind %s; choose one with %s#NAME: %s", where, len(names), kind, where, strings.Join(names, ", "))
+	}
+	return nil, fmt.Errorf("plugin %s: has no %s %q%s (it has %s)", where, kind, name, nearest.Hint(name, names), strings.Join(names, ", "))
+}
+
+// Program finds what a spec can run on tensors: the loss of that name, else the
+// pooling, else the loss of that task; without a name the file's only task or
+// its only loss or pooling.
+func (c *Catalog) Program(ctx context.Context, spec string) (*Component, error) {
+	if path, _, _ := strings.Cut(spec, "#"); c.isPath(path) {
+		if _, err := c.Open(ctx, path); err != nil {
+			return nil, err
+		}
+	}
+	for _, kind := range []Kind{Loss, Pooling} {
+		if found, err := c.Component(ctx, kind, spec); err == nil {
+			return found, nil
+		}
+	}
+	task, err := c.Task(ctx, spec)
+	if err != nil {
+		return nil, err
+	}
+	return task.Loss, nil
+}

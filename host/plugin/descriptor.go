@@ -1,0 +1,230 @@
+package plugin
+
+import (
+	"encoding/json"
+	"fmt"
+	"math"
+	"strings"
+	"unicode"
+
+	"llmhost/sdk"
+)
+
+// Error is a plugin that answered a call with an error of its own.
+type Error struct {
+	Plugin, Call  string
+	Code, Message string
+	Field         string // the parameter at fault, if one is
+}
+
+// Error puts the plugin's name before what it said; several lines are indented.
+func (e *Error) Error() string {
+	return "plugin " + e.Plugin + ": " + e.Call + ": " + indented(e.Message)
+}
+
+// indented sets off a text of several lines.
+func indented(text string) string {
+	if !strings.Contains(text, "\n") {
+		return text
+	}
+	return "\n  " + strings.ReplaceAll(text, "\n", "\n  ")
+}
+
+// maxPluginText bounds what is shown of a text that came from a plugin, in bytes.
+const maxPluginText = 4096
+
+// plain makes a text from a plugin safe to show on a terminal: no control
+// characters but line breaks, and no more than a screenful.
+func plain(s string) string {
+	if len(s) > maxPluginText {
+		s = s[:maxPluginText] + "…"
+	}
+	return strings.Map(func(r rune) rune {
+		if r != '\n' && !unicode.IsPrint(r) {
+			return '�'
+		}
+		return r
+	}, s)
+}
+
+// payload takes a reply apart.
+func (i Info) payload(call string, reply []byte) ([]byte, error) {
+	if len(reply) == 0 || reply[0] > sdk.StatusError {
+		return nil, fmt.Errorf("plugin %v: the reply to %s is no frame; rebuild it with this sdk", i, call)
+	}
+	if reply[0] == sdk.StatusOK {
+		return reply[1:], nil
+	}
+	var said struct{ Code, Message, Field string }
+	if err := json.Unmarshal(reply[1:], &said); err != nil {
+		return nil, fmt.Errorf("plugin %v: the error that %s replied with is not JSON: %w", i, call, err)
+	}
+	return nil, &Error{Plugin: i.String(), Call: call, Code: plain(said.Code), Message: plain(said.Message), Field: plain(said.Field)}
+}
+
+// manifest is a descriptor as it stands in JSON. Keys that are not known are
+// passed over: a newer minor version of the contract may add some.
+type manifest struct {
+	Plugin     int    `json:"llmhost_plugin"`
+	ABI        int    `json:"abi"`
+	SDK        string `json:"sdk"`
+	Name       string
+	Version    string
+	Doc        string
+	Components []componentEntry
+	Tasks      []taskEntry
+}
+
+type componentEntry struct {
+	Kind, Name, Doc string
+	Params          []paramEntry
+}
+
+type paramEntry struct {
+	Name, Type, Doc string
+	Default         any
+	Min, Max        *float64
+	Choices         []string
+}
+
+type taskEntry struct {
+	Name, Doc                      string
+	Formatter, Head, Pooling, Loss string
+	Defaults                       map[string]any
+}
+
+// maxParts bounds the components, tasks and parameters of a plugin.
+const maxParts = 256
+
+// readManifest fills the plugin in from its descriptor.
+func (p *Plugin) readManifest(data []byte) error {
+	var m manifest
+	if err := json.Unmarshal(data, &m); err != nil {
+		return fmt.Errorf("plugin %v: its descriptor is not the JSON that the contract asks for: %w", p.Info, err)
+	}
+	if err := p.fill(m); err != nil {
+		return fmt.Errorf("plugin %v: its descriptor %w", p.Info, err)
+	}
+	return nil
+}
+
+func (p *Plugin) fill(m manifest) error {
+	switch {
+	case m.Plugin != 1:
+		return fmt.Errorf("has llmhost_plugin %d; want 1", m.Plugin)
+	case m.ABI != sdk.ABI:
+		return fmt.Errorf("speaks ABI %d, host speaks %d; rebuild it with this sdk", m.ABI, sdk.ABI)
+	case len(m.Components) > maxParts || len(m.Tasks) > maxParts:
+		return fmt.Errorf("has %d components and %d tasks; at most %d of each are allowed", len(m.Components), len(m.Tasks), maxParts)
+	case !isName(m.Name):
+		return fmt.Errorf("calls the plugin %q; want letters, digits, - and _", plain(m.Name))
+	}
+	p.Name, p.Version, p.Doc = m.Name, line(m.Version), line(m.Doc)
+	p.ABI, p.SDK = m.ABI, line(m.SDK)
+	for i, entry := range m.Components {
+		c := &Component{Kind: Kind(entry.Kind), Name: entry.Name, Doc: line(entry.Doc), Plugin: p, index: uint32(i)}
+		switch {
+		case c.Kind != Loss && c.Kind != Pooling && c.Kind != Formatter:
+			return fmt.Errorf("has a component of kind %q, which this llmhost does not know", plain(entry.Kind))
+		case !isName(c.Name):
+			return fmt.Errorf("calls a %s %q; want letters, digits, - and _", c.Kind, plain(c.Name))
+		case p.component(c.Kind, c.Name) != nil:
+			return fmt.Errorf("has two %s components called %s", c.Kind, c.Name)
+		}
+		if err := c.readParams(entry.Params); err != nil {
+			return fmt.Errorf("is wrong about %s %s: %w", c.Kind, c.Name, err)
+		}
+		p.Components = append(p.Components, c)
+	}
+	return p.readTasks(m.Tasks)
+}
+
+func (c *Component) readParams(entries []paramEntry) error {
+	if len(entries) > maxParts {
+		return fmt.Errorf("%d parameters; at most %d are allowed", len(entries), maxParts)
+	}
+	for _, e := range entries {
+		p := sdk.Param{Name: e.Name, Type: sdk.ParamType(e.Type), Min: e.Min, Max: e.Max, Choices: e.Choices, Doc: line(e.Doc)}
+		var err error
+		switch {
+		case !isName(p.Name):
+			return fmt.Errorf("parameter %q; want letters, digits, - and _", plain(p.Name))
+		case c.param(p.Name) != nil:
+			return fmt.Errorf("two parameters called %s", p.Name)
+		case p.Type != sdk.FloatParam && p.Type != sdk.IntParam && p.Type != sdk.BoolParam && p.Type != sdk.StringParam:
+			return fmt.Errorf("parameter %s of type %q; want float, int, bool or string", p.Name, plain(e.Type))
+		case p.Min != nil && math.IsNaN(*p.Min) || p.Max != nil && math.IsNaN(*p.Max):
+			return fmt.Errorf("parameter %s with a bound that is no number", p.Name)
+		}
+		if p.Default, err = p.Accept(e.Default); err != nil {
+			return fmt.Errorf("the default of parameter %s %w", p.Name, err)
+		}
+		c.Params = append(c.Params, p)
+	}
+	return nil
+}
+
+// param finds a parameter by its name.
+func (c *Component) param(name string) *sdk.Param {
+	for i := range c.Params {
+		if c.Params[i].Name == name {
+			return &c.Params[i]
+		}
+	}
+	return nil
+}
+
+func (p *Plugin) readTasks(entries []taskEntry) error {
+	for _, t := range entries {
+		t.Doc = line(t.Doc)
+		switch {
+		case !isName(t.Name):
+			return fmt.Errorf("calls a task %q; want letters, digits, - and _", plain(t.Name))
+		case taskNamed(p.tasks, t.Name) != nil:
+			return fmt.Errorf("has two tasks called %s", t.Name)
+		}
+		parts := []struct {
+			kind Kind
+			name string
+		}{{Formatter, t.Formatter}, {Pooling, t.Pooling}, {Loss, t.Loss}}
+		for _, part := range parts {
+			if part.name != "" && !strings.HasPrefix(part.name, builtinPrefix) && p.component(part.kind, part.name) == nil {
+				return fmt.Errorf("has task %s with the %s %q, which the plugin does not have", t.Name, part.kind, plain(part.name))
+			}
+		}
+		if t.Loss == "" {
+			return fmt.Errorf("has task %s without a loss", t.Name)
+		}
+		for name, v := range t.Defaults {
+			switch v.(type) {
+			case float64, bool, string:
+			default:
+				return fmt.Errorf("has task %s whose default %q is neither a number, a text, true nor false", t.Name, plain(name))
+			}
+		}
+		p.tasks = append(p.tasks, t)
+	}
+	return nil
+}
+
+func taskNamed(tasks []taskEntry, name string) *taskEntry {
+	for i := range tasks {
+		if tasks[i].Name == name {
+			return &tasks[i]
+		}
+	}
+	return nil
+}
+
+// line is a plugin's text as one line.
+func line(s string) string { return strings.ReplaceAll(plain(s), "\n", " ") }
+
+// isName accepts letters, digits, - and _, at most 64 of them.
+func isName(s string) bool {
+	for _, r := range s {
+		if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_' && r != '-' {
+			return false
+		}
+	}
+	return s != "" && len(s) <= 64
+}

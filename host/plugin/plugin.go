@@ -1,0 +1,215 @@
+// Package plugin finds plugins, whatever their road, and gets out of them what
+// a run needs: checked parameters, checked programs, formatters. A road is a
+// way to reach a plugin's code: linked in (builtin), or as a WASM module in
+// this process (host/plugin/wasm). Every road answers the same five calls with
+// the same bytes, so nothing above this package can tell them apart.
+//
+// It runs no program (host/exec does) and reads no settings file. Start at
+// Catalog.
+package plugin
+
+import (
+	"context"
+	"fmt"
+
+	"llmhost/host/plugin/wasm"
+	"llmhost/sdk"
+)
+
+// Road says how a plugin's code is reached.
+type Road string
+
+// The roads of this build.
+const (
+	Builtin Road = "builtin"
+	WASM    Road = "wasm"
+)
+
+// Info identifies a plugin.
+type Info struct {
+	Name, Version string
+	Road          Road
+	Path          string // of the file; "" for a builtin one
+	Digest        string // sha256 of the file in hexadecimal; "" for a builtin one
+	Size          int    // of the file, in bytes
+	ABI           int
+	SDK           string // what it was made with
+}
+
+// String names the plugin as errors do: by its path, or its name.
+func (i Info) String() string {
+	if i.Path != "" {
+		return i.Path
+	}
+	return i.Name
+}
+
+// Plugin is an opened plugin. Close frees what its road holds.
+type Plugin struct {
+	Info
+	Doc        string
+	Components []*Component
+
+	tasks []taskEntry
+	road  road
+	cache cache
+}
+
+// Kind is the kind of a component.
+type Kind string
+
+// The kinds of components.
+const (
+	Loss      Kind = "loss"
+	Pooling   Kind = "pooling"
+	Formatter Kind = "formatter"
+)
+
+// Component is a loss, pooling or formatter of a plugin.
+type Component struct {
+	Kind      Kind
+	Name, Doc string
+	Params    []sdk.Param
+	Plugin    *Plugin
+
+	index uint32 // in the descriptor
+}
+
+// String names the component as errors do.
+func (c *Component) String() string {
+	return fmt.Sprintf("%s %s of plugin %s", c.Kind, c.Name, c.Plugin.Info)
+}
+
+// Task is a task with its parts found. A part that the task has none of is nil.
+type Task struct {
+	Name, Doc string
+	Head      string
+	Formatter *Component
+	Pooling   *Component
+	Loss      *Component
+	Defaults  map[string]any // settings and parameters: float64, bool or string
+	Plugin    *Plugin
+}
+
+// Components lists the parts that the task has.
+func (t *Task) Components() []*Component {
+	var parts []*Component
+	for _, c := range []*Component{t.Formatter, t.Pooling, t.Loss} {
+		if c != nil {
+			parts = append(parts, c)
+		}
+	}
+	return parts
+}
+
+// Close frees what the plugin's road holds.
+func (p *Plugin) Close(ctx context.Context) error { return p.road.close(ctx) }
+
+// component finds a component by kind and name.
+func (p *Plugin) component(kind Kind, name string) *Component {
+	for _, c := range p.Components {
+		if c.Kind == kind && c.Name == name {
+			return c
+		}
+	}
+	return nil
+}
+
+// road is a way to a plugin's code.
+type road interface {
+	// start returns the plugin running afresh.
+	start(ctx context.Context) (calls, error)
+	// formatter returns a configured formatter.
+	formatter(ctx context.Context, c *Component, values map[string]any) (Formatting, error)
+	close(ctx context.Context) error
+}
+
+// calls are the calls of the contract on a running plugin. Each reply is a
+// frame: a status byte, then the payload.
+type calls interface {
+	Describe(ctx context.Context) ([]byte, error)
+	Configure(ctx context.Context, component uint32, config []byte) ([]byte, error)
+	Trace(ctx context.Context, instance uint32, request []byte) ([]byte, error)
+	Close(ctx context.Context) error
+}
+
+// Formatting is a configured formatter: the columns that it reads, and what
+// turns rows into results, one a row. An error of Format is about no single row.
+type Formatting struct {
+	Columns []sdk.Column
+	Format  func([]sdk.Row) ([]sdk.Result, error)
+}
+
+// builtinRoad reaches a plugin that is linked in.
+type builtinRoad struct{ plugin sdk.Plugin }
+
+func (r builtinRoad) start(context.Context) (calls, error) {
+	return builtinCalls{sdk.NewServer(r.plugin)}, nil
+}
+
+func (r builtinRoad) close(context.Context) error { return nil }
+
+func (r builtinRoad) formatter(_ context.Context, c *Component, values map[string]any) (Formatting, error) {
+	for _, spec := range r.plugin.Formatters {
+		if spec.Name() != c.Name {
+			continue
+		}
+		f, err := spec.New(values)
+		if err != nil {
+			return Formatting{}, fmt.Errorf("%v: %w", c, err)
+		}
+		return Formatting{f.Columns(), func(rows []sdk.Row) ([]sdk.Result, error) { return sdk.FormatRows(f, rows), nil }}, nil
+	}
+	return Formatting{}, fmt.Errorf("%v: is not linked in", c)
+}
+
+// builtinCalls answers with the server that a WASM module carries inside.
+type builtinCalls struct{ server *sdk.Server }
+
+func (c builtinCalls) Describe(context.Context) ([]byte, error) { return c.server.Describe(), nil }
+
+func (c builtinCalls) Configure(_ context.Context, component uint32, config []byte) ([]byte, error) {
+	return c.server.Configure(component, config), nil
+}
+
+func (c builtinCalls) Trace(_ context.Context, instance uint32, request []byte) ([]byte, error) {
+	return c.server.Trace(instance, request), nil
+}
+
+func (c builtinCalls) Close(context.Context) error { return nil }
+
+// wasmRoad reaches a WASM module. It compiles the module when it is first
+// needed, which a run whose programs are all cached never does.
+type wasmRoad struct {
+	name   string
+	code   []byte
+	limits wasm.Limits
+	folder string // of compiled code
+	module *wasm.Module
+}
+
+func (r *wasmRoad) start(ctx context.Context) (calls, error) {
+	if r.module == nil {
+		module, err := wasm.Open(ctx, r.name, r.code, r.limits, r.folder)
+		if err != nil {
+			return nil, err
+		}
+		r.module = module
+	}
+	instance, err := r.module.Start(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return instance, nil
+}
+
+func (r *wasmRoad) formatter(_ context.Context, c *Component, _ map[string]any) (Formatting, error) {
+	return Formatting{}, fmt.Errorf("%v: formatters in WASM are not in this build; use a builtin one", c)
+}
+
+func (r *wasmRoad) close(ctx context.Context) error {
+	if r.module == nil {
+		return nil
+	}
+	return r.module.Close(ctx)
+}

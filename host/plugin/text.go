@@ -1,0 +1,178 @@
+package plugin
+
+import (
+	"context"
+	"fmt"
+	"strings"
+	"text/tabwriter"
+
+	"llmhost/sdk"
+)
+
+// List writes one line a task and component of the plugins.
+func List(plugins []*Plugin) string {
+	var b strings.Builder
+	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	fmt.Fprintln(w, "NAME\tKIND\tROAD\tVERSION\tDIGEST\tWHAT IT IS")
+	for _, p := range plugins {
+		digest := "-"
+		if p.Digest != "" {
+			digest = p.Digest[:12]
+		}
+		row := func(name, kind, doc string) {
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", name, kind, p.Road, p.Version, digest, doc)
+		}
+		for _, t := range p.tasks {
+			row(t.Name, "task", t.Doc)
+		}
+		for _, c := range p.Components {
+			row(c.Name, string(c.Kind), c.Doc)
+		}
+	}
+	w.Flush()
+	return b.String()
+}
+
+// Explain writes all there is to know of the plugin of a spec: what it is, its
+// tasks, its components with their parameters, and the programs that they trace
+// with default parameters. With a name in the spec it is about that component
+// or task alone.
+func (c *Catalog) Explain(ctx context.Context, spec string) (string, error) {
+	p, name, err := c.find(ctx, spec)
+	if err != nil {
+		return "", err
+	}
+	var b strings.Builder
+	b.WriteString(p.heading())
+	found := name == ""
+	for _, t := range p.tasks {
+		if name == "" || t.Name == name {
+			found = true
+			fmt.Fprintf(&b, "\ntask %s: %s\n%s", t.Name, t.Doc, t.text())
+		}
+	}
+	for _, component := range p.Components {
+		if name != "" && component.Name != name {
+			continue
+		}
+		found = true
+		text, err := component.text(ctx)
+		if err != nil {
+			return "", err
+		}
+		b.WriteString("\n" + text)
+	}
+	if !found {
+		return "", fmt.Errorf("plugin %v: has nothing called %q", p.Info, name)
+	}
+	return b.String(), nil
+}
+
+// find finds the plugin of a spec and the name that the spec picks of it.
+func (c *Catalog) find(ctx context.Context, spec string) (*Plugin, string, error) {
+	path, name, _ := strings.Cut(strings.TrimPrefix(spec, builtinPrefix), "#")
+	if c.isPath(path) {
+		p, err := c.Open(ctx, path)
+		return p, name, err
+	}
+	for _, p := range c.builtin {
+		if p.Name == path {
+			return p, name, nil
+		}
+	}
+	for _, p := range c.builtin {
+		for _, component := range p.Components {
+			if component.Name == path {
+				return p, path, nil
+			}
+		}
+	}
+	_, err := c.builtinTask(path)
+	return nil, "", err
+}
+
+func (p *Plugin) heading() string {
+	where := "builtin"
+	if p.Path != "" {
+		where = fmt.Sprintf("%s, %s, %d bytes, sha256 %s", p.Road, p.Path, p.Size, p.Digest)
+	}
+	return fmt.Sprintf("plugin %s %s (%s; sdk %s, ABI %d)\n%s\n", p.Name, p.Version, where, p.SDK, p.ABI, p.Doc)
+}
+
+func (t taskEntry) text() string {
+	var b strings.Builder
+	for _, part := range [][2]string{{"formatter", t.Formatter}, {"head", t.Head}, {"pooling", t.Pooling}, {"loss", t.Loss}} {
+		if part[1] != "" {
+			fmt.Fprintf(&b, "  %-9s %s\n", part[0], part[1])
+		}
+	}
+	if len(t.Defaults) > 0 {
+		fmt.Fprintf(&b, "  defaults  %s\n", sdk.CanonicalConfig(t.Defaults))
+	}
+	return b.String()
+}
+
+// text writes a component: its parameters, then its program or its columns.
+func (c *Component) text(ctx context.Context) (string, error) {
+	var b strings.Builder
+	fmt.Fprintf(&b, "%s %s: %s\n", c.Kind, c.Name, c.Doc)
+	if len(c.Params) > 0 {
+		b.WriteString("parameters\n")
+		w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+		for _, p := range c.Params {
+			fmt.Fprintf(w, "  %s\t%s\tdefault %s\t%s\t%s\n", p.Name, p.Type, valueText(p.Default), rangeText(p), p.Doc)
+		}
+		w.Flush()
+	}
+	if c.Kind == Formatter {
+		return b.String(), c.writeColumns(ctx, &b)
+	}
+	trace, err := c.Trace(ctx, nil)
+	if err != nil {
+		return "", err
+	}
+	b.WriteString(trace.Text())
+	return b.String(), nil
+}
+
+func (c *Component) writeColumns(ctx context.Context, b *strings.Builder) error {
+	if c.Plugin.Road != Builtin {
+		return nil
+	}
+	f, err := c.Formatter(ctx, nil)
+	if err != nil {
+		return err
+	}
+	b.WriteString("columns\n")
+	w := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
+	for _, column := range f.Columns {
+		need := "optional"
+		if column.Required {
+			need = "required"
+		}
+		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", column.Name, column.Type, need, line(column.Doc))
+	}
+	return w.Flush()
+}
+
+func valueText(v any) string {
+	if s, ok := v.(string); ok {
+		return fmt.Sprintf("%q", s)
+	}
+	return fmt.Sprint(v)
+}
+
+// rangeText writes what a parameter may be: "0 …", "0 … 1", "mean | paper_sum".
+func rangeText(p sdk.Param) string {
+	switch {
+	case p.Choices != nil:
+		return strings.Join(p.Choices, " | ")
+	case p.Min != nil && p.Max != nil:
+		return fmt.Sprintf("%v … %v", *p.Min, *p.Max)
+	case p.Min != nil:
+		return fmt.Sprintf("%v …", *p.Min)
+	case p.Max != nil:
+		return fmt.Sprintf("… %v", *p.Max)
+	}
+	return "any"
+}

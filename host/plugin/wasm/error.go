@@ -1,0 +1,38 @@
+package wasm
+
+import "fmt"
+
+// Fault is the kind of a module's misbehaviour.
+type Fault int
+
+// The faults, for callers that treat them differently; the text of an Error
+// says more.
+const (
+	NotWASM   Fault = iota + 1 // the file is something else
+	NotPlugin                  // a module, but it lacks what the contract asks for
+	WrongABI                   // it speaks another version of the contract
+	Forbidden                  // it asks for something that plugins do not get
+	TooLarge                   // its shape is beyond the limits
+	TimedOut                   // it ran too long or made too many calls
+	Trapped                    // it crashed or ended itself
+	BadReply                   // it broke the contract in an answer
+)
+
+// Error is a module at fault.
+type Error struct {
+	Fault  Fault
+	Plugin string // its path or name
+	Text   string
+	Cause  error
+}
+
+// Error names the plugin and what is wrong with it.
+func (e *Error) Error() string { return "plugin " + e.Plugin + ": " + e.Text }
+
+// Unwrap returns what wazero reported, if anything.
+func (e *Error) Unwrap() error { return e.Cause }
+
+// fault makes the error of a kind; the caller adds the plugin's name.
+func fault(kind Fault, format string, args ...any) *Error {
+	return &Error{Fault: kind, Text: fmt.Sprintf(format, args...)}
+}

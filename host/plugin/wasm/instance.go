@@ -1,0 +1,151 @@
+package wasm
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/sys"
+)
+
+// Instance is a running module with its own memory. After an error of any of
+// its calls it must not be used again. Close frees it.
+type Instance struct {
+	m      *Module
+	guest  api.Module
+	output *tail
+}
+
+// Start makes a fresh instance and initialises it, within the limits.
+func (m *Module) Start(ctx context.Context) (*Instance, error) {
+	in := &Instance{m: m, output: &tail{}}
+	m.output = in.output
+	m.budget.left = m.limits.GuestCalls
+	limited, cancel := context.WithTimeout(ctx, m.limits.Start)
+	defer cancel()
+	config := wazero.NewModuleConfig().WithName("").WithStartFunctions("_initialize").WithStdout(in.output).WithStderr(in.output)
+	guest, err := m.runtime.InstantiateModule(limited, m.compiled, config)
+	if err != nil {
+		return nil, in.failed(ctx, "_initialize", m.limits.Start, err)
+	}
+	in.guest = guest
+	return in, nil
+}
+
+// Close frees the instance's memory.
+func (in *Instance) Close(ctx context.Context) error { return in.guest.Close(ctx) }
+
+// Describe returns the reply of llmhost_describe.
+func (in *Instance) Describe(ctx context.Context) ([]byte, error) {
+	return in.reply(ctx, "llmhost_describe")
+}
+
+// Configure returns the reply of llmhost_configure.
+func (in *Instance) Configure(ctx context.Context, component uint32, config []byte) ([]byte, error) {
+	return in.ask(ctx, "llmhost_configure", component, config)
+}
+
+// Trace returns the reply of llmhost_trace.
+func (in *Instance) Trace(ctx context.Context, instance uint32, request []byte) ([]byte, error) {
+	return in.ask(ctx, "llmhost_trace", instance, request)
+}
+
+// ask hands request to the module and calls function with it.
+func (in *Instance) ask(ctx context.Context, function string, number uint32, request []byte) ([]byte, error) {
+	pointer, err := in.put(ctx, request)
+	if err != nil {
+		return nil, err
+	}
+	reply, err := in.reply(ctx, function, uint64(number), uint64(pointer), uint64(len(request)))
+	if err != nil {
+		return nil, err
+	}
+	_, err = in.call(ctx, "llmhost_free", uint64(pointer), uint64(len(request)))
+	return reply, err
+}
+
+// put copies data into memory that the module gives.
+func (in *Instance) put(ctx context.Context, data []byte) (uint32, error) {
+	pointer, err := in.call(ctx, "llmhost_alloc", uint64(len(data)))
+	if err != nil {
+		return 0, err
+	}
+	if pointer == 0 || !in.guest.Memory().Write(uint32(pointer), data) {
+		return 0, in.bad("llmhost_alloc gave address %d for %d bytes, which its memory of %d bytes does not hold", uint32(pointer), len(data), in.guest.Memory().Size())
+	}
+	return uint32(pointer), nil
+}
+
+// reply calls function and copies the bytes that its result points to.
+func (in *Instance) reply(ctx context.Context, function string, args ...uint64) ([]byte, error) {
+	result, err := in.call(ctx, function, args...)
+	if err != nil {
+		return nil, err
+	}
+	pointer, size := uint32(result>>32), uint32(result)
+	if uint64(size) > uint64(in.m.limits.Reply) {
+		return nil, in.bad("%s replied with %d bytes; at most %d are allowed", function, size, in.m.limits.Reply)
+	}
+	view, ok := in.guest.Memory().Read(pointer, size)
+	if !ok {
+		return nil, in.bad("%s replied with %d bytes at address %d, outside its memory of %d bytes", function, size, pointer, in.guest.Memory().Size())
+	}
+	reply := append([]byte(nil), view...)
+	_, err = in.call(ctx, "llmhost_free", uint64(pointer), uint64(size))
+	return reply, err
+}
+
+func (in *Instance) bad(format string, args ...any) error {
+	err := fault(BadReply, format, args...)
+	err.Plugin = in.m.name
+	return err
+}
+
+// call runs one export within the limits and returns its result, 0 if it has none.
+func (in *Instance) call(ctx context.Context, function string, args ...uint64) (uint64, error) {
+	exported := in.guest.ExportedFunction(function)
+	if exported == nil {
+		return 0, in.bad("does not export %s", function)
+	}
+	in.m.budget.left, in.m.output = in.m.limits.GuestCalls, in.output
+	limited, cancel := context.WithTimeout(ctx, in.m.limits.Call)
+	defer cancel()
+	results, err := exported.Call(limited, args...)
+	if err != nil {
+		return 0, in.failed(ctx, function, in.m.limits.Call, err)
+	}
+	if len(results) == 0 {
+		return 0, nil
+	}
+	return results[0], nil
+}
+
+// failed says in the plugin's terms why wazero ended a call.
+func (in *Instance) failed(ctx context.Context, function string, limit time.Duration, err error) error {
+	if ctx.Err() != nil { // the run was stopped, not the plugin
+		return ctx.Err()
+	}
+	var exit *sys.ExitError
+	e := &Error{Plugin: in.m.name, Cause: err}
+	switch {
+	case errors.Is(err, errBudget):
+		e.Fault, e.Text = TimedOut, fmt.Sprintf("%s made more than %d calls and was stopped; look for a loop that does not end", function, in.m.limits.GuestCalls)
+	case errors.As(err, &exit) && exit.ExitCode() == sys.ExitCodeDeadlineExceeded:
+		e.Fault, e.Text = TimedOut, fmt.Sprintf("%s ran longer than %v and was stopped; look for a loop that does not end", function, limit)
+	case errors.As(err, &exit):
+		e.Fault, e.Text = Trapped, fmt.Sprintf("%s ended the module with exit code %d (sha256 %s)%s", function, exit.ExitCode(), in.m.digest[:12], in.output.hint())
+	default:
+		e.Fault, e.Text = Trapped, fmt.Sprintf("%s trapped: %s (sha256 %s)%s", function, firstLine(err), in.m.digest[:12], in.output.hint())
+	}
+	return e
+}
+
+// firstLine is what wazero says without the stack that it adds.
+func firstLine(err error) string {
+	line, _, _ := strings.Cut(err.Error(), "\n")
+	return strings.TrimSuffix(strings.TrimPrefix(line, "wasm error: "), " (recovered by wazero)")
+}

@@ -1,0 +1,107 @@
+package wasm
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"os"
+
+	"github.com/tetratelabs/wazero"
+	"github.com/tetratelabs/wazero/api"
+	"github.com/tetratelabs/wazero/experimental"
+	"github.com/tetratelabs/wazero/imports/wasi_snapshot_preview1"
+)
+
+// Module is a compiled plugin. Its instances must be used one at a time.
+// Close frees it.
+type Module struct {
+	name, digest string
+	limits       Limits
+	runtime      wazero.Runtime
+	compiled     wazero.CompiledModule
+	cache        wazero.CompilationCache // nil where the folder cannot serve
+	budget       *budget
+	output       *tail // of the instance that runs
+}
+
+// Open checks and compiles a module. name is what errors call it; cacheFolder
+// keeps compiled code from run to run, "" for none. An error is an *Error where
+// the module is at fault.
+func Open(ctx context.Context, name string, code []byte, limits Limits, cacheFolder string) (*Module, error) {
+	limits = limits.withDefaults()
+	if err := Check(name, code, limits); err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(code)
+	m := &Module{name: name, digest: hex.EncodeToString(sum[:]), limits: limits, budget: &budget{}, output: &tail{}}
+	m.cache = openCache(cacheFolder)
+	if err := m.compile(ctx, code); err != nil {
+		m.Close(ctx)
+		return nil, err
+	}
+	return m, nil
+}
+
+func (m *Module) compile(ctx context.Context, code []byte) error {
+	config := wazero.NewRuntimeConfig().WithCloseOnContextDone(true).WithMemoryLimitPages(m.limits.pages())
+	if m.cache != nil {
+		config = config.WithCompilationCache(m.cache)
+	}
+	m.runtime = wazero.NewRuntimeWithConfig(ctx, config)
+	if _, err := wasi_snapshot_preview1.Instantiate(ctx, m.runtime); err != nil {
+		return err
+	}
+	i32 := api.ValueTypeI32
+	log := m.runtime.NewHostModuleBuilder(hostModule).NewFunctionBuilder().
+		WithGoModuleFunction(api.GoModuleFunc(m.log), []api.ValueType{i32, i32, i32}, nil).Export("log")
+	if _, err := log.Instantiate(ctx); err != nil {
+		return err
+	}
+	compiled, err := m.runtime.CompileModule(experimental.WithFunctionListenerFactory(ctx, m.budget), boundTables(code))
+	if err != nil {
+		return &Error{Fault: NotWASM, Plugin: m.name, Text: "does not compile: " + firstLine(err), Cause: err}
+	}
+	m.compiled = compiled
+	return nil
+}
+
+// log is the one host function: level, pointer, length.
+func (m *Module) log(_ context.Context, guest api.Module, stack []uint64) {
+	text, ok := guest.Memory().Read(uint32(stack[1]), min(uint32(stack[2]), tailSize))
+	if !ok {
+		panic(errors.New("llmhost_v1.log was given bytes outside the module's memory"))
+	}
+	m.output.Write(append(text[:len(text):len(text)], '\n'))
+}
+
+// Digest is the sha256 of the module's bytes, in hexadecimal.
+func (m *Module) Digest() string { return m.digest }
+
+// Close frees the compiled code and the runtime.
+func (m *Module) Close(ctx context.Context) error {
+	var first error
+	if m.runtime != nil {
+		first = m.runtime.Close(ctx)
+	}
+	if m.cache != nil {
+		if err := m.cache.Close(ctx); first == nil {
+			first = err
+		}
+	}
+	return first
+}
+
+// openCache returns wazero's compilation cache in folder, or nil: the cache
+// saves time, but nothing depends on it. What it holds is run as machine code,
+// so the folder must belong to the user alone.
+func openCache(folder string) wazero.CompilationCache {
+	if folder == "" || os.MkdirAll(folder, 0o700) != nil || os.Chmod(folder, 0o700) != nil {
+		return nil
+	}
+	cache, err := wazero.NewCompilationCacheWithDir(folder)
+	if err != nil {
+		return nil
+	}
+	return cache
+}

@@ -1,0 +1,225 @@
+package host
+
+import (
+	"context"
+	"fmt"
+	"math"
+	"slices"
+	"strings"
+
+	"llmhost/host/exec"
+	"llmhost/host/model"
+	"llmhost/host/plugin"
+	"llmhost/host/program"
+	"llmhost/host/safetensors"
+	"llmhost/host/tensor"
+	"llmhost/sdk"
+	"llmhost/sdk/op"
+)
+
+// ProgramRun asks for one run of a loss or pooling on tensors from a file.
+type ProgramRun struct {
+	Spec     string            // NAME, FILE or FILE#NAME
+	Inputs   string            // a safetensors file with one tensor an input, under its name
+	Params   map[string]string // of the component, as text
+	Grads    string            // where the gradients of the inputs go; "" = nowhere
+	Builtins []sdk.Plugin
+}
+
+// ProgramResult is what a run of a program gave.
+type ProgramResult struct {
+	Loss    *float64       `json:"loss,omitempty"` // Σ coefficient · sum / count
+	Terms   []FractionJSON `json:"terms,omitempty"`
+	Metrics []FractionJSON `json:"metrics,omitempty"`
+	Shape   []int64        `json:"shape,omitempty"` // of a pooling's result
+	Output  []float64      `json:"output,omitempty"`
+}
+
+// FractionJSON is a term or metric. Value is sum/count, its exponential for a
+// metric such as perplexity, and absent where count is 0.
+type FractionJSON struct {
+	Name        string   `json:"name"`
+	Sum         float64  `json:"sum"`
+	Count       float64  `json:"count"`
+	Coefficient *float64 `json:"coefficient,omitempty"`
+	Value       *float64 `json:"value,omitempty"`
+}
+
+// RunProgram traces a component and runs it once, on the CPU in float32.
+func RunProgram(ctx context.Context, r ProgramRun) (result ProgramResult, err error) {
+	p, err := r.trace(ctx)
+	if err != nil {
+		return result, err
+	}
+	file, err := safetensors.Open(r.Inputs)
+	if err != nil {
+		return result, err
+	}
+	defer file.Close()
+	defer tensor.Catch(&err)
+	tensor.Scoped(func() {
+		var args exec.Arguments
+		if args, err = bindInputs(p, file); err == nil {
+			result, err = r.execute(p, args)
+		}
+	})
+	return result, err
+}
+
+func (r ProgramRun) trace(ctx context.Context) (*program.Program, error) {
+	catalog, err := plugin.NewCatalog(ctx, plugin.Options{Builtin: r.Builtins, Cache: plugin.DefaultCache()})
+	if err != nil {
+		return nil, err
+	}
+	defer catalog.Close(ctx)
+	component, err := catalog.Program(ctx, r.Spec)
+	if err != nil {
+		return nil, err
+	}
+	given := map[string]plugin.Given{}
+	for name, text := range r.Params {
+		given[name] = plugin.Given{Value: text, Text: true, Where: "--params " + name}
+	}
+	values, err := component.Settle(given)
+	if err != nil {
+		return nil, err
+	}
+	trace, err := component.Trace(ctx, values)
+	if err != nil {
+		return nil, err
+	}
+	return trace.Program, nil
+}
+
+// bindInputs reads every input of the program and settles the named dimensions
+// from their shapes.
+func bindInputs(p *program.Program, file *safetensors.File) (exec.Arguments, error) {
+	args := exec.Arguments{Inputs: map[string]tensor.Tensor{}, Sizes: map[string]int64{}}
+	for _, input := range p.Inputs {
+		found, err := file.Get(input.Name)
+		if err != nil {
+			return args, fmt.Errorf("%w; the program reads %s", err, strings.Join(p.Needs(), ", "))
+		}
+		if err := bindDims(args.Sizes, input, found.Shape); err != nil {
+			return args, fmt.Errorf("%s: tensor %s: %w", file.Path(), input.Name, err)
+		}
+		t, err := toTensor(found, input.Value.DType)
+		if err != nil {
+			return args, fmt.Errorf("%s: tensor %s: %w", file.Path(), input.Name, err)
+		}
+		if input.FromModel {
+			t.RequireGrad()
+		}
+		args.Inputs[input.Name] = t
+	}
+	if _, known := args.Sizes["N"]; !known {
+		args.Sizes["N"] = rowCount(args.Inputs["row"])
+	}
+	return args, nil
+}
+
+// rowCount is the number of rows of a pooling: the last row's number and one.
+func rowCount(row tensor.Tensor) int64 {
+	if !row.Defined() || row.Numel() == 0 {
+		return 0
+	}
+	return slices.Max(tensor.Slice[int64](row)) + 1
+}
+
+func bindDims(sizes map[string]int64, input op.Input, shape []int64) error {
+	want := input.Value.Shape
+	if len(want) != len(shape) {
+		return fmt.Errorf("has shape %v; want %v", shape, want)
+	}
+	for i, d := range want {
+		if known, ok := sizes[string(d)]; ok && known != shape[i] {
+			return fmt.Errorf("has shape %v; want %v with %s = %d as in the inputs before it", shape, want, d, known)
+		}
+		sizes[string(d)] = shape[i]
+	}
+	return nil
+}
+
+func toTensor(found safetensors.Tensor, want op.DType) (tensor.Tensor, error) {
+	if want == op.F32 {
+		values, err := found.Float64s()
+		if err != nil {
+			return tensor.Tensor{}, err
+		}
+		return tensor.OfShape(tensor.CPU, values, found.Shape).To(tensor.Float32), nil
+	}
+	values, err := found.Int64s()
+	if err != nil {
+		return tensor.Tensor{}, err
+	}
+	t := tensor.OfShape(tensor.CPU, values, found.Shape)
+	if want == op.Bool {
+		return t.To(tensor.Bool), nil
+	}
+	return t, nil
+}
+
+func (r ProgramRun) execute(p *program.Program, args exec.Arguments) (result ProgramResult, err error) {
+	where := exec.Where{Device: tensor.CPU, Real: tensor.Float32}
+	var root tensor.Tensor
+	if p.Kind == op.PoolingProgram {
+		root = exec.Pool(p, where, args)
+		result.Shape, result.Output = root.Shape(), root.Floats()
+		root = root.Sum()
+	} else {
+		root = lossOf(p, exec.Loss(p, where, args), &result)
+	}
+	if r.Grads == "" {
+		return result, nil
+	}
+	root.Backward()
+	var sources []safetensors.Source
+	for _, input := range p.Inputs {
+		if input.FromModel {
+			g := args.Inputs[input.Name].Grad()
+			if !g.Defined() {
+				g = args.Inputs[input.Name].ZerosLike()
+			}
+			sources = append(sources, model.SourceOf(input.Name, g))
+		}
+	}
+	return result, safetensors.Write(r.Grads, sources, nil)
+}
+
+// lossOf adds up the terms and lists them with the metrics.
+func lossOf(p *program.Program, out exec.Outputs, result *ProgramResult) tensor.Tensor {
+	var loss tensor.Tensor
+	for i, term := range p.Terms {
+		sum, count := out.Terms[i].Read()
+		part := out.Terms[i].Sum.MulScalar(term.Coefficient / max(count, 1))
+		if count > 0 {
+			part = out.Terms[i].Sum.MulScalar(term.Coefficient / count)
+		}
+		if i == 0 {
+			loss = part
+		} else {
+			loss = loss.Add(part)
+		}
+		result.Terms = append(result.Terms, fractionJSON(term.Name, sum, count, false))
+		result.Terms[i].Coefficient = &term.Coefficient
+	}
+	for i, m := range p.Metrics {
+		sum, count := out.Metrics[i].Read()
+		result.Metrics = append(result.Metrics, fractionJSON(m.Name, sum, count, m.Exp))
+	}
+	total := loss.Item()
+	result.Loss = &total
+	return loss
+}
+
+func fractionJSON(name string, sum, count float64, exp bool) FractionJSON {
+	f := FractionJSON{Name: name, Sum: sum, Count: count}
+	if count != 0 {
+		value := sum / count
+		if exp {
+			value = math.Exp(value)
+		}
+		f.Value = &value
+	}
+	return f
+}

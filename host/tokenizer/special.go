@@ -1,0 +1,125 @@
+package tokenizer
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+)
+
+// Files beside tokenizer.json that name the special tokens.
+const (
+	configName = "tokenizer_config.json"
+	mapName    = "special_tokens_map.json"
+	modelName  = "config.json"
+)
+
+// Special holds the ids of the tokens with a role; -1 where there is none.
+type Special struct{ BOS, EOS, PAD, UNK int32 }
+
+// readSpecial looks the special tokens up in folder: tokenizer_config.json has
+// the first word on each, special_tokens_map.json the second. Only a folder
+// with neither is judged by the ids in its model's config.json, because those
+// name a BOS for models whose tokenizer deliberately has none.
+func readSpecial(folder string, t *Tokenizer) (Special, error) {
+	special := Special{-1, -1, -1, -1}
+	roles := []struct {
+		name string
+		id   *int32
+	}{{"bos_token", &special.BOS}, {"eos_token", &special.EOS}, {"pad_token", &special.PAD}, {"unk_token", &special.UNK}}
+
+	config, err := readKeys(filepath.Join(folder, configName))
+	if err != nil {
+		return special, err
+	}
+	tokens, err := readKeys(filepath.Join(folder, mapName))
+	if err != nil {
+		return special, err
+	}
+	look := func(role string) (int32, error) { return t.named(role, config, tokens) }
+	if config == nil && tokens == nil {
+		model, err := readKeys(filepath.Join(folder, modelName))
+		if err != nil {
+			return special, err
+		}
+		look = func(role string) (int32, error) { return t.numbered(role+"_id", model) }
+	}
+	for _, role := range roles {
+		if *role.id, err = look(role.name); err != nil {
+			return special, err
+		}
+	}
+	return special, nil
+}
+
+// keys is one JSON file, its top level taken apart; nil where there is none.
+type keys struct {
+	path   string
+	fields map[string]json.RawMessage
+}
+
+func readKeys(path string) (*keys, error) {
+	data, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("tokenizer: %w", err)
+	}
+	k := &keys{path: path}
+	if err := json.Unmarshal(data, &k.fields); err != nil {
+		return nil, malformed(path, data, err)
+	}
+	return k, nil
+}
+
+// named returns the id of the token that the first of files with the key name
+// gives: as a string, or as an object with its text as "content".
+func (t *Tokenizer) named(name string, files ...*keys) (int32, error) {
+	for _, file := range files {
+		if file == nil || file.fields[name] == nil {
+			continue
+		}
+		var token *string
+		if json.Unmarshal(file.fields[name], &token) != nil {
+			var object struct{ Content *string }
+			if json.Unmarshal(file.fields[name], &object) != nil || object.Content == nil {
+				return -1, fmt.Errorf("%s: %s is %s; want a string, an object with \"content\", or null", file.path, name, file.fields[name])
+			}
+			token = object.Content
+		}
+		if token == nil {
+			return -1, nil
+		}
+		id, ok := t.TokenID(*token)
+		if !ok {
+			return -1, fmt.Errorf("%s: %s is %q, which %s does not have; add it there under added_tokens, or name another", file.path, name, *token, t.path)
+		}
+		return id, nil
+	}
+	return -1, nil
+}
+
+// numbered returns the id under the key name; of several, the first.
+func (t *Tokenizer) numbered(name string, file *keys) (int32, error) {
+	if file == nil || file.fields[name] == nil {
+		return -1, nil
+	}
+	var id *int32
+	if json.Unmarshal(file.fields[name], &id) != nil {
+		var several []int32
+		if json.Unmarshal(file.fields[name], &several) != nil || len(several) == 0 {
+			return -1, fmt.Errorf("%s: %s is %s; want an id, a list of ids, or null", file.path, name, file.fields[name])
+		}
+		id = &several[0]
+	}
+	if id == nil || *id < 0 {
+		return -1, nil
+	}
+	if _, ok := t.Token(*id); !ok {
+		return -1, fmt.Errorf("%s: %s is %d, which %s does not have; name the token in a %s beside it", file.path, name, *id, t.path, configName)
+	}
+	return *id, nil
+}

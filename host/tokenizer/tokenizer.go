@@ -1,0 +1,160 @@
+// Package tokenizer turns text into the ids that a model reads, and back, from
+// a Hugging Face tokenizer.json.
+//
+// The work is done by Hugging Face's own crate, built to WebAssembly (see
+// tokcore/) and run by wazero, so ids, spans and decoded text are those of the
+// Python library. This package is the way there and back: it holds the
+// instances, checks what goes in, and says what went wrong. It knows nothing
+// of chat templates, datasets or models. Start with Load.
+package tokenizer
+
+import (
+	"crypto/sha256"
+	"encoding/hex"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"unicode/utf8"
+)
+
+// fileName is what Hugging Face calls the file that describes a tokenizer.
+const fileName = "tokenizer.json"
+
+// Tokenizer encodes and decodes text. Safe for concurrent use; callers that
+// run at the same time work on instances of their own, up to a limit.
+type Tokenizer struct {
+	path    string // of tokenizer.json, as errors name it
+	digest  string
+	engine  *engine
+	pool    *pool
+	vocab   int
+	maxID   int32
+	special Special
+}
+
+// Load reads the tokenizer at path: a folder that holds tokenizer.json, or
+// that file itself. Files beside it that name the special tokens are read too.
+// Padding and truncation that the file asks for are not done. Close it.
+func Load(path string) (*Tokenizer, error) {
+	path, err := locate(path)
+	if err != nil {
+		return nil, err
+	}
+	file, err := os.ReadFile(path)
+	if err != nil {
+		return nil, fmt.Errorf("tokenizer: %w", err)
+	}
+	engine, err := newEngine()
+	if err != nil {
+		return nil, err
+	}
+	sum := sha256.Sum256(file)
+	t := &Tokenizer{path: path, digest: hex.EncodeToString(sum[:]), engine: engine, pool: newPool(engine, file)}
+	if err := t.open(file); err != nil {
+		t.Close()
+		return nil, err
+	}
+	return t, nil
+}
+
+// open makes the first instance, which proves the file, and reads the special tokens.
+func (t *Tokenizer) open(file []byte) error {
+	err := t.pool.use(func(i *instance) error {
+		t.vocab, t.maxID = i.vocab, i.maxID
+		return nil
+	})
+	if err != nil {
+		return explain(t.path, file, err)
+	}
+	t.special, err = readSpecial(filepath.Dir(t.path), t)
+	return err
+}
+
+// locate returns the path of the tokenizer.json that path means.
+func locate(path string) (string, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return "", fmt.Errorf("tokenizer %s: no such file or folder; give a folder with %s", path, fileName)
+	case err != nil:
+		return "", fmt.Errorf("tokenizer: %w", err)
+	case !info.IsDir() && filepath.Base(path) != fileName:
+		return "", fmt.Errorf("tokenizer %s: want a folder or a file named %s", path, fileName)
+	case !info.IsDir():
+		return path, nil
+	}
+	file := filepath.Join(path, fileName)
+	if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+		return "", missing(path)
+	}
+	return file, nil
+}
+
+// missing says that folder has no tokenizer.json, and what it has instead.
+func missing(folder string) error {
+	for _, older := range []string{"tokenizer.model", "spiece.model", "vocab.json", "vocab.txt"} {
+		if _, err := os.Stat(filepath.Join(folder, older)); err == nil {
+			return fmt.Errorf("tokenizer %s: no %s, only the older %s; write it with transformers: AutoTokenizer.from_pretrained(%q).save_pretrained(%q)",
+				folder, fileName, older, folder, folder)
+		}
+	}
+	return fmt.Errorf("tokenizer %s: no %s in this folder; copy it from the model that it belongs to", folder, fileName)
+}
+
+// Close frees all instances. No other method may run then, or later.
+func (t *Tokenizer) Close() error { return t.engine.close() }
+
+// Digest is the SHA-256 of tokenizer.json, in hex.
+func (t *Tokenizer) Digest() string { return t.digest }
+
+// VocabSize is the number of tokens, added ones included.
+func (t *Tokenizer) VocabSize() int { return t.vocab }
+
+// MaxID is the highest id: an embedding needs MaxID+1 rows. It is VocabSize-1
+// unless the ids have holes.
+func (t *Tokenizer) MaxID() int32 { return t.maxID }
+
+// Special returns the ids of the tokens with a role, -1 for a role that no token has.
+func (t *Tokenizer) Special() Special { return t.special }
+
+// TokenID returns the id of token, as tokenizer.json spells it ("Ġthe", "</s>").
+func (t *Tokenizer) TokenID(token string) (id int32, ok bool) {
+	if !utf8.ValidString(token) {
+		return -1, false
+	}
+	err := t.pool.use(func(i *instance) (err error) {
+		id, err = i.tokenID(token)
+		return err
+	})
+	return id, err == nil && id >= 0
+}
+
+// Token returns the token that bears id, as tokenizer.json spells it.
+func (t *Tokenizer) Token(id int32) (token string, ok bool) {
+	if id < 0 || id > t.maxID {
+		return "", false
+	}
+	err := t.pool.use(func(i *instance) (err error) {
+		token, err = i.token(id)
+		return err
+	})
+	return token, err == nil
+}
+
+// Files returns the paths of the files that make up the tokenizer, those of
+// its folder that exist. They belong beside a saved model.
+func (t *Tokenizer) Files() []string {
+	var found []string
+	for _, name := range []string{
+		fileName, configName, mapName, "added_tokens.json", "vocab.json", "merges.txt", "vocab.txt",
+		"tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "chat_template.jinja", "chat_template.json",
+	} {
+		path := filepath.Join(filepath.Dir(t.path), name)
+		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
+			found = append(found, path)
+		}
+	}
+	return found
+}

@@ -1,0 +1,231 @@
+// Package host assembles runs: each of its functions builds one run from the
+// settings, top to bottom. Start at Train.
+package host
+
+import (
+	"context"
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+
+	"llmhost/host/checkpoint"
+	"llmhost/host/config"
+	"llmhost/host/console"
+	"llmhost/host/data"
+	"llmhost/host/model"
+	"llmhost/host/optim"
+	"llmhost/host/plugin"
+	"llmhost/host/tensor"
+	"llmhost/host/tokenizer"
+	"llmhost/host/train"
+	"llmhost/sdk"
+)
+
+// Env is what a run gets from the program around it.
+type Env struct {
+	Builtins []sdk.Plugin
+	Version  string    // of llmhost
+	Lines    io.Writer // for what is worth a line
+	Terminal io.Writer // for the progress bar; nil where nobody watches
+}
+
+// run is one training run and all that it holds open.
+type run struct {
+	settings  config.Settings
+	env       Env
+	console   *console.Console
+	from      origin
+	task      *task
+	tokenizer *tokenizer.Tokenizer
+	data      dataset
+	device    tensor.Device
+	threads   int
+	model     *model.Folder
+	// modelDigest is of the weights that model_name_or_path held at the start.
+	modelDigest string
+	optimizer   *optim.AdamW
+	loop        *train.Loop
+	log         *runLog
+	began       time.Time
+}
+
+// Train makes a training run of the settings: from the plugin, the data and
+// the model to the trained model in output_dir. Everything that can be wrong
+// with the plugin and the data is found before the first weight is read. When
+// ctx ends the run saves a checkpoint and returns *train.Interrupted.
+func Train(ctx context.Context, s config.Settings, env Env) (err error) {
+	r := &run{settings: s, env: env, console: console.New(env.Lines, env.Terminal), began: time.Now()}
+	defer r.close()
+	if r.from, err = findOrigin(s); err != nil {
+		return err
+	}
+	if r.task, err = openTask(ctx, s, env.Builtins); err != nil {
+		return err
+	}
+	if r.tokenizer, err = openTokenizer(s); err != nil {
+		return err
+	}
+	if r.data, err = loadData(s, r.task, r.tokenizer); err != nil {
+		return err
+	}
+	if done, err := r.finished(); done || err != nil {
+		return err
+	}
+	if err := openRunDir(s.OutputDir, r.from); err != nil {
+		return err
+	}
+	if err := r.task.lock.Write(filepath.Join(s.OutputDir, plugin.LockName)); err != nil {
+		return err
+	}
+	if err := r.openModel(); err != nil {
+		return err
+	}
+	if err := r.openLoop(); err != nil {
+		return err
+	}
+	r.introduce()
+	if err := r.loop.Run(ctx); err != nil {
+		return r.stopped(err)
+	}
+	return r.finish()
+}
+
+func (r *run) close() {
+	if r.log != nil {
+		r.log.close()
+	}
+	if r.optimizer != nil {
+		r.optimizer.Free()
+	}
+	if r.model != nil && r.model.Model != nil {
+		r.model.Free()
+	}
+	if r.tokenizer != nil {
+		r.tokenizer.Close()
+	}
+	if r.task != nil {
+		r.task.catalog.Close(context.Background())
+	}
+}
+
+// finished tells whether there is nothing left to do, and says so.
+func (r *run) finished() (bool, error) {
+	if r.settings.Resume == "" {
+		return false, nil
+	}
+	record, err := readRecord(r.settings.OutputDir)
+	if err != nil || !record.Finished || record.GlobalStep < r.plan().TotalSteps {
+		return false, err
+	}
+	r.console.Printf("%s is finished: %d of %d steps; nothing to do", r.settings.OutputDir, record.GlobalStep, r.plan().TotalSteps)
+	return true, nil
+}
+
+// openModel loads weights onto the device: the checkpoint's, where the run goes on.
+func (r *run) openModel() (err error) {
+	s := r.settings
+	if r.device, err = tensor.OpenDevice(s.Device); err != nil {
+		return err
+	}
+	r.threads = tensor.SetThreads(s.Threads)
+	tensor.SetDeterministic(s.FullDeterminism)
+	tensor.ManualSeed(int64(s.Seed))
+	options := model.Options{Device: r.device, Param: tensor.Float32, Compute: tensor.Float32}
+	if s.BF16 {
+		options.Compute = tensor.BFloat16
+	}
+	path := s.Model
+	if r.from.Path != "" {
+		path = r.from.Path
+	}
+	if r.model, err = model.Load(path, options); err != nil {
+		return err
+	}
+	if r.modelDigest, err = model.WeightsDigest(s.Model); err != nil {
+		return err
+	}
+	if most := int64(r.tokenizer.MaxID()); most >= r.model.Config.VocabSize {
+		return fmt.Errorf("tokenizer %s has ids up to %d, and the model %s has vocab_size %d; give the tokenizer that the model was trained with",
+			tokenizerFolder(s), most, s.Model, r.model.Config.VocabSize)
+	}
+	return nil
+}
+
+// openLoop builds trainer and loop, and puts back the state of the checkpoint.
+func (r *run) openLoop() (err error) {
+	s, plan := r.settings, r.plan()
+	schedule, err := optim.NewSchedule(s.SchedulerType, s.LearningRate, warmup(s, plan.TotalSteps), plan.TotalSteps, s.SchedulerKwargs)
+	if err != nil {
+		return err
+	}
+	r.optimizer = optim.NewAdamW(r.model.Params().All(), optim.Options{Beta1: s.AdamBeta1, Beta2: s.AdamBeta2,
+		Epsilon: s.AdamEpsilon, WeightDecay: s.WeightDecay, Fused: s.Optim == "adamw_torch_fused"})
+	r.loop = &train.Loop{
+		Trainer: &train.Trainer{
+			Model: r.model, Objective: train.NewObjective(r.task.program, r.device, tensor.Float32),
+			Optimizer: r.optimizer, Schedule: schedule,
+			Options: train.Options{MaxGradNorm: s.MaxGradNorm, MicroMean: s.AccumulationMean == "micro_batch",
+				Checkpointing: s.Checkpointing, SharePrefix: s.SharePrefix},
+		},
+		Plan: plan, Groups: r.data.train.Groups, Order: data.NewOrder(len(r.data.train.Groups), r.dataSeed(), true),
+		Eval: r.data.eval, Save: r.save, Emit: r.emit,
+	}
+	if err := r.loop.Trainer.Objective.Check(r.data.train.Groups); err != nil {
+		return fmt.Errorf("task %s: %w", r.settings.Task, err)
+	}
+	if err := r.resume(); err != nil {
+		return err
+	}
+	if r.log, err = openRunLog(s, r.from); err != nil {
+		return err
+	}
+	return r.record(false).write(s.OutputDir)
+}
+
+// resume puts optimizer, order, generator and counters back to the checkpoint's.
+func (r *run) resume() error {
+	if r.from.Path == "" {
+		return nil
+	}
+	state := r.from.State
+	if err := checkResumable(r.from.Path, state, r.state(), r.settings.AllowThreadChange); err != nil {
+		return err
+	}
+	if err := readOptimizer(r.from.Path, r.optimizer); err != nil {
+		return err
+	}
+	tensor.SetRNGState(state.RNG)
+	r.loop.Trainer.GlobalStep = state.GlobalStep
+	r.loop.TrainedTokens = state.TrainedTokens
+	return r.loop.Order.Seek(state.Cursor)
+}
+
+// state is what a checkpoint of now records.
+func (r *run) state() checkpoint.State {
+	return checkpoint.State{GlobalStep: r.loop.Trainer.GlobalStep, TotalSteps: r.loop.Plan.TotalSteps, Cursor: r.loop.Order.Cursor(),
+		Epoch:   float64(r.loop.Trainer.GlobalStep) / float64(r.loop.Plan.StepsPerEpoch),
+		Threads: r.threads, Device: r.device.String(), Torch: tensor.Version(), RNG: tensor.RNGState(),
+		DataDigest: r.data.digest, ProgramDigest: r.task.program.Digest(), TrainedTokens: r.loop.TrainedTokens}
+}
+
+// save writes a checkpoint and forgets those beyond save_total_limit.
+func (r *run) save() (path string, err error) {
+	state := r.state()
+	if state.MetricsBytes, err = r.log.bytes(); err != nil {
+		return "", err
+	}
+	path, err = checkpoint.Save(r.settings.OutputDir, state, func(folder string) error {
+		return writeSnapshot(folder, r.model, r.tokenizer, r.optimizer)
+	})
+	if err != nil {
+		return "", err
+	}
+	return path, checkpoint.Prune(r.settings.OutputDir, r.settings.SaveTotalLimit)
+}
+
+// emit shows an event and records it.
+func (r *run) emit(e train.Event) error {
+	r.console.Emit(e)
+	return r.log.emit(e)
+}

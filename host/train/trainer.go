@@ -1,0 +1,187 @@
+// Package train turns batches into optimizer steps and runs of steps. Step, in
+// trainer.go, is the heart; Loop, in loop.go, is a run around it.
+package train
+
+import (
+	"fmt"
+	"math"
+
+	"llmhost/host/data"
+	"llmhost/host/exec"
+	"llmhost/host/model"
+	"llmhost/host/nn"
+	"llmhost/host/optim"
+	"llmhost/host/tensor"
+)
+
+// Options are what a Trainer does besides the loss.
+type Options struct {
+	MaxGradNorm   float64 // gradients are clipped to it; 0 = not
+	MicroMean     bool    // the mean of micro-batch means, in place of one denominator for the step
+	Checkpointing bool    // keep only block inputs, and run blocks again for the gradient
+	SharePrefix   bool    // rows of a group share their common prefix
+}
+
+// Trainer makes optimizer steps.
+type Trainer struct {
+	Model      model.Model
+	Objective  *Objective
+	Optimizer  *optim.AdamW
+	Schedule   optim.Schedule
+	Options    Options
+	GlobalStep int // steps made so far
+}
+
+// StepReport is what one step measured.
+type StepReport struct {
+	Loss         float64
+	Terms        []float64 // each term's share of Loss, in the order of the program
+	Metrics      Metrics
+	GradNorm     float64 // before clipping
+	LearningRate float64
+	Tokens       int // real tokens, a shared prefix counted once a row
+}
+
+// NonFiniteError says that a loss is NaN or infinite.
+type NonFiniteError struct {
+	Step    int
+	Loss    float64
+	Sources []data.Position // of the micro-batch's records
+}
+
+func (e *NonFiniteError) Error() string {
+	return fmt.Sprintf("step %d: the loss of the batch of %s is %v; lower learning_rate or look at these records", e.Step, positions(e.Sources), e.Loss)
+}
+
+// Step runs one optimizer step over micro, a list of micro-batches. Every loss
+// term is a sum over a count; counts depend on the data alone, so they are
+// totalled over all micro-batches first, and the cut of the batch cannot
+// matter. A non-finite loss is a *NonFiniteError, and no weight has moved.
+func (t *Trainer) Step(micro [][]data.Group) (report StepReport, err error) {
+	defer tensor.Catch(&err)
+	batches, counts := t.pack(micro)
+	t.Optimizer.ZeroGrad()
+	for i, b := range batches {
+		tensor.Scoped(func() { // frees what this micro-batch made
+			var tape *nn.Tape
+			if t.Options.Checkpointing {
+				tape = &nn.Tape{}
+			}
+			outputs := t.Objective.Run(t.Model, &b, tape)
+			loss := t.weigh(outputs.Terms, counts[i], &report)
+			report.Metrics.Add(t.Objective.program, outputs.Metrics)
+			if err = t.checkFinite(loss.Item(), micro[i]); err != nil {
+				return
+			}
+			loss.Backward()
+			tape.Backward()
+		})
+		if err != nil {
+			return report, err
+		}
+		report.Tokens += b.Tokens
+	}
+	report.GradNorm = t.Optimizer.ClipGradients(t.Options.MaxGradNorm)
+	report.LearningRate = t.Schedule.At(t.GlobalStep)
+	t.Optimizer.Step(report.LearningRate)
+	t.GlobalStep++
+	return report, nil
+}
+
+// pack lays out the micro-batches and settles the denominators of each.
+func (t *Trainer) pack(micro [][]data.Group) (batches []data.Batch, denominators [][]float64) {
+	terms := len(t.Objective.program.Terms)
+	total := make([]float64, terms)
+	for _, groups := range micro {
+		b := data.Pack(groups, t.Options.SharePrefix)
+		counts := t.Objective.Counts(&b)
+		for j, c := range counts {
+			total[j] += c
+		}
+		batches, denominators = append(batches, b), append(denominators, counts)
+	}
+	for i := range denominators {
+		for j, term := range t.Objective.program.Terms {
+			denominators[i][j] = t.denominator(term.Count >= 0, denominators[i][j], total[j], len(micro))
+		}
+	}
+	return batches, denominators
+}
+
+// denominator is what a term's sum over one micro-batch is divided by. An
+// empty sum is 0 over 1.
+func (t *Trainer) denominator(counted bool, own, total float64, batches int) float64 {
+	switch {
+	case t.Options.MicroMean:
+		return notZero(own) * float64(batches)
+	case counted:
+		return notZero(total)
+	}
+	return 1
+}
+
+func notZero(count float64) float64 {
+	if count == 0 {
+		return 1
+	}
+	return count
+}
+
+// weigh returns the part of the step's loss that one micro-batch adds.
+func (t *Trainer) weigh(terms []exec.Fraction, denominators []float64, report *StepReport) tensor.Tensor {
+	if report.Terms == nil {
+		report.Terms = make([]float64, len(terms))
+	}
+	var loss tensor.Tensor
+	for j, term := range t.Objective.program.Terms {
+		part := terms[j].Sum.MulScalar(term.Coefficient / denominators[j])
+		report.Terms[j] += part.Item()
+		report.Loss += part.Item()
+		if j == 0 {
+			loss = part
+			continue
+		}
+		loss = loss.Add(part)
+	}
+	return loss
+}
+
+func (t *Trainer) checkFinite(loss float64, groups []data.Group) error {
+	if !math.IsNaN(loss) && !math.IsInf(loss, 0) {
+		return nil
+	}
+	failed := &NonFiniteError{Step: t.GlobalStep + 1, Loss: loss}
+	for _, g := range groups {
+		failed.Sources = append(failed.Sources, g.Source)
+	}
+	return failed
+}
+
+// Evaluate returns the loss and metrics over micro-batches, without a gradient.
+// Sums and counts are totalled over all of them, whatever their sizes.
+func (t *Trainer) Evaluate(micro [][]data.Group) (metrics Metrics, loss float64, err error) {
+	defer tensor.Catch(&err)
+	program := t.Objective.program
+	sums, counts := make([]float64, len(program.Terms)), make([]float64, len(program.Terms))
+	for _, groups := range micro {
+		b := data.Pack(groups, t.Options.SharePrefix)
+		tensor.Scoped(func() {
+			tensor.NoGrad(func() {
+				outputs := t.Objective.Run(t.Model, &b, nil)
+				metrics.Add(program, outputs.Metrics)
+				for j, f := range outputs.Terms {
+					sum, count := f.Read()
+					sums[j], counts[j] = sums[j]+sum, counts[j]+count
+				}
+			})
+		})
+	}
+	for j, term := range program.Terms {
+		denominator := 1.0
+		if term.Count >= 0 {
+			denominator = notZero(counts[j])
+		}
+		loss += term.Coefficient * sums[j] / denominator
+	}
+	return metrics, loss, nil
+}

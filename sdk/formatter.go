@@ -1,0 +1,239 @@
+package sdk
+
+import (
+	"errors"
+	"math"
+	"strconv"
+)
+
+// Formatter turns one record of a data file into one example. It sees text
+// and numbers alone, never token ids: the host reads the columns that
+// Columns declares, and tokenises what Format hands to Out.
+//
+// Columns may depend on the formatter's parameters; it is asked once a run.
+// Format is called once a record, in file order, and must depend on nothing
+// but the row and the parameters. An error of Format is a bad row: the host
+// puts file and line before it. A record that is well formed but of no use
+// is left out with Out.Drop instead.
+type Formatter interface {
+	Columns() []Column
+	Format(r *Row, o *Out) error
+}
+
+// ColumnType says what the host must find in a record's field. The numbers
+// are part of the wire form and never change their meaning.
+type ColumnType uint8
+
+// The column types. A field that is null counts as absent.
+const (
+	String     ColumnType = iota + 1 // a text
+	Float                            // a finite number
+	Bool                             // true or false
+	Int                              // a whole number that fits 64 bits
+	StringList                       // a list of texts
+	FloatList                        // a list of finite numbers
+	JSON                             // any value, handed on as its JSON text
+)
+
+var columnTypeNames = [...]string{String: "a string", Float: "a number", Bool: "true or false",
+	Int: "a whole number", StringList: "a list of strings", FloatList: "a list of numbers", JSON: "a JSON value"}
+
+// String names the type as an error sentence would: "a list of strings".
+func (t ColumnType) String() string {
+	if t < String || t > JSON {
+		return "column type " + strconv.Itoa(int(t))
+	}
+	return columnTypeNames[t]
+}
+
+// Column declares one field that a formatter reads. A record without a
+// Required field never reaches Format.
+type Column struct {
+	Name     string
+	Type     ColumnType
+	Required bool
+	Doc      string
+}
+
+// Cell is one field of one record. Type says which of the other fields
+// holds the value; a zero Type means that the record has no such field.
+type Cell struct {
+	Type   ColumnType
+	Str    string    // String, and JSON as raw text
+	Float  float64   // Float
+	Int    int64     // Int; Bool as 0 or 1
+	Strs   []string  // StringList
+	Floats []float64 // FloatList
+}
+
+// Row is one record as its formatter sees it: a cell for each column, by the
+// column's index in Columns. Reading an absent cell gives the zero value.
+// Reading one of another type gives the zero value too and makes the row a
+// bad one, whatever Format returns.
+type Row struct {
+	cells []Cell
+	err   error
+}
+
+// NewRow returns a row over cells, one for each declared column in order.
+func NewRow(cells []Cell) Row { return Row{cells: cells} }
+
+// Has says whether the record has column i.
+func (r *Row) Has(i int) bool {
+	return i >= 0 && i < len(r.cells) && r.cells[i].Type != 0
+}
+
+// Str returns column i, a String.
+func (r *Row) Str(i int) string { return r.cell(i, String).Str }
+
+// Float returns column i, a Float.
+func (r *Row) Float(i int) float64 { return r.cell(i, Float).Float }
+
+// Bool returns column i, a Bool.
+func (r *Row) Bool(i int) bool { return r.cell(i, Bool).Int != 0 }
+
+// Int returns column i, an Int.
+func (r *Row) Int(i int) int64 { return r.cell(i, Int).Int }
+
+// Strs returns column i, a StringList. The slice belongs to the row.
+func (r *Row) Strs(i int) []string { return r.cell(i, StringList).Strs }
+
+// Floats returns column i, a FloatList. The slice belongs to the row.
+func (r *Row) Floats(i int) []float64 { return r.cell(i, FloatList).Floats }
+
+// JSON returns column i, a JSON column, as its raw text.
+func (r *Row) JSON(i int) string { return r.cell(i, JSON).Str }
+
+func (r *Row) cell(i int, want ColumnType) Cell {
+	if !r.Has(i) {
+		return Cell{}
+	}
+	if found := r.cells[i].Type; found != want {
+		if r.err == nil {
+			r.err = errors.New("column " + strconv.Itoa(i) + " is declared as " + found.String() + ", but Format reads it as " + want.String())
+		}
+		return Cell{}
+	}
+	return r.cells[i]
+}
+
+// Example is what one record becomes: one or more candidates, each with its
+// own prompt, and columns that hold one number for the whole example.
+type Example struct {
+	Candidates []Candidate
+	Columns    map[string]float64
+}
+
+// Candidate is a prompt and one answer to it. The model reads Prompt and
+// Answer as one text and learns from the answer. Columns hold one number for
+// the candidate; all candidates of an example have the same columns.
+type Candidate struct {
+	Prompt, Answer string
+	Columns        map[string]float64
+}
+
+// Set gives the candidate's column name the value v, which must be finite.
+func (c *Candidate) Set(name string, v float64) {
+	if c.Columns == nil {
+		c.Columns = map[string]float64{}
+	}
+	c.Columns[name] = v
+}
+
+// Out takes what Format makes of one row.
+type Out struct {
+	candidates []*Candidate
+	columns    map[string]float64
+}
+
+// Candidate adds a candidate to the example and returns it, so that its
+// columns can be set.
+func (o *Out) Candidate(prompt, answer string) *Candidate {
+	c := &Candidate{Prompt: prompt, Answer: answer}
+	o.candidates = append(o.candidates, c)
+	return c
+}
+
+// Set gives the example's column name the value v, which must be finite.
+func (o *Out) Set(name string, v float64) {
+	if o.columns == nil {
+		o.columns = map[string]float64{}
+	}
+	o.columns[name] = v
+}
+
+// Drop returns the error that leaves the row out of the data. The host counts
+// drops by reason and reports them, so a reason holds nothing of the row itself.
+func (o *Out) Drop(reason string) error { return &Dropped{Reason: reason} }
+
+// Dropped is the error that Out.Drop returns.
+type Dropped struct{ Reason string }
+
+// Error returns the reason.
+func (d *Dropped) Error() string { return "dropped: " + d.Reason }
+
+// FormatRow runs f over one row. The error is a *Dropped where f dropped the
+// row; any other error makes it a bad row.
+func FormatRow(f Formatter, r *Row) (Example, error) {
+	var out Out
+	err := f.Format(r, &out)
+	if r.err != nil {
+		return Example{}, r.err
+	}
+	if err != nil {
+		return Example{}, err
+	}
+	return out.example()
+}
+
+// example returns what Format made, checked.
+func (o *Out) example() (Example, error) {
+	e := Example{Columns: o.columns}
+	for _, c := range o.candidates {
+		e.Candidates = append(e.Candidates, *c)
+	}
+	return e, e.check()
+}
+
+// check demands at least one candidate, the same columns on each, and finite numbers alone.
+func (e Example) check() error {
+	if len(e.Candidates) == 0 {
+		return errors.New("the formatter made no candidate; want at least one, or Out.Drop with a reason")
+	}
+	if name, bad := notFinite(e.Columns); bad {
+		return errors.New("example column " + strconv.Quote(name) + " is not finite")
+	}
+	for i, c := range e.Candidates {
+		if name, bad := notFinite(c.Columns); bad {
+			return errors.New("column " + strconv.Quote(name) + " of candidate " + strconv.Itoa(i) + " is not finite")
+		}
+		if name, bad := differ(e.Candidates[0].Columns, c.Columns); bad {
+			return errors.New("column " + strconv.Quote(name) + " stands on one of the candidates 0 and " + strconv.Itoa(i) + " alone; want it on every candidate")
+		}
+	}
+	return nil
+}
+
+// notFinite returns the first name, in order, whose value is NaN or infinite.
+func notFinite(columns map[string]float64) (name string, bad bool) {
+	for n, v := range columns {
+		if (math.IsNaN(v) || math.IsInf(v, 0)) && (!bad || n < name) {
+			name, bad = n, true
+		}
+	}
+	return name, bad
+}
+
+// differ returns the first name, in order, that a or b alone has.
+func differ(a, b map[string]float64) (name string, bad bool) {
+	only := func(from, in map[string]float64) {
+		for n := range from {
+			if _, both := in[n]; !both && (!bad || n < name) {
+				name, bad = n, true
+			}
+		}
+	}
+	only(a, b)
+	only(b, a)
+	return name, bad
+}

@@ -1,0 +1,188 @@
+package sdk
+
+import (
+	"runtime"
+	"strconv"
+	"strings"
+
+	"llmhost/sdk/op"
+)
+
+// maxErrors is how many mistakes of one trace are kept.
+const maxErrors = 20
+
+// Graph records one trace. Every mistake (a shape that does not fit, a type,
+// an axis out of range) is kept with the line of the author's file that made
+// it; all of them come back together when the trace has ended.
+type Graph struct {
+	kind   op.ProgramKind
+	values []graphValue
+	inputs int // of values
+	errs   []string
+}
+
+// graphValue is an input or a node, in the order in which the author made them.
+type graphValue struct {
+	op.Value
+	input    string // its name, or "" for a node
+	node     graphNode
+	poisoned bool // at fault: what is computed from it is not looked at
+}
+
+type graphNode struct {
+	op    string
+	in    []int
+	attrs op.Attrs
+	place string // file:line
+}
+
+func newGraph(kind op.ProgramKind) *Graph { return &Graph{kind: kind} }
+
+// Logps is the log-probability of each label token under the model that is
+// trained, f32 [B, K, T]: 0 where there is no label. T counts label positions
+// alone.
+func (g *Graph) Logps() Tensor { return g.input("policy.logps") }
+
+// LabelMask is true where there is a label token, bool [B, K, T].
+func (g *Graph) LabelMask() Tensor { return g.input("label_mask") }
+
+// Real is false for a candidate that only fills up its prompt's row, bool [B, K].
+func (g *Graph) Real() Tensor { return g.input("candidate_mask") }
+
+// Column is a data column with one number a candidate, f32 [B, K]: 0 where the
+// candidate is not real.
+func (g *Graph) Column(name string) Tensor { return g.input("column." + name) }
+
+// ExampleColumn is a data column with one number an example, f32 [B].
+func (g *Graph) ExampleColumn(name string) Tensor { return g.input("example_column." + name) }
+
+// Hidden holds the hidden states of every stored token, f32 [P, H]. It is for
+// poolings, as are Token, Row, IDs and EOS.
+func (g *Graph) Hidden() Tensor { return g.input("hidden") }
+
+// Token lists each row's tokens in order, as indices into Hidden, i64 [M].
+func (g *Graph) Token() Tensor { return g.input("token") }
+
+// Row is the row that each entry of Token belongs to, i64 [M], rising from 0.
+func (g *Graph) Row() Tensor { return g.input("row") }
+
+// IDs are the token ids of the entries of Token, i64 [M].
+func (g *Graph) IDs() Tensor { return g.input("ids") }
+
+// EOS is the id of the end token, i64 [], -1 where there is none.
+func (g *Graph) EOS() Tensor { return g.input("eos_token_id") }
+
+// Count is the size of a named dimension in the batch, f32 []: Count("B") is
+// the number of prompts. It depends on data alone.
+func (g *Graph) Count(dim string) Tensor {
+	return g.record("dim_size", op.Attrs{{Name: "dim", Kind: op.Size, Dim: Dim(dim)}})
+}
+
+// input asks the host for an input, once however often the author names it.
+func (g *Graph) input(name string) Tensor {
+	for i, v := range g.values {
+		if v.input == name {
+			return Tensor{g, i + 1}
+		}
+	}
+	known, err := op.FindInput(g.kind, name)
+	if err != nil {
+		g.fail(authorLine(), err.Error())
+	}
+	g.inputs++
+	return g.add(graphValue{Value: known.Value, input: name, poisoned: err != nil})
+}
+
+// record checks an operation and appends it.
+func (g *Graph) record(name string, attrs op.Attrs, in ...Tensor) Tensor {
+	v := graphValue{node: graphNode{op: name, place: authorLine()}}
+	var values []op.Value
+	for _, t := range in {
+		if t.g != g {
+			g.fail(v.node.place, name+": an input is empty or belongs to another trace")
+			return g.add(graphValue{poisoned: true, node: v.node})
+		}
+		v.poisoned = v.poisoned || g.values[t.id-1].poisoned
+		v.node.in = append(v.node.in, t.id-1)
+		values = append(values, g.values[t.id-1].Value)
+	}
+	if v.poisoned {
+		return g.add(v)
+	}
+	out, canonical, err := g.check(name, attrs, values)
+	if err != nil {
+		g.fail(v.node.place, err.Error())
+		v.poisoned = true
+	}
+	v.Value, v.node.attrs = out, canonical
+	return g.add(v)
+}
+
+func (g *Graph) check(name string, attrs op.Attrs, in []op.Value) (op.Value, op.Attrs, error) {
+	row, found := op.Find(name)
+	if !found {
+		panic("sdk: no op is called " + name)
+	}
+	out, canonical, err := row.Check(in, attrs)
+	for _, attr := range canonical {
+		if err == nil && attr.Kind == op.Sizes {
+			err = op.CheckDims(g.kind, attr.Shape)
+		}
+		if err == nil && attr.Kind == op.Size {
+			err = op.CheckDims(g.kind, Shape{attr.Dim})
+		}
+	}
+	return out, canonical, err
+}
+
+func (g *Graph) add(v graphValue) Tensor {
+	if len(g.values) == op.MaxNodes {
+		g.fail(authorLine(), "the program has more than "+strconv.Itoa(op.MaxNodes)+" values")
+	}
+	if len(g.values) > op.MaxNodes { // keep the memory of a runaway trace bounded
+		v.poisoned = true
+		g.values[op.MaxNodes] = v
+		return Tensor{g, op.MaxNodes + 1}
+	}
+	g.values = append(g.values, v)
+	return Tensor{g, len(g.values)}
+}
+
+// fail keeps a mistake with the place that made it.
+func (g *Graph) fail(place, text string) {
+	if len(g.errs) < maxErrors {
+		g.errs = append(g.errs, place+": "+text)
+	}
+}
+
+// ownPrefix begins the names of this package's functions.
+const ownPrefix = "llmhost/sdk."
+
+// authorLine is the innermost line outside this package, as
+// "folder/file.go:12", the same on every machine and on every road.
+func authorLine() string {
+	var callers [16]uintptr
+	frames := runtime.CallersFrames(callers[:runtime.Callers(2, callers[:])])
+	for {
+		frame, more := frames.Next()
+		if !strings.HasPrefix(frame.Function, ownPrefix) && !strings.HasPrefix(frame.Function, "runtime.") {
+			return shortPath(frame.File) + ":" + strconv.Itoa(frame.Line)
+		}
+		if !more {
+			return "unknown place"
+		}
+	}
+}
+
+// shortPath keeps the file and its folder.
+func shortPath(path string) string {
+	slashes := 0
+	for i := len(path) - 1; i >= 0; i-- {
+		if path[i] == '/' || path[i] == '\\' {
+			if slashes++; slashes == 2 {
+				return path[i+1:]
+			}
+		}
+	}
+	return path
+}

@@ -1,0 +1,212 @@
+package sdk
+
+import (
+	"errors"
+	"strconv"
+)
+
+// The first byte of every reply.
+const (
+	StatusOK    = 0 // the payload follows
+	StatusError = 1 // an error as JSON follows: code, message, and the field at fault if there is one
+)
+
+// The codes of errors.
+const (
+	CodeInvalidConfig = "invalid_config"
+	CodeBadRequest    = "bad_request" // the host broke the contract
+	CodeTrace         = "trace"       // the author's code made a mistake while it was traced
+	CodeInternal      = "internal"
+)
+
+// Server answers the five calls of a host with bytes, for every kind of
+// transport. A call never panics, whatever the plugin's code does. It is not
+// for use by several goroutines at once.
+type Server struct {
+	plugin    Plugin
+	instances map[uint32]any // configured components
+	last      uint32
+}
+
+// NewServer returns a server of the plugin.
+func NewServer(p Plugin) *Server { return &Server{plugin: p, instances: map[uint32]any{}} }
+
+// Describe replies with the plugin's descriptor.
+func (s *Server) Describe() []byte {
+	descriptor, err := s.plugin.descriptor()
+	if err != nil {
+		return failure(CodeInternal, err)
+	}
+	return success(descriptor)
+}
+
+// Configure makes an instance of the component with the given index in the
+// descriptor. config is a flat JSON object. The reply is a JSON object with the
+// instance's number and, for a formatter, its columns.
+func (s *Server) Configure(index uint32, config []byte) (reply []byte) {
+	defer replyToPanic(&reply)
+	all := s.plugin.components()
+	if uint64(index) >= uint64(len(all)) {
+		return failure(CodeBadRequest, errors.New("no component has the index "+strconv.Itoa(int(index))))
+	}
+	values, err := readFlat(config)
+	if err != nil {
+		return failure(CodeInvalidConfig, err)
+	}
+	part, err := all[index].configured(values)
+	if err != nil {
+		return failure(CodeInvalidConfig, err)
+	}
+	s.last++
+	s.instances[s.last] = part
+	b := strconv.AppendUint(appendKey([]byte{'{'}, "instance"), uint64(s.last), 10)
+	if f, ok := part.(Formatter); ok {
+		b = appendColumnList(appendKey(b, "columns"), f.Columns())
+	}
+	return success(append(b, '}'))
+}
+
+// Trace traces an instance of a loss or pooling. The request is a flat JSON
+// object; "op_level" is the newest level that the host knows.
+func (s *Server) Trace(instance uint32, request []byte) (reply []byte) {
+	defer replyToPanic(&reply)
+	part, found := s.instances[instance]
+	if !found {
+		return noInstance(instance)
+	}
+	if _, err := readFlat(request); err != nil {
+		return failure(CodeBadRequest, err)
+	}
+	trace, err := traceComponent(part)
+	if err != nil {
+		return failure(CodeTrace, err)
+	}
+	return success(trace)
+}
+
+// Format runs an instance of a formatter over a frame of rows and replies with
+// a frame of results.
+func (s *Server) Format(instance uint32, frame []byte) (reply []byte) {
+	defer replyToPanic(&reply)
+	part, found := s.instances[instance]
+	if !found {
+		return noInstance(instance)
+	}
+	f, ok := part.(Formatter)
+	if !ok {
+		return failure(CodeBadRequest, errors.New("instance "+strconv.Itoa(int(instance))+" is no formatter"))
+	}
+	rows, err := DecodeRows(frame)
+	if err != nil {
+		return failure(CodeBadRequest, err)
+	}
+	return success(EncodeResults(FormatRows(f, rows)))
+}
+
+// Close forgets an instance.
+func (s *Server) Close(instance uint32) { delete(s.instances, instance) }
+
+func noInstance(instance uint32) []byte {
+	return failure(CodeBadRequest, errors.New("no instance has the number "+strconv.Itoa(int(instance))))
+}
+
+func success(payload []byte) []byte { return append([]byte{StatusOK}, payload...) }
+
+func failure(code string, err error) []byte {
+	b := appendField([]byte{StatusError, '{'}, "code", code)
+	b = appendField(b, "message", err.Error())
+	var field fieldError
+	if errors.As(err, &field) {
+		b = appendField(b, "field", field.name)
+	}
+	return append(b, '}')
+}
+
+// replyToPanic turns a panic of the plugin's code into a reply.
+func replyToPanic(reply *[]byte) {
+	if reason := recover(); reason != nil {
+		*reply = failure(CodeInternal, errors.New(authorLine()+": panicked: "+panicText(reason)))
+	}
+}
+
+// descriptor lists what the plugin offers, as JSON.
+func (p Plugin) descriptor() ([]byte, error) {
+	b := strconv.AppendInt(appendKey([]byte{'{'}, "llmhost_plugin"), 1, 10)
+	b = strconv.AppendInt(appendKey(b, "abi"), ABI, 10)
+	b = strconv.AppendInt(appendKey(b, "abi_minor"), ABIMinor, 10)
+	b = appendField(b, "sdk", "go "+Version)
+	b = appendField(b, "name", p.Name)
+	b = appendField(b, "version", p.Version)
+	b = appendField(b, "doc", p.Doc)
+	b = append(appendKey(b, "components"), '[')
+	first := true
+	for _, c := range p.components() {
+		params, err := c.params()
+		if err != nil {
+			return nil, err
+		}
+		b = appendComponent(separate(b, &first), c, params)
+	}
+	b = append(appendKey(append(b, ']'), "tasks"), '[')
+	first = true
+	for _, t := range p.Tasks {
+		b = appendTask(separate(b, &first), t)
+	}
+	return append(b, "]}"...), nil
+}
+
+func appendComponent(b []byte, c component, params []Param) []byte {
+	b = appendField(append(b, '{'), "kind", c.kind)
+	b = appendField(b, "name", c.name)
+	b = appendField(b, "doc", c.doc)
+	b = append(appendKey(b, "params"), '[')
+	first := true
+	for _, p := range params {
+		b = appendParam(separate(b, &first), p)
+	}
+	return append(b, "]}"...)
+}
+
+func appendParam(b []byte, p Param) []byte {
+	b = appendField(append(b, '{'), "name", p.Name)
+	b = appendField(b, "type", string(p.Type))
+	b = appendValue(appendKey(b, "default"), p.Default)
+	if p.Min != nil {
+		b = appendFloat64(appendKey(b, "min"), *p.Min)
+	}
+	if p.Max != nil {
+		b = appendFloat64(appendKey(b, "max"), *p.Max)
+	}
+	if p.Choices != nil {
+		b = appendList(appendKey(b, "choices"), p.Choices)
+	}
+	return append(appendField(b, "doc", p.Doc), '}')
+}
+
+func appendTask(b []byte, t Task) []byte {
+	b = appendField(append(b, '{'), "name", t.Name)
+	b = appendField(b, "doc", t.Doc)
+	b = appendField(b, "formatter", t.Formatter)
+	b = appendField(b, "head", t.Head)
+	b = appendField(b, "pooling", t.Pooling)
+	b = appendField(b, "loss", t.Loss)
+	return append(append(appendKey(b, "defaults"), CanonicalConfig(t.Defaults)...), '}')
+}
+
+// columnTypeKeys are the names of column types in a descriptor.
+var columnTypeKeys = [...]string{String: "string", Float: "float", Bool: "bool", Int: "int", StringList: "string_list", FloatList: "float_list", JSON: "json"}
+
+func appendColumnList(b []byte, columns []Column) []byte {
+	b = append(b, '[')
+	first := true
+	for _, c := range columns {
+		b = appendField(append(separate(b, &first), '{'), "name", c.Name)
+		if c.Type < String || c.Type > JSON {
+			panic("column " + c.Name + " has no type")
+		}
+		b = appendField(b, "type", columnTypeKeys[c.Type])
+		b = strconv.AppendBool(appendKey(b, "required"), c.Required)
+		b = append(appendField(b, "doc", c.Doc), '}')
+	}
+	return append(b, ']')
+}

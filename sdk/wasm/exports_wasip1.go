@@ -1,0 +1,88 @@
+package wasm
+
+import (
+	"runtime"
+	"unsafe"
+)
+
+// maxBuffer bounds a buffer that the host may ask for, in bytes.
+const maxBuffer = 256 << 20
+
+// buffers keeps what the host holds a pointer to from being collected.
+var buffers = map[uint32][]byte{}
+
+// Every export ends in runtime.Gosched: between calls nothing else would ever
+// give this module's garbage collector a turn, and its memory would only grow.
+
+// marker tells the version of the contract by its name. It is never called.
+//
+//go:wasmexport llmhost_abi_v1
+func marker() {}
+
+//go:wasmexport llmhost_alloc
+func alloc(size uint32) uint32 {
+	defer runtime.Gosched()
+	if size > maxBuffer {
+		return 0
+	}
+	return pin(make([]byte, size))
+}
+
+//go:wasmexport llmhost_free
+func free(pointer, _ uint32) {
+	defer runtime.Gosched()
+	delete(buffers, pointer)
+}
+
+//go:wasmexport llmhost_describe
+func describe() uint64 {
+	defer runtime.Gosched()
+	return reply(registered().Describe())
+}
+
+//go:wasmexport llmhost_configure
+func configure(component, pointer, size uint32) uint64 {
+	defer runtime.Gosched()
+	return reply(registered().Configure(component, buffer(pointer, size)))
+}
+
+//go:wasmexport llmhost_trace
+func trace(instance, pointer, size uint32) uint64 {
+	defer runtime.Gosched()
+	return reply(registered().Trace(instance, buffer(pointer, size)))
+}
+
+//go:wasmexport llmhost_format
+func format(instance, pointer, size uint32) uint64 {
+	defer runtime.Gosched()
+	return reply(registered().Format(instance, buffer(pointer, size)))
+}
+
+//go:wasmexport llmhost_close
+func closeInstance(instance uint32) {
+	defer runtime.Gosched()
+	registered().Close(instance)
+}
+
+// pin keeps b and returns its address, of at least one byte so that no two
+// buffers share one.
+func pin(b []byte) uint32 {
+	if cap(b) == 0 {
+		b = make([]byte, 0, 1)
+	}
+	pointer := uint32(uintptr(unsafe.Pointer(unsafe.SliceData(b[:1]))))
+	buffers[pointer] = b
+	return pointer
+}
+
+// buffer is what the host wrote into memory that alloc gave it.
+func buffer(pointer, size uint32) []byte {
+	b := buffers[pointer]
+	if uint64(size) > uint64(len(b)) {
+		panic("wasm: the host passed a buffer that llmhost_alloc did not give it")
+	}
+	return b[:size]
+}
+
+// reply packs the address and length of b.
+func reply(b []byte) uint64 { return uint64(pin(b))<<32 | uint64(len(b)) }
