@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"llmhost/host/atomicfile"
 	"llmhost/host/checkpoint"
 	"llmhost/host/config"
 	"llmhost/host/console"
@@ -178,6 +179,9 @@ func (r *run) openLoop() (err error) {
 		return err
 	}
 	if r.log, err = openRunLog(s, r.from); err != nil {
+		return err
+	}
+	if err := atomicfile.WriteFile(filepath.Join(s.OutputDir, settingsName), []byte(s.TOML())); err != nil {
 		return err
 	}
 	return r.record(false).write(s.OutputDir)
