@@ -2,6 +2,7 @@
 
 GO      ?= go
 VERSION := $(shell git describe --tags --always --dirty 2>/dev/null)
+LDFLAGS := $(if $(VERSION),-X main.version=$(VERSION))
 # What go test gets; another pattern or -v: make test TESTFLAGS='-v -run Name'
 TESTFLAGS ?=
 
@@ -14,7 +15,7 @@ setup:
 	@GOWORK=off $(GO) run ./cmd/setup
 
 build: setup
-	$(GO) build -buildvcs=false -ldflags '-X main.version=$(VERSION)' -o bin/llmhost ./cmd/llmhost
+	$(GO) build -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/llmhost ./cmd/llmhost
 
 plugins: $(PLUGINS)
 

@@ -30,16 +30,16 @@ type task struct {
 // openTask finds the task, settles its parameters, traces and checks its
 // program, and holds its file to task_sha256 and llmhost.lock.
 func openTask(ctx context.Context, s config.Settings, builtins []sdk.Plugin) (t *task, err error) {
-	t = &task{}
-	t.catalog, err = plugin.NewCatalog(ctx, plugin.Options{Builtin: builtins, Cache: plugin.DefaultCache()})
+	catalog, err := plugin.NewCatalog(ctx, plugin.Options{Builtin: builtins, Cache: plugin.DefaultCache()})
 	if err != nil {
 		return nil, err
 	}
 	defer func() {
 		if err != nil {
-			t.catalog.Close(ctx)
+			catalog.Close(ctx)
 		}
 	}()
+	t = &task{catalog: catalog}
 	t.catalog.Pin(s.Task, strings.ToLower(s.TaskSHA256))
 	if t.Task, err = t.catalog.Task(ctx, s.Task); err != nil {
 		return nil, err

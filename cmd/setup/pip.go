@@ -94,6 +94,9 @@ func (p pip) watch(requirement, temporary string, sizes <-chan int64, done <-cha
 			}
 			return err
 		case size := <-sizes:
+			if bar.total == 0 {
+				bar.started = time.Now() // looking things up is no part of the speed
+			}
 			bar.total += size
 		case <-tick.C:
 			bar.update(wheelBytes(temporary))

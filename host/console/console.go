@@ -97,12 +97,35 @@ func progress(e train.Event) string {
 	return fmt.Sprintf("step %*d/%d  epoch %.2f", width, e.Step, e.TotalSteps, e.Epoch)
 }
 
+// describe writes the numbers of an event, the terms of the loss in brackets
+// behind it.
 func describe(values []metrics.Value) string {
-	parts := make([]string, len(values))
-	for i, v := range values {
-		parts[i] = v.Name + " " + Number(v.Name, v.Value)
+	var parts, terms []string
+	for _, v := range values {
+		switch term, isTerm := strings.CutPrefix(v.Name, "loss_"); {
+		case isTerm:
+			terms = append(terms, term+" "+Number(v.Name, v.Value))
+		case v.Name == "tokens_per_second":
+			parts = append(parts, Thousands(v.Value)+" tokens/s")
+		default:
+			parts = append(parts, short(v.Name)+" "+Number(v.Name, v.Value))
+		}
+	}
+	if len(terms) > 0 && len(parts) > 0 {
+		parts[0] += " (" + strings.Join(terms, ", ") + ")"
 	}
 	return strings.Join(parts, "  ")
+}
+
+// short is a metric's name as a line has room for it.
+func short(name string) string {
+	switch name {
+	case "learning_rate":
+		return "lr"
+	case "grad_norm":
+		return "grad"
+	}
+	return name
 }
 
 // Number writes a metric as people read it: accuracies in percent, rates with
@@ -112,7 +135,7 @@ func Number(name string, v float64) string {
 	case strings.HasSuffix(name, "accuracy"):
 		return fmt.Sprintf("%.1f%%", 100*v)
 	case name == "learning_rate":
-		return fmt.Sprintf("%.2e", v)
+		return fmt.Sprintf("%.1e", v)
 	case strings.HasSuffix(name, "_per_second"):
 		return Thousands(v)
 	case math.Abs(v) >= 1e4:

@@ -111,9 +111,9 @@ func (p *Program) Bytes(sizes map[string]int64) (int64, error) {
 		if err != nil {
 			return 0, fmt.Errorf("node %d: %w", i, err)
 		}
-		total = min(total+min(n, op.MaxDim/8)*node.Out.DType.Size(), op.MaxDim)
+		total += min(n*node.Out.DType.Size(), op.MaxDim) // n is at most MaxDim, so no product overflows
 	}
-	return total, nil
+	return min(total, op.MaxDim), nil
 }
 
 // Digest is the sha256 of the canonical form, in hexadecimal.

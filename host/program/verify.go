@@ -292,6 +292,6 @@ func (v *verifier) fixedSize() {
 		v.problem(None, "%v", err)
 	}
 	if n > MaxFixedBytes {
-		v.problem(None, "needs more than %d MiB even for a batch of one token; at most %d MiB are allowed", n>>20, MaxFixedBytes>>20)
+		v.problem(None, "needs more than %d MiB even for a batch of one token", MaxFixedBytes>>20)
 	}
 }

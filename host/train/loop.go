@@ -135,7 +135,7 @@ func (l *Loop) step() error {
 	l.speeds = append(l.speeds, float64(report.Tokens)/spent.Seconds())
 	l.window.add(report, spent)
 	step := l.Trainer.GlobalStep
-	values := []metrics.Value{{"loss", report.Loss}, {"tokens_per_second", l.speeds[len(l.speeds)-1]}}
+	values := []metrics.Value{{Name: "loss", Value: report.Loss}, {Name: "tokens_per_second", Value: l.speeds[len(l.speeds)-1]}}
 	if err := l.emit(Stepped, values, ""); err != nil {
 		return err
 	}
@@ -211,8 +211,8 @@ func (l *Loop) evaluate() error {
 		if err != nil {
 			return err
 		}
-		values = append(values, metrics.Value{set.Prefix + "loss", loss})
-		measured.Values(func(name string, value float64) { values = append(values, metrics.Value{set.Prefix + name, value}) })
+		values = append(values, metrics.Value{Name: set.Prefix + "loss", Value: loss})
+		measured.Values(func(name string, value float64) { values = append(values, metrics.Value{Name: set.Prefix + name, Value: value}) })
 	}
 	return l.emit(Evaluated, values, "")
 }
@@ -275,13 +275,15 @@ func (w *window) add(r StepReport, spent time.Duration) {
 // of its last step.
 func (w *window) values(t *Trainer) []metrics.Value {
 	n := float64(w.steps)
-	values := []metrics.Value{{"loss", w.loss / n}, {"learning_rate", w.last.LearningRate}, {"grad_norm", w.last.GradNorm},
-		{"tokens_per_second", float64(w.tokens) / w.spent.Seconds()}}
+	values := []metrics.Value{{Name: "loss", Value: w.loss / n}}
 	if terms := t.Objective.Program().Terms; len(terms) > 1 {
 		for i, term := range terms {
-			values = append(values, metrics.Value{"loss_" + term.Name, w.terms[i] / n})
+			values = append(values, metrics.Value{Name: "loss_" + term.Name, Value: w.terms[i] / n})
 		}
 	}
-	w.metrics.Values(func(name string, value float64) { values = append(values, metrics.Value{name, value}) })
+	w.metrics.Values(func(name string, value float64) { values = append(values, metrics.Value{Name: name, Value: value}) })
+	values = append(values, metrics.Value{Name: "grad_norm", Value: w.last.GradNorm},
+		metrics.Value{Name: "learning_rate", Value: w.last.LearningRate},
+		metrics.Value{Name: "tokens_per_second", Value: float64(w.tokens) / w.spent.Seconds()})
 	return values
 }
