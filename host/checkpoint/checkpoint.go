@@ -41,7 +41,8 @@ type State struct {
 	DataDigest    string      `json:"data_sha256"`
 	ProgramDigest string      `json:"program_sha256"`
 	MetricsBytes  int64       `json:"metrics_bytes"` // length of metrics.jsonl
-	TrainedTokens int64       `json:"trained_tokens"`
+
+	Progress json.RawMessage `json:"progress"` // what the training loop keeps from step to step
 }
 
 // manifest names the files of a checkpoint, so that a damaged one is noticed.
@@ -180,6 +181,33 @@ func Newest(outputDir string) (path string, s State, damaged []error, err error)
 		damaged = append(damaged, problem)
 	}
 	return "", State{}, damaged, err
+}
+
+// SetAside renames the checkpoints beyond step, which a run that goes on from
+// there neither trusts nor counts, to unused-checkpoint-STEP. It returns the new paths.
+func SetAside(outputDir string, step int) (aside []string, err error) {
+	paths, err := List(outputDir)
+	if err != nil {
+		return nil, err
+	}
+	for _, path := range paths {
+		name := filepath.Base(path)
+		if beyond, _ := strconv.Atoi(strings.TrimPrefix(name, prefix)); beyond <= step {
+			continue
+		}
+		to := filepath.Join(outputDir, "unused-"+name)
+		for n := 2; ; n++ {
+			if _, err := os.Lstat(to); errors.Is(err, fs.ErrNotExist) {
+				break
+			}
+			to = filepath.Join(outputDir, fmt.Sprintf("unused-%s-%d", name, n))
+		}
+		if err := os.Rename(path, to); err != nil {
+			return aside, err
+		}
+		aside = append(aside, to)
+	}
+	return aside, nil
 }
 
 // Prune removes all but the newest keep checkpoints; 0 keeps all.

@@ -70,6 +70,27 @@ func TestFailedSaveLeavesNothing(t *testing.T) {
 	require.Len(t, entries, 1)
 }
 
+func TestSetAside(t *testing.T) {
+	dir := t.TempDir()
+	for range 2 {
+		for _, step := range []int{2, 10, 9} {
+			save(t, dir, step)
+		}
+		_, err := checkpoint.SetAside(dir, 2)
+		require.NoError(t, err)
+	}
+	paths, err := checkpoint.List(dir)
+	require.NoError(t, err)
+	require.Equal(t, []string{filepath.Join(dir, "checkpoint-2")}, paths)
+	for _, name := range []string{"unused-checkpoint-9", "unused-checkpoint-10", "unused-checkpoint-9-2", "unused-checkpoint-10-2"} {
+		_, err := checkpoint.Check(filepath.Join(dir, name))
+		require.NoError(t, err, name)
+	}
+	aside, err := checkpoint.SetAside(filepath.Join(dir, "absent"), 2)
+	require.NoError(t, err)
+	require.Empty(t, aside)
+}
+
 func TestPruneKeepsTheNewest(t *testing.T) {
 	dir := t.TempDir()
 	for _, step := range []int{2, 10, 9} {

@@ -46,7 +46,7 @@ func TestFlags(t *testing.T) {
 			require.Empty(t, notices)
 			want := config.Default()
 			test.want(&want)
-			require.Equal(t, want, s)
+			require.EqualExportedValues(t, want, s)
 		})
 	}
 }

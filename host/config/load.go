@@ -206,5 +206,10 @@ func (l *loader) assign(s *Settings, k key, v given) {
 	}
 	if problem != "" {
 		l.problems.add(v.at, "%s %s", name, problem)
+		return
 	}
+	if s.given == nil {
+		s.given = map[string]bool{}
+	}
+	s.given[row.name] = true
 }

@@ -102,7 +102,7 @@ func TestEveryKindOfValue(t *testing.T) {
 		"mode":           {Value: "two\nlines", Where: at + "22:1"},
 		"odd name":       {Value: true, Where: at + "25:1"},
 	}
-	require.Equal(t, want, s)
+	require.EqualExportedValues(t, want, s)
 }
 
 func TestDefault(t *testing.T) {
@@ -162,6 +162,9 @@ func TestHelpNamesEverySetting(t *testing.T) {
 func TestTable(t *testing.T) {
 	seen := map[string]bool{}
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[config.Settings]()) {
+		if !f.IsExported() {
+			continue
+		}
 		name := f.Tag.Get("name")
 		require.Regexp(t, `^[a-z0-9_]+$`, name, f.Name)
 		require.NotEmpty(t, f.Tag.Get("help"), name)

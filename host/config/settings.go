@@ -82,6 +82,8 @@ type Settings struct {
 	// Params are the parameters of the task's plugin, by name: the table
 	// [params], --params.NAME value, and --NAME value where no setting has the name.
 	Params map[string]Param `group:"parameters of the plugin" name:"params" help:"table of the plugin's own parameters"`
+
+	given map[string]bool // the settings that a file or a flag set
 }
 
 // Param is one parameter of a plugin, of which only the plugin knows the type

@@ -29,12 +29,16 @@ type limits struct{ min, max, above, below *float64 }
 // mistake in this package, so it panics.
 func table() []setting {
 	fields := reflect.VisibleFields(reflect.TypeFor[Settings]())
-	rows, group := make([]setting, len(fields)), ""
+	var rows []setting
+	group := ""
 	for i, f := range fields {
+		if !f.IsExported() {
+			continue
+		}
 		if g := f.Tag.Get("group"); g != "" {
 			group = g
 		}
-		rows[i] = setting{
+		rows = append(rows, setting{
 			name:     f.Tag.Get("name"),
 			group:    group,
 			help:     f.Tag.Get("help"),
@@ -45,7 +49,7 @@ func table() []setting {
 			limits:   limits{bound(f, "min"), bound(f, "max"), bound(f, "above"), bound(f, "below")},
 			index:    i,
 			kind:     f.Type.Kind(),
-		}
+		})
 	}
 	return rows
 }

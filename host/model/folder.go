@@ -76,9 +76,9 @@ func Create(configText []byte, seed int64, o Options) (*Folder, error) {
 	if err := json.Unmarshal(configText, &f.Config); err != nil {
 		return nil, fmt.Errorf("config of the new model: %w", err)
 	}
-	var init struct {
+	init := struct {
 		Range float64 `json:"initializer_range"`
-	}
+	}{0.02} // transformers' default
 	if err := json.Unmarshal(configText, &init); err != nil {
 		return nil, fmt.Errorf("config of the new model: %w", err)
 	}
@@ -117,10 +117,27 @@ func (f *Folder) build(o Options, source nn.Source) (err error) {
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
+	var made []tensor.Tensor
+	kept := func(name string, shape []int64) tensor.Tensor {
+		t := source(name, shape)
+		made = append(made, t)
+		return t
+	}
+	defer func() { freeOn(err, made) }()
 	defer catchSource(&err)
 	defer tensor.Catch(&err)
-	f.Model = llama.New(cfg, o.Device, source, o.Compute)
+	f.Model = llama.New(cfg, o.Device, kept, o.Compute)
 	return nil
+}
+
+// freeOn frees the parameters of a model that came to nothing.
+func freeOn(err error, made []tensor.Tensor) {
+	if err == nil {
+		return
+	}
+	for _, t := range made {
+		t.Free()
+	}
 }
 
 // sourceError carries an error of a source through the model's constructor.
@@ -240,13 +257,16 @@ func withDType(config []byte, dtype tensor.DType) []byte {
 // WeightsDigest returns the sha256 over the weight files of a model folder, in
 // the order of their names.
 func WeightsDigest(folder string) (string, error) {
-	paths, err := filepath.Glob(filepath.Join(folder, "model*.safetensors"))
+	entries, err := os.ReadDir(folder)
 	if err != nil {
 		return "", err
 	}
 	sum := sha256.New()
-	for _, path := range paths {
-		f, err := os.Open(path)
+	for _, e := range entries {
+		if ours, _ := filepath.Match("model*.safetensors", e.Name()); !ours {
+			continue
+		}
+		f, err := os.Open(filepath.Join(folder, e.Name()))
 		if err != nil {
 			return "", err
 		}

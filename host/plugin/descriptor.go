@@ -19,15 +19,16 @@ type Error struct {
 
 // Error puts the plugin's name before what it said; several lines are indented.
 func (e *Error) Error() string {
-	return "plugin " + e.Plugin + ": " + e.Call + ": " + indented(e.Message)
+	return after("plugin "+e.Plugin+": "+e.Call, e.Message)
 }
 
-// indented sets off a text of several lines.
-func indented(text string) string {
+// after joins an owner and what is wrong with it: in one line, or with several
+// lines set off.
+func after(owner, text string) string {
 	if !strings.Contains(text, "\n") {
-		return text
+		return owner + ": " + text
 	}
-	return "\n  " + strings.ReplaceAll(text, "\n", "\n  ")
+	return owner + ":\n  " + strings.ReplaceAll(text, "\n", "\n  ")
 }
 
 // maxPluginText bounds what is shown of a text that came from a plugin, in bytes.

@@ -125,7 +125,8 @@ func (c *Component) text(ctx context.Context) (string, error) {
 		w.Flush()
 	}
 	if c.Kind == Formatter {
-		return b.String(), c.writeColumns(ctx, &b)
+		err := c.writeColumns(ctx, &b)
+		return b.String(), err
 	}
 	trace, err := c.Trace(ctx, nil)
 	if err != nil {

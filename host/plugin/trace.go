@@ -95,7 +95,7 @@ func (c *Component) check(reply []byte) (*Trace, error) {
 	var faults *program.Error
 	switch {
 	case errors.As(err, &faults):
-		return nil, fmt.Errorf("%v: %s", c, indented(faults.Text(parts.Locations)))
+		return nil, errors.New(after(c.String(), faults.Text(parts.Locations)))
 	case err != nil:
 		return nil, fmt.Errorf("%v: %w", c, err)
 	case string(p.Kind) != string(c.Kind):

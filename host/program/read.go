@@ -138,9 +138,24 @@ func (r *reader) node(path string, raw json.RawMessage) sourceNode {
 	fields := r.object(path, raw, "op", "in", "attrs")
 	return sourceNode{
 		op:    value[string](r, path, fields, "op", "a string"),
-		in:    value(r, path, fields, "in", "a list of value numbers", []int{}),
+		in:    r.numbers(path, fields, "in"),
 		attrs: value(r, path, fields, "attrs", "an object", map[string]json.RawMessage{}),
 	}
+}
+
+// numbers reads a list of value numbers. encoding/json would take a null in it
+// for value 0.
+func (r *reader) numbers(path string, fields map[string]json.RawMessage, key string) []int {
+	items := value(r, path, fields, key, "a list of value numbers", []*int{})
+	numbers := make([]int, len(items))
+	for i, item := range items {
+		if item == nil {
+			r.fail(path, "key %q holds null; want a list of value numbers", key)
+			return nil
+		}
+		numbers[i] = *item
+	}
+	return numbers
 }
 
 func (r *reader) term(path string, raw json.RawMessage) Term {

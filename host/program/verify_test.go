@@ -27,6 +27,7 @@ var rejected = []struct{ name, text, want string }{
 	{"key of a node", loss(inputs, `{"op":"sum","inputs":[0]}`, terms, ""), `node 0 has the unknown key "inputs"; want op, in, attrs`},
 	{"node without op", loss(inputs, `{"in":[0]}`, terms, ""), `node 0 lacks the key "op"`},
 	{"inputs of a node", loss(inputs, `{"op":"sum","in":[0.5]}`, terms, ""), `node 0 key "in" is [0.5]; want a list of value numbers`},
+	{"null among the inputs of a node", loss(inputs, `{"op":"sum","in":[null]}`, terms, ""), `node 0 key "in" holds null; want a list of value numbers`},
 	{"attributes", loss(inputs, `{"op":"sum","in":[0],"attrs":3}`, terms, ""), `node 0 key "attrs" is 3; want an object`},
 	{"shape of an input", loss(`{"name":"policy.logps","dtype":"f32","shape":[1]}`, nodes, terms, ""), `input 0 key "shape" is [1]; want a list of dimensions as strings`},
 	{"too many nodes", loss(inputs, strings.Repeat(`{"op":"exp","in":[0]},`, 4096)+`{"op":"sum","in":[0]}`, terms, ""), "program has 4097 nodes; at most 4096 are allowed"},

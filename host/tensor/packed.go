@@ -26,6 +26,14 @@ func Attention(q, k, v Tensor, segments Segments, window int, scale float64) Ten
 	return adopt(lib.Ctensor(out))
 }
 
+// Rotate turns the pairs (x_i, x_{i+dim/2}) of x [tokens, heads, dim] by an
+// angle each, given by cos and sin [tokens, 1, dim/2] in x's type.
+func (t Tensor) Rotate(cos, sin Tensor) Tensor {
+	out := shim.Rotate(t.ptr(), cos.ptr(), sin.ptr())
+	checkShim("rotate", t, cos, sin)
+	return adopt(lib.Ctensor(out))
+}
+
 // logitsChunk bounds the elements of logits that exist at one time: 32 MiB of float32.
 const logitsChunk = 8 << 20
 

@@ -55,7 +55,8 @@ func TestErrorsNameOpAndShapes(t *testing.T) {
 	require.ErrorAs(t, err, &failed)
 	require.Equal(t, "matmul", failed.Op)
 	require.Equal(t, [][]int64{{2, 3}, {2, 3}}, failed.Shapes)
-	require.Equal(t, "tensor op matmul over shapes [2 3], [2 3]: mat1 and mat2 shapes cannot be multiplied (2x3 and 2x3)", err.Error())
+	require.Contains(t, err.Error(), "tensor op matmul over shapes [2 3], [2 3]: mat1 and mat2 shapes cannot be multiplied")
+	require.NotContains(t, err.Error(), "\n")
 	require.Equal(t, before, tensor.Live(), "a failed op left tensors behind")
 }
 

@@ -104,11 +104,14 @@ func (c *Config) settle() {
 }
 
 func (c *Config) validate() error {
-	for name, value := range map[string]int64{"vocab_size": c.VocabSize, "hidden_size": c.HiddenSize,
-		"intermediate_size": c.IntermediateSize, "num_attention_heads": c.NumAttentionHeads,
-		"num_key_value_heads": c.NumKeyValueHeads, "num_hidden_layers": int64(c.NumHiddenLayers), "head_dim": c.HeadDim} {
-		if value < 1 {
-			return fmt.Errorf("%s is %d; want at least 1", name, value)
+	for _, size := range []struct {
+		name  string
+		value int64
+	}{{"vocab_size", c.VocabSize}, {"hidden_size", c.HiddenSize}, {"intermediate_size", c.IntermediateSize},
+		{"num_attention_heads", c.NumAttentionHeads}, {"num_key_value_heads", c.NumKeyValueHeads},
+		{"num_hidden_layers", int64(c.NumHiddenLayers)}, {"head_dim", c.HeadDim}} {
+		if size.value < 1 {
+			return fmt.Errorf("%s is %d; want at least 1", size.name, size.value)
 		}
 	}
 	switch {

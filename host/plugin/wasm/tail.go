@@ -5,8 +5,9 @@ import (
 	"strings"
 )
 
-// tailSize is how much of a module's output is kept, in bytes.
-const tailSize = 2048
+// tailSize is how much of a module's output is kept, in bytes: a Go guest that
+// crashes prints all its stacks after the sentence that matters.
+const tailSize = 16 << 10
 
 // tail keeps the end of what a module prints or logs. None of it reaches the
 // host's own output unless the module fails.
@@ -21,14 +22,15 @@ func (t *tail) Write(p []byte) (int, error) {
 	return len(p), nil
 }
 
-// hint is what an error says of the output: its lines that tell most, quoted.
+// hint is what an error says of the output: where a Go guest crashed its
+// sentence, else the last of it.
 func (t *tail) hint() string {
 	text := strings.TrimSpace(string(t.kept))
+	if at := max(strings.LastIndex(text, "panic: "), strings.LastIndex(text, "fatal error: ")); at >= 0 {
+		text, _, _ = strings.Cut(text[at:], "\n")
+	}
 	if text == "" {
 		return ""
-	}
-	if at := strings.Index(text, "\n\ngoroutine "); at >= 0 { // a Go stack; what went wrong stands before it
-		text = text[:at]
 	}
 	if len(text) > 300 {
 		text = "…" + text[len(text)-300:]

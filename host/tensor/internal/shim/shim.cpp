@@ -126,6 +126,55 @@ Tensor attention(const Tensor &q, const Tensor &k, const Tensor &v, const shim_s
   return at::cat(out);
 }
 
+// --- root mean square norm: y = x r w with r = 1/sqrt(mean(x²) + eps)
+
+struct RMSNorm : torch::autograd::Function<RMSNorm> {
+  static Tensor forward(AutogradContext *ctx, Tensor x, Tensor weight, double eps) {
+    auto real = x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+    auto wide = x.to(real);
+    auto r = at::mul(wide, wide).mean(-1, true).add_(eps).rsqrt_();
+    ctx->save_for_backward({x, weight, r});
+    return at::mul(wide, r).mul_(weight).to(x.scalar_type());
+  }
+
+  // dx = r (g w - x r² mean(g w x)), dw = Σ g x r
+  static variable_list backward(AutogradContext *ctx, variable_list grad) {
+    auto saved = ctx->get_saved_variables();
+    const Tensor &weight = saved[1], &r = saved[2];
+    auto g = grad[0].to(r.scalar_type()), scaled = saved[0].to(r.scalar_type()).mul(r); // x r
+    auto dweight = at::mul(g, scaled).reshape({-1, weight.size(0)}).sum(0).to(weight.scalar_type());
+    auto gw = at::mul(g, weight);
+    auto mean = at::mul(gw, scaled).mean(-1, true);
+    auto dx = gw.sub_(scaled.mul_(mean)).mul_(r).to(saved[0].scalar_type());
+    return {dx, dweight, Tensor()};
+  }
+};
+
+// --- rotary positions: pairs (x1, x2) of the two halves turn by an angle
+
+// Writes the turned x: (x1 cos - x2 s, x2 cos + x1 s).
+Tensor turn(const Tensor &x, const Tensor &cos, const Tensor &s) {
+  int64_t half = x.size(-1) / 2;
+  auto x1 = x.narrow(-1, 0, half), x2 = x.narrow(-1, half, half);
+  auto out = at::empty(x.sizes(), x.options());
+  auto o1 = out.narrow(-1, 0, half), o2 = out.narrow(-1, half, half);
+  at::mul_out(o1, x1, cos).addcmul_(x2, s, -1);
+  at::mul_out(o2, x2, cos).addcmul_(x1, s);
+  return out;
+}
+
+struct Rotate : torch::autograd::Function<Rotate> {
+  static Tensor forward(AutogradContext *ctx, Tensor x, Tensor cos, Tensor sin) {
+    ctx->save_for_backward({cos, sin});
+    return turn(x, cos, sin);
+  }
+
+  static variable_list backward(AutogradContext *ctx, variable_list grad) {
+    auto saved = ctx->get_saved_variables();
+    return {turn(grad[0], saved[0], saved[1].neg()), Tensor(), Tensor()};
+  }
+};
+
 // --- log-probabilities of given tokens, without the [tokens, vocab] matrix
 
 struct TokenLogps : torch::autograd::Function<TokenLogps> {
@@ -338,7 +387,11 @@ int shim_adamw(void **params, void **exp_avg, void **exp_avg_sq, void **steps, i
 }
 
 void *shim_rms_norm(void *x, void *weight, double eps) {
-  return make([&] { return at::rms_norm(ref(x), {ref(x).size(-1)}, ref(weight), eps); });
+  return make([&] { return RMSNorm::apply(ref(x), ref(weight), eps); });
+}
+
+void *shim_rotate(void *x, void *cos, void *sin) {
+  return make([&] { return Rotate::apply(ref(x), ref(cos), ref(sin)); });
 }
 
 void *shim_attention(void *q, void *k, void *v, const shim_segment *segments, int64_t n,

@@ -100,6 +100,8 @@ func RMSNorm(x, weight Tensor, eps float64) Tensor {
 	return C.shim_rms_norm(x, weight, C.double(eps))
 }
 
+func Rotate(x, cos, sin Tensor) Tensor { return C.shim_rotate(x, cos, sin) }
+
 // NewSegment makes a Segment.
 func NewSegment(start, length, prefix int) Segment {
 	return Segment{start: C.int64_t(start), len: C.int64_t(length), prefix: C.int64_t(prefix)}

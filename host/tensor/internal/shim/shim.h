@@ -52,6 +52,7 @@ int shim_adamw(void **params, void **exp_avg, void **exp_avg_sq,
                void **steps, int64_t n, shim_adamw_options o);
 
 void *shim_rms_norm(void *x, void *weight, double eps);
+void *shim_rotate(void *x, void *cos, void *sin);
 void *shim_attention(void *q, void *k, void *v,
                            const shim_segment *segments, int64_t n, int64_t window, double scale);
 void *shim_token_logps(void *hidden, void *weight, void *target,

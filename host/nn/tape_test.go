@@ -1,0 +1,89 @@
+package nn_test
+
+import (
+	"testing"
+
+	"llmhost/host/nn"
+	"llmhost/host/tensor"
+
+	"github.com/stretchr/testify/require"
+)
+
+// chain is three steps, each a matrix and a bend, over an embedding.
+type chain struct {
+	params *nn.Params
+	embed  tensor.Tensor
+	layers []nn.Linear
+	calls  int
+}
+
+func newChain() *chain {
+	tensor.ManualSeed(4)
+	c := &chain{params: nn.NewParams(drawn, tensor.Float64)}
+	c.embed = c.params.Get("embed", 6, 3)
+	for _, name := range []string{"a", "b", "c"} {
+		c.layers = append(c.layers, c.params.Linear(name, 3, 3, true))
+	}
+	return c
+}
+
+// loss runs the chain under a tape, or without one, and returns the loss and
+// the gradients of all parameters.
+func (c *chain) loss(tape *nn.Tape) (loss float64, gradients [][]float64) {
+	var all []tensor.Tensor
+	for _, p := range c.params.All() {
+		all = append(all, p.Tensor)
+	}
+	tensor.NewList(all).ZeroGrad()
+	tensor.Scoped(func() {
+		x := c.embed.Embedding(tensor.Of(tensor.CPU, []int64{0, 3, 3, 5}))
+		for _, l := range c.layers {
+			x = tape.Run(x, func(x tensor.Tensor) tensor.Tensor {
+				c.calls++
+				return x.Add(l.Forward(x).Silu())
+			})
+		}
+		total := x.Square().Sum()
+		total.Backward()
+		tape.Backward()
+		loss = total.Item()
+		for _, p := range all {
+			gradients = append(gradients, p.Grad().Floats())
+		}
+	})
+	return loss, gradients
+}
+
+func TestTapeGivesTheSameNumbers(t *testing.T) {
+	c := newChain()
+	defer c.params.Free()
+	want, wanted := c.loss(nil)
+	require.Equal(t, len(c.layers), c.calls)
+	for range 2 { // a tape is used up by its backward pass, a new one begins anew
+		c.calls = 0
+		got, gradients := c.loss(&nn.Tape{})
+		require.Equal(t, want, got)
+		require.Equal(t, 2*len(c.layers), c.calls, "each step runs forward and again for its gradient")
+		for i, g := range wanted {
+			require.InDeltaSlice(t, g, gradients[i], 1e-12, c.params.All()[i].Name)
+		}
+	}
+}
+
+// A step of a tape leaves one tensor, its result, however many it makes.
+func TestTapeKeepsOneTensorAStep(t *testing.T) {
+	tensor.Scoped(func() {
+		x := tensor.Of(tensor.CPU, []float64{1, 2, 3})
+		tape := &nn.Tape{}
+		live := tensor.Live()
+		for i := range 4 {
+			x = tape.Run(x, func(x tensor.Tensor) tensor.Tensor { return x.Square().Add(x).Exp().Log() })
+			require.Equal(t, live+int64(i)+1, tensor.Live())
+		}
+	})
+}
+
+func TestAnEmptyTapeDoesNothing(t *testing.T) {
+	(&nn.Tape{}).Backward()
+	(*nn.Tape)(nil).Backward()
+}

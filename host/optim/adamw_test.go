@@ -1,0 +1,127 @@
+package optim_test
+
+import (
+	"math"
+	"testing"
+
+	"llmhost/host/nn"
+	"llmhost/host/optim"
+	"llmhost/host/tensor"
+
+	"github.com/stretchr/testify/require"
+)
+
+var kernels = map[string]bool{"fused": true, "foreach": false}
+
+// parameters are a matrix, a vector, and a matrix that never gets a gradient.
+func parameters() []nn.Param {
+	tensor.ManualSeed(5)
+	random := func(shape ...int64) tensor.Tensor {
+		return tensor.Randn(tensor.CPU, tensor.Float64, 1, shape...).RequireGrad()
+	}
+	return []nn.Param{{Name: "matrix", Tensor: random(2, 3)}, {Name: "vector", Tensor: random(4)}, {Name: "idle", Tensor: random(2, 2)}}
+}
+
+// backward gives the first two parameters the gradients of Σ p² (step+1).
+func backward(params []nn.Param, step int) {
+	for _, p := range params[:2] {
+		p.Tensor.Square().MulScalar(float64(step + 1)).Sum().Backward()
+	}
+}
+
+// plain is algorithm 2 of the paper for one element.
+type plain struct{ p, m, v float64 }
+
+func (e *plain) step(gradient, rate, decay float64, o optim.Options, t int) {
+	e.p -= rate * decay * e.p
+	e.m = o.Beta1*e.m + (1-o.Beta1)*gradient
+	e.v = o.Beta2*e.v + (1-o.Beta2)*gradient*gradient
+	e.p -= rate * (e.m / (1 - math.Pow(o.Beta1, float64(t)))) / (math.Sqrt(e.v/(1-math.Pow(o.Beta2, float64(t)))) + o.Epsilon)
+}
+
+func TestAdamWIsItsFormula(t *testing.T) {
+	for kernel, fused := range kernels {
+		t.Run(kernel, func(t *testing.T) {
+			tensor.Scoped(func() {
+				o := optim.Options{Beta1: 0.8, Beta2: 0.9, Epsilon: 1e-3, WeightDecay: 0.3, Fused: fused}
+				params := parameters()
+				a := optim.NewAdamW(params, o)
+				defer a.Free()
+				idle := params[2].Tensor.Floats()
+				var want [2][]plain
+				for i := range want {
+					for _, v := range params[i].Tensor.Floats() {
+						want[i] = append(want[i], plain{p: v})
+					}
+				}
+				for step := range 5 {
+					rate := 0.1 / float64(step+1)
+					for i, decay := range []float64{o.WeightDecay, 0} { // matrices alone decay
+						for j := range want[i] {
+							want[i][j].step(2*want[i][j].p*float64(step+1), rate, decay, o, step+1)
+						}
+					}
+					a.ZeroGrad()
+					backward(params, step)
+					a.Step(rate)
+					for i := range want {
+						for j, v := range params[i].Tensor.Floats() {
+							require.InDelta(t, want[i][j].p, v, 1e-12, "%s, step %d", params[i].Name, step)
+						}
+					}
+				}
+				require.Equal(t, idle, params[2].Tensor.Floats(), "without a gradient nothing moves, by decay neither")
+				requireState(t, a, []float64{5, 5, 0})
+			})
+		})
+	}
+}
+
+// requireState holds names and counters of the state to those of parameters.
+func requireState(t *testing.T, a *optim.AdamW, steps []float64) {
+	t.Helper()
+	for i, s := range a.State() {
+		require.Equal(t, []string{"matrix", "vector", "idle"}[i], s.Name)
+		require.Equal(t, steps[i], s.Step.Item(), s.Name)
+		require.Equal(t, s.ExpAvg.Shape(), s.ExpAvgSq.Shape())
+	}
+}
+
+func TestClipGradients(t *testing.T) {
+	tensor.Scoped(func() {
+		params := parameters()
+		a := optim.NewAdamW(params, optim.Options{})
+		defer a.Free()
+		backward(params, 0)
+		before := append(params[0].Tensor.Grad().Floats(), params[1].Tensor.Grad().Floats()...)
+		total := 0.0
+		for _, g := range before {
+			total += g * g
+		}
+		norm := math.Sqrt(total)
+		for _, c := range []struct{ bound, scale float64 }{{0, 1}, {2 * norm, 1}, {norm / 4, 0.25}} {
+			require.InEpsilon(t, norm, a.ClipGradients(c.bound), 1e-12)
+			after := append(params[0].Tensor.Grad().Floats(), params[1].Tensor.Grad().Floats()...)
+			for i := range before {
+				require.InEpsilon(t, c.scale*before[i], after[i], 1e-5, "bound %v", c.bound)
+			}
+		}
+		a.ZeroGrad()
+		require.False(t, params[0].Tensor.Grad().Defined())
+		require.Zero(t, a.ClipGradients(1), "no gradients have the norm 0")
+		a.Step(1) // and move nothing
+		requireState(t, a, []float64{0, 0, 0})
+	})
+}
+
+func TestFreeEndsTheState(t *testing.T) {
+	tensor.Scoped(func() {
+		params := parameters()
+		live := tensor.Live()
+		a := optim.NewAdamW(params, optim.Options{})
+		require.Equal(t, live+9, tensor.Live())
+		a.Free()
+		a.Free()
+		require.Equal(t, live, tensor.Live())
+	})
+}

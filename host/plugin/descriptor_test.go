@@ -1,0 +1,72 @@
+package plugin_test
+
+import (
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"llmhost/host/plugin"
+)
+
+const descriptor = `{"llmhost_plugin":1,"abi":1,"abi_minor":9,"new":[],"name":"p","version":"1","doc":"d",` +
+	`"components":[{"kind":"loss","name":"l","doc":"","params":[{"name":"a","type":"float","default":1,"min":0,"doc":""}]},{"kind":"pooling","name":"l","doc":"","params":[]}],` +
+	`"tasks":[{"name":"t","doc":"","formatter":"builtin:f","head":"lm","pooling":"","loss":"l","defaults":{"a":2}}]}`
+
+func TestDescriptors(t *testing.T) {
+	require.NoError(t, plugin.ReadManifest(descriptor), "unknown keys are passed over")
+	for _, c := range []struct{ from, to, want string }{
+		{descriptor, `[]`, "is not the JSON that the contract asks for: json: cannot unmarshal array into Go value of type plugin.manifest"},
+		{`"llmhost_plugin":1`, `"llmhost_plugin":2`, "has llmhost_plugin 2; want 1"},
+		{`"abi":1`, `"abi":2`, "speaks ABI 2, host speaks 1; rebuild it with this sdk"},
+		{`"name":"p"`, `"name":"a/b"`, `calls the plugin "a/b"; want letters, digits, - and _`},
+		{`"name":"p"`, `"name":"a\u001b[31m"`, `calls the plugin "a�[31m"; want letters, digits, - and _`},
+		{`"kind":"loss"`, `"kind":"model"`, `has a component of kind "model", which this llmhost does not know`},
+		{`"kind":"pooling"`, `"kind":"loss"`, "has two loss components called l"},
+		{`"kind":"loss","name":"l"`, `"kind":"loss","name":""`, `calls a loss ""; want letters, digits, - and _`},
+		{`"type":"float"`, `"type":"complex"`, `is wrong about loss l: parameter a of type "complex"; want float, int, bool or string`},
+		{`"default":1`, `"default":-1`, "is wrong about loss l: the default of parameter a is -1; want a number of at least 0"},
+		{`"default":1`, `"default":null`, "is wrong about loss l: the default of parameter a is neither a number, a text, true nor false; want a number of at least 0"},
+		{`"name":"a"`, `"name":"a b"`, `is wrong about loss l: parameter "a b"; want letters, digits, - and _`},
+		{`"params":[{`, `"params":[{"name":"a","type":"int","default":0},{`, "is wrong about loss l: two parameters called a"},
+		{`"loss":"l"`, `"loss":"m"`, `has task t with the loss "m", which the plugin does not have`},
+		{`"loss":"l"`, `"loss":""`, "has task t without a loss"},
+		{`"name":"t"`, `"name":"#"`, `calls a task "#"; want letters, digits, - and _`},
+		{`"defaults":{"a":2}`, `"defaults":{"a":[]}`, `has task t whose default "a" is neither a number, a text, true nor false`},
+	} {
+		text := strings.Replace(descriptor, c.from, c.to, 1)
+		require.NotEqual(t, descriptor, text)
+		require.EqualError(t, plugin.ReadManifest(text), "plugin x.wasm: its descriptor "+c.want)
+	}
+}
+
+func TestReplies(t *testing.T) {
+	data, err := plugin.Payload("\x00abc")
+	require.NoError(t, err)
+	require.Equal(t, "abc", string(data))
+	for reply, want := range map[string]string{
+		"":        "plugin x.wasm: the reply to describe is no frame; rebuild it with this sdk",
+		"\x02abc": "plugin x.wasm: the reply to describe is no frame; rebuild it with this sdk",
+		"\x01abc": "plugin x.wasm: the error that describe replied with is not JSON: invalid character 'a' looking for beginning of value",
+		"\x01{\"code\":\"internal\",\"message\":\"is \\u001b[2Jtired\"}": "plugin x.wasm: describe: is �[2Jtired",
+	} {
+		_, err := plugin.Payload(reply)
+		require.EqualError(t, err, want)
+	}
+}
+
+func TestTraceReplies(t *testing.T) {
+	for reply, want := range map[string]string{
+		`{`:  "loss l of plugin x.wasm: its trace is not the JSON that the contract asks for: unexpected end of JSON input",
+		`{}`: `loss l of plugin x.wasm: program is not JSON: ""`,
+		`{"program":{"llmhost_program":1,"kind":"pooling","inputs":[{"name":"hidden","dtype":"f32","shape":["P","H"]},{"name":"token","dtype":"i64","shape":["M"]},{"name":"row","dtype":"i64","shape":["M"]}],"nodes":[{"op":"index_select","in":[0,1],"attrs":{"dim":0}},{"op":"segment_max","in":[3,2],"attrs":{"segments":"N"}}],"output":4}}`: "loss l of plugin x.wasm: its trace is a program of kind pooling",
+		`{"program":{"llmhost_program":1,"kind":"loss","inputs":[{"name":"policy.logps","dtype":"f32","shape":["B","K","T"]}],"nodes":[{"op":"sum","in":[0]}],"terms":[{"name":"x","sum":1}]},"locations":["a","b"]}`:                                                                                                                              "loss l of plugin x.wasm: its trace has 2 locations for 1 nodes",
+	} {
+		require.EqualError(t, plugin.CheckTrace(reply), want)
+	}
+}
+
+func FuzzDescriptor(f *testing.F) {
+	f.Add(descriptor)
+	f.Fuzz(func(t *testing.T, text string) { _ = plugin.ReadManifest(text) })
+}

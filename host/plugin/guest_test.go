@@ -1,0 +1,54 @@
+package plugin_test
+
+import (
+	"bytes"
+	"context"
+	"os"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"llmhost/builtin"
+	"llmhost/host/plugin"
+	"llmhost/host/plugin/wasm"
+)
+
+// TestGuestMemoryStaysFlat calls one Go guest far more often than its memory
+// could bear if its garbage collector never came to run.
+func TestGuestMemoryStaysFlat(t *testing.T) {
+	ctx := context.Background()
+	code, err := os.ReadFile(built(t, "plugins/rrhf"))
+	require.NoError(t, err)
+	m, err := wasm.Open(ctx, "rrhf.wasm", code, wasm.Limits{}, scratch)
+	require.NoError(t, err)
+	defer m.Close(ctx)
+	in, err := m.Start(ctx)
+	require.NoError(t, err)
+	defer in.Close(ctx)
+	large := bytes.Repeat([]byte("x"), 1<<20) // no configuration; the guest copies it and says so
+	for i := range 400 {
+		_, err := in.Configure(ctx, 0, large)
+		require.NoError(t, err, "call %d", i)
+	}
+}
+
+// BenchmarkTrace measures what a trace costs on each road, without the cache.
+func BenchmarkTrace(b *testing.B) {
+	ctx := context.Background()
+	for _, spec := range []string{"rrhf", os.Getenv("LLMHOST_BENCH_PLUGIN")} {
+		if spec == "" {
+			continue
+		}
+		b.Run(spec, func(b *testing.B) {
+			c, err := plugin.NewCatalog(ctx, plugin.Options{Builtin: builtin.All()})
+			require.NoError(b, err)
+			defer c.Close(ctx)
+			loss, err := c.Component(ctx, plugin.Loss, spec)
+			require.NoError(b, err)
+			for b.Loop() {
+				_, err := loss.Trace(ctx, nil)
+				require.NoError(b, err)
+			}
+		})
+	}
+}
