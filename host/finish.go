@@ -82,6 +82,9 @@ func (r *run) introduce() {
 	c.Printf("task   %s", r.task.describe())
 	c.Printf("model  %s: %s, %s weights, %s on %s, %d threads", s.Model, r.model.Config.ModelType,
 		console.Thousands(float64(r.model.Params().Count())), r.dtypes().describe(), r.device, r.threads)
+	if left := r.model.Unused; len(left) > 0 {
+		c.Printf("note: %s holds %d tensors that the model its config.json describes does not use, %s among them", s.Model, len(left), left[0])
+	}
 	for _, line := range r.data.report {
 		c.Printf("%s", line)
 	}
@@ -188,7 +191,8 @@ func (r *run) summarise(entries []metrics.Entry) {
 		c.Summary(before, evaluations[n-1].Values)
 	}
 	spent := time.Since(r.began)
-	c.Printf("speed    %s tokens/s in training steps; %s in all", console.Thousands(r.loop.Speed()), console.Duration(spent))
+	c.Printf("speed    %s tokens/s in training steps; %s in all; %s MB of memory at most",
+		console.Thousands(r.loop.Speed()), console.Duration(spent), console.Thousands(float64(r.device.PeakMemory())/1e6))
 	c.Printf("model    %s (Hugging Face layout, with its tokenizer)", dir)
 	c.Printf("log      %s, run.json, TensorBoard: tensorboard --logdir %s", filepath.Join(dir, metricsName), dir)
 	c.Printf("picture  %s", filepath.Join(dir, curveName))

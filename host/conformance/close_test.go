@@ -14,14 +14,14 @@ func requireClose(t *testing.T, want, got, tolerance float64, what string) {
 }
 
 // requireGradient holds two gradients together by the norm of their difference.
-func requireGradient(t *testing.T, want, got []float64, what string) {
+func requireGradient(t *testing.T, want, got []float64, tolerance float64, what string) {
 	t.Helper()
 	require.Len(t, got, len(want), what)
 	gap := make([]float64, len(want))
 	for i := range gap {
 		gap[i] = got[i] - want[i]
 	}
-	require.LessOrEqual(t, norm(gap), gradientTolerance*norm(want), "norm of the difference of %s against the tolerance", what)
+	require.LessOrEqual(t, norm(gap), tolerance*norm(want), "norm of the difference of %s against the tolerance", what)
 }
 
 // requireFirst compares the first elements of a tensor, one by one.

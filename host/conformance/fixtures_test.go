@@ -158,7 +158,7 @@ func fetch(t *testing.T, file *safetensors.File, name string) array {
 	return array{values, x.Shape}
 }
 
-func convert[To, From int64 | float64 | float32](from []From) []To {
+func convert[To, From int32 | int64 | float32 | float64](from []From) []To {
 	to := make([]To, len(from))
 	for i, v := range from {
 		to[i] = To(v)

@@ -32,13 +32,17 @@ func load(t *testing.T, folder string, o model.Options) *model.Folder {
 
 // skipModel passes the models that are plain decoders of a family that llmhost reads.
 func skipModel(f fixtures, name string) string {
+	return skipModelAt(filepath.Join(f.root, "models", name))
+}
+
+func skipModelAt(folder string) string {
 	config, err := decode[struct {
 		Type          string   `json:"model_type"`
 		Architectures []string `json:"architectures"`
-	}](f, filepath.Join("models", name), "config")
+	}](fixtures{folder}, "", "config")
 	switch {
 	case os.IsNotExist(err):
-		return "this tree does not have the model " + name
+		return "there is no model at " + folder
 	case err != nil:
 		return err.Error()
 	case !slices.Contains(llama.Types, config.Type):

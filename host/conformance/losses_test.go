@@ -49,7 +49,7 @@ func checkLoss(t *testing.T, f fixtures, name string) {
 				loss, gradient := raw.run(t, golden, tensor.Float32)
 				requireClose(t, want.Loss, loss, lossTolerance, "loss")
 				requireClose(t, want.GradNorm["logits"], norm(gradient), gradientTolerance, "norm of the gradient")
-				requireGradient(t, fetch(t, golden, "grad."+variant+".logits").values, gradient, "logits")
+				requireGradient(t, fetch(t, golden, "grad."+variant+".logits").values, gradient, gradientTolerance, "logits")
 			})
 			t.Run("float64", func(t *testing.T) {
 				if want.LossF64 == nil {

@@ -58,7 +58,12 @@ func checkModelLoss(t *testing.T, f fixtures, name string) {
 		t.Run(way.name, func(t *testing.T) { c.compare(t, step(t, way.options, tensor.Float32)) })
 	}
 	t.Run("checkpointing_changes_nothing", func(t *testing.T) {
-		require.Equal(t, step(t, train.Options{}, tensor.Float32), step(t, train.Options{Checkpointing: true}, tensor.Float32))
+		want, got := step(t, train.Options{}, tensor.Float32), step(t, train.Options{Checkpointing: true}, tensor.Float32)
+		require.Equal(t, want.loss, got.loss)
+		require.Len(t, got.gradients, len(want.gradients))
+		for name, gradient := range want.gradients {
+			requireGradient(t, gradient, got.gradients[name], againTolerance, name)
+		}
 	})
 	t.Run("bfloat16", func(t *testing.T) {
 		got := step(t, train.Options{SharePrefix: true}, tensor.BFloat16)

@@ -15,6 +15,9 @@ const (
 	// much is left where both sides computed in float64.
 	exactTolerance = 1e-9
 
+	// againTolerance is relative, for the same numbers computed a second time.
+	againTolerance = 1e-6
+
 	// Relative, for matrix products in bfloat16, which has eight bits of fraction.
 	bfloat16Loss     = 1e-2
 	bfloat16Gradient = 5e-2

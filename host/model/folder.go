@@ -41,7 +41,8 @@ type Folder struct {
 	Path       string
 	ConfigText []byte // as it was read: what is written back has its layout
 	Config     Config
-	generation []byte // the text of generation_config.json, nil where there is none
+	Unused     []string // tensors of the files that the model has no place for
+	generation []byte   // the text of generation_config.json, nil where there is none
 }
 
 // Config is what the rest of the host asks of config.json, whatever the architecture.
@@ -66,7 +67,26 @@ func Load(path string, o Options) (*Folder, error) {
 		return nil, err
 	}
 	defer weights.Close()
-	return f, f.build(o, fileSource(weights, o))
+	if err := f.build(o, fileSource(weights, o)); err != nil {
+		return f, err
+	}
+	f.Unused = unused(weights.Names(), f.Params().All())
+	return f, nil
+}
+
+// unused lists the names that no parameter bears. A tied head that is stored all
+// the same, and angles that old versions stored, say nothing that is missed.
+func unused(names []string, params []nn.Param) (left []string) {
+	taken := map[string]bool{"lm_head.weight": true}
+	for _, p := range params {
+		taken[p.Name] = true
+	}
+	for _, name := range names {
+		if !taken[name] && !strings.HasSuffix(name, "rotary_emb.inv_freq") {
+			left = append(left, name)
+		}
+	}
+	return left
 }
 
 // Create makes a new model with random weights from the text of a config.json.

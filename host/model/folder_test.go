@@ -367,3 +367,18 @@ func TestNamesOfTheWeights(t *testing.T) {
 	}
 	require.Len(t, header, 1+3+2*(7+3+2), "and the metadata")
 }
+
+func TestTensorsWithoutAPlaceAreListed(t *testing.T) {
+	dir := t.TempDir()
+	m, err := model.Create([]byte(configs["llama"]), 1, cpu)
+	require.NoError(t, err)
+	defer m.Free()
+	require.NoError(t, m.Save(dir))
+	fewer := strings.Replace(configs["llama"], `"num_hidden_layers": 2`, `"num_hidden_layers": 1`, 1)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "config.json"), []byte(fewer), 0o644))
+	cut, err := model.Load(dir, cpu)
+	require.NoError(t, err)
+	defer cut.Free()
+	require.Len(t, cut.Unused, 9)
+	require.Contains(t, cut.Unused, "model.layers.1.mlp.up_proj.weight")
+}

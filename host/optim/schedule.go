@@ -2,6 +2,7 @@ package optim
 
 import (
 	"fmt"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -47,18 +48,28 @@ func NewSchedule(kind string, learningRate float64, warmup, total int, kwargs ma
 	if !slices.Contains(ScheduleTypes, kind) {
 		return s, fmt.Errorf("lr_scheduler_type is %q; want one of %s", kind, strings.Join(ScheduleTypes, ", "))
 	}
-	for name, value := range kwargs {
+	for _, name := range slices.Sorted(maps.Keys(kwargs)) {
 		field, ok := known[name]
 		if !ok {
 			return s, fmt.Errorf("lr_scheduler_kwargs.%s means nothing to %q", name, kind)
 		}
-		*field = value
+		if *field = kwargs[name]; *field <= 0 && name != "lr_end" {
+			return s, fmt.Errorf("lr_scheduler_kwargs.%s is %v; want a positive number", name, *field)
+		}
+	}
+	if kind == "polynomial" && s.LREnd > learningRate {
+		return s, fmt.Errorf("lr_scheduler_kwargs.lr_end is %v; want at most learning_rate, %v", s.LREnd, learningRate)
 	}
 	return s, nil
 }
 
 // At returns the rate of a step; the first step is 0.
-func (s Schedule) At(step int) float64 { return s.LearningRate * s.multiplier(step) }
+func (s Schedule) At(step int) float64 {
+	if s.LearningRate == 0 {
+		return 0
+	}
+	return s.LearningRate * s.multiplier(step)
+}
 
 func (s Schedule) multiplier(step int) float64 {
 	if s.Type == "constant" {

@@ -100,10 +100,13 @@ func (i *Interrupted) Error() string {
 // at the end. When ctx ends it finishes the step in hand, saves, and returns
 // *Interrupted.
 func (l *Loop) Run(ctx context.Context) error {
-	l.evaluated, l.saved = -1, l.Trainer.GlobalStep
-	if l.Trainer.GlobalStep == 0 && l.Plan.EvalAtBeginning {
-		if err := l.evaluate(); err != nil {
-			return err
+	l.saved = l.Trainer.GlobalStep
+	if l.Trainer.GlobalStep == 0 {
+		l.evaluated = -1
+		if l.Plan.EvalAtBeginning {
+			if err := l.evaluate(); err != nil {
+				return err
+			}
 		}
 	}
 	for l.Trainer.GlobalStep < l.Plan.TotalSteps {
@@ -113,9 +116,6 @@ func (l *Loop) Run(ctx context.Context) error {
 		if err := l.step(); err != nil {
 			return err
 		}
-	}
-	if err := l.log(); err != nil {
-		return err
 	}
 	if err := l.evaluate(); err != nil {
 		return err
@@ -139,7 +139,7 @@ func (l *Loop) step() error {
 	if err := l.emit(Stepped, values, ""); err != nil {
 		return err
 	}
-	if due(step, l.Plan.LogSteps) || step == 1 && l.Plan.LogFirst {
+	if due(step, l.Plan.LogSteps) || step == 1 && l.Plan.LogFirst || step == l.Plan.TotalSteps {
 		if err := l.log(); err != nil {
 			return err
 		}
@@ -149,7 +149,7 @@ func (l *Loop) step() error {
 			return err
 		}
 	}
-	if due(step, l.Plan.SaveSteps) {
+	if due(step, l.Plan.SaveSteps) && step < l.Plan.TotalSteps { // Run saves the last one, with the last evaluation
 		return l.save()
 	}
 	return nil
@@ -212,7 +212,9 @@ func (l *Loop) evaluate() error {
 			return err
 		}
 		values = append(values, metrics.Value{Name: set.Prefix + "loss", Value: loss})
-		measured.Values(func(name string, value float64) { values = append(values, metrics.Value{Name: set.Prefix + name, Value: value}) })
+		measured.Values(func(name string, value float64) {
+			values = append(values, metrics.Value{Name: set.Prefix + name, Value: value})
+		})
 	}
 	return l.emit(Evaluated, values, "")
 }

@@ -5,6 +5,7 @@ package train
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"llmhost/host/data"
 	"llmhost/host/exec"
@@ -42,21 +43,30 @@ type StepReport struct {
 	Tokens       int // real tokens, a shared prefix counted once a row
 }
 
-// NonFiniteError says that a loss is NaN or infinite.
+// NonFiniteError says that a loss is NaN or infinite, or, where it is not,
+// that its gradient is.
 type NonFiniteError struct {
-	Step    int
-	Loss    float64
-	Sources []data.Position // of the micro-batch's records
+	Step     int
+	Loss     float64
+	GradNorm float64
+	Sources  []data.Position // of the micro-batch's records; of the step's, for the gradient
 }
 
 func (e *NonFiniteError) Error() string {
-	return fmt.Sprintf("step %d: the loss of the batch of %s is %v; lower learning_rate or look at these records", e.Step, positions(e.Sources), e.Loss)
+	what, value := "loss", e.Loss
+	if finite(e.Loss) {
+		what, value = "gradient norm", e.GradNorm
+	}
+	return fmt.Sprintf("step %d: the %s of the batch of %s is %v; lower learning_rate or look at these records", e.Step, what, positions(e.Sources), value)
 }
+
+func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
 // Step runs one optimizer step over micro, a list of micro-batches. Every loss
 // term is a sum over a count; counts depend on the data alone, so they are
 // totalled over all micro-batches first, and the cut of the batch cannot
-// matter. A non-finite loss is a *NonFiniteError, and no weight has moved.
+// matter. A loss or gradient that is not finite is a *NonFiniteError, and no
+// weight has moved.
 func (t *Trainer) Step(micro [][]data.Group) (report StepReport, err error) {
 	defer tensor.Catch(&err)
 	batches, counts := t.pack(micro)
@@ -70,7 +80,7 @@ func (t *Trainer) Step(micro [][]data.Group) (report StepReport, err error) {
 			outputs := t.Objective.Run(t.Model, &b, tape)
 			loss := t.weigh(outputs.Terms, counts[i], &report)
 			report.Metrics.Add(t.Objective.program, outputs.Metrics)
-			if err = t.checkFinite(loss.Item(), micro[i]); err != nil {
+			if err = t.checkFinite(report, micro[i]...); err != nil {
 				return
 			}
 			loss.Backward()
@@ -82,6 +92,9 @@ func (t *Trainer) Step(micro [][]data.Group) (report StepReport, err error) {
 		report.Tokens += b.Tokens
 	}
 	report.GradNorm = t.Optimizer.ClipGradients(t.Options.MaxGradNorm)
+	if err := t.checkFinite(report, slices.Concat(micro...)...); err != nil {
+		return report, err
+	}
 	report.LearningRate = t.Schedule.At(t.GlobalStep)
 	t.Optimizer.Step(report.LearningRate)
 	t.GlobalStep++
@@ -135,8 +148,9 @@ func (t *Trainer) weigh(terms []exec.Fraction, denominators []float64, report *S
 	var loss tensor.Tensor
 	for j, term := range t.Objective.program.Terms {
 		part := terms[j].Sum.MulScalar(term.Coefficient / denominators[j])
-		report.Terms[j] += part.Item()
-		report.Loss += part.Item()
+		value := part.Item()
+		report.Terms[j] += value
+		report.Loss += value
 		if j == 0 {
 			loss = part
 			continue
@@ -146,11 +160,11 @@ func (t *Trainer) weigh(terms []exec.Fraction, denominators []float64, report *S
 	return loss
 }
 
-func (t *Trainer) checkFinite(loss float64, groups []data.Group) error {
-	if !math.IsNaN(loss) && !math.IsInf(loss, 0) {
+func (t *Trainer) checkFinite(r StepReport, groups ...data.Group) error {
+	if finite(r.Loss) && finite(r.GradNorm) {
 		return nil
 	}
-	failed := &NonFiniteError{Step: t.GlobalStep + 1, Loss: loss}
+	failed := &NonFiniteError{Step: t.GlobalStep + 1, Loss: r.Loss, GradNorm: r.GradNorm}
 	for _, g := range groups {
 		failed.Sources = append(failed.Sources, g.Source)
 	}

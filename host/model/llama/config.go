@@ -23,6 +23,7 @@ type Config struct {
 	AttentionBias     bool    `json:"attention_bias"`
 	MLPBias           bool    `json:"mlp_bias"`
 	AttentionDropout  float64 `json:"attention_dropout"`
+	PartialRotary     float64 `json:"partial_rotary_factor"`
 	InitializerRange  float64 `json:"initializer_range"`
 	MaxPositions      int64   `json:"max_position_embeddings"`
 
@@ -123,6 +124,9 @@ func (c *Config) validate() error {
 		return fmt.Errorf("hidden_act is %q; want \"silu\"", c.HiddenAct)
 	case c.AttentionDropout != 0:
 		return fmt.Errorf("attention_dropout is %v; want 0, as llmhost trains this family without dropout", c.AttentionDropout)
+	}
+	if share := max(c.PartialRotary, c.Rope.Partial); share != 0 && share != 1 {
+		return fmt.Errorf("partial_rotary_factor is %v; want 1, as this family turns every channel", share)
 	}
 	return c.Rope.validate()
 }

@@ -11,6 +11,7 @@ type RopeScaling struct {
 	Type  string  `json:"rope_type"`
 	// OldType is the key that transformers before 4.43 wrote.
 	OldType         string  `json:"type"`
+	Partial         float64 `json:"partial_rotary_factor"`
 	Factor          float64 `json:"factor"`
 	LowFreqFactor   float64 `json:"low_freq_factor"`
 	HighFreqFactor  float64 `json:"high_freq_factor"`

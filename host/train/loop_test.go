@@ -1,0 +1,130 @@
+package train_test
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"testing"
+
+	"llmhost/host/data"
+	"llmhost/host/tensor"
+	"llmhost/host/train"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestNewPlan(t *testing.T) {
+	for _, c := range []struct {
+		name                 string
+		records, batch, accu int
+		epochs               float64
+		maxSteps             int
+		perEpoch, total      int
+	}{
+		{"even", 8, 2, 2, 3, 0, 2, 6},
+		{"short last batch", 9, 2, 2, 1, 0, 3, 3},
+		{"less than one step", 3, 8, 4, 2, 0, 1, 2},
+		{"part of an epoch", 10, 1, 1, 0.25, 0, 10, 3},
+		{"steps win over epochs", 10, 1, 1, 3, 4, 10, 4},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := train.NewPlan(c.records, c.batch, c.accu, c.epochs, c.maxSteps)
+			require.Equal(t, c.perEpoch, p.StepsPerEpoch)
+			require.Equal(t, c.total, p.TotalSteps)
+		})
+	}
+}
+
+// recorded is a loop over eight examples in steps of up to six, two an epoch,
+// and what it told.
+type recorded struct {
+	train.Loop
+	told  []string
+	saves int
+}
+
+func newLoop(t *testing.T, plan func(*train.Plan)) *recorded {
+	t.Helper()
+	groups := uneven(21, true)
+	r := &recorded{}
+	r.Plan = train.NewPlan(len(groups), 3, 2, 2, 0)
+	r.Plan.EvalBatchSize = 3
+	plan(&r.Plan)
+	r.Trainer = newTrainer(t, newModel(t, "llama", tensor.Float32), loss(t, "rrhf", nil), 0.01, train.Options{MaxGradNorm: 1, SharePrefix: true})
+	r.Groups, r.Order = groups, data.NewOrder(len(groups), 1, true)
+	r.Eval = []train.EvalSet{{Prefix: "eval_", Groups: uneven(22, true)}}
+	r.Save = func() (string, error) { r.saves++; return fmt.Sprintf("checkpoint-%d", r.Trainer.GlobalStep), nil }
+	r.Emit = func(e train.Event) error {
+		kind := map[train.EventKind]string{train.Stepped: "step", train.Logged: "log", train.Evaluated: "eval", train.Saved: "save"}[e.Kind]
+		r.told = append(r.told, fmt.Sprintf("%s %d", kind, e.Step))
+		return nil
+	}
+	return r
+}
+
+func TestLoopDoesWhatIsDue(t *testing.T) {
+	for _, c := range []struct {
+		name string
+		plan func(*train.Plan)
+		want []string
+	}{
+		{"nothing", func(*train.Plan) {}, []string{"step 1", "step 2", "step 3", "step 4", "log 4", "eval 4"}},
+		{"all", func(p *train.Plan) {
+			p.LogSteps, p.EvalSteps, p.SaveSteps, p.LogFirst, p.EvalAtBeginning = 2, 3, 3, true, true
+		}, []string{"eval 0", "step 1", "log 1", "step 2", "log 2", "step 3", "eval 3", "save 3", "step 4", "log 4", "eval 4", "save 4"}},
+		{"nothing twice at the end", func(p *train.Plan) { p.LogSteps, p.EvalSteps, p.SaveSteps = 4, 4, 4 },
+			[]string{"step 1", "step 2", "step 3", "step 4", "log 4", "eval 4", "save 4"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			r := newLoop(t, c.plan)
+			require.NoError(t, r.Run(context.Background()))
+			require.Equal(t, c.want, r.told)
+		})
+	}
+}
+
+// Two epochs see every token twice: no step crosses the end of an epoch, and
+// the short last batches are not left out.
+func TestLoopSeesEveryExampleOnceAnEpoch(t *testing.T) {
+	r := newLoop(t, func(*train.Plan) {})
+	require.NoError(t, r.Run(context.Background()))
+	tokens := data.Pack(r.Groups, false).Tokens
+	require.EqualValues(t, 2*tokens, r.TrainedTokens)
+}
+
+func TestLoopStopsWhereItIsAskedTo(t *testing.T) {
+	ctx, cancel := context.WithCancel(context.Background())
+	stopAt := func(r *recorded, step int) {
+		emit := r.Emit
+		r.Emit = func(e train.Event) error {
+			if e.Kind == train.Stepped && e.Step == step {
+				cancel()
+			}
+			return emit(e)
+		}
+	}
+	r := newLoop(t, func(p *train.Plan) { p.SaveSteps = 3 })
+	stopAt(r, 2)
+	var stopped *train.Interrupted
+	require.ErrorAs(t, r.Run(ctx), &stopped)
+	require.Equal(t, train.Interrupted{Step: 2, Checkpoint: "checkpoint-2", CanSave: true}, *stopped)
+	require.EqualError(t, stopped, "interrupted after step 2; checkpoint-2 holds the state of the run")
+	require.Equal(t, []string{"step 1", "step 2", "save 2"}, r.told)
+
+	require.ErrorAs(t, newLoop(t, func(*train.Plan) {}).Run(ctx), &stopped)
+	require.EqualError(t, stopped, `interrupted after step 0; save_strategy is "no", so nothing was saved`)
+	require.ErrorAs(t, newLoop(t, func(p *train.Plan) { p.SaveSteps = 3 }).Run(ctx), &stopped)
+	require.EqualError(t, stopped, "interrupted after step 0; nothing was new since the last checkpoint")
+}
+
+func TestLoopEndsAtAnError(t *testing.T) {
+	full := errors.New("disk full")
+	r := newLoop(t, func(p *train.Plan) { p.SaveSteps = 1 })
+	r.Save = func() (string, error) { return "", full }
+	require.ErrorIs(t, r.Run(context.Background()), full)
+	require.Equal(t, []string{"step 1"}, r.told)
+
+	r = newLoop(t, func(*train.Plan) {})
+	r.Emit = func(train.Event) error { return full }
+	require.ErrorIs(t, r.Run(context.Background()), full)
+}

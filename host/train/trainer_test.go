@@ -1,0 +1,242 @@
+package train_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+	"testing"
+
+	"llmhost/host/data"
+	"llmhost/host/model"
+	"llmhost/host/program"
+	"llmhost/host/tensor"
+	"llmhost/host/train"
+
+	"github.com/stretchr/testify/require"
+)
+
+// cut makes micro-batches of size examples, the last of what is left.
+func cut(groups []data.Group, size int) [][]data.Group {
+	return slices.Collect(slices.Chunk(groups, size))
+}
+
+// measure makes one step that moves nothing.
+func measure(t *testing.T, m *model.Folder, p *program.Program, o train.Options, micro [][]data.Group) (pass, train.StepReport) {
+	t.Helper()
+	report, err := newTrainer(t, m, p, 0, o).Step(micro)
+	require.NoError(t, err)
+	return pass{report.Loss, gradientsOf(m)}, report
+}
+
+// The cut of a step's examples into micro-batches is of no consequence.
+func TestCutsGiveOneGradient(t *testing.T) {
+	for _, name := range []string{"sft", "rrhf"} {
+		for _, dtype := range precisions {
+			t.Run(name+"/"+dtype.String(), func(t *testing.T) {
+				m, p, groups := newModel(t, "llama", dtype), loss(t, name, nil), uneven(3, name == "rrhf")
+				want, whole := measure(t, m, p, train.Options{}, cut(groups, len(groups)))
+				for _, size := range []int{1, 2, 4} {
+					got, report := measure(t, m, p, train.Options{}, cut(groups, size))
+					require.Less(t, distance(want, got), limitOf(dtype), "micro-batches of %d", size)
+					require.Equal(t, whole.Tokens, report.Tokens)
+					require.InEpsilon(t, whole.GradNorm, report.GradNorm, limitOf(dtype))
+					requireSameMetrics(t, whole.Metrics, report.Metrics, limitOf(dtype))
+				}
+			})
+		}
+	}
+}
+
+func requireSameMetrics(t *testing.T, want, got train.Metrics, limit float64) {
+	t.Helper()
+	values := map[string]float64{}
+	want.Values(func(name string, v float64) { values[name] = v })
+	require.NotEmpty(t, values)
+	got.Values(func(name string, v float64) {
+		require.InDelta(t, values[name], v, limit*math.Abs(values[name]), name)
+		delete(values, name)
+	})
+	require.Empty(t, values)
+}
+
+// The mean of micro-batch means depends on the cut where rows are uneven, and
+// not where they are even: the comparison above can fail.
+func TestMicroMeanDependsOnTheCut(t *testing.T) {
+	m, p := newModel(t, "llama", tensor.Float64), loss(t, "sft", nil)
+	far := func(groups []data.Group, size int) float64 {
+		want, _ := measure(t, m, p, train.Options{MicroMean: true}, cut(groups, len(groups)))
+		got, _ := measure(t, m, p, train.Options{MicroMean: true}, cut(groups, size))
+		return distance(want, got)
+	}
+	even := uneven(3, false)
+	for i := range even {
+		even[i].Rows[0] = even[0].Rows[0]
+	}
+	for _, size := range []int{1, 2} {
+		require.Greater(t, far(uneven(3, false), size), noticed, "micro-batches of %d", size)
+		require.Less(t, far(even, size), float64Limit, "micro-batches of %d", size)
+	}
+}
+
+// Both denominators, by hand: with one micro-batch of n and one of m answer
+// tokens, whose means are a and b.
+func TestDenominators(t *testing.T) {
+	m, p := newModel(t, "llama", tensor.Float64), loss(t, "sft", nil)
+	rng := rand.New(rand.NewPCG(5, 0))
+	const n, k = 2, 6
+	short, long := []data.Group{ranked(rng, 1, 3, n)}, []data.Group{ranked(rng, 2, 3, k)}
+	a, _ := measure(t, m, p, train.Options{}, [][]data.Group{short})
+	b, _ := measure(t, m, p, train.Options{}, [][]data.Group{long})
+	global, _ := measure(t, m, p, train.Options{}, [][]data.Group{short, long})
+	micro, _ := measure(t, m, p, train.Options{MicroMean: true}, [][]data.Group{short, long})
+	require.InEpsilon(t, (n*a.loss+k*b.loss)/(n+k), global.loss, float64Limit)
+	require.InEpsilon(t, (a.loss+b.loss)/2, micro.loss, float64Limit)
+}
+
+// A plain sum has no denominator, whatever the cut.
+func TestSumsAddUp(t *testing.T) {
+	m, p, groups := newModel(t, "llama", tensor.Float64), loss(t, "rrhf", map[string]any{"rrhf_reduction": "paper_sum"}), uneven(4, true)
+	want, _ := measure(t, m, p, train.Options{}, cut(groups, len(groups)))
+	got, report := measure(t, m, p, train.Options{}, cut(groups, 2))
+	require.Less(t, distance(want, got), float64Limit)
+	require.InEpsilon(t, report.Loss, report.Terms[0]+report.Terms[1], float64Limit)
+}
+
+// Checkpointing computes the same numbers a second time.
+func TestCheckpointingChangesNothing(t *testing.T) {
+	for _, family := range families {
+		t.Run(family, func(t *testing.T) {
+			m, p, groups := newModel(t, family, tensor.Float32), loss(t, "rrhf", nil), uneven(5, true)
+			want, _ := measure(t, m, p, train.Options{SharePrefix: true}, cut(groups, 4))
+			got, _ := measure(t, m, p, train.Options{SharePrefix: true, Checkpointing: true}, cut(groups, 4))
+			require.Less(t, distance(want, got), float32Limit)
+		})
+	}
+}
+
+// weights copies all parameters of a model.
+func weights(m *model.Folder) map[string][]float64 {
+	out := map[string][]float64{}
+	for _, p := range m.Params().All() {
+		out[p.Name] = p.Tensor.Floats()
+	}
+	return out
+}
+
+func TestNonFiniteLossStopsTheStep(t *testing.T) {
+	for _, bad := range []float64{math.NaN(), math.Inf(1)} {
+		t.Run(fmt.Sprint(bad), func(t *testing.T) {
+			m, p := newModel(t, "llama", tensor.Float32), loss(t, "sft", map[string]any{"sft_reduction": "seq_mean"})
+			trainer := newTrainer(t, m, p, 0.1, train.Options{MaxGradNorm: 1})
+			good, spoilt := uneven(6, false), uneven(6, false)
+			spoilt[5].Example["weight"] = bad
+			_, err := trainer.Step(cut(good, 4))
+			require.NoError(t, err)
+			before, state := weights(m), optimizerState(trainer)
+
+			_, err = trainer.Step(cut(spoilt, 2)) // the third micro-batch of four
+			var failed *train.NonFiniteError
+			require.ErrorAs(t, err, &failed)
+			require.Equal(t, 2, failed.Step)
+			require.Equal(t, []data.Position{spoilt[4].Source, spoilt[5].Source}, failed.Sources)
+			require.EqualError(t, err, fmt.Sprintf("step 2: the loss of the batch of data.jsonl:5, data.jsonl:6 is %v; lower learning_rate or look at these records", bad))
+			require.Equal(t, before, weights(m))
+			require.Equal(t, state, optimizerState(trainer))
+			require.Equal(t, 1, trainer.GlobalStep)
+
+			_, err = trainer.Step(cut(good, 4)) // and the trainer is as good as new
+			require.NoError(t, err)
+			require.NotEqual(t, before, weights(m))
+		})
+	}
+}
+
+func TestNonFiniteErrorNamesTheFirstRecordsOfMany(t *testing.T) {
+	e := train.NonFiniteError{Step: 7, Loss: math.NaN()}
+	for i := range 6 {
+		e.Sources = append(e.Sources, data.Position{File: "a.jsonl", Line: i + 1})
+	}
+	require.EqualError(t, &e, "step 7: the loss of the batch of a.jsonl:1, a.jsonl:2, a.jsonl:3, a.jsonl:4 and 2 more is NaN; lower learning_rate or look at these records")
+}
+
+func optimizerState(trainer *train.Trainer) map[string][]float64 {
+	out := map[string][]float64{}
+	for _, s := range trainer.Optimizer.State() {
+		out[s.Name] = append(append(s.ExpAvg.Floats(), s.ExpAvgSq.Floats()...), s.Step.Item())
+	}
+	return out
+}
+
+// A failed tensor op comes back as an error, and leaves nothing behind.
+func TestStepReturnsTensorErrors(t *testing.T) {
+	m, p, groups := newModel(t, "llama", tensor.Float32), loss(t, "sft", nil), uneven(6, false)
+	trainer := newTrainer(t, m, p, 0.1, train.Options{})
+	_, err := trainer.Step(cut(groups, 8)) // makes the rotary table
+	require.NoError(t, err)
+	live := tensor.Live()
+	groups[3].Rows[0].IDs[0] = vocab
+	_, err = trainer.Step(cut(groups, 8))
+	var failed *tensor.Error
+	require.ErrorAs(t, err, &failed)
+	require.ErrorContains(t, err, "index out of range")
+	require.Equal(t, live, tensor.Live())
+}
+
+// Steps leave no tensor behind but the rotary table, which is made once.
+func TestStepsKeepNoTensors(t *testing.T) {
+	m, p, groups := newModel(t, "llama", tensor.Float32), loss(t, "rrhf", nil), uneven(6, true)
+	trainer := newTrainer(t, m, p, 0.01, train.Options{SharePrefix: true, Checkpointing: true, MaxGradNorm: 1})
+	var live int64
+	for i := range 5 {
+		_, err := trainer.Step(cut(groups, 4))
+		require.NoError(t, err)
+		_, _, err = trainer.Evaluate(cut(groups, 3))
+		require.NoError(t, err)
+		if i == 0 {
+			live = tensor.Live()
+		}
+		require.Equal(t, live, tensor.Live(), "step %d", i)
+	}
+}
+
+// Evaluate totals sums and counts, so that its cut is of no consequence, and
+// agrees with what a step measures.
+func TestEvaluate(t *testing.T) {
+	for _, name := range []string{"sft", "rrhf"} {
+		t.Run(name, func(t *testing.T) {
+			m, p, groups := newModel(t, "llama", tensor.Float64), loss(t, name, nil), uneven(8, name == "rrhf")
+			want, report := measure(t, m, p, train.Options{}, cut(groups, 8))
+			trainer := newTrainer(t, m, p, 0, train.Options{SharePrefix: true})
+			for _, size := range []int{1, 3, 8} {
+				metrics, loss, err := trainer.Evaluate(cut(groups, size))
+				require.NoError(t, err)
+				require.InEpsilon(t, want.loss, loss, float64Limit)
+				requireSameMetrics(t, report.Metrics, metrics, float64Limit)
+			}
+		})
+	}
+}
+
+func TestClippingReportsTheNormBefore(t *testing.T) {
+	m, p, groups := newModel(t, "llama", tensor.Float64), loss(t, "sft", nil), uneven(9, false)
+	free, report := measure(t, m, p, train.Options{}, cut(groups, 4))
+	clipped, again := measure(t, m, p, train.Options{MaxGradNorm: report.GradNorm / 4}, cut(groups, 4))
+	require.Equal(t, report.GradNorm, again.GradNorm)
+	for name, g := range free.gradients {
+		require.InEpsilon(t, norm(g)/4, norm(clipped.gradients[name]), 1e-5, name)
+	}
+}
+
+func TestCheckNamesAColumnThatIsMissing(t *testing.T) {
+	objective := train.NewObjective(loss(t, "rrhf", nil), tensor.CPU, tensor.Float32)
+	require.NoError(t, objective.Check(nil))
+	groups := uneven(1, true)
+	require.NoError(t, objective.Check(groups))
+	groups[0].Columns = nil
+	require.EqualError(t, objective.Check(groups), `the loss reads column "score", which the formatter does not give`)
+
+	objective = train.NewObjective(loss(t, "sft", map[string]any{"sft_reduction": "seq_mean"}), tensor.CPU, tensor.Float32)
+	groups[0].Example = nil
+	require.EqualError(t, objective.Check(groups), `the loss reads example column "weight", which the formatter does not give`)
+}
