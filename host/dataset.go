@@ -33,7 +33,7 @@ func loadData(s config.Settings, t *task, tok *tokenizer.Tokenizer) (d dataset, 
 		paths, setting = []string{s.DataDir}, "data_dir"
 	}
 	l := dataLoader{settings: s, task: t, tokenizer: tok, dataset: &d}
-	files := data.Files{Paths: paths, Setting: setting}
+	files := data.Files{Paths: paths, Setting: setting, Limit: l.limit()}
 	if d.train, d.files, err = l.load("train", files); err != nil {
 		return d, err
 	}
@@ -70,6 +70,14 @@ func (l dataLoader) load(name string, files data.Files) (data.Tokenized, []Sourc
 		AddSpecialTokens: l.settings.AddSpecialTokens, BOS: special.BOS, EOS: special.EOS})
 	l.describe(name, examples, out)
 	return out, records, err
+}
+
+// limit is how many records of each file the run takes, 0 for all.
+func (l dataLoader) limit() int {
+	if l.settings.DebugMode {
+		return debugRecords
+	}
+	return 0
 }
 
 func digests(files data.Files) ([]SourceRecord, error) {
@@ -126,15 +134,16 @@ func (l dataLoader) loadEval() error {
 		return err
 	}
 	var all []data.Group
-	for _, file := range files {
-		set, records, err := l.load("eval", data.Files{Paths: []string{file}, Setting: setting})
+	names := setNames(files)
+	for i, file := range files {
+		set, records, err := l.load("eval", data.Files{Paths: []string{file}, Setting: setting, Limit: l.limit()})
 		if err != nil {
 			return err
 		}
 		l.held = append(l.held, records...)
 		all = append(all, set.Groups...)
 		if l.settings.EvalDatasetMergeMode != "merge" {
-			l.eval = append(l.eval, train.EvalSet{Prefix: "eval_" + stem(file) + "_", Groups: set.Groups})
+			l.eval = append(l.eval, train.EvalSet{Prefix: "eval_" + names[i] + "_", Groups: set.Groups})
 		}
 	}
 	switch {
@@ -144,6 +153,20 @@ func (l dataLoader) loadEval() error {
 		l.eval = append(l.eval, train.EvalSet{Prefix: "eval_all_", Groups: all})
 	}
 	return nil
+}
+
+// setNames names an evaluation set after each file, and no two alike: not even
+// as the set of all files is.
+func setNames(files []string) []string {
+	var names []string
+	for _, file := range files {
+		name := stem(file)
+		for n := 2; name == "all" || slices.Contains(names, name); n++ {
+			name = fmt.Sprintf("%s_%d", stem(file), n)
+		}
+		names = append(names, name)
+	}
+	return names
 }
 
 // stem is a file's name without folder and ending.

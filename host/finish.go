@@ -3,6 +3,7 @@ package host
 import (
 	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"os"
 	"path/filepath"
@@ -29,6 +30,9 @@ func tokenizerFolder(s config.Settings) string {
 }
 
 func openTokenizer(s config.Settings) (*tokenizer.Tokenizer, error) {
+	if _, err := os.Stat(s.Model); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("model %s: no such folder; model_name_or_path wants one in Hugging Face's layout", s.Model)
+	}
 	return tokenizer.Load(tokenizerFolder(s))
 }
 

@@ -17,10 +17,10 @@ import (
 // that fits a package holds for it. A new arrow is a change here, argued in the
 // commit that makes it.
 var arrows = map[string][]string{
-	"cmd/llmhost":          {"host", "host/train", "host/config", "host/tensor", "host/plugin", "builtin", "sdk"},
+	"cmd/llmhost":          {"host", "host/train", "host/config", "host/tensor", "host/nearest", "host/plugin", "builtin", "sdk"},
 	"cmd/setup":            {},
 	"cmd/bench":            {"host/...", "builtin/...", "sdk"},
-	"host":                 {"host/...", "sdk"},
+	"host":                 {"host/...", "sdk", "sdk/op"},
 	"host/atomicfile":      {},
 	"host/checkpoint":      {"host/atomicfile", "host/data"},
 	"host/config":          {"host/nearest"},
@@ -35,7 +35,7 @@ var arrows = map[string][]string{
 	"host/optim":           {"host/nn", "host/tensor"},
 	"host/plugin":          {"host/atomicfile", "host/config", "host/nearest", "host/plugin/...", "host/program", "sdk", "sdk/op"},
 	"host/program":         {"sdk/op"},
-	"host/safetensors":     {"host/atomicfile"},
+	"host/safetensors":     {"host/atomicfile", "host/nearest"},
 	"host/tensor/...":      {"host/tensor/internal/..."},
 	"host/tokenizer":       {},
 	"host/train":           {"host/data", "host/exec", "host/metrics", "host/model", "host/nn", "host/optim", "host/program", "host/tensor"},

@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -8,6 +9,7 @@ import (
 	"os"
 	"path/filepath"
 	"strings"
+	"syscall"
 
 	"llmhost/host/atomicfile"
 	"llmhost/host/checkpoint"
@@ -25,10 +27,14 @@ const (
 
 // origin is where a run begins: at the checkpoint Path, or anew where Path is "".
 type origin struct {
-	Path  string
-	State checkpoint.State
-	notes []string
+	Path      string
+	State     checkpoint.State
+	Elsewhere bool // Path is of another folder than output_dir, which is empty
+	notes     []string
 }
+
+// goesOn tells whether output_dir already holds what the run did before.
+func (o origin) goesOn() bool { return o.Path != "" && !o.Elsewhere }
 
 // findOrigin decides how a run begins, and refuses to write over what another
 // run left. It changes nothing.
@@ -48,30 +54,70 @@ func findOrigin(s config.Settings) (origin, error) {
 		}
 		return o, err
 	}
-	state, err := checkpoint.Check(s.Resume)
-	return origin{Path: s.Resume, State: state}, err
+	return namedOrigin(filepath.Clean(s.Resume), s.OutputDir)
+}
+
+// namedOrigin is the checkpoint at path. One of another run begins a run of
+// its own, in a folder of its own.
+func namedOrigin(path, outputDir string) (origin, error) {
+	state, err := checkpoint.Check(path)
+	if err != nil {
+		return origin{}, err
+	}
+	o := origin{Path: path, State: state}
+	home, err := os.Stat(filepath.Dir(path))
+	if err != nil {
+		return origin{}, err
+	}
+	here, err := os.Stat(outputDir)
+	if err == nil && os.SameFile(home, here) {
+		return o, nil
+	}
+	o.Elsewhere = true
+	if used, err := notEmpty(outputDir); err != nil || used {
+		return origin{}, cmp.Or(err, fmt.Errorf("output_dir %s is not empty, and %s is not in it; name an empty output_dir to branch off there, or give --resume_from_checkpoint auto to go on from the newest checkpoint of output_dir", outputDir, path))
+	}
+	return o, nil
 }
 
 func notEmpty(folder string) (bool, error) {
 	entries, err := os.ReadDir(folder)
-	if errors.Is(err, fs.ErrNotExist) {
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
 		return false, nil
+	case errors.Is(err, syscall.ENOTDIR):
+		return false, fmt.Errorf("output_dir %s is a file, or lies below one; name a folder", folder)
 	}
 	return len(entries) > 0, err
 }
 
 // openRunDir makes output_dir ready for a run that begins at o. A run that
-// begins anew removes what an earlier one left under the names of this package.
-func openRunDir(dir string, o origin) error {
+// resumes sets aside the checkpoints beyond its beginning; one that begins anew
+// removes what an earlier one left under the names of this package.
+func openRunDir(dir string, o *origin, resume bool) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
 	if _, err := atomicfile.Sweep(dir); err != nil {
 		return err
 	}
-	if o.Path != "" {
+	if resume {
+		aside, err := checkpoint.SetAside(dir, o.State.GlobalStep)
+		if err != nil {
+			return err
+		}
+		for _, path := range aside {
+			o.notes = append(o.notes, "this run does not go on from "+strings.TrimPrefix(filepath.Base(path), "unused-")+", which is called "+path+" now")
+		}
+	}
+	if o.goesOn() {
 		return nil
 	}
+	return removeStale(dir)
+}
+
+// removeStale removes what an earlier run left in dir.
+func removeStale(dir string) error {
 	stale, err := checkpoint.List(dir)
 	if err != nil {
 		return err

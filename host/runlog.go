@@ -23,7 +23,7 @@ type runLog struct {
 func openRunLog(s config.Settings, from origin) (*runLog, error) {
 	path := filepath.Join(s.OutputDir, metricsName)
 	var offset int64
-	if from.Path != "" {
+	if from.goesOn() {
 		if info, err := os.Stat(path); err == nil {
 			offset = min(info.Size(), from.State.MetricsBytes)
 		}

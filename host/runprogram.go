@@ -2,7 +2,9 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
+	"io/fs"
 	"math"
 	"slices"
 	"strings"
@@ -52,6 +54,9 @@ func RunProgram(ctx context.Context, r ProgramRun) (result ProgramResult, err er
 		return result, err
 	}
 	file, err := safetensors.Open(r.Inputs)
+	if errors.Is(err, fs.ErrNotExist) {
+		return result, fmt.Errorf("inputs %s: no such file; want a safetensors file with %s", r.Inputs, strings.Join(p.Needs(), ", "))
+	}
 	if err != nil {
 		return result, err
 	}
@@ -98,14 +103,14 @@ func bindInputs(p *program.Program, file *safetensors.File) (exec.Arguments, err
 	for _, input := range p.Inputs {
 		found, err := file.Get(input.Name)
 		if err != nil {
-			return args, fmt.Errorf("%w; the program reads %s", err, strings.Join(p.Needs(), ", "))
+			return args, fmt.Errorf("%w (the program reads %s)", err, strings.Join(p.Needs(), ", "))
 		}
 		if err := bindDims(args.Sizes, input, found.Shape); err != nil {
-			return args, fmt.Errorf("%s: tensor %s: %w", file.Path(), input.Name, err)
+			return args, fmt.Errorf("%s: tensor %q %w", file.Path(), input.Name, err)
 		}
 		t, err := toTensor(found, input.Value.DType)
 		if err != nil {
-			return args, fmt.Errorf("%s: tensor %s: %w", file.Path(), input.Name, err)
+			return args, inFile(file.Path(), err)
 		}
 		if input.FromModel {
 			t.RequireGrad()
@@ -116,6 +121,15 @@ func bindInputs(p *program.Program, file *safetensors.File) (exec.Arguments, err
 		args.Sizes["N"] = rowCount(args.Inputs["row"])
 	}
 	return args, nil
+}
+
+// inFile names the file in an error about one of its tensors.
+func inFile(path string, err error) error {
+	var wrong *safetensors.Error
+	if errors.As(err, &wrong) {
+		wrong.Path = path
+	}
+	return err
 }
 
 // rowCount is the number of rows of a pooling: the last row's number and one.
@@ -129,16 +143,19 @@ func rowCount(row tensor.Tensor) int64 {
 func bindDims(sizes map[string]int64, input op.Input, shape []int64) error {
 	want := input.Value.Shape
 	if len(want) != len(shape) {
-		return fmt.Errorf("has shape %v; want %v", shape, want)
+		return fmt.Errorf("has shape %s; want %v", shapeText(shape), want)
 	}
 	for i, d := range want {
 		if known, ok := sizes[string(d)]; ok && known != shape[i] {
-			return fmt.Errorf("has shape %v; want %v with %s = %d as in the inputs before it", shape, want, d, known)
+			return fmt.Errorf("has shape %s; want %v with %s = %d as in the inputs before it", shapeText(shape), want, d, known)
 		}
 		sizes[string(d)] = shape[i]
 	}
 	return nil
 }
+
+// shapeText writes a shape as programs do: [2, 3].
+func shapeText(shape []int64) string { return strings.ReplaceAll(fmt.Sprint(shape), " ", ", ") }
 
 func toTensor(found safetensors.Tensor, want op.DType) (tensor.Tensor, error) {
 	if want == op.F32 {

@@ -29,7 +29,7 @@ type task struct {
 
 // openTask finds the task, settles its parameters, traces and checks its
 // program, and holds its file to task_sha256 and llmhost.lock.
-func openTask(ctx context.Context, s config.Settings, builtins []sdk.Plugin) (t *task, err error) {
+func openTask(ctx context.Context, s config.Settings, from origin, builtins []sdk.Plugin) (t *task, err error) {
 	catalog, err := plugin.NewCatalog(ctx, plugin.Options{Builtin: builtins, Cache: plugin.DefaultCache()})
 	if err != nil {
 		return nil, err
@@ -60,7 +60,7 @@ func openTask(ctx context.Context, s config.Settings, builtins []sdk.Plugin) (t 
 		return nil, err
 	}
 	t.formatter = data.Formatter{Name: t.Formatter.Name, Columns: formatting.Columns, Format: formatting.Format}
-	return t, t.checkLock(s)
+	return t, t.checkLock(s, from)
 }
 
 func (t *task) checkParts() error {
@@ -76,13 +76,14 @@ func (t *task) checkParts() error {
 }
 
 // settle gives the task's parts their parameters: those of [params] and of
-// flags, and the settings that a part has a parameter of the same name for.
+// flags, and the settings that were set and that a part has a parameter of the
+// same name for.
 func (t *task) settle(s config.Settings) (map[string]any, error) {
 	given := map[string]plugin.Given{}
 	settings := s.Map()
 	for _, part := range t.Components() {
 		for _, p := range part.Params {
-			if v, ok := settings[p.Name]; ok {
+			if v, ok := settings[p.Name]; ok && s.IsSet(p.Name) {
 				given[p.Name] = plugin.Given{Value: v}
 			}
 		}
@@ -114,8 +115,8 @@ func asGiven(p config.Param) plugin.Given {
 }
 
 // checkLock compares the plugin files with those that output_dir's lock names.
-// A changed file stops a run that resumes, or that is locked.
-func (t *task) checkLock(s config.Settings) (err error) {
+// A changed file stops a run that goes on from a checkpoint, or that is locked.
+func (t *task) checkLock(s config.Settings, from origin) (err error) {
 	if t.lock, err = plugin.ReadLock(filepath.Join(s.OutputDir, plugin.LockName)); err != nil {
 		return err
 	}
@@ -124,7 +125,7 @@ func (t *task) checkLock(s config.Settings) (err error) {
 		used = append(used, part.Plugin.Info)
 	}
 	t.changes = t.lock.Update(used...)
-	if len(t.changes) > 0 && (s.Locked || s.Resume != "") {
+	if len(t.changes) > 0 && (s.Locked || from.Path != "") {
 		return t.changes[0]
 	}
 	return nil

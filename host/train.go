@@ -61,7 +61,10 @@ func Train(ctx context.Context, s config.Settings, env Env) (err error) {
 	if r.from, err = findOrigin(s); err != nil {
 		return err
 	}
-	if r.task, err = openTask(ctx, s, env.Builtins); err != nil {
+	if r.task, err = openTask(ctx, s, r.from, env.Builtins); err != nil {
+		return err
+	}
+	if s, err = r.applyDefaults(); err != nil {
 		return err
 	}
 	if r.tokenizer, err = openTokenizer(s); err != nil {
@@ -73,23 +76,23 @@ func Train(ctx context.Context, s config.Settings, env Env) (err error) {
 	if done, err := r.finished(); done || err != nil {
 		return err
 	}
-	if err := openRunDir(s.OutputDir, r.from); err != nil {
-		return err
-	}
-	if err := r.task.lock.Write(filepath.Join(s.OutputDir, plugin.LockName)); err != nil {
-		return err
-	}
 	if err := r.openModel(); err != nil {
 		return err
 	}
 	if err := r.openLoop(); err != nil {
 		return err
 	}
+	if err := r.openFolder(); err != nil {
+		return err
+	}
 	r.introduce()
 	if err := r.loop.Run(ctx); err != nil {
 		return r.stopped(err)
 	}
-	return r.finish()
+	if err := r.finish(); err != nil {
+		return r.stopped(err)
+	}
+	return nil
 }
 
 func (r *run) close() {
@@ -108,6 +111,13 @@ func (r *run) close() {
 	if r.task != nil {
 		r.task.catalog.Close(context.Background())
 	}
+}
+
+// applyDefaults lets the task choose settings that the user left open.
+func (r *run) applyDefaults() (config.Settings, error) {
+	s, notices, err := r.settings.WithDefaults("task "+r.task.Name, r.task.Settings())
+	r.settings, r.from.notes = s, append(r.from.notes, notices...)
+	return s, err
 }
 
 // finished tells whether there is nothing left to do, and says so.
@@ -175,16 +185,27 @@ func (r *run) openLoop() (err error) {
 	if err := r.loop.Trainer.Objective.Check(r.data.train.Groups); err != nil {
 		return fmt.Errorf("task %s: %w", r.settings.Task, err)
 	}
-	if err := r.resume(); err != nil {
+	return r.resume()
+}
+
+// openFolder makes output_dir ready and writes down what the run is made of.
+// What was wrong with the input has come out before, so a folder that a failed
+// start leaves behind is none that stands in the way of the next.
+func (r *run) openFolder() (err error) {
+	dir := r.settings.OutputDir
+	if err := openRunDir(dir, &r.from, r.settings.Resume != ""); err != nil {
 		return err
 	}
-	if r.log, err = openRunLog(s, r.from); err != nil {
+	if err := r.task.lock.Write(filepath.Join(dir, plugin.LockName)); err != nil {
 		return err
 	}
-	if err := atomicfile.WriteFile(filepath.Join(s.OutputDir, settingsName), []byte(s.TOML())); err != nil {
+	if r.log, err = openRunLog(r.settings, r.from); err != nil {
 		return err
 	}
-	return r.record(false).write(s.OutputDir)
+	if err := atomicfile.WriteFile(filepath.Join(dir, settingsName), []byte(r.settings.TOML())); err != nil {
+		return err
+	}
+	return r.record(false).write(dir)
 }
 
 // resume puts optimizer, order, generator and counters back to the checkpoint's.
@@ -201,8 +222,13 @@ func (r *run) resume() error {
 	}
 	tensor.SetRNGState(state.RNG)
 	r.loop.Trainer.GlobalStep = state.GlobalStep
-	r.loop.TrainedTokens = state.TrainedTokens
-	return r.loop.Order.Seek(state.Cursor)
+	if err := r.loop.Restore(state.Progress); err != nil {
+		return fmt.Errorf("%s: %w", r.from.Path, err)
+	}
+	if err := r.loop.Order.Seek(state.Cursor); err != nil {
+		return fmt.Errorf("%s: %w", r.from.Path, err)
+	}
+	return r.noteChanges()
 }
 
 // state is what a checkpoint of now records.
@@ -210,7 +236,7 @@ func (r *run) state() checkpoint.State {
 	return checkpoint.State{GlobalStep: r.loop.Trainer.GlobalStep, TotalSteps: r.loop.Plan.TotalSteps, Cursor: r.loop.Order.Cursor(),
 		Epoch:   float64(r.loop.Trainer.GlobalStep) / float64(r.loop.Plan.StepsPerEpoch),
 		Threads: r.threads, Device: r.device.String(), Torch: tensor.Version(), RNG: tensor.RNGState(),
-		DataDigest: r.data.digest, ProgramDigest: r.task.program.Digest(), TrainedTokens: r.loop.TrainedTokens}
+		DataDigest: r.data.digest, ProgramDigest: r.task.program.Digest(), Progress: r.loop.Progress()}
 }
 
 // save writes a checkpoint and forgets those beyond save_total_limit.

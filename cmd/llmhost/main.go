@@ -11,6 +11,7 @@ import (
 	"os/signal"
 	"syscall"
 
+	"llmhost/host/nearest"
 	"llmhost/host/train"
 )
 
@@ -50,7 +51,11 @@ func dispatch(ctx context.Context, args []string) int {
 			return exitCode(c.name, c.run(ctx, args[1:]))
 		}
 	}
-	fmt.Fprintf(os.Stderr, "llmhost: there is no command %q\n\n", args[0])
+	var names []string
+	for _, c := range commands {
+		names = append(names, c.name)
+	}
+	fmt.Fprintf(os.Stderr, "llmhost: there is no command %q%s\n\n", args[0], nearest.Hint(args[0], names))
 	usage()
 	return 2
 }

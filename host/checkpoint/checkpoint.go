@@ -16,6 +16,7 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+	"syscall"
 
 	"llmhost/host/atomicfile"
 	"llmhost/host/data"
@@ -64,19 +65,35 @@ func Save(outputDir string, s State, write func(folder string) error) (path stri
 	path = filepath.Join(outputDir, prefix+strconv.Itoa(s.GlobalStep))
 	dir, err := atomicfile.CreateDir(path)
 	if err != nil {
-		return "", fmt.Errorf("%s: %w", path, err)
+		return "", explain(path, err)
 	}
 	defer dir.Abort()
 	if err := write(dir.Path()); err != nil {
-		return "", fmt.Errorf("%s: %w", path, err)
+		return "", explain(path, err)
 	}
 	if err := writeJSON(filepath.Join(dir.Path(), stateName), s); err != nil {
-		return "", fmt.Errorf("%s: %w", path, err)
+		return "", explain(path, err)
 	}
 	if err := writeManifest(dir.Path()); err != nil {
-		return "", fmt.Errorf("%s: %w", path, err)
+		return "", explain(path, err)
 	}
-	return path, dir.Commit()
+	if err := dir.Commit(); err != nil {
+		return "", explain(path, err)
+	}
+	return path, nil
+}
+
+// explain says which checkpoint could not be saved; a full disk in words of its own.
+func explain(path string, err error) error {
+	for _, full := range []error{syscall.ENOSPC, syscall.EDQUOT} {
+		if errors.Is(err, full) {
+			return fmt.Errorf("%s: the disk is full (%w); free some space", path, full)
+		}
+	}
+	if strings.HasPrefix(err.Error(), path+": ") {
+		return err
+	}
+	return fmt.Errorf("%s: %w", path, err)
 }
 
 func writeJSON(path string, v any) error {
@@ -117,13 +134,22 @@ func Digest(path string) (digest string, size int64, err error) {
 
 // Check reads a checkpoint's state and holds every file to the manifest.
 func Check(path string) (State, error) {
+	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
+		return State{}, fmt.Errorf("%s: there is no such checkpoint%s", path, others(filepath.Dir(path)))
+	}
 	var m manifest
-	if err := readJSON(filepath.Join(path, manifestName), &m); err != nil {
+	err := readJSON(filepath.Join(path, manifestName), &m)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return State{}, fmt.Errorf("%s is not a whole checkpoint: it has no %s", path, manifestName)
+	case err != nil:
 		return State{}, fmt.Errorf("%s is not a whole checkpoint: %w", path, err)
 	}
 	for _, want := range m.Files {
 		digest, size, err := Digest(filepath.Join(path, want.Name))
 		switch {
+		case errors.Is(err, fs.ErrNotExist):
+			return State{}, fmt.Errorf("%s is not a whole checkpoint: %s is missing", path, want.Name)
 		case err != nil:
 			return State{}, fmt.Errorf("%s is not a whole checkpoint: %w", path, err)
 		case size != want.Bytes:
@@ -134,6 +160,18 @@ func Check(path string) (State, error) {
 	}
 	var s State
 	return s, readJSON(filepath.Join(path, stateName), &s)
+}
+
+// others lists the checkpoints of a folder, as the end of a sentence.
+func others(dir string) string {
+	paths, err := List(dir)
+	if err != nil || len(paths) == 0 {
+		return ""
+	}
+	for i, path := range paths {
+		paths[i] = filepath.Base(path)
+	}
+	return "; " + dir + " has " + strings.Join(paths, ", ")
 }
 
 func readJSON(path string, v any) error {

@@ -52,9 +52,14 @@ func TestDamageIsNamed(t *testing.T) {
 	require.EqualError(t, err, path+" is not a whole checkpoint: weights has 2 bytes; want 3")
 	require.NoError(t, os.Remove(filepath.Join(path, "weights")))
 	_, err = checkpoint.Check(path)
-	require.ErrorContains(t, err, path+" is not a whole checkpoint: open ")
-	_, err = checkpoint.Check(t.TempDir())
-	require.ErrorContains(t, err, "checkpoint.json: no such file")
+	require.EqualError(t, err, path+" is not a whole checkpoint: weights is missing")
+	empty := t.TempDir()
+	_, err = checkpoint.Check(empty)
+	require.EqualError(t, err, empty+" is not a whole checkpoint: it has no checkpoint.json")
+	_, err = checkpoint.Check(filepath.Join(dir, "checkpoint-7"))
+	require.EqualError(t, err, filepath.Join(dir, "checkpoint-7")+": there is no such checkpoint; "+dir+" has checkpoint-1")
+	_, err = checkpoint.Check(filepath.Join(empty, "checkpoint-7"))
+	require.EqualError(t, err, filepath.Join(empty, "checkpoint-7")+": there is no such checkpoint")
 }
 
 func TestFailedSaveLeavesNothing(t *testing.T) {

@@ -1,6 +1,8 @@
 package exec
 
 import (
+	"math"
+
 	"llmhost/host/tensor"
 	"llmhost/sdk/op"
 )
@@ -128,13 +130,24 @@ var kernels = map[string]kernel{
 	"segment_sum": func(c call) tensor.Tensor {
 		return c.segments(c.in[0]).IndexAdd(0, c.in[1], c.in[0])
 	},
-	"segment_max": func(c call) tensor.Tensor {
-		return c.segments(c.in[0]).IndexReduceMax(0, c.in[1], c.in[0])
-	},
-	"segment_count": func(c call) tensor.Tensor {
-		ones := c.in[0].OnesLike().To(c.real)
-		return c.segments(ones).IndexAdd(0, c.in[0], ones)
-	},
+	"segment_max":   func(c call) tensor.Tensor { return c.segmentMax() },
+	"segment_count": func(c call) tensor.Tensor { return c.segmentCount(c.in[0]) },
+}
+
+func (c call) segmentCount(row tensor.Tensor) tensor.Tensor {
+	ones := row.OnesLike().To(c.real)
+	return c.segments(ones).IndexAdd(0, row, ones)
+}
+
+// segmentMax starts from -inf and not from 0, because libtorch gives a start
+// that equals the largest entry a share of its gradient.
+func (c call) segmentMax() tensor.Tensor {
+	most := c.segments(c.in[0]).AddScalar(math.Inf(-1)).IndexReduceMax(0, c.in[1], c.in[0])
+	empty := c.segmentCount(c.in[1]).EqScalar(0)
+	for range len(most.Shape()) - 1 {
+		empty = empty.Unsqueeze(-1)
+	}
+	return most.MaskedFill(empty, 0)
 }
 
 // segments makes zeros [segments, ...] for the entries x [M, ...].

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"reflect"
 	"regexp"
 	"slices"
 	"strings"
@@ -118,7 +119,7 @@ func readFolder(path string) (*Folder, error) {
 	}
 	f.ConfigText = text
 	if err := json.Unmarshal(text, &f.Config); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, err)
+		return nil, fmt.Errorf("%s: %w", name, inJSON(err))
 	}
 	f.generation, err = os.ReadFile(filepath.Join(path, GenerationConfigName))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -135,7 +136,7 @@ func (f *Folder) build(o Options, source nn.Source) (err error) {
 	}
 	cfg, err := llama.ParseConfig(f.ConfigText)
 	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
+		return fmt.Errorf("%s: %w", name, inJSON(err))
 	}
 	var made []tensor.Tensor
 	kept := func(name string, shape []int64) tensor.Tensor {
@@ -158,6 +159,36 @@ func freeOn(err error, made []tensor.Tensor) {
 	for _, t := range made {
 		t.Free()
 	}
+}
+
+// inJSON says what is wrong with a JSON text in words of its own; another error
+// stays as it is.
+func inJSON(err error) error {
+	var syntax *json.SyntaxError
+	var wrong *json.UnmarshalTypeError
+	switch {
+	case errors.As(err, &syntax):
+		return fmt.Errorf("is not JSON, at byte %d: %w; copy or download it again", syntax.Offset, err)
+	case errors.As(err, &wrong):
+		return fmt.Errorf("%s is a %s; want %s", wrong.Field, wrong.Value, wanted(wrong.Type.Kind()))
+	}
+	return err
+}
+
+func wanted(kind reflect.Kind) string {
+	switch kind {
+	case reflect.String:
+		return "a string"
+	case reflect.Bool:
+		return "true or false"
+	case reflect.Int, reflect.Int64:
+		return "a whole number"
+	case reflect.Float64:
+		return "a number"
+	case reflect.Slice:
+		return "a list"
+	}
+	return "an object"
 }
 
 // sourceError carries an error of a source through the model's constructor.

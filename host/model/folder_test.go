@@ -297,7 +297,7 @@ func TestFoldersThatDoNotLoad(t *testing.T) {
 		{"a type of model", config(`{"model_type": "bert"}`), `FOLDER/config.json: model_type is "bert"; want one of llama, mistral, qwen2`},
 		{"an impossible config", config(strings.Replace(configs["llama"], `"head_dim": 10`, `"head_dim": 9`, 1)),
 			`FOLDER/config.json: head_dim is 9; want an even number, as rotary positions turn pairs`},
-		{"no JSON", config(`{`), `FOLDER/config.json: unexpected end of JSON input`},
+		{"no JSON", config(`{`), `FOLDER/config.json: is not JSON, at byte 1: unexpected end of JSON input; copy or download it again`},
 		{"no config", func(folder string) { require.NoError(t, os.Remove(filepath.Join(folder, "config.json"))) },
 			`FOLDER/config.json: no such file; model_name_or_path wants a folder in Hugging Face's layout`},
 		{"no weights", func(folder string) { require.NoError(t, os.Remove(filepath.Join(folder, "model.safetensors"))) },

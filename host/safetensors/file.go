@@ -151,8 +151,11 @@ func (f *File) Has(name string) bool {
 func (f *File) Get(name string) (Tensor, error) {
 	i, ok := f.index[name]
 	if !ok {
-		return Tensor{}, tensorError(f.path, name, ErrMissing, "is missing; %d others are there%s",
-			len(f.tensors), nearest.Hint(name, f.Names()))
+		there := fmt.Sprintf("%d others are", len(f.tensors))
+		if len(f.tensors) == 1 {
+			there = "1 other is"
+		}
+		return Tensor{}, tensorError(f.path, name, ErrMissing, "is missing; %s there%s", there, nearest.Hint(name, f.Names()))
 	}
 	return f.tensors[i], nil
 }

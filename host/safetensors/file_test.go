@@ -133,7 +133,7 @@ func TestGetHintsAtNearName(t *testing.T) {
 	f, err := safetensors.Parse("m", image(`{"model.norm.weight":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}}`, 0))
 	require.NoError(t, err)
 	_, err = f.Get("model.norms.weight")
-	require.EqualError(t, err, `m: tensor "model.norms.weight" is missing; 1 others are there; did you mean model.norm.weight?`)
+	require.EqualError(t, err, `m: tensor "model.norms.weight" is missing; 1 other is there; did you mean model.norm.weight?`)
 }
 
 func TestOpenMissing(t *testing.T) {

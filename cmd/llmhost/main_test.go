@@ -1,0 +1,147 @@
+package main
+
+import (
+	"bytes"
+	"encoding/json"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+)
+
+// asProgram asks a child of the test, in its environment, to be the program.
+const asProgram = "LLMHOST_TEST_MAIN"
+
+func TestMain(m *testing.M) {
+	if os.Getenv(asProgram) != "" {
+		main()
+	}
+	os.Exit(m.Run())
+}
+
+// program is llmhost with arguments, to be run in a folder.
+func program(folder string, args ...string) (command *exec.Cmd, stdout, stderr *bytes.Buffer) {
+	command = exec.Command(os.Args[0], args...)
+	command.Dir, command.Env = folder, append(os.Environ(), asProgram+"=1")
+	stdout, stderr = &bytes.Buffer{}, &bytes.Buffer{}
+	command.Stdout, command.Stderr = stdout, stderr
+	return command, stdout, stderr
+}
+
+// run runs llmhost to its end.
+func run(folder string, args ...string) (code int, stdout, stderr string) {
+	command, out, failed := program(folder, args...)
+	_ = command.Run() // the exit code tells
+	return command.ProcessState.ExitCode(), out.String(), failed.String()
+}
+
+// fails holds that llmhost ends with a code and exactly this on stderr.
+func fails(t *testing.T, folder string, code int, want string, args ...string) {
+	t.Helper()
+	found, _, stderr := run(folder, args...)
+	require.Equal(t, want, stderr)
+	require.Equal(t, code, found)
+}
+
+func write(t *testing.T, text string, path ...string) {
+	t.Helper()
+	require.NoError(t, os.WriteFile(filepath.Join(path...), []byte(text), 0o644))
+}
+
+func TestBadSettings(t *testing.T) {
+	dir := t.TempDir()
+	write(t, "task = \"rrhf\"\nlearning_rte = 1\nmax_length = \"long\"\nseed = -1\n", dir, "run.toml")
+	fails(t, dir, 1, `llmhost train: run.toml:2:1: unknown setting "learning_rte"; did you mean learning_rate?
+run.toml:3:1: max_length is the string "long"; want a whole number
+run.toml:4:1: seed is -1; want at least 0
+`, "train", "--config", "run.toml")
+	fails(t, dir, 1, "llmhost train: other.toml: there is no such file; give the path of a TOML file\n", "train", "--config", "other.toml")
+	fails(t, dir, 1, "llmhost train: flag --bf16: bf16 is the string \"perhaps\"; want true or false\n", "train", "--bf16=perhaps")
+	fails(t, dir, 1, "llmhost train: unexpected argument \"run.toml\"; settings are given as --name value\n", "train", "run.toml")
+	fails(t, dir, 1, `llmhost train: task is not set; want the NAME of a builtin task, FILE.wasm or EXECUTABLE, with #task where a file has several; write it into the TOML file or give --task
+model_name_or_path is not set; want the folder of a Hugging Face model; write it into the TOML file or give --model_name_or_path
+output_dir is not set; want the folder of the run: model, checkpoints, logs; write it into the TOML file or give --output_dir
+data_paths or data_dir is not set; want the training files, .json or .jsonl, taken in this order; write it into the TOML file or give --data_paths
+`, "train")
+	fails(t, dir, 1, "note: flag --model_max_length: model_max_length is now called max_length\n"+
+		"llmhost train: flag --do_train: do_train is not a setting here: the command says what to do; remove it\n", "train", "--model_max_length", "8", "--do_train")
+	fails(t, dir, 1, "llmhost init: --output_dir is missing; name the folder of the new model\n", "init")
+	fails(t, dir, 1, "llmhost init: output_dir . is not empty; name another folder or empty this one\n", "init", "--output_dir", ".")
+	code, _, stderr := run(dir, "trian")
+	require.Equal(t, 2, code)
+	require.True(t, strings.HasPrefix(stderr, "llmhost: there is no command \"trian\"; did you mean train?\n"), stderr)
+}
+
+func TestHelp(t *testing.T) {
+	for _, args := range [][]string{{}, {"help"}, {"--help"}, {"train", "--help"}, {"init", "--help"}, {"plugins", "--help"}, {"version"}} {
+		code, stdout, stderr := run(t.TempDir(), args...)
+		require.Zero(t, code, args)
+		require.NotEmpty(t, stdout+stderr, args)
+	}
+	_, stdout, _ := run(t.TempDir(), "train", "--help")
+	require.Contains(t, stdout, "--learning_rate")
+}
+
+func TestPlugins(t *testing.T) {
+	dir := t.TempDir()
+	code, stdout, _ := run(dir, "plugins", "list")
+	require.Zero(t, code)
+	require.Contains(t, stdout, "rrhf")
+	code, stdout, _ = run(dir, "plugins", "explain", "rrhf")
+	require.Zero(t, code)
+	require.Contains(t, stdout, "rrhf_weight")
+	fails(t, dir, 1, "llmhost plugins: there is no \"lst\"; want list, explain or run\n", "plugins", "lst")
+	fails(t, dir, 1, "llmhost plugins: --inputs is missing; plugins explain lists the tensors that the file must hold\n", "plugins", "run", "rrhf")
+	fails(t, dir, 1, "llmhost plugins: plugin x.wasm: no such file\n", "plugins", "explain", "x.wasm")
+}
+
+// The way of a user: a new model, a run that Ctrl-C ends, the same command to
+// go on, and once more, for nothing.
+func TestRunIsInterruptedAndGoesOn(t *testing.T) {
+	dir := t.TempDir()
+	code, stdout, stderr := run(dir, "init", "--output_dir", "start", "--hidden_size", "32", "--num_hidden_layers", "1")
+	require.Zero(t, code, stderr)
+	require.Regexp(t, `^start: a Llama of \d+ weights with a byte-level tokenizer \(seed 42\)\n$`, stdout)
+	data, err := filepath.Abs("../../examples/quickstart/sft.train.jsonl")
+	require.NoError(t, err)
+	write(t, "task = \"sft\"\nmodel_name_or_path = \"start\"\noutput_dir = \"run\"\nmax_length = 64\nlogging_steps = 1\nmax_steps = 100000\nthreads = 2\n"+
+		"data_paths = ["+quoted(data)+"]\n", dir, "run.toml")
+
+	command, lines, failed := program(dir, "train", "--config", "run.toml")
+	require.NoError(t, command.Start())
+	metrics := filepath.Join(dir, "run", "metrics.jsonl")
+	require.Eventually(t, func() bool { info, err := os.Stat(metrics); return err == nil && info.Size() > 0 }, 30*time.Second, time.Millisecond)
+	require.NoError(t, command.Process.Signal(syscall.SIGINT))
+	_ = command.Wait()
+	require.Equal(t, 130, command.ProcessState.ExitCode(), failed.String())
+	require.Regexp(t, `^interrupted after step \d+; run/checkpoint-\d+ holds the state of the run\nto go on, run the same command with --resume_from_checkpoint auto\n$`, failed.String())
+	require.NotContains(t, lines.String(), "\r", "no bar where nobody watches")
+
+	more := []string{"train", "--config", "run.toml", "--resume_from_checkpoint", "auto", "--max_steps", lastStep(t, metrics, 2)}
+	code, stdout, stderr = run(dir, more...)
+	require.Zero(t, code, stderr)
+	require.Contains(t, stdout, "note: max_steps was 100000, is ")
+	require.Contains(t, stdout, "model    run (Hugging Face layout, with its tokenizer)")
+	code, stdout, stderr = run(dir, more...)
+	require.Zero(t, code, stderr)
+	require.Regexp(t, `^run is finished: \d+ of \d+ steps; nothing to do\n$`, stdout)
+}
+
+func quoted(text string) string { out, _ := json.Marshal(text); return string(out) }
+
+// lastStep is the last step that a log names, and some more, as text.
+func lastStep(t *testing.T, path string, more int) string {
+	t.Helper()
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	lines := strings.Split(strings.TrimSpace(string(text)), "\n")
+	var entry struct{ Step int }
+	require.NoError(t, json.Unmarshal([]byte(lines[len(lines)-1]), &entry))
+	out, _ := json.Marshal(entry.Step + more)
+	return string(out)
+}

@@ -1,0 +1,469 @@
+package host_test
+
+import (
+	"bytes"
+	"context"
+	"encoding/json"
+	"io/fs"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"strings"
+	"syscall"
+	"testing"
+	"time"
+
+	"llmhost/host/atomicfile"
+	"llmhost/host/config"
+	"llmhost/host/safetensors"
+	"llmhost/host/train"
+
+	"github.com/stretchr/testify/require"
+)
+
+// long is a run of 12 steps with all that a resume has to put back: epochs,
+// accumulation, a schedule, evaluations and log entries that fall between the
+// checkpoints, and checkpoints that are forgotten.
+func long(t *testing.T) config.Settings {
+	t.Helper()
+	s := ranking(t)
+	s.NumTrainEpochs, s.LoggingSteps, s.EvalSteps, s.SaveSteps, s.SaveTotalLimit = 4, 5, 3, 2, 2
+	return s
+}
+
+// straight is the run of long that nothing stopped, and the settings of a copy.
+func straight(t *testing.T) (folder string, copy config.Settings) {
+	t.Helper()
+	s := long(t)
+	mustTrain(t, s)
+	copy = s
+	copy.OutputDir = filepath.Join(t.TempDir(), "run")
+	return s.OutputDir, copy
+}
+
+// requireSameEnd holds that two runs ended alike: weights and optimizer to the
+// byte, and every entry of their logs.
+func requireSameEnd(t *testing.T, want, got string) {
+	t.Helper()
+	require.Equal(t, weights(t, want), weights(t, got), "model.safetensors")
+	for _, name := range []string{"checkpoint-12/model.safetensors", "checkpoint-12/optimizer.safetensors"} {
+		require.Equal(t, digest(t, want, name), digest(t, got, name), name)
+	}
+	require.Equal(t, readRecord(t, want).FinalSHA256, readRecord(t, got).FinalSHA256)
+	require.True(t, readRecord(t, got).Finished)
+	require.Empty(t, list(t, got, atomicfile.Prefix+"*"))
+	require.Equal(t, entries(t, want), entries(t, got))
+}
+
+// list gives the names in a folder that fit a pattern.
+func list(t *testing.T, folder, pattern string) []string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(folder, pattern))
+	require.NoError(t, err)
+	for i, path := range found {
+		found[i] = filepath.Base(path)
+	}
+	return found
+}
+
+// child is a run in a process of its own, which can be killed.
+type child struct {
+	*exec.Cmd
+	output bytes.Buffer
+	ended  chan error
+}
+
+func startChild(t *testing.T, s config.Settings) *child {
+	t.Helper()
+	file := written(t, filepath.Join(t.TempDir(), "run.toml"), s.TOML())
+	c := &child{Cmd: exec.Command(os.Args[0]), ended: make(chan error, 1)}
+	c.Env = append(os.Environ(), childRun+"="+file)
+	c.Stdout, c.Stderr = &c.output, &c.output
+	require.NoError(t, c.Start())
+	go func() { c.ended <- c.Wait() }()
+	return c
+}
+
+// killWhen kills the child as soon as due is true, without a word of warning,
+// and tells whether it came to that before the child ended.
+func (c *child) killWhen(t *testing.T, due func() bool) bool {
+	t.Helper()
+	for {
+		select {
+		case err := <-c.ended:
+			require.NoError(t, err, c.output.String())
+			return false
+		case <-time.After(100 * time.Microsecond):
+		}
+		if due() {
+			require.NoError(t, c.Process.Signal(syscall.SIGKILL))
+			<-c.ended
+			return true
+		}
+	}
+}
+
+// A run that is killed again and again, also while it writes a checkpoint or
+// the final model, ends with the bytes of one that was left alone.
+func TestKilledRunsEndAlike(t *testing.T) {
+	want, s := straight(t)
+	s.Resume = "auto"
+	writes := func(name string) func() bool {
+		return func() bool {
+			found, _ := filepath.Glob(filepath.Join(s.OutputDir, atomicfile.Prefix+"*-"+name))
+			return len(found) > 0
+		}
+	}
+	has := func(name, text string) func() bool {
+		return func() bool {
+			found, _ := os.ReadFile(filepath.Join(s.OutputDir, name))
+			return strings.Contains(string(found), text)
+		}
+	}
+	halves := 0
+	for _, moment := range []struct {
+		name string
+		due  func() bool
+		half bool // something is written at that moment
+	}{
+		{"the run begins", has("run.json", `"finished": false`), false},
+		{"it saves the first checkpoint", writes("checkpoint-2"), true},
+		{"it saves the second", writes("checkpoint-4"), true},
+		{"it has logged step 5", has("metrics.jsonl", `"step":5,`), false},
+		{"it saves the fifth", writes("checkpoint-10"), true},
+		{"it has evaluated step 12", has("metrics.jsonl", `"step":12,"epoch":4,"eval_loss"`), true},
+		{"it writes the model", writes("model.safetensors"), true},
+		{"it is about to end", func() bool {
+			return writes("curve.svg")() || writes("run.json")() && has("run.json", `"global_step": 12`)()
+		}, true},
+	} {
+		killed := startChild(t, s).killWhen(t, moment.due)
+		left := list(t, s.OutputDir, atomicfile.Prefix+"*")
+		t.Logf("%s: killed %v, left %v", moment.name, killed, left)
+		if killed && moment.half && len(left) > 0 {
+			halves++
+		}
+	}
+	require.GreaterOrEqual(t, halves, 2, "the child was killed while it wrote")
+	c := startChild(t, s)
+	require.NoError(t, <-c.ended, c.output.String())
+	requireSameEnd(t, want, s.OutputDir)
+	require.Equal(t, []string{"checkpoint-10", "checkpoint-12"}, list(t, s.OutputDir, "checkpoint-*"))
+}
+
+// Ctrl-C saves what was done, and says how to go on. A log entry that spans the
+// stop has the values that it would have had.
+func TestInterruptedRunsEndAlike(t *testing.T) {
+	want, s := straight(t)
+	for _, step := range []string{"3", "9"} {
+		ctx, stop := context.WithCancel(context.Background())
+		lines, err := trainedUntil(ctx, s, func(line string) {
+			if strings.Contains(line, "step  "+step+"/12") {
+				stop()
+			}
+		})
+		stop()
+		var interrupted *train.Interrupted
+		require.ErrorAs(t, err, &interrupted, lines)
+		saved := filepath.Join(s.OutputDir, "checkpoint-"+step)
+		require.EqualError(t, err, "interrupted after step "+step+"; "+saved+" holds the state of the run\n"+
+			"to go on, run the same command with --resume_from_checkpoint auto")
+		require.DirExists(t, saved)
+		require.False(t, readRecord(t, s.OutputDir).Finished)
+		s.Resume = "auto"
+	}
+	lines := mustTrain(t, s)
+	require.Contains(t, lines, "resume "+filepath.Join(s.OutputDir, "checkpoint-9")+", after step 9\n")
+	require.NotContains(t, lines, "note: ")
+	requireSameEnd(t, want, s.OutputDir)
+	require.Equal(t, filepath.Join(s.OutputDir, "checkpoint-9"), readRecord(t, s.OutputDir).ResumedFrom)
+}
+
+func TestInterruptWithoutCheckpoints(t *testing.T) {
+	s := long(t)
+	s.SaveStrategy = "no"
+	ctx, stop := context.WithCancel(context.Background())
+	stop()
+	_, err := trainedUntil(ctx, s, nil)
+	require.EqualError(t, err, `interrupted after step 0; save_strategy is "no", so nothing was saved`)
+	require.Empty(t, list(t, s.OutputDir, "checkpoint-*"))
+}
+
+// branch makes an unfinished copy of a run: its checkpoints up to a step.
+func branch(t *testing.T, from string, steps ...string) string {
+	t.Helper()
+	to := filepath.Join(t.TempDir(), "run")
+	require.NoError(t, os.MkdirAll(to, 0o755))
+	for _, step := range steps {
+		name := "checkpoint-" + step
+		require.NoError(t, os.CopyFS(filepath.Join(to, name), os.DirFS(filepath.Join(from, name))))
+	}
+	for _, name := range []string{"metrics.jsonl", "llmhost.lock"} {
+		written(t, filepath.Join(to, name), contents(t, from, name))
+	}
+	text := strings.Replace(contents(t, from, "run.json"), `"finished": true`, `"finished": false`, 1)
+	written(t, filepath.Join(to, "run.json"), text)
+	return to
+}
+
+// whole is the run of long with all of its checkpoints.
+func whole(t *testing.T) (string, config.Settings) {
+	t.Helper()
+	s := long(t)
+	s.SaveTotalLimit = 0
+	mustTrain(t, s)
+	return s.OutputDir, s
+}
+
+func TestResumeFromAPath(t *testing.T) {
+	want, s := whole(t)
+	t.Run("of the folder itself", func(t *testing.T) {
+		s := s
+		s.OutputDir = branch(t, want, "2", "4", "6")
+		s.Resume = filepath.Join(s.OutputDir, "checkpoint-4") + "/"
+		lines := mustTrain(t, s)
+		aside := filepath.Join(s.OutputDir, "unused-checkpoint-6")
+		require.Contains(t, lines, "note: this run does not go on from checkpoint-6, which is called "+aside+" now\n")
+		require.DirExists(t, aside)
+		requireSameEnd(t, want, s.OutputDir)
+	})
+	t.Run("of another run", func(t *testing.T) {
+		s := s
+		s.Resume, s.OutputDir = filepath.Join(want, "checkpoint-8"), filepath.Join(t.TempDir(), "new")
+		s.LoggingSteps = 1
+		require.Contains(t, mustTrain(t, s), "note: logging_steps was 5, is 1 from here on\n")
+		require.Equal(t, weights(t, want), weights(t, s.OutputDir))
+		require.Equal(t, 9, entries(t, s.OutputDir)[0].Step, "its log begins where it began")
+
+		_, err := trained(s)
+		require.EqualError(t, err, "output_dir "+s.OutputDir+" is not empty, and "+s.Resume+" is not in it; name an empty output_dir to branch off there, "+
+			"or give --resume_from_checkpoint auto to go on from the newest checkpoint of output_dir")
+	})
+	t.Run("that is not there", func(t *testing.T) {
+		s := s
+		s.Resume = filepath.Join(want, "checkpoint-5")
+		_, err := trained(s)
+		require.EqualError(t, err, s.Resume+": there is no such checkpoint; "+want+" has checkpoint-2, checkpoint-4, checkpoint-6, checkpoint-8, checkpoint-10, checkpoint-12")
+		s.Resume = t.TempDir()
+		_, err = trained(s)
+		require.EqualError(t, err, s.Resume+" is not a whole checkpoint: it has no checkpoint.json")
+	})
+}
+
+func TestAutoWithoutACheckpointStartsAnew(t *testing.T) {
+	s := ranking(t)
+	s.Resume = "auto"
+	require.NotContains(t, mustTrain(t, s), "resume ")
+	again := s
+	again.Resume, again.OutputDir = "", filepath.Join(t.TempDir(), "run")
+	mustTrain(t, again)
+	require.Equal(t, weights(t, s.OutputDir), weights(t, again.OutputDir))
+}
+
+// tree is every file of a folder with its time and content.
+func tree(t *testing.T, folder string) map[string]string {
+	t.Helper()
+	all := map[string]string{}
+	require.NoError(t, filepath.WalkDir(folder, func(path string, e fs.DirEntry, err error) error {
+		if err != nil {
+			return err
+		}
+		info, err := e.Info()
+		require.NoError(t, err)
+		all[path] = info.ModTime().String()
+		if !e.IsDir() {
+			all[path] += digest(t, path)
+		}
+		return nil
+	}))
+	return all
+}
+
+func TestAFinishedRunIsLeftAlone(t *testing.T) {
+	for _, strategy := range []string{"steps", "no"} {
+		t.Run("save_strategy "+strategy, func(t *testing.T) {
+			s := ranking(t)
+			s.SaveStrategy = strategy
+			mustTrain(t, s)
+			before := tree(t, s.OutputDir)
+			s.Resume = "auto"
+			require.Equal(t, s.OutputDir+" is finished: 6 of 6 steps; nothing to do\n", mustTrain(t, s))
+			require.Equal(t, before, tree(t, s.OutputDir))
+		})
+	}
+}
+
+func TestAFinishedRunGoesOnToMoreEpochs(t *testing.T) {
+	s := ranking(t)
+	mustTrain(t, s)
+	s.Resume, s.NumTrainEpochs = "auto", 3
+	lines := mustTrain(t, s)
+	require.Contains(t, lines, "note: num_train_epochs was 2, is 3 from here on\n")
+	require.Contains(t, lines, "checkpoint-6, after step 6\n")
+	r := readRecord(t, s.OutputDir)
+	require.Equal(t, []int{9, 9}, []int{r.GlobalStep, r.TotalSteps})
+	require.Equal(t, digest(t, s.OutputDir, "model.safetensors"), r.FinalSHA256)
+	require.DirExists(t, filepath.Join(s.OutputDir, "checkpoint-9"))
+}
+
+func TestOutputDirInUse(t *testing.T) {
+	s := ranking(t)
+	s.MaxSteps = 2
+	mustTrain(t, s)
+	first := weights(t, s.OutputDir)
+	before := tree(t, s.OutputDir)
+	s.LearningRate = 1e-3
+	_, err := trained(s)
+	require.EqualError(t, err, "output_dir "+s.OutputDir+" is not empty; give --resume_from_checkpoint auto to go on from its newest checkpoint, or --overwrite_output_dir to start anew")
+	require.Equal(t, before, tree(t, s.OutputDir))
+
+	s.OverwriteOutput, s.SaveStrategy = true, "no"
+	mustTrain(t, s)
+	require.NotEqual(t, first, weights(t, s.OutputDir))
+	require.Empty(t, list(t, s.OutputDir, "checkpoint-*"))
+	require.Len(t, list(t, s.OutputDir, "events.out.tfevents.*"), 1)
+
+	s.OutputDir = filepath.Join(s.OutputDir, "config.json")
+	_, err = trained(s)
+	require.EqualError(t, err, "output_dir "+s.OutputDir+" is a file, or lies below one; name a folder")
+}
+
+// Damage to the newest checkpoint costs the steps since the one before.
+func TestADamagedCheckpointIsPassedOver(t *testing.T) {
+	want, s := whole(t)
+	s.OutputDir, s.Resume, s.SaveTotalLimit = branch(t, want, "4", "6", "8"), "auto", 2
+	weightsOf := func(step string) string { return filepath.Join(s.OutputDir, "checkpoint-"+step, "model.safetensors") }
+	require.NoError(t, os.Truncate(weightsOf("8"), 1000))
+	text := []byte(contents(t, weightsOf("6")))
+	text[len(text)-1] ^= 1
+	written(t, weightsOf("6"), string(text))
+	full := len(contents(t, want, "checkpoint-8", "model.safetensors"))
+	lines := mustTrain(t, s)
+	for _, note := range []string{
+		"note: passed over: " + filepath.Dir(weightsOf("8")) + " is not a whole checkpoint: model.safetensors has 1000 bytes; want " + itoa(full),
+		"note: passed over: " + filepath.Dir(weightsOf("6")) + " is not a whole checkpoint: model.safetensors has sha256 ",
+		"resume " + filepath.Join(s.OutputDir, "checkpoint-4") + ", after step 4",
+	} {
+		require.Contains(t, lines, note)
+	}
+	require.Equal(t, []string{"checkpoint-10", "checkpoint-12"}, list(t, s.OutputDir, "checkpoint-*"))
+	require.Equal(t, weights(t, want), weights(t, s.OutputDir))
+	require.Equal(t, entries(t, want), entries(t, s.OutputDir))
+}
+
+func TestResumeIsRefusedWhereItCouldNotBeExact(t *testing.T) {
+	want, whole := whole(t)
+	stopped := branch(t, want, "4")
+	at := filepath.Join(stopped, "checkpoint-4")
+	whole.OutputDir, whole.Resume = stopped, "auto"
+	data, other := digest(t, whole.DataPaths[0]), quickstart(t, "train.jsonl", 1, 24)
+	program := readState(t, at).ProgramDigest
+	before := tree(t, stopped)
+	for _, c := range []struct {
+		name   string
+		change func(*config.Settings)
+		want   string
+	}{
+		{"threads", func(s *config.Settings) { s.Threads = 1 }, at + " was trained with 2 threads, this run has 1, and the last bits of its numbers would differ; give --threads 2, or --allow_thread_count_change"},
+		{"data", func(s *config.Settings) { s.DataPaths = []string{other} }, at + " was trained on other data (sha256 " + short(sha(data)) + "… then, " + short(sha(digest(t, other))) + "… now); give the same data_paths, or --overwrite_output_dir to start anew"},
+		{"loss", func(s *config.Settings) {
+			s.Params = map[string]config.Param{"length_penalty": {Value: 0.5, Where: "run.toml:3:1"}}
+		}, at + " was trained with another loss program (sha256 " + short(program) + "… then, "},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := whole
+			c.change(&s)
+			_, err := trained(s)
+			require.ErrorContains(t, err, c.want)
+			require.Equal(t, before, tree(t, stopped))
+		})
+	}
+	whole.Threads, whole.AllowThreadChange = 1, true
+	mustTrain(t, whole)
+	require.Equal(t, 1, readRecord(t, stopped).Threads)
+}
+
+// state is what a test reads of a checkpoint.
+type state struct {
+	ProgramDigest string `json:"program_sha256"`
+	GlobalStep    int    `json:"global_step"`
+}
+
+func readState(t *testing.T, checkpoint string) (s state) {
+	t.Helper()
+	require.NoError(t, json.Unmarshal([]byte(contents(t, checkpoint, "trainer_state.json")), &s))
+	return s
+}
+
+func short(digest string) string { return digest[:12] }
+
+// Another plugin file than llmhost.lock names stops a run that goes on and one
+// that is locked; a new run says so in a line.
+func TestAPluginFileThatChanged(t *testing.T) {
+	file := rrhfModule(t)
+	s := ranking(t)
+	s.Task, s.MaxSteps = filepath.Join(t.TempDir(), "rrhf.wasm"), 2
+	written(t, s.Task, contents(t, file))
+	mustTrain(t, s)
+	was := digest(t, s.Task)
+	written(t, s.Task, withSection(contents(t, file)))
+	is := digest(t, s.Task)
+	changed := "plugin " + s.Task + ": its sha256 is " + is + ", llmhost.lock has " + was + "; restore the file, or start a new run without locked"
+
+	more := s
+	more.Resume, more.MaxSteps = "auto", 3
+	_, err := trained(more)
+	require.EqualError(t, err, changed)
+
+	anew := s
+	anew.OverwriteOutput, anew.Locked = true, true
+	_, err = trained(anew)
+	require.EqualError(t, err, changed)
+	anew.Locked = false
+	require.Contains(t, mustTrain(t, anew), "note: plugin "+s.Task+": now 1.0.0 of sha256 "+short(is)+", was 1.0.0 of sha256 "+short(was)+"\n")
+	require.NotContains(t, mustTrain(t, anew), "note: plugin ", "the lock names the new file")
+
+	anew.TaskSHA256 = was
+	_, err = trained(anew)
+	require.EqualError(t, err, "plugin "+s.Task+": its sha256 is "+is+", the run asks for "+was+"; restore the file, or change task_sha256")
+	anew.TaskSHA256 = is
+	mustTrain(t, anew)
+}
+
+// Auto that finds no checkpoint is a new run: it may use another plugin file.
+func TestAutoThatStartsAnewTakesAChangedPlugin(t *testing.T) {
+	file := rrhfModule(t)
+	s := ranking(t)
+	s.Task, s.MaxSteps, s.SaveStrategy = filepath.Join(t.TempDir(), "rrhf.wasm"), 1, "no"
+	written(t, s.Task, contents(t, file))
+	mustTrain(t, s)
+	written(t, s.Task, withSection(contents(t, file)))
+	s.Resume, s.MaxSteps = "auto", 2
+	require.Contains(t, mustTrain(t, s), "note: plugin "+s.Task+": now ")
+}
+
+// Checkpoints hold what transformers reads, and the state of every parameter.
+func TestCheckpointIsAModel(t *testing.T) {
+	s := ranking(t)
+	s.MaxSteps = 2
+	mustTrain(t, s)
+	folder := filepath.Join(s.OutputDir, "checkpoint-2")
+	require.Equal(t, weights(t, s.OutputDir), weights(t, folder))
+	for _, name := range []string{"config.json", "tokenizer.json"} {
+		require.Equal(t, contents(t, s.OutputDir, name), contents(t, folder, name))
+	}
+	state, err := safetensors.Open(filepath.Join(folder, "optimizer.safetensors"))
+	require.NoError(t, err)
+	defer state.Close()
+	file, err := safetensors.Open(folder)
+	require.NoError(t, err)
+	defer file.Close()
+	require.Len(t, state.Names(), 3*len(file.Names()))
+	for _, name := range file.Names() {
+		parameter, err := file.Get(name)
+		require.NoError(t, err)
+		moment, err := state.Want(name+":exp_avg", "the model", parameter.Shape...)
+		require.NoError(t, err)
+		require.NotEqual(t, make([]byte, len(moment.Data)), moment.Data, name)
+	}
+}

@@ -1,0 +1,147 @@
+package host_test
+
+import (
+	"context"
+	"encoding/binary"
+	"encoding/json"
+	"math"
+	"math/rand/v2"
+	"path/filepath"
+	"strings"
+	"testing"
+
+	"llmhost/builtin"
+	"llmhost/host"
+	"llmhost/host/safetensors"
+
+	"github.com/stretchr/testify/require"
+)
+
+// floats and ints are tensors to write.
+func floats(name string, values []float32, shape ...int64) safetensors.Source {
+	var data []byte
+	for _, v := range values {
+		data = binary.LittleEndian.AppendUint32(data, math.Float32bits(v))
+	}
+	return safetensors.Source{Name: name, DType: safetensors.F32, Shape: shape, Data: data}
+}
+
+func ints(name string, values []int64, shape ...int64) safetensors.Source {
+	var data []byte
+	for _, v := range values {
+		data = binary.LittleEndian.AppendUint64(data, uint64(v))
+	}
+	return safetensors.Source{Name: name, DType: safetensors.I64, Shape: shape, Data: data}
+}
+
+// saved writes tensors to a file.
+func saved(t *testing.T, sources ...safetensors.Source) string {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), "inputs.safetensors")
+	require.NoError(t, safetensors.Write(path, sources, nil))
+	return path
+}
+
+// candidates are inputs of rrhf: prompts with up to k answers of up to length
+// tokens, with scores of which some are equal.
+func candidates(t *testing.T, prompts, k, length int) string {
+	rng := rand.New(rand.NewPCG(5, 0))
+	logps, mask := make([]float32, prompts*k*length), make([]int64, prompts*k*length)
+	real, score := make([]int64, prompts*k), make([]float32, prompts*k)
+	for row := range real {
+		if row%k > 0 && rng.IntN(4) == 0 {
+			continue // only fills up the prompt's candidates
+		}
+		real[row], score[row] = 1, float32(rng.IntN(3))
+		for i := range 1 + rng.IntN(length) {
+			logps[row*length+i], mask[row*length+i] = -float32(rng.ExpFloat64()), 1
+		}
+	}
+	b, c, l := int64(prompts), int64(k), int64(length)
+	return saved(t, floats("policy.logps", logps, b, c, l), ints("label_mask", mask, b, c, l), ints("candidate_mask", real, b, c), floats("column.score", score, b, c))
+}
+
+func run(r host.ProgramRun) (host.ProgramResult, error) {
+	r.Builtins = builtin.All()
+	return host.RunProgram(context.Background(), r)
+}
+
+// One loss over two roads gives the same numbers, to the last bit.
+func TestRoadsComputeAlike(t *testing.T) {
+	module, inputs := rrhfModule(t), candidates(t, 5, 4, 7)
+	for _, params := range []map[string]string{nil, {"rrhf_weight": "10", "length_penalty": "0.5"}, {"rrhf_reduction": "paper_sum"}} {
+		var results []string
+		var gradients []string
+		for _, spec := range []string{"rrhf", module, module + "#rrhf"} {
+			grads := filepath.Join(t.TempDir(), "grads.safetensors")
+			result, err := run(host.ProgramRun{Spec: spec, Inputs: inputs, Params: params, Grads: grads})
+			require.NoError(t, err)
+			require.Positive(t, *result.Loss)
+			text, err := json.Marshal(result)
+			require.NoError(t, err)
+			results, gradients = append(results, string(text)), append(gradients, contents(t, grads))
+		}
+		require.Equal(t, results[0], results[1])
+		require.Equal(t, results[0], results[2])
+		require.Equal(t, sha(gradients[0]), sha(gradients[1]))
+		require.Equal(t, sha(gradients[0]), sha(gradients[2]))
+	}
+}
+
+// Two candidates of two tokens and of one, worked out by hand: p = (-1, -0.5),
+// the first is better, so rank = 0.5 and tune = 1.
+func TestRunProgram(t *testing.T) {
+	inputs := saved(t, floats("policy.logps", []float32{-1.5, -0.5, -0.5, 0}, 1, 2, 2), ints("label_mask", []int64{1, 1, 1, 0}, 1, 2, 2),
+		ints("candidate_mask", []int64{1, 1}, 1, 2), floats("column.score", []float32{2, 1}, 1, 2))
+	grads := filepath.Join(t.TempDir(), "grads.safetensors")
+	result, err := run(host.ProgramRun{Spec: "rrhf", Inputs: inputs, Params: map[string]string{"rrhf_weight": "3"}, Grads: grads})
+	require.NoError(t, err)
+	text, err := json.Marshal(result)
+	require.NoError(t, err)
+	require.JSONEq(t, `{"loss": 2.5, "terms": [{"name": "rank", "sum": 0.5, "count": 1, "coefficient": 3, "value": 0.5}, {"name": "tune", "sum": 1, "count": 1, "coefficient": 1, "value": 1}],
+		"metrics": [{"name": "rank_accuracy", "sum": 0, "count": 1, "value": 0}, {"name": "rank_margin", "sum": -0.5, "count": 1, "value": -0.5}, {"name": "best_of_k_accuracy", "sum": 0, "count": 1, "value": 0}]}`, string(text))
+	file, err := safetensors.Open(grads)
+	require.NoError(t, err)
+	defer file.Close()
+	require.Equal(t, []string{"policy.logps"}, file.Names())
+	gradient, err := file.Want("policy.logps", "the inputs", 1, 2, 2)
+	require.NoError(t, err)
+	values, err := gradient.Float64s()
+	require.NoError(t, err)
+	require.Equal(t, []float64{-2, -2, 3}, values[:3], "the last is of no label")
+}
+
+func TestRunPooling(t *testing.T) {
+	inputs := saved(t, floats("hidden", []float32{1, 2, 3, 4, 5, 7}, 3, 2), ints("token", []int64{0, 1, 0, 2}, 4), ints("row", []int64{0, 0, 1, 1}, 4))
+	result, err := run(host.ProgramRun{Spec: "average", Inputs: inputs})
+	require.NoError(t, err)
+	require.Equal(t, []int64{2, 2}, result.Shape)
+	require.Equal(t, []float64{2, 3, 3, 4.5}, result.Output)
+	require.Nil(t, result.Loss)
+}
+
+func TestBadProgramInputs(t *testing.T) {
+	inputs := candidates(t, 2, 3, 4)
+	for _, c := range []struct {
+		name string
+		run  host.ProgramRun
+		want string
+	}{
+		{"unknown plugin", host.ProgramRun{Spec: "rhrf", Inputs: inputs}, `no builtin task is called "rhrf"; did you mean rrhf? (builtin: rrhf, sft; a plugin file is given by its path, such as plugins/rhrf.wasm)`},
+		{"unknown parameter", host.ProgramRun{Spec: "rrhf", Inputs: inputs, Params: map[string]string{"rrhf_wight": "1"}}, "--params rrhf_wight: loss rrhf has no parameter rrhf_wight; did you mean rrhf_weight?"},
+		{"no file", host.ProgramRun{Spec: "rrhf", Inputs: "absent.safetensors"},
+			"inputs absent.safetensors: no such file; want a safetensors file with column.score, candidate_mask, policy.logps, label_mask"},
+		{"missing input", host.ProgramRun{Spec: "rrhf", Inputs: written(t, filepath.Join(t.TempDir(), "x"), strings.Replace(contents(t, inputs), "candidate_mask", "candidate_mesk", 1))},
+			`{}: tensor "candidate_mask" is missing; 4 others are there; did you mean candidate_mesk? (the program reads column.score, candidate_mask, policy.logps, label_mask)`},
+		{"another shape", host.ProgramRun{Spec: "rrhf", Inputs: saved(t, floats("column.score", make([]float32, 4), 4))}, `{}: tensor "column.score" has shape [4]; want [B, K]`},
+		{"sizes that part", host.ProgramRun{Spec: "rrhf", Inputs: saved(t, floats("column.score", make([]float32, 4), 2, 2), ints("candidate_mask", make([]int64, 6), 2, 3))},
+			`{}: tensor "candidate_mask" has shape [2, 3]; want [B, K] with K = 2 as in the inputs before it`},
+		{"another type", host.ProgramRun{Spec: "rrhf", Inputs: saved(t, floats("column.score", make([]float32, 4), 2, 2), floats("candidate_mask", make([]float32, 4), 2, 2))},
+			`{}: tensor "candidate_mask" has dtype F32; want I64, I32, I16, I8, U8 or BOOL`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			_, err := run(c.run)
+			require.EqualError(t, err, strings.ReplaceAll(c.want, "{}", c.run.Inputs))
+		})
+	}
+}
