@@ -14,7 +14,9 @@ PLUGINS := $(patsubst plugins/%/main.go,plugins/%.wasm,$(wildcard plugins/*/main
 setup:
 	@GOWORK=off $(GO) run ./cmd/setup
 
-build: setup
+# The library lies beside the binary, so that bin can be carried elsewhere.
+build:
+	@GOWORK=off $(GO) run ./cmd/setup -library bin
 	$(GO) build -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/llmhost ./cmd/llmhost
 
 plugins: $(PLUGINS)
@@ -33,4 +35,4 @@ bench: build plugins
 	$(GO) run ./cmd/bench
 
 clean:
-	rm -rf bin plugins/*.wasm go.work go.work.sum host/tensor/internal/shim/zz_libtorch.go
+	rm -rf bin plugins/*.wasm go.work go.work.sum host/tensor/internal/shim/zz_*

@@ -31,6 +31,9 @@ func Init(n NewModel) (weights int64, err error) {
 	if err := wantEmpty(n.OutputDir); err != nil {
 		return 0, err
 	}
+	if err := tensor.Load(); err != nil {
+		return 0, err
+	}
 	if err := os.MkdirAll(n.OutputDir, 0o755); err != nil {
 		return 0, err
 	}

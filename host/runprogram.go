@@ -61,6 +61,9 @@ func RunProgram(ctx context.Context, r ProgramRun) (result ProgramResult, err er
 		return result, err
 	}
 	defer file.Close()
+	if err := tensor.Load(); err != nil {
+		return result, err
+	}
 	defer tensor.Catch(&err)
 	tensor.Scoped(func() {
 		var args exec.Arguments

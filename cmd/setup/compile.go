@@ -10,13 +10,14 @@ import (
 	"strings"
 )
 
-// compile checks the C++ in dir against libtorch and replaces what does not
-// compile by stubs, whose names it gives. An error in a stub's signature, or in
-// no function at all, cannot be mended that way and ends the fit.
+// compile turns gotch's C++ in dir into the object torch_api.o. What does not
+// compile is replaced by stubs, whose names it gives, and compiled again. An
+// error in a stub's signature, or in no function at all, cannot be mended that
+// way and ends the fit.
 func (f fitting) compile(ctx context.Context, dir string) (stubs []string, err error) {
 	sources := []string{"torch_api.cpp", "torch_api_generated.cpp.h"}
 	for round := 0; ; round++ {
-		said, err := f.check(ctx, dir, sources[0])
+		said, err := f.compileFile(ctx, dir, sources[0], "torch_api.o", "-I../libtch")
 		if err == nil {
 			return stubs, nil
 		}
@@ -37,15 +38,23 @@ func (f fitting) compile(ctx context.Context, dir string) (stubs []string, err e
 	}
 }
 
-// check runs the compiler over source for its errors alone.
-func (f fitting) check(ctx context.Context, dir, source string) (said string, err error) {
-	args := slices.Concat(f.Tools.CXX[1:], f.Torch.compileFlags(), []string{"-I.", "-fsyntax-only", "-fmax-errors=0", source})
-	cmd := exec.CommandContext(ctx, f.Tools.CXX[0], args...)
+// compileFile compiles source to object; both are seen from dir.
+func (f fitting) compileFile(ctx context.Context, dir, source, object string, flags ...string) (said string, err error) {
+	said, err = f.cxx(ctx, dir, slices.Concat(f.Torch.compileFlags(), flags, []string{"-fmax-errors=0", "-c", source, "-o", object}))
+	if err != nil {
+		err = fmt.Errorf("%w; it has to speak C++20, as g++ 11 and newer do", err)
+	}
+	return said, err
+}
+
+// cxx runs the compiler in dir and gives what it says.
+func (f fitting) cxx(ctx context.Context, dir string, args []string) (said string, err error) {
+	cmd := exec.CommandContext(ctx, f.Tools.CXX[0], slices.Concat(f.Tools.CXX[1:], args)...)
 	cmd.Dir = dir
 	cmd.Env = append(os.Environ(), "LC_ALL=C")
 	out, err := cmd.CombinedOutput()
 	if err != nil {
-		err = fmt.Errorf("%s: %w; it has to speak C++20, as g++ 11 and newer do", f.Tools.CXX[0], err)
+		err = fmt.Errorf("%s: %w", f.Tools.CXX[0], err)
 	}
 	return string(out), err
 }

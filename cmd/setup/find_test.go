@@ -101,7 +101,7 @@ func TestOpenLibtorchSaysWhatIsWrong(t *testing.T) {
 	comma := t.TempDir() + "/a,b"
 	require.NoError(t, os.CopyFS(comma, os.DirFS(fakeLibtorch(t))))
 	_, err := openLibtorch(comma)
-	require.EqualError(t, err, comma+`: cgo takes no path with "," in it; move or link the folder to a plain name`)
+	require.EqualError(t, err, comma+`: the linker takes no path with "," in it; move or link the folder to a plain name`)
 }
 
 func TestOlderThan(t *testing.T) {

@@ -6,9 +6,11 @@ import (
 	"embed"
 	"encoding/hex"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"go/token"
 	"io"
+	"io/fs"
 	"maps"
 	"os"
 	"os/exec"
@@ -20,38 +22,39 @@ import (
 // logic is the source that decides how a fitted gotch looks: when it changes,
 // so does the name of the copy.
 //
-//go:embed fit.go compile.go cpp.go prune.go stub.go flags.go
+//go:embed fit.go compile.go cpp.go prune.go stub.go flags.go library.go lazy.go lazy
 var logic embed.FS
 
-// fitting is what a fitted copy of gotch depends on.
+// fitting is what a fitted copy of gotch, and the library, depend on.
 type fitting struct {
 	Cache string
 	Tools tools
 	Torch libtorch
 	Calls map[string]token.Position // the Go wrappers that the host calls
+	Shim  string                    // folder of llmhost's own C++: shim.h and cpp/
 }
 
-// fitted is a copy of gotch that compiles against one libtorch.
+// fitted is a copy of gotch that compiles against one libtorch: the Go module,
+// whose package libtch holds no C++, and the object that its C++ has become.
 type fitted struct {
-	Dir   string            `json:"-"`
-	Kept  int               `json:"kept"`  // generated wrappers in it, stubs included
-	Stubs []string          `json:"stubs"` // functions that this libtorch has not
-	Files map[string]string `json:"files"` // path in Dir → sha256
+	Dir   string   `json:"-"`
+	Kept  int      `json:"kept"`  // generated wrappers in it, stubs included
+	Stubs []string `json:"stubs"` // functions that this libtorch has not
 }
 
-// record is the file in a fitted copy that describes it; it is written last.
-const record = "fit.json"
+// object is the compiled C++ of f.
+func (f fitted) object() string { return filepath.Join(f.Dir, "cpp", "torch_api.o") }
 
 // digest names the copy: anything that would change a byte of it changes this.
 func (f fitting) digest() string {
 	hash := sha256.New()
-	sources, _ := logic.ReadDir(".")
-	for _, source := range sources {
-		text, _ := logic.ReadFile(source.Name()) // in the program itself, so it cannot fail
+	fs.WalkDir(logic, ".", func(name string, entry fs.DirEntry, err error) error {
+		text, _ := logic.ReadFile(name) // in the program itself, so it cannot fail
 		hash.Write(text)
-	}
+		return err
+	})
 	inputs := slices.Concat([]string{gotchVersion, f.Torch.Version, f.Torch.Identity},
-		f.Tools.CXX, f.Torch.compileFlags(), f.Torch.linkFlags(), slices.Sorted(maps.Keys(f.Calls)))
+		f.Tools.CXX, f.Torch.compileFlags(), slices.Sorted(maps.Keys(f.Calls)))
 	io.WriteString(hash, strings.Join(inputs, "\x00"))
 	return hex.EncodeToString(hash.Sum(nil))[:16]
 }
@@ -59,7 +62,8 @@ func (f fitting) digest() string {
 // fit makes the copy of gotch for f, or finds the one made before.
 func fit(ctx context.Context, f fitting, r *report) (fitted, error) {
 	dir := filepath.Join(f.Cache, "gotch-"+f.digest())
-	if made, ok := openFitted(dir); ok {
+	if made, ok := readRecord[fitted](dir); ok {
+		made.Dir = dir
 		r.step("gotch %s, fitted earlier with %d wrappers: %s", gotchVersion, made.Kept, dir)
 		return made, nil
 	}
@@ -67,19 +71,13 @@ func fit(ctx context.Context, f fitting, r *report) (fitted, error) {
 	if err != nil {
 		return fitted{}, err
 	}
-	part := dir + ".part"
-	defer os.RemoveAll(part)
-	for _, old := range []string{part, dir} {
-		if err := os.RemoveAll(old); err != nil {
-			return fitted{}, err
-		}
-	}
-	made, err := f.build(ctx, source, part)
+	var made fitted
+	err = inCache(dir, func(part string) (err error) {
+		made, err = f.fitTo(ctx, source, part)
+		return err
+	})
 	if err != nil {
 		return fitted{}, fmt.Errorf("fit gotch %s to libtorch %s: %w", gotchVersion, f.Torch.Version, err)
-	}
-	if err := os.Rename(part, dir); err != nil {
-		return fitted{}, err
 	}
 	made.Dir = dir
 	r.step("gotch %s fitted to libtorch %s with %d wrappers%s: %s", gotchVersion, f.Torch.Version, made.Kept, stubNote(made.Stubs), dir)
@@ -94,24 +92,6 @@ func stubNote(stubs []string) string {
 	return fmt.Sprintf(", %d of them stubs, not in this libtorch (%s)", len(stubs), strings.Join(stubs, ", "))
 }
 
-// openFitted reads the copy at dir and checks that every file is as it was made.
-func openFitted(dir string) (fitted, bool) {
-	text, err := os.ReadFile(filepath.Join(dir, record))
-	if err != nil {
-		return fitted{}, false
-	}
-	made := fitted{Dir: dir}
-	if json.Unmarshal(text, &made) != nil || len(made.Files) == 0 {
-		return fitted{}, false
-	}
-	for name, want := range made.Files {
-		if got, err := fileDigest(filepath.Join(dir, name)); err != nil || got != want {
-			return fitted{}, false
-		}
-	}
-	return made, true
-}
-
 // gotchSource is gotch's folder in the module cache; go fetches it if need be.
 func gotchSource(ctx context.Context) (string, error) {
 	cmd := exec.CommandContext(ctx, "go", "mod", "download", "-json", gotchModule+"@"+gotchVersion)
@@ -124,46 +104,44 @@ func gotchSource(ctx context.Context) (string, error) {
 	return module.Dir, nil
 }
 
-// build writes the fitted copy of source to dir.
-func (f fitting) build(ctx context.Context, source, dir string) (fitted, error) {
-	libtch := filepath.Join(dir, "libtch")
-	kept, err := f.copyPruned(filepath.Join(source, "libtch"), libtch)
+// fitTo writes the fitted copy of source to dir.
+func (f fitting) fitTo(ctx context.Context, source, dir string) (made fitted, err error) {
+	libtch, cpp := filepath.Join(dir, "libtch"), filepath.Join(dir, "cpp")
+	made.Dir = dir
+	if made.Kept, err = f.copyPruned(filepath.Join(source, "libtch"), libtch, cpp); err != nil {
+		return made, err
+	}
+	if made.Stubs, err = f.compile(ctx, cpp); err != nil {
+		return made, err
+	}
+	names, err := exported(made.object())
 	if err != nil {
-		return fitted{}, err
+		return made, err
 	}
-	stubs, err := f.compile(ctx, libtch)
+	files, err := tableFiles("libtch", names)
 	if err != nil {
-		return fitted{}, err
+		return made, err
 	}
-	cgo := "package libtch\n\n" + directive("CFLAGS", []string{"-I${SRCDIR}", "-O2", "-w"}) +
-		directive("CXXFLAGS", append([]string{"-I${SRCDIR}"}, f.Torch.compileFlags()...)) +
-		directive("LDFLAGS", f.Torch.linkFlags()) + "import \"C\"\n"
-	if err := os.WriteFile(filepath.Join(libtch, "lib.go"), []byte(cgo), 0o644); err != nil {
-		return fitted{}, err
+	files["lib.go"] = []byte("package libtch\n\n// #cgo CFLAGS: -O2 -w\n// #cgo LDFLAGS: -ldl\nimport \"C\"\n")
+	files["../go.mod"] = []byte("module " + gotchModule + "\n\ngo 1.20\n")
+	if err := writeAll(libtch, files); err != nil {
+		return made, err
 	}
-	module := "module " + gotchModule + "\n\ngo 1.20\n"
-	if err := os.WriteFile(filepath.Join(dir, "go.mod"), []byte(module), 0o644); err != nil {
-		return fitted{}, err
-	}
-	return describe(dir, fitted{Kept: kept, Stubs: stubs})
+	return made, writeRecord(dir, made)
 }
 
 // copyPruned copies the package libtch with the generated wrappers that the host
-// calls, and gives how many these are.
-func (f fitting) copyPruned(from, to string) (int, error) {
-	entries, err := os.ReadDir(from)
+// calls, and gives how many these are. What go build needs comes to libtch, what
+// setup compiles to cpp.
+func (f fitting) copyPruned(from, libtch, cpp string) (int, error) {
+	files, err := readAll(from)
 	if err != nil {
 		return 0, err
 	}
-	files := map[string][]byte{}
 	var wrappers []goWrapper
-	for _, entry := range entries {
-		name := entry.Name()
-		if files[name], err = os.ReadFile(filepath.Join(from, name)); err != nil {
-			return 0, err
-		}
+	for name, text := range files {
 		if strings.HasSuffix(name, ".go") {
-			more, err := goWrappers(name, files[name])
+			more, err := goWrappers(name, text)
 			if err != nil {
 				return 0, err
 			}
@@ -177,7 +155,16 @@ func (f fitting) copyPruned(from, to string) (int, error) {
 	if err := prune(files, keep); err != nil {
 		return 0, err
 	}
-	return len(keep), writeAll(to, files)
+	goFiles, cppFiles := map[string][]byte{}, map[string][]byte{}
+	for name, text := range files {
+		switch {
+		case strings.HasSuffix(name, ".go"), name == "torch_api.h", name == "torch_api_generated.h":
+			goFiles[name] = text
+		case strings.HasSuffix(name, ".h"), strings.HasSuffix(name, ".cpp"):
+			cppFiles[name] = text
+		}
+	}
+	return len(keep), errors.Join(writeAll(libtch, goFiles), writeAll(cpp, cppFiles))
 }
 
 // prune keeps, of the generated wrappers in gotch's files, those in keep.
@@ -199,7 +186,22 @@ func prune(files map[string][]byte, keep names) error {
 	return nil
 }
 
-// writeAll writes files into a new folder dir.
+// readAll reads the files in dir.
+func readAll(dir string) (map[string][]byte, error) {
+	entries, err := os.ReadDir(dir)
+	if err != nil {
+		return nil, err
+	}
+	files := map[string][]byte{}
+	for _, entry := range entries {
+		if files[entry.Name()], err = os.ReadFile(filepath.Join(dir, entry.Name())); err != nil {
+			return nil, err
+		}
+	}
+	return files, nil
+}
+
+// writeAll writes files into the folder dir.
 func writeAll(dir string, files map[string][]byte) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
@@ -210,26 +212,4 @@ func writeAll(dir string, files map[string][]byte) error {
 		}
 	}
 	return nil
-}
-
-// describe writes the record of the copy at dir.
-func describe(dir string, made fitted) (fitted, error) {
-	made.Files = map[string]string{"go.mod": ""}
-	libtch, err := os.ReadDir(filepath.Join(dir, "libtch"))
-	if err != nil {
-		return fitted{}, err
-	}
-	for _, entry := range libtch {
-		made.Files["libtch/"+entry.Name()] = ""
-	}
-	for name := range made.Files {
-		if made.Files[name], err = fileDigest(filepath.Join(dir, name)); err != nil {
-			return fitted{}, err
-		}
-	}
-	text, err := json.MarshalIndent(made, "", "\t")
-	if err != nil {
-		return fitted{}, err
-	}
-	return made, os.WriteFile(filepath.Join(dir, record), text, 0o644)
 }

@@ -93,19 +93,26 @@ func TestFitKeepsWhatIsCalledAndStubsWhatDoesNotCompile(t *testing.T) {
 	calls := map[string]token.Position{"AtgAdd": {}, "AtgAdd_": {}, "AtgGone": {}, "AtgGoneToo": {}, "AtgChunk": {}}
 	f := fitting{Tools: tools{CXX: []string{"g++"}}, Torch: torch, Calls: calls}
 	dir := filepath.Join(t.TempDir(), "gotch")
-	made, err := f.build(context.Background(), "testdata/gotch", dir)
+	made, err := f.fitTo(context.Background(), "testdata/gotch", dir)
 	require.NoError(t, err)
 	require.Equal(t, 5, made.Kept)
 	require.Equal(t, []string{"atg_gone", "atg_gone_too"}, made.Stubs)
-	for _, name := range []string{"torch_api_generated.cpp.h", "torch_api_generated.h", "c-generated.go"} {
-		text, err := os.ReadFile(filepath.Join(dir, "libtch", name))
+	for _, name := range []string{"cpp/torch_api_generated.cpp.h", "libtch/torch_api_generated.h", "libtch/c-generated.go"} {
+		text, err := os.ReadFile(filepath.Join(dir, name))
 		require.NoError(t, err)
 		require.NotContains(t, string(text), "atg_unused")
 		require.Contains(t, string(text), "atg_add_(")
 	}
-	again, ok := openFitted(dir)
+	none, err := filepath.Glob(dir + "/libtch/*.cpp")
+	require.NoError(t, err)
+	require.Empty(t, none, "go build must see no C++")
+	table := read(t, dir+"/libtch/table.c")
+	for _, name := range []string{"at_answer", "at_print", "atg_chunk", "atg_gone"} {
+		require.Contains(t, table, `  "`+name+`",`)
+	}
+	again, ok := readRecord[fitted](dir)
 	require.True(t, ok)
-	require.Equal(t, made.Files, again.Files)
+	require.Equal(t, made.Stubs, again.Stubs)
 
 	cmd := exec.Command("go", "build", "./libtch")
 	cmd.Dir = dir
@@ -114,13 +121,13 @@ func TestFitKeepsWhatIsCalledAndStubsWhatDoesNotCompile(t *testing.T) {
 	require.NoError(t, err, string(out))
 
 	writeFile(t, filepath.Join(dir, "libtch", "lib.go"), "package libtch\n")
-	_, ok = openFitted(dir)
+	_, ok = readRecord[fitted](dir)
 	require.False(t, ok, "a changed file must be noticed")
 }
 
 func TestFitSaysWhichCallIsUnknown(t *testing.T) {
 	calls := map[string]token.Position{"AtgNobody": {Filename: "host/tensor/ops.go", Line: 7, Column: 2}}
-	_, err := fitting{Calls: calls}.copyPruned("testdata/gotch/libtch", t.TempDir())
+	_, err := fitting{Calls: calls}.copyPruned("testdata/gotch/libtch", t.TempDir(), t.TempDir())
 	require.EqualError(t, err, "host/tensor/ops.go:7:2: gotch v0.9.1 has no wrapper AtgNobody")
 }
 
@@ -131,7 +138,7 @@ func TestFitEndsWhereAStubIsNoMend(t *testing.T) {
 	require.NoError(t, os.CopyFS(source, os.DirFS("testdata/gotch")))
 	writeFile(t, source+"/libtch/torch_api.cpp", "#include \"torch_api.h\"\nextern gone_type x;\n")
 	f := fitting{Tools: tools{CXX: []string{"g++"}}, Torch: torch}
-	_, err = f.build(context.Background(), source, filepath.Join(t.TempDir(), "gotch"))
+	_, err = f.fitTo(context.Background(), source, filepath.Join(t.TempDir(), "gotch"))
 	require.ErrorContains(t, err, "torch_api.cpp does not compile outside of its functions: torch_api.cpp:2:8: error: ")
 }
 
@@ -140,7 +147,7 @@ func TestDigestCoversEveryInput(t *testing.T) {
 	for name, change := range map[string]func(*fitting){
 		"compiler": func(f *fitting) { f.Tools.CXX = []string{"clang++"} },
 		"version":  func(f *fitting) { f.Torch.Version = "2.13.0" },
-		"folder":   func(f *fitting) { f.Torch.Lib = "/b" },
+		"folder":   func(f *fitting) { f.Torch.Include = "/b" },
 		"build":    func(f *fitting) { f.Torch.Identity = "2" },
 		"ABI":      func(f *fitting) { f.Torch.OldABI = true },
 		"calls":    func(f *fitting) { f.Calls = map[string]token.Position{"AtgSub": {}} },

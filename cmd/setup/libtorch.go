@@ -42,8 +42,8 @@ func openLibtorch(dir string) (libtorch, error) {
 		}
 	}
 	t := libtorch{Lib: filepath.Join(dir, "lib"), Include: filepath.Join(dir, "include")}
-	if bad := strings.IndexFunc(dir, unsafeInFlag); bad >= 0 {
-		return libtorch{}, fmt.Errorf("%s: cgo takes no path with %q in it; move or link the folder to a plain name", dir, dir[bad:bad+1])
+	if bad := strings.IndexAny(dir, ",:$"); bad >= 0 {
+		return libtorch{}, fmt.Errorf("%s: the linker takes no path with %q in it; move or link the folder to a plain name", dir, dir[bad:bad+1])
 	}
 	if t.Version, err = headerVersion(t.Include); err != nil {
 		return libtorch{}, err
@@ -52,11 +52,6 @@ func openLibtorch(dir string) (libtorch, error) {
 		return libtorch{}, err
 	}
 	return t, nil
-}
-
-// unsafeInFlag says whether cgo or the linker would trip over r in a flag.
-func unsafeInFlag(r rune) bool {
-	return !strings.ContainsRune("+-./0123456789=_:@~ ", r) && !(r >= 'a' && r <= 'z') && !(r >= 'A' && r <= 'Z')
 }
 
 // headerVersion reads the version that the headers in include state.

@@ -1,8 +1,10 @@
 // Command setup makes the tree ready for plain go commands: it finds libtorch
-// (or downloads it), fits a copy of gotch to it in the user's cache folder, and
-// writes the two ignored files that point the build there, go.work and
-// host/tensor/internal/shim/zz_libtorch.go. Run it in the module's folder; it
-// is idempotent, and a run that finds all in place takes well under a second.
+// (or downloads it), fits a copy of gotch to it in the user's cache folder,
+// compiles all C++ there into libllmhost_torch.so, and writes the ignored files
+// that point the build there, go.work and host/tensor/internal/shim/zz_*. What
+// go build makes then holds no C++ and is linked to no libtorch: the library is
+// loaded when the first function of it is called. Run it in the module's folder;
+// it is idempotent, and a run that finds all in place takes well under a second.
 //
 // Start at prepare in setup.go. It imports the standard library alone, because
 // it has to run before anything else can be built.
@@ -48,6 +50,7 @@ type settings struct {
 	Cache    string // llmhost's folder in the user's cache folder
 	Libtorch string // a libtorch folder that the user names, or ""
 	Version  string // the libtorch version that the user asks for, or ""
+	Library  string // a folder to put the library into beside a binary, or ""
 }
 
 // settingsFrom reads the flags in args and the environment through getenv.
@@ -55,6 +58,7 @@ func settingsFrom(args []string, getenv func(string) string) (settings, error) {
 	flags := flag.NewFlagSet("setup", flag.ExitOnError)
 	version := flags.String("torch", getenv("LLMHOST_TORCH_VERSION"),
 		"libtorch version to use, as 2.13.0 (environment: LLMHOST_TORCH_VERSION; default "+defaultVersion+")")
+	library := flags.String("library", "", "also put "+libraryName+" into this folder, where a binary is built that may be carried away with it")
 	if err := flags.Parse(args); err != nil {
 		return settings{}, err
 	}
@@ -69,5 +73,5 @@ func settingsFrom(args []string, getenv func(string) string) (settings, error) {
 	if *version != "" && !versionPattern.MatchString(*version) {
 		return settings{}, fmt.Errorf("libtorch version %q is not like 2.13.0; check -torch and LLMHOST_TORCH_VERSION", *version)
 	}
-	return settings{Root: root, Cache: cache + "/llmhost", Libtorch: getenv("LIBTORCH"), Version: *version}, nil
+	return settings{Root: root, Cache: cache + "/llmhost", Libtorch: getenv("LIBTORCH"), Version: *version, Library: *library}, nil
 }

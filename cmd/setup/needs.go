@@ -14,8 +14,8 @@ import (
 // systemLibrary matches the libraries that come with every Linux with g++.
 var systemLibrary = regexp.MustCompile(`^(lib(c|m|rt|dl|pthread|util|gcc_s|stdc\+\+)\.so|ld-linux)`)
 
-// library is one shared library on the way through resolve.
-type library struct {
+// visit is one shared library on the way through resolve.
+type visit struct {
 	path   string
 	search []string // folders that the loader looks in for what it needs
 }
@@ -24,9 +24,9 @@ type library struct {
 // through the search paths written in them. It gives the folders where those
 // were found, and the names that were found nowhere.
 func resolve(paths ...string) (dirs, missing []string, err error) {
-	var queue []library
+	var queue []visit
 	for _, path := range paths {
-		queue = append(queue, library{path: path})
+		queue = append(queue, visit{path: path})
 	}
 	seen := map[string]bool{}
 	for len(queue) > 0 {
@@ -42,7 +42,7 @@ func resolve(paths ...string) (dirs, missing []string, err error) {
 			}
 			seen[name] = true
 			if path := findIn(search, name); path != "" {
-				queue = append(queue, library{path, search})
+				queue = append(queue, visit{path, search})
 				dirs = append(dirs, filepath.Dir(path))
 			} else if !inSystem(name) {
 				missing = append(missing, name)

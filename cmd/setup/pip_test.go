@@ -88,9 +88,9 @@ func TestToolsFrom(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"g++", "-m64"}, got.CXX)
 	_, err = toolsFrom(map[string]string{"CC": "gcc", "CXX": "clang++", "CGO_ENABLED": "1"}, look)
-	require.EqualError(t, err, "clang++: not found; llmhost links C++: install it (apt-get install g++), or name another compiler in CXX")
+	require.EqualError(t, err, "clang++: not found; llmhost compiles C++: install it (apt-get install g++), or name another compiler in CXX")
 	_, err = toolsFrom(map[string]string{"CC": "gcc", "CXX": "g++", "CGO_ENABLED": "0"}, look)
-	require.EqualError(t, err, "cgo is off (CGO_ENABLED=0); llmhost links libtorch: unset CGO_ENABLED or set it to 1")
+	require.EqualError(t, err, "cgo is off (CGO_ENABLED=0); llmhost calls libtorch: unset CGO_ENABLED or set it to 1")
 }
 
 func TestSettingsFrom(t *testing.T) {

@@ -9,8 +9,9 @@ import (
 	"syscall"
 )
 
-// prepare does all of the set-up: tools, libtorch, the fitted gotch, the two
-// files that point the build to them. What stands already is left alone.
+// prepare does all of the set-up: tools, libtorch, the fitted gotch, the library
+// of all C++, the files that point the build to them. What stands already is
+// left alone.
 func prepare(ctx context.Context, s settings, r *report) error {
 	if err := inModule(s.Root); err != nil {
 		return err
@@ -32,11 +33,15 @@ func prepare(ctx context.Context, s settings, r *report) error {
 	if err != nil {
 		return err
 	}
-	fitted, err := fit(ctx, fitting{Cache: s.Cache, Tools: tools, Torch: torch, Calls: calls}, r)
+	f := fitting{Cache: s.Cache, Tools: tools, Torch: torch, Calls: calls, Shim: filepath.Join(s.Root, shimDir)}
+	gotch, lib, err := f.build(ctx, r)
 	if err != nil {
 		return err
 	}
-	return point(ctx, s.Root, torch, fitted, r)
+	if err := point(ctx, s.Root, gotch, lib, r); err != nil || s.Library == "" {
+		return err
+	}
+	return putLibrary(lib, s.Library)
 }
 
 // inModule checks that root is llmhost's own folder, the one place where the

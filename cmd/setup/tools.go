@@ -39,11 +39,11 @@ func toolsFrom(env map[string]string, look func(string) (string, error)) (tools,
 			return tools{}, fmt.Errorf("go env names no %s; set it to a compiler", key)
 		}
 		if _, err := look(program[0]); err != nil {
-			return tools{}, fmt.Errorf("%s: not found; llmhost links C++: install it (apt-get install g++), or name another compiler in %s", program[0], key)
+			return tools{}, fmt.Errorf("%s: not found; llmhost compiles C++: install it (apt-get install g++), or name another compiler in %s", program[0], key)
 		}
 	}
 	if env["CGO_ENABLED"] != "1" {
-		return tools{}, fmt.Errorf("cgo is off (CGO_ENABLED=%s); llmhost links libtorch: unset CGO_ENABLED or set it to 1", env["CGO_ENABLED"])
+		return tools{}, fmt.Errorf("cgo is off (CGO_ENABLED=%s); llmhost calls libtorch: unset CGO_ENABLED or set it to 1", env["CGO_ENABLED"])
 	}
 	return tools{CXX: strings.Fields(env["CXX"])}, nil
 }

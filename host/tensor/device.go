@@ -24,11 +24,20 @@ func (d Device) String() string {
 	return fmt.Sprintf("cuda:%d", int32(d))
 }
 
-// OpenDevice reads "auto", "cpu", "cuda" or "cuda:N". For all but "cpu" it
-// loads libtorch's CUDA half, where there is one; "auto" falls back to the CPU.
+// Load loads libtorch, unless that is done. Any operation does so where it has
+// to, but can only end the program when libtorch cannot be loaded; a run calls
+// Load, or OpenDevice, first and gets an error that says how to mend it.
+func Load() error { return shim.Load() }
+
+// OpenDevice reads "auto", "cpu", "cuda" or "cuda:N" and loads libtorch. For all
+// but "cpu" it loads its CUDA half too, where there is one; "auto" falls back to
+// the CPU.
 func OpenDevice(name string) (Device, error) {
 	index, isCUDA, err := parseDevice(name)
-	if err != nil || name == "cpu" {
+	if err != nil {
+		return CPU, err
+	}
+	if err := Load(); err != nil || name == "cpu" {
 		return CPU, err
 	}
 	runtime.LockOSThread()

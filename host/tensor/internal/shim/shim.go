@@ -1,12 +1,29 @@
-// Package shim holds the C++ that llmhost adds to gotch's wrappers. It has
-// hardly any Go, because a change of one Go file of a package rebuilds all of
-// its C++. The cgo flags stand in zz_libtorch.go, which `make setup` writes.
+// Package shim holds the C++ that llmhost adds to gotch's wrappers, and loads
+// it. The C++ lies in cpp/, out of go build's sight: `make setup` compiles it,
+// with gotch's, into libllmhost_torch.so, and writes the files zz_*, through
+// which the functions of shim.h are called there. The first call loads the
+// library and libtorch; a program that makes none never does.
 package shim
 
+// #cgo LDFLAGS: -ldl
 // #include "shim.h"
+// const char *llmhost_torch_problem(void);
 import "C"
 
-import "unsafe"
+import (
+	"errors"
+	"unsafe"
+)
+
+// Load loads the library, and libtorch with it, unless that is done. The error
+// says how to mend it. Without Load the first call of any function here or in
+// gotch loads, and ends the program with that sentence where it cannot.
+func Load() error {
+	if problem := C.llmhost_torch_problem(); problem != nil {
+		return errors.New(C.GoString(problem))
+	}
+	return nil
+}
 
 // Tensor is gotch's handle: a pointer to a torch::Tensor.
 type Tensor = unsafe.Pointer

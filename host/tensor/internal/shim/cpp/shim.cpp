@@ -1,4 +1,4 @@
-#include "shim.h"
+#include "../shim.h"
 
 #include <ATen/ATen.h>
 #include <ATen/CPUGeneratorImpl.h>
