@@ -92,7 +92,12 @@ func parenthesised(s string) string {
 // SetThreads sets how many threads one operation may use; 0 means all
 // processors. It returns the number in force. Results on the CPU are
 // reproducible to the byte for one number of threads only.
+//
+// The calling goroutine stays on its thread from then on: each thread that
+// calls into libtorch gets worker threads of its own, and two sets of them on
+// the same processors stand in each other's way.
 func SetThreads(n int) int {
+	runtime.LockOSThread()
 	if n <= 0 {
 		n = runtime.NumCPU()
 	}

@@ -10,12 +10,14 @@
 #include <c10/core/GradMode.h>
 #include <c10/core/impl/VirtualGuardImpl.h>
 #include <dlfcn.h>
+#include <malloc.h>
 #include <torch/csrc/autograd/autograd.h>
 #include <torch/csrc/autograd/custom_function.h>
 #include <torch/version.h>
 
 #include <cmath>
 #include <cstring>
+#include <limits>
 #include <map>
 #include <string>
 
@@ -281,8 +283,19 @@ int shim_cuda_memory(int device, int64_t *allocated, int64_t *peak) {
   });
 }
 
+// Every batch has new shapes, so that malloc would map and unmap pages for
+// nearly every tensor of a step; kept in the heap they are faulted in once.
+static void keep_memory() {
+  mallopt(M_ARENA_MAX, 1);
+  mallopt(M_MMAP_THRESHOLD, 1 << 30);
+  mallopt(M_TRIM_THRESHOLD, std::numeric_limits<int>::max());
+}
+
 int shim_set_threads(int n) {
-  return guard([&] { at::set_num_threads(n); });
+  return guard([&] {
+    keep_memory();
+    at::set_num_threads(n);
+  });
 }
 int shim_get_threads(void) { return at::get_num_threads(); }
 int shim_is_grad_enabled(void) { return c10::GradMode::is_enabled(); }
