@@ -3,6 +3,7 @@
 package builtin
 
 import (
+	"llmhost/builtin/alpaca"
 	"llmhost/builtin/pooling"
 	"llmhost/builtin/preference"
 	"llmhost/builtin/promptanswer"
@@ -19,6 +20,7 @@ func All() []sdk.Plugin {
 		sft.Plugin,
 		preference.Plugin,
 		promptanswer.Plugin,
+		alpaca.Plugin,
 		pooling.Plugin,
 	}
 }

@@ -4,6 +4,7 @@ import (
 	"errors"
 	"math"
 	"strconv"
+	"unicode/utf8"
 )
 
 // Formatter turns one record of a data file into one example. It sees text
@@ -95,26 +96,31 @@ func (r *Row) Bool(i int) bool { return r.cell(i, Bool).Int != 0 }
 // Int returns column i, an Int.
 func (r *Row) Int(i int) int64 { return r.cell(i, Int).Int }
 
-// Strs returns column i, a StringList. The slice belongs to the row.
+// Strs returns column i, a StringList. The slice is good until Format returns,
+// its texts for ever.
 func (r *Row) Strs(i int) []string { return r.cell(i, StringList).Strs }
 
-// Floats returns column i, a FloatList. The slice belongs to the row.
+// Floats returns column i, a FloatList. The slice is good until Format returns.
 func (r *Row) Floats(i int) []float64 { return r.cell(i, FloatList).Floats }
 
 // JSON returns column i, a JSON column, as its raw text.
 func (r *Row) JSON(i int) string { return r.cell(i, JSON).Str }
 
-func (r *Row) cell(i int, want ColumnType) Cell {
+// noCell is what an absent cell reads as.
+var noCell Cell
+
+func (r *Row) cell(i int, want ColumnType) *Cell {
 	if !r.Has(i) {
-		return Cell{}
+		return &noCell
 	}
-	if found := r.cells[i].Type; found != want {
+	c := &r.cells[i]
+	if c.Type != want {
 		if r.err == nil {
-			r.err = errors.New("column " + strconv.Itoa(i) + " is declared as " + found.String() + ", but Format reads it as " + want.String())
+			r.err = errors.New("column " + strconv.Itoa(i) + " is declared as " + c.Type.String() + ", but Format reads it as " + want.String())
 		}
-		return Cell{}
+		return &noCell
 	}
-	return r.cells[i]
+	return c
 }
 
 // Example is what one record becomes: one or more candidates, each with its
@@ -142,16 +148,31 @@ func (c *Candidate) Set(name string, v float64) {
 
 // Out takes what Format makes of one row.
 type Out struct {
-	candidates []*Candidate
+	candidates []*Candidate // the row's; those behind them served rows before it
 	columns    map[string]float64
 }
 
 // Candidate adds a candidate to the example and returns it, so that its
 // columns can be set.
 func (o *Out) Candidate(prompt, answer string) *Candidate {
-	c := &Candidate{Prompt: prompt, Answer: answer}
-	o.candidates = append(o.candidates, c)
+	n := len(o.candidates)
+	if n == cap(o.candidates) {
+		o.candidates = append(o.candidates, &Candidate{})
+	} else if o.candidates = o.candidates[:n+1]; o.candidates[n] == nil {
+		o.candidates[n] = &Candidate{}
+	}
+	c := o.candidates[n]
+	c.Prompt, c.Answer = prompt, answer
 	return c
+}
+
+// reset makes the memory of a row serve the next one.
+func (o *Out) reset() {
+	for _, c := range o.candidates {
+		clear(c.Columns)
+	}
+	clear(o.columns)
+	o.candidates = o.candidates[:0]
 }
 
 // Set gives the example's column name the value v, which must be finite.
@@ -173,49 +194,108 @@ type Dropped struct{ Reason string }
 func (d *Dropped) Error() string { return "dropped: " + d.Reason }
 
 // FormatRow runs f over one row. The error is a *Dropped where f dropped the
-// row; any other error makes it a bad row.
+// row; any other error makes it a bad row. A panic of f is such an error.
 func FormatRow(f Formatter, r *Row) (Example, error) {
 	var out Out
-	err := f.Format(r, &out)
-	if r.err != nil {
-		return Example{}, r.err
-	}
-	if err != nil {
+	if err := out.format(f, r); err != nil {
 		return Example{}, err
 	}
-	return out.example()
+	e := Example{Columns: out.columns, Candidates: make([]Candidate, len(out.candidates))}
+	for i, c := range out.candidates {
+		e.Candidates[i] = *c
+	}
+	return e, e.checkTexts()
 }
 
-// example returns what Format made, checked.
-func (o *Out) example() (Example, error) {
-	e := Example{Columns: o.columns}
-	for _, c := range o.candidates {
-		e.Candidates = append(e.Candidates, *c)
+// format takes what f makes of a row, checked but for its texts.
+func (o *Out) format(f Formatter, r *Row) error {
+	err := o.call(f, r)
+	if r.err != nil {
+		return r.err
 	}
-	return e, e.check()
+	if err != nil {
+		return err
+	}
+	if len(o.candidates) == 0 {
+		return errNoCandidate
+	}
+	for i, c := range o.candidates {
+		if err := c.check(i, o.candidates[0]); err != nil {
+			return err
+		}
+	}
+	return checkFinite(o.columns)
 }
+
+func (o *Out) call(f Formatter, r *Row) (err error) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			err = errors.New(authorLine() + ": panicked: " + panicText(reason))
+		}
+	}()
+	return f.Format(r, o)
+}
+
+var errNoCandidate = errors.New("the formatter made no candidate; want at least one, or Out.Drop with a reason")
 
 // check demands at least one candidate, the same columns on each, and finite numbers alone.
 func (e Example) check() error {
 	if len(e.Candidates) == 0 {
-		return errors.New("the formatter made no candidate; want at least one, or Out.Drop with a reason")
+		return errNoCandidate
 	}
-	if name, bad := notFinite(e.Columns); bad {
+	for i := range e.Candidates {
+		if err := e.Candidates[i].check(i, &e.Candidates[0]); err != nil {
+			return err
+		}
+	}
+	return checkFinite(e.Columns)
+}
+
+// check checks the columns of candidate i of an example.
+func (c *Candidate) check(i int, first *Candidate) error {
+	if name, bad := notFinite(c.Columns); bad {
+		return errors.New("column " + strconv.Quote(name) + " of candidate " + strconv.Itoa(i) + " is not finite")
+	}
+	if c == first {
+		return nil
+	}
+	if name, bad := differ(first.Columns, c.Columns); bad {
+		return errors.New("column " + strconv.Quote(name) + " stands on one of the candidates 0 and " + strconv.Itoa(i) + " alone; want it on every candidate")
+	}
+	return nil
+}
+
+// checkFinite checks the columns of an example.
+func checkFinite(columns map[string]float64) error {
+	if name, bad := notFinite(columns); bad {
 		return errors.New("example column " + strconv.Quote(name) + " is not finite")
 	}
-	for i, c := range e.Candidates {
-		if name, bad := notFinite(c.Columns); bad {
-			return errors.New("column " + strconv.Quote(name) + " of candidate " + strconv.Itoa(i) + " is not finite")
+	return nil
+}
+
+// checkTexts demands that all texts are UTF-8.
+func (e Example) checkTexts() error {
+	for i := range e.Candidates {
+		c := &e.Candidates[i]
+		part := ""
+		switch {
+		case !utf8.ValidString(c.Prompt):
+			part = "prompt"
+		case !utf8.ValidString(c.Answer):
+			part = "answer"
+		default:
+			continue
 		}
-		if name, bad := differ(e.Candidates[0].Columns, c.Columns); bad {
-			return errors.New("column " + strconv.Quote(name) + " stands on one of the candidates 0 and " + strconv.Itoa(i) + " alone; want it on every candidate")
-		}
+		return errors.New("the " + part + " of candidate " + strconv.Itoa(i) + " is not UTF-8; a text was cut inside a character")
 	}
 	return nil
 }
 
 // notFinite returns the first name, in order, whose value is NaN or infinite.
 func notFinite(columns map[string]float64) (name string, bad bool) {
+	if len(columns) == 0 {
+		return "", false
+	}
 	for n, v := range columns {
 		if (math.IsNaN(v) || math.IsInf(v, 0)) && (!bad || n < name) {
 			name, bad = n, true
@@ -226,6 +306,9 @@ func notFinite(columns map[string]float64) (name string, bad bool) {
 
 // differ returns the first name, in order, that a or b alone has.
 func differ(a, b map[string]float64) (name string, bad bool) {
+	if len(a) == 0 && len(b) == 0 {
+		return "", false
+	}
 	only := func(from, in map[string]float64) {
 		for n := range from {
 			if _, both := in[n]; !both && (!bad || n < name) {

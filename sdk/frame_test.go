@@ -92,26 +92,3 @@ func TestRepliesAreNotTrusted(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, results[0].Err, "made no candidate")
 }
-
-func FuzzFrames(f *testing.F) {
-	request, err := sdk.EncodeRows(4, frameRows)
-	require.NoError(f, err)
-	f.Add(request, 4)
-	f.Add(sdk.EncodeResults(frameResults), len(frameResults))
-	f.Fuzz(func(t *testing.T, frame []byte, rows int) {
-		if decoded, err := sdk.DecodeRows(frame); err == nil {
-			again, err := sdk.EncodeRows(int(frame[4]), decoded)
-			require.NoError(t, err)
-			twice, err := sdk.DecodeRows(again)
-			require.NoError(t, err)
-			require.Equal(t, len(decoded), len(twice))
-		}
-		results, err := sdk.DecodeResults(frame, min(max(rows, 0), 1<<10))
-		if err != nil {
-			return
-		}
-		again, err := sdk.DecodeResults(sdk.EncodeResults(results), len(results))
-		require.NoError(t, err)
-		require.Equal(t, results, again)
-	})
-}

@@ -1,17 +1,16 @@
 package sdk
 
 import (
-	"encoding/binary"
 	"errors"
 	"math"
 	"strconv"
-	"unicode/utf8"
 )
 
 // frameReader reads a frame from the front. After the first mistake it
-// returns zero values, and err says what was wrong.
+// returns zero values, and err says what was wrong. Texts are parts of the
+// frame and keep it in memory.
 type frameReader struct {
-	rest []byte
+	rest string
 	err  error
 }
 
@@ -19,7 +18,7 @@ func (r *frameReader) fail(what string) {
 	if r.err == nil {
 		r.err = errors.New("row frame: broken or cut short at its " + what + ", " + strconv.Itoa(len(r.rest)) + " bytes before the end")
 	}
-	r.rest = nil
+	r.rest = ""
 }
 
 // end returns the first mistake; bytes that nothing claims are one.
@@ -30,10 +29,10 @@ func (r *frameReader) end() error {
 	return r.err
 }
 
-func (r *frameReader) take(n int, what string) []byte {
-	if n < 0 || n > len(r.rest) {
+func (r *frameReader) take(n int, what string) string {
+	if uint(n) > uint(len(r.rest)) {
 		r.fail(what)
-		return nil
+		return ""
 	}
 	taken := r.rest[:n]
 	r.rest = r.rest[n:]
@@ -41,128 +40,110 @@ func (r *frameReader) take(n int, what string) []byte {
 }
 
 func (r *frameReader) byte() byte {
-	if b := r.take(1, "byte"); b != nil {
-		return b[0]
+	if len(r.rest) == 0 {
+		r.fail("byte")
+		return 0
 	}
-	return 0
+	b := r.rest[0]
+	r.rest = r.rest[1:]
+	return b
 }
 
 func (r *frameReader) uint32() int {
-	if b := r.take(4, "row count"); b != nil {
-		return int(binary.LittleEndian.Uint32(b))
+	b := r.take(4, "row count")
+	if b == "" {
+		return 0
 	}
-	return 0
+	return int(uint32(b[0]) | uint32(b[1])<<8 | uint32(b[2])<<16 | uint32(b[3])<<24)
 }
 
 func (r *frameReader) uint64() uint64 {
-	if b := r.take(8, "number"); b != nil {
-		return binary.LittleEndian.Uint64(b)
+	b := r.take(8, "number")
+	if b == "" {
+		return 0
 	}
-	return 0
+	return uint64(b[0]) | uint64(b[1])<<8 | uint64(b[2])<<16 | uint64(b[3])<<24 |
+		uint64(b[4])<<32 | uint64(b[5])<<40 | uint64(b[6])<<48 | uint64(b[7])<<56
 }
 
 func (r *frameReader) float() float64 { return math.Float64frombits(r.uint64()) }
 
-// count reads a uvarint that counts things of at least size bytes each, so
-// that a forged count cannot make the reader allocate more than the frame holds.
-func (r *frameReader) count(size int) int {
-	v, n := binary.Uvarint(r.rest)
-	if n <= 0 || v > uint64((len(r.rest)-n)/size) {
+// uvarint reads a number as encoding/binary does.
+func (r *frameReader) uvarint(what string) uint64 {
+	var v uint64
+	for i := 0; i < len(r.rest) && i < 10; i++ {
+		b := r.rest[i]
+		if b < 0x80 {
+			if i == 9 && b > 1 {
+				break
+			}
+			r.rest = r.rest[i+1:]
+			return v | uint64(b)<<(7*i)
+		}
+		v |= uint64(b&0x7f) << (7 * i)
+	}
+	r.fail(what)
+	return 0
+}
+
+// number reads a uvarint that counts things of at least size bytes each, so
+// that a forged one cannot make the reader allocate more than the frame holds.
+func (r *frameReader) number(size int) int {
+	v := r.uvarint("count")
+	if v > uint64(len(r.rest)/size) {
 		r.fail("count")
 		return 0
 	}
-	r.rest = r.rest[n:]
 	return int(v)
 }
 
-func (r *frameReader) text() string {
-	b := r.take(r.count(1), "text")
-	if !utf8.Valid(b) {
-		r.fail("text, which is not UTF-8")
-	}
-	return string(b)
-}
+func (r *frameReader) text() string { return r.take(r.number(1), "text") }
 
-func (r *frameReader) cell() Cell {
-	cell := Cell{Type: ColumnType(r.byte())}
-	if cell.Type == 0 {
-		return cell
+// cell reads into c, whose lists it uses again. What the type does not use may
+// stay from the cell before.
+func (r *frameReader) cell(c *Cell) {
+	c.Type = ColumnType(r.byte())
+	if c.Type == 0 {
+		return
 	}
-	body := frameReader{rest: r.take(r.count(1), "cell")}
-	switch cell.Type {
-	case String, JSON:
-		cell.Str = string(body.take(len(body.rest), "text"))
-	case Float:
-		cell.Float = body.float()
-	case Int:
-		cell.Int = int64(body.uint64())
-	case Bool:
-		cell.Int = int64(body.byte())
-	case StringList:
-		cell.Strs = make([]string, body.count(1))
-		for i := range cell.Strs {
-			cell.Strs[i] = string(body.take(body.count(1), "text"))
-		}
-	case FloatList:
-		cell.Floats = make([]float64, len(body.rest)/8)
-		for i := range cell.Floats {
-			cell.Floats[i] = body.float()
-		}
-	default:
-		body.fail("cell, whose type is unknown")
+	size := r.number(1)
+	if c.Type == String || c.Type == JSON {
+		c.Str = r.take(size, "cell")
+		return
 	}
+	body := frameReader{rest: r.take(size, "cell")}
+	body.value(c)
 	if body.end() != nil {
 		r.fail("cell")
 	}
-	return cell
 }
 
-func (r *frameReader) result(names []string) Result {
-	switch kind := r.byte(); kind {
-	case answerExample:
-		return Result{Example: r.example(names)}
-	case answerDrop:
-		return Result{Dropped: orUnknown(r.text())}
-	case answerError:
-		return Result{Err: orUnknown(r.text())}
+// value reads what the cell's type says, except for texts.
+func (r *frameReader) value(c *Cell) {
+	switch c.Type {
+	case Float:
+		c.Float = r.float()
+	case Int:
+		c.Int = int64(r.uint64())
+	case Bool:
+		c.Int = int64(r.byte())
+	case StringList:
+		n := r.number(1)
+		if c.Strs = c.Strs[:0]; c.Strs == nil || cap(c.Strs) < n {
+			c.Strs = make([]string, 0, n)
+		}
+		for range n {
+			c.Strs = append(c.Strs, r.text())
+		}
+	case FloatList:
+		n := len(r.rest) / 8
+		if c.Floats = c.Floats[:0]; c.Floats == nil || cap(c.Floats) < n {
+			c.Floats = make([]float64, 0, n)
+		}
+		for range n {
+			c.Floats = append(c.Floats, r.float())
+		}
 	default:
-		r.fail("answer, whose kind is unknown")
-		return Result{}
+		r.fail("cell, whose type is unknown")
 	}
-}
-
-func (r *frameReader) example(names []string) Example {
-	e := Example{Columns: r.columns(names)}
-	e.Candidates = make([]Candidate, r.count(3))
-	for i := range e.Candidates {
-		c := &e.Candidates[i]
-		if r.byte() == 1 {
-			c.Prompt = r.text()
-		} else if i > 0 {
-			c.Prompt = e.Candidates[i-1].Prompt
-		} else {
-			r.fail("first candidate, which has no prompt")
-		}
-		c.Answer = r.text()
-		c.Columns = r.columns(names)
-	}
-	return e
-}
-
-func (r *frameReader) columns(names []string) map[string]float64 {
-	n := r.count(9)
-	if n == 0 {
-		return nil
-	}
-	columns := make(map[string]float64, n)
-	for range n {
-		index, size := binary.Uvarint(r.rest)
-		if size <= 0 || index >= uint64(len(names)) {
-			r.fail("column name")
-			return nil
-		}
-		r.rest = r.rest[size:]
-		columns[names[index]] = r.float()
-	}
-	return columns
 }

@@ -43,6 +43,18 @@ func newGraph(kind op.ProgramKind) *Graph { return &Graph{kind: kind} }
 // alone.
 func (g *Graph) Logps() Tensor { return g.input("policy.logps") }
 
+// RefLogps is Logps under the reference model, f32 [B, K, T]: a constant to the
+// gradient, which no count may read.
+func (g *Graph) RefLogps() Tensor { return g.input("ref.logps") }
+
+// Logits are the class logits of the head called name, f32 [B, C_name]: C_name
+// is a dimension of its own, so that heads may have different numbers of classes.
+func (g *Graph) Logits(name string) Tensor { return g.input("logits." + name) }
+
+// Label is the class of each example under the head called name, i64 [B]: -100
+// where the example has none.
+func (g *Graph) Label(name string) Tensor { return g.input("label." + name) }
+
 // LabelMask is true where there is a label token, bool [B, K, T].
 func (g *Graph) LabelMask() Tensor { return g.input("label_mask") }
 
@@ -126,13 +138,24 @@ func (g *Graph) check(name string, attrs op.Attrs, in []op.Value) (op.Value, op.
 	out, canonical, err := row.Check(in, attrs)
 	for _, attr := range canonical {
 		if err == nil && attr.Kind == op.Sizes {
-			err = op.CheckDims(g.kind, attr.Shape)
+			err = op.CheckDims(g.kind, g.dims(), attr.Shape)
 		}
 		if err == nil && attr.Kind == op.Size {
-			err = op.CheckDims(g.kind, Shape{attr.Dim})
+			err = op.CheckDims(g.kind, g.dims(), Shape{attr.Dim})
 		}
 	}
 	return out, canonical, err
+}
+
+// dims lists the dimensions of the inputs asked for so far.
+func (g *Graph) dims() []Dim {
+	var all []Dim
+	for _, v := range g.values {
+		if v.input != "" {
+			all = append(all, v.Shape...)
+		}
+	}
+	return all
 }
 
 func (g *Graph) add(v graphValue) Tensor {

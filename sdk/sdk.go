@@ -157,8 +157,26 @@ func (p Plugin) components() []component {
 // Name is the component's name.
 func (c component) Name() string { return c.name }
 
-// New returns the formatter with its parameters set. Parameters that values
-// lacks stay at their defaults.
+// New returns the loss with its parameters set, as a host configures it.
+// Parameters that values lacks stay at their defaults.
+func (s LossSpec) New(values map[string]any) (Loss, error) {
+	part, err := s.configured(values)
+	if err != nil {
+		return nil, err
+	}
+	return part.(Loss), nil
+}
+
+// New returns the pooling with its parameters set, as New of a LossSpec does.
+func (s PoolingSpec) New(values map[string]any) (Pooling, error) {
+	part, err := s.configured(values)
+	if err != nil {
+		return nil, err
+	}
+	return part.(Pooling), nil
+}
+
+// New returns the formatter with its parameters set, as New of a LossSpec does.
 func (s FormatterSpec) New(values map[string]any) (Formatter, error) {
 	part, err := s.configured(values)
 	if err != nil {

@@ -26,6 +26,8 @@ type Server struct {
 	plugin    Plugin
 	instances map[uint32]any // configured components
 	last      uint32
+	out       Out // of the row that is formatted
+	replies   replyWriter
 }
 
 // NewServer returns a server of the plugin.
@@ -87,20 +89,48 @@ func (s *Server) Trace(instance uint32, request []byte) (reply []byte) {
 // Format runs an instance of a formatter over a frame of rows and replies with
 // a frame of results.
 func (s *Server) Format(instance uint32, frame []byte) (reply []byte) {
-	defer replyToPanic(&reply)
+	return s.AppendFormat(nil, instance, frame)
+}
+
+// AppendFormat appends the reply of Format to reply, so that its memory can
+// serve many calls.
+func (s *Server) AppendFormat(reply []byte, instance uint32, frame []byte) []byte {
 	part, found := s.instances[instance]
 	if !found {
-		return noInstance(instance)
+		return append(reply, noInstance(instance)...)
 	}
 	f, ok := part.(Formatter)
 	if !ok {
-		return failure(CodeBadRequest, errors.New("instance "+strconv.Itoa(int(instance))+" is no formatter"))
+		return append(reply, failure(CodeBadRequest, errors.New("instance "+strconv.Itoa(int(instance))+" is no formatter"))...)
 	}
-	rows, err := DecodeRows(frame)
+	if err := s.format(f, frame); err != nil {
+		return append(reply, failure(CodeBadRequest, err)...)
+	}
+	return s.replies.appendTo(append(reply, StatusOK))
+}
+
+// format writes to s.replies what f makes of the rows. It reads and writes row
+// by row, in memory that serves all of them: there may be millions.
+func (s *Server) format(f Formatter, frame []byte) error {
+	rows, err := newRowReader(frame)
 	if err != nil {
-		return failure(CodeBadRequest, err)
+		return err
 	}
-	return success(EncodeResults(FormatRows(f, rows)))
+	s.replies.reset()
+	for range rows.count {
+		row, err := rows.next()
+		if err != nil {
+			return err
+		}
+		s.out.reset()
+		if err := s.out.format(f, row); err != nil {
+			result := asResult(err)
+			s.replies.add(&result)
+			continue
+		}
+		s.replies.addOut(&s.out)
+	}
+	return rows.end()
 }
 
 // Close forgets an instance.

@@ -250,7 +250,8 @@ func (t Tensor) Or(u Tensor) Tensor { return t.do("logical_or", nil, u) }
 // Not is true where t, a bool, is false.
 func (t Tensor) Not() Tensor { return t.do("logical_not", nil) }
 
-// To converts to another type; f32 to i64 cuts towards 0.
+// To converts to another type, F32, I64 or "bool"; f32 to i64 cuts towards 0, and
+// anything but 0 is true.
 func (t Tensor) To(dtype DType) Tensor {
 	return t.do("to", op.Attrs{{Name: "dtype", Kind: op.Type, DType: dtype}})
 }

@@ -9,6 +9,8 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"slices"
+	"strings"
 
 	"llmhost/sdk/op"
 )
@@ -81,6 +83,26 @@ func (p *Program) Needs() []string {
 	return names
 }
 
+// Dims returns the named dimensions that the program can use: those of every
+// program of its kind, and those that its inputs bring.
+func (p *Program) Dims() []op.Dim {
+	dims := op.Dims(p.Kind)
+	for _, d := range p.inputDims() {
+		if !slices.Contains(dims, d) {
+			dims = append(dims, d)
+		}
+	}
+	return dims
+}
+
+func (p *Program) inputDims() []op.Dim {
+	var dims []op.Dim
+	for _, input := range p.Inputs {
+		dims = append(dims, input.Value.Shape...)
+	}
+	return dims
+}
+
 // Reach says for each value whether one of the given values is computed from
 // it, the given values included. None is skipped.
 func (p *Program) Reach(values ...int) []bool {
@@ -114,6 +136,46 @@ func (p *Program) Bytes(sizes map[string]int64) (int64, error) {
 		total += min(n*node.Out.DType.Size(), op.MaxDim) // n is at most MaxDim, so no product overflows
 	}
 	return min(total, op.MaxDim), nil
+}
+
+// Fits is an error where Bytes at the given sizes is above limit. It names the
+// largest value, with the place in the author's source where there is one for
+// its node.
+func (p *Program) Fits(sizes map[string]int64, limit int64, locations []string) error {
+	total, err := p.Bytes(sizes)
+	if err != nil || total <= limit {
+		return err
+	}
+	largest, most := 0, int64(-1)
+	for i, node := range p.Nodes {
+		if n, _ := node.Out.Shape.Elements(sizes); n*node.Out.DType.Size() > most {
+			largest, most = i, n*node.Out.DType.Size()
+		}
+	}
+	place := ""
+	if largest < len(locations) && locations[largest] != "" {
+		place = " at " + locations[largest]
+	}
+	node := p.Nodes[largest]
+	return fmt.Errorf("program takes %s for a batch of %s, more than %d MiB: its largest value is node %d, %s, %s%s",
+		size(total), p.sizes(sizes), limit>>20, largest, node.Op, node.Out, place)
+}
+
+// size writes a number of bytes that may have been cut off, rounded up.
+func size(n int64) string {
+	if n >= op.MaxDim {
+		return "1 TiB or more"
+	}
+	return fmt.Sprintf("%d MiB", (n+1<<20-1)>>20)
+}
+
+// sizes writes the dimensions that the program can use: "B = 8, K = 2".
+func (p *Program) sizes(sizes map[string]int64) string {
+	var parts []string
+	for _, d := range p.Dims() {
+		parts = append(parts, fmt.Sprintf("%s = %d", d, sizes[string(d)]))
+	}
+	return strings.Join(parts, ", ")
 }
 
 // Digest is the sha256 of the canonical form, in hexadecimal.

@@ -111,3 +111,16 @@ func TestPooling(t *testing.T) {
 		require.EqualError(t, err, c.want)
 	}
 }
+
+// A program that would take more memory than it may names what takes it.
+func TestFits(t *testing.T) {
+	p, err := program.Parse([]byte(loss(inputs, `{"op":"exp","in":[0]},{"op":"expand","in":[2],"attrs":{"shape":["B*K","B","K","T"]}},{"op":"sum","in":[3]}`, `{"name":"x","sum":4}`, "")))
+	require.NoError(t, err)
+	sizes := map[string]int64{"B": 8, "K": 4, "T": 512}
+	require.NoError(t, p.Fits(sizes, 4<<20, nil))
+	require.EqualError(t, p.Fits(sizes, 1<<20, []string{"", "my/loss.go:12"}),
+		"program takes 3 MiB for a batch of B = 8, K = 4, T = 512, more than 1 MiB: its largest value is node 1, expand, f32 [B*K, B, K, T] at my/loss.go:12")
+	sizes["B"] = 1 << 20
+	require.EqualError(t, p.Fits(sizes, 1<<30, nil),
+		"program takes 1 TiB or more for a batch of B = 1048576, K = 4, T = 512, more than 1024 MiB: its largest value is node 1, expand, f32 [B*K, B, K, T]")
+}

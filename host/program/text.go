@@ -19,8 +19,11 @@ func (p *Program) Listing(locations []string) string {
 	rows := make([][]string, 0, len(p.Inputs)+len(p.Nodes))
 	for i, input := range p.Inputs {
 		origin := "from data"
-		if input.FromModel {
+		switch {
+		case input.FromModel:
 			origin = "from the model"
+		case input.Frozen:
+			origin = "from a model that stays as it is"
 		}
 		rows = append(rows, []string{fmt.Sprintf("%%%d", i), "input " + input.Name, input.Value.String(), origin})
 	}

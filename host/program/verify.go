@@ -141,7 +141,7 @@ func (v *verifier) infer(node *Node, s sourceNode, in []op.Value, bad bool) erro
 	}
 	node.Out, node.Attrs = out, attrs
 	for _, attr := range attrs {
-		if err := op.CheckDims(v.p.Kind, append(op.Shape{}, append(attr.Shape, sizeOf(attr)...)...)); err != nil {
+		if err := op.CheckDims(v.p.Kind, v.p.inputDims(), append(op.Shape{}, append(attr.Shape, sizeOf(attr)...)...)); err != nil {
 			return fmt.Errorf("%s: %w", s.op, err)
 		}
 	}
@@ -245,7 +245,7 @@ func (v *verifier) effects() {
 	for _, t := range v.p.Terms {
 		reached := v.p.Reach(t.Count)
 		for i, input := range v.p.Inputs {
-			if reached[i] && input.FromModel {
+			if reached[i] && (input.FromModel || input.Frozen) {
 				v.problem(v.nodeOf(t.Count), "term %s: its count depends on %s, which the model computes; a count may use data alone (masks, columns, dim_size)", t.Name, input.Name)
 			}
 		}
@@ -284,7 +284,7 @@ const MaxFixedBytes = 1 << 30
 
 func (v *verifier) fixedSize() {
 	sizes := map[string]int64{}
-	for _, d := range op.Dims(v.p.Kind) {
+	for _, d := range v.p.Dims() {
 		sizes[string(d)] = 1
 	}
 	n, err := v.p.Bytes(sizes)

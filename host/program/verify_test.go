@@ -9,6 +9,13 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"llmhost/host/program"
+	"llmhost/sdk/op"
+)
+
+// Inputs that come of other models and heads.
+const (
+	reference = `{"name":"ref.logps","dtype":"f32","shape":["B","K","T"]}`
+	topic     = `{"name":"logits.topic","dtype":"f32","shape":["B","C_topic"]}`
 )
 
 // rejected pairs each way to be wrong with the sentence that a user sees.
@@ -35,7 +42,7 @@ var rejected = []struct{ name, text, want string }{
 	{"too long", strings.Repeat(" ", 1<<20) + "{}", "program is 1048578 bytes; at most 1048576 are allowed"},
 
 	{"unknown input", loss(`{"name":"logits","dtype":"f32","shape":[]}`, "", terms, ""),
-		"program: input 0: no input is called \"logits\"; a loss has policy.logps, label_mask, candidate_mask, column.NAME, example_column.NAME\nprogram: term nll: sum is value 3 of 1\nprogram: term nll: count is value 4 of 1"},
+		"program: input 0: no input is called \"logits\"; a loss has policy.logps, ref.logps, logits.NAME, label_mask, label.NAME, candidate_mask, column.NAME, example_column.NAME\nprogram: term nll: sum is value 3 of 1\nprogram: term nll: count is value 4 of 1"},
 	{"input twice", loss(inputs+","+inputs, `{"op":"sum","in":[0]}`, `{"name":"x","sum":4}`, ""),
 		"program: input 2: policy.logps is listed twice\nprogram: input 3: label_mask is listed twice"},
 	{"input of another shape", loss(`{"name":"policy.logps","dtype":"f32","shape":["B","T"]}`, `{"op":"sum","in":[0]}`, `{"name":"x","sum":1}`, ""),
@@ -67,6 +74,10 @@ var rejected = []struct{ name, text, want string }{
 		"program: node 1: term x: its count depends on policy.logps, which the model computes; a count may use data alone (masks, columns, dim_size)"},
 	{"count of the model's shape", loss(inputs, nodes+`,{"op":"ones_like","in":[0]},{"op":"detach","in":[5]},{"op":"sum","in":[6]}`, `{"name":"x","sum":3,"count":7}`, ""),
 		"program: node 5: term x: its count depends on policy.logps, which the model computes; a count may use data alone (masks, columns, dim_size)"},
+	{"count of the reference model", loss(inputs+","+reference, `{"op":"sum","in":[0]},{"op":"sum","in":[2]}`, `{"name":"x","sum":3,"count":4}`, ""),
+		"program: node 1: term x: its count depends on ref.logps, which the model computes; a count may use data alone (masks, columns, dim_size)"},
+	{"nothing to learn from the reference model", loss(reference, `{"op":"sum","in":[0]}`, `{"name":"x","sum":1}`, ""), "program: no term has a gradient to the model, so nothing would be learned"},
+	{"dimension of a head that is not asked for", loss(inputs, `{"op":"dim_size","attrs":{"dim":"C_topic"}},{"op":"sum","in":[0]}`, `{"name":"x","sum":3}`, ""), "program: node 0: dim_size: no dimension is called C_topic; a loss has B, K, T"},
 	{"nothing to learn", loss(inputs, nodes, `{"name":"x","sum":4}`, ""), "program: no term has a gradient to the model, so nothing would be learned"},
 	{"nothing to learn from a detached value", loss(inputs, `{"op":"detach","in":[0]},{"op":"sum","in":[2]}`, `{"name":"x","sum":3}`, ""), "program: no term has a gradient to the model, so nothing would be learned"},
 	{"nothing to learn from whole numbers", loss(inputs, `{"op":"to","in":[0],"attrs":{"dtype":"i64"}},{"op":"to","in":[2],"attrs":{"dtype":"f32"}},{"op":"sum","in":[3]}`, `{"name":"x","sum":4}`, ""), "program: no term has a gradient to the model, so nothing would be learned"},
@@ -91,6 +102,15 @@ func TestErrorsNameTheAuthorsPlace(t *testing.T) {
 	var faults *program.Error
 	require.True(t, errors.As(err, &faults))
 	require.Equal(t, "my/loss.go:7: node 0: add: has 1 inputs; want 2\nprogram: node 1: no op is called \"softmax\"\nprogram: term x: sum is f32 [B, K, T]; want f32 [] (reduce it with sum)", faults.Text([]string{"my/loss.go:7", ""}))
+}
+
+func TestAHeadBringsItsDimension(t *testing.T) {
+	p, err := program.Parse([]byte(loss(topic, `{"op":"dim_size","attrs":{"dim":"C_topic"}},{"op":"exp","in":[0]},{"op":"sum","in":[2]}`, `{"name":"x","sum":3,"count":1}`, "")))
+	require.NoError(t, err)
+	require.Equal(t, []op.Dim{"B", "K", "T", "C_topic"}, p.Dims())
+	bytes, err := p.Bytes(map[string]int64{"B": 3, "C_topic": 5})
+	require.NoError(t, err)
+	require.Equal(t, int64(4+4*15+4), bytes)
 }
 
 func TestManyProblemsAreCut(t *testing.T) {

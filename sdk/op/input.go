@@ -18,30 +18,34 @@ const (
 // what makes the host compute it.
 type Input struct {
 	Name      string // a name, or a prefix ending in a dot that the program completes
-	Value     Value
-	FromModel bool // computed by the model, so gradients flow into it and no count may read it
+	Value     Value  // a dimension that ends in _ is completed with the name
+	FromModel bool   // computed by the model, so gradients flow into it and no count may read it
+	Frozen    bool   // computed by a model that stays as it is: no gradient, and no count may read it
 	Doc       string
 }
 
 // inputs lists what a program of each kind may ask for.
 var inputs = map[ProgramKind][]Input{
 	LossProgram: {
-		{"policy.logps", Value{F32, Shape{"B", "K", "T"}}, true, "log-probability of each label token, 0 where there is no label"},
-		{"label_mask", Value{Bool, Shape{"B", "K", "T"}}, false, "true where there is a label token"},
-		{"candidate_mask", Value{Bool, Shape{"B", "K"}}, false, "false for a candidate that only fills up its row"},
-		{"column.", Value{F32, Shape{"B", "K"}}, false, "a data column with one number a candidate, 0 where the candidate is not real"},
-		{"example_column.", Value{F32, Shape{"B"}}, false, "a data column with one number an example"},
+		{"policy.logps", Value{F32, Shape{"B", "K", "T"}}, true, false, "log-probability of each label token, 0 where there is no label"},
+		{"ref.logps", Value{F32, Shape{"B", "K", "T"}}, false, true, "the same under the reference model, a constant to the gradient"},
+		{"logits.", Value{F32, Shape{"B", "C_"}}, true, false, "logits of the classes of a classification head, of which there are C_NAME"},
+		{"label_mask", Value{Bool, Shape{"B", "K", "T"}}, false, false, "true where there is a label token"},
+		{"label.", Value{I64, Shape{"B"}}, false, false, "the class of each example under that head, -100 where it has none"},
+		{"candidate_mask", Value{Bool, Shape{"B", "K"}}, false, false, "false for a candidate that only fills up its row"},
+		{"column.", Value{F32, Shape{"B", "K"}}, false, false, "a data column with one number a candidate, 0 where the candidate is not real"},
+		{"example_column.", Value{F32, Shape{"B"}}, false, false, "a data column with one number an example"},
 	},
 	PoolingProgram: {
-		{"hidden", Value{F32, Shape{"P", "H"}}, true, "hidden states of every stored token after the last norm"},
-		{"token", Value{I64, Shape{"M"}}, false, "the row's tokens in order, as indices into hidden"},
-		{"row", Value{I64, Shape{"M"}}, false, "the row that each token belongs to, in rising order"},
-		{"ids", Value{I64, Shape{"M"}}, false, "the token ids"},
-		{"eos_token_id", Value{I64, Shape{}}, false, "the id of the end token, -1 where there is none"},
+		{"hidden", Value{F32, Shape{"P", "H"}}, true, false, "hidden states of every stored token after the last norm"},
+		{"token", Value{I64, Shape{"M"}}, false, false, "the row's tokens in order, as indices into hidden"},
+		{"row", Value{I64, Shape{"M"}}, false, false, "the row that each token belongs to, in rising order"},
+		{"ids", Value{I64, Shape{"M"}}, false, false, "the token ids"},
+		{"eos_token_id", Value{I64, Shape{}}, false, false, "the id of the end token, -1 where there is none"},
 	},
 }
 
-// dims lists the dimensions that a program of each kind can name.
+// dims lists the dimensions that every program of a kind can name.
 var dims = map[ProgramKind][]Dim{
 	LossProgram:    {"B", "K", "T"},
 	PoolingProgram: {"P", "H", "M", "N"},
@@ -50,9 +54,9 @@ var dims = map[ProgramKind][]Dim{
 // Inputs returns what a program of the kind may ask for.
 func Inputs(kind ProgramKind) []Input { return append([]Input(nil), inputs[kind]...) }
 
-// Dims returns the names of dimensions that a program of the kind can use: for
-// a loss B prompts, K candidates, T label positions; for a pooling P stored
-// tokens, H hidden, M tokens of all rows, N rows.
+// Dims returns the names of dimensions that every program of the kind can use:
+// for a loss B prompts, K candidates, T label positions; for a pooling P stored
+// tokens, H hidden, M tokens of all rows, N rows. Inputs may bring more.
 func Dims(kind ProgramKind) []Dim { return append([]Dim(nil), dims[kind]...) }
 
 // FindInput returns the named input, with its full name. An unknown name is an
@@ -61,9 +65,13 @@ func FindInput(kind ProgramKind, name string) (Input, error) {
 	var known []string
 	for _, input := range inputs[kind] {
 		open := strings.HasSuffix(input.Name, ".")
-		if column := strings.TrimPrefix(name, input.Name); name == input.Name && !open || open && column != name && isColumn(column) {
-			input.Name = name
+		if name == input.Name && !open {
 			return input, nil
+		}
+		if rest := strings.TrimPrefix(name, input.Name); open && rest != name {
+			if whole, fits := input.complete(rest); fits {
+				return whole, nil
+			}
 		}
 		if open {
 			known = append(known, input.Name+"NAME")
@@ -74,30 +82,48 @@ func FindInput(kind ProgramKind, name string) (Input, error) {
 	return Input{}, errors.New("no input is called " + quoted(name) + "; a " + string(kind) + " has " + strings.Join(known, ", "))
 }
 
-// CheckDims is an error where a shape uses a dimension that the kind lacks.
-func CheckDims(kind ProgramKind, shape Shape) error {
+// complete returns the input with the rest of its name, which also completes
+// the dimensions that depend on it; false where the rest is not fit for that.
+func (i Input) complete(rest string) (Input, bool) {
+	shape := append(Shape(nil), i.Value.Shape...)
+	for at, d := range shape {
+		if strings.HasSuffix(string(d), "_") {
+			shape[at] = d + Dim(rest)
+			if !isName(string(shape[at])) {
+				return i, false
+			}
+		}
+	}
+	i.Name, i.Value.Shape = i.Name+rest, shape
+	return i, isColumn(rest)
+}
+
+// CheckDims is an error where a shape uses a dimension that neither every
+// program of the kind has nor one of the inputs brings.
+func CheckDims(kind ProgramKind, brought []Dim, shape Shape) error {
+	known := Dims(kind)
+	for _, d := range brought {
+		if !hasDim(known, d) {
+			known = append(known, d)
+		}
+	}
 	for _, d := range shape {
 		for _, name := range d.Names() {
-			known := ""
-			for _, have := range dims[kind] {
-				if string(have) == name {
-					known = name
-				}
-			}
-			if known == "" {
-				return errors.New("no dimension is called " + name + "; a " + string(kind) + " has " + listDims(kind))
+			if !hasDim(known, Dim(name)) {
+				return errors.New("no dimension is called " + name + "; a " + string(kind) + " has " + strings.Trim(Shape(known).String(), "[]"))
 			}
 		}
 	}
 	return nil
 }
 
-func listDims(kind ProgramKind) string {
-	names := make([]string, len(dims[kind]))
-	for i, d := range dims[kind] {
-		names[i] = string(d)
+func hasDim(known []Dim, d Dim) bool {
+	for _, have := range known {
+		if have == d {
+			return true
+		}
 	}
-	return strings.Join(names, ", ")
+	return false
 }
 
 // isColumn accepts letters, digits, lines and dots.

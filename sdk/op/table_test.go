@@ -221,7 +221,7 @@ func TestTableIsWhole(t *testing.T) {
 // readmeTable is the op table as sdk/README.md shows it.
 func readmeTable() string {
 	var b strings.Builder
-	b.WriteString("| op | inputs | attributes | since | gradient | meaning |\n| --- | --- | --- | --- | --- | --- |\n")
+	b.WriteString("| op | inputs | attributes | since | gradient | meaning | shapes, for example |\n| --- | --- | --- | --- | --- | --- | --- |\n")
 	kinds := map[op.Kind]string{op.Axis: "axis", op.NewAxis: "axis", op.Flag: "flag", op.Number: "number", op.Fill: "number or inf", op.Type: "dtype", op.Size: "dim", op.Sizes: "list of dims"}
 	for _, row := range op.Table() {
 		var attrs []string
@@ -236,9 +236,37 @@ func readmeTable() string {
 		if row.Differentiable {
 			gradient = "yes"
 		}
-		fmt.Fprintf(&b, "| `%s` | %s | %s | %d | %s | %s |\n", row.Name, strings.Join(row.Inputs, ", "), strings.Join(attrs, ", "), row.Since, gradient, strings.ReplaceAll(row.Doc, "|", "\\|"))
+		fmt.Fprintf(&b, "| `%s` | %s | %s | %d | %s | %s | %s |\n", row.Name, strings.Join(row.Inputs, ", "), strings.Join(attrs, ", "), row.Since, gradient, strings.ReplaceAll(row.Doc, "|", "\\|"), shapesOf(row.Name))
 	}
 	return b.String()
+}
+
+// shapesOf is the most telling case of rules: the longest one that is no error.
+func shapesOf(name string) (longest string) {
+	for _, r := range rules {
+		if r.op != name || strings.HasPrefix(r.want, "!") {
+			continue
+		}
+		text := strings.Join(r.in, ", ")
+		for _, a := range r.attrs {
+			switch a.Kind {
+			case op.Axis, op.NewAxis:
+				text += fmt.Sprintf(", %s %d", a.Name, a.Int)
+			case op.Flag:
+				text += strings.Repeat(", "+a.Name, map[bool]int{true: 1}[a.Bool])
+			case op.Type:
+				text += fmt.Sprintf(", %s %s", a.Name, a.DType)
+			case op.Size:
+				text += fmt.Sprintf(", %s %s", a.Name, a.Dim)
+			case op.Sizes:
+				text += fmt.Sprintf(", %s %v", a.Name, a.Shape)
+			}
+		}
+		if text = strings.TrimPrefix(text+" → "+r.want, ", "); len(text) > len(longest) {
+			longest = text
+		}
+	}
+	return longest
 }
 
 func TestReadmeShowsTheTable(t *testing.T) {

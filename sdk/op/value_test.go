@@ -67,9 +67,22 @@ func TestFindInput(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, in.FromModel)
 
-	for _, name := range []string{"column.", "column.a b", "column", "hidden"} {
+	for _, name := range []string{"column.", "column.a b", "column", "hidden", "logits.", "logits.a-b"} {
 		_, err = op.FindInput(op.LossProgram, name)
-		require.ErrorContains(t, err, "a loss has policy.logps, label_mask, candidate_mask, column.NAME, example_column.NAME", name)
+		require.ErrorContains(t, err, "a loss has policy.logps, ref.logps, logits.NAME, label_mask, label.NAME, candidate_mask, column.NAME, example_column.NAME", name)
 	}
-	require.EqualError(t, op.CheckDims(op.LossProgram, op.Shape{"B", "N"}), "no dimension is called N; a loss has B, K, T")
+	in, err = op.FindInput(op.LossProgram, "logits.topic")
+	require.NoError(t, err)
+	require.Equal(t, op.Shape{"B", "C_topic"}, in.Value.Shape)
+	require.True(t, in.FromModel)
+	in, err = op.FindInput(op.LossProgram, "logits.mood")
+	require.NoError(t, err)
+	require.Equal(t, op.Shape{"B", "C_mood"}, in.Value.Shape, "each head has classes of its own")
+	in, err = op.FindInput(op.LossProgram, "ref.logps")
+	require.NoError(t, err)
+	require.True(t, in.Frozen && !in.FromModel)
+
+	require.EqualError(t, op.CheckDims(op.LossProgram, nil, op.Shape{"B", "N"}), "no dimension is called N; a loss has B, K, T")
+	require.NoError(t, op.CheckDims(op.LossProgram, op.Shape{"B", "C_topic"}, op.Shape{"2*B*C_topic"}))
+	require.EqualError(t, op.CheckDims(op.LossProgram, op.Shape{"B", "C_topic"}, op.Shape{"C_mood"}), "no dimension is called C_mood; a loss has B, K, T, C_topic")
 }

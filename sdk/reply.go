@@ -1,0 +1,294 @@
+package sdk
+
+import (
+	"encoding/binary"
+	"errors"
+	"sort"
+	"strconv"
+	"unicode/utf8"
+)
+
+// Result is what a formatter made of one row: an Example, or a reason to drop
+// the row, or what is wrong with it. One of the three is set.
+type Result struct {
+	Example Example
+	Dropped string
+	Err     string
+}
+
+// FormatRows runs f over rows. One bad row does not keep the others back.
+func FormatRows(f Formatter, rows []Row) []Result {
+	results := make([]Result, len(rows))
+	for i := range rows {
+		example, err := FormatRow(f, &rows[i])
+		if results[i] = asResult(err); err == nil {
+			results[i].Example = example
+		}
+	}
+	return results
+}
+
+// asResult is what an error of a row comes to.
+func asResult(err error) Result {
+	if err == nil {
+		return Result{}
+	}
+	var dropped *Dropped
+	if errors.As(err, &dropped) {
+		return Result{Dropped: orUnknown(dropped.Reason)}
+	}
+	return Result{Err: orUnknown(err.Error())}
+}
+
+func orUnknown(reason string) string {
+	if reason == "" {
+		return "no reason given"
+	}
+	return reason
+}
+
+// EncodeResults returns the reply frame of results.
+func EncodeResults(results []Result) []byte {
+	var w replyWriter
+	for i := range results {
+		w.add(&results[i])
+	}
+	return w.appendTo(nil)
+}
+
+// replyWriter writes a reply frame, answer by answer. Names of columns are
+// numbered as they come up.
+type replyWriter struct {
+	body  []byte // the answers
+	rows  int
+	names []string
+	index map[string]int
+	last  *Candidate // the candidate before, of the same example
+}
+
+// reset makes the writer's memory serve the next frame.
+func (w *replyWriter) reset() {
+	w.body, w.rows, w.names = w.body[:0], 0, w.names[:0]
+	clear(w.index)
+}
+
+// appendTo appends the frame to dst.
+func (w *replyWriter) appendTo(dst []byte) []byte {
+	dst = binary.LittleEndian.AppendUint32(dst, uint32(w.rows))
+	dst = binary.AppendUvarint(dst, uint64(len(w.names)))
+	for _, name := range w.names {
+		dst = appendText(dst, name)
+	}
+	return append(dst, w.body...)
+}
+
+func (w *replyWriter) add(r *Result) {
+	switch {
+	case r.Err != "":
+		w.text(answerError, r.Err)
+	case r.Dropped != "":
+		w.text(answerDrop, r.Dropped)
+	default:
+		w.example(r.Example.Columns, len(r.Example.Candidates))
+		for i := range r.Example.Candidates {
+			w.candidate(&r.Example.Candidates[i])
+		}
+	}
+}
+
+// addOut adds what a formatter made of a row.
+func (w *replyWriter) addOut(o *Out) {
+	w.example(o.columns, len(o.candidates))
+	for _, c := range o.candidates {
+		w.candidate(c)
+	}
+}
+
+func (w *replyWriter) text(kind byte, s string) {
+	w.rows++
+	w.body = appendText(append(w.body, kind), s)
+}
+
+// example begins an example; so many candidates must follow.
+func (w *replyWriter) example(columns map[string]float64, candidates int) {
+	w.rows++
+	w.body = append(w.body, answerExample)
+	w.columns(columns)
+	w.body = binary.AppendUvarint(w.body, uint64(candidates))
+	w.last = nil
+}
+
+func (w *replyWriter) candidate(c *Candidate) {
+	if w.last != nil && c.Prompt == w.last.Prompt {
+		w.body = append(w.body, 0)
+	} else {
+		w.body = appendText(append(w.body, 1), c.Prompt)
+	}
+	w.body = appendText(w.body, c.Answer)
+	w.columns(c.Columns)
+	w.last = c
+}
+
+// columns writes in order of the names' numbers, so that the same rows give the same bytes.
+func (w *replyWriter) columns(columns map[string]float64) {
+	w.body = binary.AppendUvarint(w.body, uint64(len(columns)))
+	if len(columns) == 0 {
+		return
+	}
+	w.number(columns)
+	for i, name := range w.names {
+		if v, has := columns[name]; has {
+			w.body = appendFloat(binary.AppendUvarint(w.body, uint64(i)), v)
+		}
+	}
+}
+
+// number gives the names that are new their numbers, in order of name.
+func (w *replyWriter) number(columns map[string]float64) {
+	known := len(w.names)
+	for name := range columns {
+		if _, has := w.index[name]; !has {
+			w.names = append(w.names, name)
+		}
+	}
+	if known == len(w.names) {
+		return
+	}
+	if w.index == nil {
+		w.index = map[string]int{}
+	}
+	sort.Strings(w.names[known:])
+	for i, name := range w.names[known:] {
+		w.index[name] = known + i
+	}
+}
+
+// DecodeResults reads a reply frame, which must answer rows rows. The reply
+// may come from a plugin that is not trusted: every example is checked as
+// FormatRow checks it, and the other texts must be UTF-8. The results share
+// one copy of the frame.
+func DecodeResults(frame []byte, rows int) ([]Result, error) {
+	r := replyReader{frameReader: frameReader{rest: string(frame)}}
+	if count := r.uint32(); r.err == nil && count != rows {
+		return nil, errors.New("row frame: " + strconv.Itoa(count) + " answers to " + strconv.Itoa(rows) + " rows")
+	}
+	count := r.number(1)
+	if count > maxNames {
+		return nil, errors.New("row frame: " + strconv.Itoa(count) + " names of columns; at most " + strconv.Itoa(maxNames) + " are allowed")
+	}
+	r.names = make([]string, count)
+	for i := range r.names {
+		r.names[i] = r.columnName()
+	}
+	results := make([]Result, rows)
+	for i := 0; i < rows && r.err == nil; i++ {
+		r.result(&results[i])
+	}
+	if err := r.end(); err != nil {
+		return nil, err
+	}
+	return results, nil
+}
+
+// replyReader reads a reply frame.
+type replyReader struct {
+	frameReader
+	names []string
+	free  []Candidate // what the next examples take their candidates from
+}
+
+// Bounds of a reply, so that a small one cannot fill much memory.
+const (
+	maxNames      = 1024 // of columns in a frame
+	maxName       = 255  // bytes of one
+	maxCandidates = 4096 // of an example
+)
+
+// candidateSlab is how many candidates are allocated at a time.
+const candidateSlab = 256
+
+func (r *replyReader) validText() string {
+	s := r.text()
+	if !utf8.ValidString(s) {
+		r.fail("text, which is not UTF-8")
+	}
+	return s
+}
+
+// columnName reads a name that can be shown in an error or a report.
+func (r *replyReader) columnName() string {
+	s := r.validText()
+	for _, c := range s {
+		if len(s) > maxName || !strconv.IsPrint(c) {
+			r.fail("column name, which cannot be printed")
+			return ""
+		}
+	}
+	return s
+}
+
+func (r *replyReader) result(to *Result) {
+	switch kind := r.byte(); kind {
+	case answerExample:
+		e := r.example()
+		err := e.check()
+		if err == nil {
+			err = e.checkTexts()
+		}
+		if to.Example = e; err != nil {
+			*to = Result{Err: err.Error()}
+		}
+	case answerDrop:
+		to.Dropped = orUnknown(r.validText())
+	case answerError:
+		to.Err = orUnknown(r.validText())
+	default:
+		r.fail("answer, whose kind is unknown")
+	}
+}
+
+func (r *replyReader) example() Example {
+	e := Example{Columns: r.columns()}
+	n := r.number(3)
+	if n > maxCandidates {
+		r.fail("example of " + strconv.Itoa(n) + " candidates, of which at most " + strconv.Itoa(maxCandidates) + " are allowed")
+		return e
+	}
+	if n > len(r.free) {
+		r.free = make([]Candidate, max(n, candidateSlab))
+	}
+	e.Candidates, r.free = r.free[:n:n], r.free[n:]
+	for i := range e.Candidates {
+		c := &e.Candidates[i]
+		if r.byte() == 1 {
+			c.Prompt = r.text()
+		} else if i > 0 {
+			c.Prompt = e.Candidates[i-1].Prompt
+		} else {
+			r.fail("first candidate, which has no prompt")
+		}
+		c.Answer = r.text()
+		c.Columns = r.columns()
+	}
+	return e
+}
+
+func (r *replyReader) columns() map[string]float64 {
+	n := r.number(9)
+	if n == 0 {
+		return nil
+	}
+	columns := make(map[string]float64, n)
+	for range n {
+		index := r.uvarint("column name")
+		if index >= uint64(len(r.names)) {
+			r.fail("column name")
+			return nil
+		}
+		columns[r.names[index]] = r.float()
+	}
+	if len(columns) != n {
+		r.fail("columns, of which one stands there twice")
+	}
+	return columns
+}
