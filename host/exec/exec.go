@@ -5,6 +5,7 @@ package exec
 
 import (
 	"fmt"
+	"slices"
 
 	"llmhost/host/program"
 	"llmhost/host/tensor"
@@ -100,18 +101,34 @@ func evaluate(p *program.Program, w Where, a Arguments, only []bool) []tensor.Te
 			values[i] = r.input(input, a.Inputs)
 		}
 	}
+	var in []tensor.Tensor // of one node after the other: no kernel keeps it
+	running := 0
+	defer blame(p, &running)
 	for i, node := range p.Nodes {
+		running = i
 		at := len(p.Inputs) + i
 		if only != nil && !only[at] {
 			continue
 		}
-		in := make([]tensor.Tensor, len(node.In))
-		for j, v := range node.In {
-			in[j] = values[v]
+		in = in[:0]
+		for _, v := range node.In {
+			in = append(in, values[v])
 		}
 		values[at] = kernels[node.Op](call{run: r, in: in, Attrs: node.Attrs})
 	}
 	return values
+}
+
+// blame names the node at which an operation failed.
+func blame(p *program.Program, node *int) {
+	r := recover()
+	if r == nil {
+		return
+	}
+	if e, failed := r.(*tensor.Error); failed {
+		e.Op = fmt.Sprintf("%s, node %d of the %s program,", e.Op, *node, p.Kind)
+	}
+	panic(r)
 }
 
 // input fetches one argument and holds it to the program's declaration, so
@@ -122,7 +139,7 @@ func (r *run) input(declared op.Input, given map[string]tensor.Tensor) tensor.Te
 		panic(&tensor.Error{Op: "program input " + declared.Name, Cause: "the program asks for it and nothing provides it"})
 	}
 	want, shape := r.shape(declared.Value.Shape), t.Shape()
-	if fmt.Sprint(want) != fmt.Sprint(shape) {
+	if !slices.Equal(want, shape) {
 		panic(&tensor.Error{Op: "program input " + declared.Name, Shapes: [][]int64{shape}, Cause: fmt.Sprintf("want %v, that is %v", declared.Value.Shape, want)})
 	}
 	return t.To(r.dtype(declared.Value.DType))
@@ -141,6 +158,9 @@ func (r *run) dtype(d op.DType) tensor.DType {
 // size is the number a dim stands for. The program was checked against the
 // dims that the host binds, so an unknown one is the host's own mistake.
 func (r *run) size(d op.Dim) int64 {
+	if n, isName := r.sizes[string(d)]; isName { // as nearly all are
+		return n
+	}
 	n, err := d.Eval(r.sizes)
 	if err != nil {
 		panic(&tensor.Error{Op: "program", Cause: err.Error()})

@@ -1,6 +1,8 @@
 package tensor
 
 import (
+	"math"
+
 	"llmhost/host/tensor/internal/shim"
 
 	lib "github.com/sugarme/gotch/libtch"
@@ -27,10 +29,20 @@ func (t Tensor) binary(op string, f binary, u Tensor) Tensor {
 
 func (t Tensor) scalar(op string, f scalarOp, value float64) Tensor {
 	var out lib.Ctensor
-	s := lib.AtsFloat(value)
+	s := t.number(value)
 	f(&out, t.c, s)
 	lib.AtsFree(s)
 	return wrap(op, out, t)
+}
+
+// number is value for an operation on t. A whole one stays whole beside whole
+// numbers: libtorch would turn them all into reals for the sake of a real one.
+func (t Tensor) number(value float64) lib.Cscalar {
+	const exact = 1 << 53 // float64 holds every whole number up to it
+	if t.DType() == Int64 && value == math.Trunc(value) && math.Abs(value) <= exact {
+		return lib.AtsInt(int64(value))
+	}
+	return lib.AtsFloat(value)
 }
 
 func (t Tensor) Add(u Tensor) Tensor        { return t.binary("add", lib.AtgAdd, u) }

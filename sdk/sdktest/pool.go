@@ -1,0 +1,150 @@
+package sdktest
+
+import (
+	"llmhost/sdk"
+	"llmhost/sdk/op"
+)
+
+// PoolInputs is a batch as a pooling sees it.
+type PoolInputs struct {
+	Hidden [][][]float64 // [row][token][hidden]
+	IDs    [][]int       // [row][token]; nil: 10, 11, 12, … in each row
+	EOS    int           // the id of the end token, -1 where there is none
+
+	// Scattered lays the hidden states out as a host may: in another order
+	// than the rows', with states between them that belong to no row.
+	Scattered bool
+}
+
+// Pooled is what a pooling gives for one batch.
+type Pooled struct {
+	Output    [][]float64   // [row][hidden]
+	Gradients [][][]float64 // of the sum of Output, laid out as PoolInputs.Hidden
+}
+
+// Pool traces the pooling and runs it over one batch. It panics as Run does.
+func Pool(pooling sdk.Pooling, in PoolInputs) Pooled {
+	out, err := PoolErr(pooling, in)
+	if err != nil {
+		panic(err)
+	}
+	return out
+}
+
+// PoolErr is Pool for a test of what goes wrong.
+func PoolErr(pooling sdk.Pooling, in PoolInputs) (Pooled, error) {
+	p, err := TracePooling(pooling)
+	if err != nil {
+		return Pooled{}, err
+	}
+	e, err := p.Evaluate(in.Arguments())
+	if err != nil {
+		return Pooled{}, err
+	}
+	out := e.Values[p.Output]
+	ones := each(out.Data, func(float64) float64 { return 1 })
+	return Pooled{rowsOf(out.Data, in.width()), in.Unpacked(e.Gradient(map[int][]float64{p.Output: ones})["hidden"])}, nil
+}
+
+// width is the number of elements of a hidden state.
+func (in PoolInputs) width() int {
+	for _, row := range in.Hidden {
+		for _, state := range row {
+			return len(state)
+		}
+	}
+	return 1
+}
+
+// places says where each token of the batch is stored, in the rows' order, and
+// how many states are stored.
+func (in PoolInputs) places() (place []int, stored int) {
+	for _, row := range in.Hidden {
+		for range row {
+			place = append(place, len(place))
+		}
+	}
+	if !in.Scattered {
+		return place, len(place)
+	}
+	for i := range place { // from the back, and every second one belongs to nobody
+		place[i] = 2*(len(place)-i) - 1
+	}
+	return place, 2*len(place) + 1
+}
+
+// Arguments lays the batch out as a program reads it. States that belong to no
+// row hold 1000, so that one who reads them shows.
+func (in PoolInputs) Arguments() Arguments {
+	width := in.width()
+	place, stored := in.places()
+	hidden := NewArray(op.F32, stored, width)
+	for i := range hidden.Data {
+		hidden.Data[i] = 1000
+	}
+	token, row, ids := NewArray(op.I64, len(place)), NewArray(op.I64, len(place)), NewArray(op.I64, len(place))
+	at := 0
+	for n, states := range in.Hidden {
+		for i, state := range states {
+			copy(hidden.Data[place[at]*width:], state)
+			token.Data[at], row.Data[at], ids.Data[at] = float64(place[at]), float64(n), float64(10+i)
+			if in.IDs != nil {
+				ids.Data[at] = float64(in.IDs[n][i])
+			}
+			at++
+		}
+	}
+	return Arguments{
+		Inputs: map[string]Array{"hidden": hidden, "token": token, "row": row, "ids": ids, "eos_token_id": Scalar(op.I64, float64(in.EOS))},
+		Sizes:  map[string]int64{"P": int64(stored), "H": int64(width), "M": int64(len(place)), "N": int64(len(in.Hidden))},
+	}
+}
+
+// Unpacked takes an array of stored states apart as Hidden is laid out.
+func (in PoolInputs) Unpacked(data []float64) [][][]float64 {
+	place, _ := in.places()
+	width := in.width()
+	out := make([][][]float64, len(in.Hidden))
+	at := 0
+	for n, states := range in.Hidden {
+		for range states {
+			out[n] = append(out[n], data[place[at]*width:][:width])
+			at++
+		}
+	}
+	return out
+}
+
+func rowsOf(data []float64, width int) [][]float64 {
+	var rows [][]float64
+	for len(data) > 0 {
+		rows, data = append(rows, data[:width]), data[width:]
+	}
+	return rows
+}
+
+// Summed returns the program of a pooling with one node more, the sum of its
+// output with a weight of its own for each element, and that node's value.
+// Weights keep gradients of different elements from cancelling out.
+func (p *Program) Summed() (*Program, int) {
+	more := *p
+	more.Nodes = append([]Node(nil), p.Nodes...)
+	add := func(name string, out op.Value, attrs op.Attrs, in ...int) int {
+		more.Nodes = append(more.Nodes, Node{name, in, attrs, out})
+		return len(more.Inputs) + len(more.Nodes) - 1
+	}
+	flat := op.Value{DType: op.F32, Shape: p.Value(p.Output).Shape}
+	axis := func(i int) op.Attrs { return op.Attrs{{Name: "dim", Kind: op.Axis, Int: i}} }
+	ones := add("ones_like", flat, nil, p.Output)
+	weights := add("cumsum", flat, axis(1), add("cumsum", flat, axis(0), ones))
+	return &more, add("sum", op.Value{DType: op.F32}, nil, add("mul", flat, nil, p.Output, weights))
+}
+
+// String writes the batch so that it can be copied into a test.
+func (in PoolInputs) String() string {
+	text := "Hidden: " + nested(in.Hidden)
+	if in.IDs != nil {
+		text += ", IDs: " + nested(in.IDs)
+	}
+	return text + ", EOS: " + nested(in.EOS)
+}

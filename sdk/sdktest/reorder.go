@@ -1,0 +1,65 @@
+package sdktest
+
+// Pick returns the batch of the given prompts, in that order. K and T stay, so
+// that it is laid out as before.
+func (in Inputs) Pick(prompts ...int) Inputs {
+	_, k, t := in.sizes()
+	return Inputs{
+		Logps: entriesOf(in.Logps, prompts), RefLogps: entriesOf(in.RefLogps, prompts),
+		Columns: entriesOfEach(in.columns(), prompts), ExampleColumns: entriesOfEach(in.ExampleColumns, prompts),
+		Logits: entriesOfEach(in.Logits, prompts), Labels: entriesOfEach(in.Labels, prompts),
+		K: k, T: t,
+	}
+}
+
+// Reorder returns the batch with the candidates of each prompt in another
+// order: order(n) is a permutation of n candidates.
+func (in Inputs) Reorder(order func(n int) []int) Inputs {
+	out := in
+	out.Score, out.Columns = nil, map[string][][]float64{}
+	out.Logps, out.RefLogps = within(in.Logps, order), within(in.RefLogps, order)
+	for name, column := range in.columns() {
+		out.Columns[name] = within(column, order)
+	}
+	return out
+}
+
+// Padded returns the batch filled up with k more candidates and t more label
+// positions.
+func (in Inputs) Padded(k, t int) Inputs {
+	_, atLeastK, atLeastT := in.sizes()
+	in.K, in.T = atLeastK+k, atLeastT+t
+	return in
+}
+
+// entriesOf is the list of the given entries; nil stays nil.
+func entriesOf[V any](list []V, entries []int) []V {
+	if list == nil {
+		return nil
+	}
+	out := make([]V, len(entries))
+	for i, at := range entries {
+		out[i] = list[at]
+	}
+	return out
+}
+
+func entriesOfEach[V any](lists map[string][]V, entries []int) map[string][]V {
+	out := map[string][]V{}
+	for name, list := range lists {
+		out[name] = entriesOf(list, entries)
+	}
+	return out
+}
+
+// within reorders each inner list.
+func within[V any](lists [][]V, order func(n int) []int) [][]V {
+	if lists == nil {
+		return nil
+	}
+	out := make([][]V, len(lists))
+	for i, list := range lists {
+		out[i] = entriesOf(list, order(len(list)))
+	}
+	return out
+}

@@ -1,0 +1,101 @@
+package sdktest
+
+import "math"
+
+// GradientTolerance is how far a gradient may lie from central differences,
+// relative to the larger of the two. Differences below a ten-thousandth of the
+// largest gradient are noise, and so are those below roundoff of the value.
+const GradientTolerance = 1e-6
+
+// roundoff is the smallest derivative that differences find to
+// GradientTolerance, relative to the value: float64's precision over slopeStep
+// and the tolerance.
+const roundoff = 4e-7
+
+// Slope is one derivative of a value by one element of an input.
+type Slope struct {
+	Input      string
+	Element    int
+	Gradient   float64 // by the rules of the ops
+	Difference float64 // by central differences
+	Error      float64 // relative, see GradientTolerance
+	Rough      bool    // two step sizes disagree: there is a kink, and Difference means nothing
+}
+
+// slopeStep is the step of central differences, relative to 1 + |x|.
+const slopeStep = 1e-3
+
+// Slopes holds the gradient of value v, a scalar, to central differences by
+// every element of every input of the model for which pick is true.
+func (p *Program) Slopes(a Arguments, v int, pick func(input string, element int) bool) ([]Slope, error) {
+	e, err := p.Evaluate(a)
+	if err != nil {
+		return nil, err
+	}
+	var all []Slope
+	for name, gradient := range e.Gradient(map[int][]float64{v: {1}}) {
+		for i, g := range gradient {
+			if !pick(name, i) {
+				continue
+			}
+			s := Slope{Input: name, Element: i, Gradient: g}
+			if s.Difference, s.Rough, err = p.difference(a, v, name, i); err != nil {
+				return nil, err
+			}
+			all = append(all, s)
+		}
+	}
+	rate(all, e.Number(v))
+	return all, nil
+}
+
+// rate fills in the relative errors of the slopes of a value.
+func rate(all []Slope, value float64) {
+	floor := math.Max(1e-12, roundoff*math.Abs(value))
+	for _, s := range all {
+		floor = math.Max(floor, 1e-4*math.Abs(s.Gradient))
+	}
+	for i, s := range all {
+		all[i].Error = math.Abs(s.Gradient-s.Difference) / math.Max(floor, math.Max(math.Abs(s.Gradient), math.Abs(s.Difference)))
+		if math.IsNaN(all[i].Error) {
+			all[i].Error = math.Inf(1)
+		}
+	}
+}
+
+// difference is the derivative by central differences of fourth order,
+// extrapolated from two step sizes, and whether those disagree.
+func (p *Program) difference(a Arguments, v int, input string, element int) (slope float64, rough bool, err error) {
+	x := a.Inputs[input]
+	at := func(by float64) float64 {
+		moved := Array{x.DType, x.Shape, append([]float64(nil), x.Data...)}
+		moved.Data[element] += by
+		inputs := map[string]Array{}
+		for name, array := range a.Inputs {
+			inputs[name] = array
+		}
+		inputs[input] = moved
+		e, failed := p.Evaluate(Arguments{Inputs: inputs, Sizes: a.Sizes, Held: a.Held})
+		if failed != nil {
+			err = failed
+			return 0
+		}
+		return e.Number(v)
+	}
+	h := slopeStep * (1 + math.Abs(x.Data[element]))
+	near := (8*(at(h/2)-at(-h/2)) - (at(h) - at(-h))) / (6 * h)
+	wide := (8*(at(h)-at(-h)) - (at(2*h) - at(-2*h))) / (12 * h)
+	return near + (near-wide)/15, math.Abs(near-wide) > 1e-6*math.Max(1e-3, math.Max(math.Abs(near), math.Abs(wide))), err
+}
+
+// Detached are the values that a gradient takes for constants, to be held
+// while differences are taken.
+func (e *Evaluation) Detached() map[int]Array {
+	held := map[int]Array{}
+	for i, node := range e.Program.Nodes {
+		if v := len(e.Program.Inputs) + i; node.Op == "detach" {
+			held[v] = e.Values[v]
+		}
+	}
+	return held
+}

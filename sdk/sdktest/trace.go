@@ -1,0 +1,76 @@
+package sdktest
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+
+	"llmhost/sdk"
+)
+
+// Trace traces a loss as it stands: its fields are the parameters, and tags
+// give no defaults. To get the loss as a host would configure it, use New of its
+// LossSpec. The error lists every mistake of the trace with the author's line.
+func Trace(loss sdk.Loss) (*Program, error) {
+	return traced(sdk.Plugin{Name: "test", Losses: []sdk.LossSpec{sdk.NewLoss("loss", "", lossAsItIs{loss})}})
+}
+
+// TracePooling is Trace for a pooling.
+func TracePooling(pooling sdk.Pooling) (*Program, error) {
+	return traced(sdk.Plugin{Name: "test", Poolings: []sdk.PoolingSpec{sdk.NewPooling("pooling", "", poolingAsItIs{pooling})}})
+}
+
+// lossAsItIs hides the tags of a loss, so that configuring it changes nothing.
+type lossAsItIs struct{ loss sdk.Loss }
+
+func (l lossAsItIs) Trace(g *sdk.Graph) sdk.Objective { return l.loss.Trace(g) }
+func (l lossAsItIs) Validate() error                  { return validate(l.loss) }
+
+type poolingAsItIs struct{ pooling sdk.Pooling }
+
+func (p poolingAsItIs) Trace(g *sdk.Graph) sdk.Tensor { return p.pooling.Trace(g) }
+func (p poolingAsItIs) Validate() error               { return validate(p.pooling) }
+
+func validate(part any) error {
+	if checker, ok := part.(interface{ Validate() error }); ok {
+		return checker.Validate()
+	}
+	return nil
+}
+
+// traced asks the server that a host would ask.
+func traced(p sdk.Plugin) (*Program, error) {
+	server := sdk.NewServer(p)
+	if _, err := payload(server.Configure(0, []byte("{}"))); err != nil {
+		return nil, err
+	}
+	data, err := payload(server.Trace(1, []byte("{}")))
+	if err != nil {
+		return nil, err
+	}
+	var reply struct {
+		Program   json.RawMessage
+		Locations []string
+	}
+	if err := json.Unmarshal(data, &reply); err != nil {
+		return nil, fmt.Errorf("trace: %w", err)
+	}
+	program, err := Parse(reply.Program)
+	if err != nil {
+		return nil, err
+	}
+	program.Places = reply.Locations
+	return program, nil
+}
+
+// payload takes the status off a reply.
+func payload(reply []byte) ([]byte, error) {
+	if reply[0] == sdk.StatusOK {
+		return reply[1:], nil
+	}
+	var said struct{ Message string }
+	if err := json.Unmarshal(reply[1:], &said); err != nil {
+		return nil, err
+	}
+	return nil, errors.New(said.Message)
+}
