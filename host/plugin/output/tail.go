@@ -1,0 +1,51 @@
+// Package output keeps the end of what a plugin prints, for the error that
+// ends it. None of it reaches the host's own output.
+package output
+
+import (
+	"strconv"
+	"strings"
+	"sync"
+)
+
+// tailSize is how much is kept, in bytes: a Go program that crashes prints all
+// its stacks after the sentence that matters.
+const tailSize = 64 << 10
+
+// Tail keeps the end of what is written to it. It is safe for use by several
+// goroutines.
+type Tail struct {
+	mu   sync.Mutex
+	kept []byte
+}
+
+// Write never fails.
+func (t *Tail) Write(p []byte) (int, error) {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	t.kept = append(t.kept, p[max(0, len(p)-tailSize):]...)
+	if len(t.kept) > 2*tailSize { // not at every write
+		t.kept = append(t.kept[:0], t.kept[len(t.kept)-tailSize:]...)
+	}
+	return len(p), nil
+}
+
+// Hint is what an error says of the output, "" where there is none: of a Go or
+// Python program that crashed the sentence that says why, else the last of it.
+func (t *Tail) Hint() string {
+	t.mu.Lock()
+	text := strings.TrimSpace(string(t.kept))
+	t.mu.Unlock()
+	if at := max(strings.LastIndex(text, "panic: "), strings.LastIndex(text, "fatal error: ")); at >= 0 {
+		text, _, _ = strings.Cut(text[at:], "\n")
+	} else if strings.Contains(text, "Traceback (most recent call last):") {
+		text = text[strings.LastIndex(text, "\n")+1:]
+	}
+	if text == "" {
+		return ""
+	}
+	if len(text) > 300 {
+		text = "…" + text[len(text)-300:]
+	}
+	return "; its last output: " + strconv.Quote(text)
+}

@@ -1,0 +1,121 @@
+package process
+
+import (
+	"bytes"
+	"io"
+	"strconv"
+	"strings"
+	"sync"
+
+	"llmhost/sdk"
+
+	goplugin "github.com/hashicorp/go-plugin"
+)
+
+// maxOpening is how much a program may print in which to look for its
+// handshake, in bytes.
+const maxOpening = 64 << 10
+
+// opening reads what a program prints until its handshake, one line such as
+// "1|1|unix|/tmp/x/plugin123|grpc|MIIB…": version of go-plugin's protocol and of
+// the contract, network and address, kind, and certificate in base64. All that
+// comes after it goes on to rest.
+type opening struct {
+	handshake chan string // gets one line; room for one
+	rest      io.Writer
+
+	mu      sync.Mutex
+	printed []byte // so far, without the handshake
+	begun   int    // where in printed the line begins that is not whole yet
+	over    bool
+}
+
+// Write never fails.
+func (o *opening) Write(p []byte) (int, error) {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if o.over {
+		return o.rest.Write(p)
+	}
+	o.printed = append(o.printed, p...)
+	for {
+		end := bytes.IndexByte(o.printed[o.begun:], '\n')
+		if end < 0 {
+			break
+		}
+		line := strings.TrimSpace(string(o.printed[o.begun : o.begun+end]))
+		if isHandshake(line) {
+			after := o.printed[o.begun+end+1:]
+			o.close(line, o.printed[:o.begun])
+			o.rest.Write(after)
+			return len(p), nil
+		}
+		o.begun += end + 1
+	}
+	if len(o.printed) > maxOpening {
+		o.close("", o.printed)
+	}
+	return len(p), nil
+}
+
+// close ends the search; without a handshake the line is "".
+func (o *opening) close(line string, before []byte) {
+	o.printed, o.over = append([]byte(nil), before...), true
+	o.rest.Write(o.printed)
+	o.handshake <- line
+}
+
+// giveUp ends the search where it has not ended by itself.
+func (o *opening) giveUp() {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	if !o.over {
+		o.close("", o.printed)
+	}
+}
+
+// before is what the program printed before its handshake.
+func (o *opening) before() string {
+	o.mu.Lock()
+	defer o.mu.Unlock()
+	return string(o.printed)
+}
+
+// isHandshake tells a handshake from other output.
+func isHandshake(line string) bool {
+	parts := strings.Split(line, "|")
+	if len(parts) < 4 {
+		return false
+	}
+	_, core := strconv.Atoi(parts[0])
+	_, version := strconv.Atoi(parts[1])
+	return core == nil && version == nil
+}
+
+// checkHandshake says what is wrong with a handshake, before go-plugin acts on it.
+func (p *Program) checkHandshake(line, before string) error {
+	parts := append(strings.Split(line, "|"), "", "", "", "", "", "")
+	first, _, _ := strings.Cut(strings.TrimSpace(before), "\n")
+	if len(first) > 100 {
+		first = first[:100] + "…"
+	}
+	switch {
+	case line == "":
+		return p.fault(NotPlugin, "is no plugin: it printed %q and more, but no handshake", first)
+	case parts[0] != strconv.Itoa(goplugin.CoreProtocolVersion):
+		return p.fault(WrongABI, "its handshake is of version %s of go-plugin's protocol, this llmhost knows %d; rebuild it with this sdk", parts[0], goplugin.CoreProtocolVersion)
+	case parts[1] != strconv.Itoa(sdk.ABI):
+		return p.fault(WrongABI, "speaks ABI %s, host speaks %d; rebuild it with this sdk", parts[1], sdk.ABI)
+	case first != "":
+		return p.fault(Printed, "printed %q to standard output before its handshake; let it print to standard error, or after the SDK has begun to serve", first)
+	case parts[4] != string(goplugin.ProtocolGRPC):
+		return p.fault(NotPlugin, "serves %q; want %q", parts[4], goplugin.ProtocolGRPC)
+	case len(parts[5]) <= minCertificate:
+		return p.fault(NotPlugin, "has no certificate in its handshake; llmhost connects by mutual TLS alone")
+	}
+	return nil
+}
+
+// minCertificate is the length beyond which go-plugin takes the sixth part of a
+// handshake for a certificate.
+const minCertificate = 50

@@ -1,0 +1,176 @@
+package process
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"github.com/BurntSushi/toml"
+)
+
+// The manifest of a script, in a folder or named by itself.
+const (
+	manifestTOML = "plugin.toml"
+	manifestJSON = "plugin.json"
+)
+
+// maxFiles is the most files that a script may have.
+const maxFiles = 1000
+
+// manifest says how a script is run:
+//
+//	interpreter = "python3"            # found on the PATH, or by a path from the manifest's folder
+//	args = ["-X", "utf8"]              # of the interpreter; none by default
+//	entry = "main.py"                  # what it runs
+//	files = [".", "../llmhost_plugin"] # files and folders that belong to it; "." by default
+//
+// Files are named from the manifest's folder. One from outside of it comes to
+// stand beside the others under its own name. Hidden files and __pycache__ are
+// left out. The manifest itself is always among the files.
+type manifest struct {
+	Interpreter string   `toml:"interpreter" json:"interpreter"`
+	Args        []string `toml:"args" json:"args"`
+	Entry       string   `toml:"entry" json:"entry"`
+	Files       []string `toml:"files" json:"files"`
+}
+
+// IsManifest tells the manifest of a script by its name.
+func IsManifest(path string) bool {
+	name := filepath.Base(path)
+	return name == manifestTOML || name == manifestJSON
+}
+
+// openScript reads the manifest at path, or in the folder at path.
+func openScript(path string, isFolder bool) (*Program, error) {
+	file := path
+	if isFolder {
+		file = filepath.Join(path, manifestTOML)
+		if _, err := os.Stat(file); errors.Is(err, fs.ErrNotExist) {
+			file = filepath.Join(path, manifestJSON)
+		}
+	}
+	text, err := os.ReadFile(file)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return nil, fmt.Errorf("plugin %s: is a folder without a %s that says how to run it; want one, an executable, or the .wasm file that llmhost plugins build makes of a project", path, manifestTOML)
+	case err != nil:
+		return nil, fmt.Errorf("plugin %s: %w", path, err)
+	}
+	m, err := readManifest(file, text)
+	if err != nil {
+		return nil, fmt.Errorf("plugin %s: %s: %w", path, filepath.Base(file), err)
+	}
+	return m.program(path, file)
+}
+
+// readManifest decodes a manifest; a key that it does not know is an error.
+func readManifest(file string, text []byte) (m manifest, err error) {
+	if strings.HasSuffix(file, ".json") {
+		reader := json.NewDecoder(bytes.NewReader(text))
+		reader.DisallowUnknownFields()
+		if err := reader.Decode(&m); err != nil {
+			return m, err
+		}
+	} else {
+		meta, err := toml.Decode(string(text), &m)
+		if err != nil {
+			return m, err
+		}
+		if unknown := meta.Undecoded(); len(unknown) > 0 {
+			return m, fmt.Errorf("unknown key %q; it has interpreter, args, entry and files", unknown[0].String())
+		}
+	}
+	switch {
+	case m.Interpreter == "":
+		return m, errors.New(`interpreter is missing; want the program that runs the entry, such as "python3"`)
+	case m.Entry == "":
+		return m, errors.New("entry is missing; want the file that the interpreter runs")
+	}
+	if len(m.Files) == 0 {
+		m.Files = []string{"."}
+	}
+	return m, nil
+}
+
+// program lists the files of a manifest.
+func (m manifest) program(spec, file string) (*Program, error) {
+	folder, err := filepath.Abs(filepath.Dir(file))
+	if err == nil {
+		folder, err = filepath.EvalSymlinks(folder)
+	}
+	if err != nil {
+		return nil, fmt.Errorf("plugin %s: %w", spec, err)
+	}
+	p := &Program{path: spec, folder: filepath.Base(folder), command: append([]string{m.Interpreter}, m.Args...), entry: path.Clean(m.Entry)}
+	if strings.ContainsRune(m.Interpreter, filepath.Separator) && !filepath.IsAbs(m.Interpreter) {
+		p.command[0] = filepath.Join(folder, m.Interpreter)
+	}
+	p.files = []source{{filepath.Base(file), filepath.Join(folder, filepath.Base(file))}}
+	for _, name := range m.Files {
+		if err := p.add(folder, name); err != nil {
+			return nil, fmt.Errorf("plugin %s: %w", spec, err)
+		}
+	}
+	if err := p.order(); err != nil {
+		return nil, err
+	}
+	if !slices.ContainsFunc(p.files, func(f source) bool { return f.name == p.entry }) {
+		return nil, p.fault(CannotStart, "its entry %s is not among its files", m.Entry)
+	}
+	p.digest, p.size, err = p.sum(p.files)
+	return p, err
+}
+
+// order sorts the files by name; one that was listed twice stands once.
+func (p *Program) order() error {
+	slices.SortFunc(p.files, func(a, b source) int { return strings.Compare(a.name, b.name) })
+	p.files = slices.Compact(p.files)
+	for i, f := range p.files[1:] {
+		if f.name == p.files[i].name {
+			return p.fault(CannotStart, "%s and %s would both be called %s in its copy; rename one", p.files[i].path, f.path, f.name)
+		}
+	}
+	return nil
+}
+
+// add lists a file, or those of a folder.
+func (p *Program) add(folder, name string) error {
+	root := filepath.Join(folder, filepath.FromSlash(name))
+	base := folder
+	if inside, err := filepath.Rel(folder, root); err != nil || inside == ".." || strings.HasPrefix(inside, ".."+string(filepath.Separator)) {
+		base = filepath.Dir(root)
+	}
+	return filepath.WalkDir(root, func(at string, e fs.DirEntry, err error) error {
+		if errors.Is(err, fs.ErrNotExist) && at == root {
+			return fmt.Errorf("there is no %s, which its manifest lists in files; take it out there", name)
+		}
+		if err != nil {
+			return err
+		}
+		if at != root && (strings.HasPrefix(e.Name(), ".") || e.Name() == "__pycache__") {
+			if e.IsDir() {
+				return filepath.SkipDir
+			}
+			return nil
+		}
+		if e.IsDir() {
+			return nil
+		}
+		if !e.Type().IsRegular() {
+			return fmt.Errorf("%s is no plain file; leave it out of files in the manifest", at)
+		}
+		if len(p.files) == maxFiles {
+			return fmt.Errorf("has more than %d files; list those it needs as files in the manifest", maxFiles)
+		}
+		inCopy, err := filepath.Rel(base, at)
+		p.files = append(p.files, source{filepath.ToSlash(inCopy), at})
+		return err
+	})
+}

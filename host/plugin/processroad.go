@@ -1,0 +1,148 @@
+package plugin
+
+import (
+	"context"
+	"fmt"
+	"slices"
+
+	"llmhost/host/plugin/process"
+	"llmhost/sdk"
+)
+
+// processRoad reaches a plugin that is a program of its own. One process serves
+// all calls until one of them fails.
+type processRoad struct {
+	program *process.Program
+	limits  process.Limits
+	running *process.Process // nil where none runs
+}
+
+func (r *processRoad) start(ctx context.Context) (calls, error) {
+	if r.running == nil {
+		running, err := r.program.Start(ctx, r.limits)
+		if err != nil {
+			return nil, err
+		}
+		r.running = running
+	}
+	return processCalls{r}, nil
+}
+
+func (r *processRoad) close(ctx context.Context) error {
+	if r.running == nil {
+		return nil
+	}
+	running := r.running
+	r.running = nil
+	return running.Close(ctx)
+}
+
+// after lets go of a process whose call failed.
+func (r *processRoad) after(ctx context.Context, reply []byte, err error) ([]byte, error) {
+	if err != nil {
+		_ = r.close(ctx) // what is wrong is said already
+	}
+	return reply, err
+}
+
+// processCalls are the calls of the process that runs.
+type processCalls struct{ road *processRoad }
+
+func (c processCalls) Describe(ctx context.Context) ([]byte, error) {
+	reply, err := c.road.running.Describe(ctx)
+	return c.road.after(ctx, reply, err)
+}
+
+func (c processCalls) Configure(ctx context.Context, component uint32, config []byte) ([]byte, error) {
+	reply, err := c.road.running.Configure(ctx, component, config)
+	return c.road.after(ctx, reply, err)
+}
+
+func (c processCalls) Trace(ctx context.Context, instance uint32, request []byte) ([]byte, error) {
+	reply, err := c.road.running.Trace(ctx, instance, request)
+	return c.road.after(ctx, reply, err)
+}
+
+// Close leaves the process running, for the next who starts it.
+func (c processCalls) Close(context.Context) error { return nil }
+
+func (r *processRoad) formatter(ctx context.Context, c *Component, values map[string]any) (Formatting, error) {
+	f := &processFormatter{road: r, component: c, config: sdk.CanonicalConfig(values)}
+	if err := f.configure(ctx); err != nil {
+		return Formatting{}, err
+	}
+	return Formatting{Columns: f.columns, Format: c.steady(f.format), close: func() { _ = r.close(context.Background()) }}, nil
+}
+
+// processFormatter is a formatter that is configured in a process.
+type processFormatter struct {
+	road      *processRoad
+	component *Component
+	config    []byte
+	process   *process.Process // that knows the instance
+	instance  uint32
+	columns   []sdk.Column
+}
+
+// configure makes the instance in the process that runs.
+func (f *processFormatter) configure(ctx context.Context) error {
+	running, err := f.road.start(ctx)
+	if err != nil {
+		return err
+	}
+	reply, err := running.Configure(ctx, f.component.index, f.config)
+	if err != nil {
+		return err
+	}
+	instance, columns, err := f.component.configured(reply)
+	if err != nil {
+		return err
+	}
+	if f.columns != nil && !slices.Equal(f.columns, columns) {
+		return fmt.Errorf("%v: it reads other columns than before it was started again", f.component)
+	}
+	f.process, f.instance, f.columns = f.road.running, instance, columns
+	return nil
+}
+
+// format formats a batch. Where the process dies it is started once more and
+// gets the rows one by one, so that the one that ends it again can be named.
+func (f *processFormatter) format(ctx context.Context, rows []sdk.Row) ([]sdk.Result, error) {
+	results, err := f.once(ctx, rows)
+	if !process.Crashed(err) {
+		return results, err
+	}
+	if err := f.configure(ctx); err != nil {
+		return nil, err
+	}
+	results = make([]sdk.Result, 0, len(rows))
+	for i := range rows {
+		one, err := f.once(ctx, rows[i:i+1])
+		if process.Crashed(err) {
+			err = fmt.Errorf("%w; it was started again and died again at this record", err)
+		}
+		if err != nil {
+			return nil, &RowError{Row: i, Err: err}
+		}
+		results = append(results, one...)
+	}
+	return results, nil
+}
+
+// once sends rows to the process, to a new one where the old one is gone.
+func (f *processFormatter) once(ctx context.Context, rows []sdk.Row) ([]sdk.Result, error) {
+	if f.process == nil || f.process != f.road.running {
+		if err := f.configure(ctx); err != nil {
+			return nil, err
+		}
+	}
+	frame, err := sdk.EncodeRows(len(f.columns), rows)
+	if err != nil {
+		return nil, err
+	}
+	reply, err := f.process.Format(ctx, f.instance, frame, len(rows))
+	if reply, err = f.road.after(ctx, reply, err); err != nil {
+		return nil, err
+	}
+	return f.component.results(reply, len(rows))
+}

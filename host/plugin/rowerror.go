@@ -1,0 +1,17 @@
+package plugin
+
+// RowError is what a formatter's Format returns where it knows which row of the
+// batch ended it.
+type RowError struct {
+	Row int // counted from 0 in the batch
+	Err error
+}
+
+// Error is what happened; the caller knows where the row stands in its file.
+func (e *RowError) Error() string { return e.Err.Error() }
+
+// Unwrap returns what happened.
+func (e *RowError) Unwrap() error { return e.Err }
+
+// AtRow is the row's number in the batch.
+func (e *RowError) AtRow() int { return e.Row }

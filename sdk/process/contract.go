@@ -1,0 +1,55 @@
+// Package process makes a plugin into a program of its own, which llmhost
+// starts and talks to over gRPC in the manner of go-plugin. A main package is
+// one line:
+//
+//	func main() { process.Serve(rrhf.Plugin) }
+//
+// The five calls of the contract are methods of the service llmhost.v1.Plugin.
+// Request and reply of each are one google.protobuf.BytesValue: a request is a
+// number, little-endian in four bytes, then the payload; the reply is the same
+// frame as on every other road. So there is no schema to generate code from,
+// and another language needs no more than this file says.
+//
+// A main package that is to be built as WASM too is written with sdk/serve.
+package process
+
+import (
+	"encoding/binary"
+	"errors"
+
+	"llmhost/sdk"
+
+	goplugin "github.com/hashicorp/go-plugin"
+)
+
+// Service is the gRPC service of a plugin, and the names below are its methods.
+const (
+	Service   = "llmhost.v1.Plugin"
+	Describe  = "Describe"  // no number, no payload
+	Configure = "Configure" // a component, its configuration
+	Trace     = "Trace"     // an instance, the request
+	Format    = "Format"    // an instance, a frame of rows
+	Close     = "Close"     // an instance; the reply is empty
+)
+
+// MaxMessage is the most bytes that one request or reply may have.
+const MaxMessage = 64 << 20
+
+// Handshake is what host and plugin check of each other before they talk. The
+// version of the protocol is that of the contract.
+func Handshake() goplugin.HandshakeConfig {
+	return goplugin.HandshakeConfig{ProtocolVersion: sdk.ABI, MagicCookieKey: "LLMHOST_PLUGIN", MagicCookieValue: "llmhost"}
+}
+
+// Request joins the parts of a request.
+func Request(number uint32, payload []byte) []byte {
+	return append(binary.LittleEndian.AppendUint32(make([]byte, 0, 4+len(payload)), number), payload...)
+}
+
+// readRequest takes a request apart.
+func readRequest(request []byte) (number uint32, payload []byte, err error) {
+	if len(request) < 4 {
+		return 0, nil, errors.New("a request of less than four bytes; want a number and a payload")
+	}
+	return binary.LittleEndian.Uint32(request), request[4:], nil
+}
