@@ -203,12 +203,12 @@ func TestBadPlugin(t *testing.T) {
 			s.Task = filepath.Join(t.TempDir(), "x.wasm")
 			return s.Task
 		}, "plugin {}: no such file"},
-		{"no WASM", plugin("x.wasm", "#!/bin/sh\n"), `plugin {}: is not a WASM module (it begins with "#!/bin/s"); build it with GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared`},
+		{"no WASM", plugin("x.wasm", "#!/bin/sh\n"), `plugin {}: is not a WASM module (it begins with "#!/bin/s"); llmhost plugins build makes one of a project`},
 		{"another ABI", plugin("x.wasm", module(2, "", nil)), "plugin {}: speaks ABI 2, host speaks 1; rebuild it with this sdk"},
 		{"asks for a file", plugin("x.wasm", module(1, "path_open", nil)),
 			"plugin {}: asks for wasi_snapshot_preview1.path_open, which plugins do not get: they have no files, network, clock or environment"},
-		{"loops for ever", plugin("x.wasm", module(1, "", []byte{0x03, 0x40, 0x0c, 0x00, 0x0b})),
-			"plugin {}: llmhost_describe ran longer than 1s and was stopped; look for a loop that does not end"},
+		{"loops for ever", plugin("x.wasm", endless()),
+			"plugin {}: its worker spent more than 1s on describing itself and was killed (sha256 " + short(sha(endless())) + "); look for a loop that does not end"},
 		{"says nothing", plugin("x.wasm", module(1, "", nil)), "plugin {}: the reply to describe is no frame; rebuild it with this sdk"},
 		{"unknown name", func(_ *testing.T, s *config.Settings) string { s.Task = "rhrf"; return "" },
 			`no builtin task is called "rhrf"; did you mean rrhf? (builtin: rrhf, sft; a plugin file is given by its path, such as plugins/rhrf.wasm)`},

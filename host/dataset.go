@@ -1,6 +1,7 @@
 package host
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -27,17 +28,20 @@ type dataset struct {
 // debugRecords is how many records of each file debug_mode takes.
 const debugRecords = 100
 
-func loadData(s config.Settings, t *task, tok *tokenizer.Tokenizer) (d dataset, err error) {
+// loadData reads, formats and tokenises the data of a run; after it the task's
+// formatter is closed.
+func loadData(ctx context.Context, s config.Settings, t *task, tok *tokenizer.Tokenizer) (d dataset, err error) {
+	defer t.formatting.Close()
 	paths, setting := s.DataPaths, "data_paths"
 	if s.DataDir != "" {
 		paths, setting = []string{s.DataDir}, "data_dir"
 	}
 	l := dataLoader{settings: s, task: t, tokenizer: tok, dataset: &d}
 	files := data.Files{Paths: paths, Setting: setting, Limit: l.limit()}
-	if d.train, d.files, err = l.load("train", files); err != nil {
+	if d.train, d.files, err = l.load(ctx, "train", files); err != nil {
 		return d, err
 	}
-	if err := l.loadEval(); err != nil {
+	if err := l.loadEval(ctx); err != nil {
 		return d, err
 	}
 	sum := sha256.New()
@@ -56,12 +60,12 @@ type dataLoader struct {
 	*dataset
 }
 
-func (l dataLoader) load(name string, files data.Files) (data.Tokenized, []SourceRecord, error) {
+func (l dataLoader) load(ctx context.Context, name string, files data.Files) (data.Tokenized, []SourceRecord, error) {
 	records, err := digests(files)
 	if err != nil {
 		return data.Tokenized{}, nil, err
 	}
-	examples, err := data.Load(files, l.task.formatter, data.FailOnBadRow)
+	examples, err := data.Load(ctx, files, l.task.formatter(), data.FailOnBadRow)
 	if err != nil {
 		return data.Tokenized{}, nil, err
 	}
@@ -121,7 +125,7 @@ func (l dataLoader) stored(groups []data.Group) (tokens int) {
 }
 
 // loadEval makes the evaluation sets, each file apart, all together, or both.
-func (l dataLoader) loadEval() error {
+func (l dataLoader) loadEval(ctx context.Context) error {
 	paths, setting := l.settings.EvalDataPaths, "eval_data_paths"
 	if l.settings.EvalDataDir != "" {
 		paths, setting = []string{l.settings.EvalDataDir}, "eval_data_dir"
@@ -136,7 +140,7 @@ func (l dataLoader) loadEval() error {
 	var all []data.Group
 	names := setNames(files)
 	for i, file := range files {
-		set, records, err := l.load("eval", data.Files{Paths: []string{file}, Setting: setting, Limit: l.limit()})
+		set, records, err := l.load(ctx, "eval", data.Files{Paths: []string{file}, Setting: setting, Limit: l.limit()})
 		if err != nil {
 			return err
 		}

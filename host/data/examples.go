@@ -1,6 +1,7 @@
 package data
 
 import (
+	"context"
 	"fmt"
 	"maps"
 	"math"
@@ -10,20 +11,19 @@ import (
 	"llmhost/sdk"
 )
 
-// formatRows is how many rows go to a formatter at a time: enough that
-// crossing into a plugin costs little a row.
-const formatRows = 256
-
 // Formatter is a formatter that is ready to run, wherever its code lives.
 type Formatter struct {
 	Name    string // for errors
 	Columns []sdk.Column
-	Format  func([]sdk.Row) ([]sdk.Result, error) // one result a row; an error is not about any one row
+	// Format returns one result a row. An error is about all of the rows, or
+	// about one, which it then tells by a method AtRow.
+	Format   func(ctx context.Context, rows []sdk.Row) ([]sdk.Result, error)
+	Parallel int // how many calls of Format may be made at once, 0 for one
 }
 
 // InProcess returns a formatter whose code is linked into this program.
 func InProcess(name string, f sdk.Formatter) Formatter {
-	return Formatter{Name: name, Columns: f.Columns(), Format: func(rows []sdk.Row) ([]sdk.Result, error) {
+	return Formatter{Name: name, Columns: f.Columns(), Format: func(_ context.Context, rows []sdk.Row) ([]sdk.Result, error) {
 		return sdk.FormatRows(f, rows), nil
 	}}
 }
@@ -58,99 +58,6 @@ const (
 	FailOnBadRow OnBadRow = "fail"
 	SkipBadRow   OnBadRow = "skip"
 )
-
-// Load reads the records of files and formats them. That nothing at all is
-// left is an error.
-func Load(files Files, formatter Formatter, onBadRow OnBadRow) (Examples, error) {
-	l := loader{formatter: formatter, onBadRow: onBadRow}
-	for record, err := range files.Records() {
-		if err != nil {
-			return Examples{}, err
-		}
-		if err := l.add(record); err != nil {
-			return Examples{}, err
-		}
-	}
-	if err := l.flush(); err != nil {
-		return Examples{}, err
-	}
-	if len(l.out.All) == 0 {
-		return Examples{}, fmt.Errorf("%s: none of %d records is left: %s", strings.Join(files.Paths, ", "), l.out.Records, l.out.lost())
-	}
-	return l.out, nil
-}
-
-// loader gathers rows until there are enough for the formatter.
-type loader struct {
-	formatter Formatter
-	onBadRow  OnBadRow
-	rows      []sdk.Row
-	positions []Position // of rows
-	out       Examples
-}
-
-func (l *loader) add(r Record) error {
-	l.out.Records++
-	row, err := r.Row(l.formatter.Name, l.formatter.Columns)
-	if err != nil {
-		return l.bad(err)
-	}
-	l.rows, l.positions = append(l.rows, row), append(l.positions, r.Position)
-	if len(l.rows) < formatRows {
-		return nil
-	}
-	return l.flush()
-}
-
-// flush formats the rows gathered so far.
-func (l *loader) flush() error {
-	if len(l.rows) == 0 {
-		return nil
-	}
-	results, err := l.formatter.Format(l.rows)
-	if err == nil && len(results) != len(l.rows) {
-		err = fmt.Errorf("%d results for %d rows", len(results), len(l.rows))
-	}
-	if err != nil {
-		return fmt.Errorf("%s to %s: formatter %s: %w", l.positions[0], l.positions[len(l.positions)-1], l.formatter.Name, err)
-	}
-	for i, result := range results {
-		if err := l.take(result, l.positions[i]); err != nil {
-			return err
-		}
-	}
-	l.rows, l.positions = l.rows[:0], l.positions[:0]
-	return nil
-}
-
-func (l *loader) take(result sdk.Result, at Position) error {
-	switch {
-	case result.Err != "":
-		return l.bad(fmt.Errorf("%s: %s", at, result.Err))
-	case result.Dropped != "":
-		l.out.drop(result.Dropped, at)
-		return nil
-	}
-	e := Example{Example: result.Example, Source: at}
-	if len(l.out.All) > 0 {
-		if err := sameColumns(l.out.All[0], e); err != nil {
-			return l.bad(err)
-		}
-	}
-	if err := fitsFloat32(e); err != nil {
-		return l.bad(err)
-	}
-	l.out.All = append(l.out.All, e)
-	return nil
-}
-
-func (l *loader) bad(err error) error {
-	if l.onBadRow != SkipBadRow {
-		return err
-	}
-	l.out.Bad = append(l.out.Bad, err)
-	return nil
-}
 
 func (e *Examples) drop(reason string, at Position) {
 	for i := range e.Drops {

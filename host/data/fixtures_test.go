@@ -1,6 +1,7 @@
 package data_test
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -111,7 +112,7 @@ func formatterOf(name string) (data.Formatter, bool) {
 func groupsOf(t *testing.T, c formatterCase, formatter data.Formatter, tokens data.Tokenizer, how data.Tokenizing) []data.Group {
 	path := filepath.Join(t.TempDir(), "rows.json")
 	require.NoError(t, os.WriteFile(path, c.Rows, 0o666))
-	examples, err := data.Load(data.Files{Paths: []string{path}}, formatter, data.FailOnBadRow)
+	examples, err := data.Load(context.Background(), data.Files{Paths: []string{path}}, formatter, data.FailOnBadRow)
 	require.NoError(t, err)
 	tokenized, err := data.Tokenize(examples.All, tokens, how)
 	require.NoError(t, err)
@@ -178,7 +179,7 @@ func TestRealData(t *testing.T) {
 		require.NoError(t, err)
 		for _, file := range files {
 			t.Run(kind+"/"+filepath.Base(file), func(t *testing.T) {
-				examples, err := data.Load(data.Files{Paths: []string{file}}, data.InProcess(kind, formatter), data.FailOnBadRow)
+				examples, err := data.Load(context.Background(), data.Files{Paths: []string{file}}, data.InProcess(kind, formatter), data.FailOnBadRow)
 				require.NoError(t, err)
 				got, err := data.Tokenize(examples.All, tokens, data.Tokenizing{
 					MaxLength: 512, OnlyPredictAnswer: true, AddSpecialTokens: true, BOS: tokens.Special().BOS, EOS: tokens.Special().EOS,

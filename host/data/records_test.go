@@ -1,6 +1,7 @@
 package data_test
 
 import (
+	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -43,7 +44,7 @@ func write(t *testing.T, name, content string) data.Files {
 
 // questions loads files and lists each example as "file:line prompt".
 func questions(files data.Files) ([]string, error) {
-	examples, err := data.Load(files, data.InProcess("qa", qa{}), data.FailOnBadRow)
+	examples, err := data.Load(context.Background(), files, data.InProcess("qa", qa{}), data.FailOnBadRow)
 	var all []string
 	for _, e := range examples.All {
 		all = append(all, e.Source.String()+" "+e.Candidates[0].Prompt)

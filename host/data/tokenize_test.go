@@ -1,6 +1,7 @@
 package data_test
 
 import (
+	"context"
 	"errors"
 	"strings"
 	"testing"
@@ -120,7 +121,7 @@ func TestTokenizeErrors(t *testing.T) {
 func TestFromFileToBatch(t *testing.T) {
 	long := strings.Repeat("ab", 20)
 	files := write(t, "a.jsonl", `{"q":"`+long+`x","marks":[0.5]}`+"\n"+`{"q":"ab","marks":[1]}`)
-	examples, err := data.Load(files, data.InProcess("qa", qa{}), data.FailOnBadRow)
+	examples, err := data.Load(context.Background(), files, data.InProcess("qa", qa{}), data.FailOnBadRow)
 	require.NoError(t, err)
 	tokenized, err := data.Tokenize(examples.All, pairs{new([]string)}, data.Tokenizing{MaxLength: 8, AddSpecialTokens: true, BOS: 1, EOS: 2})
 	require.NoError(t, err)

@@ -1,0 +1,168 @@
+package plugin
+
+import (
+	"context"
+	"fmt"
+	"sync"
+	"time"
+
+	"llmhost/host/plugin/wasm"
+	"llmhost/host/plugin/worker"
+	"llmhost/sdk"
+)
+
+// wasmRoad reaches a WASM module. It compiles the module when it is first
+// needed, which a run whose programs are all cached never does. All of it runs
+// in worker processes; where this program cannot be started as one, describing
+// and tracing run in this process, with guards, and formatters do not run.
+type wasmRoad struct {
+	name, digest string
+	code         []byte
+	limits       wasm.Limits
+	workers      worker.Limits
+	folder       string          // of compiled code
+	session      *worker.Session // that describes and traces; nil while there is none
+	module       *wasm.Module    // in this process; nil while there is none
+	pools        []*worker.Pool
+}
+
+func (r *wasmRoad) start(ctx context.Context) (calls, error) {
+	if !worker.Able() {
+		return r.startHere(ctx)
+	}
+	if r.session == nil || !r.session.Usable() {
+		r.rest()
+		session, err := worker.OpenSession(ctx, worker.Formatter{Plugin: r.name, Digest: r.digest, Code: r.code, Cache: r.folder}, r.limits, r.workers.Compile)
+		if err != nil {
+			return nil, err
+		}
+		r.session = session
+	}
+	if err := r.session.Start(ctx); err != nil {
+		return nil, err
+	}
+	return sessionCalls{r.session}, nil
+}
+
+// rest ends the worker that describes and traces.
+func (r *wasmRoad) rest() {
+	if r.session != nil {
+		r.session.Close()
+		r.session = nil
+	}
+}
+
+// sessionCalls are the calls of an instance in a worker, which the next one
+// takes the place of.
+type sessionCalls struct{ *worker.Session }
+
+// Close leaves the worker, for the next instance.
+func (sessionCalls) Close(context.Context) error { return nil }
+
+func (r *wasmRoad) startHere(ctx context.Context) (calls, error) {
+	if r.module == nil {
+		module, err := wasm.Open(ctx, r.name, r.code, r.limits, r.folder)
+		if err != nil {
+			return nil, err
+		}
+		r.module = module
+	}
+	instance, err := r.module.Start(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return instance, nil
+}
+
+func (r *wasmRoad) close(ctx context.Context) error {
+	r.rest()
+	for _, pool := range r.pools {
+		pool.Close()
+	}
+	if r.module == nil {
+		return nil
+	}
+	return r.module.Close(ctx)
+}
+
+func (r *wasmRoad) formatter(ctx context.Context, c *Component, values map[string]any) (Formatting, error) {
+	pool, reply, err := worker.Open(ctx, worker.Formatter{Plugin: r.name, Digest: r.digest, Code: r.code, Cache: r.folder,
+		Component: c.index, Config: sdk.CanonicalConfig(values)}, r.workers)
+	if err != nil {
+		return Formatting{}, err
+	}
+	r.pools = append(r.pools, pool)
+	f := &wasmFormatter{component: c, pool: pool}
+	var columns []sdk.Column
+	if f.instance, columns, err = c.configured(reply); err != nil {
+		pool.Close()
+		return Formatting{}, err
+	}
+	f.columns = len(columns)
+	// One batch more than workers: while they format, the host packs and unpacks.
+	return Formatting{Columns: columns, Format: c.steady(f.format), Parallel: pool.Workers() + 1, close: pool.Close}, nil
+}
+
+// wasmFormatter is a formatter that is configured in a pool of workers.
+type wasmFormatter struct {
+	component *Component
+	pool      *worker.Pool
+	instance  uint32
+	columns   int
+	buffers   sync.Pool // of *buffers
+}
+
+// buffers are the frames of one batch, to be used again for another.
+type buffers struct{ request, reply []byte }
+
+// format formats a batch. Where a worker crashes on it twice, the row that
+// makes it crash is looked for.
+func (f *wasmFormatter) format(ctx context.Context, rows []sdk.Row) ([]sdk.Result, error) {
+	results, err := f.send(ctx, rows, f.pool.Format)
+	if worker.Crashed(err) {
+		return nil, f.locate(ctx, rows, err)
+	}
+	return results, err
+}
+
+// locateTime bounds the search for the row at fault: what the run ends with is
+// known already.
+const locateTime = 5 * time.Second
+
+// locate sends the rows of a batch that made a worker crash one by one, and
+// returns the error of the first one that does it alone.
+func (f *wasmFormatter) locate(ctx context.Context, rows []sdk.Row, crash error) error {
+	limited, cancel := context.WithTimeout(ctx, locateTime)
+	defer cancel()
+	for i := range rows {
+		_, err := f.send(limited, rows[i:i+1], f.pool.Try)
+		switch {
+		case ctx.Err() != nil:
+			return ctx.Err()
+		case worker.Crashed(err):
+			return &RowError{Row: i, Err: fmt.Errorf("%w; its worker was started again and crashed again at this record", err)}
+		case err != nil: // no more is to be learned
+			return fmt.Errorf("%w; its worker was started again and crashed again", crash)
+		}
+	}
+	return fmt.Errorf("%w; its worker was started again and crashed again; no record does that alone", crash)
+}
+
+// send takes rows to a worker and back.
+func (f *wasmFormatter) send(ctx context.Context, rows []sdk.Row, to func(context.Context, uint32, []byte, int, []byte) ([]byte, error)) ([]sdk.Result, error) {
+	b, _ := f.buffers.Get().(*buffers)
+	if b == nil {
+		b = &buffers{}
+	}
+	defer f.buffers.Put(b)
+	var err error
+	if b.request, err = sdk.AppendRows(b.request[:0], f.columns, rows); err != nil {
+		return nil, err
+	}
+	reply, err := to(ctx, f.instance, b.request, len(rows), b.reply)
+	if err != nil {
+		return nil, err
+	}
+	b.reply = reply
+	return f.component.results(reply, len(rows))
+}
