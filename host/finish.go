@@ -84,6 +84,11 @@ func (r *run) introduce() {
 		c.Printf("note: %s", change.Notice())
 	}
 	c.Printf("task   %s", r.task.describe())
+	if r.task.firstUse {
+		for line := range strings.Lines(r.task.Plugin.Capabilities()) {
+			c.Printf("       %s", strings.TrimRight(line, "\n"))
+		}
+	}
 	c.Printf("model  %s: %s, %s weights, %s on %s, %d threads", s.Model, r.model.Config.ModelType,
 		console.Thousands(float64(r.model.Params().Count())), r.dtypes().describe(), r.device, r.threads)
 	if left := r.model.Unused; len(left) > 0 {

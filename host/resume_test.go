@@ -183,9 +183,12 @@ func TestInterruptWithoutCheckpoints(t *testing.T) {
 	s := long(t)
 	s.SaveStrategy = "no"
 	ctx, stop := context.WithCancel(context.Background())
-	stop()
-	_, err := trainedUntil(ctx, s, nil)
-	require.EqualError(t, err, `interrupted after step 0; save_strategy is "no", so nothing was saved`)
+	_, err := trainedUntil(ctx, s, func(line string) {
+		if strings.Contains(line, "step  3/12") {
+			stop()
+		}
+	})
+	require.EqualError(t, err, `interrupted after step 3; save_strategy is "no", so nothing was saved`)
 	require.Empty(t, list(t, s.OutputDir, "checkpoint-*"))
 }
 

@@ -5,6 +5,7 @@ import (
 	"errors"
 	"fmt"
 	"io/fs"
+	"maps"
 	"math"
 	"slices"
 	"strings"
@@ -22,10 +23,11 @@ import (
 // ProgramRun asks for one run of a loss or pooling on tensors from a file.
 type ProgramRun struct {
 	Spec     string            // NAME, FILE or FILE#NAME
-	Inputs   string            // a safetensors file with one tensor an input, under its name
+	Inputs   string            // a safetensors or JSON file with one tensor an input, under its name
 	Params   map[string]string // of the component, as text
-	Grads    string            // where the gradients of the inputs go; "" = nowhere
+	Grads    string            // safetensors file for the gradients of the inputs; "-" = into the result, "" = nowhere
 	Builtins []sdk.Plugin
+	Notice   func(string) // gets what the user should read before the plugin runs
 }
 
 // ProgramResult is what a run of a program gave.
@@ -35,6 +37,8 @@ type ProgramResult struct {
 	Metrics []FractionJSON `json:"metrics,omitempty"`
 	Shape   []int64        `json:"shape,omitempty"` // of a pooling's result
 	Output  []float64      `json:"output,omitempty"`
+	// Gradients are those of the inputs that come from the model, as nested lists.
+	Gradients map[string]any `json:"gradients,omitempty"`
 }
 
 // FractionJSON is a term or metric. Value is sum/count, its exponential for a
@@ -53,9 +57,9 @@ func RunProgram(ctx context.Context, r ProgramRun) (result ProgramResult, err er
 	if err != nil {
 		return result, err
 	}
-	file, err := safetensors.Open(r.Inputs)
+	file, err := openInputs(p, r.Inputs)
 	if errors.Is(err, fs.ErrNotExist) {
-		return result, fmt.Errorf("inputs %s: no such file; want a safetensors file with %s", r.Inputs, strings.Join(p.Needs(), ", "))
+		return result, fmt.Errorf("inputs %s: no such file; want a safetensors or JSON file with %s", r.Inputs, strings.Join(p.Needs(), ", "))
 	}
 	if err != nil {
 		return result, err
@@ -67,7 +71,10 @@ func RunProgram(ctx context.Context, r ProgramRun) (result ProgramResult, err er
 	defer tensor.Catch(&err)
 	tensor.Scoped(func() {
 		var args exec.Arguments
-		if args, err = bindInputs(p, file); err == nil {
+		if args, err = bindInputs(p, file); err != nil {
+			return
+		}
+		if err = checkFits(p, args.Sizes); err == nil {
 			result, err = r.execute(p, args)
 		}
 	})
@@ -75,7 +82,7 @@ func RunProgram(ctx context.Context, r ProgramRun) (result ProgramResult, err er
 }
 
 func (r ProgramRun) trace(ctx context.Context) (*program.Program, error) {
-	catalog, err := plugin.NewCatalog(ctx, plugin.Options{Builtin: r.Builtins, Cache: plugin.DefaultCache()})
+	catalog, err := plugin.NewCatalog(ctx, plugin.Options{Builtin: r.Builtins, Cache: plugin.DefaultCache(), Notice: r.Notice})
 	if err != nil {
 		return nil, err
 	}
@@ -193,17 +200,35 @@ func (r ProgramRun) execute(p *program.Program, args exec.Arguments) (result Pro
 		return result, nil
 	}
 	root.Backward()
-	var sources []safetensors.Source
-	for _, input := range p.Inputs {
-		if input.FromModel {
-			g := args.Inputs[input.Name].Grad()
-			if !g.Defined() {
-				g = args.Inputs[input.Name].ZerosLike()
-			}
-			sources = append(sources, model.SourceOf(input.Name, g))
+	gradients := gradientsOf(p, args)
+	if r.Grads == "-" {
+		result.Gradients = map[string]any{}
+		for name, g := range gradients {
+			result.Gradients[name] = nested(g.Floats(), g.Shape())
 		}
+		return result, nil
+	}
+	var sources []safetensors.Source
+	for _, name := range slices.Sorted(maps.Keys(gradients)) {
+		sources = append(sources, model.SourceOf(name, gradients[name]))
 	}
 	return result, safetensors.Write(r.Grads, sources, nil)
+}
+
+// gradientsOf reads the gradients of the inputs that come from the model.
+func gradientsOf(p *program.Program, args exec.Arguments) map[string]tensor.Tensor {
+	gradients := map[string]tensor.Tensor{}
+	for _, input := range p.Inputs {
+		if !input.FromModel {
+			continue
+		}
+		g := args.Inputs[input.Name].Grad()
+		if !g.Defined() {
+			g = args.Inputs[input.Name].ZerosLike()
+		}
+		gradients[input.Name] = g
+	}
+	return gradients
 }
 
 // lossOf adds up the terms and lists them with the metrics.

@@ -6,6 +6,7 @@ import (
 	"encoding/json"
 	"math"
 	"math/rand/v2"
+	"os"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -111,6 +112,32 @@ func TestRunProgram(t *testing.T) {
 	require.Equal(t, []float64{-2, -2, 3}, values[:3], "the last is of no label")
 }
 
+// The same as JSON, with the gradients in the result.
+func TestRunProgramReadsJSON(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "inputs.json")
+	text := `{"policy.logps": [[[-1.5, -0.5], [-0.5, 0]]], "label_mask": [[[true, true], [true, false]]], "candidate_mask": [[1, 1]], "column.score": [[2, 1]], "more": 1}`
+	require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+	result, err := run(host.ProgramRun{Spec: "rrhf", Inputs: path, Params: map[string]string{"rrhf_weight": "3"}, Grads: "-"})
+	require.NoError(t, err)
+	require.Equal(t, 2.5, *result.Loss)
+	gradients, err := json.Marshal(result.Gradients)
+	require.NoError(t, err)
+	require.JSONEq(t, `{"policy.logps": [[[-2, -2], [3, 3]]]}`, string(gradients))
+
+	for _, wrong := range []struct{ from, to, want string }{
+		{"[-0.5, 0]", "[-0.5]", "policy.logps: its lists are of different lengths; want 2 entries wherever the first list has them, with 0 or false to fill up (it is f32 [B, K, T])"},
+		{"column.score", "column.scores", `has no "column.score" (the program reads column.score, candidate_mask, policy.logps, label_mask)`},
+		{"[[1, 1]]", "[[1, 0.5]]", "candidate_mask: holds 0.5; want whole numbers (it is bool [B, K])"},
+		{"[[2, 1]]", `[["2", 1]]`, "column.score: holds 2 where a number, true or false should be (it is f32 [B, K])"},
+		{"[[2, 1]]", `[2, 1]`, `tensor "column.score" has shape [2]; want [B, K]`},
+		{"{", "", "want {"},
+	} {
+		require.NoError(t, os.WriteFile(path, []byte(strings.Replace(text, wrong.from, wrong.to, 1)), 0o644))
+		_, err := run(host.ProgramRun{Spec: "rrhf", Inputs: path})
+		require.ErrorContains(t, err, wrong.want)
+	}
+}
+
 func TestRunPooling(t *testing.T) {
 	inputs := saved(t, floats("hidden", []float32{1, 2, 3, 4, 5, 7}, 3, 2), ints("token", []int64{0, 1, 0, 2}, 4), ints("row", []int64{0, 0, 1, 1}, 4))
 	result, err := run(host.ProgramRun{Spec: "average", Inputs: inputs})
@@ -130,7 +157,7 @@ func TestBadProgramInputs(t *testing.T) {
 		{"unknown plugin", host.ProgramRun{Spec: "rhrf", Inputs: inputs}, `no builtin task is called "rhrf"; did you mean rrhf? (builtin: rrhf, sft; a plugin file is given by its path, such as plugins/rhrf.wasm)`},
 		{"unknown parameter", host.ProgramRun{Spec: "rrhf", Inputs: inputs, Params: map[string]string{"rrhf_wight": "1"}}, "--params rrhf_wight: loss rrhf has no parameter rrhf_wight; did you mean rrhf_weight?"},
 		{"no file", host.ProgramRun{Spec: "rrhf", Inputs: "absent.safetensors"},
-			"inputs absent.safetensors: no such file; want a safetensors file with column.score, candidate_mask, policy.logps, label_mask"},
+			"inputs absent.safetensors: no such file; want a safetensors or JSON file with column.score, candidate_mask, policy.logps, label_mask"},
 		{"missing input", host.ProgramRun{Spec: "rrhf", Inputs: written(t, filepath.Join(t.TempDir(), "x"), strings.Replace(contents(t, inputs), "candidate_mask", "candidate_mesk", 1))},
 			`{}: tensor "candidate_mask" is missing; 4 others are there; did you mean candidate_mesk? (the program reads column.score, candidate_mask, policy.logps, label_mask)`},
 		{"another shape", host.ProgramRun{Spec: "rrhf", Inputs: saved(t, floats("column.score", make([]float32, 4), 4))}, `{}: tensor "column.score" has shape [4]; want [B, K]`},

@@ -12,6 +12,7 @@ import (
 	"llmhost/host/data"
 	"llmhost/host/plugin"
 	"llmhost/host/program"
+	"llmhost/host/train"
 	"llmhost/sdk"
 )
 
@@ -19,18 +20,27 @@ import (
 // formatter that is ready.
 type task struct {
 	*plugin.Task
-	catalog   *plugin.Catalog
-	program   *program.Program
-	formatter data.Formatter
-	params    map[string]any
-	lock      plugin.Lock
-	changes   []plugin.Change // plugin files that are others than the lock's
+	catalog    *plugin.Catalog
+	program    *program.Program
+	formatting plugin.Formatting
+	params     map[string]any
+	lock       plugin.Lock
+	changes    []*plugin.Change // plugin files that are others than the lock's
+	firstUse   bool             // the lock did not have the task's file yet
+	places     []string         // of the program's nodes in the author's files
 }
 
-// openTask finds the task, settles its parameters, traces and checks its
-// program, and holds its file to task_sha256 and llmhost.lock.
-func openTask(ctx context.Context, s config.Settings, from origin, builtins []sdk.Plugin) (t *task, err error) {
-	catalog, err := plugin.NewCatalog(ctx, plugin.Options{Builtin: builtins, Cache: plugin.DefaultCache()})
+// openTask finds the task, holds its file to task_sha256 and llmhost.lock before
+// anything of it runs, settles its parameters, traces and checks its program.
+func openTask(ctx context.Context, s config.Settings, from origin, options plugin.Options) (t *task, err error) {
+	lock, err := readLock(s, from)
+	if err != nil {
+		return nil, err
+	}
+	if s.Locked || from.Path != "" {
+		options.Admit = lock.Check
+	}
+	catalog, err := plugin.NewCatalog(ctx, limited(s, options))
 	if err != nil {
 		return nil, err
 	}
@@ -39,32 +49,65 @@ func openTask(ctx context.Context, s config.Settings, from origin, builtins []sd
 			catalog.Close(ctx)
 		}
 	}()
-	t = &task{catalog: catalog}
+	t = &task{catalog: catalog, lock: lock}
 	t.catalog.Pin(s.Task, strings.ToLower(s.TaskSHA256))
 	if t.Task, err = t.catalog.Task(ctx, s.Task); err != nil {
 		return nil, err
 	}
-	if err := t.checkParts(); err != nil {
+	if err := t.checkParts(s); err != nil {
 		return nil, err
 	}
 	if t.params, err = t.settle(s); err != nil {
 		return nil, err
 	}
-	trace, err := t.Loss.Trace(ctx, t.params)
-	if err != nil {
+	if err := t.trace(ctx, s); err != nil {
 		return nil, err
 	}
-	t.program = trace.Program
-	formatting, err := t.Formatter.Formatter(ctx, t.params)
-	if err != nil {
+	if t.formatting, err = t.Formatter.Formatter(ctx, t.params); err != nil {
 		return nil, err
 	}
-	t.formatter = data.Formatter{Name: t.Formatter.Name, Columns: formatting.Columns, Format: formatting.Format}
-	return t, t.checkLock(s, from)
+	t.catalog.Rest()
+	t.updateLock()
+	return t, nil
 }
 
-func (t *task) checkParts() error {
+// trace traces and checks the programs of the task's parts.
+func (t *task) trace(ctx context.Context, s config.Settings) error {
+	loss, err := t.Loss.Trace(ctx, t.params)
+	if err != nil {
+		return err
+	}
+	t.program, t.places = loss.Program, loss.Locations
+	if t.Pooling != nil { // no head of this llmhost runs it, but a wrong one should not pass
+		if _, err = t.Pooling.Trace(ctx, t.params); err != nil {
+			return err
+		}
+	}
+	if err := t.checkNeeds(); err != nil {
+		return err
+	}
+	return t.checkSize(s, leastSizes(s))
+}
+
+// checkNeeds finds inputs of the loss that this llmhost cannot compute in a run.
+func (t *task) checkNeeds() error {
+	for _, need := range t.program.Needs() {
+		if !train.Provides(need) {
+			return fmt.Errorf("task %s: its loss reads %s, which a training run of this llmhost does not provide yet; plugins run and plugins check do", t.Name, need)
+		}
+	}
+	return nil
+}
+
+// formatter is the task's formatter for reading data.
+func (t *task) formatter() data.Formatter {
+	return data.Formatter{Name: t.Formatter.Name, Columns: t.formatting.Columns, Format: t.formatting.Format, Parallel: t.formatting.Parallel}
+}
+
+func (t *task) checkParts(s config.Settings) error {
 	switch {
+	case s.TaskSHA256 != "" && t.Plugin.Digest == "":
+		return fmt.Errorf("task_sha256 is set, but task %s is part of llmhost and has no file; remove it, or give a plugin's file as task", t.Name)
 	case t.Loss == nil:
 		return fmt.Errorf("task %s has no loss; a run trains one", t.Name)
 	case t.Task.Formatter == nil:
@@ -114,21 +157,26 @@ func asGiven(p config.Param) plugin.Given {
 	return plugin.Given{Value: p.Value, Where: p.Where}
 }
 
-// checkLock compares the plugin files with those that output_dir's lock names.
-// A changed file stops a run that goes on from a checkpoint, or that is locked.
-func (t *task) checkLock(s config.Settings, from origin) (err error) {
-	if t.lock, err = plugin.ReadLock(filepath.Join(s.OutputDir, plugin.LockName)); err != nil {
-		return err
+// readLock reads the lock of the folder that the run goes on in: output_dir's,
+// or that of the run whose checkpoint it begins with.
+func readLock(s config.Settings, from origin) (plugin.Lock, error) {
+	folder := s.OutputDir
+	if from.Elsewhere {
+		folder = filepath.Dir(from.Path)
 	}
+	return plugin.ReadLock(filepath.Join(folder, plugin.LockName))
+}
+
+// updateLock makes the lock that of the plugin files in use, and notes which
+// of them changed: a run that goes on from a checkpoint, or that is locked,
+// does not come so far with one that did.
+func (t *task) updateLock() {
 	var used []plugin.Info
 	for _, part := range t.Components() {
 		used = append(used, part.Plugin.Info)
 	}
+	t.firstUse = t.Plugin.Digest != "" && !t.lock.Knows(t.Plugin.Info)
 	t.changes = t.lock.Update(used...)
-	if len(t.changes) > 0 && (s.Locked || from.Path != "") {
-		return t.changes[0]
-	}
-	return nil
 }
 
 // describe names the task and where its code comes from.

@@ -4,6 +4,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"path/filepath"
@@ -58,10 +59,15 @@ type run struct {
 func Train(ctx context.Context, s config.Settings, env Env) (err error) {
 	r := &run{settings: s, env: env, console: console.New(env.Lines, env.Terminal), began: time.Now()}
 	defer r.close()
+	defer func() {
+		if errors.Is(err, context.Canceled) { // the loop has an error of its own
+			err = fmt.Errorf("interrupted before the first step: %w", ctx.Err())
+		}
+	}()
 	if r.from, err = findOrigin(s); err != nil {
 		return err
 	}
-	if r.task, err = openTask(ctx, s, r.from, env.Builtins); err != nil {
+	if r.task, err = openTask(ctx, s, r.from, r.plugins()); err != nil {
 		return err
 	}
 	if s, err = r.applyDefaults(); err != nil {
@@ -70,7 +76,10 @@ func Train(ctx context.Context, s config.Settings, env Env) (err error) {
 	if r.tokenizer, err = openTokenizer(s); err != nil {
 		return err
 	}
-	if r.data, err = loadData(s, r.task, r.tokenizer); err != nil {
+	if r.data, err = loadData(ctx, s, r.task, r.tokenizer); err != nil {
+		return err
+	}
+	if err := r.checkSizes(); err != nil {
 		return err
 	}
 	if done, err := r.finished(); done || err != nil {
@@ -93,6 +102,11 @@ func Train(ctx context.Context, s config.Settings, env Env) (err error) {
 		return r.stopped(err)
 	}
 	return nil
+}
+
+// plugins says what this run's plugins are and may do.
+func (r *run) plugins() plugin.Options {
+	return plugin.Options{Builtin: r.env.Builtins, Cache: plugin.DefaultCache(), Notice: func(line string) { r.console.Printf("note: %s", line) }}
 }
 
 func (r *run) close() {

@@ -19,6 +19,7 @@ import (
 	"llmhost/host/config"
 	"llmhost/host/metrics"
 	"llmhost/host/model"
+	"llmhost/host/plugin/worker"
 	"llmhost/host/tensor"
 	"llmhost/sdk"
 
@@ -33,6 +34,9 @@ const childRun = "LLMHOST_TEST_RUN"
 var scratch string
 
 func TestMain(m *testing.M) {
+	if worker.Asked(os.Args) {
+		os.Exit(worker.Main())
+	}
 	if file := os.Getenv(childRun); file != "" {
 		os.Exit(trainAsChild(file))
 	}

@@ -49,6 +49,17 @@ type Settings struct {
 	BF16              bool   `name:"bf16" default:"false" help:"compute in bfloat16 with float32 weights; false = float32 throughout"`
 	Checkpointing     bool   `name:"gradient_checkpointing" default:"false" help:"compute activations again in the backward pass instead of keeping them"`
 
+	PluginMemoryMB        int `group:"limits of plugins" name:"plugin_memory_mb" default:"64" min:"1" max:"4096" help:"memory of a WASM plugin while it describes itself and its programs are traced, in MiB"`
+	PluginFormatMemoryMB  int `name:"plugin_format_memory_mb" default:"256" min:"1" max:"4096" help:"memory of each instance of a WASM formatter, in MiB"`
+	PluginCompileMS       int `name:"plugin_compile_ms" default:"30000" min:"1" max:"600000" help:"milliseconds that compiling a WASM plugin of 2.5 MiB or more may take, once for each file and user; a smaller one gets less, at least a twentieth"`
+	PluginStartMS         int `name:"plugin_start_ms" default:"1000" min:"1" max:"600000" help:"milliseconds that a WASM plugin may take to initialise itself"`
+	PluginTraceMS         int `name:"plugin_trace_ms" default:"1000" min:"1" max:"600000" help:"milliseconds of each call that describes, configures or traces a WASM plugin"`
+	PluginFormatMS        int `name:"plugin_format_ms" default:"500" min:"1" max:"600000" help:"milliseconds that a formatter outside this program may take for a batch of records, besides 1 for each record"`
+	PluginInstances       int `name:"plugin_instances" default:"0" min:"0" max:"64" help:"worker processes of a WASM formatter; 0 = one less than cores, at least 1 and at most 8"`
+	PluginProcessMS       int `name:"plugin_process_ms" default:"10000" min:"1" max:"600000" help:"milliseconds that a plugin which is a program of its own may take to start, and for each call but those that format"`
+	PluginProcessMemoryMB int `name:"plugin_process_memory_mb" default:"8192" min:"16" help:"memory of a plugin which is a program of its own, in MiB"`
+	PluginProgramMB       int `name:"plugin_program_mb" default:"2048" min:"1" help:"memory that the values of a traced loss program may take for one batch, in MiB"`
+
 	NumTrainEpochs    float64            `group:"optimisation" name:"num_train_epochs" default:"3" above:"0" help:"passes over the training records"`
 	MaxSteps          int                `name:"max_steps" default:"-1" min:"-1" help:"optimizer steps in all; wins over num_train_epochs; -1 = not set"`
 	TrainBatchSize    int                `name:"per_device_train_batch_size" alias:"per_gpu_train_batch_size" default:"8" min:"1" help:"records in a micro-batch"`

@@ -9,7 +9,9 @@ import (
 	"strings"
 
 	"llmhost/host/nearest"
+	"llmhost/host/plugin/process"
 	"llmhost/host/plugin/wasm"
+	"llmhost/host/plugin/worker"
 	"llmhost/sdk"
 )
 
@@ -18,9 +20,13 @@ const builtinPrefix = "builtin:"
 
 // Options say what a catalog knows and how far it trusts.
 type Options struct {
-	Builtin []sdk.Plugin // the list of the binary
-	Limits  wasm.Limits  // of WASM modules; zero fields mean the defaults
-	Cache   string       // folder of cached traces and compiled modules; "" keeps none
+	Builtin []sdk.Plugin     // the list of the binary
+	Limits  wasm.Limits      // of WASM modules; zero fields mean the defaults
+	Workers worker.Limits    // of the processes that run formatters of WASM modules; zero fields mean the defaults
+	Process process.Limits   // of programs of their own; zero fields mean the defaults
+	Cache   string           // folder of cached traces and compiled modules; "" keeps none
+	Admit   func(Info) error // may refuse a file before anything of it runs; what the plugin would say of itself is not known yet; nil admits all
+	Notice  func(string)     // gets a sentence that the user should read before a plugin runs; nil drops it
 }
 
 // DefaultCache is the folder of this user's caches, or "" where there is none.
@@ -36,7 +42,8 @@ func DefaultCache() string {
 //
 //	NAME            a builtin task (or component)
 //	FILE.wasm       a WASM module with one task (or component)
-//	FILE.wasm#NAME  one of several
+//	EXECUTABLE      a program of its own, as executable file, manifest of a script or folder with one
+//	FILE#NAME       one of several in either
 //
 // Opened files stay open until Close. It is not for use by several goroutines at once.
 type Catalog struct {
@@ -68,6 +75,16 @@ func (c *Catalog) Close(ctx context.Context) error {
 	return errors.Join(all...)
 }
 
+// Rest ends the workers that describe and trace modules. Who asks such a plugin
+// again starts another.
+func (c *Catalog) Rest() {
+	for _, p := range c.files {
+		if road, is := p.road.(*wasmRoad); is {
+			road.rest()
+		}
+	}
+}
+
 // Pin holds the file of a spec to a digest: opening it with another one is an
 // error. sha256 is in lower-case hexadecimal.
 func (c *Catalog) Pin(spec, sha256 string) {
@@ -79,7 +96,7 @@ func (c *Catalog) Pin(spec, sha256 string) {
 func (c *Catalog) Builtin() []*Plugin { return c.builtin }
 
 // isPath says whether a spec names a file: it has a separator, ends in .wasm,
-// or is a file and no builtin name.
+// or is a file or folder and no builtin name.
 func (c *Catalog) isPath(path string) bool {
 	if strings.HasSuffix(path, ".wasm") || strings.ContainsAny(path, `/\`) {
 		return true
@@ -95,7 +112,7 @@ func (c *Catalog) isPath(path string) bool {
 		}
 	}
 	info, err := os.Stat(path)
-	return err == nil && info.Mode().IsRegular()
+	return err == nil && (info.Mode().IsRegular() || info.IsDir())
 }
 
 // Task finds a task with all its parts.

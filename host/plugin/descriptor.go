@@ -4,9 +4,10 @@ import (
 	"encoding/json"
 	"fmt"
 	"math"
+	"slices"
 	"strings"
-	"unicode"
 
+	"llmhost/host/plugin/output"
 	"llmhost/sdk"
 )
 
@@ -31,21 +32,20 @@ func after(owner, text string) string {
 	return owner + ":\n  " + strings.ReplaceAll(text, "\n", "\n  ")
 }
 
-// maxPluginText bounds what is shown of a text that came from a plugin, in bytes.
-const maxPluginText = 4096
+// plain and line make a text from a plugin safe to show on a terminal.
+func plain(s string) string { return output.Plain(s) }
+func line(s string) string  { return output.Line(s) }
 
-// plain makes a text from a plugin safe to show on a terminal: no control
-// characters but line breaks, and no more than a screenful.
-func plain(s string) string {
-	if len(s) > maxPluginText {
-		s = s[:maxPluginText] + "…"
+// maxBrief bounds what is shown of an error that quotes what a plugin sent, in bytes.
+const maxBrief = 300
+
+// brief is an error about bytes of a plugin, which it may quote at any length.
+func brief(err error) string {
+	text := err.Error()
+	if len(text) > maxBrief {
+		text = text[:maxBrief/2] + " … " + text[len(text)-maxBrief/2:]
 	}
-	return strings.Map(func(r rune) rune {
-		if r != '\n' && !unicode.IsPrint(r) {
-			return '�'
-		}
-		return r
-	}, s)
+	return line(strings.ToValidUTF8(text, ""))
 }
 
 // payload takes a reply apart.
@@ -58,7 +58,7 @@ func (i Info) payload(call string, reply []byte) ([]byte, error) {
 	}
 	var said struct{ Code, Message, Field string }
 	if err := json.Unmarshal(reply[1:], &said); err != nil {
-		return nil, fmt.Errorf("plugin %v: the error that %s replied with is not JSON: %w", i, call, err)
+		return nil, fmt.Errorf("plugin %v: the error that %s replied with is not JSON: %s", i, call, brief(err))
 	}
 	return nil, &Error{Plugin: i.String(), Call: call, Code: plain(said.Code), Message: plain(said.Message), Field: plain(said.Field)}
 }
@@ -94,6 +94,9 @@ type taskEntry struct {
 	Defaults                       map[string]any
 }
 
+// maxDefault bounds the default of a parameter that is a text, in bytes.
+const maxDefault = 4096
+
 // maxParts bounds the components, tasks and parameters of a plugin.
 const maxParts = 256
 
@@ -101,7 +104,7 @@ const maxParts = 256
 func (p *Plugin) readManifest(data []byte) error {
 	var m manifest
 	if err := json.Unmarshal(data, &m); err != nil {
-		return fmt.Errorf("plugin %v: its descriptor is not the JSON that the contract asks for: %w", p.Info, err)
+		return fmt.Errorf("plugin %v: its descriptor is not the JSON that the contract asks for: %s", p.Info, brief(err))
 	}
 	if err := p.fill(m); err != nil {
 		return fmt.Errorf("plugin %v: its descriptor %w", p.Info, err)
@@ -154,11 +157,18 @@ func (c *Component) readParams(entries []paramEntry) error {
 			return fmt.Errorf("two parameters called %s", p.Name)
 		case p.Type != sdk.FloatParam && p.Type != sdk.IntParam && p.Type != sdk.BoolParam && p.Type != sdk.StringParam:
 			return fmt.Errorf("parameter %s of type %q; want float, int, bool or string", p.Name, plain(e.Type))
+		case len(p.Choices) > maxParts:
+			return fmt.Errorf("parameter %s with %d choices; at most %d are allowed", p.Name, len(p.Choices), maxParts)
+		case slices.ContainsFunc(p.Choices, func(s string) bool { return line(s) != s }):
+			return fmt.Errorf("parameter %s with a choice that cannot be printed", p.Name)
 		case p.Min != nil && math.IsNaN(*p.Min) || p.Max != nil && math.IsNaN(*p.Max):
 			return fmt.Errorf("parameter %s with a bound that is no number", p.Name)
 		}
 		if p.Default, err = p.Accept(e.Default); err != nil {
-			return fmt.Errorf("the default of parameter %s %w", p.Name, err)
+			return fmt.Errorf("the default of parameter %s %s", p.Name, brief(err))
+		}
+		if text, is := p.Default.(string); is && len(text) > maxDefault {
+			return fmt.Errorf("the default of parameter %s is %d bytes; at most %d are allowed", p.Name, len(text), maxDefault)
 		}
 		c.Params = append(c.Params, p)
 	}
@@ -189,21 +199,40 @@ func (p *Plugin) readTasks(entries []taskEntry) error {
 			name string
 		}{{Formatter, t.Formatter}, {Pooling, t.Pooling}, {Loss, t.Loss}}
 		for _, part := range parts {
-			if part.name != "" && !strings.HasPrefix(part.name, builtinPrefix) && p.component(part.kind, part.name) == nil {
+			linked, isLinked := strings.CutPrefix(part.name, builtinPrefix)
+			if part.name != "" && !(isLinked && isName(linked)) && p.component(part.kind, part.name) == nil {
 				return fmt.Errorf("has task %s with the %s %q, which the plugin does not have", t.Name, part.kind, plain(part.name))
 			}
+		}
+		if t.Head != "" && !isName(t.Head) {
+			return fmt.Errorf("has task %s with the head %q; want letters, digits, - and _", t.Name, plain(t.Head))
 		}
 		if t.Loss == "" {
 			return fmt.Errorf("has task %s without a loss", t.Name)
 		}
-		for name, v := range t.Defaults {
-			switch v.(type) {
-			case float64, bool, string:
-			default:
-				return fmt.Errorf("has task %s whose default %q is neither a number, a text, true nor false", t.Name, plain(name))
-			}
+		if err := checkDefaults(t.Defaults); err != nil {
+			return fmt.Errorf("has task %s %w", t.Name, err)
 		}
 		p.tasks = append(p.tasks, t)
+	}
+	return nil
+}
+
+// checkDefaults looks at a task's defaults as far as the plugin alone decides
+// them: they are few, and can be shown.
+func checkDefaults(defaults map[string]any) error {
+	if len(defaults) > maxParts {
+		return fmt.Errorf("with %d defaults; at most %d are allowed", len(defaults), maxParts)
+	}
+	for name, v := range defaults {
+		if !isName(name) {
+			return fmt.Errorf("with a default for %q; want letters, digits, - and _", plain(name))
+		}
+		switch v.(type) {
+		case float64, bool, string:
+		default:
+			return fmt.Errorf("whose default %q is neither a number, a text, true nor false", name)
+		}
 	}
 	return nil
 }
@@ -216,9 +245,6 @@ func taskNamed(tasks []taskEntry, name string) *taskEntry {
 	}
 	return nil
 }
-
-// line is a plugin's text as one line.
-func line(s string) string { return strings.ReplaceAll(plain(s), "\n", " ") }
 
 // isName accepts letters, digits, - and _, at most 64 of them.
 func isName(s string) bool {

@@ -3,6 +3,7 @@ package plugin_test
 import (
 	"strings"
 	"testing"
+	"unicode"
 
 	"github.com/stretchr/testify/require"
 
@@ -66,7 +67,44 @@ func TestTraceReplies(t *testing.T) {
 	}
 }
 
+// FuzzDescriptor reads descriptors. Whatever one holds, what is shown of it can
+// be printed on a terminal, and is no flood.
 func FuzzDescriptor(f *testing.F) {
 	f.Add(descriptor)
-	f.Fuzz(func(t *testing.T, text string) { _ = plugin.ReadManifest(text) })
+	f.Fuzz(func(t *testing.T, text string) {
+		if err := plugin.ReadManifest(text); err != nil {
+			requirePlain(t, err.Error())
+			return
+		}
+		requirePlain(t, plugin.Explained(text))
+	})
+}
+
+// FuzzReplies reads the replies to the other calls, with their status byte.
+func FuzzReplies(f *testing.F) {
+	f.Add("\x00" + `{"instance":1,"columns":[{"name":"text","type":"string","required":true,"doc":"d"}]}`)
+	f.Add("\x00" + `{"program":{"llmhost_program":1,"kind":"loss","inputs":[],"nodes":[],"terms":[]},"locations":["a.go:1"]}`)
+	f.Add("\x01" + `{"code":"invalid_config","message":"no","field":"x"}`)
+	f.Fuzz(func(t *testing.T, reply string) {
+		_, err := plugin.Payload(reply)
+		for _, err := range []error{err, plugin.ReadColumns(reply), plugin.CheckTrace(reply[min(1, len(reply)):])} {
+			if err != nil {
+				requirePlain(t, err.Error())
+			}
+		}
+	})
+}
+
+// maxShown is more than any error or listing of a small plugin needs, in bytes.
+const maxShown = 256 << 10
+
+// requirePlain holds that a text can be printed, and is not long.
+func requirePlain(t *testing.T, text string) {
+	t.Helper()
+	require.Less(t, len(text), maxShown)
+	for _, r := range text {
+		if r != '\n' && r != '\t' && !unicode.IsPrint(r) {
+			t.Fatalf("%q is shown, in %.200q", r, text)
+		}
+	}
 }

@@ -17,3 +17,29 @@ func CheckTrace(reply string) error {
 	_, err := (&Component{Kind: Loss, Name: "l", Plugin: p}).check([]byte(reply))
 	return err
 }
+
+// ReadColumns reads what a formatter of such a plugin replies to configure.
+func ReadColumns(reply string) error {
+	p := &Plugin{Info: Info{Path: "x.wasm"}}
+	_, _, err := (&Component{Kind: Formatter, Name: "f", Plugin: p}).configured([]byte(reply))
+	return err
+}
+
+// Explained is what is shown of a plugin with a descriptor, "" where it is refused.
+func Explained(data string) string {
+	p := &Plugin{Info: Info{Path: "x.wasm"}, road: builtinRoad{}}
+	if p.readManifest([]byte(data)) != nil {
+		return ""
+	}
+	text := p.heading()
+	for _, c := range p.Components {
+		text += c.Doc
+		for _, param := range c.Params {
+			text += valueText(param.Default) + rangeText(param) + param.Doc
+		}
+	}
+	for _, t := range p.tasks {
+		text += t.Doc + t.text()
+	}
+	return text
+}

@@ -8,7 +8,6 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"llmhost/builtin"
 	"llmhost/host/plugin"
 	"llmhost/host/plugin/wasm"
 )
@@ -32,21 +31,16 @@ func TestGuestMemoryStaysFlat(t *testing.T) {
 	}
 }
 
-// BenchmarkTrace measures what a trace costs on each road, without the cache.
+// BenchmarkTrace measures what one more trace costs on each road, in a plugin
+// that runs already, and without the cache.
 func BenchmarkTrace(b *testing.B) {
 	ctx := context.Background()
-	for _, spec := range []string{"rrhf", os.Getenv("LLMHOST_BENCH_PLUGIN")} {
-		if spec == "" {
-			continue
-		}
-		b.Run(spec, func(b *testing.B) {
-			c, err := plugin.NewCatalog(ctx, plugin.Options{Builtin: builtin.All()})
-			require.NoError(b, err)
-			defer c.Close(ctx)
-			loss, err := c.Component(ctx, plugin.Loss, spec)
+	for road, spec := range map[string]string{"builtin": "rrhf", "wasm": built(b, "plugins/rrhf"), "process": program(b, "plugins/rrhf")} {
+		b.Run(road, func(b *testing.B) {
+			task, err := catalog(b, plugin.Options{Cache: ""}).Task(ctx, spec)
 			require.NoError(b, err)
 			for b.Loop() {
-				_, err := loss.Trace(ctx, nil)
+				_, err := task.Loss.Trace(ctx, nil)
 				require.NoError(b, err)
 			}
 		})

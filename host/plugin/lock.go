@@ -1,6 +1,8 @@
 package plugin
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"errors"
 	"fmt"
@@ -32,23 +34,44 @@ type LockEntry struct {
 	Path    string `json:"path"`
 }
 
+// lockVersion is the version of lock files that this package reads and writes.
+const lockVersion = 1
+
 // ReadLock reads a lock file; a file that is not there is an empty lock.
 func ReadLock(path string) (Lock, error) {
-	lock := Lock{Version: 1}
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
-		return lock, nil
-	}
-	if err == nil {
-		err = json.Unmarshal(data, &lock)
-	}
-	if err == nil && lock.Version != 1 {
-		err = fmt.Errorf("has version %d, this llmhost reads 1", lock.Version)
+		return Lock{Version: lockVersion}, nil
 	}
 	if err != nil {
 		return Lock{}, fmt.Errorf("%s: %w", path, err)
 	}
+	var lock Lock
+	if err = json.Unmarshal(data, &lock); err == nil {
+		err = lock.sound()
+	}
+	if err != nil {
+		return Lock{}, fmt.Errorf("%s: %s; restore it, or remove it to take the plugin as it is now", path, brief(err))
+	}
 	return lock, nil
+}
+
+// sound says what of the lock cannot have been written by llmhost.
+func (l Lock) sound() error {
+	if l.Version != lockVersion {
+		return fmt.Errorf("has version %d, this llmhost reads %d", l.Version, lockVersion)
+	}
+	for i, entry := range l.Plugins {
+		if digest, err := hex.DecodeString(entry.SHA256); err != nil || len(digest) != sha256.Size {
+			return fmt.Errorf("plugin %d has sha256 %q; want 64 hex digits", i, short(entry.SHA256))
+		}
+	}
+	return nil
+}
+
+// Knows tells whether the lock has the file.
+func (l Lock) Knows(file Info) bool {
+	return slices.ContainsFunc(l.Plugins, func(e LockEntry) bool { return e.SHA256 == file.Digest })
 }
 
 // Write writes the lock file in one step.
@@ -60,37 +83,70 @@ func (l Lock) Write(path string) error {
 	return atomicfile.WriteFile(path, append(data, '\n'))
 }
 
-// Change is a plugin whose file is not the one that the lock names.
+// Change is a plugin file that is not the one that the lock has in its place.
 type Change struct{ Was, Is LockEntry }
 
 // Notice says in one line that the plugin is another than it was.
 func (c Change) Notice() string {
-	return fmt.Sprintf("plugin %s: now %s of sha256 %s, was %s of sha256 %s", c.Is.Path, c.Is.Version, c.Is.SHA256[:12], c.Was.Version, c.Was.SHA256[:min(12, len(c.Was.SHA256))])
+	moved := ""
+	if c.Was.Path != c.Is.Path {
+		moved = line(c.Was.Path) + " "
+	}
+	return fmt.Sprintf("plugin %s: now %s of sha256 %s, was %s%s of sha256 %s", c.Is.Path, c.Is.Version, short(c.Is.SHA256), moved, line(c.Was.Version), short(c.Was.SHA256))
 }
 
 // Error says that the change is not allowed; to a run that resumes or is locked.
 func (c Change) Error() string {
+	if c.Was.Path != c.Is.Path {
+		return fmt.Sprintf("plugin %s: is not in %s, which has %s of sha256 %s; give that file, or start a new run without locked", c.Is.Path, LockName, line(c.Was.Path), c.Was.SHA256)
+	}
 	return fmt.Sprintf("plugin %s: its sha256 is %s, %s has %s; restore the file, or start a new run without locked", c.Is.Path, c.Is.SHA256, LockName, c.Was.SHA256)
 }
 
-// Update brings the lock up to the files that a run uses, and returns those
-// that changed. Builtin plugins are part of the binary and stand in no lock.
-func (l *Lock) Update(used ...Info) []Change {
-	var changes []Change
-	for _, info := range used {
-		if info.Digest == "" {
+// short is the beginning of a digest, for people.
+func short(digest string) string { return digest[:min(12, len(digest))] }
+
+// Check compares a plugin file with the lock, by its digest: a *Change where
+// the lock has another file in its place, which is the one of the same path or,
+// where no path is the same, whichever comes first. A name that a plugin gives
+// itself does not count. An empty lock allows every file.
+func (l Lock) Check(file Info) error {
+	if file.Digest == "" || len(l.Plugins) == 0 {
+		return nil
+	}
+	if l.Knows(file) {
+		return nil
+	}
+	was := l.Plugins[0]
+	for _, entry := range l.Plugins {
+		if entry.Path == file.Path {
+			was = entry
+		}
+	}
+	return &Change{was, entryOf(file)}
+}
+
+func entryOf(file Info) LockEntry {
+	return LockEntry{file.Name, file.Version, file.Digest, file.Road, file.ABI, file.Size, file.SDK, file.Path}
+}
+
+// Update makes the lock that of the files that a run uses, and returns those
+// that are others than before. Builtin plugins are part of the binary and stand
+// in no lock.
+func (l *Lock) Update(used ...Info) []*Change {
+	before := *l
+	l.Plugins = []LockEntry{}
+	var changes []*Change
+	for _, file := range used {
+		entry := entryOf(file)
+		if file.Digest == "" || slices.Contains(l.Plugins, entry) {
 			continue
 		}
-		is := LockEntry{info.Name, info.Version, info.Digest, info.Road, info.ABI, info.Size, info.SDK, info.Path}
-		at := slices.IndexFunc(l.Plugins, func(e LockEntry) bool { return e.ID == is.ID })
-		if at < 0 {
-			l.Plugins = append(l.Plugins, is)
-			continue
+		var change *Change
+		if errors.As(before.Check(file), &change) {
+			changes = append(changes, change)
 		}
-		if was := l.Plugins[at]; was.SHA256 != is.SHA256 {
-			changes = append(changes, Change{was, is})
-		}
-		l.Plugins[at] = is
+		l.Plugins = append(l.Plugins, entry)
 	}
 	return changes
 }

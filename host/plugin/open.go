@@ -1,16 +1,17 @@
 package plugin
 
 import (
-	"bytes"
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
 	"errors"
 	"fmt"
+	"io"
 	"io/fs"
 	"os"
 	"strings"
 
+	"llmhost/host/plugin/process"
 	"llmhost/host/plugin/wasm"
 )
 
@@ -19,20 +20,21 @@ func (c *Catalog) Open(ctx context.Context, path string) (*Plugin, error) {
 	if p := c.files[path]; p != nil {
 		return p, nil
 	}
-	code, err := readPlugin(path)
+	p, err := c.find(path)
 	if err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(code)
-	info := Info{Name: path, Road: WASM, Path: path, Digest: hex.EncodeToString(sum[:]), Size: len(code)}
-	if pin := c.pins[path]; pin != "" && pin != info.Digest {
-		return nil, fmt.Errorf("plugin %s: its sha256 is %s, the run asks for %s; restore the file, or change task_sha256", path, info.Digest, pin)
+	if pin := c.pins[path]; pin != "" && pin != p.Digest {
+		return nil, fmt.Errorf("plugin %s: its sha256 is %s, the run asks for %s; restore the file, or change task_sha256", path, p.Digest, pin)
 	}
-	if err := wasm.Check(path, code, c.options.Limits); err != nil {
+	if c.options.Admit != nil {
+		if err := c.options.Admit(p.Info); err != nil {
+			return nil, err
+		}
+	}
+	if err := c.admit(p); err != nil {
 		return nil, err
 	}
-	p := &Plugin{Info: info, cache: cache{c.options.Cache, info.Digest}}
-	p.road = &wasmRoad{name: path, code: code, limits: c.options.Limits, folder: p.cache.folder("wasm")}
 	if err := p.describe(ctx); err != nil {
 		p.Close(ctx)
 		return nil, err
@@ -41,31 +43,84 @@ func (c *Catalog) Open(ctx context.Context, path string) (*Plugin, error) {
 	return p, nil
 }
 
-// maxFile is as much as is read of a file that cannot be a plugin anyway.
-const maxFile = 64 << 20
-
-// readPlugin reads a WASM module. Another executable is what the subprocess
-// road will take.
-func readPlugin(path string) ([]byte, error) {
-	info, err := os.Stat(path)
-	switch {
-	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("plugin %s: no such file", path)
-	case err != nil:
-		return nil, fmt.Errorf("plugin %s: %w", path, err)
-	case info.IsDir():
-		return nil, fmt.Errorf("plugin %s: is a folder; want a .wasm file", path)
-	case info.Size() > maxFile:
-		return nil, fmt.Errorf("plugin %s: is %d bytes, too large for a plugin", path, info.Size())
+// find reads the plugin at path, and runs nothing of it.
+func (c *Catalog) find(path string) (*Plugin, error) {
+	module, err := isModule(path)
+	if err != nil {
+		return nil, err
+	}
+	if !module {
+		return c.findProgram(path)
 	}
 	code, err := os.ReadFile(path)
 	if err != nil {
 		return nil, fmt.Errorf("plugin %s: %w", path, err)
 	}
-	if !bytes.HasPrefix(code, []byte("\x00asm")) && !strings.HasSuffix(path, ".wasm") && info.Mode()&0o111 != 0 {
-		return nil, fmt.Errorf("plugin %s: is an executable, and plugins as subprocesses are not in this build; build it as WASM", path)
+	sum := sha256.Sum256(code)
+	p := &Plugin{Info: Info{Name: path, Road: WASM, Path: path, Digest: hex.EncodeToString(sum[:]), Size: len(code)}}
+	p.cache = cache{c.options.Cache, p.Digest}
+	p.road = &wasmRoad{name: path, digest: p.Digest, code: code, limits: c.options.Limits, workers: c.options.Workers, folder: p.cache.folder("wasm")}
+	return p, nil
+}
+
+// findProgram reads a plugin that is a program of its own. Nothing that it says
+// is kept from run to run: it may depend on more than the files of its digest.
+func (c *Catalog) findProgram(path string) (*Plugin, error) {
+	program, err := process.Open(path)
+	if err != nil {
+		return nil, err
 	}
-	return code, nil
+	info := Info{Name: path, Road: Process, Path: path, Digest: program.Digest(), Size: int(program.Size())}
+	return &Plugin{Info: info, road: &processRoad{program: program, limits: c.options.Process}}, nil
+}
+
+// admit looks at the shape of a module, and says what a program may do that is
+// about to run for the first time.
+func (c *Catalog) admit(p *Plugin) error {
+	switch road := p.road.(type) {
+	case *wasmRoad:
+		return wasm.Check(p.Path, road.code, c.options.Limits)
+	case *processRoad:
+		seen := cache{c.options.Cache, p.Digest}
+		if _, known := seen.read("seen"); !known && c.options.Notice != nil {
+			c.options.Notice(fmt.Sprintf("plugin %s is a program of its own and has your rights: it can change your files and use the network (sha256 %s)", p.Path, p.Digest))
+			seen.write("seen", []byte("{}"))
+		}
+	}
+	return nil
+}
+
+// maxFile is as much as is read of a file that cannot be a plugin anyway.
+const maxFile = 64 << 20
+
+// isModule tells a WASM module, by its name or its first bytes, from what the
+// system runs: an executable, or a script with its manifest.
+func isModule(path string) (bool, error) {
+	info, err := os.Stat(path)
+	switch {
+	case errors.Is(err, fs.ErrNotExist):
+		return false, fmt.Errorf("plugin %s: no such file", path)
+	case err != nil:
+		return false, fmt.Errorf("plugin %s: %w", path, err)
+	case info.IsDir() || process.IsManifest(path):
+		return false, nil
+	case !info.Mode().IsRegular():
+		return false, fmt.Errorf("plugin %s: is no regular file; want a WASM module or a program", path)
+	}
+	file, err := os.Open(path)
+	if err != nil {
+		return false, fmt.Errorf("plugin %s: %w", path, err)
+	}
+	defer file.Close()
+	begin := make([]byte, 4)
+	_, _ = io.ReadFull(file, begin)
+	if string(begin) != "\x00asm" && !strings.HasSuffix(path, ".wasm") && info.Mode()&0o111 != 0 {
+		return false, nil
+	}
+	if info.Size() > maxFile {
+		return false, fmt.Errorf("plugin %s: is %d bytes, too large for a plugin", path, info.Size())
+	}
+	return true, nil
 }
 
 // describe asks the plugin what it offers, or remembers it.

@@ -1,7 +1,7 @@
 // Package plugin finds plugins, whatever their road, and gets out of them what
 // a run needs: checked parameters, checked programs, formatters. A road is a
-// way to reach a plugin's code: linked in (builtin), or as a WASM module in
-// this process (host/plugin/wasm). Every road answers the same five calls with
+// way to reach a plugin's code: linked in (builtin), as a WASM module in this
+// process (host/plugin/wasm), or as a program of its own (host/plugin/process). Every road answers the same five calls with
 // the same bytes, so nothing above this package can tell them apart.
 //
 // It runs no program (host/exec does) and reads no settings file. Start at
@@ -12,7 +12,6 @@ import (
 	"context"
 	"fmt"
 
-	"llmhost/host/plugin/wasm"
 	"llmhost/sdk"
 )
 
@@ -23,6 +22,7 @@ type Road string
 const (
 	Builtin Road = "builtin"
 	WASM    Road = "wasm"
+	Process Road = "process"
 )
 
 // Info identifies a plugin.
@@ -133,13 +133,6 @@ type calls interface {
 	Close(ctx context.Context) error
 }
 
-// Formatting is a configured formatter: the columns that it reads, and what
-// turns rows into results, one a row. An error of Format is about no single row.
-type Formatting struct {
-	Columns []sdk.Column
-	Format  func([]sdk.Row) ([]sdk.Result, error)
-}
-
 // builtinRoad reaches a plugin that is linked in.
 type builtinRoad struct{ plugin sdk.Plugin }
 
@@ -158,7 +151,7 @@ func (r builtinRoad) formatter(_ context.Context, c *Component, values map[strin
 		if err != nil {
 			return Formatting{}, fmt.Errorf("%v: %w", c, err)
 		}
-		return Formatting{f.Columns(), func(rows []sdk.Row) ([]sdk.Result, error) { return sdk.FormatRows(f, rows), nil }}, nil
+		return inProcess(f), nil
 	}
 	return Formatting{}, fmt.Errorf("%v: is not linked in", c)
 }
@@ -177,39 +170,3 @@ func (c builtinCalls) Trace(_ context.Context, instance uint32, request []byte) 
 }
 
 func (c builtinCalls) Close(context.Context) error { return nil }
-
-// wasmRoad reaches a WASM module. It compiles the module when it is first
-// needed, which a run whose programs are all cached never does.
-type wasmRoad struct {
-	name   string
-	code   []byte
-	limits wasm.Limits
-	folder string // of compiled code
-	module *wasm.Module
-}
-
-func (r *wasmRoad) start(ctx context.Context) (calls, error) {
-	if r.module == nil {
-		module, err := wasm.Open(ctx, r.name, r.code, r.limits, r.folder)
-		if err != nil {
-			return nil, err
-		}
-		r.module = module
-	}
-	instance, err := r.module.Start(ctx)
-	if err != nil {
-		return nil, err
-	}
-	return instance, nil
-}
-
-func (r *wasmRoad) formatter(_ context.Context, c *Component, _ map[string]any) (Formatting, error) {
-	return Formatting{}, fmt.Errorf("%v: formatters in WASM are not in this build; use a builtin one", c)
-}
-
-func (r *wasmRoad) close(ctx context.Context) error {
-	if r.module == nil {
-		return nil
-	}
-	return r.module.Close(ctx)
-}

@@ -15,20 +15,21 @@ import (
 	"llmhost/builtin"
 	"llmhost/host/plugin"
 	"llmhost/host/plugin/wasm"
+	"llmhost/host/plugin/worker"
 	"llmhost/sdk"
 )
 
 // built compiles a main package to WASM, once in a test run.
-var built = func() func(t *testing.T, pkg string) string {
+var built = func() func(t testing.TB, pkg string) string {
 	var mu sync.Mutex
 	done := map[string]string{}
-	return func(t *testing.T, pkg string) string {
+	return func(t testing.TB, pkg string) string {
 		mu.Lock()
 		defer mu.Unlock()
 		if path := done[pkg]; path != "" {
 			return path
 		}
-		for _, source := range []string{"../../sdk/wasm/exports_wasip1.go", "testdata/guest/main.go", "../../plugins/rrhf/main.go"} {
+		for _, source := range []string{"../../sdk/wasm/exports_wasip1.go", "../../sdk/wasm/spare_wasip1.go", "testdata/guest/main.go", "testdata/formatters/main.go", "testdata/liar/main.go", "../../builtin/alpaca/alpaca.go", "../../builtin/pooling/pooling.go", "../../sdk/serve/serve_wasip1.go", "../../plugins/rrhf/main.go"} {
 			_, err := os.ReadFile(source) // so that go test does not reuse its results when one changes
 			require.NoError(t, err)
 		}
@@ -50,6 +51,9 @@ var built = func() func(t *testing.T, pkg string) string {
 var scratch string
 
 func TestMain(m *testing.M) {
+	if worker.Asked(os.Args) {
+		os.Exit(worker.Main())
+	}
 	folder, err := os.MkdirTemp("", "llmhost-plugin-test-*")
 	if err != nil {
 		panic(err)
@@ -60,7 +64,7 @@ func TestMain(m *testing.M) {
 	os.Exit(code)
 }
 
-func catalog(t *testing.T, options plugin.Options) *plugin.Catalog {
+func catalog(t testing.TB, options plugin.Options) *plugin.Catalog {
 	t.Helper()
 	if options.Builtin == nil {
 		options.Builtin = builtin.All()
@@ -150,7 +154,7 @@ func TestMisbehavingLosses(t *testing.T) {
 	loss, err := c.Component(ctx, plugin.Loss, path+"#spins")
 	require.NoError(t, err)
 	_, err = loss.Trace(ctx, nil)
-	require.Regexp(t, `: llmhost_trace (ran longer than 500ms|made more than 2000000 calls) and was stopped; look for a loop that does not end$`, err.Error())
+	require.Regexp(t, `: its worker spent more than 500ms on tracing and was killed \(sha256 [0-9a-f]{12}\); look for a loop that does not end$`, err.Error())
 
 	loss, err = c.Component(ctx, plugin.Loss, path+"#fine")
 	require.NoError(t, err)
@@ -171,9 +175,9 @@ func TestSpecs(t *testing.T) {
 		{"rrfh", `no builtin task is called "rrfh"; did you mean rrhf? (builtin: rrhf, sft; a plugin file is given by its path, such as plugins/rrfh.wasm)`},
 		{"preference", `no builtin task is called "preference" (builtin: rrhf, sft; a plugin file is given by its path, such as plugins/preference.wasm)`},
 		{"plugins/none.wasm", "plugin plugins/none.wasm: no such file"},
-		{folder + "/", "plugin " + folder + "/: is a folder; want a .wasm file"},
-		{script, "plugin " + script + ": is an executable, and plugins as subprocesses are not in this build; build it as WASM"},
-		{text, "plugin " + text + `: is not a WASM module (it begins with "hello"); build it with GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared`},
+		{folder + "/", "plugin " + folder + "/: is a folder without a plugin.toml that says how to run it; want one, an executable, or the .wasm file that llmhost plugins build makes of a project"},
+		{script, "plugin " + script + ": is no plugin: it ended with exit code 0 before a handshake"},
+		{text, "plugin " + text + `: is not a WASM module (it begins with "hello"); llmhost plugins build makes one of a project`},
 		{path, "plugin " + path + ": has 2 tasks; choose one with " + path + "#NAME: one, two"},
 		{path + "#tow", "plugin " + path + `: has no task "tow"; did you mean two? (it has one, two)`},
 	} {
@@ -273,7 +277,7 @@ func TestFormatters(t *testing.T) {
 	f, err := component.Formatter(ctx, values)
 	require.NoError(t, err)
 	require.NotEmpty(t, f.Columns)
-	results, err := f.Format(make([]sdk.Row, 2))
+	results, err := format(f, make([]sdk.Row, 2))
 	require.NoError(t, err)
 	require.Len(t, results, 2)
 	_, err = component.Trace(ctx, nil)
@@ -287,27 +291,36 @@ func TestFormatters(t *testing.T) {
 func TestTexts(t *testing.T) {
 	ctx := context.Background()
 	c := catalog(t, plugin.Options{Cache: scratch})
-	list := plugin.List(c.Builtin())
-	require.Regexp(t, `(?m)^rrhf +task +builtin +1\.0\.0 +- +align a model with scored candidates by ranking$`, list)
+	list := plugin.List(ctx, c.Builtin())
+	require.Regexp(t, `(?m)^rrhf +task +builtin +1\.0\.0 +- +align a model with scored candidates by ranking\n +needs head lm, records of builtin:preference$`, list)
+	require.Regexp(t, `(?m)^rrhf +loss +builtin +1\.0\.0 +- +rank hinge .*\n +needs column\.score candidate_mask policy\.logps label_mask$`, list)
+	require.Regexp(t, `(?m)^promptanswer +formatter +builtin +1\.0\.0 +- +a prompt.*\n +needs prompt answer \[weight\]$`, list)
 	require.Regexp(t, `(?m)^last +pooling +builtin`, list)
+	for _, line := range strings.Split(list, "\n") {
+		require.LessOrEqual(t, len(line), 120)
+	}
 
 	path := built(t, "plugins/rrhf")
-	text, err := c.Explain(ctx, path)
+	text, err := c.Explain(ctx, path, nil)
 	require.NoError(t, err)
-	require.Regexp(t, `^plugin rrhf 1\.0\.0 \(wasm, \S+rrhf\.wasm, \d+ bytes, sha256 [0-9a-f]{64}; sdk go 0\.1\.0, ABI 1\)\n`, text)
+	require.Regexp(t, `^plugin rrhf 1\.0\.0 \(wasm, \S+rrhf\.wasm, [\d,]+ bytes; sdk go 0\.1\.0, ABI 1\)\n.*\nsha256    [0-9a-f]{64}\n`, text)
 	require.Contains(t, text, "task rrhf: align a model with scored candidates by ranking\n  formatter builtin:preference\n  head      lm\n  loss      rrhf\n")
 	require.Regexp(t, `rrhf_weight +float +default 1 +0 … +weight of the ranking term`, text)
 	require.Regexp(t, `rrhf_reduction +string +default "mean" +mean \| paper_sum +`, text)
 	require.Regexp(t, `input policy\.logps +f32 \[B, K, T\] +from the model`, text)
 	require.Regexp(t, `argmax\(%\d+, dim=1\) +i64 \[B\] +rrhf/rrhf\.go:\d+`, text)
 	require.Contains(t, text, "term   rank = 1 · Σ")
+	require.Contains(t, text, "cost   at B=8,K=4,T=128: 47 operations over 10,849 elements, 20.2 KiB of inputs, 5.3 KiB held for the backward pass\n")
+	text, err = c.Explain(ctx, path, map[string]int64{"T": 1000, "B": 1})
+	require.NoError(t, err)
+	require.Contains(t, text, "cost   at B=1,K=4,T=1000: ")
 
-	text, err = c.Explain(ctx, "preference")
+	text, err = c.Explain(ctx, "preference", nil)
 	require.NoError(t, err)
 	require.Contains(t, text, "prompt_split")
 	require.Contains(t, text, "columns\n")
-	_, err = c.Explain(ctx, path+"#other")
+	_, err = c.Explain(ctx, path+"#other", nil)
 	require.EqualError(t, err, "plugin "+path+`: has nothing called "other"`)
-	_, err = c.Explain(ctx, "other")
+	_, err = c.Explain(ctx, "other", nil)
 	require.ErrorContains(t, err, `no builtin task is called "other"`)
 }

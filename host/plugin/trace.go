@@ -71,13 +71,16 @@ func (c *Component) ask(ctx context.Context, config []byte) ([]byte, error) {
 	}
 	var configured struct{ Instance uint32 }
 	if err := json.Unmarshal(data, &configured); err != nil {
-		return nil, fmt.Errorf("plugin %v: the reply to configure is not the JSON that the contract asks for: %w", c.Plugin.Info, err)
+		return nil, fmt.Errorf("plugin %v: the reply to configure is not the JSON that the contract asks for: %s", c.Plugin.Info, brief(err))
 	}
 	if reply, err = running.Trace(ctx, configured.Instance, fmt.Appendf(nil, `{"op_level":%d}`, op.Level)); err != nil {
 		return nil, err
 	}
 	return c.Plugin.payload("tracing "+what, reply)
 }
+
+// maxPlace bounds what is kept of a place in an author's file, in bytes.
+const maxPlace = 200
 
 // check reads a trace reply and checks its program.
 func (c *Component) check(reply []byte) (*Trace, error) {
@@ -86,18 +89,18 @@ func (c *Component) check(reply []byte) (*Trace, error) {
 		Locations []string
 	}
 	if err := json.Unmarshal(reply, &parts); err != nil {
-		return nil, fmt.Errorf("%v: its trace is not the JSON that the contract asks for: %w", c, err)
+		return nil, fmt.Errorf("%v: its trace is not the JSON that the contract asks for: %s", c, brief(err))
 	}
 	for i, place := range parts.Locations {
-		parts.Locations[i] = line(place)
+		parts.Locations[i] = line(place[:min(len(place), maxPlace)])
 	}
 	p, err := program.Parse(parts.Program)
 	var faults *program.Error
 	switch {
 	case errors.As(err, &faults):
-		return nil, errors.New(after(c.String(), faults.Text(parts.Locations)))
+		return nil, errors.New(after(c.String(), plain(faults.Text(parts.Locations))))
 	case err != nil:
-		return nil, fmt.Errorf("%v: %w", c, err)
+		return nil, fmt.Errorf("%v: %s", c, line(err.Error()))
 	case string(p.Kind) != string(c.Kind):
 		return nil, fmt.Errorf("%v: its trace is a program of kind %s", c, p.Kind)
 	case len(parts.Locations) > len(p.Nodes):

@@ -2,12 +2,14 @@ package train
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
 	"llmhost/host/data"
 	"llmhost/host/exec"
 	"llmhost/host/model"
+	"llmhost/host/nearest"
 	"llmhost/host/nn"
 	"llmhost/host/program"
 	"llmhost/host/tensor"
@@ -40,13 +42,31 @@ func (o *Objective) Check(groups []data.Group) error {
 	}
 	for _, need := range o.program.Needs() {
 		kind, name, isColumn := strings.Cut(need, ".")
-		_, candidate := groups[0].Columns[name]
-		_, example := groups[0].Example[name]
-		if isColumn && (kind == "column" && !candidate || kind == "example_column" && !example) {
-			return fmt.Errorf("the loss reads %s %q, which the formatter does not give", strings.ReplaceAll(kind, "_", " "), name)
+		given := slices.Sorted(maps.Keys(groups[0].Columns))
+		if kind == "example_column" {
+			given = slices.Sorted(maps.Keys(groups[0].Example))
+		}
+		if isColumn && strings.HasSuffix(kind, "column") && !slices.Contains(given, name) {
+			return lacks(strings.ReplaceAll(kind, "_", " "), name, given)
 		}
 	}
 	return nil
+}
+
+// lacks is the error of a column that the formatter does not give.
+func lacks(kind, name string, given []string) error {
+	list := "none"
+	if len(given) > 0 {
+		list = strings.Join(given, ", ")
+	}
+	return fmt.Errorf("the loss reads %s %q, which the formatter does not give (of these it gives %s)%s", kind, name, list, nearest.Hint(name, given))
+}
+
+// Provides tells whether a run can compute an input of a loss program, given
+// that its data has the columns.
+func Provides(need string) bool {
+	kind, _, _ := strings.Cut(need, ".")
+	return slices.Contains([]string{"policy.logps", "label_mask", "candidate_mask"}, need) || kind == "column" || kind == "example_column"
 }
 
 // Counts returns the denominator of each term over b, from data alone.

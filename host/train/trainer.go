@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"llmhost/host/data"
 	"llmhost/host/exec"
@@ -49,6 +50,7 @@ type NonFiniteError struct {
 	Step     int
 	Loss     float64
 	GradNorm float64
+	Terms    []string        // of the loss that are not finite
 	Sources  []data.Position // of the micro-batch's records; of the step's, for the gradient
 }
 
@@ -56,6 +58,10 @@ func (e *NonFiniteError) Error() string {
 	what, value := "loss", e.Loss
 	if finite(e.Loss) {
 		what, value = "gradient norm", e.GradNorm
+	}
+	if e.Step == 1 && len(e.Terms) > 0 { // no learning rate can be to blame
+		return fmt.Sprintf("step 1: the loss of the batch of %s is %v before any weight has moved, by its term %s; look at these records, and at the loss with llmhost plugins check",
+			positions(e.Sources), value, strings.Join(e.Terms, ", "))
 	}
 	return fmt.Sprintf("step %d: the %s of the batch of %s is %v; lower learning_rate or look at these records", e.Step, what, positions(e.Sources), value)
 }
@@ -165,6 +171,11 @@ func (t *Trainer) checkFinite(r StepReport, groups ...data.Group) error {
 		return nil
 	}
 	failed := &NonFiniteError{Step: t.GlobalStep + 1, Loss: r.Loss, GradNorm: r.GradNorm}
+	for i, v := range r.Terms {
+		if !finite(v) {
+			failed.Terms = append(failed.Terms, t.Objective.program.Terms[i].Name)
+		}
+	}
 	for _, g := range groups {
 		failed.Sources = append(failed.Sources, g.Source)
 	}

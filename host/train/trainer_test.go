@@ -234,9 +234,11 @@ func TestCheckNamesAColumnThatIsMissing(t *testing.T) {
 	groups := uneven(1, true)
 	require.NoError(t, objective.Check(groups))
 	groups[0].Columns = nil
-	require.EqualError(t, objective.Check(groups), `the loss reads column "score", which the formatter does not give`)
+	require.EqualError(t, objective.Check(groups), `the loss reads column "score", which the formatter does not give (of these it gives none)`)
+	groups[0].Columns = map[string][]float64{"scores": {1, 0}, "age": {1, 2}}
+	require.EqualError(t, objective.Check(groups), `the loss reads column "score", which the formatter does not give (of these it gives age, scores); did you mean scores?`)
 
 	objective = train.NewObjective(loss(t, "sft", map[string]any{"sft_reduction": "seq_mean"}), tensor.CPU, tensor.Float32)
 	groups[0].Example = nil
-	require.EqualError(t, objective.Check(groups), `the loss reads example column "weight", which the formatter does not give`)
+	require.EqualError(t, objective.Check(groups), `the loss reads example column "weight", which the formatter does not give (of these it gives none)`)
 }

@@ -3,26 +3,46 @@ package wasm
 import (
 	"context"
 	"errors"
+	"time"
 
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
+
+	"llmhost/host/plugin/output"
 )
 
-// budget counts the calls between a module's functions and stops the module
-// when they run out. Closing the context alone would not do: wazero looks at it
-// in loops only, so that a few functions that call each other without one could
-// hold the whole process, garbage collector included, for ever.
-type budget struct{ left int64 }
+// budget stops a module that calls functions, its own or the host's, too often
+// or too late. Closing the context alone would not do: wazero looks at it in
+// loops only, so that a few functions that call each other without one, or a
+// straight line of slow calls to the host, could hold the whole process,
+// garbage collector included, for ever.
+type budget struct {
+	left  int64
+	until time.Time
+}
 
-var errBudget = errors.New("call budget spent")
+var (
+	errBudget = errors.New("call budget spent")
+	errLate   = errors.New("out of time")
+)
 
-// NewFunctionListener has every function of the module counted.
+// begin sets the budget of one call of the contract.
+func (b *budget) begin(calls int64, time time.Time) { b.left, b.until = calls, time }
+
+// late says whether the time is up.
+func (b *budget) late() bool { return !b.until.IsZero() && !time.Now().Before(b.until) }
+
+// NewFunctionListener has every function of the module, and of the host where
+// the module calls it, counted.
 func (b *budget) NewFunctionListener(api.FunctionDefinition) experimental.FunctionListener { return b }
 
 // Before counts one call.
 func (b *budget) Before(context.Context, api.Module, api.FunctionDefinition, []uint64, experimental.StackIterator) {
 	if b.left--; b.left < 0 {
 		panic(errBudget)
+	}
+	if b.late() {
+		panic(errLate)
 	}
 }
 
@@ -31,3 +51,18 @@ func (b *budget) After(context.Context, api.Module, api.FunctionDefinition, []ui
 
 // Abort has nothing to do.
 func (b *budget) Abort(context.Context, api.Module, api.FunctionDefinition, error) {}
+
+// printing is what a module prints to. One call can ask for millions of writes,
+// so each looks at the time.
+type printing struct {
+	*output.Tail
+	budget *budget
+}
+
+// Write fails where the time is up.
+func (p printing) Write(b []byte) (int, error) {
+	if p.budget.late() {
+		return 0, errLate
+	}
+	return p.Tail.Write(b)
+}

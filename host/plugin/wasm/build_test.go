@@ -1,5 +1,10 @@
 package wasm_test
 
+import (
+	"maps"
+	"slices"
+)
+
 // A writer of small WASM modules, so that hostile ones need no toolchain.
 
 // guest is a module in parts. Its zero value, built, is a sound plugin that
@@ -16,7 +21,9 @@ type guest struct {
 	types    map[string]int    // replaces a function's type
 	more     []function        // functions that are not exported
 	extra    []function        // functions that are
-	reply    string            // what describe points to
+	locals   int               // variables of each function of more
+	reply    string            // what describe, configure and trace point to
+	answers  map[string]string // in the place of reply, by the function's name
 }
 
 type function struct {
@@ -34,9 +41,11 @@ const (
 	asks            // (i32, i32, i32) → i64
 	oneInt          // (i32)
 	threes          // (i32, i32, i32)
+	pairs           // (i32, i32) → i32
+	fours           // (i32, i32, i32, i32) → i32
 )
 
-var typeSection = []byte{7,
+var typeSection = []byte{9,
 	0x60, 0, 0,
 	0x60, 1, 0x7f, 1, 0x7f,
 	0x60, 2, 0x7f, 0x7f, 0,
@@ -44,21 +53,48 @@ var typeSection = []byte{7,
 	0x60, 3, 0x7f, 0x7f, 0x7f, 1, 0x7e,
 	0x60, 1, 0x7f, 0,
 	0x60, 3, 0x7f, 0x7f, 0x7f, 0,
+	0x60, 2, 0x7f, 0x7f, 1, 0x7f,
+	0x60, 4, 0x7f, 0x7f, 0x7f, 0x7f, 1, 0x7f,
 }
 
 // replyAt is where describe's reply lies in memory.
 const replyAt = 16
 
-// build writes the module.
+// data is what lies in memory from replyAt on: the reply, then the answers.
+// at tells where each function's reply lies.
+func (g guest) data() (data string, at func(name string) []byte) {
+	places := map[string]int64{}
+	data = g.reply
+	for _, name := range slices.Sorted(maps.Keys(g.answers)) {
+		places[name] = int64(replyAt + len(data))
+		data += g.answers[name]
+	}
+	return data, func(name string) []byte {
+		if answer, own := g.answers[name]; own {
+			return i64(places[name]<<32 | int64(len(answer)))
+		}
+		return i64(replyAt<<32 | int64(len(g.reply)))
+	}
+}
+
+// build writes the module. The host's requests go to the end of its memory.
 func (g guest) build() []byte {
+	data, at := g.data()
+	pages := 1 + len(data)>>16
 	functions := []function{
 		{"llmhost_abi_v1", nothing, nil},
-		{"llmhost_alloc", intToInt, i32(4096)},
+		{"llmhost_alloc", intToInt, i32(int64(pages)<<16 - 8192)},
 		{"llmhost_free", twoInts, nil},
-		{"llmhost_describe", toLong, i64(replyAt<<32 | int64(len(g.reply)))},
-		{"llmhost_configure", asks, i64(replyAt<<32 | int64(len(g.reply)))},
-		{"llmhost_trace", asks, i64(replyAt<<32 | int64(len(g.reply)))},
+		{"llmhost_describe", toLong, at("llmhost_describe")},
+		{"llmhost_configure", asks, at("llmhost_configure")},
+		{"llmhost_trace", asks, at("llmhost_trace")},
 		{"llmhost_close", oneInt, nil},
+	}
+	if _, formats := g.answers["llmhost_format"]; formats {
+		functions = append(functions, function{"llmhost_format", asks, at("llmhost_format")})
+	}
+	if g.memory == nil {
+		g.memory = join([]byte{1, 0}, u32(uint64(pages)))
 	}
 	functions = append(functions, g.extra...)
 	exported := len(functions)
@@ -73,7 +109,11 @@ func (g guest) build() []byte {
 			f.kind = kind
 		}
 		types = append(types, u32(uint64(f.kind)))
-		code = append(code, sized(join([]byte{0}, f.body, []byte{0x0b})))
+		locals := []byte{0}
+		if i >= exported && g.locals > 0 {
+			locals = join([]byte{1}, u32(uint64(g.locals)), []byte{0x7f})
+		}
+		code = append(code, sized(join(locals, f.body, []byte{0x0b})))
 		name, renamed := g.exports[f.name]
 		if !renamed {
 			name = f.name
@@ -85,10 +125,10 @@ func (g guest) build() []byte {
 	if !g.noMemory {
 		exports = append(exports, join(text("memory"), []byte{2, 0}))
 	}
-	return g.assemble(types, exports, code)
+	return g.assemble(types, exports, code, data)
 }
 
-func (g guest) assemble(types, exports, code [][]byte) []byte {
+func (g guest) assemble(types, exports, code [][]byte, data string) []byte {
 	module := join([]byte("\x00asm\x01\x00\x00\x00"), section(1, typeSection))
 	if g.imports != nil {
 		module = append(module, section(2, join(u32(uint64(g.imported)), g.imports))...)
@@ -98,11 +138,7 @@ func (g guest) assemble(types, exports, code [][]byte) []byte {
 		module = append(module, section(4, g.tables)...)
 	}
 	if !g.noMemory {
-		memory := g.memory
-		if memory == nil {
-			memory = []byte{1, 0, 1}
-		}
-		module = append(module, section(5, memory)...)
+		module = append(module, section(5, g.memory)...)
 	}
 	module = append(module, section(7, vector(exports))...)
 	if g.start {
@@ -112,7 +148,7 @@ func (g guest) assemble(types, exports, code [][]byte) []byte {
 	if g.noMemory {
 		return module
 	}
-	return append(module, section(11, join([]byte{1, 0}, i32(replyAt), []byte{0x0b}, text(g.reply)))...)
+	return append(module, section(11, join([]byte{1, 0}, i32(replyAt), []byte{0x0b}, text(data)))...)
 }
 
 func join(parts ...[]byte) []byte {
@@ -160,6 +196,9 @@ func drop() []byte            { return []byte{0x1a} }
 func unreachable() []byte     { return []byte{0x00} }
 func forever() []byte         { return []byte{0x03, 0x40, 0x0c, 0x00, 0x0b} } // loop br 0 end
 func grow(pages int64) []byte { return join(i32(pages), []byte{0x40, 0x00}) } // memory.grow
+
+// store writes an i64.
+func store(at int64, v []byte) []byte { return join(i32(at), v, []byte{0x37, 3, 0}) }
 
 // unless traps unless the i32 on the stack is v.
 func unless(v int64) []byte {

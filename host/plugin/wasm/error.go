@@ -1,6 +1,10 @@
 package wasm
 
-import "fmt"
+import (
+	"fmt"
+
+	"llmhost/host/plugin/output"
+)
 
 // Fault is the kind of a module's misbehaviour.
 type Fault int
@@ -26,8 +30,9 @@ type Error struct {
 	Cause  error
 }
 
-// Error names the plugin and what is wrong with it.
-func (e *Error) Error() string { return "plugin " + e.Plugin + ": " + e.Text }
+// Error names the plugin and what is wrong with it, safe to show: Text may have
+// names of the module in it.
+func (e *Error) Error() string { return "plugin " + e.Plugin + ": " + output.Line(e.Text) }
 
 // Unwrap returns what wazero reported, if anything.
 func (e *Error) Unwrap() error { return e.Cause }

@@ -1,11 +1,12 @@
 package wasm
 
 import (
-	"bytes"
 	"fmt"
 	"slices"
 	"strconv"
 	"strings"
+
+	"llmhost/host/plugin/output"
 )
 
 // shape is what the gate learns about a module.
@@ -13,7 +14,6 @@ type shape struct {
 	types     []signature
 	functions []uint32 // type of each function, imported ones first
 	exports   map[string]export
-	names     uint32 // imports and exports
 	memories  uint32
 }
 
@@ -27,7 +27,7 @@ type export struct {
 // asks for things that plugins do not get, and what is too large to compile
 // safely. name is what the *Error calls the plugin.
 func Check(name string, module []byte, limits Limits) error {
-	if err := check(module, limits.withDefaults()); err != nil {
+	if err := check(module, limits.WithDefaults()); err != nil {
 		err.Plugin = name
 		return err
 	}
@@ -43,7 +43,7 @@ func check(module []byte, limits Limits) *Error {
 		return err
 	}
 	s := &shape{exports: map[string]export{}}
-	for _, step := range []func(map[byte][]byte) *Error{s.readTypes, s.readExports, s.checkABI, s.readImports, s.readFunctions, s.checkTables,
+	for _, step := range []func(map[byte][]byte) *Error{s.readTypes, s.readExports, s.checkABI, s.readImports, s.readFunctions, s.checkTables, s.checkFill,
 		func(m map[byte][]byte) *Error { return s.checkMemory(m, limits) }, s.checkStart, s.checkContract, s.checkCode} {
 		if err := step(found); err != nil {
 			return err
@@ -70,6 +70,9 @@ func (s *shape) readTypes(found map[byte][]byte) *Error {
 		return nil
 	}
 	c := &cursor{data: found[sectionType]}
+	if n := count(c.data); n > maxTypes {
+		return fault(TooLarge, "has %d types of functions; at most %d are allowed", n, maxTypes)
+	}
 	values := func() string {
 		var letters strings.Builder
 		c.each(func(uint32) {
@@ -81,17 +84,25 @@ func (s *shape) readTypes(found map[byte][]byte) *Error {
 		})
 		return letters.String()
 	}
+	most := 0
 	c.each(func(uint32) {
 		c.byte() // the form: functions alone
-		s.types = append(s.types, signature(values()+":"+values()))
+		is := signature(values() + ":" + values())
+		s.types, most = append(s.types, is), max(most, len(is)-1)
 	})
+	if most > maxValues {
+		return fault(TooLarge, "has a function of %d parameters and results; at most %d are allowed", most, maxValues)
+	}
 	return done(c, "type")
 }
 
 func (s *shape) readExports(found map[byte][]byte) *Error {
 	c := &cursor{data: found[sectionExport]}
+	if n := count(c.data) + count(found[sectionImport]); n > maxNames {
+		return fault(TooLarge, "has %d imports and exports; at most %d are allowed", n, maxNames)
+	}
 	if len(c.data) > 0 {
-		s.names += c.each(func(uint32) {
+		c.each(func(uint32) {
 			name := c.name()
 			s.exports[name] = export{kind: c.byte(), index: c.u32()}
 		})
@@ -120,8 +131,8 @@ func (s *shape) readImports(found map[byte][]byte) *Error {
 	if len(c.data) == 0 {
 		return nil
 	}
-	var refused []string
-	s.names += c.each(func(uint32) {
+	var refused, wrong []string
+	c.each(func(uint32) {
 		module, name, kind := c.name(), c.name(), c.byte()
 		if kind != 0 {
 			refused = append(refused, fmt.Sprintf("%s.%s (not a function)", clip(module), clip(name)))
@@ -129,26 +140,66 @@ func (s *shape) readImports(found map[byte][]byte) *Error {
 			return
 		}
 		s.functions = append(s.functions, c.u32())
-		if !allowed(module, name) {
+		is, allowed := importType(module, name)
+		switch asked := s.typeOf(export{index: uint32(len(s.functions) - 1)}); {
+		case !allowed:
 			refused = append(refused, clip(module)+"."+clip(name))
+		case asked != is:
+			wrong = append(wrong, fmt.Sprintf("%s.%s as %s; it is %s", module, name, asked.text(), is.text()))
 		}
 	})
 	if len(refused) > 0 {
 		return fault(Forbidden, "asks for %s, which plugins do not get: they have no files, network, clock or environment", listed(refused))
 	}
+	if len(wrong) > 0 {
+		return fault(NotPlugin, "asks for %s", wrong[0])
+	}
 	return done(c, "import")
 }
 
-func allowed(module, name string) bool {
-	return module == wasiModule && slices.Contains(allowedImports, name) || module == hostModule && name == "log"
+// Imports lists what a module that the gate lets through asks for, without the
+// name of the modules that have it.
+func Imports(module []byte) []string {
+	found, err := sections(module)
+	if err != nil {
+		return nil
+	}
+	var names []string
+	c := &cursor{data: found[sectionImport]}
+	if len(c.data) > 0 {
+		c.each(func(uint32) {
+			_, name, _, _ := c.name(), c.name(), c.byte(), c.u32()
+			if !slices.Contains(names, name) { // more than one of a module's packages may ask
+				names = append(names, name)
+			}
+		})
+	}
+	return names
+}
+
+// importType is the type of a function that a module may ask for.
+func importType(module, name string) (is signature, allowed bool) {
+	if module == hostModule && name == "log" {
+		return logType, true
+	}
+	is, allowed = allowedImports[name]
+	return is, allowed && module == wasiModule
 }
 
 // clip shortens a name that a hostile module made long.
 func clip(name string) string {
 	if len(name) > 60 {
-		return name[:60] + "…"
+		name = strings.ToValidUTF8(name[:60], "") + "…"
 	}
-	return name
+	return output.Line(name)
+}
+
+// count reads how many entries a section says that it has.
+func count(section []byte) uint64 {
+	if len(section) == 0 {
+		return 0
+	}
+	return uint64((&cursor{data: section}).u32())
 }
 
 // listed writes the first names and how many more there are.
@@ -160,14 +211,11 @@ func listed(names []string) string {
 }
 
 func (s *shape) readFunctions(found map[byte][]byte) *Error {
-	if s.names > maxNames {
-		return fault(TooLarge, "has %d imports and exports; at most %d are allowed", s.names, maxNames)
-	}
 	c := &cursor{data: found[sectionFunc]}
 	if len(c.data) == 0 {
 		return nil
 	}
-	if n := (&cursor{data: c.data}).u32(); n > maxFunctions {
+	if n := count(c.data); n > maxFunctions {
 		return fault(TooLarge, "has %d functions; at most %d are allowed", n, maxFunctions)
 	}
 	c.each(func(uint32) { s.functions = append(s.functions, c.u32()) })
@@ -233,28 +281,16 @@ func (s *shape) checkStart(found map[byte][]byte) *Error {
 	return nil
 }
 
-// checkCode bounds the functions' bodies. Bulk memory instructions are counted,
-// because a straight line of them can run for minutes without ever coming to a
-// point where wazero could stop it; two bytes that look like one count as well.
-func (s *shape) checkCode(found map[byte][]byte) *Error {
-	c := &cursor{data: found[sectionCode]}
-	if len(c.data) == 0 {
-		return nil
+// checkFill bounds what globals, tables and memory are filled with.
+func (s *shape) checkFill(found map[byte][]byte) *Error {
+	if n := count(found[sectionGlobal]); n > maxEntries {
+		return fault(TooLarge, "has %d globals; at most %d are allowed", n, maxEntries)
 	}
-	var err *Error
-	c.each(func(i uint32) {
-		body := c.take(c.u32())
-		bulk := bytes.Count(body, []byte{0xfc, 0x0a}) + bytes.Count(body, []byte{0xfc, 0x0b})
-		switch {
-		case err != nil:
-		case len(body) > maxBody:
-			err = fault(TooLarge, "function %d is %d bytes; at most %d are allowed", i, len(body), maxBody)
-		case bulk > maxBulk:
-			err = fault(TooLarge, "function %d has %d bulk memory instructions; at most %d are allowed", i, bulk, maxBulk)
-		}
-	})
-	if err != nil {
-		return err
+	if n := count(found[sectionData]); n > maxEntries {
+		return fault(TooLarge, "has %d pieces of data; at most %d are allowed", n, maxEntries)
 	}
-	return done(c, "code")
+	if n := len(found[sectionElem]); n > maxElements {
+		return fault(TooLarge, "fills its tables with %d bytes; at most %d are allowed", n, maxElements)
+	}
+	return nil
 }

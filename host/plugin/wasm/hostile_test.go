@@ -3,24 +3,252 @@ package wasm_test
 import (
 	"bytes"
 	"context"
-	"errors"
+	"encoding/json"
+	"fmt"
+	"os"
+	"os/exec"
+	"path/filepath"
 	"runtime"
+	"runtime/debug"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 
 	"github.com/stretchr/testify/require"
 
+	"llmhost/builtin"
+	"llmhost/host/plugin"
 	"llmhost/host/plugin/wasm"
+	"llmhost/host/plugin/worker"
+	"llmhost/sdk"
 )
 
-// tight are limits that keep these tests quick.
-var tight = wasm.Limits{Start: 300 * time.Millisecond, Call: 300 * time.Millisecond, GuestCalls: 100_000, MemoryMiB: 4, Reply: 1 << 16}
+// misdeed is a hostile module and what must be said of it. Each is met in a
+// process of its own, so that one which got hold of the host would be noticed.
+type misdeed struct {
+	name   string
+	code   func() []byte
+	limits wasm.Limits // of the module; zero fields are the defaults
+	want   string      // after "plugin hostile.wasm: "; … stands for what varies
+	here   string      // the same where the module runs in the host's own process; "" where it is want, - where nothing there would stop it
+}
 
-// describe opens a module and asks it to describe itself.
-func describe(code []byte) ([]byte, error) {
+// quick limits keep a case that needs no second short.
+var quick = wasm.Limits{Start: 300 * time.Millisecond, Call: 300 * time.Millisecond}
+
+// hostile is the whole suite.
+var hostile = append(append(append([]misdeed{}, misshapen...), violent...), lying...)
+
+// What a hostile module may cost: the time to its error, memory of the host on
+// top of what it had, and memory of a worker.
+const (
+	mostTime      = 2 * time.Second
+	mostHostMiB   = 64
+	mostHereMiB   = 320 // in the host's own process: 64 MiB of the module's, and a stack as deep as wazero lets it get
+	mostWorkerMiB = 704 // what a worker is bounded to from inside, should nobody watch in time
+)
+
+// encounter is what a child reports.
+type encounter struct {
+	Error     string
+	Took      time.Duration
+	HostMiB   int
+	WorkerMiB int
+	Here      string // as Error, in the host's own process
+	TookHere  time.Duration
+	HereMiB   int
+	Sound     string // what a sound plugin met afterwards, in the same host
+}
+
+// met names, in the environment of a child, the case that it is to meet.
+const met = "LLMHOST_TEST_HOSTILE"
+
+func TestMain(m *testing.M) {
+	if worker.Asked(os.Args) {
+		os.Exit(worker.Main())
+	}
+	if name, child := os.LookupEnv(met); child {
+		report, err := meetByName(name)
+		if err == nil {
+			err = json.NewEncoder(os.Stdout).Encode(report)
+		}
+		if err != nil {
+			fmt.Fprintln(os.Stderr, err)
+			os.Exit(1)
+		}
+		os.Exit(0)
+	}
+	os.Exit(m.Run())
+}
+
+func TestHostileModules(t *testing.T) {
+	require.Empty(t, inChild(t, "").Sound, "a sound module")
+	for _, c := range hostile {
+		t.Run(c.name, func(t *testing.T) {
+			got := inChild(t, c.name)
+			requireText(t, c.want, got.Error)
+			require.NotEqual(t, "", got.Error)
+			require.Less(t, got.Took, mostTime)
+			if c.here != "-" {
+				requireText(t, or(c.here, c.want), got.Here)
+				require.Less(t, got.TookHere, mostTime)
+				require.Less(t, got.HereMiB, mostHereMiB, "memory of the host")
+			}
+			require.Empty(t, got.Sound, "the next plugin suffers")
+			require.Less(t, got.HostMiB, mostHostMiB, "memory of the host")
+			require.Less(t, got.WorkerMiB, mostWorkerMiB, "memory of a worker")
+		})
+	}
+}
+
+func or(text, other string) string {
+	if text == "" {
+		return other
+	}
+	return text
+}
+
+// requireText compares an error with a sentence in which … stands for anything.
+func requireText(t *testing.T, want, got string) {
+	t.Helper()
+	want = "plugin hostile.wasm: " + want
+	if own, begins := strings.CutPrefix(want, "plugin hostile.wasm: !"); begins { // it does not begin with the plugin
+		want = own
+	}
+	rest := got
+	for i, part := range strings.Split(want, "…") {
+		at := strings.Index(rest, part)
+		require.True(t, at == 0 || i > 0 && at > 0, "want %s\ngot  %s", want, got)
+		rest = rest[at+len(part):]
+	}
+	require.True(t, rest == "" || strings.HasSuffix(want, "…"), "want %s\ngot  %s", want, got)
+}
+
+// inChild meets a case in a child, and kills it where it hangs.
+func inChild(t *testing.T, name string) (report encounter) {
+	t.Helper()
+	ctx, cancel := context.WithTimeout(context.Background(), 30*time.Second)
+	defer cancel()
+	child := exec.CommandContext(ctx, os.Args[0], "-test.run=^$")
+	child.Env = append(os.Environ(), met+"="+name, "TMPDIR="+t.TempDir())
+	var stdout, stderr bytes.Buffer
+	child.Stdout, child.Stderr = &stdout, &stderr
+	err := child.Run()
+	require.NoError(t, ctx.Err(), "the host hangs")
+	require.NoError(t, err, "the host died: %s", tail(stderr.String()))
+	require.NoError(t, json.Unmarshal(stdout.Bytes(), &report), stdout.String())
+	return report
+}
+
+func tail(text string) string { return text[max(0, len(text)-2000):] }
+
+// meetByName meets the case, or a sound plugin alone where the name is "".
+func meetByName(name string) (report encounter, err error) {
+	for _, c := range hostile {
+		if c.name == name {
+			report = meet(c)
+		}
+	}
+	runtime.GC() // would never return if code of the module still ran
+	if _, err := visit(sound(), wasm.Limits{}); err != nil {
+		report.Sound = err.Error()
+	}
+	var children syscall.Rusage
+	if err := syscall.Getrusage(syscall.RUSAGE_CHILDREN, &children); err != nil {
+		return report, err
+	}
+	report.WorkerMiB = int(children.Maxrss >> 10)
+	return report, nil
+}
+
+func meet(c misdeed) (report encounter) {
+	code := c.code()
+	before := memoryFromHere()
+	took, err := visit(code, c.limits)
+	report.Took, report.HostMiB = took, memoryMiB("VmHWM")-before
+	if err != nil {
+		report.Error = strings.ReplaceAll(err.Error(), filepath.Join(os.TempDir(), "hostile.wasm"), "hostile.wasm")
+	}
+	if c.here == "-" {
+		return report
+	}
+	before, began := memoryFromHere(), time.Now()
+	if err := describe(code, c.limits); err != nil {
+		report.Here = err.Error()
+	}
+	report.TookHere, report.HereMiB = time.Since(began), memoryMiB("VmHWM")-before
+	return report
+}
+
+// visit does with a module what a run and the commands about plugins do: it
+// opens it, traces what has a program, and formats rows with the rest.
+func visit(code []byte, limits wasm.Limits) (took time.Duration, err error) {
+	path := filepath.Join(os.TempDir(), "hostile.wasm")
+	if err := os.WriteFile(path, code, 0o600); err != nil {
+		return 0, err
+	}
+	began := time.Now()
+	defer func() { took = time.Since(began) }()
 	ctx := context.Background()
-	m, err := wasm.Open(ctx, "hostile.wasm", code, tight, "")
+	workers := worker.Limits{Start: limits.Start, Batch: limits.Call, Workers: 1}
+	catalog, err := plugin.NewCatalog(ctx, plugin.Options{Builtin: builtin.All(), Limits: limits, Workers: workers})
+	if err != nil {
+		return 0, err
+	}
+	defer catalog.Close(ctx)
+	p, err := catalog.Open(ctx, path)
+	if err != nil {
+		return 0, err
+	}
+	for _, c := range p.Components {
+		if err := use(ctx, c); err != nil {
+			return 0, err
+		}
+	}
+	return 0, nil
+}
+
+// usual are the dimensions of a batch of eight prompts with four candidates of
+// up to 512 label tokens, and of a pooling over 8,192 tokens.
+var usual = map[string]int64{"B": 8, "K": 4, "T": 512, "P": 8192, "H": 1024, "M": 8192, "N": 32}
+
+// usualMemory is what a program may take for such a batch.
+const usualMemory = 2 << 30
+
+func use(ctx context.Context, c *plugin.Component) error {
+	if c.Kind != plugin.Formatter {
+		trace, err := c.Trace(ctx, nil)
+		if err == nil {
+			err = trace.Fits(usual, usualMemory, trace.Locations)
+		}
+		return err
+	}
+	f, err := c.Formatter(ctx, nil)
+	if err != nil {
+		return err
+	}
+	defer f.Close()
+	row := sdk.NewRow(make([]sdk.Cell, len(f.Columns)))
+	results, err := f.Format(ctx, []sdk.Row{row, row, row})
+	for _, r := range results {
+		if r.Err != "" {
+			err = fmt.Errorf("%v: %s", c, r.Err)
+		}
+	}
+	return err
+}
+
+// describe has a module describe itself, configure and trace in this process.
+func describe(code []byte, limits wasm.Limits) error {
+	_, err := asked(code, limits)
+	return err
+}
+
+// asked is the reply to the last of these.
+func asked(code []byte, limits wasm.Limits) ([]byte, error) {
+	ctx := context.Background()
+	m, err := wasm.Open(ctx, "hostile.wasm", code, limits, "")
 	if err != nil {
 		return nil, err
 	}
@@ -39,197 +267,19 @@ func describe(code []byte) ([]byte, error) {
 	return in.Trace(ctx, 1, []byte("{}"))
 }
 
-// exponential is 40 functions of which each calls the next one twice: no loop
-// that wazero could stop, and 2^40 calls.
-func exponential() guest {
-	const first = 7 // after the functions that every guest has
-	g := guest{bodies: map[string][]byte{"llmhost_describe": join(call(first), i64(0))}}
-	for i := range 40 {
-		body := join(call(first+i+1), call(first+i+1))
-		if i == 39 {
-			body = nil
-		}
-		g.more = append(g.more, function{kind: nothing, body: body})
-	}
-	return g
+// memoryFromHere forgets the most memory that this process had, where the
+// kernel can, and returns what it has.
+func memoryFromHere() int {
+	debug.FreeOSMemory()
+	_ = os.WriteFile("/proc/self/clear_refs", []byte("5"), 0)
+	return memoryMiB("VmRSS")
 }
 
-func describing(body ...[]byte) guest {
-	return guest{bodies: map[string][]byte{"llmhost_describe": join(body...)}}
-}
-
-var hostile = []struct {
-	name  string
-	code  []byte
-	fault wasm.Fault
-	want  string // after "plugin hostile.wasm: "; may end in … where the rest varies
-}{
-	// the gate
-	{"not WASM", []byte("#!/bin/sh\n"), wasm.NotWASM, `is not a WASM module (it begins with "#!/bin/s"); build it with GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared`},
-	{"empty", nil, wasm.NotWASM, `is not a WASM module (it begins with ""); build it with GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared`},
-	{"component", []byte("\x00asm\x0d\x00\x01\x00"), wasm.NotWASM, "is not a core WASM module of version 1 (its version bytes are 0d 00 01 00); a component must be built as a core module"},
-	{"cut off", guest{}.build()[:70], wasm.NotWASM, "the module is cut off or garbled"},
-	{"a section twice", append(guest{}.build(), section(7, []byte{0})...), wasm.NotWASM, "section 7 stands in the module twice"},
-	{"other ABI", guest{exports: map[string]string{"llmhost_abi_v1": "llmhost_abi_v2"}}.build(), wasm.WrongABI, "speaks ABI 2, host speaks 1; rebuild it with this sdk"},
-	{"no plugin", guest{exports: map[string]string{"llmhost_abi_v1": ""}}.build(), wasm.NotPlugin, "is a WASM module but no llmhost plugin: it exports no llmhost_abi_v1"},
-	{"missing export", guest{exports: map[string]string{"llmhost_configure": ""}}.build(), wasm.NotPlugin, "does not export llmhost_configure; the contract asks for it"},
-	{"export of another type", guest{types: map[string]int{"llmhost_free": oneInt}}.build(), wasm.NotPlugin, "exports llmhost_free as (i32); the contract says (i32, i32)"},
-	{"a program", guest{extra: []function{{"_start", nothing, nil}}}.build(), wasm.NotPlugin, "exports _start, so it is a program; build it as a library (Go: -buildmode=c-shared)"},
-	{"asks for a file", guest{imports: imports("wasi_snapshot_preview1", "path_open", nothing), imported: 1}.build(), wasm.Forbidden,
-		"asks for wasi_snapshot_preview1.path_open, which plugins do not get: they have no files, network, clock or environment"},
-	{"asks for much", guest{imports: join(imports("wasi_snapshot_preview1", "fd_write", nothing), imports("env", "a", nothing), imports("env", "b", nothing), imports("env", "c", nothing), imports("env", "d", nothing), imports("env", "e", nothing)), imported: 6}.build(),
-		wasm.Forbidden, "asks for env.a, env.b, env.c, env.d and 1 more, which plugins do not get: they have no files, network, clock or environment"},
-	{"imports a memory", guest{imports: join(text("env"), text("memory"), []byte{2, 0, 1}), imported: 1}.build(), wasm.Forbidden,
-		"asks for env.memory (not a function), which plugins do not get: they have no files, network, clock or environment"},
-	{"no memory", guest{noMemory: true}.build(), wasm.NotPlugin, `exports no memory; want its one memory exported as "memory"`},
-	{"two memories", guest{memory: []byte{2, 0, 1, 0, 1}}.build(), wasm.Forbidden, "has 2 memories; want one"},
-	{"shared memory", guest{memory: []byte{1, 3, 1, 2}}.build(), wasm.Forbidden, "has a shared or 64-bit memory; want a plain one"},
-	{"much memory", guest{memory: join([]byte{1, 0}, u32(65536))}.build(), wasm.TooLarge, "asks for 4096 MiB of memory at the start; the limit is 4 MiB"},
-	{"start section", guest{start: true}.build(), wasm.Forbidden, "has a start section; a plugin runs nothing before it is called (_initialize is the place for it)"},
-	{"large table", guest{tables: join([]byte{1, 0x70, 0}, u32(100_000_000))}.build(), wasm.TooLarge, "has tables of 100000000 entries; at most 65536 are allowed"},
-	{"table that may grow much", guest{tables: join([]byte{1, 0x70, 1, 1}, u32(65537))}.build(), wasm.TooLarge, "has tables of 65537 entries; at most 65536 are allowed"},
-	{"table of references", guest{tables: []byte{1, 0x6f, 1, 1, 1}}.build(), wasm.Forbidden, "table 0 does not hold functions; tables of other references are not allowed"},
-	{"many functions", guest{more: make([]function, 500_000)}.build(), wasm.TooLarge, "has 500007 functions; at most 20000 are allowed"},
-	{"large function", guest{more: []function{{body: bytes.Repeat([]byte{0x01}, 1<<20)}}}.build(), wasm.TooLarge, "function 7 is 1048578 bytes; at most 1048576 are allowed"},
-	{"many exports", manyExports().build(), wasm.TooLarge, "has 4108 imports and exports; at most 4096 are allowed"},
-	{"large module", append(guest{}.build(), section(0, make([]byte, 17<<20))...), wasm.TooLarge, "is 17826045 bytes; at most 16777216 are allowed"},
-	{"a long line of memory.fill", describing(bytes.Repeat(join(i32(0), i32(0), i32(65536), []byte{0xfc, 0x0b, 0x00}), 200), i64(0)).build(), wasm.TooLarge, "function 3 has 200 bulk memory instructions; at most 128 are allowed"},
-	{"nonsense for code", describing([]byte{0xff, 0xff}).build(), wasm.NotWASM, "does not compile: …"},
-
-	// the run
-	{"loops for ever", describing(forever(), i64(0)).build(), wasm.TimedOut, "llmhost_describe ran longer than 300ms and was stopped; look for a loop that does not end"},
-	{"loops in _initialize", guest{extra: []function{{"_initialize", nothing, forever()}}}.build(), wasm.TimedOut, "_initialize ran longer than 300ms and was stopped; look for a loop that does not end"},
-	{"loops in alloc", guest{reply: "x", bodies: map[string][]byte{"llmhost_alloc": join(forever(), i32(0))}}.build(), wasm.TimedOut, "llmhost_alloc ran longer than 300ms and was stopped; look for a loop that does not end"},
-	{"fills memory for ever", describing([]byte{0x03, 0x40}, i32(0), i32(0), i32(65536), []byte{0xfc, 0x0b, 0x00, 0x0c, 0x00, 0x0b}, i64(0)).build(), wasm.TimedOut, "llmhost_describe ran longer than 300ms and was stopped; look for a loop that does not end"},
-	{"calls without end or loop", exponential().build(), wasm.TimedOut, "llmhost_describe made more than 100000 calls and was stopped; look for a loop that does not end"},
-	{"calls itself", describing(call(3)).build(), wasm.TimedOut, "llmhost_describe made more than 100000 calls and was stopped; look for a loop that does not end"},
-	{"traps", describing(unreachable()).build(), wasm.Trapped, "llmhost_describe trapped: unreachable (sha256 …"},
-	{"divides by zero", describing(i64(1), i64(0), []byte{0x7f}).build(), wasm.Trapped, "llmhost_describe trapped: integer divide by zero (sha256 …"},
-	{"reads outside its memory", describing(i32(-8), []byte{0x29, 0, 0}).build(), wasm.Trapped, "llmhost_describe trapped: out of bounds memory access (sha256 …"},
-	{"ends itself", exits().build(), wasm.Trapped, "llmhost_describe ended the module with exit code 3 (sha256 …"},
-	{"logs outside its memory", logs(i32(0), i32(-1), i32(4)).build(), wasm.Trapped, "llmhost_describe trapped: llmhost_v1.log was given bytes outside the module's memory (sha256 …"},
-	{"forged pointer", describing(i64(-1)).build(), wasm.BadReply, "llmhost_describe replied with 4294967295 bytes; at most 65536 are allowed"},
-	{"reply outside its memory", describing(i64(0xffff<<32 | 16)).build(), wasm.BadReply, "llmhost_describe replied with 16 bytes at address 65535, outside its memory of 65536 bytes"},
-	{"long reply", guest{memory: []byte{1, 0, 32}, bodies: map[string][]byte{"llmhost_describe": i64(100_000)}}.build(), wasm.BadReply, "llmhost_describe replied with 100000 bytes; at most 65536 are allowed"},
-	{"no memory for the host", guest{bodies: map[string][]byte{"llmhost_alloc": i32(0)}}.build(), wasm.BadReply, "llmhost_alloc gave address 0 for 2 bytes, which its memory of 65536 bytes does not hold"},
-	{"memory for the host outside its own", guest{bodies: map[string][]byte{"llmhost_alloc": i32(65535)}}.build(), wasm.BadReply, "llmhost_alloc gave address 65535 for 2 bytes, which its memory of 65536 bytes does not hold"},
-	{"no trace", guest{exports: map[string]string{"llmhost_trace": ""}}.build(), wasm.BadReply, "does not export llmhost_trace"},
-}
-
-func manyExports() guest {
-	g := guest{}
-	for i := range 4100 {
-		g.extra = append(g.extra, function{name: strings.Repeat("x", i+1), kind: nothing})
-	}
-	return g
-}
-
-// exits prints a word and ends the module with code 3.
-func exits() guest {
-	return guest{imports: imports("wasi_snapshot_preview1", "proc_exit", oneInt), imported: 1, bodies: map[string][]byte{"llmhost_describe": join(i32(3), call(0), i64(0))}}
-}
-
-// logs calls the host's log and then traps.
-func logs(args ...[]byte) guest {
-	return guest{reply: "half a word", imports: imports("llmhost_v1", "log", threes), imported: 1,
-		bodies: map[string][]byte{"llmhost_describe": join(join(args...), call(0), unreachable())}}
-}
-
-// stopped is far above the second that a call has, so that only a guest that
-// nothing stops is caught, and not a busy machine.
-const stopped = 20 * time.Second
-
-func TestHostileModules(t *testing.T) {
-	for _, c := range hostile {
-		t.Run(c.name, func(t *testing.T) {
-			began := time.Now()
-			_, err := describe(c.code)
-			require.Less(t, time.Since(began), stopped)
-			var e *wasm.Error
-			require.True(t, errors.As(err, &e), "got %v", err)
-			if head, cut := strings.CutSuffix(c.want, "…"); cut {
-				require.True(t, strings.HasPrefix(err.Error(), "plugin hostile.wasm: "+head), "got %v", err)
-			} else {
-				require.EqualError(t, err, "plugin hostile.wasm: "+c.want)
-			}
-			require.Equal(t, c.fault, e.Fault)
-			runtime.GC() // would never return if guest code still ran
-		})
-	}
-}
-
-func TestSoundModule(t *testing.T) {
-	reply, err := describe(guest{reply: "\x00{}"}.build())
-	require.NoError(t, err)
-	require.Equal(t, "\x00{}", string(reply))
-}
-
-func TestTheTailOfTheOutputIsShown(t *testing.T) {
-	_, err := describe(logs(i32(0), i32(replyAt), i32(11)).build())
-	require.ErrorContains(t, err, `; its last output: "half a word"`)
-}
-
-func TestMemoryAndTablesCannotGrowBeyondTheirLimits(t *testing.T) {
-	g := guest{reply: "ok"}
-	g.bodies = map[string][]byte{"llmhost_describe": join(grow(63), unless(1), grow(1), unless(-1), i64(replyAt<<32|2))}
-	_, err := describe(g.build())
-	require.NoError(t, err, "64 pages are the limit of 4 MiB")
-
-	g.tables = []byte{1, 0x70, 0, 1} // one entry, no maximum
-	g.bodies["llmhost_describe"] = join([]byte{0xd0, 0x70}, i32(1), []byte{0xfc, 0x0f, 0x00}, unless(-1), i64(replyAt<<32|2))
-	_, err = describe(g.build())
-	require.NoError(t, err, "a table without a maximum does not grow")
-
-	g.tables = []byte{1, 0x70, 1, 1, 2}
-	g.bodies["llmhost_describe"] = join([]byte{0xd0, 0x70}, i32(1), []byte{0xfc, 0x0f, 0x00}, unless(1), i64(replyAt<<32|2))
-	_, err = describe(g.build())
-	require.NoError(t, err, "one with a maximum grows up to it")
-}
-
-func TestAStoppedRunIsNotThePluginsFault(t *testing.T) {
-	ctx, cancel := context.WithCancel(context.Background())
-	m, err := wasm.Open(ctx, "hostile.wasm", describing(forever(), i64(0)).build(), wasm.Limits{}, t.TempDir())
-	require.NoError(t, err)
-	defer m.Close(context.Background())
-	in, err := m.Start(ctx)
-	require.NoError(t, err)
-	time.AfterFunc(50*time.Millisecond, cancel)
-	_, err = in.Describe(ctx)
-	require.ErrorIs(t, err, context.Canceled)
-}
-
-func TestInstancesAreApart(t *testing.T) {
-	ctx := context.Background()
-	// describe counts its calls in memory at address 0 and replies with as many bytes.
-	count := join(i32(0), i32(0), []byte{0x28, 2, 0}, i32(1), []byte{0x6a, 0x36, 2, 0}, i32(0), []byte{0x28, 2, 0, 0xad})
-	m, err := wasm.Open(ctx, "counter.wasm", describing(count).build(), tight, "")
-	require.NoError(t, err)
-	defer m.Close(ctx)
-	for range 3 {
-		in, err := m.Start(ctx)
-		require.NoError(t, err)
-		reply, err := in.Describe(ctx)
-		require.NoError(t, err)
-		require.Len(t, reply, 1, "a fresh instance knows nothing of the one before")
-		require.NoError(t, in.Close(ctx))
-	}
-}
-
-func FuzzCheck(f *testing.F) {
-	f.Add(guest{reply: "x"}.build())
-	for _, c := range hostile {
-		if len(c.code) < 4096 {
-			f.Add(c.code)
-		}
-	}
-	f.Fuzz(func(t *testing.T, code []byte) {
-		if wasm.Check("fuzz.wasm", code, tight) != nil {
-			return
-		}
-		// What the gate lets through must compile or be refused, never panic.
-		m, err := wasm.Open(context.Background(), "fuzz.wasm", code, tight, "")
-		if err == nil {
-			m.Close(context.Background())
-		}
-	})
+// memoryMiB reads a number of this process's, 0 where there is no such file.
+func memoryMiB(name string) int {
+	text, _ := os.ReadFile("/proc/self/status")
+	_, rest, _ := strings.Cut(string(text), name+":")
+	kib := 0
+	_, _ = fmt.Sscan(rest, &kib)
+	return kib >> 10
 }

@@ -7,6 +7,8 @@ import (
 	"strings"
 	"time"
 
+	"llmhost/host/plugin/output"
+
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/sys"
@@ -17,23 +19,42 @@ import (
 type Instance struct {
 	m      *Module
 	guest  api.Module
-	output *tail
+	output *output.Tail
+	until  time.Time // the end of the call of the contract that runs
 }
 
 // Start makes a fresh instance and initialises it, within the limits.
 func (m *Module) Start(ctx context.Context) (*Instance, error) {
-	in := &Instance{m: m, output: &tail{}}
-	m.output = in.output
-	m.budget.left = m.limits.GuestCalls
-	limited, cancel := context.WithTimeout(ctx, m.limits.Start)
+	in := &Instance{m: m, output: &output.Tail{}}
+	in.begin(m.limits.Start)
+	limited, cancel := context.WithDeadline(ctx, in.until)
 	defer cancel()
-	config := wazero.NewModuleConfig().WithName("").WithStartFunctions("_initialize").WithStdout(in.output).WithStderr(in.output)
+	prints := printing{in.output, m.budget}
+	config := wazero.NewModuleConfig().WithName("").WithStartFunctions("_initialize").WithStdout(prints).WithStderr(prints)
+	if m.killable {
+		limited = mappedMemory(limited)
+	}
 	guest, err := m.runtime.InstantiateModule(limited, m.compiled, config)
 	if err != nil {
 		return nil, in.failed(ctx, "_initialize", m.limits.Start, err)
 	}
+	if guest.IsClosed() { // by a proc_exit with code 0, which is no error to wazero
+		return nil, in.failed(ctx, "_initialize", m.limits.Start, sys.NewExitError(0))
+	}
 	in.guest = guest
 	return in, nil
+}
+
+// begin begins a call of the contract, which may take so long with all that it
+// needs of the module: memory for the request, the call itself, giving back.
+func (in *Instance) begin(limit time.Duration) {
+	in.until = time.Now().Add(limit)
+	in.m.output = in.output
+	if in.m.killable {
+		in.m.budget.begin(0, time.Time{})
+		return
+	}
+	in.m.budget.begin(in.m.limits.GuestCalls, in.until)
 }
 
 // Close frees the instance's memory.
@@ -41,6 +62,7 @@ func (in *Instance) Close(ctx context.Context) error { return in.guest.Close(ctx
 
 // Describe returns the reply of llmhost_describe.
 func (in *Instance) Describe(ctx context.Context) ([]byte, error) {
+	in.begin(in.m.limits.Call)
 	return in.reply(ctx, "llmhost_describe")
 }
 
@@ -56,6 +78,7 @@ func (in *Instance) Trace(ctx context.Context, instance uint32, request []byte) 
 
 // ask hands request to the module and calls function with it.
 func (in *Instance) ask(ctx context.Context, function string, number uint32, request []byte) ([]byte, error) {
+	in.begin(in.m.limits.Call)
 	pointer, err := in.put(ctx, request)
 	if err != nil {
 		return nil, err
@@ -82,6 +105,11 @@ func (in *Instance) put(ctx context.Context, data []byte) (uint32, error) {
 
 // reply calls function and copies the bytes that its result points to.
 func (in *Instance) reply(ctx context.Context, function string, args ...uint64) ([]byte, error) {
+	return in.appendReply(ctx, nil, function, args...)
+}
+
+// appendReply is reply into memory that is there.
+func (in *Instance) appendReply(ctx context.Context, reply []byte, function string, args ...uint64) ([]byte, error) {
 	result, err := in.call(ctx, function, args...)
 	if err != nil {
 		return nil, err
@@ -94,7 +122,7 @@ func (in *Instance) reply(ctx context.Context, function string, args ...uint64) 
 	if !ok {
 		return nil, in.bad("%s replied with %d bytes at address %d, outside its memory of %d bytes", function, size, pointer, in.guest.Memory().Size())
 	}
-	reply := append([]byte(nil), view...)
+	reply = append(reply, view...)
 	_, err = in.call(ctx, "llmhost_free", uint64(pointer), uint64(size))
 	return reply, err
 }
@@ -111,9 +139,12 @@ func (in *Instance) call(ctx context.Context, function string, args ...uint64) (
 	if exported == nil {
 		return 0, in.bad("does not export %s", function)
 	}
-	in.m.budget.left, in.m.output = in.m.limits.GuestCalls, in.output
-	limited, cancel := context.WithTimeout(ctx, in.m.limits.Call)
-	defer cancel()
+	limited := ctx
+	if !in.m.killable {
+		var cancel context.CancelFunc
+		limited, cancel = context.WithDeadline(ctx, in.until)
+		defer cancel()
+	}
 	results, err := exported.Call(limited, args...)
 	if err != nil {
 		return 0, in.failed(ctx, function, in.m.limits.Call, err)
@@ -134,14 +165,22 @@ func (in *Instance) failed(ctx context.Context, function string, limit time.Dura
 	switch {
 	case errors.Is(err, errBudget):
 		e.Fault, e.Text = TimedOut, fmt.Sprintf("%s made more than %d calls and was stopped; look for a loop that does not end", function, in.m.limits.GuestCalls)
-	case errors.As(err, &exit) && exit.ExitCode() == sys.ExitCodeDeadlineExceeded:
+	case errors.Is(err, errLate), errors.As(err, &exit) && exit.ExitCode() == sys.ExitCodeDeadlineExceeded:
 		e.Fault, e.Text = TimedOut, fmt.Sprintf("%s ran longer than %v and was stopped; look for a loop that does not end", function, limit)
 	case errors.As(err, &exit):
-		e.Fault, e.Text = Trapped, fmt.Sprintf("%s ended the module with exit code %d (sha256 %s)%s", function, exit.ExitCode(), in.m.digest[:12], in.output.hint())
+		e.Fault, e.Text = Trapped, fmt.Sprintf("%s ended the module with exit code %d%s (sha256 %s)%s", function, exit.ExitCode(), in.full(), in.m.digest[:12], in.output.Hint())
 	default:
-		e.Fault, e.Text = Trapped, fmt.Sprintf("%s trapped: %s (sha256 %s)%s", function, firstLine(err), in.m.digest[:12], in.output.hint())
+		e.Fault, e.Text = Trapped, fmt.Sprintf("%s trapped: %s%s (sha256 %s)%s", function, firstLine(err), in.full(), in.m.digest[:12], in.output.Hint())
 	}
 	return e
+}
+
+// full says that the module had all the memory that it may have.
+func (in *Instance) full() string {
+	if in.guest == nil || in.guest.Memory().Size() < in.m.limits.pages()<<16 {
+		return ""
+	}
+	return fmt.Sprintf(", with its %d MiB of memory used up", in.m.limits.MemoryMiB)
 }
 
 // firstLine is what wazero says without the stack that it adds.

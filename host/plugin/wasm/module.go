@@ -7,6 +7,8 @@ import (
 	"errors"
 	"os"
 
+	"llmhost/host/plugin/output"
+
 	"github.com/tetratelabs/wazero"
 	"github.com/tetratelabs/wazero/api"
 	"github.com/tetratelabs/wazero/experimental"
@@ -22,19 +24,33 @@ type Module struct {
 	compiled     wazero.CompiledModule
 	cache        wazero.CompilationCache // nil where the folder cannot serve
 	budget       *budget
-	output       *tail // of the instance that runs
+	output       *output.Tail // of the instance that runs
+	killable     bool         // nothing stops a call but the end of the process
 }
 
 // Open checks and compiles a module. name is what errors call it; cacheFolder
 // keeps compiled code from run to run, "" for none. An error is an *Error where
 // the module is at fault.
 func Open(ctx context.Context, name string, code []byte, limits Limits, cacheFolder string) (*Module, error) {
-	limits = limits.withDefaults()
-	if err := Check(name, code, limits); err != nil {
+	return open(ctx, &Module{name: name}, code, limits, cacheFolder)
+}
+
+// OpenKillable is Open for a process that another one watches, and kills when a
+// call takes too long or too much. What would stop a call from inside costs it
+// up to four fifths of its speed, so here nothing does: neither the limits of
+// time and of calls nor the end of a context.
+func OpenKillable(ctx context.Context, name string, code []byte, limits Limits, cacheFolder string) (*Module, error) {
+	return open(ctx, &Module{name: name, killable: true}, code, limits, cacheFolder)
+}
+
+// open fills m in, of which the name is given.
+func open(ctx context.Context, m *Module, code []byte, limits Limits, cacheFolder string) (*Module, error) {
+	limits = limits.WithDefaults()
+	if err := Check(m.name, code, limits); err != nil {
 		return nil, err
 	}
 	sum := sha256.Sum256(code)
-	m := &Module{name: name, digest: hex.EncodeToString(sum[:]), limits: limits, budget: &budget{}, output: &tail{}}
+	m.digest, m.limits, m.budget, m.output = hex.EncodeToString(sum[:]), limits, &budget{}, &output.Tail{}
 	m.cache = openCache(cacheFolder)
 	if err := m.compile(ctx, code); err != nil {
 		m.Close(ctx)
@@ -44,11 +60,14 @@ func Open(ctx context.Context, name string, code []byte, limits Limits, cacheFol
 }
 
 func (m *Module) compile(ctx context.Context, code []byte) error {
-	config := wazero.NewRuntimeConfig().WithCloseOnContextDone(true).WithMemoryLimitPages(m.limits.pages())
+	config := wazero.NewRuntimeConfig().WithCloseOnContextDone(!m.killable).WithMemoryLimitPages(m.limits.pages())
 	if m.cache != nil {
 		config = config.WithCompilationCache(m.cache)
 	}
 	m.runtime = wazero.NewRuntimeWithConfig(ctx, config)
+	if !m.killable {
+		ctx = experimental.WithFunctionListenerFactory(ctx, m.budget)
+	}
 	if _, err := wasi_snapshot_preview1.Instantiate(ctx, m.runtime); err != nil {
 		return err
 	}
@@ -58,7 +77,7 @@ func (m *Module) compile(ctx context.Context, code []byte) error {
 	if _, err := log.Instantiate(ctx); err != nil {
 		return err
 	}
-	compiled, err := m.runtime.CompileModule(experimental.WithFunctionListenerFactory(ctx, m.budget), boundTables(code))
+	compiled, err := m.runtime.CompileModule(ctx, reduced(code))
 	if err != nil {
 		return &Error{Fault: NotWASM, Plugin: m.name, Text: "does not compile: " + firstLine(err), Cause: err}
 	}
@@ -66,9 +85,12 @@ func (m *Module) compile(ctx context.Context, code []byte) error {
 	return nil
 }
 
+// maxLog is as much as one call of log may say, in bytes.
+const maxLog = 16 << 10
+
 // log is the one host function: level, pointer, length.
 func (m *Module) log(_ context.Context, guest api.Module, stack []uint64) {
-	text, ok := guest.Memory().Read(uint32(stack[1]), min(uint32(stack[2]), tailSize))
+	text, ok := guest.Memory().Read(uint32(stack[1]), min(uint32(stack[2]), maxLog))
 	if !ok {
 		panic(errors.New("llmhost_v1.log was given bytes outside the module's memory"))
 	}

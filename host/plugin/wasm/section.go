@@ -50,6 +50,16 @@ func (c *cursor) u32() uint32 {
 	return 0
 }
 
+// skip passes over a number in LEB128.
+func (c *cursor) skip() {
+	for range 10 {
+		if c.byte() < 0x80 {
+			return
+		}
+	}
+	c.err, c.data = errCut, nil
+}
+
 // name reads a text.
 func (c *cursor) name() string {
 	b := c.take(c.u32())
@@ -86,9 +96,12 @@ const (
 	sectionFunc   = 3
 	sectionTable  = 4
 	sectionMemory = 5
+	sectionGlobal = 6
 	sectionExport = 7
 	sectionStart  = 8
+	sectionElem   = 9
 	sectionCode   = 10
+	sectionData   = 11
 )
 
 var magic = []byte("\x00asm")
@@ -96,14 +109,20 @@ var magic = []byte("\x00asm")
 // sections splits a module. Custom sections are left out.
 func sections(module []byte) (map[byte][]byte, *Error) {
 	if !bytes.HasPrefix(module, magic) {
-		return nil, fault(NotWASM, "is not a WASM module (it begins with %q); build it with GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared", module[:min(len(module), 8)])
+		return nil, fault(NotWASM, "is not a WASM module (it begins with %q); llmhost plugins build makes one of a project", module[:min(len(module), 8)])
 	}
 	c := &cursor{data: module[4:]}
+	if len(c.data) < 4 {
+		return nil, fault(NotWASM, "%v", errCut)
+	}
 	if version := c.take(4); !bytes.Equal(version, []byte{1, 0, 0, 0}) {
 		return nil, fault(NotWASM, "is not a core WASM module of version 1 (its version bytes are % x); a component must be built as a core module", version)
 	}
 	found := map[byte][]byte{}
-	for len(c.data) > 0 {
+	for n := 1; len(c.data) > 0; n++ {
+		if n > maxSections {
+			return nil, fault(TooLarge, "has more than %d sections", maxSections)
+		}
 		id := c.byte()
 		body := c.take(c.u32())
 		if c.err != nil {
@@ -123,16 +142,21 @@ func sections(module []byte) (map[byte][]byte, *Error) {
 // funcref is the type of a table's elements that every module may use.
 const funcref = 0x70
 
-// boundTables returns a checked module with a maximum on each table: its own,
-// or its size at the start. Go and others write tables without one, though they
-// never let them grow, and a table that grows takes memory that no limit counts.
-func boundTables(module []byte) []byte {
+// reduced returns a checked module as it is compiled. Custom sections are left
+// out: they are for people, and the compiler would read what they say of names
+// and source lines. Each table has a maximum, its own or its size at the start:
+// Go and others write tables without one, though they never let them grow, and
+// a table that grows takes memory that no limit counts.
+func reduced(module []byte) []byte {
 	out := append([]byte(nil), module[:8]...)
 	c := &cursor{data: module[8:]}
 	for len(c.data) > 0 {
 		id := c.byte()
 		body := c.take(c.u32())
-		if id == sectionTable {
+		switch id {
+		case sectionCustom:
+			continue
+		case sectionTable:
 			body = boundedTables(body)
 		}
 		out = appendU32(append(out, id), uint32(len(body)))

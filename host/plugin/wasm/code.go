@@ -1,0 +1,179 @@
+package wasm
+
+import (
+	"fmt"
+	"strings"
+)
+
+// checkCode bounds the functions' bodies, and what compiling all of them costs.
+func (s *shape) checkCode(found map[byte][]byte) *Error {
+	c := &cursor{data: found[sectionCode]}
+	if len(c.data) == 0 {
+		return nil
+	}
+	var err *Error
+	cost, most, worst := uint64(0), uint64(0), ""
+	c.each(func(i uint32) {
+		body := c.take(c.u32())
+		if err != nil || c.err != nil {
+			return
+		}
+		var f function
+		if f, err = s.checkBody(i, body); err != nil {
+			return
+		}
+		own := f.compileCost(s.parameters(i, found))
+		if cost += own; own > most {
+			most, worst = own, fmt.Sprintf("function %d, of %d branches, %d jumps by table and %d variables", i, f.branches, f.targets, f.variables)
+		}
+	})
+	switch limit := uint64(compileBase + compilePerByte*len(found[sectionCode])); {
+	case err != nil:
+		return err
+	case cost > limit:
+		return fault(TooLarge, "would take too long to compile, most of all for %s; divide such functions up", worst)
+	}
+	return done(c, "code")
+}
+
+// parameters is how many parameters the module's own function i has.
+func (s *shape) parameters(i uint32, found map[byte][]byte) int {
+	imported := uint32(count(found[sectionImport]))
+	return max(0, strings.Index(string(s.typeOf(export{index: imported + i})), ":"))
+}
+
+// checkBody bounds one function. Bulk memory instructions are counted, because
+// a straight line of them can run for minutes without ever coming to a point
+// where wazero could stop it.
+func (s *shape) checkBody(i uint32, body []byte) (function, *Error) {
+	if len(body) > maxBody {
+		return function{}, fault(TooLarge, "function %d is %d bytes; at most %d are allowed", i, len(body), maxBody)
+	}
+	f, err := readFunction(body)
+	switch {
+	case f.unknown >= 0:
+		return f, fault(Forbidden, "function %d has an instruction 0x%02x, which WASM 2.0 does not have; build without later features (threads, tail calls, exceptions, garbage collection)", i, f.unknown)
+	case err != nil:
+		return f, fault(NotWASM, "%v (function %d)", err, i)
+	case f.variables > maxLocals:
+		return f, fault(TooLarge, "function %d has %d variables; at most %d are allowed", i, f.variables, maxLocals)
+	case f.bulk > maxBulk:
+		return f, fault(TooLarge, "function %d has %d bulk memory instructions; at most %d are allowed", i, f.bulk, maxBulk)
+	}
+	return f, nil
+}
+
+// function is what the gate learns from the body of a function.
+type function struct {
+	variables uint64 // that it declares
+	branches  uint64 // blocks, loops, conditions and jumps
+	loops     uint64 // among them
+	targets   uint64 // of its jumps by table
+	bulk      uint64 // instructions over as much memory or table as they like
+	unknown   int    // the first instruction that plugins do not get; -1 for none
+}
+
+// readFunction goes through a body, instruction by instruction.
+func readFunction(body []byte) (function, error) {
+	f, c := function{unknown: -1}, &cursor{data: body}
+	c.each(func(uint32) {
+		f.variables += uint64(c.u32())
+		c.byte() // their type
+	})
+	for len(c.data) > 0 && f.unknown < 0 {
+		f.instruction(c)
+	}
+	return f, c.err
+}
+
+// instruction passes over one instruction and its operands, which are those of
+// WASM 2.0: compiling has nothing else.
+func (f *function) instruction(c *cursor) {
+	switch op := c.byte(); {
+	case op >= 0x02 && op <= 0x04: // block, loop, if
+		f.branches++
+		if op == 0x03 {
+			f.loops++
+		}
+		c.skip()
+	case op == 0x0c || op == 0x0d: // br, br_if
+		f.branches++
+		c.skip()
+	case op == 0x0e: // br_table
+		f.targets += uint64(c.each(func(uint32) { c.skip() })) + 1
+		c.skip()
+	case op == 0x1c: // select with types
+		c.each(func(uint32) { c.byte() })
+	case op == 0x10, op >= 0x20 && op <= 0x26, op >= 0x3f && op <= 0x42, op == 0xd0, op == 0xd2: // calls, variables, memory, numbers
+		c.skip()
+	case op == 0x11, op >= 0x28 && op <= 0x3e: // call_indirect, load, store
+		c.skip()
+		c.skip()
+	case op == 0x43: // f32.const
+		c.take(4)
+	case op == 0x44: // f64.const
+		c.take(8)
+	case op == 0xfc:
+		f.numeric(c, c.u32())
+	case op == 0xfd:
+		f.vector(c, c.u32())
+	case op <= 0x01, op == 0x05, op == 0x0b, op == 0x0f, op == 0x1a, op == 0x1b, op >= 0x45 && op <= 0xc4, op == 0xd1: // no operands
+	default:
+		f.unknown = int(op)
+	}
+}
+
+// numeric passes over what follows the prefix 0xfc.
+func (f *function) numeric(c *cursor, op uint32) {
+	switch op {
+	case 8, 10, 12, 14: // memory.init, memory.copy, table.init, table.copy
+		f.bulk++
+		c.skip()
+		c.skip()
+	case 11, 17: // memory.fill, table.fill
+		f.bulk++
+		c.skip()
+	case 9, 13, 15, 16: // data.drop, elem.drop, table.grow, table.size
+		c.skip()
+	default:
+		if op > 17 {
+			f.unknown = 0xfc
+		}
+	}
+}
+
+// vector passes over what follows the prefix 0xfd.
+func (f *function) vector(c *cursor, op uint32) {
+	switch {
+	case op <= 11, op == 92, op == 93: // load, store
+		c.skip()
+		c.skip()
+	case op >= 84 && op <= 91: // load and store of a lane
+		c.skip()
+		c.skip()
+		c.byte()
+	case op == 12, op == 13: // v128.const, shuffle
+		c.take(16)
+	case op >= 21 && op <= 34: // a lane
+		c.byte()
+	case op > 0xff:
+		f.unknown = 0xfd
+	}
+}
+
+// What a function's branches cost the compiler grows with their square, and
+// with the variables that each may change. The numbers are measured: a branch
+// that passes on a variable costs some 28 times what a pair of branches does, a
+// loop as much as four other branches, eight targets of a table as much as one,
+// and a variable by itself as much as a pair.
+const (
+	variableCost   = 28
+	loopCost       = 4
+	targetsABranch = 8
+)
+
+// compileCost is what a function costs the compiler beyond its length.
+func (f function) compileCost(parameters int) uint64 {
+	branches := f.branches + (loopCost-1)*f.loops + f.targets/targetsABranch
+	return f.variables + branches*(branches+variableCost*(f.variables+uint64(parameters)))
+}
