@@ -1,0 +1,56 @@
+package main
+
+import (
+	"context"
+	"errors"
+	"flag"
+	"fmt"
+	"os"
+	"strings"
+
+	"llmhost/host/plugin/check"
+)
+
+// checkPlugins checks each plugin and prints a report. Something wrong with
+// one is an error, so that the exit code is 1.
+func checkPlugins(ctx context.Context, args []string) error {
+	flags := flag.NewFlagSet("llmhost plugins check", flag.ContinueOnError)
+	asJSON := flags.Bool("json", false, "print each report as JSON")
+	var options check.Options
+	flags.StringVar(&options.Records, "records", "", "JSON or JSONL file with records for formatters")
+	flags.Func("allow", "names of checks whose findings are meant, with commas between them", func(text string) error {
+		options.Allow = append(options.Allow, strings.Split(text, ",")...)
+		return nil
+	})
+	files, err := parseMixed(flags, args)
+	switch {
+	case err != nil:
+		return err
+	case len(files) == 0:
+		return errors.New("plugins check wants plugins: builtin names, FILE or FILE#NAME")
+	}
+	if unknown := check.Unknown(options.Allow); unknown != "" {
+		return fmt.Errorf("--allow %s: there is no such check; the checks are %s", unknown, strings.Join(check.Names(), ", "))
+	}
+	c, err := catalog(ctx)
+	if err != nil {
+		return err
+	}
+	defer c.Close(ctx)
+	var wrong []string
+	for _, file := range files {
+		report := check.Plugin(ctx, c, file, options)
+		if *asJSON {
+			os.Stdout.Write(report.JSON())
+		} else {
+			fmt.Print(report.Text())
+		}
+		if !report.OK() {
+			wrong = append(wrong, file)
+		}
+	}
+	if wrong != nil {
+		return fmt.Errorf("check: something is wrong with %s", strings.Join(wrong, ", "))
+	}
+	return nil
+}

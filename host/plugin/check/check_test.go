@@ -1,0 +1,96 @@
+package check_test
+
+import (
+	"context"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"llmhost/builtin"
+	"llmhost/host/plugin"
+	"llmhost/host/plugin/check"
+	"llmhost/host/plugin/worker"
+	"llmhost/sdk"
+)
+
+func TestMain(m *testing.M) {
+	if worker.Asked(os.Args) {
+		os.Exit(worker.Main())
+	}
+	os.Exit(m.Run())
+}
+
+// checked checks a plugin as though it were linked in.
+func checked(t *testing.T, p sdk.Plugin, options check.Options) *check.Report {
+	t.Helper()
+	return checkedIn(t, plugin.Options{Builtin: []sdk.Plugin{p}}, p.Name, options)
+}
+
+func checkedIn(t *testing.T, o plugin.Options, spec string, options check.Options) *check.Report {
+	t.Helper()
+	ctx := context.Background()
+	c, err := plugin.NewCatalog(ctx, o)
+	require.NoError(t, err)
+	defer c.Close(ctx)
+	return check.Plugin(ctx, c, spec, options)
+}
+
+// build compiles a main package of this module, for WASM or for this system.
+func build(t *testing.T, pkg, file string, env ...string) string {
+	t.Helper()
+	goTool, err := exec.LookPath("go")
+	if err != nil {
+		t.Skip("needs the go tool to build a plugin from source")
+	}
+	path := filepath.Join(t.TempDir(), file)
+	args := []string{"build", "-buildvcs=false", "-ldflags=-s -w", "-o", path}
+	if env != nil {
+		args = append(args, "-buildmode=c-shared")
+	}
+	cmd := exec.Command(goTool, append(args, "llmhost/"+pkg)...)
+	cmd.Env = append(append(os.Environ(), "CGO_ENABLED=0"), env...)
+	out, err := cmd.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return path
+}
+
+var forWASM = []string{"GOOS=wasip1", "GOARCH=wasm"}
+
+func TestBuiltinPluginsPass(t *testing.T) {
+	for _, p := range builtin.All() {
+		t.Run(p.Name, func(t *testing.T) {
+			report := checkedIn(t, plugin.Options{Builtin: builtin.All()}, p.Name, check.Options{})
+			require.True(t, report.OK(), report.Text())
+		})
+	}
+}
+
+// Every folder of plugins/ passes as a WASM module.
+func TestShippedPluginsPass(t *testing.T) {
+	mains, err := filepath.Glob("../../../plugins/*/main.go")
+	require.NoError(t, err)
+	require.NotEmpty(t, mains)
+	for _, main := range mains {
+		name := filepath.Base(filepath.Dir(main))
+		t.Run(name, func(t *testing.T) {
+			path := build(t, "plugins/"+name, name+".wasm", forWASM...)
+			report := checkedIn(t, plugin.Options{Builtin: builtin.All(), Cache: t.TempDir()}, path, check.Options{})
+			require.True(t, report.OK(), report.Text())
+			require.Equal(t, "wasm", report.Road)
+			require.Less(t, report.Seconds, 10.0)
+		})
+	}
+}
+
+func TestWhatCannotBeOpened(t *testing.T) {
+	report := checkedIn(t, plugin.Options{}, "none.wasm", check.Options{})
+	require.False(t, report.OK())
+	require.Equal(t, "plugin none.wasm: no such file", report.Findings[0].Text)
+
+	report = checkedIn(t, plugin.Options{Builtin: builtin.All()}, "sft#other", check.Options{})
+	require.False(t, report.OK())
+	require.Contains(t, report.Text(), `plugin sft has nothing called "other"`)
+}

@@ -1,0 +1,195 @@
+package check
+
+import (
+	"encoding/json"
+	"fmt"
+	"slices"
+	"strings"
+
+	"llmhost/host/plugin"
+)
+
+// Status is how a check ended.
+type Status string
+
+// The ends of a check.
+const (
+	Passed  Status = "passed"
+	Failed  Status = "failed"
+	Skipped Status = "skipped" // there was nothing to look at, or no time
+)
+
+// Step is one check that was run.
+type Step struct {
+	Component string `json:"component,omitempty"` // "loss margin"
+	Check     string `json:"check"`
+	Status    Status `json:"status"`
+	Note      string `json:"note,omitempty"` // what was looked at
+}
+
+// Finding is one thing that is wrong.
+type Finding struct {
+	Component string         `json:"component,omitempty"`
+	Check     string         `json:"check"`
+	Text      string         `json:"text"`             // what is wrong, with the numbers that show it
+	Cause     string         `json:"cause,omitempty"`  // what is the likely cause, and what mends it
+	Places    []string       `json:"places,omitempty"` // lines of the author's files
+	Probe     string         `json:"probe,omitempty"`  // the batch or record
+	Params    map[string]any `json:"params,omitempty"` // where they are not the defaults
+	Warning   bool           `json:"warning,omitempty"`
+	Allowed   bool           `json:"allowed,omitempty"` // the caller said that it is meant
+}
+
+// Report is what a check of a plugin found.
+type Report struct {
+	Spec     string    `json:"spec"`
+	Plugin   string    `json:"plugin,omitempty"`
+	Version  string    `json:"version,omitempty"`
+	Road     string    `json:"road,omitempty"`
+	Digest   string    `json:"sha256,omitempty"`
+	SDK      string    `json:"sdk,omitempty"`
+	Seconds  float64   `json:"seconds"`
+	Steps    []Step    `json:"steps"`
+	Findings []Finding `json:"findings"`
+}
+
+// OK says whether nothing is wrong but what was allowed or is a warning.
+func (r *Report) OK() bool {
+	return !slices.ContainsFunc(r.Findings, func(f Finding) bool { return !f.Allowed && !f.Warning })
+}
+
+func (r *Report) identify(p *plugin.Plugin) {
+	r.Plugin, r.Version, r.Road, r.Digest, r.SDK = p.Name, p.Version, string(p.Road), p.Digest, p.SDK
+}
+
+// add enters a step; one check that ran under several parameters is one step.
+func (r *Report) add(step Step) {
+	for i, have := range r.Steps {
+		if have.Component == step.Component && have.Check == step.Check {
+			if step.Status == Failed || have.Status == Skipped {
+				r.Steps[i].Status = step.Status
+			}
+			switch {
+			case r.Steps[i].Status == Failed:
+				r.Steps[i].Note = ""
+			case have.Note == "":
+				r.Steps[i].Note = step.Note
+			}
+			return
+		}
+	}
+	r.Steps = append(r.Steps, step)
+}
+
+// find enters a finding, unless other parameters led to one from the same lines.
+func (r *Report) find(f Finding) {
+	for _, have := range r.Findings {
+		if have.Component == f.Component && have.Check == f.Check && have.Cause == f.Cause && slices.Equal(have.Places, f.Places) && f.Params != nil {
+			return
+		}
+	}
+	r.Findings = append(r.Findings, f)
+}
+
+// format is the version of what JSON writes: additions leave it as it is.
+const format = 1
+
+// JSON writes the report for programs: the fields of Report, the version of
+// the form and whether nothing is wrong.
+func (r *Report) JSON() []byte {
+	data, err := json.MarshalIndent(struct {
+		Format int  `json:"llmhost_check"`
+		OK     bool `json:"ok"`
+		*Report
+	}{format, r.OK(), r}, "", "  ")
+	if err != nil { // every field is plain data with finite numbers
+		panic(err)
+	}
+	return append(data, '\n')
+}
+
+// Text writes the report for people.
+func (r *Report) Text() string {
+	var b strings.Builder
+	b.WriteString(r.heading())
+	owner := ""
+	for _, step := range r.Steps {
+		if step.Component != owner {
+			owner = step.Component
+			fmt.Fprintf(&b, "%s\n", owner)
+		}
+		fmt.Fprintf(&b, "  %-7s  %-12s  %s\n", marks[step.Status], step.Check, step.Note)
+		for _, f := range r.Findings {
+			if f.Component == step.Component && f.Check == step.Check {
+				f.write(&b)
+			}
+		}
+	}
+	return b.String() + r.verdict()
+}
+
+// marks are what stands before a check in a text.
+var marks = map[Status]string{Passed: "ok", Failed: "FAILED", Skipped: "skipped"}
+
+func (r *Report) heading() string {
+	if r.Plugin == "" {
+		return r.Spec + "\n"
+	}
+	line := fmt.Sprintf("%s: plugin %s %s (%s; sdk %s", r.Spec, r.Plugin, r.Version, r.Road, r.SDK)
+	if r.Digest != "" {
+		line += "; sha256 " + r.Digest[:12]
+	}
+	return line + ")\n"
+}
+
+func (r *Report) verdict() string {
+	wrong, other, late := 0, 0, 0
+	for _, step := range r.Steps {
+		if step.Status == Skipped {
+			late++
+		}
+	}
+	for _, f := range r.Findings {
+		if f.Allowed || f.Warning {
+			other++
+		} else {
+			wrong++
+		}
+	}
+	text := fmt.Sprintf("%s: %d checks in %.1f s, ", r.Spec, len(r.Steps), r.Seconds)
+	if late > 0 {
+		text += fmt.Sprintf("%d of them cut short by the time, ", late)
+	}
+	switch {
+	case wrong == 0 && other == 0:
+		return text + "nothing wrong\n"
+	case wrong == 0:
+		return fmt.Sprintf("%snothing wrong, %d to note\n", text, other)
+	}
+	return fmt.Sprintf("%s%d wrong\n", text, wrong)
+}
+
+// write writes a finding below its step.
+func (f Finding) write(b *strings.Builder) {
+	const indent = "           "
+	kind := ""
+	switch {
+	case f.Allowed:
+		kind = "allowed: "
+	case f.Warning:
+		kind = "note: "
+	}
+	fmt.Fprintf(b, "%s%s%s\n", indent, kind, strings.ReplaceAll(f.Text, "\n", "\n"+indent))
+	for _, place := range f.Places {
+		fmt.Fprintf(b, "%s  at      %s\n", indent, place)
+	}
+	if f.Cause != "" {
+		fmt.Fprintf(b, "%s  likely  %s\n", indent, f.Cause)
+	}
+	if len(f.Params) > 0 {
+		fmt.Fprintf(b, "%s  with    %s\n", indent, paramText(f.Params))
+	}
+	if f.Probe != "" {
+		fmt.Fprintf(b, "%s  batch   %s\n", indent, f.Probe)
+	}
+}

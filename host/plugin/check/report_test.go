@@ -1,0 +1,98 @@
+package check_test
+
+import (
+	"encoding/json"
+	"errors"
+	"os"
+	"path/filepath"
+	"regexp"
+	"strings"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"llmhost/host/plugin/check"
+	"llmhost/sdk"
+)
+
+func TestReport(t *testing.T) {
+	p := sdk.Plugin{Name: "mean", Version: "2", Losses: []sdk.LossSpec{sdk.NewLoss("mean", "", sound(func(g *sdk.Graph) sdk.Objective {
+		return objective(g.Logps().Sum().Neg(), g.Count("T"))
+	}))}}
+	report := checked(t, p, check.Options{})
+	require.False(t, report.OK())
+	text := report.Text()
+	require.True(t, strings.HasPrefix(text, "mean: plugin mean 2 (builtin; sdk go 0.1.0)\n  ok       load          1 components, described twice\nloss mean\n"), text)
+	require.Contains(t, text, `
+  FAILED   padding       
+           the count of term loss is 1, and with one more label position that is padding it is 2
+             at      check/report_test.go:20: dim_size
+             likely  Count of T or K counts padding too; count what is there with LabelMask().Sum() or Real().Sum()
+             batch   Logps: {{{`)
+	require.Contains(t, text, "wrong\n")
+
+	var read check.Report
+	require.NoError(t, json.Unmarshal(report.JSON(), &read))
+	require.Equal(t, *report, read)
+	require.Contains(t, string(report.JSON()), "{\n  \"llmhost_check\": 1,\n  \"ok\": false,\n  \"spec\": \"mean\",")
+	require.Equal(t, "padding", read.Findings[0].Check)
+	require.Equal(t, "loss mean", read.Findings[0].Component)
+	require.NotEmpty(t, read.Findings[0].Cause)
+}
+
+func TestNames(t *testing.T) {
+	require.Equal(t, "", check.Unknown([]string{"detach", "memory", "load", "settings", "constant"}))
+	require.Equal(t, "detch", check.Unknown([]string{"detach", "detch"}))
+	seen := map[string]bool{}
+	for _, name := range check.Names() {
+		require.False(t, seen[name], name)
+		seen[name] = true
+	}
+}
+
+// The README of the SDK has a line for every check, and for no other.
+func TestReadmeNamesTheChecks(t *testing.T) {
+	text, err := os.ReadFile("../../../sdk/README.md")
+	require.NoError(t, err)
+	_, section, found := strings.Cut(string(text), "## What `plugins check` looks at\n")
+	require.True(t, found)
+	section, _, _ = strings.Cut(section, "With `--json`")
+	var named []string
+	for _, line := range regexp.MustCompile("(?m)^\\| `([a-z]+)` \\|").FindAllStringSubmatch(section, -1) {
+		named = append(named, line[1])
+	}
+	require.ElementsMatch(t, check.Names(), named)
+}
+
+// coded reads records of a form that cannot be guessed.
+type coded struct{}
+
+func (coded) Columns() []sdk.Column {
+	return []sdk.Column{{Name: "code", Type: sdk.String, Required: true}}
+}
+
+func (coded) Format(r *sdk.Row, o *sdk.Out) error {
+	question, answer, found := strings.Cut(r.Str(0), " ==> ")
+	if !found {
+		return errors.New("code has no arrow")
+	}
+	o.Candidate(question, answer)
+	return nil
+}
+
+func TestRecordsOfTheCaller(t *testing.T) {
+	p := sdk.Plugin{Name: "coded", Version: "1", Formatters: []sdk.FormatterSpec{sdk.NewFormatter("coded", "", coded{})}}
+	report := checked(t, p, check.Options{})
+	require.True(t, report.OK(), report.Text())
+	require.Contains(t, report.Text(), "note: makes an example of none of 400 made-up records; the first says: the error \"code has no arrow\"")
+
+	file := filepath.Join(t.TempDir(), "records.jsonl")
+	require.NoError(t, os.WriteFile(file, []byte("{\"code\": \"one ==> two\"}\n{\"code\": \"three ==> four\"}\n"), 0o600))
+	report = checked(t, p, check.Options{Records: file})
+	require.True(t, report.OK(), report.Text())
+	require.Empty(t, report.Findings)
+	require.Contains(t, report.Text(), "an example of 2 of 402 records")
+
+	report = checked(t, p, check.Options{Records: file + ".none"})
+	require.False(t, report.OK())
+}

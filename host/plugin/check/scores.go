@@ -1,0 +1,248 @@
+package check
+
+import (
+	"fmt"
+	"math"
+
+	"llmhost/sdk/op"
+	"llmhost/sdk/sdktest"
+)
+
+// scores asks of terms that look at the order of scores alone whether they do
+// so for every score: below 0, at 0, and where there is no order.
+func (l *loss) scores() error {
+	if !l.draw.scored() {
+		l.note = "reads no scores"
+		return nil
+	}
+	ranking := 0
+	for _, t := range l.p.Terms {
+		in := l.draw.fill([][]int{{2, 2, 2}, {2, 2, 2}, {2, 2, 2, 2}})
+		if wrong, err := l.noDirection(t, in); wrong || err != nil {
+			return err
+		}
+		base, ordered, err := l.byOrder(t, in)
+		if err != nil {
+			return err
+		}
+		if !ordered {
+			continue
+		}
+		ranking++
+		for _, check := range []func(sdktest.Term, sdktest.Inputs, float64) (bool, error){l.shiftedScores, l.noOrder} {
+			if wrong, err := check(t, in, base); wrong || err != nil {
+				return err
+			}
+		}
+	}
+	l.note = fmt.Sprintf("%d terms look at the order of scores alone", ranking)
+	return nil
+}
+
+// moved is the batch with c added to every score; c may depend on the prompt's scores.
+func moved(in sdktest.Inputs, c func(scores []float64) float64) sdktest.Inputs {
+	out := withColumn(in, func(string) bool { return false }, nil)
+	for b, scores := range in.Columns["score"] {
+		by := c(scores)
+		for k, s := range scores {
+			out.Columns["score"][b][k] = s + by
+		}
+	}
+	return out
+}
+
+func constant(c float64) func([]float64) float64 { return func([]float64) float64 { return c } }
+
+// sum is a term's sum on a batch.
+func (l *loss) sum(t sdktest.Term, in sdktest.Inputs) (float64, error) {
+	e, err := l.evaluate(in)
+	if err != nil {
+		return 0, err
+	}
+	return e.Number(t.Sum), nil
+}
+
+// byOrder says whether, scores being above 0, a term follows their order and
+// nothing else of them.
+func (l *loss) byOrder(t sdktest.Term, in sdktest.Inputs) (base float64, ordered bool, err error) {
+	above := moved(in, constant(20))
+	isScore := func(name string) bool { return name == "column.score" }
+	spread := withColumn(in, isScore, func(x float64) float64 { return 20 + 2.5*x })
+	mirrored := withColumn(above, isScore, func(x float64) float64 { return 40 - x })
+	var sums []float64
+	for _, batch := range []sdktest.Inputs{above, moved(in, constant(27.3)), spread, mirrored} {
+		v, err := l.sum(t, batch)
+		if err != nil {
+			return 0, false, err
+		}
+		sums = append(sums, v)
+	}
+	return sums[0], same(sums[0], sums[1]) && same(sums[0], sums[2]) && !same(sums[0], sums[3]), nil
+}
+
+// shiftedScores moves all scores below 0, and one of each prompt to 0.
+func (l *loss) shiftedScores(t sdktest.Term, in sdktest.Inputs, base float64) (wrong bool, err error) {
+	for _, to := range []struct {
+		what string
+		by   func(scores []float64) float64
+	}{
+		{"all scores below 0", constant(-20)},
+		{"one score of each prompt at 0", func(scores []float64) float64 { return -scores[0] }},
+		{"the highest score of each prompt at 0", func(scores []float64) float64 { best, _ := extremes(scores); return -scores[best] }},
+	} {
+		other := moved(in, to.by)
+		v, err := l.sum(t, other)
+		if err != nil {
+			return true, err
+		}
+		if !same(v, base) {
+			l.find(Finding{
+				Text:   fmt.Sprintf("the sum of term %s follows the order of scores alone while they are above 0, and is %s; in the same order, but with %s, it is %s", t.Name, number(base), to.what, number(v)),
+				Cause:  "a score below 0, or of 0, is taken for padding: which candidates are there is what Real() says, and any finite number is a score",
+				Places: place(l.p, t.Sum), Probe: l.show(other),
+			})
+			return true, nil
+		}
+	}
+	return false, nil
+}
+
+// ranks says whether a term only ranks: where all log-probabilities fall by
+// as much, it stays.
+func (l *loss) ranks(t sdktest.Term, in sdktest.Inputs) (bool, error) {
+	before, err := l.sum(t, in)
+	if err != nil {
+		return false, err
+	}
+	lower := mapped(in, func(x float64) float64 { return x - 0.25 })
+	lower.RefLogps = in.RefLogps
+	after, err := l.sum(t, lower)
+	return same(before, after), err
+}
+
+// noDirection reports a term that ranks candidates, reads scores, and stays
+// the same where the best becomes the worst.
+func (l *loss) noDirection(t sdktest.Term, in sdktest.Inputs) (wrong bool, err error) {
+	if !l.from(t.Sum, func(i op.Input) bool { return i.Name == "column.score" }) {
+		return false, nil
+	}
+	ranks, err := l.ranks(t, in)
+	if !ranks || err != nil {
+		return err != nil, err
+	}
+	turned := withColumn(in, func(name string) bool { return name == "column.score" }, func(x float64) float64 { return -x })
+	was, err := l.sum(t, in)
+	if err != nil {
+		return true, err
+	}
+	is, err := l.sum(t, turned)
+	if err != nil || !same(was, is) || math.Abs(was) < 1e-12 {
+		return err != nil, err
+	}
+	l.find(Finding{
+		Text:   fmt.Sprintf("term %s ranks candidates and reads their scores, but is %s whether the highest score is the best or the worst", t.Name, number(was)),
+		Cause:  "every pair is taken in both orders (Ne or Abs stands for Gt), so that each is pushed up and down: take the pairs whose first score is above the second",
+		Places: place(l.p, t.Sum), Probe: l.show(in),
+	})
+	return true, nil
+}
+
+// noOrder looks at terms that only rank: without an order there is nothing to rank.
+func (l *loss) noOrder(t sdktest.Term, in sdktest.Inputs, _ float64) (wrong bool, err error) {
+	if ranks, err := l.ranks(t, in); !ranks || err != nil {
+		return err != nil, err
+	}
+	equal := withColumn(in, func(name string) bool { return name == "column.score" }, func(float64) float64 { return 1 })
+	gradient, err := l.logpGradient(equal, t.Sum)
+	if err != nil {
+		return true, err
+	}
+	pairs, err := l.pairwise(t, equal)
+	if err != nil {
+		return true, err
+	}
+	for _, prompt := range perCandidate(gradient) {
+		if pairs && largest(prompt) > 1e-12 {
+			l.find(Finding{Text: fmt.Sprintf("term %s ranks candidates whose scores are equal: it pushes those of one prompt by %s", t.Name, listed(prompt)), Cause: "Ge or Le stands for Gt or Lt: equal scores order nothing", Probe: l.show(equal)})
+			return true, nil
+		}
+	}
+	single := l.draw.fill([][]int{{2}})
+	if v, err := l.sum(t, single); err != nil || len(single.Logps[0]) > 1 || math.Abs(v) < 1e-12 {
+		return err != nil, err
+	} else {
+		l.find(Finding{Text: fmt.Sprintf("term %s is %s for a prompt with one candidate, which has nothing to be ranked against", t.Name, number(v)), Cause: "a candidate is paired with itself: Ge stands for Gt, or the diagonal is not masked", Probe: l.show(single)})
+		return true, nil
+	}
+}
+
+// pairwise says whether a term of a prompt with three candidates is what its
+// pairs give by themselves. A softmax over a list is not, and in it equal
+// candidates may well take part.
+func (l *loss) pairwise(t sdktest.Term, in sdktest.Inputs) (bool, error) {
+	if len(in.Logps[0]) != 3 {
+		return true, nil
+	}
+	total := 0.0
+	for _, part := range []struct {
+		candidates []int
+		times      float64
+	}{{[]int{0, 1, 2}, 1}, {[]int{0, 1}, -1}, {[]int{0, 2}, -1}, {[]int{1, 2}, -1}, {[]int{0}, 1}, {[]int{1}, 1}, {[]int{2}, 1}} {
+		v, err := l.sum(t, in.Pick(0).Reorder(func(int) []int { return part.candidates }))
+		if err != nil {
+			return false, err
+		}
+		total += part.times * v
+	}
+	return same(total, 0), nil
+}
+
+// counts asks whether counts are such that a host can divide by them.
+func (l *loss) counts() error {
+	for _, s := range scenes {
+		in := s.make(l)
+		e, err := l.evaluate(in)
+		if err != nil {
+			return fmt.Errorf("with %s it %w", s.name, err)
+		}
+		for _, t := range l.p.Terms {
+			sum, count := e.Number(t.Sum), e.Number(t.Count)
+			f := Finding{Places: place(l.p, t.Count), Probe: l.show(in)}
+			switch {
+			case count < 0:
+				f.Text = fmt.Sprintf("with %s, the count of term %s is %s, which turns the loss round", s.name, t.Name, number(count))
+				f.Cause = "a count is summed from a column that may be negative; count what is there instead"
+			case count == 0 && isFinite(sum) && math.Abs(sum) > 1e-9:
+				f.Text = fmt.Sprintf("with %s, the count of term %s is 0 while its sum is %s", s.name, t.Name, number(sum))
+				f.Cause = "the count counts something else than what is summed up"
+			default:
+				continue
+			}
+			l.find(f)
+			return nil
+		}
+	}
+	l.mixedReductions()
+	l.note = "0 only where the sum is, and never below"
+	return nil
+}
+
+// mixedReductions reports a plain sum beside a term that is divided by its count.
+func (l *loss) mixedReductions() {
+	plain, counted := "", ""
+	for _, t := range l.p.Terms {
+		switch {
+		case t.Coefficient == 0:
+		case t.Count == sdktest.None:
+			plain = t.Name
+		default:
+			counted = t.Name
+		}
+	}
+	if plain != "" && counted != "" {
+		l.find(Finding{
+			Text:  fmt.Sprintf("term %s is a plain sum, which grows with the batch, and term %s is divided by its count, and does not: their balance depends on the batch size", plain, counted),
+			Cause: "a Count is missing: give every term one, or none",
+		})
+	}
+}

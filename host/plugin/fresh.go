@@ -1,0 +1,113 @@
+package plugin
+
+import (
+	"context"
+	"encoding/json"
+	"fmt"
+
+	"llmhost/sdk"
+	"llmhost/sdk/op"
+)
+
+// What follows asks a plugin past every cache, for the conformance check
+// (host/plugin/check): a run never needs it.
+
+// Find finds the plugin of a spec and the name that the spec picks of it, ""
+// where it means the whole plugin.
+func (c *Catalog) Find(ctx context.Context, spec string) (*Plugin, string, error) {
+	return c.named(ctx, spec)
+}
+
+// Tasks assembles the tasks of a plugin.
+func (c *Catalog) Tasks(p *Plugin) ([]*Task, error) {
+	var all []*Task
+	for _, entry := range p.tasks {
+		task, err := c.assemble(p, entry)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, task)
+	}
+	return all, nil
+}
+
+// Restart lets go of a plugin that is a program of its own, so that whoever
+// asks it next meets it fresh. On the other roads every instance is fresh.
+func (p *Plugin) Restart(ctx context.Context) error {
+	if program, is := p.road.(*processRoad); is {
+		return program.close(ctx)
+	}
+	return nil
+}
+
+// Redescribe asks an instance for the descriptor, as it came.
+func (p *Plugin) Redescribe(ctx context.Context) ([]byte, error) {
+	running, err := p.road.start(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer running.Close(ctx)
+	reply, err := running.Describe(ctx)
+	if err != nil {
+		return nil, err
+	}
+	return p.payload("describe", reply)
+}
+
+// Reconfigure has an instance configure the component with values as they
+// are, which the host has not checked; an *Error is the plugin's own refusal.
+func (c *Component) Reconfigure(ctx context.Context, values map[string]any) error {
+	running, err := c.Plugin.road.start(ctx)
+	if err != nil {
+		return err
+	}
+	defer running.Close(ctx)
+	_, err = c.instance(ctx, running, values)
+	return err
+}
+
+func (c *Component) instance(ctx context.Context, running calls, values map[string]any) (uint32, error) {
+	reply, err := running.Configure(ctx, c.index, sdk.CanonicalConfig(values))
+	if err != nil {
+		return 0, err
+	}
+	data, err := c.Plugin.payload(fmt.Sprintf("configuring %s %s", c.Kind, c.Name), reply)
+	if err != nil {
+		return 0, err
+	}
+	var configured struct{ Instance uint32 }
+	if err := json.Unmarshal(data, &configured); err != nil {
+		return 0, fmt.Errorf("plugin %v: the reply to configure is not the JSON that the contract asks for: %s", c.Plugin.Info, brief(err))
+	}
+	return configured.Instance, nil
+}
+
+// Retrace traces the component as often as asked in one instance and
+// returns the traces as they came; ReadTrace reads one.
+func (c *Component) Retrace(ctx context.Context, values map[string]any, times int) ([][]byte, error) {
+	running, err := c.Plugin.road.start(ctx)
+	if err != nil {
+		return nil, err
+	}
+	defer running.Close(ctx)
+	instance, err := c.instance(ctx, running, c.own(values))
+	if err != nil {
+		return nil, err
+	}
+	var traces [][]byte
+	for range times {
+		reply, err := running.Trace(ctx, instance, fmt.Appendf(nil, `{"op_level":%d}`, op.Level))
+		if err != nil {
+			return nil, err
+		}
+		data, err := c.Plugin.payload(fmt.Sprintf("tracing %s %s", c.Kind, c.Name), reply)
+		if err != nil {
+			return nil, err
+		}
+		traces = append(traces, data)
+	}
+	return traces, nil
+}
+
+// ReadTrace reads and checks a trace.
+func (c *Component) ReadTrace(data []byte) (*Trace, error) { return c.check(data) }
