@@ -1,0 +1,215 @@
+// The graph that a loss or pooling is traced into. It computes nothing: the host
+// checks every shape and type.
+
+import { list, numeral, quoted, strings } from "./json";
+import { Tensor } from "./tensor";
+
+/** An input or a node, in the order in which the author made them. */
+class Recorded {
+  constructor(
+    public input: string, // its name, or empty for a node
+    public dtype: string,
+    public shape: string[],
+    public op: string,
+    public args: i32[],
+    public attrs: string, // JSON
+  ) {}
+}
+
+/** Records one trace. */
+export class Graph {
+  private values: Recorded[] = [];
+  private inputs: i32 = 0;
+
+  /** Log-probability of each label token, f32 [B, K, T]: 0 where there is no label. */
+  logps(): Tensor {
+    return this.ask("policy.logps", "f32", ["B", "K", "T"]);
+  }
+
+  /** The same under the reference model, a constant to the gradient. */
+  refLogps(): Tensor {
+    return this.ask("ref.logps", "f32", ["B", "K", "T"]);
+  }
+
+  /** Logits of the classes of the head called name, f32 [B, C_name]. */
+  logits(name: string): Tensor {
+    return this.ask("logits." + name, "f32", ["B", "C_" + name]);
+  }
+
+  /** The class of each example under the head called name, i64 [B], −100 for none. */
+  label(name: string): Tensor {
+    return this.ask("label." + name, "i64", ["B"]);
+  }
+
+  /** True where there is a label token, bool [B, K, T]. */
+  labelMask(): Tensor {
+    return this.ask("label_mask", "bool", ["B", "K", "T"]);
+  }
+
+  /** False for a candidate that only fills up its prompt's row, bool [B, K]. */
+  real(): Tensor {
+    return this.ask("candidate_mask", "bool", ["B", "K"]);
+  }
+
+  /** A data column with one number a candidate, f32 [B, K]. */
+  column(name: string): Tensor {
+    return this.ask("column." + name, "f32", ["B", "K"]);
+  }
+
+  /** A data column with one number an example, f32 [B]. */
+  exampleColumn(name: string): Tensor {
+    return this.ask("example_column." + name, "f32", ["B"]);
+  }
+
+  /** Hidden states of every stored token, f32 [P, H]; for poolings, as are the next four. */
+  hidden(): Tensor {
+    return this.ask("hidden", "f32", ["P", "H"]);
+  }
+
+  /** Each row's tokens in order, as indices into hidden, i64 [M]. */
+  token(): Tensor {
+    return this.ask("token", "i64", ["M"]);
+  }
+
+  /** The row that each entry of token belongs to, i64 [M], rising from 0. */
+  row(): Tensor {
+    return this.ask("row", "i64", ["M"]);
+  }
+
+  /** The token ids of the entries of token, i64 [M]. */
+  ids(): Tensor {
+    return this.ask("ids", "i64", ["M"]);
+  }
+
+  /** The id of the end token, i64 [], −1 where there is none. */
+  eos(): Tensor {
+    return this.ask("eos_token_id", "i64", []);
+  }
+
+  /** The size of a named dimension in the batch, f32 []: count("B") is the number of prompts. */
+  count(dim: string): Tensor {
+    return this.record("dim_size", [], '"dim":' + quoted(dim));
+  }
+
+  /** Asks the host for an input, once however often the author names it. */
+  private ask(name: string, dtype: string, shape: string[]): Tensor {
+    for (let i = 0; i < this.values.length; i++) {
+      if (this.values[i].input == name) return new Tensor(this, i);
+    }
+    this.inputs++;
+    this.values.push(new Recorded(name, dtype, shape, "", [], ""));
+    return new Tensor(this, this.values.length - 1);
+  }
+
+  /** Appends an operation. */
+  record(op: string, args: Tensor[], attrs: string): Tensor {
+    const ids: i32[] = [];
+    for (let i = 0; i < args.length; i++) {
+      assert(args[i].graph == this, op + ": an input belongs to another trace");
+      ids.push(args[i].id);
+    }
+    this.values.push(new Recorded("", "", [], op, ids, attrs));
+    return new Tensor(this, this.values.length - 1);
+  }
+
+  /** The reply to a trace of a loss. */
+  closeLoss(o: Objective): string {
+    const numbers = this.numbers();
+    return this.begin("loss", numbers) + ',"terms":' + totals(o.terms, numbers) + ',"metrics":' + totals(o.metrics, numbers) + this.end();
+  }
+
+  /** The reply to a trace of a pooling. */
+  closePooling(output: Tensor): string {
+    const numbers = this.numbers();
+    return this.begin("pooling", numbers) + ',"output":' + numbers[output.id].toString() + this.end();
+  }
+
+  /** The number of every value in the program: inputs first, then nodes. */
+  private numbers(): i32[] {
+    let input = 0;
+    let node = this.inputs;
+    const numbers: i32[] = [];
+    for (let i = 0; i < this.values.length; i++) numbers.push(this.values[i].input != "" ? input++ : node++);
+    return numbers;
+  }
+
+  /** A trace's reply up to the nodes of its program. */
+  private begin(kind: string, numbers: i32[]): string {
+    const inputs: string[] = [];
+    const nodes: string[] = [];
+    for (let i = 0; i < this.values.length; i++) {
+      const v = this.values[i];
+      if (v.input != "") {
+        inputs.push('{"name":' + quoted(v.input) + ',"dtype":' + quoted(v.dtype) + ',"shape":' + strings(v.shape) + "}");
+        continue;
+      }
+      const args: string[] = [];
+      for (let j = 0; j < v.args.length; j++) args.push(numbers[v.args[j]].toString());
+      nodes.push('{"op":' + quoted(v.op) + ',"in":' + list(args) + ',"attrs":{' + v.attrs + "}}");
+    }
+    const head = '{"program":{"llmhost_program":1,"op_level":1,"kind":' + quoted(kind);
+    return head + ',"inputs":' + list(inputs) + ',"nodes":' + list(nodes);
+  }
+
+  /** The end of the program, and a place for each node. AssemblyScript cannot tell
+   *  a function where it was called, so a place is what the node is made of. */
+  private end(): string {
+    const places: string[] = [];
+    for (let i = 0; i < this.values.length; i++) {
+      if (this.values[i].input == "") places.push(quoted(this.formula(i, 2)));
+    }
+    return '},"locations":' + list(places) + "}";
+  }
+
+  /** A value as the author wrote it, up to depth operations deep. */
+  private formula(id: i32, depth: i32): string {
+    const v = this.values[id];
+    if (v.input != "") return v.input;
+    if (depth == 0) return "…";
+    const args: string[] = [];
+    for (let i = 0; i < v.args.length; i++) args.push(this.formula(v.args[i], depth - 1));
+    return v.op + "(" + args.join(", ") + ")";
+  }
+}
+
+/** A term or metric. */
+class Total {
+  constructor(
+    public name: string,
+    public sum: Tensor,
+    public count: Tensor | null,
+    public last: string, // "coefficient" or "exp", as JSON
+  ) {}
+}
+
+function totals(all: Total[], numbers: i32[]): string {
+  const out: string[] = [];
+  for (let i = 0; i < all.length; i++) {
+    const t = all[i];
+    let text = '{"name":' + quoted(t.name) + ',"sum":' + numbers[t.sum.id].toString();
+    const count = t.count;
+    if (count) text += ',"count":' + numbers[count.id].toString();
+    out.push(text + "," + t.last + "}");
+  }
+  return list(out);
+}
+
+/** What a loss yields: loss = Σ over terms of coefficient · ΣSum / ΣCount, where
+ *  both sums run over the whole optimizer step. Sums and counts are f32 scalars
+ *  over the batch, and a count depends on data alone. */
+export class Objective {
+  terms: Total[] = [];
+  metrics: Total[] = [];
+
+  /** Adds a term. Without a count (null) it is a plain sum. */
+  term(name: string, sum: Tensor, count: Tensor | null, coefficient: f64 = 1): Objective {
+    this.terms.push(new Total(name, sum, count, '"coefficient":' + numeral(coefficient)));
+    return this;
+  }
+
+  /** Adds a metric, reported as ΣSum / ΣCount over all batches, or as exp of that. */
+  metric(name: string, sum: Tensor, count: Tensor | null, exp: bool = false): Objective {
+    this.metrics.push(new Total(name, sum, count, '"exp":' + exp.toString()));
+    return this;
+  }
+}

@@ -1,0 +1,183 @@
+/* Write a plugin for llmhost in C.
+ *
+ * A loss is traced once into a small program of tensor operations, which the
+ * host runs at every training step; so a loss never sees a number, it only says
+ * what is to be computed. rrhf.c is a whole plugin.
+ *
+ * Include this file in the one file of the plugin, and define
+ *
+ *     const lh_plugin llmhost_plugin = { … };
+ *
+ * in it. What crosses to the host is described in sdk/README.md of llmhost.
+ * Nothing of the C library is needed. Operations stand in ops.h.
+ */
+#ifndef LLMHOST_PLUGIN_H
+#define LLMHOST_PLUGIN_H
+
+#include <stdint.h>
+
+/* A text and its length in bytes. Where a function takes LH_TEXT(s), s may be a
+ * string literal as well. */
+typedef struct {
+    const char *at;
+    uint32_t size;
+} lh_text;
+
+/* A value of a trace: the result of an operation, or one of the inputs below. */
+typedef struct {
+    uint32_t id;
+} lh_t;
+
+/* ---- parameters: declared once, with default, range and doc ---- */
+
+typedef enum { LH_TYPE_FLOAT, LH_TYPE_INT, LH_TYPE_BOOL, LH_TYPE_STRING } lh_type;
+
+typedef struct {
+    const char *name;
+    lh_type type;
+    double number;    /* the default, but for texts */
+    const char *text; /* the default of a text */
+    const char *doc;  /* one line */
+    struct {
+        int set;
+        double value;
+    } min, max;
+    const char *choices; /* of a text: "mean|paper_sum"; 0 where every text will do */
+} lh_param;
+
+/* LH_FLOAT("margin", 0.5, "gap asked of every pair", LH_MIN(0)) */
+#define LH_FLOAT(NAME, DEFAULT, ...) {.name = NAME, .type = LH_TYPE_FLOAT, .number = DEFAULT, .doc = __VA_ARGS__}
+#define LH_INT(NAME, DEFAULT, ...) {.name = NAME, .type = LH_TYPE_INT, .number = DEFAULT, .doc = __VA_ARGS__}
+#define LH_BOOL(NAME, DEFAULT, ...) {.name = NAME, .type = LH_TYPE_BOOL, .number = DEFAULT, .doc = __VA_ARGS__}
+#define LH_STRING(NAME, DEFAULT, ...) {.name = NAME, .type = LH_TYPE_STRING, .text = DEFAULT, .doc = __VA_ARGS__}
+#define LH_MIN(V) .min = {1, V}
+#define LH_MAX(V) .max = {1, V}
+#define LH_CHOICES(LIST) .choices = LIST
+
+/* The value of a parameter of the component that is traced or formats. */
+static double lh_number(const char *name); /* a float or an int */
+static int lh_flag(const char *name);
+static lh_text lh_string(const char *name);
+static int lh_is(const char *name, const char *text); /* whether a string parameter is text */
+
+/* ---- inputs of losses ---- */
+
+static lh_t lh_logps(void);                         /* f32 [B, K, T]: log-probability of each label token, 0 where there is no label */
+static lh_t lh_ref_logps(void);                     /* f32 [B, K, T]: the same under the reference model */
+static lh_t lh_label_mask(void);                    /* bool [B, K, T]: true where there is a label token */
+static lh_t lh_real(void);                          /* bool [B, K]: false for a candidate that only fills up its row */
+static lh_t lh_column(const char *name);         /* f32 [B, K]: a data column with one number a candidate */
+static lh_t lh_example_column(const char *name); /* f32 [B]: a data column with one number an example */
+static lh_t lh_logits(const char *head);            /* f32 [B, C_head]: logits of the classes of a head */
+static lh_t lh_label(const char *head);             /* i64 [B]: the class of each example, -100 for none */
+
+/* ---- inputs of poolings ---- */
+
+static lh_t lh_hidden(void); /* f32 [P, H]: hidden states of every stored token */
+static lh_t lh_token(void);  /* i64 [M]: each row's tokens in order, as indices into hidden */
+static lh_t lh_row(void);    /* i64 [M]: the row that each entry of token belongs to, rising from 0 */
+static lh_t lh_ids(void);    /* i64 [M]: their token ids */
+static lh_t lh_eos(void);    /* i64 []: the id of the end token, -1 where there is none */
+
+/* ---- what a trace yields ---- */
+
+/* A term: loss += coefficient * (sum of sums / sum of counts), over the whole
+ * optimizer step. Both are f32 scalars over the batch; the count depends on data
+ * alone. LH_PLAIN as count makes it a plain sum. */
+static void lh_term(const char *name, lh_t sum, lh_t count, double coefficient);
+static void lh_metric(const char *name, lh_t sum, lh_t count);     /* reported as sum / count over all batches */
+static void lh_exp_metric(const char *name, lh_t sum, lh_t count); /* as exp(sum / count): a perplexity */
+static void lh_output(lh_t x);                                     /* of a pooling: f32 [N, H] */
+#define LH_PLAIN ((lh_t){0})
+
+/* ---- rows of a formatter, by the index of a field; what is absent reads as empty or 0 ---- */
+
+static int lh_has(int field);         /* whether the record has the field */
+static lh_text lh_str(int field);     /* a string, or the text of a JSON column */
+static double lh_float(int field);
+static int64_t lh_int(int field);     /* an int, or a bool as 0 or 1 */
+static uint32_t lh_length(int field); /* entries of a list */
+static lh_text lh_str_at(int field, uint32_t i);
+static double lh_float_at(int field, uint32_t i);
+
+/* ---- values of a JSON column; what is absent or of another type reads as empty or 0 ---- */
+
+typedef struct {
+    const char *at, *end; /* at is 0 where there is no value */
+} lh_json;
+
+static lh_json lh_json_of(int field);                         /* the value of the field */
+static lh_json lh_json_get(lh_json object, const char *key);  /* the value of a key */
+static lh_json lh_json_first(lh_json list);                   /* for (lh_json x = lh_json_first(list); x.at; x = lh_json_next(x)) */
+static lh_json lh_json_next(lh_json item);
+static char lh_json_type(lh_json v);                          /* { [ " 0 (a number) t f n, or 0 where there is none */
+static lh_text lh_json_text(lh_json v);
+static double lh_json_number(lh_json v);
+
+/* ---- what a formatter makes of a row ---- */
+
+static void lh_candidate(void);                        /* begins a candidate: a prompt and one answer */
+static void lh_prompt_add(lh_text piece);              /* adds to the candidate's prompt */
+static void lh_answer_add(lh_text piece);              /* adds to its answer */
+static void lh_set(const char *name, double v);         /* a column of the candidate; all candidates have the same */
+static void lh_example_set(const char *name, double v); /* a column of the whole example */
+static void lh_drop(const char *reason);               /* leaves the row out; the host counts by reason */
+static void lh_bad(const char *what);                  /* makes the row a bad one */
+#define lh_prompt(S) lh_prompt_add(LH_TEXT(S))
+#define lh_answer(S) lh_answer_add(LH_TEXT(S))
+
+/* ---- the plugin ---- */
+
+typedef enum { LH_LOSS, LH_POOLING, LH_FORMATTER } lh_kind;
+typedef enum { LH_IS_STRING = 1, LH_IS_FLOAT, LH_IS_BOOL, LH_IS_INT, LH_IS_STRING_LIST, LH_IS_FLOAT_LIST, LH_IS_JSON } lh_field_type;
+
+typedef struct {
+    const char *name; /* of the record's field; "$text_name" is what the string parameter text_name says */
+    lh_field_type type;
+    int required; /* a record without it never reaches format */
+    const char *doc;
+} lh_field;
+
+typedef struct {
+    lh_kind kind;
+    const char *name, *doc;
+    const lh_param *params; /* LH_PARAMS(…), or 0 */
+    void (*trace)(void);    /* of a loss: calls lh_term; of a pooling: lh_output */
+    const lh_field *fields; /* of a formatter, which it reads by their index: LH_FIELDS(…) */
+    void (*format)(void);   /* of a formatter: one row */
+} lh_component;
+
+typedef struct {
+    const char *name, *doc;
+    const char *formatter, *pooling, *loss; /* a component of this plugin, "builtin:NAME", or 0 */
+    const char *defaults;                   /* settings to start from, as JSON: "{\"max_length\":128}"; 0 for none */
+} lh_task;
+
+typedef struct {
+    const char *name, *version, *doc;
+    const lh_component *components; /* LH_COMPONENTS(…) */
+    const lh_task *tasks;           /* LH_TASKS(…), or 0 */
+} lh_plugin;
+
+#define LH_PARAMS(...) ((const lh_param[]){__VA_ARGS__, {0}})
+#define LH_FIELDS(...) ((const lh_field[]){__VA_ARGS__, {0}})
+#define LH_COMPONENTS(...) ((const lh_component[]){__VA_ARGS__, {0}})
+#define LH_TASKS(...) ((const lh_task[]){__VA_ARGS__, {0}})
+
+extern const lh_plugin llmhost_plugin;
+
+#pragma GCC diagnostic push
+#pragma GCC diagnostic ignored "-Wunused-function" /* no plugin uses everything */
+#include "memory.h"
+#include "number.h"
+#include "json.h"
+#include "graph.h"
+#include "ops.h"
+#include "rows.h"
+#include "jsoncolumn.h"
+#include "describe.h"
+#include "configure.h"
+#include "serve.h"
+#include "testing.h"
+
+#endif

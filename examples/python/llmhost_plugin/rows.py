@@ -1,0 +1,179 @@
+"""Records and examples, and the frames in which they cross; sdk/frame.go of llmhost has the layout."""
+
+import json
+import math
+import struct
+
+from .graph import blame
+
+# The numbers of column types in a frame.
+STRING, FLOAT, BOOL, INT, STRING_LIST, FLOAT_LIST, JSON = range(1, 8)
+TYPES = ("string", "float", "bool", "int", "string_list", "float_list", "json")
+
+
+class Column:
+    """A field that a formatter reads. type is string, float, bool, int,
+    string_list, float_list or json, which gives any value."""
+
+    def __init__(self, name, type="string", *, required=False, doc=""):
+        if type not in TYPES:
+            raise ValueError(f"column {name} is of type {type!r}; want one of {', '.join(TYPES)}")
+        self.name, self.type, self.required, self.doc = name, type, required, doc
+
+    def describe(self):
+        return {"name": self.name, "type": self.type, "required": self.required, "doc": self.doc}
+
+
+class Candidate:
+    """A prompt and one answer to it, with columns of one number each. All
+    candidates of an example have the same columns."""
+
+    def __init__(self, prompt, answer, **columns):
+        self.prompt, self.answer, self.columns = prompt, answer, columns
+
+
+class Example:
+    """What one record becomes: candidates, and columns for the example."""
+
+    def __init__(self, candidates, **columns):
+        self.candidates, self.columns = list(candidates), columns
+
+
+class Drop(Exception):
+    """Raised by a formatter to leave a record out. The host counts drops by
+    reason, so a reason holds nothing of the record itself."""
+
+
+def decoded(data):
+    """Text that is no UTF-8 still reads, so that it spoils its own row alone:
+    an example made of it cannot be written, which is an error of that row."""
+    return str(data, "utf-8", "surrogateescape")
+
+
+class Reader:
+    """Reads a frame from the front."""
+
+    def __init__(self, frame):
+        self.frame, self.at = memoryview(frame), 0
+
+    def take(self, n):
+        if n < 0 or n > len(self.frame) - self.at:
+            raise ValueError("row frame: cut short")
+        self.at += n
+        return self.frame[self.at - n:self.at]
+
+    def unpack(self, format):
+        return struct.unpack("<" + format, self.take(struct.calcsize("<" + format)))[0]
+
+    def uvarint(self):
+        v = shift = 0
+        while shift < 64:
+            b = self.take(1)[0]
+            v |= (b & 0x7F) << shift
+            shift += 7
+            if b < 0x80:
+                return v
+        raise ValueError("row frame: a number is too long")
+
+    def text(self):
+        return decoded(self.take(self.uvarint()))
+
+    def cell(self):
+        """The value of a cell, None where the record has no such field."""
+        kind = self.unpack("B")
+        if kind == 0:
+            return None
+        body = Reader(self.take(self.uvarint()))
+        if kind in (STRING, JSON):
+            text = decoded(body.frame)
+            return json.loads(text) if kind == JSON else text
+        if kind == STRING_LIST:
+            return [body.text() for _ in range(body.uvarint())]
+        if kind == FLOAT_LIST:
+            return [v for (v,) in struct.iter_unpack("<d", body.frame)]
+        if kind in (FLOAT, INT, BOOL):
+            v = body.unpack({FLOAT: "d", INT: "q", BOOL: "B"}[kind])
+            return bool(v) if kind == BOOL else v
+        raise ValueError(f"row frame: column type {kind}")
+
+
+def read_rows(frame, columns):
+    """The rows of a request, as dicts of the columns that each has."""
+    r = Reader(frame)
+    count, width = r.unpack("I"), r.unpack("B")
+    if width != len(columns):
+        raise ValueError(f"row frame: {width} columns; this formatter reads {len(columns)}")
+    rows = []
+    for _ in range(count):
+        cells = [(column.name, r.cell()) for column in columns]
+        rows.append({name: v for name, v in cells if v is not None})
+    if r.at != len(r.frame):
+        raise ValueError("row frame: bytes after its end")
+    return rows
+
+
+def uvarint(n):
+    out = bytearray()
+    while n >= 0x80:
+        out.append(n & 0x7F | 0x80)
+        n >>= 7
+    out.append(n)
+    return bytes(out)
+
+
+def text(s):
+    data = s.encode("utf-8")
+    return uvarint(len(data)) + data
+
+
+def check(example):
+    """Raises where the host would refuse an example."""
+    if not example.candidates:
+        raise ValueError("the formatter made no candidate; want at least one, or Drop with a reason")
+    for name, v in [item for part in [example] + example.candidates for item in part.columns.items()]:
+        if not math.isfinite(v):
+            raise ValueError(f"column {name!r} is {v}; want a finite number")
+    for c in example.candidates:
+        if set(c.columns) != set(example.candidates[0].columns):
+            raise ValueError(f"one candidate has the columns {sorted(c.columns)}, the first {sorted(example.candidates[0].columns)}")
+
+
+def format_row(formatter, row):
+    """An Example, or ("drop" or "error", why)."""
+    try:
+        result = formatter.format(row)
+        example = result if isinstance(result, Example) else Example(result)
+        check(example)
+        for c in example.candidates:
+            c.prompt.encode("utf-8"), c.answer.encode("utf-8")
+        return example
+    except Drop as e:
+        return "drop", str(e) or "no reason given"
+    except ValueError as e:  # said of the record
+        return "error", f"{type(e).__name__}: {e}"
+    except Exception as e:  # a mistake of the code, most likely
+        return "error", blame(e)
+
+
+def write_results(results):
+    """The reply frame of what format_row made of each row."""
+    examples = [r for r in results if isinstance(r, Example)]
+    names = sorted({name for e in examples for part in [e] + e.candidates for name in part.columns})
+    index = {name: uvarint(i) for i, name in enumerate(names)}
+
+    def columns(part):
+        cells = (index[name] + struct.pack("<d", part.columns[name]) for name in sorted(part.columns))
+        return uvarint(len(part.columns)) + b"".join(cells)
+
+    out = [struct.pack("<I", len(results)), uvarint(len(names)), *map(text, names)]
+    for r in results:
+        if not isinstance(r, Example):
+            kind, why = r
+            out += [b"\x01" if kind == "drop" else b"\x02", text(why.encode("utf-8", "replace").decode("utf-8"))]
+            continue
+        out += [b"\x00", columns(r), uvarint(len(r.candidates))]
+        before = None
+        for c in r.candidates:
+            out += [b"\x00" if c.prompt == before else b"\x01" + text(c.prompt), text(c.answer), columns(c)]
+            before = c.prompt
+    return b"".join(out)

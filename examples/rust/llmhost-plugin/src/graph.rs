@@ -1,0 +1,276 @@
+//! The graph that a loss or pooling is traced into.
+
+use std::cell::RefCell;
+use std::panic::Location;
+
+use crate::json;
+
+/// Records one trace. It computes nothing: the host checks every shape and
+/// type, and names the author's line where one does not fit.
+pub struct Graph {
+    values: RefCell<Vec<Recorded>>,
+}
+
+/// An input or a node, in the order in which the author made them.
+struct Recorded {
+    input: Option<Input>,
+    op: &'static str,
+    from: Vec<usize>,
+    attrs: String, // JSON
+    place: String, // folder/file.rs:12
+}
+
+struct Input {
+    name: String,
+    dtype: &'static str,
+    shape: Vec<String>,
+}
+
+/// A value of a trace. Methods are named as in PyTorch; see ops.rs for them.
+#[derive(Clone, Copy)]
+pub struct Tensor<'g> {
+    pub(crate) graph: &'g Graph,
+    id: usize,
+}
+
+/// What a loss yields: loss = Σ over terms of coefficient · ΣSum / ΣCount, where
+/// both sums run over the whole optimizer step. Sums and counts are f32 scalars
+/// over the batch, and a count depends on data alone.
+#[derive(Default)]
+pub struct Objective<'g> {
+    terms: Vec<Total<'g>>,
+    metrics: Vec<Total<'g>>,
+}
+
+struct Total<'g> {
+    name: String,
+    sum: Tensor<'g>,
+    count: Option<Tensor<'g>>,
+    last: String, // "coefficient" or "exp", as JSON
+}
+
+impl<'g> Objective<'g> {
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Adds a term. Without a count (None) it is a plain sum.
+    pub fn term(mut self, name: &str, sum: Tensor<'g>, count: impl Into<Option<Tensor<'g>>>, coefficient: f64) -> Self {
+        let last = format!("\"coefficient\":{}", json::number(coefficient));
+        self.terms.push(Total { name: name.into(), sum, count: count.into(), last });
+        self
+    }
+
+    /// Adds a metric, reported as ΣSum / ΣCount over all batches.
+    pub fn metric(mut self, name: &str, sum: Tensor<'g>, count: impl Into<Option<Tensor<'g>>>) -> Self {
+        self.metrics.push(Total { name: name.into(), sum, count: count.into(), last: "\"exp\":false".into() });
+        self
+    }
+
+    /// Adds a metric that is reported as exp(ΣSum / ΣCount): a perplexity.
+    pub fn exp_metric(mut self, name: &str, sum: Tensor<'g>, count: impl Into<Option<Tensor<'g>>>) -> Self {
+        self.metrics.push(Total { name: name.into(), sum, count: count.into(), last: "\"exp\":true".into() });
+        self
+    }
+}
+
+/// Dimensions of the inputs.
+const BKT: &[&str] = &["B", "K", "T"];
+const BK: &[&str] = &["B", "K"];
+
+impl Graph {
+    pub(crate) fn new() -> Self {
+        Graph { values: RefCell::default() }
+    }
+
+    /// Log-probability of each label token, f32 [B, K, T]: 0 where there is no label.
+    pub fn logps(&self) -> Tensor<'_> {
+        self.input("policy.logps", "f32", BKT)
+    }
+
+    /// The same under the reference model, a constant to the gradient.
+    pub fn ref_logps(&self) -> Tensor<'_> {
+        self.input("ref.logps", "f32", BKT)
+    }
+
+    /// Logits of the classes of the head called name, f32 [B, C_name].
+    pub fn logits(&self, name: &str) -> Tensor<'_> {
+        self.input(&format!("logits.{name}"), "f32", &["B", &format!("C_{name}")])
+    }
+
+    /// The class of each example under the head called name, i64 [B], −100 for none.
+    pub fn label(&self, name: &str) -> Tensor<'_> {
+        self.input(&format!("label.{name}"), "i64", &["B"])
+    }
+
+    /// True where there is a label token, bool [B, K, T].
+    pub fn label_mask(&self) -> Tensor<'_> {
+        self.input("label_mask", "bool", BKT)
+    }
+
+    /// False for a candidate that only fills up its prompt's row, bool [B, K].
+    pub fn real(&self) -> Tensor<'_> {
+        self.input("candidate_mask", "bool", BK)
+    }
+
+    /// A data column with one number a candidate, f32 [B, K].
+    pub fn column(&self, name: &str) -> Tensor<'_> {
+        self.input(&format!("column.{name}"), "f32", BK)
+    }
+
+    /// A data column with one number an example, f32 [B].
+    pub fn example_column(&self, name: &str) -> Tensor<'_> {
+        self.input(&format!("example_column.{name}"), "f32", &["B"])
+    }
+
+    /// Hidden states of every stored token, f32 [P, H]; for poolings, as are the next four.
+    pub fn hidden(&self) -> Tensor<'_> {
+        self.input("hidden", "f32", &["P", "H"])
+    }
+
+    /// Each row's tokens in order, as indices into hidden, i64 [M].
+    pub fn token(&self) -> Tensor<'_> {
+        self.input("token", "i64", &["M"])
+    }
+
+    /// The row that each entry of token belongs to, i64 [M], rising from 0.
+    pub fn row(&self) -> Tensor<'_> {
+        self.input("row", "i64", &["M"])
+    }
+
+    /// The token ids of the entries of token, i64 [M].
+    pub fn ids(&self) -> Tensor<'_> {
+        self.input("ids", "i64", &["M"])
+    }
+
+    /// The id of the end token, i64 [], −1 where there is none.
+    pub fn eos(&self) -> Tensor<'_> {
+        self.input("eos_token_id", "i64", &[])
+    }
+
+    /// The size of a named dimension in the batch, f32 []: count("B") is the number of prompts.
+    #[track_caller]
+    pub fn count(&self, dim: &str) -> Tensor<'_> {
+        self.record("dim_size", &[], format!("\"dim\":{}", json::quoted(dim)))
+    }
+
+    /// Asks the host for an input, once however often the author names it.
+    fn input(&self, name: &str, dtype: &'static str, shape: &[&str]) -> Tensor<'_> {
+        let mut values = self.values.borrow_mut();
+        let known = values.iter().position(|v| v.input.as_ref().is_some_and(|i| i.name == name));
+        let id = known.unwrap_or_else(|| {
+            let shape = shape.iter().map(|d| d.to_string()).collect();
+            let input = Some(Input { name: name.into(), dtype, shape });
+            values.push(Recorded { input, op: "", from: vec![], attrs: String::new(), place: String::new() });
+            values.len() - 1
+        });
+        Tensor { graph: self, id }
+    }
+
+    /// Appends an operation.
+    #[track_caller]
+    pub(crate) fn record(&self, op: &'static str, from: &[Tensor], attrs: String) -> Tensor<'_> {
+        for t in from {
+            assert!(std::ptr::eq(t.graph, self), "{op}: an input belongs to another trace");
+        }
+        let from = from.iter().map(|t| t.id).collect();
+        let mut values = self.values.borrow_mut();
+        values.push(Recorded { input: None, op, from, attrs, place: place(Location::caller()) });
+        Tensor { graph: self, id: values.len() - 1 }
+    }
+
+    /// The reply to a trace of a loss.
+    pub(crate) fn close_loss(&self, o: &Objective) -> String {
+        let numbers = self.numbers();
+        let totals = |list: &[Total]| list.iter().map(|t| t.json(&numbers)).collect::<Vec<_>>();
+        let mut out = self.begin("loss", &numbers);
+        json::name(&mut out, "terms");
+        json::list(&mut out, totals(&o.terms));
+        json::name(&mut out, "metrics");
+        json::list(&mut out, totals(&o.metrics));
+        self.end(out)
+    }
+
+    /// The reply to a trace of a pooling.
+    pub(crate) fn close_pooling(&self, output: Tensor) -> String {
+        let numbers = self.numbers();
+        let mut out = self.begin("pooling", &numbers);
+        json::name(&mut out, "output");
+        out.push_str(&numbers[output.id].to_string());
+        self.end(out)
+    }
+
+    /// The number of every value in the program: inputs first, then nodes.
+    fn numbers(&self) -> Vec<usize> {
+        let values = self.values.borrow();
+        let (mut input, mut node) = (0, values.iter().filter(|v| v.input.is_some()).count());
+        let next = |n: &mut usize| {
+            *n += 1;
+            *n - 1
+        };
+        values.iter().map(|v| if v.input.is_some() { next(&mut input) } else { next(&mut node) }).collect()
+    }
+
+    /// A trace's reply up to the nodes of its program.
+    fn begin(&self, kind: &str, numbers: &[usize]) -> String {
+        let values = self.values.borrow();
+        let mut out = String::from("{\"program\":{\"llmhost_program\":1,\"op_level\":1");
+        json::field(&mut out, "kind", kind);
+        json::name(&mut out, "inputs");
+        json::list(&mut out, values.iter().filter_map(|v| v.input.as_ref()).map(Input::json));
+        json::name(&mut out, "nodes");
+        json::list(&mut out, values.iter().filter(|v| v.input.is_none()).map(|v| v.json(numbers)));
+        out
+    }
+
+    fn end(&self, mut out: String) -> String {
+        out.push('}');
+        json::name(&mut out, "locations");
+        let values = self.values.borrow();
+        json::list(&mut out, values.iter().filter(|v| v.input.is_none()).map(|v| json::quoted(&v.place)));
+        out.push('}');
+        out
+    }
+}
+
+impl Input {
+    fn json(&self) -> String {
+        let mut out = String::from("{");
+        json::field(&mut out, "name", &self.name);
+        json::field(&mut out, "dtype", self.dtype);
+        json::name(&mut out, "shape");
+        json::list(&mut out, self.shape.iter().map(|d| json::quoted(d)));
+        out + "}"
+    }
+}
+
+impl Recorded {
+    fn json(&self, numbers: &[usize]) -> String {
+        let mut out = String::from("{");
+        json::field(&mut out, "op", self.op);
+        json::name(&mut out, "in");
+        json::list(&mut out, self.from.iter().map(|id| numbers[*id].to_string()));
+        out + ",\"attrs\":{" + &self.attrs + "}}"
+    }
+}
+
+impl Total<'_> {
+    fn json(&self, numbers: &[usize]) -> String {
+        let mut out = String::from("{");
+        json::field(&mut out, "name", &self.name);
+        json::name(&mut out, "sum");
+        out.push_str(&numbers[self.sum.id].to_string());
+        if let Some(count) = self.count {
+            json::name(&mut out, "count");
+            out.push_str(&numbers[count.id].to_string());
+        }
+        out + "," + &self.last + "}"
+    }
+}
+
+/// The author's line as folder/file.rs:12, the same on every machine.
+fn place(at: &Location) -> String {
+    let mut parts: Vec<&str> = at.file().rsplit(['/', '\\']).take(2).collect();
+    parts.reverse();
+    format!("{}:{}", parts.join("/"), at.line())
+}

@@ -1,0 +1,93 @@
+"""Every operation, input, type of parameter and field that the package has; the
+test beside it holds it to the same plugin in Go."""
+
+from math import inf
+
+from llmhost_plugin import (Candidate, Column, Drop, Example, Formatter, Loss, Metric, Objective, Plugin, Pooling, Task, Term,
+                            maximum, minimum, ones_like, param, serve, where, zeros_like)
+
+
+class Parameters:
+    ratio = param(0.5, min=0, max=1, doc="a share")
+    steps = param(3, min=1, doc="a number")
+    flag = param(True, doc="a flag")
+    mode = param("a", choices=["a", "b"], doc="a choice")
+
+
+class EveryLoss(Parameters, Loss):
+    name, doc = "every", "a loss"
+
+    def trace(self, g):
+        p, real, c = g.logps, g.candidate_mask, g.column("score")
+        q = p.sum(-1)
+        total = q.sum()
+
+        def keep(x):
+            nonlocal total
+            total = total + x.float().sum()
+
+        keep(g.ref_logps), keep(g.label_mask), keep(g.example_column("weight"))
+        keep(q + c), keep(q - c), keep(q * c), keep(q / c), keep(q ** c)
+        keep(minimum(q, c)), keep(maximum(q, c))
+        keep(q + self.ratio), keep(q - 2), keep(q * self.steps), keep(q / 4), keep(q ** 0.5)
+        keep(-q), keep(abs(q)), keep(q.exp()), keep(q.log()), keep(q.sqrt()), keep(q.square())
+        keep(q.relu()), keep(q.sigmoid()), keep(q.logsigmoid()), keep(q.clamp(min=-1)), keep(q.clamp(max=1))
+        keep(q == c), keep(q != c), keep(q < c), keep(q <= c), keep(q > c), keep(q >= c)
+        keep(q == 0), keep(q != 0), keep(q < 0), keep(q <= 0), keep(q > 0), keep(q >= 0)
+        keep(q.mean(-1)), keep(q.amax(0)), keep(q.amin(1)), keep(real.any(-1)), keep(real.all(-1)), keep(q.mean())
+        keep(q.logsumexp(-1)), keep(q.cumsum(1)), keep(q.argmin(-1))
+        keep(q.unsqueeze(0).squeeze(0)), keep(q.expand(2, "B", "K")), keep(q.gather(1, q.argmax(-1).unsqueeze(1)))
+        keep(g.logits("topic").index_select(0, g.label("topic")))
+        keep(where(real, q, c)), keep(q.where(real, 0)), keep(q.masked_fill(real, -inf))
+        if self.flag:
+            keep(real & (real | ~real))
+        if self.mode == "b":
+            keep(q.long())
+        keep(q.bool()), keep(q.detach()), keep(zeros_like(q)), keep(ones_like(q))
+        n, mean = g.count("B"), q.sum()
+        return Objective([Term("every", total, n, 0.5), Term("plain", mean)], [Metric("mean", mean, n), Metric("exp", mean, n, exp=True)])
+
+
+class EveryPooling(Pooling):
+    name, doc = "every", "a pooling"
+
+    def trace(self, g):
+        states, row = g.hidden.index_select(0, g.token), g.row
+        total = states.segment_sum(row, "N")
+        both = total + states.segment_max(row, "N")
+        ends = (g.ids == g.eos_token_id).float().segment_sum(row, "N")
+        count = row.segment_count("N") + ends
+        return both / count.unsqueeze(1)
+
+
+class EveryFormatter(Parameters, Formatter):
+    name, doc = "every", "a formatter"
+    columns = (
+        Column("a", required=True, doc="a text"),
+        Column("b", "float", doc="a number"),
+        Column("c", "bool", doc="a flag"),
+        Column("d", "int", doc="a whole number"),
+        Column("e", "string_list", required=True, doc="texts"),
+        Column("f", "float_list", doc="numbers"),
+        Column("g", "json", doc="anything"),
+    )
+
+    def format(self, row):
+        if row["a"] == "drop":
+            raise Drop("asked to")
+        if row["a"] == "fail":
+            raise ValueError("asked to")
+        json = row.get("g", {})
+        end = "".join(x + "/" for x in json.get("list", []))
+        score = row.get("b", 0) + row.get("c", 0) + row.get("d", 0)
+        numbers = row.get("f", [])
+        candidates = [Candidate(row["a"] + self.mode, answer + end, score=score + (numbers[i] if i < len(numbers) else 0), json=0)
+                      for i, answer in enumerate(row["e"])]
+        return Example(candidates, weight=self.ratio if "b" in row else json.get("n", 0))
+
+
+plugin = Plugin("every", "1.2.3", "all there is", [EveryLoss, EveryPooling, EveryFormatter],
+                [Task("every", "a task", formatter="every", pooling="every", loss="every", defaults={"flag": False, "mode": "b", "ratio": 0.25})])
+
+if __name__ == "__main__":
+    serve(plugin)
