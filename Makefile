@@ -6,7 +6,8 @@ LDFLAGS := $(if $(VERSION),-X main.version=$(VERSION))
 # What go test gets; another pattern or -v: make test TESTFLAGS='-v -run Name'
 TESTFLAGS ?=
 
-PLUGINS := $(patsubst plugins/%/main.go,plugins/%.wasm,$(wildcard plugins/*/main.go))
+NAMES   := $(patsubst plugins/%/main.go,%,$(wildcard plugins/*/main.go))
+PLUGINS := $(NAMES:%=plugins/%.wasm) $(NAMES:%=plugins/bin/%)
 
 .PHONY: setup build plugins test demo bench clean FORCE
 
@@ -25,6 +26,9 @@ plugins: $(PLUGINS)
 plugins/%.wasm: plugins/%/main.go FORCE
 	GOOS=wasip1 GOARCH=wasm $(GO) build -buildvcs=false -trimpath -buildmode=c-shared -ldflags='-s -w' -o $@ ./$(<D)
 
+plugins/bin/%: plugins/%/main.go FORCE
+	CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags='-s -w' -o $@ ./$(<D)
+
 # Threads that wait, sleep: tests of several packages share the processors, and
 # spinning threads of one would hold up those of another.
 test: setup plugins
@@ -37,4 +41,4 @@ bench: build plugins
 	$(GO) run ./cmd/bench
 
 clean:
-	rm -rf bin plugins/*.wasm go.work go.work.sum host/tensor/internal/shim/zz_*
+	rm -rf bin plugins/*.wasm plugins/bin go.work go.work.sum host/tensor/internal/shim/zz_*

@@ -17,7 +17,7 @@ import (
 // that fits a package holds for it. A new arrow is a change here, argued in the
 // commit that makes it.
 var arrows = map[string][]string{
-	"cmd/llmhost":          {"host", "host/train", "host/config", "host/tensor", "host/nearest", "host/plugin", "builtin", "sdk"},
+	"cmd/llmhost":          {"host", "host/train", "host/config", "host/tensor", "host/nearest", "host/plugin", "host/plugin/check", "host/plugin/project", "host/plugin/worker", "builtin", "examples", "sdk"}, // examples holds the helpers that new projects get
 	"cmd/setup":            {},
 	"cmd/bench":            {"host/...", "builtin/...", "sdk"},
 	"host":                 {"host/...", "sdk", "sdk/op"},
@@ -38,15 +38,23 @@ var arrows = map[string][]string{
 	"host/safetensors":     {"host/atomicfile", "host/nearest"},
 	"host/tensor/...":      {"host/tensor/internal/..."},
 	"host/tokenizer":       {},
-	"host/train":           {"host/data", "host/exec", "host/metrics", "host/model", "host/nn", "host/optim", "host/program", "host/tensor"},
+	"host/train":           {"host/data", "host/exec", "host/metrics", "host/model", "host/nearest", "host/nn", "host/optim", "host/program", "host/tensor"},
 	"sdk":                  {"sdk/op"},
 	"sdk/op":               {},
 	"sdk/wasm":             {"sdk"},
+	"sdk/process":          {"sdk"},
+	"sdk/serve":            {"sdk", "sdk/process", "sdk/wasm"},
 	"builtin":              {"builtin/...", "sdk"},
 	"builtin/...":          {"sdk"},
-	"plugins/...":          {"sdk", "sdk/wasm", "builtin/..."},
-	"examples/...":         {"sdk", "sdk/wasm"},
+	"plugins/...":          {"plugins/...", "sdk", "sdk/serve", "sdk/wasm", "builtin/..."},
+	"examples/...":         {"sdk", "sdk/serve", "sdk/wasm"},
 	"host/plugin/wasm":     {"host/plugin/...", "sdk", "sdk/op"},
+	"host/plugin/process":  {"host/plugin/output", "sdk", "sdk/process"}, // both sides of one protocol
+	"host/plugin/output":   {},
+	"host/plugin/check":    {"host/data", "host/plugin", "sdk", "sdk/op", "sdk/sdktest"}, // data reads the records that an author gives
+	"sdk/sdktest":          {"sdk", "sdk/op"},
+	"host/plugin/project":  {"host/nearest"},                           // cmd hands it the sources of sdk and examples
+	"host/plugin/worker":   {"host/plugin/output", "host/plugin/wasm"}, // its child's main runs before all else, so cmd imports it
 	"host/conformance":     {},
 	"cmd/setup/...":        {},
 	"host/tensor/internal": {},
@@ -59,12 +67,12 @@ var outside = map[string][]string{
 	"google.golang.org/grpc/...":      {"sdk/process/...", "host/plugin/process/..."},
 	"github.com/hashicorp/...":        {"sdk/process/...", "host/plugin/process/..."},
 	"github.com/tetratelabs/...":      {"host/plugin/wasm/...", "host/tokenizer/..."},
-	"github.com/BurntSushi/toml/...":  {"host/config/..."},
+	"github.com/BurntSushi/toml/...":  {"host/config/...", "host/plugin/process/..."},
 	"github.com/stretchr/testify/...": {"sdk/sdktest/..."},
 }
 
 // plain lists packages that import the standard library alone.
-var plain = []string{"sdk", "sdk/op", "sdk/wasm", "builtin/...", "plugins/...", "cmd/setup/..."}
+var plain = []string{"sdk", "sdk/op", "sdk/wasm", "sdk/serve", "builtin/...", "plugins/...", "cmd/setup/..."}
 
 func fits(pattern, name string) bool {
 	below, isTree := strings.CutSuffix(pattern, "/...")

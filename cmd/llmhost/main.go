@@ -12,6 +12,7 @@ import (
 	"syscall"
 
 	"llmhost/host/nearest"
+	"llmhost/host/plugin/worker"
 	"llmhost/host/train"
 )
 
@@ -35,6 +36,9 @@ var commands = []command{
 var errUsage = errors.New("usage")
 
 func main() {
+	if worker.Asked(os.Args) {
+		os.Exit(worker.Main())
+	}
 	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
 	defer stop()
 	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
@@ -77,7 +81,7 @@ func exitCode(name string, err error) int {
 		return 0
 	case errors.Is(err, errUsage):
 		return 2
-	case errors.As(err, &stopped):
+	case errors.As(err, &stopped) || errors.Is(err, context.Canceled):
 		fmt.Fprintln(os.Stderr, err)
 		return 130
 	}

@@ -11,6 +11,8 @@ import (
 	"testing"
 	"time"
 
+	"llmhost/host/plugin/worker"
+
 	"github.com/stretchr/testify/require"
 )
 
@@ -18,7 +20,7 @@ import (
 const asProgram = "LLMHOST_TEST_MAIN"
 
 func TestMain(m *testing.M) {
-	if os.Getenv(asProgram) != "" {
+	if os.Getenv(asProgram) != "" || worker.Asked(os.Args) {
 		main()
 	}
 	os.Exit(m.Run())
@@ -95,7 +97,7 @@ func TestPlugins(t *testing.T) {
 	code, stdout, _ = run(dir, "plugins", "explain", "rrhf")
 	require.Zero(t, code)
 	require.Contains(t, stdout, "rrhf_weight")
-	fails(t, dir, 1, "llmhost plugins: there is no \"lst\"; want list, explain or run\n", "plugins", "lst")
+	fails(t, dir, 1, "llmhost plugins: there is no \"lst\"; want list, explain, run, new, build or check\n", "plugins", "lst")
 	fails(t, dir, 1, "llmhost plugins: --inputs is missing; plugins explain lists the tensors that the file must hold\n", "plugins", "run", "rrhf")
 	fails(t, dir, 1, "llmhost plugins: plugin x.wasm: no such file\n", "plugins", "explain", "x.wasm")
 }

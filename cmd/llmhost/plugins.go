@@ -1,12 +1,14 @@
 package main
 
 import (
+	"bytes"
 	"context"
 	"encoding/json"
 	"errors"
 	"flag"
 	"fmt"
 	"os"
+	"regexp"
 	"strings"
 
 	"llmhost/builtin"
@@ -16,10 +18,16 @@ import (
 
 const pluginsUsage = `llmhost plugins list [FILE …]
     the builtin plugins, and those of the files
-llmhost plugins explain NAME|FILE[#NAME]
-    parameters, inputs and the traced program of a plugin
-llmhost plugins run NAME|FILE[#NAME] --inputs x.safetensors [--params key=value …] [--grads out.safetensors]
-    terms, loss and metrics on given tensors, as JSON; gradients of the inputs to a file`
+llmhost plugins explain NAME|FILE[#NAME] [--sizes B=8,K=4,T=128]
+    parameters, inputs and the traced program of a plugin, and what it costs
+llmhost plugins run NAME|FILE[#NAME] --inputs x.json|x.safetensors [--params key=value …] [--grads -|out.safetensors]
+    terms, loss and metrics on given tensors, as JSON, and the gradients of the inputs, with - into the same JSON
+llmhost plugins new NAME [--kind loss|formatter|pooling|task] [--lang go|rust|c|assemblyscript|python] [--dir FOLDER]
+    a project with its source, its test and a README
+llmhost plugins build DIR [--as wasm|process] [-o FILE]
+    a plugin out of a project, with the tools of its language
+llmhost plugins check NAME|FILE[#NAME] … [--json] [--records data.jsonl] [--allow CHECK,…]
+    try a plugin in every way that matters and say what is wrong; exit code 1 where something is`
 
 func runPlugins(ctx context.Context, args []string) error {
 	if len(args) == 0 || args[0] == "--help" || args[0] == "-h" {
@@ -33,13 +41,22 @@ func runPlugins(ctx context.Context, args []string) error {
 		return explainPlugin(ctx, args[1:])
 	case "run":
 		return runProgram(ctx, args[1:])
+	case "new":
+		return newPlugin(args[1:])
+	case "build":
+		return buildPlugin(ctx, args[1:])
+	case "check":
+		return checkPlugins(ctx, args[1:])
 	}
-	return fmt.Errorf("there is no %q; want list, explain or run", args[0])
+	return fmt.Errorf("there is no %q; want list, explain, run, new, build or check", args[0])
 }
 
 func catalog(ctx context.Context) (*plugin.Catalog, error) {
-	return plugin.NewCatalog(ctx, plugin.Options{Builtin: builtin.All(), Cache: plugin.DefaultCache()})
+	return plugin.NewCatalog(ctx, plugin.Options{Builtin: builtin.All(), Cache: plugin.DefaultCache(), Notice: notice})
 }
+
+// notice shows what the user should read before a plugin runs.
+func notice(line string) { fmt.Fprintln(os.Stderr, "note: "+line) }
 
 func listPlugins(ctx context.Context, files []string) error {
 	c, err := catalog(ctx)
@@ -55,20 +72,32 @@ func listPlugins(ctx context.Context, files []string) error {
 		}
 		plugins = append(plugins, p)
 	}
-	fmt.Print(plugin.List(plugins))
+	fmt.Print(plugin.List(ctx, plugins))
 	return nil
 }
 
 func explainPlugin(ctx context.Context, args []string) error {
-	if len(args) != 1 {
+	flags := flag.NewFlagSet("llmhost plugins explain", flag.ContinueOnError)
+	at := flags.String("sizes", "", "sizes of dimensions to tell the cost for, such as B=8,K=4,T=128")
+	rest, err := parseMixed(flags, args)
+	switch {
+	case err != nil:
+		return err
+	case len(rest) != 1:
 		return errors.New("plugins explain wants one plugin: a builtin name, FILE or FILE#NAME")
+	}
+	var sizes map[string]int64
+	if *at != "" {
+		if sizes, err = plugin.ParseSizes(*at); err != nil {
+			return fmt.Errorf("--sizes: %w", err)
+		}
 	}
 	c, err := catalog(ctx)
 	if err != nil {
 		return err
 	}
 	defer c.Close(ctx)
-	text, err := c.Explain(ctx, args[0])
+	text, err := c.Explain(ctx, rest[0], sizes)
 	if err != nil {
 		return err
 	}
@@ -94,11 +123,11 @@ func runProgram(ctx context.Context, args []string) error {
 	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
 		return errors.New("plugins run wants a plugin first: a builtin name, FILE or FILE#NAME")
 	}
-	r := host.ProgramRun{Spec: args[0], Params: pairs{}, Builtins: builtin.All()}
+	r := host.ProgramRun{Spec: args[0], Params: pairs{}, Builtins: builtin.All(), Notice: notice}
 	flags := flag.NewFlagSet("llmhost plugins run", flag.ContinueOnError)
-	flags.StringVar(&r.Inputs, "inputs", "", "safetensors file with a tensor for each input of the program")
+	flags.StringVar(&r.Inputs, "inputs", "", "safetensors file with a tensor for each input of the program, or JSON file with nested lists")
 	flags.Var(pairs(r.Params), "params", "key=value, may be repeated")
-	flags.StringVar(&r.Grads, "grads", "", "safetensors file for the gradients of the inputs")
+	flags.StringVar(&r.Grads, "grads", "", "safetensors file for the gradients of the inputs, or - for the output")
 	switch err := flags.Parse(args[1:]); {
 	case errors.Is(err, flag.ErrHelp):
 		return err
@@ -116,7 +145,15 @@ func runProgram(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	out := json.NewEncoder(os.Stdout)
-	out.SetIndent("", "  ")
-	return out.Encode(result)
+	text, err := json.MarshalIndent(result, "", "  ")
+	if err != nil {
+		return err
+	}
+	fmt.Printf("%s\n", numberList.ReplaceAllFunc(text, func(list []byte) []byte {
+		return append(append([]byte("["), bytes.Join(bytes.Fields(list[1:len(list)-1]), []byte(" "))...), ']')
+	}))
+	return nil
 }
+
+// numberList is a list of numbers in indented JSON, which reads better on one line.
+var numberList = regexp.MustCompile(`\[[^\[\]{}"]+\]`)

@@ -9,41 +9,18 @@ import (
 	"llmhost/sdk"
 )
 
-// List writes one line a task and component of the plugins.
-func List(plugins []*Plugin) string {
-	var b strings.Builder
-	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
-	fmt.Fprintln(w, "NAME\tKIND\tROAD\tVERSION\tDIGEST\tWHAT IT IS")
-	for _, p := range plugins {
-		digest := "-"
-		if p.Digest != "" {
-			digest = p.Digest[:12]
-		}
-		row := func(name, kind, doc string) {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t%s\n", name, kind, p.Road, p.Version, digest, doc)
-		}
-		for _, t := range p.tasks {
-			row(t.Name, "task", t.Doc)
-		}
-		for _, c := range p.Components {
-			row(c.Name, string(c.Kind), c.Doc)
-		}
-	}
-	w.Flush()
-	return b.String()
-}
-
 // Explain writes all there is to know of the plugin of a spec: what it is, its
 // tasks, its components with their parameters, and the programs that they trace
-// with default parameters. With a name in the spec it is about that component
-// or task alone.
-func (c *Catalog) Explain(ctx context.Context, spec string) (string, error) {
-	p, name, err := c.find(ctx, spec)
+// with default parameters, with what those cost for a batch of the given sizes of
+// dimensions, or of usual ones. With a name in the spec it is about that
+// component or task alone.
+func (c *Catalog) Explain(ctx context.Context, spec string, sizes map[string]int64) (string, error) {
+	p, name, err := c.named(ctx, spec)
 	if err != nil {
 		return "", err
 	}
 	var b strings.Builder
-	b.WriteString(p.heading())
+	b.WriteString(p.heading() + p.Capabilities())
 	found := name == ""
 	for _, t := range p.tasks {
 		if name == "" || t.Name == name {
@@ -56,7 +33,7 @@ func (c *Catalog) Explain(ctx context.Context, spec string) (string, error) {
 			continue
 		}
 		found = true
-		text, err := component.text(ctx)
+		text, err := component.text(ctx, sizes)
 		if err != nil {
 			return "", err
 		}
@@ -68,8 +45,8 @@ func (c *Catalog) Explain(ctx context.Context, spec string) (string, error) {
 	return b.String(), nil
 }
 
-// find finds the plugin of a spec and the name that the spec picks of it.
-func (c *Catalog) find(ctx context.Context, spec string) (*Plugin, string, error) {
+// named finds the plugin of a spec and the name that the spec picks of it.
+func (c *Catalog) named(ctx context.Context, spec string) (*Plugin, string, error) {
 	path, name, _ := strings.Cut(strings.TrimPrefix(spec, builtinPrefix), "#")
 	if c.isPath(path) {
 		p, err := c.Open(ctx, path)
@@ -92,11 +69,12 @@ func (c *Catalog) find(ctx context.Context, spec string) (*Plugin, string, error
 }
 
 func (p *Plugin) heading() string {
-	where := "builtin"
+	where, digest := "builtin", ""
 	if p.Path != "" {
-		where = fmt.Sprintf("%s, %s, %d bytes, sha256 %s", p.Road, p.Path, p.Size, p.Digest)
+		where = fmt.Sprintf("%s, %s, %s bytes", p.Road, p.Path, grouped(int64(p.Size)))
+		digest = fmt.Sprintf("sha256    %s\n", p.Digest)
 	}
-	return fmt.Sprintf("plugin %s %s (%s; sdk %s, ABI %d)\n%s\n", p.Name, p.Version, where, p.SDK, p.ABI, p.Doc)
+	return fmt.Sprintf("plugin %s %s (%s; sdk %s, ABI %d)\n%s\n%s", p.Name, p.Version, where, p.SDK, p.ABI, p.Doc, digest)
 }
 
 func (t taskEntry) text() string {
@@ -107,13 +85,14 @@ func (t taskEntry) text() string {
 		}
 	}
 	if len(t.Defaults) > 0 {
-		fmt.Fprintf(&b, "  defaults  %s\n", sdk.CanonicalConfig(t.Defaults))
+		fmt.Fprintf(&b, "  defaults  %s\n", line(string(sdk.CanonicalConfig(t.Defaults))))
 	}
 	return b.String()
 }
 
-// text writes a component: its parameters, then its program or its columns.
-func (c *Component) text(ctx context.Context) (string, error) {
+// text writes a component: its parameters, then its program and what that costs,
+// or its columns.
+func (c *Component) text(ctx context.Context, sizes map[string]int64) (string, error) {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s %s: %s\n", c.Kind, c.Name, c.Doc)
 	if len(c.Params) > 0 {
@@ -132,21 +111,22 @@ func (c *Component) text(ctx context.Context) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	b.WriteString(trace.Text())
+	cost, err := costText(trace.Program, sizes)
+	if err != nil {
+		return "", err
+	}
+	b.WriteString(trace.Text() + cost)
 	return b.String(), nil
 }
 
 func (c *Component) writeColumns(ctx context.Context, b *strings.Builder) error {
-	if c.Plugin.Road != Builtin {
-		return nil
-	}
-	f, err := c.Formatter(ctx, nil)
+	columns, err := c.Columns(ctx, nil)
 	if err != nil {
 		return err
 	}
 	b.WriteString("columns\n")
 	w := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
-	for _, column := range f.Columns {
+	for _, column := range columns {
 		need := "optional"
 		if column.Required {
 			need = "required"

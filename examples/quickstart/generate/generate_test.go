@@ -1,6 +1,7 @@
 package main
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"strings"
@@ -25,7 +26,7 @@ func TestFilesAreAsGenerated(t *testing.T) {
 }
 
 func load(t *testing.T, file string, formatter sdk.Formatter) []data.Example {
-	examples, err := data.Load(data.Files{Paths: []string{filepath.Join("..", file)}}, data.InProcess(file, formatter), data.FailOnBadRow)
+	examples, err := data.Load(context.Background(), data.Files{Paths: []string{filepath.Join("..", file)}}, data.InProcess(file, formatter), data.FailOnBadRow)
 	require.NoError(t, err)
 	require.Empty(t, examples.Drops)
 	return examples.All
