@@ -1,11 +1,12 @@
-// Command rrhf is the rrhf plugin as a WASM module; see sdk/wasm for how to build it.
+// Command rrhf is the rrhf plugin, as a WASM module or as a program that
+// llmhost starts; see sdk/serve for how one source is both.
 package main
 
 import (
 	"llmhost/builtin/rrhf"
-	"llmhost/sdk/wasm"
+	"llmhost/sdk/serve"
 )
 
-var _ = wasm.Register(rrhf.Plugin)
+var served = serve.Plugin(rrhf.Plugin)
 
-func main() {}
+func main() { served.Main() }

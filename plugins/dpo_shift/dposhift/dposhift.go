@@ -1,0 +1,91 @@
+// Package dposhift holds DPO-Shift: DPO in which the rejected answer's reward
+// counts for less, so that the chosen answer does not become less likely too.
+package dposhift
+
+import (
+	"math"
+
+	"llmhost/sdk"
+)
+
+// Loss is DPO-Shift over pairs of a prompt's candidates. With a candidate's
+// reward r = Beta · (Σ_t ℓ_t − Σ_t ℓ_t of the reference model), of the chosen
+// answer w and the rejected one l of each pair,
+//
+//	L = −Σ log σ(r_w − Shift · r_l) / number of pairs
+//
+// Shift is the paper's f(λ), held constant; 1 is DPO. Pairs are of candidates
+// that the data scores differently, the higher score chosen:
+//
+//	best_over_rest   the best one with every other
+//	best_over_worst  the best one with the worst
+//	one_over_rest    every one with every worse one
+//
+// of which the best and the worst are the first of equals. ReferenceFree leaves
+// the reference model out: its log-probabilities count as 0.
+//
+// Source: Yang et al. 2025, arXiv:2502.07599, the objective of DPO-Shift with
+// its fixed strategy; DPO is Rafailov et al. 2023, arXiv:2305.18290, eq. 7.
+type Loss struct {
+	Beta          float64 `llmhost:"dpo_beta,default=0.1,min=0,doc=how strongly rewards count, which is how near to the reference model the model stays"`
+	Shift         float64 `llmhost:"dpo_shift,default=0.75,min=0,max=1,doc=what the rejected answer's reward is multiplied with; 1 is DPO"`
+	Pairs         string  `llmhost:"construct_method,default=best_over_rest,choices=best_over_rest|best_over_worst|one_over_rest,doc=which candidates of a prompt make pairs"`
+	ReferenceFree bool    `llmhost:"reference_free,default=false,doc=train without a reference model"`
+}
+
+// Trace records the loss. Shapes: reward [B, K], pair [B, K, K].
+func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
+	logps := g.Logps().Sum(-1)
+	if !l.ReferenceFree {
+		logps = logps.Sub(g.RefLogps().Sum(-1))
+	}
+	reward := logps.MulScalar(l.Beta)
+	pair := l.pairs(g)
+	chosen, rejected := reward.Unsqueeze(2), reward.Unsqueeze(1)
+	gap := chosen.Sub(rejected.MulScalar(l.Shift))
+	margin := chosen.Sub(rejected)
+	count := pair.Sum()
+	return sdk.Objective{
+		Terms: []sdk.Term{{Name: "dpo_shift", Sum: gap.LogSigmoid().Neg().Where(pair, 0).Sum(), Count: count, Coefficient: 1}},
+		Metrics: []sdk.Metric{
+			{Name: "rewards/chosen", Sum: chosen.Where(pair, 0).Sum(), Count: count},
+			{Name: "rewards/rejected", Sum: rejected.Where(pair, 0).Sum(), Count: count},
+			{Name: "rewards/accuracies", Sum: margin.GtScalar(0).And(pair).Sum(), Count: count},
+			{Name: "rewards/margins", Sum: margin.Where(pair, 0).Sum(), Count: count},
+		},
+	}
+}
+
+// pairs is true where candidate i is chosen over candidate j, bool [B, K, K].
+func (l Loss) pairs(g *sdk.Graph) sdk.Tensor {
+	score, real := g.Column("score"), g.Real()
+	pair := score.Unsqueeze(2).Gt(score.Unsqueeze(1)).And(real.Unsqueeze(2)).And(real.Unsqueeze(1))
+	if l.Pairs == "one_over_rest" {
+		return pair
+	}
+	number := real.OnesLike().CumSum(1) // 1, 2, … along K
+	best := score.MaskedFill(real.Not(), math.Inf(-1)).Argmax(1)
+	pair = pair.And(is(number, best).Unsqueeze(2))
+	if l.Pairs == "best_over_worst" {
+		worst := score.MaskedFill(real.Not(), math.Inf(1)).Argmin(1)
+		pair = pair.And(is(number, worst).Unsqueeze(1))
+	}
+	return pair
+}
+
+// is says which of the numbers [B, K], counted from 1, is the index [B].
+func is(number, index sdk.Tensor) sdk.Tensor {
+	return number.Eq(index.To(sdk.F32).AddScalar(1).Unsqueeze(1))
+}
+
+// Plugin is the loss and the task that trains with it.
+var Plugin = sdk.Plugin{
+	Name:    "dpo_shift",
+	Version: "1.0.0",
+	Doc:     "preference loss that shifts weight to the chosen answer (DPO-Shift)",
+	Losses:  []sdk.LossSpec{sdk.NewLoss("dpo_shift", "DPO with the rejected answer's reward scaled down", Loss{})},
+	Tasks: []sdk.Task{{
+		Name: "dpo_shift", Doc: "align a model with pairs of scored candidates",
+		Formatter: "builtin:preference", Head: sdk.LMHead, Loss: "dpo_shift",
+	}},
+}
