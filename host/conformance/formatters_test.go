@@ -83,7 +83,7 @@ func format(t *testing.T, rows []byte, c *plugin.Component, params map[string]an
 	require.NoError(t, os.WriteFile(path, rows, 0o666))
 	f, err := c.Formatter(context.Background(), settle(t, c, params))
 	require.NoError(t, err)
-	examples, err := data.Load(data.Files{Paths: []string{path}}, data.Formatter{Name: c.Name, Columns: f.Columns, Format: f.Format}, data.FailOnBadRow)
+	examples, err := data.Load(context.Background(), data.Files{Paths: []string{path}}, data.Formatter{Name: c.Name, Columns: f.Columns, Format: f.Format}, data.FailOnBadRow)
 	require.NoError(t, err)
 	return examples.All
 }

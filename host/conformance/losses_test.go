@@ -43,23 +43,32 @@ func checkLoss(t *testing.T, f fixtures, name string) {
 			if strings.HasPrefix(variant, "seed_") && strings.HasSuffix(variant, "_literal") || want.Target != nil && !*want.Target {
 				t.Skip("no target: it records what the reference does where the reference is wrong")
 			}
-			p := trace(t, plugin.Loss, name, lossParams(name, variant, want.Params))
-			raw := rawLoss{program: p, plainSum: variant == "token_sum", weighted: strings.HasSuffix(variant, "_weighted")}
-			t.Run("float32", func(t *testing.T) {
-				loss, gradient := raw.run(t, golden, tensor.Float32)
-				requireClose(t, want.Loss, loss, lossTolerance, "loss")
-				requireClose(t, want.GradNorm["logits"], norm(gradient), gradientTolerance, "norm of the gradient")
-				requireGradient(t, fetch(t, golden, "grad."+variant+".logits").values, gradient, gradientTolerance, "logits")
-			})
-			t.Run("float64", func(t *testing.T) {
-				if want.LossF64 == nil {
-					t.Skip("this variant has no float64 loss")
-				}
-				loss, _ := raw.run(t, golden, tensor.Float64)
-				requireClose(t, *want.LossF64, loss, exactTolerance, "loss")
-			})
+			for _, road := range roadsOf(name, name) {
+				t.Run(road.name, func(t *testing.T) {
+					p := trace(t, plugin.Loss, road.spec(t), lossParams(name, variant, want.Params))
+					raw := rawLoss{program: p, plainSum: variant == "token_sum", weighted: strings.HasSuffix(variant, "_weighted")}
+					raw.compare(t, golden, variant, want)
+				})
+			}
 		})
 	}
+}
+
+// compare holds the loss of a variant and its gradient to the golden numbers.
+func (r rawLoss) compare(t *testing.T, golden *safetensors.File, variant string, want lossVariant) {
+	t.Run("float32", func(t *testing.T) {
+		loss, gradient := r.run(t, golden, tensor.Float32)
+		requireClose(t, want.Loss, loss, lossTolerance, "loss")
+		requireClose(t, want.GradNorm["logits"], norm(gradient), gradientTolerance, "norm of the gradient")
+		requireGradient(t, fetch(t, golden, "grad."+variant+".logits").values, gradient, gradientTolerance, "logits")
+	})
+	t.Run("float64", func(t *testing.T) {
+		if want.LossF64 == nil {
+			t.Skip("this variant has no float64 loss")
+		}
+		loss, _ := r.run(t, golden, tensor.Float64)
+		requireClose(t, *want.LossF64, loss, exactTolerance, "loss")
+	})
 }
 
 // rawLoss runs a loss program on logits.

@@ -34,16 +34,18 @@ func checkPooling(t *testing.T, f fixtures, name string) {
 			if !found {
 				continue
 			}
-			t.Run(side+"/"+kind, func(t *testing.T) {
-				tensor.Scoped(func() {
-					p := trace(t, plugin.Pooling, kind, nil)
-					in := pooled(t, golden, side, config.EOS)
-					got := exec.Pool(p, exec.Where{Device: tensor.CPU, Real: tensor.Float32}, in)
-					want := fetch(t, golden, of)
-					require.Equal(t, want.shape, got.Shape())
-					require.InDeltaSlice(t, want.values, got.Floats(), logitsTolerance)
+			for _, road := range roadsOf("pooling", kind) {
+				t.Run(side+"/"+kind+"/"+road.name, func(t *testing.T) {
+					tensor.Scoped(func() {
+						p := trace(t, plugin.Pooling, road.spec(t), nil)
+						in := pooled(t, golden, side, config.EOS)
+						got := exec.Pool(p, exec.Where{Device: tensor.CPU, Real: tensor.Float32}, in)
+						want := fetch(t, golden, of)
+						require.Equal(t, want.shape, got.Shape())
+						require.InDeltaSlice(t, want.values, got.Floats(), logitsTolerance)
+					})
 				})
-			})
+			}
 		}
 	}
 }

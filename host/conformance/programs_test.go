@@ -2,6 +2,7 @@ package conformance_test
 
 import (
 	"context"
+	"path/filepath"
 	"strings"
 	"testing"
 
@@ -28,11 +29,12 @@ func taskOf(name string) string {
 
 const noSuchTask = "not covered yet: llmhost does not have this task"
 
-// component finds a part that is linked in.
+// component finds a part by its name, or in the plugin that a file holds.
 func component(t *testing.T, kind plugin.Kind, name string) *plugin.Component {
 	t.Helper()
-	catalog, err := plugin.NewCatalog(context.Background(), plugin.Options{Builtin: builtin.All()})
+	catalog, err := plugin.NewCatalog(context.Background(), plugin.Options{Builtin: builtin.All(), Cache: filepath.Join(built, "cache")})
 	require.NoError(t, err)
+	t.Cleanup(func() { catalog.Close(context.Background()) })
 	c, err := catalog.Component(context.Background(), kind, name)
 	require.NoError(t, err)
 	return c
@@ -50,7 +52,7 @@ func settle(t *testing.T, c *plugin.Component, params map[string]any) map[string
 	return values
 }
 
-// trace returns the program of a builtin loss or pooling.
+// trace returns the program of a loss or pooling.
 func trace(t *testing.T, kind plugin.Kind, name string, params map[string]any) *program.Program {
 	t.Helper()
 	c := component(t, kind, name)
