@@ -50,6 +50,10 @@ func (l everyLoss) Trace(g *sdk.Graph) sdk.Objective {
 	total := q.Sum()
 	keep := func(x sdk.Tensor) { total = total.Add(x.To(sdk.F32).Sum()) }
 	keep(g.RefLogps())
+	for _, input := range []func() sdk.Tensor{g.Rewards, g.ReverseKL, g.ForwardKL, g.MismatchedLogps, g.MismatchedRefLogps} {
+		keep(input())
+	}
+	keep(g.State("level"))
 	keep(g.LabelMask())
 	keep(g.ExampleColumn("weight"))
 	for _, f := range []func(sdk.Tensor) sdk.Tensor{q.Add, q.Sub, q.Mul, q.Div, q.PowTensor, q.Minimum, q.Maximum} {
@@ -60,7 +64,7 @@ func (l everyLoss) Trace(g *sdk.Graph) sdk.Objective {
 	keep(q.MulScalar(float64(l.Steps)))
 	keep(q.DivScalar(4))
 	keep(q.Pow(0.5))
-	for _, f := range []func() sdk.Tensor{q.Neg, q.Abs, q.Exp, q.Log, q.Sqrt, q.Square, q.Relu, q.Sigmoid, q.LogSigmoid} {
+	for _, f := range []func() sdk.Tensor{q.Neg, q.Abs, q.Exp, q.Log, q.Expm1, q.Log1p, q.Sqrt, q.Square, q.Relu, q.Sigmoid, q.LogSigmoid} {
 		keep(f())
 	}
 	keep(q.ClampMin(-1))
@@ -73,9 +77,12 @@ func (l everyLoss) Trace(g *sdk.Graph) sdk.Objective {
 	}
 	l.shapes(g, keep, q)
 	n, mean := g.Count("B"), q.Sum()
+	step := mean.GlobalMean(n)
+	level := g.State("level").MulScalar(l.Ratio).Add(step)
 	return sdk.Objective{
 		Terms:   []sdk.Term{{Name: "every", Sum: total, Count: n, Coefficient: 0.5}, {Name: "plain", Sum: mean, Coefficient: 1}},
 		Metrics: []sdk.Metric{{Name: "mean", Sum: mean, Count: n}, {Name: "exp", Sum: mean, Count: n, Exp: true}},
+		States:  []sdk.State{{Name: "level", Initial: l.Ratio, Update: level}, {Name: "last", Initial: -0.1, Update: step}},
 	}
 }
 
@@ -119,7 +126,7 @@ func (everyPooling) Trace(g *sdk.Graph) sdk.Tensor {
 	return both.Div(row.SegmentCount("N").Add(ends).Unsqueeze(1))
 }
 
-// everyFormatter reads a field of every type.
+// everyFormatter reads a field of every type, and gives two labels where it has a number.
 type everyFormatter parameters
 
 func (everyFormatter) Columns() []sdk.Column {
@@ -167,6 +174,9 @@ func (f everyFormatter) Format(r *sdk.Row, o *sdk.Out) error {
 	weight := more.N
 	if r.Has(1) {
 		weight = f.Ratio
+		o.Label("topic", r.Strs(4)[2])
+		o.Label("weight", "")
+		o.Label("weight", f.Mode) // the later one holds
 	}
 	o.Set("weight", weight)
 	return nil
@@ -178,7 +188,7 @@ var every = sdk.Plugin{
 	Poolings:   []sdk.PoolingSpec{sdk.NewPooling("every", "a pooling", everyPooling{})},
 	Formatters: []sdk.FormatterSpec{sdk.NewFormatter("every", "a formatter", everyFormatter{Ratio: 0.5, Steps: 3, Flag: true, Mode: "a"})},
 	Tasks: []sdk.Task{{
-		Name: "every", Doc: "a task", Formatter: "every", Head: sdk.LMHead, Pooling: "every", Loss: "every",
+		Name: "every", Doc: "a task", Formatter: "every", Head: sdk.ClassHead, Pooling: "every", Loss: "every",
 		Defaults: map[string]any{"flag": false, "mode": "b", "ratio": 0.25},
 	}},
 }
@@ -262,12 +272,18 @@ func TestHelpersHaveEverything(t *testing.T) {
 			require.NoError(t, err)
 			got, err := c.Task(context.Background(), file)
 			require.NoError(t, err)
+			require.Equal(t, want.Head, got.Head)
 			require.Equal(t, want.Defaults, got.Defaults)
 			require.Equal(t, want.Loss.Params, got.Loss.Params)
 			require.Equal(t, want.Formatter.Params, got.Formatter.Params)
 			for _, values := range settings {
 				sameProgram(t, want, got, values)
 				sameExamples(t, want.Formatter, got.Formatter, values)
+			}
+			for _, v := range numbers() { // a state's first value and a scalar, to the last bit
+				if v <= 1 {
+					sameProgram(t, want, got, map[string]any{"ratio": v})
+				}
 			}
 			a, err := want.Pooling.Trace(context.Background(), nil)
 			require.NoError(t, err)

@@ -88,6 +88,42 @@ func TestLanguagesGiveTheBuiltinProgram(t *testing.T) {
 	}
 }
 
+// A test in C sees the labels of an example behind its answer.
+func TestLabelsInTestsOfC(t *testing.T) {
+	clang, err := exec.LookPath("clang")
+	if err != nil {
+		t.Skip("needs clang")
+	}
+	folder := t.TempDir()
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "topic.c"), []byte(`#include "llmhost_plugin.h"
+#include <stdio.h>
+
+static void format(void) {
+    lh_candidate(), lh_prompt(lh_str(0)), lh_answer("a");
+    if (lh_has(1)) lh_example_label("topic", "none"), lh_example_label("mood", "good"), lh_example_label("topic", lh_str(1));
+}
+
+const lh_plugin llmhost_plugin = {
+    .name = "topic", .version = "1.0.0", .doc = "classes",
+    .components = LH_COMPONENTS({.kind = LH_FORMATTER, .name = "topic", .doc = "texts and their topic", .format = format,
+                                 .fields = LH_FIELDS({"text", LH_IS_STRING, 1, "a text"}, {"topic", LH_IS_STRING, 0, "its topic"})}),
+};
+
+int main(void) {
+    const char *full[] = {"light bends", "physics"}, *plain[] = {"light bends", 0};
+    printf("%s\n", lh_example("topic", "{}", full, 2));
+    printf("%s\n", lh_example("topic", "{}", plain, 2));
+}
+`), 0o644))
+	program := filepath.Join(folder, "topic")
+	out, err := exec.Command(clang, "-std=c11", "-Wall", "-Wextra", "-Ic/llmhost_plugin", "-o", program, filepath.Join(folder, "topic.c")).CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	require.Empty(t, string(out))
+	out, err = exec.Command(program).Output()
+	require.NoError(t, err)
+	require.Equal(t, "light bends|a|topic=physics|mood=good\nlight bends|a\n", string(out))
+}
+
 // A README's example builds, too.
 func TestReadmesBuild(t *testing.T) {
 	cache := plugin.DefaultCache()

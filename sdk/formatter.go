@@ -124,10 +124,12 @@ func (r *Row) cell(i int, want ColumnType) *Cell {
 }
 
 // Example is what one record becomes: one or more candidates, each with its
-// own prompt, and columns that hold one number for the whole example.
+// own prompt, columns that hold one number for the whole example, and the names
+// of its classes by classification head. It may lack any head's.
 type Example struct {
 	Candidates []Candidate
 	Columns    map[string]float64
+	Labels     map[string]string
 }
 
 // Candidate is a prompt and one answer to it. The model reads Prompt and
@@ -150,6 +152,7 @@ func (c *Candidate) Set(name string, v float64) {
 type Out struct {
 	candidates []*Candidate // the row's; those behind them served rows before it
 	columns    map[string]float64
+	labels     map[string]string
 }
 
 // Candidate adds a candidate to the example and returns it, so that its
@@ -172,6 +175,7 @@ func (o *Out) reset() {
 		clear(c.Columns)
 	}
 	clear(o.columns)
+	clear(o.labels)
 	o.candidates = o.candidates[:0]
 }
 
@@ -181,6 +185,15 @@ func (o *Out) Set(name string, v float64) {
 		o.columns = map[string]float64{}
 	}
 	o.columns[name] = v
+}
+
+// Label says which class the example has under a classification head, as the data
+// calls it: the host gives the names of the training data their numbers.
+func (o *Out) Label(head, value string) {
+	if o.labels == nil {
+		o.labels = map[string]string{}
+	}
+	o.labels[head] = value
 }
 
 // Drop returns the error that leaves the row out of the data. The host counts
@@ -200,7 +213,7 @@ func FormatRow(f Formatter, r *Row) (Example, error) {
 	if err := out.format(f, r); err != nil {
 		return Example{}, err
 	}
-	e := Example{Columns: out.columns, Candidates: make([]Candidate, len(out.candidates))}
+	e := Example{Columns: out.columns, Labels: out.labels, Candidates: make([]Candidate, len(out.candidates))}
 	for i, c := range out.candidates {
 		e.Candidates[i] = *c
 	}
@@ -275,6 +288,11 @@ func checkFinite(columns map[string]float64) error {
 
 // checkTexts demands that all texts are UTF-8.
 func (e Example) checkTexts() error {
+	for head, value := range e.Labels {
+		if !utf8.ValidString(value) {
+			return errors.New("the label of head " + strconv.Quote(head) + " is not UTF-8; a text was cut inside a character")
+		}
+	}
 	for i := range e.Candidates {
 		c := &e.Candidates[i]
 		part := ""

@@ -23,6 +23,7 @@ var frameResults = []sdk.Result{
 	{Dropped: "empty answer"},
 	{Err: "texts and scores differ in length"},
 	{Example: sdk.Example{Candidates: []sdk.Candidate{{Prompt: "", Answer: "x"}}}},
+	{Example: sdk.Example{Candidates: []sdk.Candidate{{Prompt: "", Answer: "x"}}, Columns: map[string]float64{"weight": 1}, Labels: map[string]string{"topic": "physics", "rank": ""}}},
 }
 
 func TestRowFrames(t *testing.T) {
@@ -52,7 +53,7 @@ func TestResultFrames(t *testing.T) {
 	require.Equal(t, frame, sdk.EncodeResults(results))
 
 	_, err = sdk.DecodeResults(frame, 3)
-	require.EqualError(t, err, "row frame: 4 answers to 3 rows")
+	require.EqualError(t, err, "row frame: 5 answers to 3 rows")
 }
 
 // TestBrokenFrames cuts a good frame at every byte and adds one: each must be an error, none a panic.
@@ -80,6 +81,7 @@ func TestRepliesAreNotTrusted(t *testing.T) {
 		"a name count beyond it":       {1, 0, 0, 0, 200, 1},
 		"an unknown kind":              {1, 0, 0, 0, 0, 7},
 		"a name that is not listed":    {1, 0, 0, 0, 0, 0, 1, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0},
+		"labels without a name":        {1, 0, 0, 0, 0, 3, 1, 0, 0, 0, 0},
 		"a text that is not UTF-8":     {1, 0, 0, 0, 0, 1, 1, 0xff},
 		"a prompt before any":          {1, 0, 0, 0, 0, 0, 0, 1, 0, 1, 'a', 0},
 	}

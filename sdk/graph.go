@@ -47,6 +47,29 @@ func (g *Graph) Logps() Tensor { return g.input("policy.logps") }
 // gradient, which no count may read.
 func (g *Graph) RefLogps() Tensor { return g.input("ref.logps") }
 
+// Rewards are the candidates' rewards under the score head, f32 [B, K]: 0 where
+// the candidate is not real.
+func (g *Graph) Rewards() Tensor { return g.input("rewards") }
+
+// ReverseKL is KL(policy ‖ reference) over the whole vocabulary at each label
+// token, f32 [B, K, T]: 0 where there is no label.
+func (g *Graph) ReverseKL() Tensor { return g.input("kl.reverse") }
+
+// ForwardKL is KL(reference ‖ policy), as ReverseKL is.
+func (g *Graph) ForwardKL() Tensor { return g.input("kl.forward") }
+
+// MismatchedLogps are the log-probabilities of another example's answer behind
+// this example's prompt, f32 [B, K, U]: 0 where there is no token. The answers
+// go round over the whole optimizer step. No gradient flows into them.
+func (g *Graph) MismatchedLogps() Tensor { return g.input("mismatched.policy.logps") }
+
+// MismatchedRefLogps is MismatchedLogps under the reference model.
+func (g *Graph) MismatchedRefLogps() Tensor { return g.input("mismatched.ref.logps") }
+
+// State is a number that the host keeps from step to step and in checkpoints,
+// f32 []. The objective says how it begins and changes: a State of that name.
+func (g *Graph) State(name string) Tensor { return g.input("state." + name) }
+
 // Logits are the class logits of the head called name, f32 [B, C_name]: C_name
 // is a dimension of its own, so that heads may have different numbers of classes.
 func (g *Graph) Logits(name string) Tensor { return g.input("logits." + name) }

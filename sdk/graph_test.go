@@ -31,7 +31,7 @@ func TestMistakesNameTheAuthorsLines(t *testing.T) {
 	for _, line := range lines {
 		got = append(got, place.ReplaceAllString(line, ""))
 	}
-	inputs := "; a loss has policy.logps, ref.logps, logits.NAME, label_mask, label.NAME, candidate_mask, column.NAME, example_column.NAME"
+	inputs := "; a loss has policy.logps, ref.logps, rewards, kl.reverse, kl.forward, mismatched.policy.logps, mismatched.ref.logps, state.NAME, logits.NAME, label_mask, label.NAME, candidate_mask, column.NAME, example_column.NAME"
 	require.Equal(t, []string{
 		"add: shapes [B, K, T] and [B, K] do not broadcast: T against K at axis -1; want equal dimensions or 1",
 		"sum: axis 3 is out of range for 3 axes",
@@ -92,7 +92,7 @@ func every(g *sdk.Graph) sdk.Objective {
 	all := []sdk.Tensor{
 		x.Add(y), x.Sub(y), x.Mul(y), x.Div(y), x.Minimum(y), x.Maximum(y), y.PowTensor(y),
 		x.AddScalar(1), x.SubScalar(1), x.MulScalar(2), x.DivScalar(2), y.Pow(2), x.ClampMin(-1), x.ClampMax(1),
-		x.Neg(), x.Abs(), y.Log(), y.Sqrt(), x.Square(), x.Relu(), x.Sigmoid(), x.LogSigmoid(),
+		x.Neg(), x.Abs(), y.Log(), y.Sqrt(), x.Expm1(), y.Log1p(), x.Sum().GlobalMean(mask.Sum()), x.Square(), x.Relu(), x.Sigmoid(), x.LogSigmoid(),
 		x.Mean(), x.Mean(0, 2), x.Amax(-1), x.Amin(), x.LogSumExp(1), x.CumSum(0),
 		x.Unsqueeze(1).Squeeze(1), x.Sum(-1).Unsqueeze(-1).ExpandAs(x), x.Sum(1).Unsqueeze(1).Expand("B", "K", "T"),
 		x.Gather(2, index), x.IndexSelect(0, row), sdk.Where(mask, x, y), x.Where(mask, 0), x.MaskedFill(real.Not().Unsqueeze(-1), math.Inf(-1)),

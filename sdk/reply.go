@@ -89,7 +89,7 @@ func (w *replyWriter) add(r *Result) {
 	case r.Dropped != "":
 		w.text(answerDrop, r.Dropped)
 	default:
-		w.example(r.Example.Columns, len(r.Example.Candidates))
+		w.example(r.Example.Columns, r.Example.Labels, len(r.Example.Candidates))
 		for i := range r.Example.Candidates {
 			w.candidate(&r.Example.Candidates[i])
 		}
@@ -98,7 +98,7 @@ func (w *replyWriter) add(r *Result) {
 
 // addOut adds what a formatter made of a row.
 func (w *replyWriter) addOut(o *Out) {
-	w.example(o.columns, len(o.candidates))
+	w.example(o.columns, o.labels, len(o.candidates))
 	for _, c := range o.candidates {
 		w.candidate(c)
 	}
@@ -110,9 +110,14 @@ func (w *replyWriter) text(kind byte, s string) {
 }
 
 // example begins an example; so many candidates must follow.
-func (w *replyWriter) example(columns map[string]float64, candidates int) {
+func (w *replyWriter) example(columns map[string]float64, labels map[string]string, candidates int) {
 	w.rows++
-	w.body = append(w.body, answerExample)
+	if len(labels) > 0 {
+		w.body = append(w.body, answerLabelled)
+		w.labels(labels)
+	} else {
+		w.body = append(w.body, answerExample)
+	}
 	w.columns(columns)
 	w.body = binary.AppendUvarint(w.body, uint64(candidates))
 	w.last = nil
@@ -135,7 +140,7 @@ func (w *replyWriter) columns(columns map[string]float64) {
 	if len(columns) == 0 {
 		return
 	}
-	w.number(columns)
+	numberNames(w, columns)
 	for i, name := range w.names {
 		if v, has := columns[name]; has {
 			w.body = appendFloat(binary.AppendUvarint(w.body, uint64(i)), v)
@@ -143,8 +148,19 @@ func (w *replyWriter) columns(columns map[string]float64) {
 	}
 }
 
-// number gives the names that are new their numbers, in order of name.
-func (w *replyWriter) number(columns map[string]float64) {
+// labels writes as columns does.
+func (w *replyWriter) labels(labels map[string]string) {
+	w.body = binary.AppendUvarint(w.body, uint64(len(labels)))
+	numberNames(w, labels)
+	for i, name := range w.names {
+		if v, has := labels[name]; has {
+			w.body = appendText(binary.AppendUvarint(w.body, uint64(i)), v)
+		}
+	}
+}
+
+// numberNames gives the names that are new their numbers, in order of name.
+func numberNames[V any](w *replyWriter, columns map[string]V) {
 	known := len(w.names)
 	for name := range columns {
 		if _, has := w.index[name]; !has {
@@ -229,8 +245,13 @@ func (r *replyReader) columnName() string {
 
 func (r *replyReader) result(to *Result) {
 	switch kind := r.byte(); kind {
-	case answerExample:
+	case answerExample, answerLabelled:
+		var labels map[string]string
+		if kind == answerLabelled {
+			labels = r.labels()
+		}
 		e := r.example()
+		e.Labels = labels
 		err := e.check()
 		if err == nil {
 			err = e.checkTexts()
@@ -280,15 +301,37 @@ func (r *replyReader) columns() map[string]float64 {
 	}
 	columns := make(map[string]float64, n)
 	for range n {
-		index := r.uvarint("column name")
-		if index >= uint64(len(r.names)) {
-			r.fail("column name")
+		name, found := r.name()
+		if !found {
 			return nil
 		}
-		columns[r.names[index]] = r.float()
+		columns[name] = r.float()
 	}
 	if len(columns) != n {
 		r.fail("columns, of which one stands there twice")
 	}
 	return columns
+}
+
+func (r *replyReader) labels() map[string]string {
+	n := r.number(2)
+	labels := make(map[string]string, n)
+	for range n {
+		name, found := r.name()
+		if !found {
+			return nil
+		}
+		labels[name] = r.text()
+	}
+	return labels
+}
+
+// name reads the index of a name.
+func (r *replyReader) name() (name string, found bool) {
+	index := r.uvarint("column name")
+	if index >= uint64(len(r.names)) {
+		r.fail("column name")
+		return "", false
+	}
+	return r.names[index], true
 }

@@ -32,6 +32,10 @@ func (m moody) Format(r *sdk.Row, o *sdk.Out) error {
 	case "cut":
 		o.Candidate("x", "gr\xc3")
 		return nil
+	case "labelled":
+		o.Label("topic", r.Str(0))
+		o.Candidate(r.Str(0), "!")
+		return nil
 	case "plain":
 		o.Candidate(r.Str(0), "!")
 		return nil
@@ -46,7 +50,7 @@ func (m moody) Format(r *sdk.Row, o *sdk.Out) error {
 }
 
 func moodyRows(n int) []sdk.Row {
-	texts := []string{"a", "drop", "plain", "bad", "b", "panic", "plain", "cut", "c"}
+	texts := []string{"a", "drop", "plain", "bad", "b", "panic", "plain", "cut", "c", "labelled"}
 	lists := [][]string{{"x", "y", "z"}, {}, {"x"}, nil}
 	var rows []sdk.Row
 	for i := range n {
@@ -78,7 +82,7 @@ func TestRowsDoNotMix(t *testing.T) {
 		require.Equal(t, want, got)
 		clear(request) // texts that a formatter keeps are its own
 	}
-	require.Equal(t, "a drop plain bad b panic plain cut c a drop plain", strings.Join(kept[len(kept)-59:len(kept)-47], " "))
+	require.Equal(t, "a drop plain bad b panic plain cut c labelled a drop plain", strings.Join(kept[len(kept)-59:len(kept)-46], " "))
 }
 
 func TestOneBadRowIsOneBadRow(t *testing.T) {

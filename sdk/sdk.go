@@ -60,6 +60,7 @@ type Pooling interface {
 type Objective struct {
 	Terms   []Term
 	Metrics []Metric
+	States  []State
 }
 
 // Term is one part of the loss. Sum is an f32 scalar over the batch, never a
@@ -79,6 +80,15 @@ type Metric struct {
 	Exp        bool
 }
 
+// State is a number that lasts: g.State(Name) reads it. It begins as Initial, and
+// after each optimizer step it becomes Update, an f32 scalar computed of states
+// and of GlobalMeans alone.
+type State struct {
+	Name    string
+	Initial float64
+	Update  Tensor
+}
+
 // Plugin is what one file offers: components and tasks that put them together.
 type Plugin struct {
 	Name    string // letters, digits, - and _
@@ -91,8 +101,12 @@ type Plugin struct {
 	Tasks      []Task
 }
 
-// LMHead is the head that gives log-probabilities of tokens.
-const LMHead = "lm"
+// The heads of a task. A loss that reads what another head gives gets that one too.
+const (
+	LMHead    = "lm"      // gives log-probabilities of tokens
+	ScoreHead = "score"   // gives each candidate a reward
+	ClassHead = "classes" // gives each example the logits of classes, by name
+)
 
 // Task names the parts of a training run. A part is a component of the same
 // plugin, or "builtin:NAME", or empty where the task has none of its kind.

@@ -93,6 +93,18 @@ func (t Tensor) Log() Tensor { return t.do("log", nil) }
 // Sqrt is the square root.
 func (t Tensor) Sqrt() Tensor { return t.do("sqrt", nil) }
 
+// Expm1 is exp(t) − 1, exact for small |t|.
+func (t Tensor) Expm1() Tensor { return t.do("expm1", nil) }
+
+// Log1p is log(1 + t), exact for small |t|.
+func (t Tensor) Log1p() Tensor { return t.do("log1p", nil) }
+
+// GlobalMean is Σt / Σcount over the whole optimizer step, however it is cut into
+// batches, f32 []: a constant to the gradient, 0 where the count is 0. Both are
+// scalars. A term that reads it makes the host compute it before the step's
+// first gradient; it cannot be made of another GlobalMean.
+func (t Tensor) GlobalMean(count Tensor) Tensor { return t.g.record("global_mean", nil, t, count) }
+
 // Square is t · t.
 func (t Tensor) Square() Tensor { return t.do("square", nil) }
 

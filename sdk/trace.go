@@ -53,6 +53,12 @@ func (g *Graph) closeLoss(o Objective) ([]byte, error) {
 		g.owned("metric "+m.Name, "sum", m.Sum, true)
 		g.owned("metric "+m.Name, "count", m.Count, false)
 	}
+	for _, s := range o.States {
+		g.owned("state "+s.Name, "update", s.Update, true)
+		if math.IsNaN(s.Initial) || math.IsInf(s.Initial, 0) {
+			g.fail("state "+s.Name, "its initial value is "+strconv.FormatFloat(s.Initial, 'g', -1, 64)+"; want a finite number")
+		}
+	}
 	if err := g.err(); err != nil {
 		return nil, err
 	}
@@ -68,7 +74,22 @@ func (g *Graph) closeLoss(o Objective) ([]byte, error) {
 		b = appendResult(b, i, m.Name, m.Sum, m.Count, numbers)
 		b = append(strconv.AppendBool(appendKey(b, "exp"), m.Exp), '}')
 	}
-	return g.appendPlaces(append(b, "]}"...)), nil
+	b = append(b, ']')
+	if len(o.States) > 0 {
+		b = g.appendStates(b, o.States, numbers)
+	}
+	return g.appendPlaces(append(b, '}')), nil
+}
+
+func (g *Graph) appendStates(b []byte, states []State, numbers []int) []byte {
+	b = append(appendKey(b, "states"), '[')
+	first := true
+	for _, s := range states {
+		b = appendField(append(separate(b, &first), '{'), "name", s.Name)
+		b = appendFloat64(appendKey(b, "initial"), s.Initial)
+		b = append(strconv.AppendInt(appendKey(b, "update"), int64(numbers[s.Update.id-1]), 10), '}')
+	}
+	return append(b, ']')
 }
 
 func (g *Graph) closePooling(out Tensor) ([]byte, error) {

@@ -7,7 +7,7 @@ import os
 import struct
 import unittest
 
-from llmhost_plugin import Candidate, Column, Drop, Example, Formatter, Graph, Loss, Objective, Plugin, Pooling, Server, Term, param, where
+from llmhost_plugin import Candidate, Column, Drop, Example, Formatter, Graph, Loss, Objective, Plugin, Pooling, Server, State, Term, param, where
 from llmhost_plugin.rows import read_rows, text, uvarint, write_results, format_row
 
 HERE = os.path.dirname(os.path.abspath(__file__))
@@ -91,6 +91,25 @@ class Tracing(unittest.TestCase):
         self.assertEqual([i["name"] for i in program["inputs"]], ["hidden", "token", "row"])
         self.assertEqual(program["output"], 3 + 4)
 
+    def test_states(self):
+        class Following(Loss):
+            name = "following"
+            start = param(0.1)
+
+            def trace(self, g):
+                level, total, count = g.state("level"), g.rewards.sum(), g.count("B")
+                mean = total.global_mean(count)
+                return Objective([Term("x", total - level)], states=[State("level", self.start, level * 0.5 + mean)])
+
+        server = Server(Plugin("test", "1", "", [Following, Mean]))
+        server.configure(0, "{}"), server.configure(1, "{}")
+        program = answer(server.trace(1, b"{}"))["program"]
+        self.assertEqual([(i["name"], i["shape"]) for i in program["inputs"]], [("state.level", []), ("rewards", ["B", "K"])])
+        self.assertEqual(list(program)[-3:], ["terms", "metrics", "states"])
+        self.assertEqual(program["nodes"][2], {"op": "global_mean", "in": [2, 3], "attrs": {}})
+        self.assertEqual(program["states"], [{"name": "level", "initial": 0.1, "update": 7}])
+        self.assertNotIn("states", answer(server.trace(2, b"{}"))["program"])
+
     def test_infinities(self):
         g = Graph("loss")
         g.logps.masked_fill(g.label_mask, -math.inf)
@@ -172,6 +191,24 @@ class Rows(unittest.TestCase):
         mistake = f"python/test_llmhost_plugin.py:{Echo.format.__code__.co_firstlineno + 1}: KeyError: 's'"
         want += b"\1" + text("told to") + b"\2" + text("ValueError: column 'score' is nan; want a finite number") + b"\2" + text(mistake)
         self.assertEqual(frame, want)
+
+    def test_labels(self):
+        class Classes(Formatter):
+            name = "classes"
+
+            def format(self, row):
+                return Example([Candidate(row["s"], "", score=1)], labels=row.get("labels"), weight=2)
+
+        labelled = {"s": "p", "labels": {"topic": "é", "mood": ""}}
+        rows = [labelled, {"s": "p"}, dict(labelled, labels={"topic": 3}), dict(labelled, labels={"topic": "\ud800"})]
+        example = b"\x01\x02" + struct.pack("<d", 2) + b"\1\1" + text("p") + text("") + b"\x01\x01" + struct.pack("<d", 1)
+        want = struct.pack("<I", 4) + uvarint(4) + text("mood") + text("score") + text("topic") + text("weight")
+        want += b"\3\2" + b"\0" + text("") + b"\2" + text("é") + example.replace(b"\x01\x02", b"\x01\x03", 1)
+        want += b"\0" + example.replace(b"\x01\x02", b"\x01\x03", 1)
+        want += b"\2" + text("ValueError: the label of head 'topic' is 3; want the name of a class, a text")
+        frame = write_results([format_row(Classes(), row) for row in rows])
+        self.assertEqual(frame[:len(want)], want)
+        self.assertRegex(frame[len(want):], rb"^\x02.UnicodeEncodeError: ")
 
     def test_format(self):
         server = Server(example("ranked"))

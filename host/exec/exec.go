@@ -23,6 +23,10 @@ type Where struct {
 type Arguments struct {
 	Inputs map[string]tensor.Tensor // by the names that the program lists
 	Sizes  map[string]int64         // of the named dimensions
+
+	// Globals are the values of the program's global means over the whole step,
+	// by node. Where it is nil each is that of this batch alone.
+	Globals map[int]float64
 }
 
 // Fraction is a sum and a count, both scalars; a count that the program leaves
@@ -38,13 +42,19 @@ func (f Fraction) Read() (sum, count float64) {
 	return f.Sum.Item(), count
 }
 
-// Outputs are the results of a loss, in the order of the program.
-type Outputs struct{ Terms, Metrics []Fraction }
+// Outputs are the results of a loss, in the order of the program. Globals are
+// what its global means are made of; none where Arguments gave their values.
+type Outputs struct{ Terms, Metrics, Globals []Fraction }
 
 // Loss runs a loss program. Its sums can be differentiated.
 func Loss(p *program.Program, w Where, a Arguments) Outputs {
-	values := evaluate(p, w, a, nil)
+	values := evaluate(p, w, a, Reached(p, a.Globals != nil))
 	var out Outputs
+	if a.Globals == nil {
+		for _, g := range p.Globals() {
+			out.Globals = append(out.Globals, fraction(values, g.Sum, g.Count))
+		}
+	}
 	for _, t := range p.Terms {
 		out.Terms = append(out.Terms, fraction(values, t.Sum, t.Count))
 	}
@@ -52,6 +62,53 @@ func Loss(p *program.Program, w Where, a Arguments) Outputs {
 		out.Metrics = append(out.Metrics, fraction(values, m.Sum, m.Count))
 	}
 	return out
+}
+
+// Reached says which values Loss computes: all that results are made of, and,
+// where the means over the step are not known yet, what those are made of.
+func Reached(p *program.Program, known bool) []bool {
+	if known {
+		return p.ReachLocal(p.Results()...)
+	}
+	return p.Reach(append(p.Results(), globals(p)...)...)
+}
+
+func globals(p *program.Program) (values []int) {
+	for _, g := range p.Globals() {
+		values = append(values, g.Sum, g.Count)
+	}
+	return values
+}
+
+// Globals runs what the global means are made of, and returns a fraction a mean.
+func Globals(p *program.Program, w Where, a Arguments) (fractions []Fraction) {
+	values := evaluate(p, w, a, p.Reach(globals(p)...))
+	for _, g := range p.Globals() {
+		fractions = append(fractions, fraction(values, g.Sum, g.Count))
+	}
+	return fractions
+}
+
+// Updates returns what the states become after a step with these states and
+// these means over it.
+func Updates(p *program.Program, w Where, states map[string]float64, means map[int]float64) map[string]float64 {
+	var wanted []int
+	for _, s := range p.States {
+		wanted = append(wanted, s.Update)
+	}
+	if len(wanted) == 0 {
+		return nil
+	}
+	inputs := map[string]tensor.Tensor{}
+	for name, value := range states {
+		inputs["state."+name] = tensor.Full(w.Device, w.Real, value)
+	}
+	values := evaluate(p, w, Arguments{Inputs: inputs, Globals: means}, p.ReachLocal(wanted...))
+	next := map[string]float64{}
+	for i, s := range p.States {
+		next[s.Name] = values[wanted[i]].Item()
+	}
+	return next
 }
 
 // Counts runs what the counts of a loss program's terms need, which is data
@@ -87,14 +144,15 @@ func fraction(values []tensor.Tensor, sum, count int) Fraction {
 
 // run is one evaluation of a program.
 type run struct {
-	device tensor.Device
-	real   tensor.DType
-	sizes  map[string]int64
+	device  tensor.Device
+	real    tensor.DType
+	sizes   map[string]int64
+	globals map[int]float64
 }
 
 // evaluate computes the values that only names, or all where only is nil.
 func evaluate(p *program.Program, w Where, a Arguments, only []bool) []tensor.Tensor {
-	r := &run{device: w.Device, real: w.Real, sizes: a.Sizes}
+	r := &run{device: w.Device, real: w.Real, sizes: a.Sizes, globals: a.Globals}
 	values := make([]tensor.Tensor, len(p.Inputs)+len(p.Nodes))
 	for i, input := range p.Inputs {
 		if only == nil || only[i] {
@@ -114,7 +172,7 @@ func evaluate(p *program.Program, w Where, a Arguments, only []bool) []tensor.Te
 		for _, v := range node.In {
 			in = append(in, values[v])
 		}
-		values[at] = kernels[node.Op](call{run: r, in: in, Attrs: node.Attrs})
+		values[at] = kernels[node.Op](call{run: r, in: in, node: i, Attrs: node.Attrs})
 	}
 	return values
 }

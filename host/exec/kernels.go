@@ -13,7 +13,8 @@ type kernel func(c call) tensor.Tensor
 // call is one node being run.
 type call struct {
 	*run
-	in []tensor.Tensor
+	in   []tensor.Tensor
+	node int
 	op.Attrs
 }
 
@@ -74,6 +75,8 @@ var kernels = map[string]kernel{
 	"abs":        unary(tensor.Tensor.Abs),
 	"exp":        unary(tensor.Tensor.Exp),
 	"log":        unary(tensor.Tensor.Log),
+	"expm1":      unary(tensor.Tensor.Expm1),
+	"log1p":      unary(tensor.Tensor.Log1p),
 	"sqrt":       unary(tensor.Tensor.Sqrt),
 	"square":     unary(tensor.Tensor.Square),
 	"relu":       unary(tensor.Tensor.Relu),
@@ -119,10 +122,11 @@ var kernels = map[string]kernel{
 	"logical_or":  binary(tensor.Tensor.LogicalOr),
 	"logical_not": unary(tensor.Tensor.LogicalNot),
 
-	"to":         func(c call) tensor.Tensor { return c.in[0].To(c.dtype(c.Type())) },
-	"detach":     unary(tensor.Tensor.Detach),
-	"zeros_like": unary(tensor.Tensor.ZerosLike),
-	"ones_like":  unary(tensor.Tensor.OnesLike),
+	"to":          func(c call) tensor.Tensor { return c.in[0].To(c.dtype(c.Type())) },
+	"detach":      unary(tensor.Tensor.Detach),
+	"zeros_like":  unary(tensor.Tensor.ZerosLike),
+	"ones_like":   unary(tensor.Tensor.OnesLike),
+	"global_mean": func(c call) tensor.Tensor { return c.globalMean() },
 	"dim_size": func(c call) tensor.Tensor {
 		return tensor.Full(c.device, c.real, float64(c.size(c.Size("dim"))))
 	},
@@ -132,6 +136,16 @@ var kernels = map[string]kernel{
 	},
 	"segment_max":   func(c call) tensor.Tensor { return c.segmentMax() },
 	"segment_count": func(c call) tensor.Tensor { return c.segmentCount(c.in[0]) },
+}
+
+// globalMean is that of the step where the caller has seen all of it, else that
+// of the batch.
+func (c call) globalMean() tensor.Tensor {
+	if c.globals != nil {
+		return tensor.Full(c.device, c.real, c.globals[c.node])
+	}
+	sum, count := c.in[0].Detach(), c.in[1].Detach()
+	return sum.Div(count).MaskedFill(count.EqScalar(0), 0)
 }
 
 func (c call) segmentCount(row tensor.Tensor) tensor.Tensor {

@@ -122,7 +122,7 @@ func draw(rng *rand.Rand, s op.Sample, sizes map[string]int64) []float64 {
 }
 
 func build(v op.Value, data []float64, sizes map[string]int64) tensor.Tensor {
-	x := tensor.Of(tensor.CPU, data, append([]int64{}, shapeOf(v.Shape, sizes)...)...)
+	x := tensor.OfShape(tensor.CPU, data, shapeOf(v.Shape, sizes))
 	return x.To(map[op.DType]tensor.DType{op.F32: tensor.Float64, op.I64: tensor.Int64, op.Bool: tensor.Bool}[v.DType])
 }
 

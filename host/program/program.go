@@ -38,6 +38,7 @@ type Program struct {
 	Nodes   []Node
 	Terms   []Term   // of a loss, at least one
 	Metrics []Metric // of a loss
+	States  []State  // of a loss
 	Output  int      // of a pooling: f32 [N, H]; else None
 }
 
@@ -63,6 +64,53 @@ type Metric struct {
 	Name       string
 	Sum, Count int
 	Exp        bool
+}
+
+// State is a number that lasts from step to step, which input state.NAME reads.
+// After each optimizer step it becomes the value Update.
+type State struct {
+	Name    string
+	Initial float64
+	Update  int
+}
+
+// Global is a mean over the whole optimizer step: node Node, of two scalars.
+type Global struct{ Node, Sum, Count int }
+
+// Globals returns the program's global means, in its order.
+func (p *Program) Globals() (globals []Global) {
+	for i, node := range p.Nodes {
+		if node.Op == globalMean {
+			globals = append(globals, Global{Node: i, Sum: node.In[0], Count: node.In[1]})
+		}
+	}
+	return globals
+}
+
+const globalMean = "global_mean"
+
+// Results are the sums and counts of terms and metrics, None for a count that is
+// left out.
+func (p *Program) Results() (values []int) {
+	for _, t := range p.Terms {
+		values = append(values, t.Sum, t.Count)
+	}
+	for _, m := range p.Metrics {
+		values = append(values, m.Sum, m.Count)
+	}
+	return values
+}
+
+// TwoPasses tells whether a term or metric reads a mean over the whole step, so
+// that every batch of it must have been seen before the first gradient.
+func (p *Program) TwoPasses() bool {
+	reached := p.reach(true, p.Results()...)
+	for _, g := range p.Globals() {
+		if reached[len(p.Inputs)+g.Node] {
+			return true
+		}
+	}
+	return false
 }
 
 // Value returns the type and shape of value v.
@@ -105,7 +153,12 @@ func (p *Program) inputDims() []op.Dim {
 
 // Reach says for each value whether one of the given values is computed from
 // it, the given values included. None is skipped.
-func (p *Program) Reach(values ...int) []bool {
+func (p *Program) Reach(values ...int) []bool { return p.reach(false, values...) }
+
+// ReachLocal is Reach up to global means: what they are made of is left out.
+func (p *Program) ReachLocal(values ...int) []bool { return p.reach(true, values...) }
+
+func (p *Program) reach(local bool, values ...int) []bool {
 	reached := make([]bool, len(p.Inputs)+len(p.Nodes))
 	for _, v := range values {
 		if v != None {
@@ -113,10 +166,11 @@ func (p *Program) Reach(values ...int) []bool {
 		}
 	}
 	for v := len(reached) - 1; v >= len(p.Inputs); v-- {
-		if !reached[v] {
+		node := p.Nodes[v-len(p.Inputs)]
+		if !reached[v] || local && node.Op == globalMean {
 			continue
 		}
-		for _, in := range p.Nodes[v-len(p.Inputs)].In {
+		for _, in := range node.In {
 			reached[in] = true
 		}
 	}

@@ -18,6 +18,7 @@ type source struct {
 	nodes   []sourceNode
 	terms   []Term
 	metrics []Metric
+	states  []State
 	output  int
 }
 
@@ -99,7 +100,7 @@ func read(data []byte) (source, error) {
 		return source{}, fmt.Errorf("program is not JSON: %q", clip(string(data)))
 	}
 	r := &reader{}
-	top := r.object("program", data, "llmhost_program", "op_level", "kind", "inputs", "nodes", "terms", "metrics", "output")
+	top := r.object("program", data, "llmhost_program", "op_level", "kind", "inputs", "nodes", "terms", "metrics", "states", "output")
 	if v := value[int](r, "program", top, "llmhost_program", "a number"); r.err == nil && v != Version {
 		return source{}, fmt.Errorf("program has version %d, this llmhost reads %d", v, Version)
 	}
@@ -119,6 +120,9 @@ func read(data []byte) (source, error) {
 	}
 	for i, raw := range r.list("program", top, "metrics", MaxTerms) {
 		s.metrics = append(s.metrics, r.metric(fmt.Sprintf("metric %d", i), raw))
+	}
+	for i, raw := range r.list("program", top, "states", MaxTerms) {
+		s.states = append(s.states, r.state(fmt.Sprintf("state %d", i), raw))
 	}
 	return s, r.err
 }
@@ -175,6 +179,15 @@ func (r *reader) metric(path string, raw json.RawMessage) Metric {
 		Sum:   value[int](r, path, fields, "sum", "a value number"),
 		Count: value(r, path, fields, "count", "a value number", None),
 		Exp:   value(r, path, fields, "exp", "true or false", false),
+	}
+}
+
+func (r *reader) state(path string, raw json.RawMessage) State {
+	fields := r.object(path, raw, "name", "initial", "update")
+	return State{
+		Name:    value[string](r, path, fields, "name", "a string"),
+		Initial: value[float64](r, path, fields, "initial", "a number"),
+		Update:  value[int](r, path, fields, "update", "a value number"),
 	}
 }
 

@@ -49,6 +49,9 @@ func (p *Program) Listing(locations []string) string {
 		}
 		fmt.Fprintf(&b, "metric %s = %s\n", m.Name, text)
 	}
+	for _, s := range p.States {
+		fmt.Fprintf(&b, "state  %s = %s at first, %%%d after each step\n", s.Name, appendNumber(nil, s.Initial), s.Update)
+	}
 	return b.String()
 }
 

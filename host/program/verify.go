@@ -184,6 +184,25 @@ func (v *verifier) outputs(s source) {
 		v.count("metric "+clip(m.Name), m.Count)
 	}
 	v.p.Terms, v.p.Metrics = s.terms, s.metrics
+	v.states(s.states)
+}
+
+// states checks that the states that are listed and those that are read are the same.
+func (v *verifier) states(states []State) {
+	names := map[string]bool{}
+	for _, s := range states {
+		v.name("state", s.Name, names)
+		v.scalar("state "+clip(s.Name), "update", s.Update)
+		if math.IsNaN(s.Initial) || math.IsInf(s.Initial, 0) {
+			v.problem(None, "state %s: initial value is %v; want a finite number", clip(s.Name), s.Initial)
+		}
+	}
+	for _, input := range v.p.Inputs {
+		if name, is := strings.CutPrefix(input.Name, "state."); is && !names[name] {
+			v.problem(None, "input %s is read, and no state of that name is listed", clip(input.Name))
+		}
+	}
+	v.p.States = states
 }
 
 func (v *verifier) pooling(s source) {
@@ -258,7 +277,34 @@ func (v *verifier) effects() {
 	if !learns {
 		v.problem(None, "no term has a gradient to the model, so nothing would be learned")
 	}
+	v.globals()
 	v.fixedSize()
+}
+
+// globals checks that means over the step can be made of its batches one by
+// one, and that states change by such means alone.
+func (v *verifier) globals() {
+	for _, g := range v.p.Globals() {
+		below := v.p.Reach(g.Sum, g.Count)
+		for _, other := range v.p.Globals() {
+			if below[len(v.p.Inputs)+other.Node] {
+				v.problem(g.Node, "%s is made of another one, node %d; want one of the batch's own values", globalMean, other.Node)
+			}
+		}
+	}
+	for _, s := range v.p.States {
+		reached := v.p.ReachLocal(s.Update)
+		for i, input := range v.p.Inputs {
+			if reached[i] && !strings.HasPrefix(input.Name, "state.") {
+				v.problem(v.nodeOf(s.Update), "state %s: its update reads %s of one batch; want a %s of it", s.Name, input.Name, globalMean)
+			}
+		}
+		for i, node := range v.p.Nodes {
+			if reached[len(v.p.Inputs)+i] && node.Op == "dim_size" {
+				v.problem(i, "state %s: its update reads a dimension of one batch; want a %s of it", s.Name, globalMean)
+			}
+		}
+	}
 }
 
 // trainable says for each value whether gradients flow from it to the model.

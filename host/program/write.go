@@ -39,7 +39,16 @@ func (p *Program) Canonical() []byte {
 		b = appendResult(comma(b, i), m.Name, m.Sum, m.Count)
 		b = fmt.Appendf(b, `,"exp":%t}`, m.Exp)
 	}
-	return append(b, `]}`...)
+	b = append(b, ']')
+	if len(p.States) > 0 {
+		b = append(b, `,"states":[`...)
+		for i, s := range p.States {
+			b = append(quote(append(comma(b, i), `{"name":`...), s.Name), `,"initial":`...)
+			b = fmt.Appendf(appendNumber(b, s.Initial), `,"update":%d}`, s.Update)
+		}
+		b = append(b, ']')
+	}
+	return append(b, '}')
 }
 
 func comma(b []byte, i int) []byte {

@@ -29,6 +29,12 @@ var inputs = map[ProgramKind][]Input{
 	LossProgram: {
 		{"policy.logps", Value{F32, Shape{"B", "K", "T"}}, true, false, "log-probability of each label token, 0 where there is no label"},
 		{"ref.logps", Value{F32, Shape{"B", "K", "T"}}, false, true, "the same under the reference model, a constant to the gradient"},
+		{"rewards", Value{F32, Shape{"B", "K"}}, true, false, "the reward of each candidate under the score head, 0 where it is not real"},
+		{"kl.reverse", Value{F32, Shape{"B", "K", "T"}}, true, false, "KL(policy ‖ reference) over the whole vocabulary at each label token, 0 where there is none"},
+		{"kl.forward", Value{F32, Shape{"B", "K", "T"}}, true, false, "KL(reference ‖ policy) over the whole vocabulary at each label token, 0 where there is none"},
+		{"mismatched.policy.logps", Value{F32, Shape{"B", "K", "U"}}, false, true, "log-probability of each token of another example's answer behind this prompt, 0 where there is none; no gradient"},
+		{"mismatched.ref.logps", Value{F32, Shape{"B", "K", "U"}}, false, true, "the same under the reference model"},
+		{"state.", Value{F32, Shape{}}, false, true, "a number that the host keeps from step to step, which the program lists among its states"},
 		{"logits.", Value{F32, Shape{"B", "C_"}}, true, false, "logits of the classes of a classification head, of which there are C_NAME"},
 		{"label_mask", Value{Bool, Shape{"B", "K", "T"}}, false, false, "true where there is a label token"},
 		{"label.", Value{I64, Shape{"B"}}, false, false, "the class of each example under that head, -100 where it has none"},

@@ -79,6 +79,16 @@ func compare(types ...DType) rule {
 	}
 }
 
+// inferGlobalMean takes two scalars and gives one.
+func inferGlobalMean(in []Value, _ Attrs) (Value, error) {
+	for i, which := range []string{"sum", "count"} {
+		if in[i].DType != F32 || len(in[i].Shape) > 0 {
+			return Value{}, errors.New(which + " is " + in[i].String() + "; want f32 [] (reduce it with sum)")
+		}
+	}
+	return Value{F32, Shape{}}, nil
+}
+
 // unary keeps the shape and the type.
 func unary(types ...DType) rule {
 	return func(in []Value, _ Attrs) (Value, error) {

@@ -129,6 +129,8 @@ var table = []Op{
 	{"abs", 1, x, nil, "|x|", true, unary(F32, I64), one(-2, 2)},
 	{"exp", 1, x, nil, "e to the power x", true, unary(F32), one(-2, 2)},
 	{"log", 1, x, nil, "natural logarithm", true, unary(F32), one(0.5, 3)},
+	{"expm1", 1, x, nil, "exp(x) - 1, exact for small |x|", true, unary(F32), one(-2, 2)},
+	{"log1p", 1, x, nil, "log(1 + x), exact for small |x|", true, unary(F32), one(-0.5, 3)},
 	{"sqrt", 1, x, nil, "square root", true, unary(F32), one(0.5, 3)},
 	{"square", 1, x, nil, "x · x", true, unary(F32, I64), one(-2, 2)},
 	{"relu", 1, x, nil, "max(0, x)", true, unary(F32), one(-2, 2)},
@@ -183,6 +185,7 @@ var table = []Op{
 	{"detach", 1, x, nil, "x as a constant: no gradient flows through it", false, unary(F32, I64, Bool), one(-2, 2)},
 	{"zeros_like", 1, x, nil, "zeros of the shape and type of x", false, unary(F32, I64, Bool), one(-2, 2)},
 	{"ones_like", 1, x, nil, "ones of the shape and type of x", false, unary(F32, I64, Bool), one(-2, 2)},
+	{"global_mean", 1, []string{"sum", "count"}, nil, "Σsum / Σcount of the scalars over the whole optimizer step, as a constant to the gradient; 0 where Σcount is 0", false, inferGlobalMean, []Example{{In: []Sample{draw(F32, -2, 2), draw(F32, 1, 3)}}}},
 	{"dim_size", 1, none, []AttrSpec{{Name: "dim", Kind: Size}}, "the length of the named dimension, as f32", false, inferDimSize, []Example{{Attrs: Attrs{{Name: "dim", Kind: Size, Dim: "B"}}, Sizes: map[string]int64{"B": 3}}}},
 
 	// segments: row [M] says to which of the segments each entry of the first axis belongs

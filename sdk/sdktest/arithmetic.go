@@ -98,6 +98,8 @@ var functions = map[string]rule{
 	"abs":        unary(math.Abs, func(x, _ float64) float64 { return truth(x > 0) - truth(x < 0) }),
 	"exp":        unary(math.Exp, func(_, y float64) float64 { return y }),
 	"log":        unary(math.Log, func(x, _ float64) float64 { return 1 / x }),
+	"expm1":      unary(math.Expm1, func(_, y float64) float64 { return y + 1 }),
+	"log1p":      unary(math.Log1p, func(x, _ float64) float64 { return 1 / (1 + x) }),
 	"sqrt":       unary(math.Sqrt, func(_, y float64) float64 { return 1 / (2 * y) }),
 	"square":     unary(func(x float64) float64 { return x * x }, func(x, _ float64) float64 { return 2 * x }),
 	"relu":       unary(func(x float64) float64 { return math.Max(0, x) }, func(x, _ float64) float64 { return 1 - truth(x <= 0) }),

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 	"testing"
 
 	"llmhost/sdk"
@@ -25,8 +26,7 @@ func CheckLoss(t testing.TB, loss sdk.Loss, in Inputs) {
 func CheckGradients(t testing.TB, loss sdk.Loss, in Inputs) {
 	t.Helper()
 	e, a := evaluated(t, loss, in)
-	labels := a.Inputs["label_mask"].Data
-	pick := func(input string, i int) bool { return input != "policy.logps" || labels[i] != 0 }
+	pick := func(input string, i int) bool { return a.counts(input, i) }
 	a.Held = e.Detached()
 	for _, term := range e.Program.Terms {
 		slopes, err := e.Program.Slopes(a, term.Sum, pick)
@@ -48,6 +48,18 @@ func CheckGradients(t testing.TB, loss sdk.Loss, in Inputs) {
 	}
 }
 
+// counts says whether an element of an input of the model is anything: there is
+// a label, or the candidate is real.
+func (a Arguments) counts(input string, i int) bool {
+	switch input {
+	case "policy.logps", "kl.reverse", "kl.forward":
+		return a.Inputs["label_mask"].Data[i] != 0
+	case "rewards":
+		return a.Inputs["candidate_mask"].Data[i] != 0
+	}
+	return true
+}
+
 // CheckPadding fills the batch up with one more candidate and two more label
 // positions, which must change nothing.
 func CheckPadding(t testing.TB, loss sdk.Loss, in Inputs) {
@@ -58,13 +70,15 @@ func CheckPadding(t testing.TB, loss sdk.Loss, in Inputs) {
 		e, _ := evaluated(t, loss, padded)
 		what := fmt.Sprintf("with %d more candidates and %d more label positions, all padding", more[0], more[1])
 		compareTotals(t, what, base.totals(), e.totals())
-		compareRows(t, what, base.result(in).Gradients, e.result(padded).Gradients)
+		compareGradients(t, what, base.result(in), e.result(padded), unchanged)
 	}
 }
 
 // CheckPermutation reverses the prompts, then the candidates of each prompt,
 // which must change nothing but the places of the gradients. Scores of one
 // prompt should differ, for a choice between equal ones may follow their order.
+// Metrics are held to the order of the prompts alone: one may speak of the first
+// candidates.
 func CheckPermutation(t testing.TB, loss sdk.Loss, in Inputs) {
 	t.Helper()
 	base, _ := evaluated(t, loss, in)
@@ -72,11 +86,15 @@ func CheckPermutation(t testing.TB, loss sdk.Loss, in Inputs) {
 	backward := reversed(b)
 	rows, _ := evaluated(t, loss, in.Pick(backward...))
 	compareTotals(t, "with the prompts reversed", base.totals(), rows.totals())
-	compareRows(t, "with the prompts reversed", entriesOf(base.result(in).Gradients, backward), rows.result(in.Pick(backward...)).Gradients)
+	compareGradients(t, "with the prompts reversed", base.result(in), rows.result(in.Pick(backward...)),
+		func(g [][][]float64) [][][]float64 { return entriesOf(g, backward) })
 	candidates, _ := evaluated(t, loss, in.Reorder(reversed))
-	compareTotals(t, "with the candidates reversed", base.totals(), candidates.totals())
-	compareRows(t, "with the candidates reversed", within(base.result(in).Gradients, reversed), candidates.result(in.Reorder(reversed)).Gradients)
+	compareTotals(t, "with the candidates reversed", base.learned(), candidates.learned())
+	compareGradients(t, "with the candidates reversed", base.result(in), candidates.result(in.Reorder(reversed)),
+		func(g [][][]float64) [][][]float64 { return within(g, reversed) })
 }
+
+func unchanged(g [][][]float64) [][][]float64 { return g }
 
 func reversed(n int) []int {
 	order := make([]int, n)
@@ -86,16 +104,21 @@ func reversed(n int) []int {
 	return order
 }
 
-// CheckCuts runs every prompt as a batch of its own: sums and counts must add
-// up to those of the whole, or the way a run cuts its batches would change what
-// is learned.
+// CheckCuts runs every prompt as a batch of its own, with the global means of
+// the whole: sums and counts, those of the means too, must add up to those of the
+// whole, or the way a run cuts its batches would change what is learned.
 func CheckCuts(t testing.TB, loss sdk.Loss, in Inputs) {
 	t.Helper()
 	base, _ := evaluated(t, loss, in)
 	b, _, _ := in.sizes()
 	parts := map[string]float64{}
 	for i := range b {
-		e, _ := evaluated(t, loss, in.Pick(i))
+		_, a := evaluated(t, loss, in.Pick(i))
+		a.Held = base.GlobalMeans()
+		e, err := base.Program.Evaluate(a)
+		if err != nil {
+			t.Fatal(err)
+		}
 		for name, v := range e.totals() {
 			parts[name] += v
 		}
@@ -135,6 +158,21 @@ func (e *Evaluation) totals() map[string]float64 {
 	for _, m := range e.Program.Metrics {
 		add("metric "+m.Name, m.Sum, m.Count)
 	}
+	for v := range e.GlobalMeans() {
+		in := e.Program.Nodes[v-len(e.Program.Inputs)].In
+		add("mean at "+e.Program.Place(v), in[0], in[1])
+	}
+	return all
+}
+
+// learned are the totals of what is trained on, without the metrics.
+func (e *Evaluation) learned() map[string]float64 {
+	all := e.totals()
+	for name := range all {
+		if strings.Contains(name, " of metric ") {
+			delete(all, name)
+		}
+	}
 	return all
 }
 
@@ -152,13 +190,18 @@ func compareTotals(t testing.TB, what string, want, got map[string]float64) {
 	})
 }
 
-func compareRows(t testing.TB, what string, want, got [][][]float64) {
+// compareGradients holds the gradients of got to those of want, which arrange
+// brings into their new places.
+func compareGradients(t testing.TB, what string, want, got Result, arrange func([][][]float64) [][][]float64) {
 	t.Helper()
-	for b := range want {
-		for k := range want[b] {
-			if !slices.EqualFunc(want[b][k], got[b][k], near) {
-				t.Errorf("%s, the gradient of candidate %d of prompt %d is %v; want %v", what, k, b, got[b][k], want[b][k])
+	others := got.byCandidate()
+	inOrder(want.byCandidate(), func(name string, rows [][][]float64) {
+		for b, prompt := range arrange(rows) {
+			for k, row := range prompt {
+				if !slices.EqualFunc(row, others[name][b][k], near) {
+					t.Errorf("%s, the gradient by the %s of candidate %d of prompt %d is %v; want %v", what, name, k, b, others[name][b][k], row)
+				}
 			}
 		}
-	}
+	})
 }

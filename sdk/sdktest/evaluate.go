@@ -2,6 +2,7 @@ package sdktest
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 
 	"llmhost/sdk/op"
@@ -27,13 +28,17 @@ type Evaluation struct {
 	backward []func(grad []float64) [][]float64 // of the nodes
 }
 
-// Evaluate computes every value of the program. An error names the input that
+// Evaluate computes every value of the program; a state that no input gives has
+// its initial value. An error names the input that
 // is missing or misshapen, or the node that cannot be computed.
 func (p *Program) Evaluate(a Arguments) (*Evaluation, error) {
 	if err := p.fits(a.Sizes); err != nil {
 		return nil, err
 	}
 	e := &Evaluation{p, make([]Array, 0, len(p.Inputs)+len(p.Nodes)), make([]func([]float64) [][]float64, len(p.Nodes))}
+	for _, s := range p.States {
+		a = a.withState(s)
+	}
 	for _, input := range p.Inputs {
 		given, err := a.bind(input)
 		if err != nil {
@@ -47,6 +52,17 @@ func (p *Program) Evaluate(a Arguments) (*Evaluation, error) {
 		}
 	}
 	return e, nil
+}
+
+// withState gives a state its initial value where the inputs lack it.
+func (a Arguments) withState(s State) Arguments {
+	name := "state." + s.Name
+	if _, given := a.Inputs[name]; given {
+		return a
+	}
+	a.Inputs = maps.Clone(a.Inputs)
+	a.Inputs[name] = Scalar(op.F32, s.Initial)
+	return a
 }
 
 // maxElements bounds what an evaluation keeps: a program may ask for more than

@@ -19,35 +19,60 @@ type Inputs struct {
 	RefLogps [][][]float64 // the same of the reference model
 	Score    [][]float64   // [prompt][candidate]: the column "score"
 
+	Rewards              [][]float64        // [prompt][candidate], of the score head
+	ReverseKL, ForwardKL [][][]float64      // laid out as Logps: KL(policy ‖ reference) and KL(reference ‖ policy)
+	MismatchedLogps      [][][]float64      // [prompt][candidate][token]: of another prompt's answer, of any length
+	MismatchedRefLogps   [][][]float64      // the same of the reference model
+	States               map[string]float64 // by name; one that is left out has its initial value
+
 	Columns        map[string][][]float64 // further columns, as Score
 	ExampleColumns map[string][]float64   // one number a prompt
 
 	Logits map[string][][]float64 // by head: [prompt][class]
 	Labels map[string][]int       // by head: the class of each prompt, -100 for none
 
-	K, T int // fill up to at least so many candidates and label tokens
+	K, T, U int // fill up to at least so many candidates, label tokens and tokens of mismatched answers
 }
 
 // NoLabel is the label of a prompt that has none.
 const NoLabel = -100
 
-// candidates says how many label tokens each candidate of each prompt has. A
-// batch without log-probabilities has one candidate a prompt.
+// candidates says how many label tokens each candidate of each prompt has:
+// none in a batch that has no numbers of tokens. A batch of classes alone has one
+// candidate a prompt.
 func (in Inputs) candidates() [][]int {
-	if in.Logps == nil {
-		rows := 0
-		for _, logits := range in.Logits {
-			rows = len(logits)
+	for _, rows := range [][][][]float64{in.Logps, in.RefLogps, in.ReverseKL, in.ForwardKL} {
+		if rows != nil {
+			return lengthsOf(rows)
 		}
-		return slices.Repeat([][]int{{0}}, rows)
 	}
-	var all [][]int
-	for _, prompt := range in.Logps {
-		lengths := []int{}
-		for _, row := range prompt {
-			lengths = append(lengths, len(row))
+	for _, rows := range [][][]float64{in.Rewards, in.Score} {
+		if rows != nil {
+			return noTokens(rows)
 		}
-		all = append(all, lengths)
+	}
+	rows := len(in.MismatchedLogps)
+	for _, logits := range in.Logits {
+		rows = len(logits)
+	}
+	return slices.Repeat([][]int{{0}}, rows)
+}
+
+func lengthsOf(rows [][][]float64) [][]int {
+	all := make([][]int, len(rows))
+	for i, prompt := range rows {
+		all[i] = make([]int, len(prompt))
+		for j, row := range prompt {
+			all[i][j] = len(row)
+		}
+	}
+	return all
+}
+
+func noTokens(rows [][]float64) [][]int {
+	all := make([][]int, len(rows))
+	for i, prompt := range rows {
+		all[i] = make([]int, len(prompt))
 	}
 	return all
 }
@@ -65,6 +90,17 @@ func (in Inputs) sizes() (b, k, t int) {
 	return len(prompts), k, t
 }
 
+// mismatched is the dimension U of the filled batch.
+func (in Inputs) mismatched() int {
+	u := max(in.U, 1)
+	for _, prompt := range append(lengthsOf(in.MismatchedLogps), lengthsOf(in.MismatchedRefLogps)...) {
+		for _, n := range prompt {
+			u = max(u, n)
+		}
+	}
+	return u
+}
+
 // Arguments lays the batch out as a program reads it.
 func (in Inputs) Arguments() (Arguments, error) {
 	b, k, t := in.sizes()
@@ -79,9 +115,12 @@ func (in Inputs) Arguments() (Arguments, error) {
 	}
 	a := Arguments{
 		Inputs: map[string]Array{"label_mask": labels, "candidate_mask": real},
-		Sizes:  map[string]int64{"B": int64(b), "K": int64(k), "T": int64(t)},
+		Sizes:  map[string]int64{"B": int64(b), "K": int64(k), "T": int64(t), "U": int64(in.mismatched())},
 	}
-	for _, add := range []func(Arguments) error{in.addLogps, in.addColumns, in.addClasses} {
+	for name, value := range in.States {
+		a.Inputs["state."+name] = Scalar(op.F32, value)
+	}
+	for _, add := range []func(Arguments) error{in.addTokens, in.addMismatched, in.addColumns, in.addClasses} {
 		if err := add(a); err != nil {
 			return Arguments{}, err
 		}
@@ -89,45 +128,79 @@ func (in Inputs) Arguments() (Arguments, error) {
 	return a, nil
 }
 
-// addLogps lays out both models' log-probabilities, which have one shape.
-func (in Inputs) addLogps(a Arguments) error {
+// addTokens lays out what has a number a label token, all in one shape.
+func (in Inputs) addTokens(a Arguments) error {
 	b, k, t := in.sizes()
 	lengths := in.candidates()
-	for name, rows := range map[string][][][]float64{"policy.logps": in.Logps, "ref.logps": in.RefLogps} {
+	for name, rows := range in.tokens() {
 		if rows == nil {
 			continue
 		}
-		if got := (Inputs{Logps: rows}).candidates(); !slices.EqualFunc(got, lengths, slices.Equal[[]int]) {
+		if got := lengthsOf(rows); !slices.EqualFunc(got, lengths, slices.Equal[[]int]) {
 			return fmt.Errorf("%s has candidates of %v tokens; want %v, as Logps has", name, got, lengths)
 		}
-		logps := NewArray(op.F32, b, k, t)
-		for i, prompt := range rows {
-			for j, row := range prompt {
-				copy(logps.Data[(i*k+j)*t:], row)
-			}
-		}
-		a.Inputs[name] = logps
+		a.Inputs[name] = filled(rows, b, k, t)
 	}
 	return nil
 }
 
-// addColumns lays out the columns, which must be as many numbers as there are
-// candidates or prompts.
+// tokens are the inputs that have a number a label token.
+func (in Inputs) tokens() map[string][][][]float64 {
+	return map[string][][][]float64{"policy.logps": in.Logps, "ref.logps": in.RefLogps, "kl.reverse": in.ReverseKL, "kl.forward": in.ForwardKL}
+}
+
+// addMismatched lays out the mismatched answers, which have lengths of their own.
+func (in Inputs) addMismatched(a Arguments) error {
+	b, k, _ := in.sizes()
+	want := in.candidates()
+	for name, rows := range map[string][][][]float64{"mismatched.policy.logps": in.MismatchedLogps, "mismatched.ref.logps": in.MismatchedRefLogps} {
+		if rows == nil {
+			continue
+		}
+		if !slices.EqualFunc(rows, want, func(a [][]float64, b []int) bool { return len(a) == len(b) }) {
+			return fmt.Errorf("%s does not have a row for each of the candidates %v", name, want)
+		}
+		a.Inputs[name] = filled(rows, b, k, in.mismatched())
+	}
+	return nil
+}
+
+// filled is rows in an array of shape [b, k, t].
+func filled(rows [][][]float64, b, k, t int) Array {
+	out := NewArray(op.F32, b, k, t)
+	for i, prompt := range rows {
+		for j, row := range prompt {
+			copy(out.Data[(i*k+j)*t:], row)
+		}
+	}
+	return out
+}
+
+// addColumns lays out the columns and the rewards, which must be as many numbers
+// as there are candidates or prompts.
 func (in Inputs) addColumns(a Arguments) error {
 	b, k, _ := in.sizes()
 	lengths := in.candidates()
+	all := map[string][][]float64{}
 	for name, rows := range in.columns() {
+		all["column."+name] = rows
+	}
+	if in.Rewards != nil {
+		all["rewards"] = in.Rewards
+	}
+	for name, rows := range all {
 		column := NewArray(op.F32, b, k)
+		what := strings.Replace(name, ".", " ", 1)
 		if len(rows) != b {
-			return fmt.Errorf("column %s has %d rows for %d prompts", name, len(rows), b)
+			return fmt.Errorf("%s has %d rows for %d prompts", what, len(rows), b)
 		}
 		for i, row := range rows {
 			if len(row) != len(lengths[i]) {
-				return fmt.Errorf("column %s has %d numbers for the %d candidates of prompt %d", name, len(row), len(lengths[i]), i)
+				return fmt.Errorf("%s has %d numbers for the %d candidates of prompt %d", what, len(row), len(lengths[i]), i)
 			}
 			copy(column.Data[i*k:], row)
 		}
-		a.Inputs["column."+name] = column
+		a.Inputs[name] = column
 	}
 	for name, numbers := range in.ExampleColumns {
 		if len(numbers) != b {
@@ -189,12 +262,19 @@ func (in Inputs) String() string {
 		}
 		fmt.Fprintf(&b, "%s: %s", name, nested(v))
 	}
-	if in.Logps != nil {
-		part("Logps", in.Logps)
+	for _, tokens := range []struct {
+		name string
+		rows [][][]float64
+	}{{"Logps", in.Logps}, {"RefLogps", in.RefLogps}, {"ReverseKL", in.ReverseKL}, {"ForwardKL", in.ForwardKL},
+		{"MismatchedLogps", in.MismatchedLogps}, {"MismatchedRefLogps", in.MismatchedRefLogps}} {
+		if tokens.rows != nil {
+			part(tokens.name, tokens.rows)
+		}
 	}
-	if in.RefLogps != nil {
-		part("RefLogps", in.RefLogps)
+	if in.Rewards != nil {
+		part("Rewards", in.Rewards)
 	}
+	inOrder(in.States, func(name string, v float64) { part("state "+name, v) })
 	inOrder(in.columns(), func(name string, v [][]float64) { part("column "+name, v) })
 	inOrder(in.ExampleColumns, func(name string, v []float64) { part("example column "+name, v) })
 	inOrder(in.Logits, func(name string, v [][]float64) { part("logits "+name, v) })

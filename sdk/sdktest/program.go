@@ -20,6 +20,7 @@ type Program struct {
 	Nodes   []Node
 	Terms   []Term
 	Metrics []Metric
+	States  []State
 	Output  int      // of a pooling, else None
 	Places  []string // where each node stands in the author's files, or none
 }
@@ -44,6 +45,13 @@ type Metric struct {
 	Name       string
 	Sum, Count int
 	Exp        bool
+}
+
+// State is a number that lasts from step to step; it becomes value Update.
+type State struct {
+	Name    string
+	Initial float64
+	Update  int
 }
 
 // Value is the type and symbolic shape of value v.
@@ -87,6 +95,7 @@ type source struct {
 		Count *int
 		Exp   bool
 	}
+	States []State
 	Output *int
 }
 
@@ -98,7 +107,7 @@ func Parse(data []byte) (*Program, error) {
 	if err := json.Unmarshal(data, &s); err != nil {
 		return nil, fmt.Errorf("program: %w", err)
 	}
-	p := &Program{Kind: s.Kind, Output: orNone(s.Output)}
+	p := &Program{Kind: s.Kind, States: s.States, Output: orNone(s.Output)}
 	for _, in := range s.Inputs {
 		input, err := op.FindInput(s.Kind, in.Name)
 		if err != nil {
@@ -164,6 +173,9 @@ func (p *Program) results() error {
 	}
 	for _, m := range p.Metrics {
 		wanted = append(wanted, m.Sum, m.Count)
+	}
+	for _, s := range p.States {
+		wanted = append(wanted, s.Update)
 	}
 	scalars := len(wanted)
 	for i, v := range append(wanted, p.Output) {

@@ -1,14 +1,17 @@
 package sdktest
 
-// Pick returns the batch of the given prompts, in that order. K and T stay, so
-// that it is laid out as before.
+// Pick returns the batch of the given prompts, in that order. K, T and U stay,
+// so that it is laid out as before.
 func (in Inputs) Pick(prompts ...int) Inputs {
 	_, k, t := in.sizes()
 	return Inputs{
 		Logps: entriesOf(in.Logps, prompts), RefLogps: entriesOf(in.RefLogps, prompts),
+		Rewards: entriesOf(in.Rewards, prompts), ReverseKL: entriesOf(in.ReverseKL, prompts), ForwardKL: entriesOf(in.ForwardKL, prompts),
+		MismatchedLogps: entriesOf(in.MismatchedLogps, prompts), MismatchedRefLogps: entriesOf(in.MismatchedRefLogps, prompts),
 		Columns: entriesOfEach(in.columns(), prompts), ExampleColumns: entriesOfEach(in.ExampleColumns, prompts),
 		Logits: entriesOfEach(in.Logits, prompts), Labels: entriesOfEach(in.Labels, prompts),
-		K: k, T: t,
+		States: in.States,
+		K:      k, T: t, U: in.mismatched(),
 	}
 }
 
@@ -17,18 +20,21 @@ func (in Inputs) Pick(prompts ...int) Inputs {
 func (in Inputs) Reorder(order func(n int) []int) Inputs {
 	out := in
 	out.Score, out.Columns = nil, map[string][][]float64{}
-	out.Logps, out.RefLogps = within(in.Logps, order), within(in.RefLogps, order)
+	for _, rows := range []*[][][]float64{&out.Logps, &out.RefLogps, &out.ReverseKL, &out.ForwardKL, &out.MismatchedLogps, &out.MismatchedRefLogps} {
+		*rows = within(*rows, order)
+	}
+	out.Rewards = within(in.Rewards, order)
 	for name, column := range in.columns() {
 		out.Columns[name] = within(column, order)
 	}
 	return out
 }
 
-// Padded returns the batch filled up with k more candidates and t more label
-// positions.
+// Padded returns the batch filled up with k more candidates, t more label
+// positions and as many more of mismatched answers.
 func (in Inputs) Padded(k, t int) Inputs {
 	_, atLeastK, atLeastT := in.sizes()
-	in.K, in.T = atLeastK+k, atLeastT+t
+	in.K, in.T, in.U = atLeastK+k, atLeastT+t, in.mismatched()+t
 	return in
 }
 

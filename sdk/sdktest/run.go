@@ -11,11 +11,16 @@ type Result struct {
 	Loss    float64
 	Terms   map[string]Fraction
 	Metrics map[string]float64 // 0 where its count is 0
+	States  map[string]float64 // what they become, were the batch the whole step
 
 	// Gradients is that of Loss, laid out as Inputs.Logps. Where there is no
 	// label a host has no use for a gradient, and there is none here.
 	Gradients      [][][]float64
 	LogitGradients map[string][][]float64 // laid out as Inputs.Logits
+
+	// Those of the other inputs of the model, nil where the loss does not read them.
+	RewardGradients                        [][]float64
+	ReverseKLGradients, ForwardKLGradients [][][]float64
 }
 
 // Fraction is a term of a loss before it is weighed.
@@ -53,7 +58,7 @@ func RunErr(loss sdk.Loss, in Inputs) (Result, error) {
 
 // result reads an evaluation over in.
 func (e *Evaluation) result(in Inputs) Result {
-	r := Result{Loss: e.Loss(), Terms: map[string]Fraction{}, Metrics: map[string]float64{}}
+	r := Result{Loss: e.Loss(), Terms: map[string]Fraction{}, Metrics: map[string]float64{}, States: map[string]float64{}}
 	for _, t := range e.Program.Terms {
 		r.Terms[t.Name] = Fraction{e.Number(t.Sum), e.Number(t.Count)}
 	}
@@ -63,8 +68,20 @@ func (e *Evaluation) result(in Inputs) Result {
 			r.Metrics[m.Name] = math.Exp(r.Metrics[m.Name])
 		}
 	}
+	for _, s := range e.Program.States {
+		r.States[s.Name] = e.Number(s.Update)
+	}
 	gradient := e.Gradient(e.LossSeeds())
 	r.Gradients, r.LogitGradients = in.Unpadded(gradient["policy.logps"]), map[string][][]float64{}
+	if g := gradient["kl.reverse"]; g != nil {
+		r.ReverseKLGradients = in.Unpadded(g)
+	}
+	if g := gradient["kl.forward"]; g != nil {
+		r.ForwardKLGradients = in.Unpadded(g)
+	}
+	if g := gradient["rewards"]; g != nil {
+		r.RewardGradients = in.unpaddedRewards(g)
+	}
 	for head, rows := range in.Logits {
 		if g := gradient["logits."+head]; g != nil {
 			r.LogitGradients[head] = rowsOf(g, len(rows[0]))
@@ -73,16 +90,18 @@ func (e *Evaluation) result(in Inputs) Result {
 	return r
 }
 
-// Unpadded takes a filled array of log-probabilities apart as Logps is laid out.
+// Unpadded takes a filled array of log-probabilities apart as Logps is laid out,
+// nil where the batch has no numbers of tokens.
 func (in Inputs) Unpadded(data []float64) [][][]float64 {
-	if in.Logps == nil {
+	if in.Logps == nil && in.ReverseKL == nil && in.ForwardKL == nil {
 		return nil
 	}
 	_, k, t := in.sizes()
-	out := make([][][]float64, len(in.Logps))
-	for i, prompt := range in.Logps {
-		for j, row := range prompt {
-			own := make([]float64, len(row))
+	lengths := in.candidates()
+	out := make([][][]float64, len(lengths))
+	for i, prompt := range lengths {
+		for j, n := range prompt {
+			own := make([]float64, n)
 			if data != nil {
 				copy(own, data[(i*k+j)*t:])
 			}
@@ -90,4 +109,29 @@ func (in Inputs) Unpadded(data []float64) [][][]float64 {
 		}
 	}
 	return out
+}
+
+func (in Inputs) unpaddedRewards(data []float64) [][]float64 {
+	_, k, _ := in.sizes()
+	out := make([][]float64, len(in.Rewards))
+	for i, prompt := range in.Rewards {
+		out[i] = append([]float64(nil), data[i*k:i*k+len(prompt)]...)
+	}
+	return out
+}
+
+// byCandidate are the gradients that have a place for each candidate.
+func (r Result) byCandidate() map[string][][][]float64 {
+	all := map[string][][][]float64{"log-probabilities": r.Gradients, "reverse KL": r.ReverseKLGradients, "forward KL": r.ForwardKLGradients}
+	if r.RewardGradients == nil {
+		return all
+	}
+	rewards := make([][][]float64, len(r.RewardGradients))
+	for i, prompt := range r.RewardGradients {
+		for _, g := range prompt {
+			rewards[i] = append(rewards[i], []float64{g})
+		}
+	}
+	all["rewards"] = rewards
+	return all
 }

@@ -88,12 +88,27 @@ func (p *Program) difference(a Arguments, v int, input string, element int) (slo
 	return near + (near-wide)/15, math.Abs(near-wide) > 1e-6*math.Max(1e-3, math.Max(math.Abs(near), math.Abs(wide))), err
 }
 
-// Detached are the values that a gradient takes for constants, to be held
-// while differences are taken.
+// Detached are the values that a gradient takes for constants, those of global
+// means among them, to be held while differences are taken.
 func (e *Evaluation) Detached() map[int]Array {
 	held := map[int]Array{}
 	for i, node := range e.Program.Nodes {
-		if v := len(e.Program.Inputs) + i; node.Op == "detach" {
+		if v := len(e.Program.Inputs) + i; node.Op == "detach" || node.Op == globalMean {
+			held[v] = e.Values[v]
+		}
+	}
+	return held
+}
+
+// globalMean is the op whose value is that of the whole step.
+const globalMean = "global_mean"
+
+// GlobalMeans are the means over this batch, to be held in the batches that it
+// is cut into.
+func (e *Evaluation) GlobalMeans() map[int]Array {
+	held := map[int]Array{}
+	for i, node := range e.Program.Nodes {
+		if v := len(e.Program.Inputs) + i; node.Op == globalMean {
 			held[v] = e.Values[v]
 		}
 	}

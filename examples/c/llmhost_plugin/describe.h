@@ -45,7 +45,7 @@ static void lh_put_task(lh_buffer *out, const lh_task *t) {
     lh_put_field(out, "name", t->name);
     lh_put_field(out, "doc", t->doc);
     lh_put_field(out, "formatter", t->formatter);
-    lh_put_field(out, "head", "lm");
+    lh_put_field(out, "head", t->head ? t->head : LH_LM_HEAD);
     lh_put_field(out, "pooling", t->pooling);
     lh_put_field(out, "loss", t->loss);
     lh_key(out, "defaults"), lh_puts(out, t->defaults ? t->defaults : "{}");

@@ -26,11 +26,18 @@ typedef struct {
     int exp;
 } lh_total;
 
+typedef struct {
+    const char *name;
+    double initial;
+    lh_t update;
+} lh_kept;
+
 static struct {
     lh_node value[LH_MAX_VALUES];
     uint32_t values, inputs;
     lh_total term[LH_MAX_TOTALS], metric[LH_MAX_TOTALS];
-    uint32_t terms, metrics;
+    lh_kept state[LH_MAX_TOTALS];
+    uint32_t terms, metrics, states;
     lh_t output;
     const char *fault; /* the first mistake */
     const char *fault_file;
@@ -38,7 +45,7 @@ static struct {
 } lh_graph;
 
 static void lh_graph_clear(void) {
-    lh_graph.values = lh_graph.inputs = lh_graph.terms = lh_graph.metrics = 0;
+    lh_graph.values = lh_graph.inputs = lh_graph.terms = lh_graph.metrics = lh_graph.states = 0;
     lh_graph.output = LH_PLAIN;
     lh_graph.fault = lh_graph.fault_file = 0;
 }
@@ -73,6 +80,12 @@ static lh_t lh_input(const char *prefix, const char *name, const char *dtype, co
 
 static lh_t lh_logps(void) { return lh_input("policy.logps", "", "f32", "B,K,T"); }
 static lh_t lh_ref_logps(void) { return lh_input("ref.logps", "", "f32", "B,K,T"); }
+static lh_t lh_rewards(void) { return lh_input("rewards", "", "f32", "B,K"); }
+static lh_t lh_reverse_kl(void) { return lh_input("kl.reverse", "", "f32", "B,K,T"); }
+static lh_t lh_forward_kl(void) { return lh_input("kl.forward", "", "f32", "B,K,T"); }
+static lh_t lh_mismatched_logps(void) { return lh_input("mismatched.policy.logps", "", "f32", "B,K,U"); }
+static lh_t lh_mismatched_ref_logps(void) { return lh_input("mismatched.ref.logps", "", "f32", "B,K,U"); }
+static lh_t lh_state(const char *name) { return lh_input("state.", name, "f32", ""); }
 static lh_t lh_label_mask(void) { return lh_input("label_mask", "", "bool", "B,K,T"); }
 static lh_t lh_real(void) { return lh_input("candidate_mask", "", "bool", "B,K"); }
 static lh_t lh_column(const char *name) { return lh_input("column.", name, "f32", "B,K"); }
@@ -104,6 +117,15 @@ static void lh_metric(const char *name, lh_t sum, lh_t count) {
 
 static void lh_exp_metric(const char *name, lh_t sum, lh_t count) {
     lh_total_add(lh_graph.metric, &lh_graph.metrics, (lh_total){name, sum, count, 1, 1});
+}
+
+static void lh_state_update(const char *name, double initial, lh_t update) {
+    if (!update.id) lh_fault(0, 0, "the update of a state is empty");
+    if (lh_graph.states == LH_MAX_TOTALS) {
+        lh_fault(0, 0, "more than 64 states");
+        return;
+    }
+    lh_graph.state[lh_graph.states++] = (lh_kept){name, initial, update};
 }
 
 static void lh_output(lh_t x) { lh_graph.output = x; }
@@ -166,6 +188,23 @@ static void lh_put_totals(lh_buffer *out, const char *key, const lh_total *list,
     lh_byte(out, ']');
 }
 
+/* Appends the states, where there are any. */
+static void lh_put_states(lh_buffer *out) {
+    if (!lh_graph.states) return;
+    lh_key(out, "states");
+    lh_byte(out, '[');
+    for (uint32_t i = 0; i < lh_graph.states; i++) {
+        const lh_kept *s = &lh_graph.state[i];
+        lh_comma(out);
+        lh_byte(out, '{');
+        lh_put_field(out, "name", s->name);
+        lh_key(out, "initial"), lh_put_number(out, s->initial);
+        lh_key(out, "update"), lh_put_whole(out, lh_number_of(s->update.id));
+        lh_byte(out, '}');
+    }
+    lh_byte(out, ']');
+}
+
 /* The file and its folder, and the line: the same on every machine. */
 static void lh_put_place(lh_buffer *out, const char *file, int line) {
     uint32_t from = lh_strlen(file), slashes = 0;
@@ -189,6 +228,7 @@ static void lh_put_program(lh_buffer *out, lh_kind kind) {
     if (kind == LH_LOSS) {
         lh_put_totals(out, "terms", lh_graph.term, lh_graph.terms, 1);
         lh_put_totals(out, "metrics", lh_graph.metric, lh_graph.metrics, 0);
+        lh_put_states(out);
     } else {
         lh_key(out, "output"), lh_put_whole(out, lh_number_of(lh_graph.output.id));
     }

@@ -64,10 +64,16 @@ static int lh_is(const char *name, const char *text); /* whether a string parame
 
 static lh_t lh_logps(void);                         /* f32 [B, K, T]: log-probability of each label token, 0 where there is no label */
 static lh_t lh_ref_logps(void);                     /* f32 [B, K, T]: the same under the reference model */
+static lh_t lh_rewards(void);                       /* f32 [B, K]: the reward of each candidate under the score head, 0 where it is not real */
+static lh_t lh_reverse_kl(void);                    /* f32 [B, K, T]: KL(policy ‖ reference) over the vocabulary at each label token, 0 where there is none */
+static lh_t lh_forward_kl(void);                    /* f32 [B, K, T]: KL(reference ‖ policy) */
+static lh_t lh_mismatched_logps(void);              /* f32 [B, K, U]: another example's answer behind this prompt, 0 where there is no token; no gradient */
+static lh_t lh_mismatched_ref_logps(void);          /* f32 [B, K, U]: the same under the reference model */
+static lh_t lh_state(const char *name);             /* f32 []: a number that lasts from step to step; lh_state_update says how it changes */
 static lh_t lh_label_mask(void);                    /* bool [B, K, T]: true where there is a label token */
 static lh_t lh_real(void);                          /* bool [B, K]: false for a candidate that only fills up its row */
-static lh_t lh_column(const char *name);         /* f32 [B, K]: a data column with one number a candidate */
-static lh_t lh_example_column(const char *name); /* f32 [B]: a data column with one number an example */
+static lh_t lh_column(const char *name);            /* f32 [B, K]: a data column with one number a candidate */
+static lh_t lh_example_column(const char *name);    /* f32 [B]: a data column with one number an example */
 static lh_t lh_logits(const char *head);            /* f32 [B, C_head]: logits of the classes of a head */
 static lh_t lh_label(const char *head);             /* i64 [B]: the class of each example, -100 for none */
 
@@ -87,6 +93,9 @@ static lh_t lh_eos(void);    /* i64 []: the id of the end token, -1 where there 
 static void lh_term(const char *name, lh_t sum, lh_t count, double coefficient);
 static void lh_metric(const char *name, lh_t sum, lh_t count);     /* reported as sum / count over all batches */
 static void lh_exp_metric(const char *name, lh_t sum, lh_t count); /* as exp(sum / count): a perplexity */
+/* A state begins as initial, and after each optimizer step it becomes update, an
+ * f32 scalar of lh_state and lh_global_mean alone. */
+static void lh_state_update(const char *name, double initial, lh_t update);
 static void lh_output(lh_t x);                                     /* of a pooling: f32 [N, H] */
 #define LH_PLAIN ((lh_t){0})
 
@@ -121,10 +130,12 @@ static void lh_prompt_add(lh_text piece);              /* adds to the candidate'
 static void lh_answer_add(lh_text piece);              /* adds to its answer */
 static void lh_set(const char *name, double v);         /* a column of the candidate; all candidates have the same */
 static void lh_example_set(const char *name, double v); /* a column of the whole example */
+static void lh_label_put(const char *head, lh_text class); /* the class of the example under a classification head, as the data calls it */
 static void lh_drop(const char *reason);               /* leaves the row out; the host counts by reason */
 static void lh_bad(const char *what);                  /* makes the row a bad one */
 #define lh_prompt(S) lh_prompt_add(LH_TEXT(S))
 #define lh_answer(S) lh_answer_add(LH_TEXT(S))
+#define lh_example_label(HEAD, S) lh_label_put(HEAD, LH_TEXT(S))
 
 /* ---- the plugin ---- */
 
@@ -147,9 +158,14 @@ typedef struct {
     void (*format)(void);   /* of a formatter: one row */
 } lh_component;
 
+#define LH_LM_HEAD "lm"         /* gives log-probabilities of tokens */
+#define LH_SCORE_HEAD "score"   /* gives each candidate a reward */
+#define LH_CLASS_HEAD "classes" /* gives each example the logits of classes, by name */
+
 typedef struct {
     const char *name, *doc;
     const char *formatter, *pooling, *loss; /* a component of this plugin, "builtin:NAME", or 0 */
+    const char *head;                       /* LH_LM_HEAD where it is 0 */
     const char *defaults;                   /* settings to start from, as JSON: "{\"max_length\":128}"; 0 for none */
 } lh_task;
 

@@ -18,6 +18,8 @@
 #define lh_abs(x) lh_op(LH_AT, "abs", x)
 #define lh_exp(x) lh_op(LH_AT, "exp", x)
 #define lh_log(x) lh_op(LH_AT, "log", x)
+#define lh_expm1(x) lh_op(LH_AT, "expm1", x) /* exp(x) - 1, exact for small |x| */
+#define lh_log1p(x) lh_op(LH_AT, "log1p", x) /* log(1 + x), exact for small |x| */
 #define lh_sqrt(x) lh_op(LH_AT, "sqrt", x)
 #define lh_square(x) lh_op(LH_AT, "square", x)
 #define lh_relu(x) lh_op(LH_AT, "relu", x)
@@ -73,6 +75,10 @@
 #define lh_zeros_like(x) lh_op(LH_AT, "zeros_like", x)
 #define lh_ones_like(x) lh_op(LH_AT, "ones_like", x)
 #define lh_count(dim) lh_op_count(LH_AT, dim)
+
+/* Sum of sums / sum of counts over the whole optimizer step, both f32 []: a
+ * constant to the gradient, 0 where the count is 0. */
+#define lh_global_mean(sum, count) lh_op_pair(LH_AT, "global_mean", 0, sum, count)
 
 /* Segments, such as "N": row, i64 [M], says to which of them each entry belongs. */
 #define lh_segment_sum(x, row, segments) lh_op_text(LH_AT, "segment_sum", x, row, 's', "segments", segments)

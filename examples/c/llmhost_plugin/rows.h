@@ -1,6 +1,6 @@
 /* Rows of data, and the frames that carry them; sdk/README.md has their layout. */
 
-#define LH_MAX_NAMES 64 /* names of columns in one reply */
+#define LH_MAX_NAMES 64 /* names of columns and heads in one reply */
 
 /* One field of one record: where its bytes stand in the frame. */
 typedef struct {
@@ -18,6 +18,11 @@ typedef struct {
     uint32_t count;
 } lh_pairs;
 
+typedef struct {
+    uint32_t head; /* index of its name */
+    lh_text class;
+} lh_labelled;
+
 static struct {
     lh_cell cell[255];
     lh_buffer body; /* the answers so far */
@@ -26,7 +31,8 @@ static struct {
     /* the row that is formatted */
     lh_buffer candidates, prompt, answer, last_prompt;
     lh_pairs columns, example;
-    uint32_t count;
+    lh_labelled label[LH_MAX_NAMES];
+    uint32_t labels, count;
     const char *dropped, *bad;
 } lh_rows;
 
@@ -113,14 +119,21 @@ static void lh_put_pairs(lh_buffer *out, const lh_pairs *p) {
     }
 }
 
-static void lh_pairs_set(lh_pairs *p, const char *name, double v) {
-    uint32_t n = 0, i = 0;
+/* The number of a name in the reply, LH_MAX_NAMES where it has no room. */
+static uint32_t lh_name_number(const char *name) {
+    uint32_t n = 0;
     while (n < lh_rows.names && !lh_same(lh_rows.name[n], name)) n++;
     if (n == LH_MAX_NAMES) {
-        lh_bad("more than 64 names of columns");
-        return;
+        lh_bad("more than 64 names of columns and heads");
+        return n;
     }
     if (n == lh_rows.names) lh_rows.name[lh_rows.names++] = name;
+    return n;
+}
+
+static void lh_pairs_set(lh_pairs *p, const char *name, double v) {
+    uint32_t n = lh_name_number(name), i = 0;
+    if (n == LH_MAX_NAMES) return;
     while (i < p->count && p->pair[i].name != n) i++;
     p->pair[i] = (lh_pair){n, v};
     if (i == p->count) p->count++;
@@ -164,6 +177,23 @@ static void lh_set(const char *name, double v) {
 }
 
 static void lh_example_set(const char *name, double v) { lh_pairs_set(&lh_rows.example, name, v); }
+
+static void lh_label_put(const char *head, lh_text class) {
+    uint32_t n = lh_name_number(head), i = 0;
+    if (n == LH_MAX_NAMES) return;
+    while (i < lh_rows.labels && lh_rows.label[i].head != n) i++;
+    lh_rows.label[i] = (lh_labelled){n, class};
+    if (i == lh_rows.labels) lh_rows.labels++;
+}
+
+static void lh_put_labels(lh_buffer *out) {
+    lh_put_uvarint(out, lh_rows.labels);
+    for (uint32_t i = 0; i < lh_rows.labels; i++) {
+        lh_put_uvarint(out, lh_rows.label[i].head);
+        lh_put_text(out, lh_rows.label[i].class);
+    }
+}
+
 static void lh_drop(const char *reason) { lh_rows.dropped = reason; }
 
 static void lh_bad(const char *what) {
@@ -186,7 +216,7 @@ static int lh_read_row(lh_text *frame, uint32_t columns) {
 }
 
 static void lh_format_row(void (*format)(void)) {
-    lh_rows.candidates.size = lh_rows.columns.count = lh_rows.example.count = lh_rows.count = 0;
+    lh_rows.candidates.size = lh_rows.columns.count = lh_rows.example.count = lh_rows.labels = lh_rows.count = 0;
     lh_rows.dropped = lh_rows.bad = 0;
     format();
     lh_buffer *out = &lh_rows.body;
@@ -197,7 +227,8 @@ static void lh_format_row(void (*format)(void)) {
         return;
     }
     lh_candidate_end();
-    lh_byte(out, 0);
+    lh_byte(out, lh_rows.labels ? 3 : 0);
+    if (lh_rows.labels) lh_put_labels(out);
     lh_put_pairs(out, &lh_rows.example);
     lh_put_uvarint(out, lh_rows.count);
     lh_put(out, lh_rows.candidates.at, lh_rows.candidates.size);

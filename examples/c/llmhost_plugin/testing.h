@@ -22,7 +22,7 @@ static const char *lh_program(const char *component, const char *config) {
 }
 
 /* What the named formatter makes of a record of texts and of JSON as text, 0 where it lacks a field:
- * PROMPT|ANSWER of its last candidate, or why there is none. For tests. */
+ * PROMPT|ANSWER of its last candidate, with |HEAD=CLASS for each label, or why there is none. For tests. */
 static const char *lh_example(const char *component, const char *config, const char *const *texts, int count) {
     lh_buffer out = {0};
     uint32_t number = lh_try_configure(&out, component, 1, config);
@@ -39,6 +39,10 @@ static const char *lh_example(const char *component, const char *config, const c
     } else {
         lh_put(&out, lh_rows.prompt.at, lh_rows.prompt.size), lh_byte(&out, '|');
         lh_put(&out, lh_rows.answer.at, lh_rows.answer.size);
+        for (uint32_t i = 0; i < lh_rows.labels; i++) {
+            lh_byte(&out, '|'), lh_puts(&out, lh_rows.name[lh_rows.label[i].head]), lh_byte(&out, '=');
+            lh_put(&out, lh_rows.label[i].class.at, lh_rows.label[i].class.size);
+        }
     }
     lh_byte(&out, 0);
     return out.at;

@@ -22,8 +22,8 @@ What crosses to the host is described in sdk/README.md of llmhost. Tracing and
 its tests need nothing but Python; only serve needs grpcio and cryptography.
 """
 
-from .components import Component, Formatter, Loss, Param, Plugin, Pooling, Task, param
-from .graph import Graph, Metric, Objective, Tensor, Term, f32, i64, maximum, minimum, ones_like, where, zeros_like
+from .components import CLASS_HEAD, LM_HEAD, SCORE_HEAD, Component, Formatter, Loss, Param, Plugin, Pooling, Task, param
+from .graph import Graph, Metric, Objective, State, Tensor, Term, f32, i64, maximum, minimum, ones_like, where, zeros_like
 from .rows import Candidate, Column, Drop, Example
 from .serving import claim_output, serve
 from .server import Server
@@ -31,7 +31,7 @@ from .server import Server
 claim_output()  # here, before the plugin's own code can print anything
 
 __all__ = [
-    "Candidate", "Column", "Component", "Drop", "Example", "Formatter", "Graph", "Loss", "Metric", "Objective", "Param",
-    "Plugin", "Pooling", "Server", "Task", "Tensor", "Term", "f32", "i64", "maximum", "minimum", "ones_like", "param",
-    "serve", "where", "zeros_like",
+    "CLASS_HEAD", "LM_HEAD", "SCORE_HEAD", "Candidate", "Column", "Component", "Drop", "Example", "Formatter", "Graph", "Loss",
+    "Metric", "Objective", "Param", "Plugin", "Pooling", "Server", "State", "Task", "Tensor", "Term", "f32", "i64", "maximum",
+    "minimum", "ones_like", "param", "serve", "where", "zeros_like",
 ]

@@ -4,6 +4,11 @@ import math
 
 from .rows import Column
 
+# The heads of a task.
+LM_HEAD = "lm"  # gives log-probabilities of tokens
+SCORE_HEAD = "score"  # gives each candidate a reward
+CLASS_HEAD = "classes"  # gives each example the logits of classes, by name
+
 TYPES = {float: "float", int: "int", bool: "bool", str: "string"}
 
 
@@ -125,7 +130,7 @@ class Task:
     """Names the parts of a training run: components of the same plugin, or
     "builtin:NAME". defaults are settings and parameters that it starts from."""
 
-    def __init__(self, name, doc, *, loss, formatter="", pooling="", head="lm", defaults=None):
+    def __init__(self, name, doc, *, loss, formatter="", pooling="", head=LM_HEAD, defaults=None):
         self.entry = {"name": name, "doc": doc, "formatter": formatter, "head": head, "pooling": pooling, "loss": loss,
                       "defaults": dict(defaults or {})}
 
@@ -142,4 +147,4 @@ class Plugin:
                 "doc": self.doc, "components": [c.describe() for c in self.components], "tasks": [t.entry for t in self.tasks]}
 
 
-__all__ = ["Column", "Component", "ConfigError", "Formatter", "Loss", "Param", "Plugin", "Pooling", "Task", "param"]
+__all__ = ["CLASS_HEAD", "LM_HEAD", "SCORE_HEAD", "Column", "Component", "ConfigError", "Formatter", "Loss", "Param", "Plugin", "Pooling", "Task", "param"]

@@ -13,6 +13,12 @@ INPUTS = {
     "loss": {
         "policy.logps": (f32, ["B", "K", "T"]),
         "ref.logps": (f32, ["B", "K", "T"]),
+        "rewards": (f32, ["B", "K"]),
+        "kl.reverse": (f32, ["B", "K", "T"]),
+        "kl.forward": (f32, ["B", "K", "T"]),
+        "mismatched.policy.logps": (f32, ["B", "K", "U"]),
+        "mismatched.ref.logps": (f32, ["B", "K", "U"]),
+        "state.": (f32, []),
         "logits.": (f32, ["B", "C_"]),
         "label_mask": ("bool", ["B", "K", "T"]),
         "label.": (i64, ["B"]),
@@ -80,9 +86,14 @@ class Graph:
         self.values = []  # (name of an input, None) or (None, node), in the order in which they were made
         self.places = []  # one a node
 
-    # Inputs of losses. B prompts, K candidates, T label positions, C_NAME classes.
+    # Inputs of losses. B prompts, K candidates, T label positions, U tokens of another answer, C_NAME classes.
     logps = property(lambda g: g.input("policy.logps"), doc="f32 [B, K, T]: log-probability of each label token, 0 where there is no label")
     ref_logps = property(lambda g: g.input("ref.logps"), doc="f32 [B, K, T]: the same under the reference model, without gradient")
+    rewards = property(lambda g: g.input("rewards"), doc="f32 [B, K]: the reward of each candidate under the score head, 0 where it is not real")
+    reverse_kl = property(lambda g: g.input("kl.reverse"), doc="f32 [B, K, T]: KL(policy ‖ reference) at each label token, 0 where there is none")
+    forward_kl = property(lambda g: g.input("kl.forward"), doc="f32 [B, K, T]: KL(reference ‖ policy), as reverse_kl is")
+    mismatched_logps = property(lambda g: g.input("mismatched.policy.logps"), doc="f32 [B, K, U]: another example's answer behind this prompt, 0 where there is no token, without gradient")
+    mismatched_ref_logps = property(lambda g: g.input("mismatched.ref.logps"), doc="f32 [B, K, U]: the same under the reference model")
     label_mask = property(lambda g: g.input("label_mask"), doc="bool [B, K, T]: true where there is a label token")
     candidate_mask = property(lambda g: g.input("candidate_mask"), doc="bool [B, K]: false for a candidate that only fills up its row")
 
@@ -100,6 +111,10 @@ class Graph:
     def example_column(self, name):
         """f32 [B]: a data column with one number an example."""
         return self.input("example_column." + name)
+
+    def state(self, name):
+        """f32 []: a number that lasts from step to step; a State of the objective says how it changes."""
+        return self.input("state." + name)
 
     def logits(self, head):
         """f32 [B, C_HEAD]: logits of the classes of a classification head."""
@@ -223,6 +238,7 @@ class Tensor:
     minimum = binary("minimum")
     maximum = binary("maximum")
     exp, log, sqrt, square = unary("exp"), unary("log"), unary("sqrt"), unary("square")
+    expm1, log1p = unary("expm1"), unary("log1p")  # exact for small |x|
     relu, sigmoid, logsigmoid = unary("relu"), unary("sigmoid"), unary("logsigmoid")
     detach = unary("detach")
     sum, mean, amax, amin = reduction("sum"), reduction("mean"), reduction("amax"), reduction("amin")
@@ -287,6 +303,11 @@ class Tensor:
     def bool(self):
         return self.to("bool")
 
+    def global_mean(self, count):
+        """Σ self / Σ count over the whole optimizer step, both scalars over the batch: a
+        constant to the gradient, 0 where the count is 0."""
+        return self.graph.record("global_mean", [self, count])
+
     def segment_sum(self, row, segments):
         """The sum of the entries that row gives the same number, [M, …] to [segments, …]."""
         return self.graph.record("segment_sum", [self, row], segments=segments)
@@ -337,11 +358,20 @@ class Metric:
         self.name, self.sum, self.count, self.exp = name, sum, count, exp
 
 
+class State:
+    """A number that lasts: g.state(name) reads it. It begins as initial, and after
+    each optimizer step it becomes update, a scalar computed of states and of
+    global_means alone."""
+
+    def __init__(self, name, initial, update):
+        self.name, self.initial, self.update = name, initial, update
+
+
 class Objective:
     """What a loss yields."""
 
-    def __init__(self, terms, metrics=()):
-        self.terms, self.metrics = list(terms), list(metrics)
+    def __init__(self, terms, metrics=(), states=()):
+        self.terms, self.metrics, self.states = list(terms), list(metrics), list(states)
 
 
 def trace(part):
@@ -361,4 +391,6 @@ def trace(part):
     else:
         program["terms"] = [entry(t, coefficient=number(t.coefficient)) for t in result.terms]
         program["metrics"] = [entry(m, exp=bool(m.exp)) for m in result.metrics]
+        if result.states:
+            program["states"] = [{"name": s.name, "initial": number(s.initial), "update": numbered(s.update)} for s in result.states]
     return {"program": program, "locations": g.places}

@@ -33,10 +33,11 @@ class Candidate:
 
 
 class Example:
-    """What one record becomes: candidates, and columns for the example."""
+    """What one record becomes: candidates, and columns for the example. labels are the
+    names of its classes by classification head, as the data calls them: {"topic": "physics"}."""
 
-    def __init__(self, candidates, **columns):
-        self.candidates, self.columns = list(candidates), columns
+    def __init__(self, candidates, *, labels=None, **columns):
+        self.candidates, self.columns, self.labels = list(candidates), columns, dict(labels or {})
 
 
 class Drop(Exception):
@@ -133,6 +134,9 @@ def check(example):
     for name, v in [item for part in [example] + example.candidates for item in part.columns.items()]:
         if not math.isfinite(v):
             raise ValueError(f"column {name!r} is {v}; want a finite number")
+    for head, name in example.labels.items():
+        if not isinstance(name, str):
+            raise ValueError(f"the label of head {head!r} is {name!r}; want the name of a class, a text")
     for c in example.candidates:
         if set(c.columns) != set(example.candidates[0].columns):
             raise ValueError(f"one candidate has the columns {sorted(c.columns)}, the first {sorted(example.candidates[0].columns)}")
@@ -146,6 +150,8 @@ def format_row(formatter, row):
         check(example)
         for c in example.candidates:
             c.prompt.encode("utf-8"), c.answer.encode("utf-8")
+        for name in example.labels.values():
+            name.encode("utf-8")
         return example
     except Drop as e:
         return "drop", str(e) or "no reason given"
@@ -158,12 +164,18 @@ def format_row(formatter, row):
 def write_results(results):
     """The reply frame of what format_row made of each row."""
     examples = [r for r in results if isinstance(r, Example)]
-    names = sorted({name for e in examples for part in [e] + e.candidates for name in part.columns})
+    names = sorted({name for e in examples for part in [e] + e.candidates for name in part.columns} | {head for e in examples for head in e.labels})
     index = {name: uvarint(i) for i, name in enumerate(names)}
 
     def columns(part):
         cells = (index[name] + struct.pack("<d", part.columns[name]) for name in sorted(part.columns))
         return uvarint(len(part.columns)) + b"".join(cells)
+
+    def answer(example):
+        if not example.labels:
+            return b"\x00"
+        cells = (index[head] + text(example.labels[head]) for head in sorted(example.labels))
+        return b"\x03" + uvarint(len(example.labels)) + b"".join(cells)
 
     out = [struct.pack("<I", len(results)), uvarint(len(names)), *map(text, names)]
     for r in results:
@@ -171,7 +183,7 @@ def write_results(results):
             kind, why = r
             out += [b"\x01" if kind == "drop" else b"\x02", text(why.encode("utf-8", "replace").decode("utf-8"))]
             continue
-        out += [b"\x00", columns(r), uvarint(len(r.candidates))]
+        out += [answer(r), columns(r), uvarint(len(r.candidates))]
         before = None
         for c in r.candidates:
             out += [b"\x00" if c.prompt == before else b"\x01" + text(c.prompt), text(c.answer), columns(c)]

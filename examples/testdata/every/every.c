@@ -10,8 +10,8 @@ static void arithmetic(lh_t q, lh_t c) {
     keep(lh_add(q, c)), keep(lh_sub(q, c)), keep(lh_mul(q, c)), keep(lh_div(q, c)), keep(lh_pow(q, c));
     keep(lh_minimum(q, c)), keep(lh_maximum(q, c));
     keep(lh_add(q, lh_number("ratio"))), keep(lh_sub(q, 2)), keep(lh_mul(q, lh_number("steps"))), keep(lh_div(q, 4)), keep(lh_pow(q, 0.5));
-    keep(lh_neg(q)), keep(lh_abs(q)), keep(lh_exp(q)), keep(lh_log(q)), keep(lh_sqrt(q)), keep(lh_square(q));
-    keep(lh_relu(q)), keep(lh_sigmoid(q)), keep(lh_logsigmoid(q)), keep(lh_clamp_min(q, -1)), keep(lh_clamp_max(q, 1));
+    keep(lh_neg(q)), keep(lh_abs(q)), keep(lh_exp(q)), keep(lh_log(q)), keep(lh_expm1(q)), keep(lh_log1p(q));
+    keep(lh_sqrt(q)), keep(lh_square(q)), keep(lh_relu(q)), keep(lh_sigmoid(q)), keep(lh_logsigmoid(q)), keep(lh_clamp_min(q, -1)), keep(lh_clamp_max(q, 1));
 }
 
 static void comparisons(lh_t q, lh_t c) {
@@ -33,12 +33,17 @@ static void loss(void) {
     lh_t p = lh_logps(), real = lh_real(), c = lh_column("score");
     lh_t q = lh_sum(p, -1);
     total = lh_sum_all(q);
-    keep(lh_ref_logps()), keep(lh_label_mask()), keep(lh_example_column("weight"));
+    keep(lh_ref_logps()), keep(lh_rewards()), keep(lh_reverse_kl()), keep(lh_forward_kl());
+    keep(lh_mismatched_logps()), keep(lh_mismatched_ref_logps()), keep(lh_state("level"));
+    keep(lh_label_mask()), keep(lh_example_column("weight"));
     arithmetic(q, c), comparisons(q, c), shapes(q, c, real);
     if (lh_flag("flag")) keep(lh_and(real, lh_or(real, lh_not(real))));
     if (lh_is("mode", "b")) keep(lh_to_i64(q));
     keep(lh_to_bool(q)), keep(lh_detach(q)), keep(lh_zeros_like(q)), keep(lh_ones_like(q));
     lh_t n = lh_count("B"), mean = lh_sum_all(q);
+    lh_t step = lh_global_mean(mean, n);
+    lh_state_update("level", lh_number("ratio"), lh_add(lh_mul(lh_state("level"), lh_number("ratio")), step));
+    lh_state_update("last", -0.1, step);
     lh_term("every", total, n, 0.5), lh_term("plain", mean, LH_PLAIN, 1);
     lh_metric("mean", mean, n), lh_exp_metric("exp", mean, n);
 }
@@ -63,6 +68,7 @@ static void format(void) {
         lh_set("json", lh_json_number(list));
         for (lh_json x = lh_json_first(list); x.at; x = lh_json_next(x)) lh_answer(lh_json_text(x)), lh_answer("/");
     }
+    if (lh_has(1)) lh_example_label("topic", lh_str_at(4, 2)), lh_example_label("weight", ""), lh_example_label("weight", lh_string("mode"));
     lh_example_set("weight", lh_has(1) ? lh_number("ratio") : lh_json_number(lh_json_get(lh_json_of(6), "n")));
 }
 
@@ -78,6 +84,6 @@ const lh_plugin llmhost_plugin = {
                                  .fields = LH_FIELDS({"a", LH_IS_STRING, 1, "a text"}, {"b", LH_IS_FLOAT, 0, "a number"}, {"c", LH_IS_BOOL, 0, "a flag"},
                                                      {"d", LH_IS_INT, 0, "a whole number"}, {"e", LH_IS_STRING_LIST, 1, "texts"},
                                                      {"f", LH_IS_FLOAT_LIST, 0, "numbers"}, {"g", LH_IS_JSON, 0, "anything"})}),
-    .tasks = LH_TASKS({.name = "every", .doc = "a task", .formatter = "every", .pooling = "every", .loss = "every",
+    .tasks = LH_TASKS({.name = "every", .doc = "a task", .formatter = "every", .pooling = "every", .loss = "every", .head = LH_CLASS_HEAD,
                        .defaults = "{\"flag\":false,\"mode\":\"b\",\"ratio\":0.25}"}),
 };

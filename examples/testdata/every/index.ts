@@ -1,7 +1,7 @@
 // Every operation, input, type of parameter and field that the helper has; the
 // test beside it holds it to the same plugin in Go.
 
-import { Column, ColumnType, Component, flag, float, Formatter, Graph, int, Json, Loss, Objective, Out, Param, Plugin, Pooling, register, Row, Task, Tensor, text } from "./llmhost";
+import { CLASS_HEAD, Column, ColumnType, Component, flag, float, Formatter, Graph, int, Json, Loss, Objective, Out, Param, Plugin, Pooling, register, Row, Task, Tensor, text } from "./llmhost";
 
 class Total {
   constructor(public sum: Tensor) {}
@@ -21,11 +21,13 @@ class EveryLoss extends Loss {
     const p = g.logps(), real = g.real(), c = g.column("score");
     const q = p.sum(-1);
     const t = new Total(q.sum());
-    t.keep(g.refLogps()); t.keep(g.labelMask()); t.keep(g.exampleColumn("weight"));
+    t.keep(g.refLogps()); t.keep(g.rewards()); t.keep(g.reverseKL()); t.keep(g.forwardKL());
+    t.keep(g.mismatchedLogps()); t.keep(g.mismatchedRefLogps()); t.keep(g.state("level"));
+    t.keep(g.labelMask()); t.keep(g.exampleColumn("weight"));
     t.keep(q + c); t.keep(q - c); t.keep(q * c); t.keep(q / c); t.keep(q.powTensor(c));
     t.keep(q.minimum(c)); t.keep(q.maximum(c));
     t.keep(q.addScalar(this.ratio.number)); t.keep(q.subScalar(2)); t.keep(q.mulScalar(this.steps.number)); t.keep(q.divScalar(4)); t.keep(q.pow(0.5));
-    t.keep(-q); t.keep(q.abs()); t.keep(q.exp()); t.keep(q.log()); t.keep(q.sqrt()); t.keep(q.square());
+    t.keep(-q); t.keep(q.abs()); t.keep(q.exp()); t.keep(q.log()); t.keep(q.expm1()); t.keep(q.log1p()); t.keep(q.sqrt()); t.keep(q.square());
     t.keep(q.relu()); t.keep(q.sigmoid()); t.keep(q.logsigmoid()); t.keep(q.clampMin(-1)); t.keep(q.clampMax(1));
     t.keep(q.eq(c)); t.keep(q.ne(c)); t.keep(q < c); t.keep(q <= c); t.keep(q > c); t.keep(q >= c);
     t.keep(q.eqScalar(0)); t.keep(q.neScalar(0)); t.keep(q.ltScalar(0)); t.keep(q.leScalar(0)); t.keep(q.gtScalar(0)); t.keep(q.geScalar(0));
@@ -37,8 +39,12 @@ class EveryLoss extends Loss {
     if (this.flag.flag) t.keep(real & (real | ~real));
     if (this.mode.text == "b") t.keep(q.toI64());
     t.keep(q.toBool()); t.keep(q.detach()); t.keep(q.zerosLike()); t.keep(q.onesLike());
-    const n = g.count("B"), mean = q.sum();
-    return new Objective().term("every", t.sum, n, 0.5).term("plain", mean, null, 1).metric("mean", mean, n).metric("exp", mean, n, true);
+    const n = g.count("B"), mean = q.sum(), step = mean.globalMean(n);
+    const level = g.state("level").mulScalar(this.ratio.number) + step;
+    return new Objective()
+      .term("every", t.sum, n, 0.5).term("plain", mean, null, 1)
+      .metric("mean", mean, n).metric("exp", mean, n, true)
+      .state("level", this.ratio.number, level).state("last", -0.1, step);
   }
 }
 
@@ -83,6 +89,11 @@ class EveryFormatter extends Formatter {
       c.set("score", r.float(1) + (r.bool(2) ? 1 : 0) + <f64>r.int(3) + (i < numbers.length ? numbers[i] : 0));
       c.set("json", list.number);
     }
+    if (r.has(1)) {
+      o.label("topic", answers[2]);
+      o.label("weight", "");
+      o.label("weight", this.mode.text);
+    }
     o.set("weight", r.has(1) ? this.ratio.number : json.get("n").number);
   }
 }
@@ -91,6 +102,6 @@ register(new Plugin("every", "1.2.3", "all there is", [
   new Component("loss", "every", "a loss", () => new EveryLoss()),
   new Component("pooling", "every", "a pooling", () => new EveryPooling()),
   new Component("formatter", "every", "a formatter", () => new EveryFormatter()),
-], [new Task("every", "a task", "every", "every", "every").defaultFlag("flag", false).defaultText("mode", "b").defaultNumber("ratio", 0.25)]));
+], [new Task("every", "a task", "every", "every", "every", CLASS_HEAD).defaultFlag("flag", false).defaultText("mode", "b").defaultNumber("ratio", 0.25)]));
 
 export * from "./llmhost/exports";

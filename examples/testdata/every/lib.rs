@@ -40,7 +40,8 @@ impl Loss for EveryLoss {
         let (p, real, c) = (g.logps(), g.real(), g.column("score"));
         let q = p.sum(-1);
         let mut t = Total(q.sum(ALL));
-        t.keep(g.ref_logps());
+        [g.ref_logps(), g.rewards(), g.reverse_kl(), g.forward_kl()].into_iter().for_each(|x| t.keep(x));
+        [g.mismatched_logps(), g.mismatched_ref_logps(), g.state("level")].into_iter().for_each(|x| t.keep(x));
         t.keep(g.label_mask());
         t.keep(g.example_column("weight"));
         t.all([|q, c| q + c, |q, c| q - c, |q, c| q * c, |q, c| q / c, |q, c| q.pow(c)], q, c);
@@ -49,6 +50,7 @@ impl Loss for EveryLoss {
         t.keep(q - 2);
         t.keep(q * self.steps as f64);
         t.all([|q, _| q / 4.0, |q, _| q.pow(0.5), |q, _| -q, |q, _| q.abs(), |q, _| q.exp(), |q, _| q.log()], q, c);
+        t.all([|q, _| q.expm1(), |q, _| q.log1p()], q, c);
         t.all([|q, _| q.sqrt(), |q, _| q.square(), |q, _| q.relu(), |q, _| q.sigmoid(), |q, _| q.logsigmoid()], q, c);
         t.all([|q, _| q.clamp_min(-1), |q, _| q.clamp_max(1.0)], q, c);
         t.all([|q, c| q.eq(c), |q, c| q.ne(c), |q, c| q.lt(c), |q, c| q.le(c), |q, c| q.gt(c), |q, c| q.ge(c)], q, c);
@@ -68,7 +70,12 @@ impl Loss for EveryLoss {
         }
         t.all([|q, _| q.to_bool(), |q, _| q.detach(), |q, _| q.zeros_like(), |q, _| q.ones_like()], q, c);
         let (n, mean) = (g.count("B"), q.sum(ALL));
-        Objective::new().term("every", t.0, n, 0.5).term("plain", mean, None, 1.0).metric("mean", mean, n).exp_metric("exp", mean, n)
+        let step = mean.global_mean(n);
+        let level = g.state("level") * self.ratio + step;
+        Objective::new()
+            .term("every", t.0, n, 0.5).term("plain", mean, None, 1.0)
+            .metric("mean", mean, n).exp_metric("exp", mean, n)
+            .state("level", self.ratio, level).state("last", -0.1, step)
     }
 }
 
@@ -113,6 +120,11 @@ impl Formatter for EveryFormatter {
             c.set("score", r.float(1) + f64::from(r.bool(2)) + r.int(3) as f64 + r.floats(5).get(i).unwrap_or(&0.0));
             c.set("json", json.get("list").number());
         }
+        if r.has(1) {
+            o.label("topic", r.strs(4)[2]);
+            o.label("weight", "");
+            o.label("weight", &self.mode);
+        }
         o.set("weight", if r.has(1) { self.ratio } else { json.get("n").number() });
         Ok(())
     }
@@ -124,7 +136,7 @@ fn plugin() -> Plugin {
         .pooling::<EveryPooling>("every", "a pooling")
         .formatter::<EveryFormatter>("every", "a formatter")
         .task(
-            Task::new("every", "a task").formatter("every").pooling("every").loss("every")
+            Task::new("every", "a task").head(CLASS_HEAD).formatter("every").pooling("every").loss("every")
                 .default("flag", false).default("mode", "b").default("ratio", 0.25),
         )
 }

@@ -3,7 +3,7 @@ test beside it holds it to the same plugin in Go."""
 
 from math import inf
 
-from llmhost_plugin import (Candidate, Column, Drop, Example, Formatter, Loss, Metric, Objective, Plugin, Pooling, Task, Term,
+from llmhost_plugin import (CLASS_HEAD, Candidate, Column, Drop, Example, Formatter, Loss, Metric, Objective, Plugin, Pooling, State, Task, Term,
                             maximum, minimum, ones_like, param, serve, where, zeros_like)
 
 
@@ -26,11 +26,13 @@ class EveryLoss(Parameters, Loss):
             nonlocal total
             total = total + x.float().sum()
 
-        keep(g.ref_logps), keep(g.label_mask), keep(g.example_column("weight"))
+        keep(g.ref_logps), keep(g.rewards), keep(g.reverse_kl), keep(g.forward_kl)
+        keep(g.mismatched_logps), keep(g.mismatched_ref_logps), keep(g.state("level"))
+        keep(g.label_mask), keep(g.example_column("weight"))
         keep(q + c), keep(q - c), keep(q * c), keep(q / c), keep(q ** c)
         keep(minimum(q, c)), keep(maximum(q, c))
         keep(q + self.ratio), keep(q - 2), keep(q * self.steps), keep(q / 4), keep(q ** 0.5)
-        keep(-q), keep(abs(q)), keep(q.exp()), keep(q.log()), keep(q.sqrt()), keep(q.square())
+        keep(-q), keep(abs(q)), keep(q.exp()), keep(q.log()), keep(q.expm1()), keep(q.log1p()), keep(q.sqrt()), keep(q.square())
         keep(q.relu()), keep(q.sigmoid()), keep(q.logsigmoid()), keep(q.clamp(min=-1)), keep(q.clamp(max=1))
         keep(q == c), keep(q != c), keep(q < c), keep(q <= c), keep(q > c), keep(q >= c)
         keep(q == 0), keep(q != 0), keep(q < 0), keep(q <= 0), keep(q > 0), keep(q >= 0)
@@ -45,7 +47,10 @@ class EveryLoss(Parameters, Loss):
             keep(q.long())
         keep(q.bool()), keep(q.detach()), keep(zeros_like(q)), keep(ones_like(q))
         n, mean = g.count("B"), q.sum()
-        return Objective([Term("every", total, n, 0.5), Term("plain", mean)], [Metric("mean", mean, n), Metric("exp", mean, n, exp=True)])
+        step = mean.global_mean(n)
+        level = g.state("level") * self.ratio + step
+        return Objective([Term("every", total, n, 0.5), Term("plain", mean)], [Metric("mean", mean, n), Metric("exp", mean, n, exp=True)],
+                         [State("level", self.ratio, level), State("last", -0.1, step)])
 
 
 class EveryPooling(Pooling):
@@ -83,11 +88,13 @@ class EveryFormatter(Parameters, Formatter):
         numbers = row.get("f", [])
         candidates = [Candidate(row["a"] + self.mode, answer + end, score=score + (numbers[i] if i < len(numbers) else 0), json=0)
                       for i, answer in enumerate(row["e"])]
-        return Example(candidates, weight=self.ratio if "b" in row else json.get("n", 0))
+        labels = {"topic": row["e"][2], "weight": self.mode} if "b" in row else {}
+        return Example(candidates, labels=labels, weight=self.ratio if "b" in row else json.get("n", 0))
 
 
 plugin = Plugin("every", "1.2.3", "all there is", [EveryLoss, EveryPooling, EveryFormatter],
-                [Task("every", "a task", formatter="every", pooling="every", loss="every", defaults={"flag": False, "mode": "b", "ratio": 0.25})])
+                [Task("every", "a task", formatter="every", pooling="every", loss="every", head=CLASS_HEAD,
+                      defaults={"flag": False, "mode": "b", "ratio": 0.25})])
 
 if __name__ == "__main__":
     serve(plugin)

@@ -31,6 +31,39 @@ export class Graph {
     return this.ask("ref.logps", "f32", ["B", "K", "T"]);
   }
 
+  /** The candidates' rewards under the score head, f32 [B, K]: 0 where it is not real. */
+  rewards(): Tensor {
+    return this.ask("rewards", "f32", ["B", "K"]);
+  }
+
+  /** KL(policy ‖ reference) over the whole vocabulary at each label token, f32 [B, K, T]:
+   *  0 where there is no label. */
+  reverseKL(): Tensor {
+    return this.ask("kl.reverse", "f32", ["B", "K", "T"]);
+  }
+
+  /** KL(reference ‖ policy), as reverseKL is. */
+  forwardKL(): Tensor {
+    return this.ask("kl.forward", "f32", ["B", "K", "T"]);
+  }
+
+  /** Log-probabilities of another example's answer behind this example's prompt, f32
+   *  [B, K, U]: 0 where there is no token. No gradient flows into them. */
+  mismatchedLogps(): Tensor {
+    return this.ask("mismatched.policy.logps", "f32", ["B", "K", "U"]);
+  }
+
+  /** The same under the reference model. */
+  mismatchedRefLogps(): Tensor {
+    return this.ask("mismatched.ref.logps", "f32", ["B", "K", "U"]);
+  }
+
+  /** A number that the host keeps from step to step and in checkpoints, f32 []. A state
+   *  of the objective says how it begins and changes. */
+  state(name: string): Tensor {
+    return this.ask("state." + name, "f32", []);
+  }
+
   /** Logits of the classes of the head called name, f32 [B, C_name]. */
   logits(name: string): Tensor {
     return this.ask("logits." + name, "f32", ["B", "C_" + name]);
@@ -115,7 +148,7 @@ export class Graph {
   /** The reply to a trace of a loss. */
   closeLoss(o: Objective): string {
     const numbers = this.numbers();
-    return this.begin("loss", numbers) + ',"terms":' + totals(o.terms, numbers) + ',"metrics":' + totals(o.metrics, numbers) + this.end();
+    return this.begin("loss", numbers) + ',"terms":' + totals(o.terms, numbers) + ',"metrics":' + totals(o.metrics, numbers) + states(o.states, numbers) + this.end();
   }
 
   /** The reply to a trace of a pooling. */
@@ -194,12 +227,33 @@ function totals(all: Total[], numbers: i32[]): string {
   return list(out);
 }
 
+/** A number that lasts from step to step. */
+class State {
+  constructor(
+    public name: string,
+    public initial: f64,
+    public update: Tensor,
+  ) {}
+}
+
+/** The states as a member of the program, or nothing where there are none. */
+function states(all: State[], numbers: i32[]): string {
+  if (all.length == 0) return "";
+  const out: string[] = [];
+  for (let i = 0; i < all.length; i++) {
+    const s = all[i];
+    out.push('{"name":' + quoted(s.name) + ',"initial":' + numeral(s.initial) + ',"update":' + numbers[s.update.id].toString() + "}");
+  }
+  return ',"states":' + list(out);
+}
+
 /** What a loss yields: loss = Σ over terms of coefficient · ΣSum / ΣCount, where
  *  both sums run over the whole optimizer step. Sums and counts are f32 scalars
  *  over the batch, and a count depends on data alone. */
 export class Objective {
   terms: Total[] = [];
   metrics: Total[] = [];
+  states: State[] = [];
 
   /** Adds a term. Without a count (null) it is a plain sum. */
   term(name: string, sum: Tensor, count: Tensor | null, coefficient: f64 = 1): Objective {
@@ -210,6 +264,14 @@ export class Objective {
   /** Adds a metric, reported as ΣSum / ΣCount over all batches, or as exp of that. */
   metric(name: string, sum: Tensor, count: Tensor | null, exp: bool = false): Objective {
     this.metrics.push(new Total(name, sum, count, '"exp":' + exp.toString()));
+    return this;
+  }
+
+  /** Adds a state, which g.state(name) reads. It begins as initial, and after each
+   *  optimizer step it becomes update, an f32 scalar computed of states and of
+   *  globalMeans alone. */
+  state(name: string, initial: f64, update: Tensor): Objective {
+    this.states.push(new State(name, initial, update));
     return this;
   }
 }

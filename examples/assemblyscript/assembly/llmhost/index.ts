@@ -13,6 +13,6 @@ export { Graph, Objective } from "./graph";
 export { Json } from "./json";
 export { Tensor } from "./tensor";
 export { Param, flag, float, int, text } from "./param";
-export { Component, Formatter, Loss, Plugin, Pooling, Task } from "./plugin";
+export { CLASS_HEAD, Component, Formatter, LM_HEAD, Loss, Plugin, Pooling, SCORE_HEAD, Task } from "./plugin";
 export { Candidate, Column, ColumnType, Out, Row } from "./rows";
 export { register } from "./server";

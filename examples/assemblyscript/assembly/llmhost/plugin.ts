@@ -64,6 +64,13 @@ export class Component {
   }
 }
 
+/** A head that gives log-probabilities of tokens. */
+export const LM_HEAD: string = "lm";
+/** A head that gives each candidate a reward. */
+export const SCORE_HEAD: string = "score";
+/** Heads that give each example the logits of classes, by name. */
+export const CLASS_HEAD: string = "classes";
+
 /** Puts the parts of a training run together. A part is a component of the same
  *  plugin, "builtin:NAME", or empty. */
 export class Task {
@@ -75,7 +82,7 @@ export class Task {
     public formatter: string,
     public loss: string,
     public pooling: string = "",
-    public head: string = "lm",
+    public head: string = LM_HEAD,
   ) {}
 
   /** A setting or parameter that the task starts from. */

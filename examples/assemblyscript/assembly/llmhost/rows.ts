@@ -249,6 +249,8 @@ export class Candidate {
 export class Out {
   candidates: Candidate[] = [];
   columns: Columns = new Columns();
+  heads: string[] = [];
+  classes: string[] = []; // one a head
   dropped: string = "";
   error: string = "";
 
@@ -263,6 +265,18 @@ export class Out {
     this.columns.set(name, v);
   }
 
+  /** Says which class the example has under a classification head, as the data calls
+   *  it: the host gives the names of the training data their numbers. */
+  label(head: string, name: string): void {
+    const i = this.heads.indexOf(head);
+    if (i >= 0) {
+      this.classes[i] = name;
+      return;
+    }
+    this.heads.push(head);
+    this.classes.push(name);
+  }
+
   /** Leaves the row out of the data. The host counts by reason. */
   drop(reason: string): void {
     this.dropped = reason;
@@ -274,18 +288,30 @@ export class Out {
   }
 }
 
-/** Writes answers, whose columns go by the index of their name. */
+/** Writes answers, whose columns and labels go by the index of their name. */
 class Answers {
   private body: Writer = new Writer();
   private names: string[] = [];
 
+  private name(name: string): void {
+    let index = this.names.indexOf(name);
+    if (index < 0) index = this.names.push(name) - 1;
+    this.body.uvarint(index);
+  }
+
   private columns(c: Columns): void {
     this.body.uvarint(c.names.length);
     for (let i = 0; i < c.names.length; i++) {
-      let index = this.names.indexOf(c.names[i]);
-      if (index < 0) index = this.names.push(c.names[i]) - 1;
-      this.body.uvarint(index);
+      this.name(c.names[i]);
       this.body.float(c.values[i]);
+    }
+  }
+
+  private labels(o: Out): void {
+    this.body.uvarint(o.heads.length);
+    for (let i = 0; i < o.heads.length; i++) {
+      this.name(o.heads[i]);
+      this.body.text(o.classes[i]);
     }
   }
 
@@ -298,7 +324,8 @@ class Answers {
     if (o.error == "" && o.dropped == "" && o.candidates.length == 0) o.error = "the formatter made no candidate; want at least one, or drop with a reason";
     if (o.error != "") return this.tagged(2, o.error);
     if (o.dropped != "") return this.tagged(1, o.dropped);
-    this.body.byte(0);
+    this.body.byte(o.heads.length > 0 ? 3 : 0);
+    if (o.heads.length > 0) this.labels(o);
     this.columns(o.columns);
     this.body.uvarint(o.candidates.length);
     for (let i = 0; i < o.candidates.length; i++) {

@@ -50,6 +50,10 @@ export class Tensor {
   abs(): Tensor { return this.one("abs"); }
   exp(): Tensor { return this.one("exp"); }
   log(): Tensor { return this.one("log"); }
+  /** exp(x) − 1, exact for small |x| */
+  expm1(): Tensor { return this.one("expm1"); }
+  /** log(1 + x), exact for small |x| */
+  log1p(): Tensor { return this.one("log1p"); }
   sqrt(): Tensor { return this.one("sqrt"); }
   square(): Tensor { return this.one("square"); }
   relu(): Tensor { return this.one("relu"); }
@@ -110,6 +114,10 @@ export class Tensor {
   detach(): Tensor { return this.one("detach"); }
   zerosLike(): Tensor { return this.one("zeros_like"); }
   onesLike(): Tensor { return this.one("ones_like"); }
+
+  /** Σx / Σcount over the whole optimizer step, both scalars: a constant to the gradient,
+   *  0 where the count is 0 */
+  globalMean(count: Tensor): Tensor { return this.two("global_mean", count); }
 
   // Segments, such as "N": row, i64 [M], says to which of them each entry belongs.
   segmentSum(row: Tensor, segments: string): Tensor { return this.two("segment_sum", row, '"segments":' + quoted(segments)); }

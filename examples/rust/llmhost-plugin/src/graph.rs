@@ -40,6 +40,7 @@ pub struct Tensor<'g> {
 pub struct Objective<'g> {
     terms: Vec<Total<'g>>,
     metrics: Vec<Total<'g>>,
+    states: Vec<State<'g>>,
 }
 
 struct Total<'g> {
@@ -47,6 +48,12 @@ struct Total<'g> {
     sum: Tensor<'g>,
     count: Option<Tensor<'g>>,
     last: String, // "coefficient" or "exp", as JSON
+}
+
+struct State<'g> {
+    name: String,
+    initial: f64,
+    update: Tensor<'g>,
 }
 
 impl<'g> Objective<'g> {
@@ -72,10 +79,35 @@ impl<'g> Objective<'g> {
         self.metrics.push(Total { name: name.into(), sum, count: count.into(), last: "\"exp\":true".into() });
         self
     }
+
+    /// Adds a state: a number that lasts, which g.state(name) reads. It begins as
+    /// initial, and after each optimizer step it becomes update, an f32 scalar
+    /// computed of states and of global means alone.
+    ///
+    /// ```
+    /// # use llmhost_plugin::*;
+    /// # params! { pub struct Centred {} }
+    /// impl Loss for Centred {
+    ///     fn trace<'g>(&self, g: &'g Graph) -> Objective<'g> {
+    ///         let (rewards, real, level) = (g.rewards(), g.real(), g.state("level"));
+    ///         let mean = rewards.sum(ALL).global_mean(real.sum(ALL));
+    ///         let apart = (rewards - level).square().where_(real, 0.0);
+    ///         Objective::new().term("apart", apart.sum(ALL), real.sum(ALL), 1.0).state("level", 0.5, level * 0.9 + mean * 0.1)
+    ///     }
+    /// }
+    /// # let plugin = Plugin::new("centred", "1.0.0", "").loss::<Centred>("centred", "");
+    /// # let program = Server::new(plugin).program("centred", "{}").unwrap();
+    /// # assert!(program.contains(r#""metrics":[],"states":[{"name":"level","initial":0.5,"update":13}]}"#), "{program}");
+    /// ```
+    pub fn state(mut self, name: &str, initial: f64, update: Tensor<'g>) -> Self {
+        self.states.push(State { name: name.into(), initial, update });
+        self
+    }
 }
 
 /// Dimensions of the inputs.
 const BKT: &[&str] = &["B", "K", "T"];
+const BKU: &[&str] = &["B", "K", "U"];
 const BK: &[&str] = &["B", "K"];
 
 impl Graph {
@@ -91,6 +123,39 @@ impl Graph {
     /// The same under the reference model, a constant to the gradient.
     pub fn ref_logps(&self) -> Tensor<'_> {
         self.input("ref.logps", "f32", BKT)
+    }
+
+    /// The candidates' rewards under the score head, f32 [B, K]: 0 where the candidate is not real.
+    pub fn rewards(&self) -> Tensor<'_> {
+        self.input("rewards", "f32", BK)
+    }
+
+    /// KL(policy ‖ reference) over the whole vocabulary at each label token, f32 [B, K, T]: 0
+    /// where there is no label.
+    pub fn reverse_kl(&self) -> Tensor<'_> {
+        self.input("kl.reverse", "f32", BKT)
+    }
+
+    /// KL(reference ‖ policy), as reverse_kl is.
+    pub fn forward_kl(&self) -> Tensor<'_> {
+        self.input("kl.forward", "f32", BKT)
+    }
+
+    /// Log-probabilities of another example's answer behind this example's prompt, f32
+    /// [B, K, U]: 0 where there is no token. No gradient flows into them.
+    pub fn mismatched_logps(&self) -> Tensor<'_> {
+        self.input("mismatched.policy.logps", "f32", BKU)
+    }
+
+    /// The same under the reference model.
+    pub fn mismatched_ref_logps(&self) -> Tensor<'_> {
+        self.input("mismatched.ref.logps", "f32", BKU)
+    }
+
+    /// A number that the host keeps from step to step and in checkpoints, f32 [].
+    /// Objective::state says how it begins and changes.
+    pub fn state(&self, name: &str) -> Tensor<'_> {
+        self.input(&format!("state.{name}"), "f32", &[])
     }
 
     /// Logits of the classes of the head called name, f32 [B, C_name].
@@ -188,6 +253,10 @@ impl Graph {
         json::list(&mut out, totals(&o.terms));
         json::name(&mut out, "metrics");
         json::list(&mut out, totals(&o.metrics));
+        if !o.states.is_empty() {
+            json::name(&mut out, "states");
+            json::list(&mut out, o.states.iter().map(|s| s.json(&numbers)));
+        }
         self.end(out)
     }
 
@@ -265,6 +334,17 @@ impl Total<'_> {
             out.push_str(&numbers[count.id].to_string());
         }
         out + "," + &self.last + "}"
+    }
+}
+
+impl State<'_> {
+    fn json(&self, numbers: &[usize]) -> String {
+        let mut out = String::from("{");
+        json::field(&mut out, "name", &self.name);
+        json::name(&mut out, "initial");
+        out.push_str(&json::number(self.initial));
+        json::name(&mut out, "update");
+        out + &numbers[self.update.id].to_string() + "}"
     }
 }
 

@@ -52,6 +52,6 @@ pub use json::Json;
 pub use graph::{Graph, Objective, Tensor};
 pub use ops::{Axes, Operand, ALL};
 pub use param::{Param, ParamValue, Params, Value, Values};
-pub use plugin::{Bad, Component, Formatter, Loss, Part, Plugin, Pooling, Task};
+pub use plugin::{Bad, Component, Formatter, Loss, Part, Plugin, Pooling, Task, CLASS_HEAD, LM_HEAD, SCORE_HEAD};
 pub use rows::{Candidate, Column, ColumnType, Out, Row};
 pub use server::Server;

@@ -127,6 +127,10 @@ plain! {
     exp "exp";
     /// natural logarithm
     log "log";
+    /// exp(x) − 1, exact for small |x|
+    expm1 "expm1";
+    /// log(1 + x), exact for small |x|
+    log1p "log1p";
     /// square root
     sqrt "sqrt";
     /// x · x
@@ -150,6 +154,10 @@ pair! {
     minimum "minimum";
     /// the larger of both, element by element
     maximum "maximum";
+    /// Σx / Σcount over the whole optimizer step, however it is cut into batches, f32 []: a
+    /// constant to the gradient, 0 where the count is 0. Both are scalars, and neither is
+    /// made of another such mean.
+    global_mean "global_mean";
 }
 
 either! {

@@ -107,6 +107,15 @@ impl Component {
     }
 }
 
+/// A head that gives log-probabilities of tokens.
+pub const LM_HEAD: &str = "lm";
+
+/// A head that gives each candidate a reward.
+pub const SCORE_HEAD: &str = "score";
+
+/// Heads that give each example the logits of classes, by name.
+pub const CLASS_HEAD: &str = "classes";
+
 /// Puts the parts of a training run together. A part is a component of the same
 /// plugin, "builtin:NAME", or empty.
 pub struct Task {
@@ -118,7 +127,7 @@ pub struct Task {
 
 impl Task {
     pub fn new(name: &str, doc: &str) -> Self {
-        let parts = [("formatter", String::new()), ("head", "lm".into()), ("pooling", String::new()), ("loss", String::new())];
+        let parts = [("formatter", String::new()), ("head", LM_HEAD.into()), ("pooling", String::new()), ("loss", String::new())];
         Task { name: name.into(), doc: doc.into(), parts, defaults: Values::new() }
     }
 
@@ -126,6 +135,7 @@ impl Task {
         self.part(0, name)
     }
 
+    /// LM_HEAD, which it is without this, SCORE_HEAD or CLASS_HEAD.
     pub fn head(self, name: &str) -> Self {
         self.part(1, name)
     }

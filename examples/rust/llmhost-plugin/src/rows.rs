@@ -126,6 +126,8 @@ impl Candidate {
 pub struct Out {
     pub candidates: Vec<Candidate>,
     pub columns: Vec<(String, f64)>,
+    /// The class of the example under each head.
+    pub labels: Vec<(String, String)>,
 }
 
 impl Out {
@@ -140,6 +142,12 @@ impl Out {
         set(&mut self.columns, name, v);
     }
 
+    /// Says which class the example has under a classification head, as the data
+    /// calls it: the host gives the names of the training data their numbers.
+    pub fn label(&mut self, head: &str, class: impl Into<String>) {
+        set(&mut self.labels, head, class.into());
+    }
+
     /// What leaves the row out of the data. The host counts by reason, so a
     /// reason holds nothing of the row itself.
     pub fn drop(&self, reason: &str) -> Result<(), Bad> {
@@ -147,7 +155,7 @@ impl Out {
     }
 }
 
-fn set(columns: &mut Vec<(String, f64)>, name: &str, v: f64) {
+fn set<V>(columns: &mut Vec<(String, V)>, name: &str, v: V) {
     match columns.iter_mut().find(|c| c.0 == name) {
         Some(c) => c.1 = v,
         None => columns.push((name.into(), v)),
@@ -193,7 +201,10 @@ fn answer(body: &mut Vec<u8>, names: &mut Vec<String>, result: Result<Out, Bad>)
         Err(Bad::Error(what)) => tagged(body, 2, &what),
         Ok(out) if out.candidates.is_empty() => tagged(body, 2, "the formatter made no candidate; want at least one, or drop with a reason"),
         Ok(out) => {
-            body.push(0);
+            body.push(if out.labels.is_empty() { 0 } else { 3 });
+            if !out.labels.is_empty() {
+                classes(body, names, &out.labels);
+            }
             numbers(body, names, &out.columns);
             uvarint(body, out.candidates.len());
             for (i, c) in out.candidates.iter().enumerate() {
@@ -219,15 +230,26 @@ fn text(out: &mut Vec<u8>, s: &str) {
     out.extend_from_slice(s.as_bytes());
 }
 
-/// Columns go by the index of their name, which is new where it first comes up.
+/// Columns and labels go by the index of their name, which is new where it first comes up.
+fn index(names: &mut Vec<String>, name: &str) -> usize {
+    names.iter().position(|known| known == name).unwrap_or_else(|| {
+        names.push(name.into());
+        names.len() - 1
+    })
+}
+
+fn classes(out: &mut Vec<u8>, names: &mut Vec<String>, labels: &[(String, String)]) {
+    uvarint(out, labels.len());
+    for (head, class) in labels {
+        uvarint(out, index(names, head));
+        text(out, class);
+    }
+}
+
 fn numbers(out: &mut Vec<u8>, names: &mut Vec<String>, columns: &[(String, f64)]) {
     uvarint(out, columns.len());
     for (name, v) in columns {
-        let index = names.iter().position(|known| known == name).unwrap_or_else(|| {
-            names.push(name.clone());
-            names.len() - 1
-        });
-        uvarint(out, index);
+        uvarint(out, index(names, name));
         out.extend_from_slice(&v.to_le_bytes());
     }
 }
