@@ -7,15 +7,30 @@ import (
 	"llmhost/host/tensor"
 )
 
-// Model is a decoder.
+// Model is the body of a network, with the head that predicts tokens if it has one.
 type Model interface {
 	// Forward returns the hidden states after the last norm, [tokens, hidden].
 	// With a tape, the caller runs its Backward after that of the loss.
 	Forward(in nn.Pack, tape *nn.Tape) tensor.Tensor
-	// Head returns the output embedding, [vocab, hidden]; it may be the input's.
-	Head() tensor.Tensor
+	// Head returns what predicts tokens, undefined where the model was built
+	// without it.
+	Head() nn.Head
+	// Causal tells whether a token's state depends on the tokens up to it alone.
+	// Where it does not, rows must not share a prefix.
+	Causal() bool
 	// Params returns all parameters, each once, in the order of the layers.
 	Params() *nn.Params
 	// Free ends the parameters.
 	Free()
+}
+
+// Encoder is a model that reads in both directions and has a pooling of its
+// own. Inside a Folder it is the field Model that may be one.
+type Encoder interface {
+	Model
+	// Pooled maps the states of the rows' first tokens to one vector a row,
+	// [rows, hidden]; first [rows] int64 says where in hidden [tokens, hidden] they are.
+	Pooled(hidden, first tensor.Tensor) tensor.Tensor
+	// PooledDropout is what the pooled vectors pass before a classifier.
+	PooledDropout() nn.Dropout
 }

@@ -10,18 +10,19 @@ import (
 // 2021, arXiv:2104.09864, eq. 34, in the half-split layout of Hugging Face).
 type RopeTable struct {
 	device    tensor.Device
-	inverse   []float64 // [head_dim/2], radians a position
+	inverse   []float64 // [pairs], radians a position
+	magnitude float64
 	positions int64
-	cos, sin  tensor.Tensor // [positions, head_dim]
+	cos, sin  tensor.Tensor // [positions, pairs], times magnitude
 }
 
 // NewRopeTable makes a table for the given angular speeds, one a pair of
-// channels, in radians a position.
-func NewRopeTable(device tensor.Device, inverse []float64) *RopeTable {
-	return &RopeTable{device: device, inverse: inverse}
+// channels, in radians a position. What turns is multiplied by magnitude too.
+func NewRopeTable(device tensor.Device, inverse []float64, magnitude float64) *RopeTable {
+	return &RopeTable{device: device, inverse: inverse, magnitude: magnitude}
 }
 
-// Rope holds the angles of the tokens of one pack, [tokens, 1, head_dim/2].
+// Rope holds the angles of the tokens of one pack, [tokens, 1, pairs].
 type Rope struct{ cos, sin tensor.Tensor }
 
 // At returns the angles at positions [tokens] int64, all below limit.
@@ -38,12 +39,12 @@ func (t *RopeTable) grow(limit int64) {
 	positions := max(limit, 2*t.positions, 128)
 	t.Free()
 	t.positions = positions
-	half := len(t.inverse)
+	half, magnitude := len(t.inverse), float32(t.magnitude)
 	cos, sin := make([]float32, half*int(t.positions)), make([]float32, half*int(t.positions))
 	for p := range int(t.positions) {
 		for i, w := range t.inverse {
 			angle := float64(float32(p) * float32(w))
-			cos[p*half+i], sin[p*half+i] = float32(math.Cos(angle)), float32(math.Sin(angle))
+			cos[p*half+i], sin[p*half+i] = float32(math.Cos(angle))*magnitude, float32(math.Sin(angle))*magnitude
 		}
 	}
 	t.cos = tensor.Of(t.device, cos, t.positions, int64(half)).Own()
@@ -59,7 +60,8 @@ func (t *RopeTable) Free() {
 	}
 }
 
-// Apply turns x [tokens, heads, head_dim] by the angles, in x's type.
+// Apply turns x [tokens, heads, head_dim] by the angles, in x's type. Where there
+// are fewer pairs than head_dim/2 the first channels turn and the others stay.
 func (r Rope) Apply(x tensor.Tensor) tensor.Tensor {
 	return x.Rotate(r.cos.To(x.DType()), r.sin.To(x.DType()))
 }

@@ -25,7 +25,7 @@ func turned(x []float64, position int64) []float64 {
 }
 
 func TestRopeTurnsPairs(t *testing.T) {
-	table := nn.NewRopeTable(tensor.CPU, speeds)
+	table := nn.NewRopeTable(tensor.CPU, speeds, 1)
 	defer table.Free()
 	tensor.Scoped(func() {
 		positions := []int64{0, 1, 7, 3}
@@ -42,7 +42,7 @@ func TestRopeTurnsPairs(t *testing.T) {
 // A table that grows gives the same angles as before, and those beyond.
 func TestRopeTableGrows(t *testing.T) {
 	live := tensor.Live()
-	table := nn.NewRopeTable(tensor.CPU, speeds)
+	table := nn.NewRopeTable(tensor.CPU, speeds, 1)
 	at := func(limit int64, positions ...int64) (angles []float64) {
 		tensor.Scoped(func() {
 			ones := tensor.Full(tensor.CPU, tensor.Float64, 1, int64(len(positions)), 1, 4)

@@ -3,8 +3,8 @@ package nn
 import "llmhost/host/tensor"
 
 // Tape keeps only the inputs of the steps of a forward pass and runs each step
-// again for its gradient (Chen et al. 2016, arXiv:1604.06174). A nil Tape runs
-// steps as they are.
+// again for its gradient (Chen et al. 2016, arXiv:1604.06174), with the draws of
+// the first run, so that the same is dropped. A nil Tape runs steps as they are.
 //
 //	hidden := model.Forward(pack, tape)
 //	loss(hidden).Backward() // reaches the last step's result
@@ -14,6 +14,7 @@ type Tape struct{ steps []step }
 type step struct {
 	run     func(tensor.Tensor) tensor.Tensor
 	in, out tensor.Tensor
+	draws   []byte // the state of the generators before the first run
 }
 
 // Run returns run(x) without recording it; the result is a leaf.
@@ -21,13 +22,13 @@ func (t *Tape) Run(x tensor.Tensor, run func(tensor.Tensor) tensor.Tensor) tenso
 	if t == nil {
 		return run(x)
 	}
-	var out tensor.Tensor
+	s := step{run: run, in: x, draws: tensor.RNGState()}
 	tensor.Scoped(func() {
-		tensor.NoGrad(func() { out = run(x) })
-		out = out.Detach().RequireGrad().Keep()
+		tensor.NoGrad(func() { s.out = run(x) })
+		s.out = s.out.Detach().RequireGrad().Keep()
 	})
-	t.steps = append(t.steps, step{run: run, in: x, out: out})
-	return out
+	t.steps = append(t.steps, s)
+	return s.out
 }
 
 // Backward differentiates the steps from the last to the first, and what came
@@ -40,11 +41,17 @@ func (t *Tape) Backward() {
 	for i := len(t.steps) - 1; i >= 0; i-- {
 		gradient = t.steps[i].backward(gradient)
 	}
-	t.steps[0].in.BackwardWith(gradient)
+	if first := t.steps[0].in; first.RequiresGrad() { // not so behind frozen embeddings
+		first.BackwardWith(gradient)
+	}
 	t.steps = nil
 }
 
+// backward leaves the generators as it found them.
 func (s step) backward(gradient tensor.Tensor) (before tensor.Tensor) {
+	now := tensor.RNGState()
+	tensor.SetRNGState(s.draws)
+	defer tensor.SetRNGState(now)
 	tensor.Scoped(func() {
 		in := s.in.Detach().RequireGrad()
 		tensor.WithGrad(func() { s.run(in).BackwardWith(gradient) })

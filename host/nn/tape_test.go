@@ -13,7 +13,7 @@ import (
 type chain struct {
 	params *nn.Params
 	embed  tensor.Tensor
-	layers []nn.Linear
+	layers []*nn.Linear
 	calls  int
 }
 
@@ -86,4 +86,70 @@ func TestTapeKeepsOneTensorAStep(t *testing.T) {
 func TestAnEmptyTapeDoesNothing(t *testing.T) {
 	(&nn.Tape{}).Backward()
 	(*nn.Tape)(nil).Backward()
+}
+
+// A step that drops out drops the same when it runs again, and leaves the
+// generator where a run without a tape does.
+func TestTapeDropsTheSame(t *testing.T) {
+	c := newChain()
+	defer c.params.Free()
+	dropout := c.params.Dropout(0.4)
+	c.params.Mode().Training = true
+	run := func(tape *nn.Tape) (loss float64, gradients [][]float64, next float64) {
+		tensor.ManualSeed(9)
+		var all []tensor.Tensor
+		for _, p := range c.params.All() {
+			all = append(all, p.Tensor)
+		}
+		tensor.NewList(all).ZeroGrad()
+		tensor.Scoped(func() {
+			x := dropout.Forward(c.embed.Embedding(tensor.Of(tensor.CPU, []int64{0, 3, 3, 5, 1, 2})))
+			for _, l := range c.layers {
+				x = tape.Run(x, func(x tensor.Tensor) tensor.Tensor { return x.Add(dropout.Forward(l.Forward(x))) })
+			}
+			total := x.Square().Sum()
+			total.Backward()
+			tape.Backward()
+			loss = total.Item()
+			for _, p := range all {
+				gradients = append(gradients, p.Grad().Floats())
+			}
+			next = tensor.Randn(tensor.CPU, tensor.Float64, 1, 1).Item()
+		})
+		return loss, gradients, next
+	}
+	want, wanted, wantNext := run(nil)
+	got, gradients, next := run(&nn.Tape{})
+	require.Equal(t, want, got)
+	require.Equal(t, wantNext, next)
+	for i, g := range wanted {
+		require.InDeltaSlice(t, g, gradients[i], 1e-12, c.params.All()[i].Name)
+	}
+}
+
+// What is trained behind frozen embeddings gets its gradients.
+func TestTapeBehindFrozenEmbeddings(t *testing.T) {
+	c := newChain()
+	defer c.params.Free()
+	c.embed.Freeze()
+	frozen := func(tape *nn.Tape) (gradients [][]float64) {
+		tensor.Scoped(func() {
+			x := c.embed.Embedding(tensor.Of(tensor.CPU, []int64{0, 3}))
+			for _, l := range c.layers {
+				x = tape.Run(x, func(x tensor.Tensor) tensor.Tensor { return x.Add(l.Forward(x).Silu()) })
+			}
+			x.Square().Sum().Backward()
+			tape.Backward()
+			for _, p := range c.params.Trained() {
+				gradients = append(gradients, p.Tensor.Grad().Floats())
+				tensor.NewList([]tensor.Tensor{p.Tensor}).ZeroGrad()
+			}
+		})
+		return gradients
+	}
+	want, got := frozen(nil), frozen(&nn.Tape{})
+	require.Len(t, got, 6)
+	for i := range want {
+		require.InDeltaSlice(t, want[i], got[i], 1e-12)
+	}
 }

@@ -136,6 +136,14 @@ func Randn(d Device, dtype DType, std float64, shape ...int64) Tensor {
 	return wrap("normal_", out, t)
 }
 
+// Uniform makes a tensor of draws between low and high, with libtorch's generator.
+func Uniform(d Device, dtype DType, low, high float64, shape ...int64) Tensor {
+	t := Empty(d, dtype, shape...)
+	var out lib.Ctensor
+	lib.AtgUniform_(&out, t.c, low, high)
+	return wrap("uniform_", out, t)
+}
+
 func bytesOf[E Element](data []E) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(data))), len(data)*int(unsafe.Sizeof(*new(E))))
 }

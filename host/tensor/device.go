@@ -114,10 +114,11 @@ func Version() string { return shim.TorchVersion() }
 // ManualSeed seeds libtorch's generators on all devices.
 func ManualSeed(seed int64) { shim.ManualSeed(seed) }
 
-// RNGState returns the state of the CPU generator, for checkpoints.
+// RNGState returns the states of libtorch's generators, for checkpoints: the
+// CPU's, then those of the CUDA devices.
 func RNGState() []byte { return shim.RNGState() }
 
-// SetRNGState puts back what RNGState returned.
+// SetRNGState puts back what RNGState returned, as far as there are devices for it.
 func SetRNGState(state []byte) { shim.SetRNGState(state) }
 
 // SetDeterministic makes libtorch refuse kernels whose results can differ from

@@ -80,6 +80,8 @@ func (t Tensor) Neg() Tensor        { return t.unary("neg", lib.AtgNeg) }
 func (t Tensor) Abs() Tensor        { return t.unary("abs", lib.AtgAbs) }
 func (t Tensor) Exp() Tensor        { return t.unary("exp", lib.AtgExp) }
 func (t Tensor) Log() Tensor        { return t.unary("log", lib.AtgLog) }
+func (t Tensor) Expm1() Tensor      { return t.unary("expm1", lib.AtgExpm1) }
+func (t Tensor) Log1p() Tensor      { return t.unary("log1p", lib.AtgLog1p) }
 func (t Tensor) Sqrt() Tensor       { return t.unary("sqrt", lib.AtgSqrt) }
 func (t Tensor) Square() Tensor     { return t.unary("square", lib.AtgSquare) }
 func (t Tensor) Cos() Tensor        { return t.unary("cos", lib.AtgCos) }
@@ -324,6 +326,14 @@ func (t Tensor) Embedding(ids Tensor) Tensor {
 	return wrap("embedding", out, t, ids)
 }
 
+// Dropout sets each entry to 0 with probability p and scales the others by
+// 1/(1-p) (Srivastava et al. 2014), with libtorch's generator.
+func (t Tensor) Dropout(p float64) Tensor {
+	var out lib.Ctensor
+	lib.AtgDropout(&out, t.c, p, 1)
+	return wrap("dropout", out, t)
+}
+
 // RequireGrad marks a leaf to be differentiated, in place, and returns it.
 func (t Tensor) RequireGrad() Tensor {
 	var out lib.Ctensor
@@ -332,6 +342,18 @@ func (t Tensor) RequireGrad() Tensor {
 	lib.AtFree(out) // a second handle on the same tensor
 	return t
 }
+
+// Freeze ends that, in place, and returns t.
+func (t Tensor) Freeze() Tensor {
+	var out lib.Ctensor
+	lib.AtgRequiresGrad_(&out, t.c, 0)
+	check("requires_grad_", t)
+	lib.AtFree(out)
+	return t
+}
+
+// RequiresGrad tells whether t is differentiated.
+func (t Tensor) RequiresGrad() bool { return lib.AtRequiresGrad(t.c) }
 
 // Grad returns the gradient of a leaf, undefined before a backward pass.
 func (t Tensor) Grad() Tensor { return t.unary("grad", lib.AtgGrad) }

@@ -16,18 +16,27 @@ func (s *Segments) Add(start, length, prefix int) {
 	s.list = append(s.list, shim.NewSegment(start, length, prefix))
 }
 
-// Attention is causal softmax attention inside each row of a pack: q [tokens,
-// heads, head_dim] over k, v [tokens, kv_heads, head_dim]; query head h reads
-// key/value head h / (heads/kv_heads). With window > 0 a token sees itself and
-// the window-1 tokens before it. The result has q's shape.
-func Attention(q, k, v Tensor, segments Segments, window int, scale float64) Tensor {
-	out := shim.Attention(q.ptr(), k.ptr(), v.ptr(), segments.list, window, scale)
+// AttentionOptions say how the tokens of a row attend to each other.
+type AttentionOptions struct {
+	Scale         float64 // of the products of queries and keys
+	Window        int     // a token sees itself and the Window-1 tokens before it; 0 = all before it
+	Bidirectional bool    // a token sees all of its row; segments have no prefix then, and there is no window
+	Softcap       float64 // scores s become Softcap · tanh(s/Softcap); 0 = they stay
+	Dropout       float64 // share of the weights that are set to 0, the others scaled up; 0 = none
+}
+
+// Attention is softmax attention inside each row of a pack: q [tokens, heads,
+// head_dim] over k, v [tokens, kv_heads, head_dim]; query head h reads key/value
+// head h / (heads/kv_heads). The result has q's shape.
+func Attention(q, k, v Tensor, segments Segments, o AttentionOptions) Tensor {
+	out := shim.Attention(q.ptr(), k.ptr(), v.ptr(), segments.list, shim.AttentionOptions(o))
 	checkShim("attention", q, k, v)
 	return adopt(lib.Ctensor(out))
 }
 
-// Rotate turns the pairs (x_i, x_{i+dim/2}) of x [tokens, heads, dim] by an
-// angle each, given by cos and sin [tokens, 1, dim/2] in x's type.
+// Rotate turns the pairs (x_i, x_{i+n}), i < n, of x [tokens, heads, dim] by an
+// angle each, given by cos and sin [tokens, 1, n] in x's type; channels from 2n
+// on stay.
 func (t Tensor) Rotate(cos, sin Tensor) Tensor {
 	out := shim.Rotate(t.ptr(), cos.ptr(), sin.ptr())
 	checkShim("rotate", t, cos, sin)
@@ -37,13 +46,27 @@ func (t Tensor) Rotate(cos, sin Tensor) Tensor {
 // logitsChunk bounds the elements of logits that exist at one time: 32 MiB of float32.
 const logitsChunk = 8 << 20
 
-// TokenLogps returns log softmax(hidden Wᵀ)[target], a number a row of hidden
-// [M, hidden], for weight [vocab, hidden] and target [M] int64. The logits are
-// made a chunk of rows at a time, and once more for the gradient; the softmax is
-// in float32 (float64 for float64 weights).
-func TokenLogps(hidden, weight, target Tensor) Tensor {
+// TokenLogps returns log softmax(f(hidden Wᵀ))[target], a number a row of hidden
+// [M, hidden], for weight [vocab, hidden] and target [M] int64; f(z) is softcap ·
+// tanh(z/softcap), or z where softcap is 0. The logits are made a chunk of rows
+// at a time, and once more for the gradient; the softmax is in float32 (float64
+// for float64 weights).
+func TokenLogps(hidden, weight, target Tensor, softcap float64) Tensor {
 	chunk := max(1, logitsChunk/int(weight.Size(0)))
-	out := shim.TokenLogps(hidden.ptr(), weight.ptr(), target.ptr(), chunk)
+	out := shim.TokenLogps(hidden.ptr(), weight.ptr(), target.ptr(), chunk, softcap)
 	checkShim("token_logps", hidden, weight, target)
+	return adopt(lib.Ctensor(out))
+}
+
+// TokenKL returns the divergence of two models' next-token distributions, a
+// number a row: KL(p ‖ q), or with forward KL(q ‖ p), of p = softmax(hidden
+// Wᵀ) and the reference's q, both over the whole vocabulary. hidden and
+// refHidden are [M, …], weight and refWeight [vocab, …]; softcap is that of both
+// heads, as in TokenLogps. Logits are made a chunk of rows
+// at a time, and once more for the gradient, which flows to hidden and weight alone.
+func TokenKL(hidden, weight, refHidden, refWeight Tensor, forward bool, softcap float64) Tensor {
+	chunk := max(1, logitsChunk/2/int(weight.Size(0)))
+	out := shim.TokenKL(hidden.ptr(), weight.ptr(), refHidden.ptr(), refWeight.ptr(), forward, chunk, softcap)
+	checkShim("token_kl", hidden, weight, refHidden, refWeight)
 	return adopt(lib.Ctensor(out))
 }

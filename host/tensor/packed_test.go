@@ -46,7 +46,7 @@ func TestAttentionSeesItsRowAlone(t *testing.T) {
 			s.Add(3, 2, 0)
 			s.Add(5, 4, 0)
 			s.Add(9, 3, -1)
-			got := tensor.Attention(q, k, v, s, window, 0.3).Floats()
+			got := tensor.Attention(q, k, v, s, tensor.AttentionOptions{Scale: 0.3, Window: window}).Floats()
 			qf, kf, vf := q.Floats(), k.Floats(), v.Floats()
 			for _, row := range rows {
 				for at, token := range row {
@@ -86,12 +86,45 @@ func TestTokenLogpsEqualFullSoftmax(t *testing.T) {
 
 		leaves := tensor.NewList([]tensor.Tensor{h, w})
 		leaves.ZeroGrad()
-		logps := tensor.TokenLogps(h, w, ids)
+		logps := tensor.TokenLogps(h, w, ids, 0)
 		logps.Mul(weighing).Sum().Backward()
 		require.InDeltaSlice(t, want, logps.Floats(), 1e-12)
 		require.InDeltaSlice(t, wantH, h.Grad().Floats(), 1e-12)
 		require.InDeltaSlice(t, wantW, w.Grad().Floats(), 1e-12)
 	})
+}
+
+func TestTokenKLEqualsFullSoftmax(t *testing.T) {
+	for _, softcap := range []float64{0, 1.5} {
+		for _, forward := range []bool{false, true} {
+			tensor.Scoped(func() {
+				tensor.ManualSeed(2)
+				const rows, hidden, vocab = 17, 6, 11
+				weighing := randn(rows)
+				h, w, refH, refW := randn(rows, hidden).RequireGrad(), randn(vocab, hidden).RequireGrad(), randn(rows, 4), randn(vocab, 4)
+				capped := func(z tensor.Tensor) tensor.Tensor {
+					if softcap == 0 {
+						return z
+					}
+					return z.DivScalar(softcap).Tanh().MulScalar(softcap)
+				}
+				p, q := capped(h.Linear(w, tensor.Tensor{})).LogSoftmax(1), capped(refH.Linear(refW, tensor.Tensor{})).LogSoftmax(1)
+				full := p.Exp().Mul(p.Sub(q)).SumDim(1, false)
+				if forward {
+					full = q.Exp().Mul(q.Sub(p)).SumDim(1, false)
+				}
+				full.Mul(weighing).Sum().Backward()
+				want, wantH, wantW := full.Floats(), h.Grad().Floats(), w.Grad().Floats()
+
+				tensor.NewList([]tensor.Tensor{h, w}).ZeroGrad()
+				kl := tensor.TokenKL(h, w, refH, refW, forward, softcap)
+				kl.Mul(weighing).Sum().Backward()
+				require.InDeltaSlice(t, want, kl.Floats(), 1e-12)
+				require.InDeltaSlice(t, wantH, h.Grad().Floats(), 1e-12)
+				require.InDeltaSlice(t, wantW, w.Grad().Floats(), 1e-12)
+			})
+		}
+	}
 }
 
 func TestFusedAndForeachAdamWAgree(t *testing.T) {

@@ -1,10 +1,13 @@
 package llama
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"slices"
 	"strings"
+
+	"llmhost/host/nn"
 )
 
 // Config is what the family needs of config.json, in Hugging Face's names.
@@ -33,26 +36,30 @@ type Config struct {
 	LayerTypes       []string `json:"layer_types"`
 
 	// Transformers 5 writes rope_parameters; 4 wrote rope_theta and rope_scaling.
-	RopeParameters *RopeScaling `json:"rope_parameters"`
-	RopeTheta      float64      `json:"rope_theta"`
-	RopeScaling    *RopeScaling `json:"rope_scaling"`
+	RopeParameters *nn.RopeScaling `json:"rope_parameters"`
+	RopeTheta      float64         `json:"rope_theta"`
+	RopeScaling    *nn.RopeScaling `json:"rope_scaling"`
 
 	// Settled by ParseConfig.
-	Rope                RopeScaling `json:"-"`
-	QKVBias, OutputBias bool        `json:"-"`
+	Rope                nn.RopeScaling `json:"-"`
+	QKVBias, OutputBias bool           `json:"-"`
 }
 
 // Types are the values of model_type that this package reads.
-var Types = []string{"llama", "mistral", "qwen2"}
+var Types = []string{"llama", "mistral", "qwen2", "qwen3"}
 
 // defaults are transformers' own, for keys that config.json leaves out.
 func defaults(modelType string) Config {
 	c := Config{ModelType: modelType, VocabSize: 32000, HiddenSize: 4096, IntermediateSize: 11008, NumHiddenLayers: 32,
-		NumAttentionHeads: 32, HiddenAct: "silu", RMSNormEps: 1e-6, InitializerRange: 0.02, MaxPositions: 2048, RopeTheta: 10000}
+		NumAttentionHeads: 32, HiddenAct: "silu", RMSNormEps: 1e-6, InitializerRange: 0.02, MaxPositions: 2048,
+		RopeTheta: 10000, PartialRotary: 1}
 	switch modelType {
 	case "mistral":
 		window := 4096
 		c.IntermediateSize, c.NumKeyValueHeads, c.SlidingWindow, c.MaxPositions = 14336, 8, &window, 4096*32
+	case "qwen3":
+		c.HeadDim = 128
+		fallthrough
 	case "qwen2":
 		window := 4096
 		c.VocabSize, c.IntermediateSize, c.NumKeyValueHeads, c.MaxPositions = 151936, 22016, 32, 32768
@@ -98,38 +105,31 @@ func (c *Config) settle() {
 	case c.RopeScaling != nil:
 		c.Rope = *c.RopeScaling
 	}
-	if c.Rope.Theta == 0 {
-		c.Rope.Theta = c.RopeTheta
-	}
-	c.Rope.settle(c.MaxPositions)
+	c.Rope.Settle(nn.RopeDefaults{Theta: c.RopeTheta, Partial: c.PartialRotary, MaxPositions: c.MaxPositions})
 }
 
 func (c *Config) validate() error {
-	for _, size := range []struct {
-		name  string
-		value int64
-	}{{"vocab_size", c.VocabSize}, {"hidden_size", c.HiddenSize}, {"intermediate_size", c.IntermediateSize},
-		{"num_attention_heads", c.NumAttentionHeads}, {"num_key_value_heads", c.NumKeyValueHeads},
-		{"num_hidden_layers", int64(c.NumHiddenLayers)}, {"head_dim", c.HeadDim}} {
-		if size.value < 1 {
-			return fmt.Errorf("%s is %d; want at least 1", size.name, size.value)
-		}
+	if err := cmp.Or(
+		nn.CheckSize("vocab_size", c.VocabSize), nn.CheckSize("hidden_size", c.HiddenSize),
+		nn.CheckSize("intermediate_size", c.IntermediateSize), nn.CheckSize("num_attention_heads", c.NumAttentionHeads),
+		nn.CheckSize("num_key_value_heads", c.NumKeyValueHeads), nn.CheckSize("num_hidden_layers", int64(c.NumHiddenLayers)),
+		nn.CheckSize("head_dim", c.HeadDim),
+		nn.CheckMultiple("num_attention_heads", c.NumAttentionHeads, "num_key_value_heads", c.NumKeyValueHeads),
+		nn.CheckRate("attention_dropout", c.AttentionDropout),
+	); err != nil {
+		return err
 	}
 	switch {
-	case c.NumAttentionHeads%c.NumKeyValueHeads != 0:
-		return fmt.Errorf("num_attention_heads is %d; want a multiple of num_key_value_heads, %d", c.NumAttentionHeads, c.NumKeyValueHeads)
-	case c.HeadDim%2 != 0:
-		return fmt.Errorf("head_dim is %d; want an even number, as rotary positions turn pairs", c.HeadDim)
 	case c.HiddenAct != "silu":
 		return fmt.Errorf("hidden_act is %q; want \"silu\"", c.HiddenAct)
-	case c.AttentionDropout != 0:
-		return fmt.Errorf("attention_dropout is %v; want 0, as llmhost trains this family without dropout", c.AttentionDropout)
+	case *c.Rope.Partial != 1:
+		return fmt.Errorf("partial_rotary_factor is %v; want 1, as this family turns every channel", *c.Rope.Partial)
 	}
-	if share := max(c.PartialRotary, c.Rope.Partial); share != 0 && share != 1 {
-		return fmt.Errorf("partial_rotary_factor is %v; want 1, as this family turns every channel", share)
-	}
-	return c.Rope.validate()
+	return c.Rope.Validate(c.HeadDim)
 }
+
+// windowed tells whether the family is one that may have windows in some layers.
+func (c *Config) windowed() bool { return c.ModelType == "qwen2" || c.ModelType == "qwen3" }
 
 // Window returns how many tokens a token of the layer sees, itself included; 0
 // means all before it.
@@ -141,7 +141,7 @@ func (c *Config) Window(layer int) int {
 	switch {
 	case layer < len(c.LayerTypes):
 		sliding = c.LayerTypes[layer] == "sliding_attention"
-	case c.ModelType == "qwen2":
+	case c.windowed():
 		sliding = c.UseSlidingWindow != nil && *c.UseSlidingWindow && layer >= c.MaxWindowLayers
 	}
 	if !sliding {

@@ -25,6 +25,7 @@ func TestDefaults(t *testing.T) {
 		{kind: "llama", vocab: 32000, intermediate: 11008, kv: 32, maxLength: 2048},
 		{kind: "mistral", vocab: 32000, intermediate: 14336, kv: 8, maxLength: 131072, sliding: true},
 		{kind: "qwen2", vocab: 151936, intermediate: 22016, kv: 32, maxLength: 32768, qkvBias: true},
+		{kind: "qwen3", vocab: 151936, intermediate: 22016, kv: 32, maxLength: 32768},
 	} {
 		t.Run(c.kind, func(t *testing.T) {
 			got := parse(t, `{"model_type": "`+c.kind+`"}`)
@@ -105,16 +106,18 @@ func TestWindows(t *testing.T) {
 
 func TestConfigsThatCannotBe(t *testing.T) {
 	for _, c := range []struct{ config, want string }{
-		{`{"model_type": "gpt2"}`, `model_type is "gpt2"; want one of llama, mistral, qwen2`},
-		{`{}`, `model_type is ""; want one of llama, mistral, qwen2`},
+		{`{"model_type": "gpt2"}`, `model_type is "gpt2"; want one of llama, mistral, qwen2, qwen3`},
+		{`{}`, `model_type is ""; want one of llama, mistral, qwen2, qwen3`},
 		{`{"model_type": "llama", "vocab_size": -1}`, `vocab_size is -1; want at least 1`},
 		{`{"model_type": "llama", "num_hidden_layers": 0}`, `num_hidden_layers is 0; want at least 1`},
 		{`{"model_type": "llama", "num_attention_heads": 0}`, `num_attention_heads is 0; want at least 1`},
 		{`{"model_type": "llama", "num_key_value_heads": 5}`, `num_attention_heads is 32; want a multiple of num_key_value_heads, 5`},
 		{`{"model_type": "llama", "head_dim": 7}`, `head_dim is 7; want an even number, as rotary positions turn pairs`},
 		{`{"model_type": "llama", "hidden_act": "gelu"}`, `hidden_act is "gelu"; want "silu"`},
-		{`{"model_type": "llama", "attention_dropout": 0.1}`, `attention_dropout is 0.1; want 0, as llmhost trains this family without dropout`},
-		{`{"model_type": "llama", "rope_scaling": {"rope_type": "yarn", "factor": 2}}`, `rope_type is "yarn"; want "default", "linear" or "llama3"`},
+		{`{"model_type": "llama", "attention_dropout": 1}`, `attention_dropout is 1; want a share from 0 up to, but not, 1`},
+		{`{"model_type": "llama", "rope_scaling": {"rope_type": "proportional", "factor": 2}}`, `rope_type is "proportional"; want one of default, linear, llama3, yarn`},
+		{`{"model_type": "llama", "rope_scaling": {"rope_type": "dynamic", "factor": 2}}`, `rope_type is "dynamic", whose angles depend on the longest row of a batch; up to max_position_embeddings "default" is the same, beyond it use "yarn"`},
+		{`{"model_type": "llama", "rope_scaling": {"rope_type": "yarn"}, "rope_theta": 1}`, `rope_theta of rope_type "yarn" is 1; want more, as its pairs then all turn alike`},
 		{`{"model_type": "llama", "rope_theta": -1}`, `rope_theta is -1; want a positive number`},
 		{`{"model_type": "llama", "rope_scaling": {"type": "linear", "factor": 0.5}}`, `factor of rope_type "linear" is 0.5; want at least 1`},
 		{`{"model_type": "llama", "rope_scaling": {"rope_type": "llama3", "factor": 2, "low_freq_factor": 4, "high_freq_factor": 4}}`, `high_freq_factor is 4; want more than low_freq_factor, 4`},

@@ -1,7 +1,8 @@
 // Package llama is the Llama family: Llama 2 and 3 (Touvron et al. 2023,
 // arXiv:2307.09288; Dubey et al. 2024, arXiv:2407.21783), Mistral (Jiang et al.
-// 2023, arXiv:2310.06825) and Qwen2 (Yang et al. 2024, arXiv:2407.10671). They
-// differ in biases, attention windows and rotary scaling alone.
+// 2023, arXiv:2310.06825), Qwen2 (Yang et al. 2024, arXiv:2407.10671) and Qwen3
+// (Yang et al. 2025, arXiv:2505.09388). They differ in biases, attention windows,
+// rotary scaling and the norms of queries and keys alone.
 //
 // Read this file from top to bottom; config.go reads config.json.
 package llama
@@ -22,22 +23,23 @@ type Model struct {
 	embed  tensor.Tensor // [vocab, hidden]
 	blocks []Block
 	norm   nn.RMSNorm
-	head   tensor.Tensor // [vocab, hidden]
+	head   nn.Head
 }
 
-// New builds the model of cfg from source, in Hugging Face's names. Matrices
-// are multiplied in the compute type.
-func New(cfg Config, device tensor.Device, source nn.Source, compute tensor.DType) *Model {
-	p := nn.NewParams(source, compute)
-	m := &Model{cfg: cfg, params: p, rope: nn.NewRopeTable(device, cfg.Rope.Inverse(cfg.HeadDim))}
+// New builds the model of cfg from p, in Hugging Face's names; head says
+// whether it gets the one that predicts tokens.
+func New(cfg Config, device tensor.Device, p *nn.Params, head bool) *Model {
+	m := &Model{cfg: cfg, params: p, rope: cfg.Rope.Table(device, cfg.HeadDim)}
 	m.embed = p.Get("model.embed_tokens.weight", cfg.VocabSize, cfg.HiddenSize)
 	for i := range cfg.NumHiddenLayers {
 		m.blocks = append(m.blocks, newBlock(cfg, p, i))
 	}
 	m.norm = p.RMSNorm("model.norm", cfg.HiddenSize, cfg.RMSNormEps)
-	m.head = m.embed
-	if !cfg.TieWordEmbeddings {
-		m.head = p.Get("lm_head.weight", cfg.VocabSize, cfg.HiddenSize)
+	switch {
+	case head && cfg.TieWordEmbeddings:
+		m.head.Weight = m.embed
+	case head:
+		m.head.Weight = p.Get("lm_head.weight", cfg.VocabSize, cfg.HiddenSize)
 	}
 	return m
 }
@@ -53,8 +55,11 @@ func (m *Model) Forward(in nn.Pack, tape *nn.Tape) tensor.Tensor {
 	return m.norm.Forward(x)
 }
 
-// Head returns the output embedding [vocab, hidden].
-func (m *Model) Head() tensor.Tensor { return m.head }
+// Head returns what predicts tokens, undefined where the model has none.
+func (m *Model) Head() nn.Head { return m.head }
+
+// Causal says that a token sees none after it.
+func (m *Model) Causal() bool { return true }
 
 // Params returns the parameters, each once.
 func (m *Model) Params() *nn.Params { return m.params }
@@ -91,29 +96,39 @@ func (b Block) Forward(x tensor.Tensor, rope nn.Rope, segments tensor.Segments) 
 
 // Attention is causal attention with grouped key/value heads.
 type Attention struct {
-	q, k, v, o nn.Linear
-	headDim    int64
-	window     int // tokens that a token sees, itself included; 0 = all before it
+	q, k, v, o   *nn.Linear
+	qNorm, kNorm *nn.RMSNorm // of each head; nil but in Qwen3
+	dropout      nn.Dropout  // of the attention weights
+	headDim      int64
+	window       int // tokens that a token sees, itself included; 0 = all before it
 }
 
 func newAttention(cfg Config, p *nn.Params, name string, layer int) Attention {
 	q, kv := cfg.NumAttentionHeads*cfg.HeadDim, cfg.NumKeyValueHeads*cfg.HeadDim
-	return Attention{
+	a := Attention{
 		q:       p.Linear(name+"q_proj", cfg.HiddenSize, q, cfg.QKVBias),
 		k:       p.Linear(name+"k_proj", cfg.HiddenSize, kv, cfg.QKVBias),
 		v:       p.Linear(name+"v_proj", cfg.HiddenSize, kv, cfg.QKVBias),
 		o:       p.Linear(name+"o_proj", q, cfg.HiddenSize, cfg.OutputBias),
+		dropout: p.Dropout(cfg.AttentionDropout),
 		headDim: cfg.HeadDim,
 		window:  cfg.Window(layer),
 	}
+	if cfg.ModelType == "qwen3" {
+		qNorm, kNorm := p.RMSNorm(name+"q_norm", cfg.HeadDim, cfg.RMSNormEps), p.RMSNorm(name+"k_norm", cfg.HeadDim, cfg.RMSNormEps)
+		a.qNorm, a.kNorm = &qNorm, &kNorm
+	}
+	return a
 }
 
 // Forward maps x [tokens, hidden] to the same shape.
 func (a Attention) Forward(x tensor.Tensor, rope nn.Rope, segments tensor.Segments) tensor.Tensor {
-	q := rope.Apply(a.heads(a.q.Forward(x)))
-	k := rope.Apply(a.heads(a.k.Forward(x)))
-	v := a.heads(a.v.Forward(x))
-	y := tensor.Attention(q, k, v, segments, a.window, 1/math.Sqrt(float64(a.headDim)))
+	q, k, v := a.heads(a.q.Forward(x)), a.heads(a.k.Forward(x)), a.heads(a.v.Forward(x))
+	if a.qNorm != nil {
+		q, k = a.qNorm.Forward(q), a.kNorm.Forward(k)
+	}
+	y := tensor.Attention(rope.Apply(q), rope.Apply(k), v, segments, tensor.AttentionOptions{
+		Scale: 1 / math.Sqrt(float64(a.headDim)), Window: a.window, Dropout: a.dropout.Rate()})
 	return a.o.Forward(y.Reshape(x.Size(0), -1))
 }
 
@@ -121,7 +136,7 @@ func (a Attention) Forward(x tensor.Tensor, rope nn.Rope, segments tensor.Segmen
 func (a Attention) heads(x tensor.Tensor) tensor.Tensor { return x.View(x.Size(0), -1, a.headDim) }
 
 // MLP is W_down (silu(W_gate x) * W_up x) (Shazeer 2020, arXiv:2002.05202, eq. 6).
-type MLP struct{ gate, up, down nn.Linear }
+type MLP struct{ gate, up, down *nn.Linear }
 
 func newMLP(cfg Config, p *nn.Params, name string) MLP {
 	return MLP{

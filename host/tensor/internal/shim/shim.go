@@ -64,7 +64,7 @@ func CUDAMemory(device int) (now, peak int64) {
 	return now, peak
 }
 
-// RNGState returns the state of the CPU generator.
+// RNGState returns the states of the CPU generator and of those of the CUDA devices.
 func RNGState() []byte {
 	state := make([]byte, 8192)
 	n := C.shim_rng_state((*C.uint8_t)(&state[0]), C.int64_t(len(state)))
@@ -124,12 +124,27 @@ func NewSegment(start, length, prefix int) Segment {
 	return Segment{start: C.int64_t(start), len: C.int64_t(length), prefix: C.int64_t(prefix)}
 }
 
-func Attention(q, k, v Tensor, segments []Segment, window int, scale float64) Tensor {
-	return C.shim_attention(q, k, v, unsafe.SliceData(segments), C.int64_t(len(segments)), C.int64_t(window), C.double(scale))
+// AttentionOptions say how the tokens of a segment attend; see shim.h.
+type AttentionOptions struct {
+	Scale         float64
+	Window        int
+	Bidirectional bool
+	Softcap       float64
+	Dropout       float64
 }
 
-func TokenLogps(hidden, weight, target Tensor, chunk int) Tensor {
-	return C.shim_token_logps(hidden, weight, target, C.int64_t(chunk))
+func Attention(q, k, v Tensor, segments []Segment, o AttentionOptions) Tensor {
+	return C.shim_attention(q, k, v, unsafe.SliceData(segments), C.int64_t(len(segments)), C.shim_attention_options{
+		scale: C.double(o.Scale), softcap: C.double(o.Softcap), dropout: C.double(o.Dropout),
+		window: C.int64_t(o.Window), bidirectional: flag(o.Bidirectional)})
+}
+
+func TokenLogps(hidden, weight, target Tensor, chunk int, softcap float64) Tensor {
+	return C.shim_token_logps(hidden, weight, target, C.int64_t(chunk), C.double(softcap))
+}
+
+func TokenKL(hidden, weight, refHidden, refWeight Tensor, forward bool, chunk int, softcap float64) Tensor {
+	return C.shim_token_kl(hidden, weight, refHidden, refWeight, flag(forward), C.int64_t(chunk), C.double(softcap))
 }
 
 func flag(b bool) C.int {

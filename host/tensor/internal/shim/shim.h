@@ -19,6 +19,13 @@ typedef struct {
   int64_t start, len, prefix;
 } shim_segment;
 
+// softcap 0 = none; dropout 0 = none; window 0 = none.
+typedef struct {
+  double scale, softcap, dropout;
+  int64_t window;
+  int bidirectional;
+} shim_attention_options;
+
 typedef struct {
   double lr, beta1, beta2, eps, weight_decay;
   int fused;
@@ -53,10 +60,12 @@ int shim_adamw(void **params, void **exp_avg, void **exp_avg_sq,
 
 void *shim_rms_norm(void *x, void *weight, double eps);
 void *shim_rotate(void *x, void *cos, void *sin);
-void *shim_attention(void *q, void *k, void *v,
-                           const shim_segment *segments, int64_t n, int64_t window, double scale);
+void *shim_attention(void *q, void *k, void *v, const shim_segment *segments,
+                     int64_t n, shim_attention_options o);
 void *shim_token_logps(void *hidden, void *weight, void *target,
-                             int64_t chunk);
+                       int64_t chunk, double softcap);
+void *shim_token_kl(void *hidden, void *weight, void *ref_hidden,
+                    void *ref_weight, int forward, int64_t chunk, double softcap);
 
 #ifdef __cplusplus
 }

@@ -104,26 +104,40 @@ struct Masks {
   }
 };
 
+// Attention of one segment, by the fused kernels where they do it.
+// q [1, heads, len, dim], k and v [1, heads, keys, dim]; mask is additive [len, keys], or none.
+Tensor attend(const Tensor &q, const Tensor &k, const Tensor &v, const std::optional<Tensor> &mask, bool causal,
+              const shim_attention_options &o) {
+  if (o.softcap <= 0) return at::scaled_dot_product_attention(q, k, v, mask, o.dropout, causal, o.scale);
+  auto real = q.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+  auto scores = at::matmul(q, k.transpose(-2, -1)).to(real).mul_(o.scale / o.softcap).tanh().mul(o.softcap);
+  if (mask) scores = scores + *mask;
+  auto weights = scores.softmax(-1).to(q.scalar_type());
+  return at::matmul(at::dropout(weights, o.dropout, o.dropout > 0), v);
+}
+
 Tensor attention(const Tensor &q, const Tensor &k, const Tensor &v, const shim_segment *seg, int64_t n,
-                 int64_t window, double scale) {
+                 const shim_attention_options &o) {
+  TORCH_CHECK(!o.bidirectional || o.window <= 0, "attention in both directions has no window, asked for ", o.window);
   std::vector<int64_t> sizes;
   for (int64_t i = 0; i < n; i++) sizes.push_back(seg[i].len);
   auto qs = q.split_with_sizes(sizes), ks = repeat_heads(k, q.size(1)).split_with_sizes(sizes),
        vs = repeat_heads(v, q.size(1)).split_with_sizes(sizes);
-  Masks masks{window, {}};
+  Masks masks{o.window, {}};
   std::vector<Tensor> out;
   out.reserve(n);
   for (int64_t i = 0; i < n; i++) {
     bool own = seg[i].prefix < 0;
+    TORCH_CHECK(own || !o.bidirectional, "rows share a prefix, whose states depend on what follows in both directions");
     int64_t before = own ? 0 : sizes[seg[i].prefix];
     Tensor kk = own ? ks[i] : at::cat({ks[seg[i].prefix], ks[i]});
     Tensor vv = own ? vs[i] : at::cat({vs[seg[i].prefix], vs[i]});
-    bool causal = own && (window <= 0 || sizes[i] <= window);
+    // The kernels know a plain triangle by themselves; a window, a prefix and a cap want it written out.
+    bool causal = !o.bidirectional && own && (o.window <= 0 || sizes[i] <= o.window) && o.softcap <= 0;
     std::optional<Tensor> mask;
-    if (!causal) mask = masks.get(sizes[i], before, q);
-    auto o = at::scaled_dot_product_attention(heads_first(qs[i]), heads_first(kk), heads_first(vv), mask, 0.0,
-                                              causal, scale);
-    out.push_back(o.squeeze(0).transpose(0, 1));
+    if (!causal && !o.bidirectional) mask = masks.get(sizes[i], before, q);
+    auto y = attend(heads_first(qs[i]), heads_first(kk), heads_first(vv), mask, causal, o);
+    out.push_back(y.squeeze(0).transpose(0, 1));
   }
   return at::cat(out);
 }
@@ -152,16 +166,19 @@ struct RMSNorm : torch::autograd::Function<RMSNorm> {
   }
 };
 
-// --- rotary positions: pairs (x1, x2) of the two halves turn by an angle
+// --- rotary positions: pairs (x1, x2) of two halves turn by an angle
 
-// Writes the turned x: (x1 cos - x2 s, x2 cos + x1 s).
+// Writes the turned x: (x1 cos - x2 s, x2 cos + x1 s, rest), where x1 and x2
+// have cos's width each and the rest of the channels stays.
 Tensor turn(const Tensor &x, const Tensor &cos, const Tensor &s) {
-  int64_t half = x.size(-1) / 2;
+  int64_t half = cos.size(-1), rest = x.size(-1) - 2 * half;
+  TORCH_CHECK(rest >= 0, "cannot turn ", half, " pairs of ", x.size(-1), " channels");
   auto x1 = x.narrow(-1, 0, half), x2 = x.narrow(-1, half, half);
   auto out = at::empty(x.sizes(), x.options());
   auto o1 = out.narrow(-1, 0, half), o2 = out.narrow(-1, half, half);
   at::mul_out(o1, x1, cos).addcmul_(x2, s, -1);
   at::mul_out(o2, x2, cos).addcmul_(x1, s);
+  if (rest > 0) out.narrow(-1, 2 * half, rest).copy_(x.narrow(-1, 2 * half, rest));
   return out;
 }
 
@@ -179,30 +196,39 @@ struct Rotate : torch::autograd::Function<Rotate> {
 
 // --- log-probabilities of given tokens, without the [tokens, vocab] matrix
 
+// The logits of some rows of hidden states, in the type real; bounded to
+// (-softcap, softcap) where that is positive.
+Tensor head_logits(const Tensor &hidden, const Tensor &weight, double softcap, at::ScalarType real) {
+  auto logits = at::mm(hidden, weight.t()).to(real);
+  return softcap > 0 ? logits.div_(softcap).tanh_().mul_(softcap) : logits;
+}
+
 struct TokenLogps : torch::autograd::Function<TokenLogps> {
-  static Tensor forward(AutogradContext *ctx, Tensor hidden, Tensor weight, Tensor target, int64_t chunk) {
+  static Tensor forward(AutogradContext *ctx, Tensor hidden, Tensor weight, Tensor target, int64_t chunk, double softcap) {
     int64_t n = hidden.size(0);
     auto real = hidden.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
     auto logps = at::empty({n}, hidden.options().dtype(real));
     auto lse = at::empty_like(logps);
     for (int64_t a = 0; a < n; a += chunk) {
       int64_t b = std::min(a + chunk, n);
-      auto logits = at::mm(hidden.slice(0, a, b), weight.t()).to(real);
+      auto logits = head_logits(hidden.slice(0, a, b), weight, softcap, real);
       auto norm = logits.logsumexp(1);
       lse.slice(0, a, b).copy_(norm);
       logps.slice(0, a, b).copy_(logits.gather(1, target.slice(0, a, b).unsqueeze(1)).squeeze(1).sub_(norm));
     }
     ctx->save_for_backward({hidden, weight, target, lse});
     ctx->saved_data["chunk"] = chunk;
+    ctx->saved_data["softcap"] = softcap;
     return logps;
   }
 
-  // d logp_t / d logits = onehot(target) - softmax; each chunk of logits is
-  // made again rather than kept.
+  // d logp_t / d logits = onehot(target) - softmax, and 1 - (logits/softcap)²
+  // times that before the cap; each chunk of logits is made again rather than kept.
   static variable_list backward(AutogradContext *ctx, variable_list grad) {
     auto saved = ctx->get_saved_variables();
     const Tensor &hidden = saved[0], &weight = saved[1], &target = saved[2], &lse = saved[3];
     int64_t n = hidden.size(0), chunk = ctx->saved_data["chunk"].toInt();
+    double softcap = ctx->saved_data["softcap"].toDouble();
     bool want_hidden = ctx->needs_input_grad(0), want_weight = ctx->needs_input_grad(1);
     auto g = grad[0].unsqueeze(1);
     auto dhidden = want_hidden ? at::empty_like(hidden) : Tensor();
@@ -210,14 +236,66 @@ struct TokenLogps : torch::autograd::Function<TokenLogps> {
     for (int64_t a = 0; a < n; a += chunk) {
       int64_t b = std::min(a + chunk, n);
       auto h = hidden.slice(0, a, b), gc = g.slice(0, a, b);
-      auto d = at::mm(h, weight.t()).to(lse.scalar_type());
+      auto d = head_logits(h, weight, softcap, lse.scalar_type());
+      Tensor slope;
+      if (softcap > 0) slope = d.div(softcap).square_().neg_().add_(1);
       d.sub_(lse.slice(0, a, b).unsqueeze(1)).exp_().mul_(gc.neg());
       d.scatter_add_(1, target.slice(0, a, b).unsqueeze(1), gc);
+      if (softcap > 0) d.mul_(slope);
       d = d.to(hidden.scalar_type());
       if (want_hidden) dhidden.slice(0, a, b).copy_(at::mm(d, weight));
       if (want_weight) dweight.addmm_(d.t(), h);
     }
-    return {dhidden, dweight, Tensor(), Tensor()};
+    return {dhidden, dweight, Tensor(), Tensor(), Tensor()};
+  }
+};
+
+// --- divergence of two models at given positions, without the [tokens, vocab] matrices
+
+struct TokenKL : torch::autograd::Function<TokenKL> {
+  static Tensor forward(AutogradContext *ctx, Tensor hidden, Tensor weight, Tensor ref_hidden, Tensor ref_weight,
+                        bool forward, int64_t chunk, double softcap) {
+    int64_t n = hidden.size(0);
+    auto real = hidden.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
+    auto kl = at::empty({n}, hidden.options().dtype(real));
+    for (int64_t a = 0; a < n; a += chunk) {
+      int64_t b = std::min(a + chunk, n);
+      auto p = at::log_softmax(head_logits(hidden.slice(0, a, b), weight, softcap, real), 1);
+      auto q = at::log_softmax(head_logits(ref_hidden.slice(0, a, b), ref_weight, softcap, real), 1);
+      auto gap = forward ? at::mul(q.exp(), q.sub(p)) : at::mul(p.exp(), p.sub(q));
+      kl.slice(0, a, b).copy_(gap.sum(1));
+    }
+    ctx->save_for_backward({hidden, weight, ref_hidden, ref_weight, kl});
+    ctx->saved_data["forward"] = forward;
+    ctx->saved_data["chunk"] = chunk;
+    ctx->saved_data["softcap"] = softcap;
+    return kl;
+  }
+
+  // d KL(p||q) / d logits of p = p (log p - log q - KL); d KL(q||p) = p - q.
+  static variable_list backward(AutogradContext *ctx, variable_list grad) {
+    auto saved = ctx->get_saved_variables();
+    const Tensor &hidden = saved[0], &weight = saved[1], &kl = saved[4];
+    int64_t n = hidden.size(0), chunk = ctx->saved_data["chunk"].toInt();
+    bool forward = ctx->saved_data["forward"].toBool();
+    double softcap = ctx->saved_data["softcap"].toDouble();
+    auto real = kl.scalar_type();
+    bool want_hidden = ctx->needs_input_grad(0), want_weight = ctx->needs_input_grad(1);
+    auto g = grad[0].unsqueeze(1);
+    auto dhidden = want_hidden ? at::empty_like(hidden) : Tensor();
+    auto dweight = want_weight ? at::zeros_like(weight) : Tensor();
+    for (int64_t a = 0; a < n; a += chunk) {
+      int64_t b = std::min(a + chunk, n);
+      auto logits = head_logits(hidden.slice(0, a, b), weight, softcap, real);
+      auto p = at::log_softmax(logits, 1);
+      auto q = at::log_softmax(head_logits(saved[2].slice(0, a, b), saved[3], softcap, real), 1);
+      auto d = forward ? p.exp().sub_(q.exp()) : at::mul(p.exp(), p.sub(q).sub_(kl.slice(0, a, b).unsqueeze(1)));
+      if (softcap > 0) d.mul_(logits.div_(softcap).square_().neg_().add_(1));
+      d = d.mul_(g.slice(0, a, b)).to(hidden.scalar_type());
+      if (want_hidden) dhidden.slice(0, a, b).copy_(at::mm(d, weight));
+      if (want_weight) dweight.addmm_(d.t(), hidden.slice(0, a, b));
+    }
+    return {dhidden, dweight, Tensor(), Tensor(), Tensor(), Tensor(), Tensor()};
   }
 };
 
@@ -305,22 +383,37 @@ void shim_manual_seed(int64_t seed) {
   guard([&] { at::manual_seed(seed); });
 }
 
+// The CPU's generator, and those of the CUDA devices that this process uses.
+static std::vector<at::Generator> generators() {
+  std::vector<at::Generator> all{at::detail::getDefaultCPUGenerator()};
+  int n = shim_cuda_count();
+  for (int i = 0; i < n; i++) all.push_back(at::globalContext().defaultGenerator({at::kCUDA, static_cast<c10::DeviceIndex>(i)}));
+  return all;
+}
+
 int64_t shim_rng_state(uint8_t *out, int64_t cap) {
-  int64_t n = -1;
-  guard([&] {
-    auto state = at::detail::getDefaultCPUGenerator().get_state();
-    n = state.numel();
-    if (n <= cap) std::memcpy(out, state.data_ptr(), n);
+  int64_t n = 0;
+  int broken = guard([&] {
+    for (auto &g : generators()) {
+      auto state = g.get_state();
+      int64_t size = state.numel();
+      if (n + size <= cap) std::memcpy(out + n, state.data_ptr(), size);
+      n += size;
+    }
   });
-  return n;
+  return broken ? -1 : n;
 }
 
 int shim_set_rng_state(const uint8_t *state, int64_t n) {
   return guard([&] {
-    auto t = at::empty({n}, at::kByte);
-    std::memcpy(t.data_ptr(), state, n);
-    auto g = at::detail::getDefaultCPUGenerator();
-    g.set_state(t);
+    for (auto &g : generators()) {
+      auto t = g.get_state();
+      if (n < t.numel()) return; // saved where there were fewer devices
+      std::memcpy(t.data_ptr(), state, t.numel());
+      g.set_state(t);
+      state += t.numel();
+      n -= t.numel();
+    }
   });
 }
 
@@ -408,12 +501,19 @@ void *shim_rotate(void *x, void *cos, void *sin) {
 }
 
 void *shim_attention(void *q, void *k, void *v, const shim_segment *segments, int64_t n,
-                           int64_t window, double scale) {
-  return make([&] { return attention(ref(q), ref(k), ref(v), segments, n, window, scale); });
+                     shim_attention_options o) {
+  return make([&] { return attention(ref(q), ref(k), ref(v), segments, n, o); });
 }
 
-void *shim_token_logps(void *hidden, void *weight, void *target, int64_t chunk) {
-  return make([&] { return TokenLogps::apply(ref(hidden), ref(weight), ref(target), chunk); });
+void *shim_token_logps(void *hidden, void *weight, void *target, int64_t chunk, double softcap) {
+  return make([&] { return TokenLogps::apply(ref(hidden), ref(weight), ref(target), chunk, softcap); });
+}
+
+void *shim_token_kl(void *hidden, void *weight, void *ref_hidden, void *ref_weight, int forward, int64_t chunk,
+                    double softcap) {
+  return make([&] {
+    return TokenKL::apply(ref(hidden), ref(weight), ref(ref_hidden), ref(ref_weight), forward != 0, chunk, softcap);
+  });
 }
 
 } // extern "C"

@@ -1,0 +1,66 @@
+package model
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"llmhost/host/model/bert"
+	"llmhost/host/model/gemma"
+	"llmhost/host/model/llama"
+	"llmhost/host/model/neox"
+	"llmhost/host/model/phi3"
+	"llmhost/host/nn"
+	"llmhost/host/tensor"
+)
+
+// opener builds a model of the text of a config.json.
+type opener func(config []byte, device tensor.Device, p *nn.Params, head bool) (Model, error)
+
+// architecture is one of the packages below this one.
+type architecture struct {
+	types []string // the values of model_type that it reads
+	open  opener
+	norm  float64 // what the weights of its norms begin with
+}
+
+// architectures are the packages below this one.
+var architectures = []architecture{
+	{llama.Types, opens(llama.ParseConfig, llama.New), 1},
+	{neox.Types, opens(neox.ParseConfig, neox.New), 1},
+	{phi3.Types, opens(phi3.ParseConfig, phi3.New), 1},
+	{gemma.Types, opens(gemma.ParseConfig, gemma.New), 0}, // its norms scale by 1 + weight
+	{bert.Types, opens(bert.ParseConfig, bert.New), 1},
+}
+
+// Types returns the values of model_type that can be read.
+func Types() (types []string) {
+	for _, a := range architectures {
+		types = append(types, a.types...)
+	}
+	return types
+}
+
+// opens puts the two halves of an architecture together.
+func opens[Config any, M Model](parse func([]byte) (Config, error), build func(Config, tensor.Device, *nn.Params, bool) M) opener {
+	return func(config []byte, device tensor.Device, p *nn.Params, head bool) (Model, error) {
+		cfg, err := parse(config)
+		if err != nil {
+			return nil, err
+		}
+		return build(cfg, device, p, head), nil
+	}
+}
+
+// IsEncoder tells whether models of a model_type read in both directions, as BERT does.
+func IsEncoder(modelType string) bool { return slices.Contains(bert.Types, modelType) }
+
+// architectureOf finds the architecture of a model_type.
+func architectureOf(modelType string) (architecture, error) {
+	for _, a := range architectures {
+		if slices.Contains(a.types, modelType) {
+			return a, nil
+		}
+	}
+	return architecture{}, fmt.Errorf("model_type is %q; want one of %s", modelType, strings.Join(Types(), ", "))
+}

@@ -1,0 +1,79 @@
+package neox
+
+import (
+	"cmp"
+	"encoding/json"
+
+	"llmhost/host/nn"
+)
+
+// Config is what the family needs of config.json, in Hugging Face's names.
+type Config struct {
+	VocabSize           int64   `json:"vocab_size"`
+	HiddenSize          int64   `json:"hidden_size"`
+	IntermediateSize    int64   `json:"intermediate_size"`
+	NumHiddenLayers     int     `json:"num_hidden_layers"`
+	NumAttentionHeads   int64   `json:"num_attention_heads"`
+	HiddenAct           string  `json:"hidden_act"`
+	LayerNormEps        float64 `json:"layer_norm_eps"`
+	UseParallelResidual bool    `json:"use_parallel_residual"`
+	AttentionBias       bool    `json:"attention_bias"`
+	TieWordEmbeddings   bool    `json:"tie_word_embeddings"`
+	HiddenDropout       float64 `json:"hidden_dropout"`
+	AttentionDropout    float64 `json:"attention_dropout"`
+	MaxPositions        int64   `json:"max_position_embeddings"`
+
+	// Transformers 5 writes rope_parameters; 4 wrote the others.
+	RopeParameters *nn.RopeScaling `json:"rope_parameters"`
+	RotaryBase     float64         `json:"rotary_emb_base"`
+	RotaryShare    float64         `json:"rotary_pct"`
+	RopeScaling    *nn.RopeScaling `json:"rope_scaling"`
+
+	// Settled by ParseConfig.
+	Rope       nn.RopeScaling `json:"-"`
+	HeadDim    int64          `json:"-"`
+	Activation nn.Activation  `json:"-"`
+}
+
+// Types are the values of model_type that this package reads.
+var Types = []string{"gpt_neox"}
+
+// defaults are transformers' own, for keys that config.json leaves out.
+func defaults() Config {
+	return Config{VocabSize: 50432, HiddenSize: 6144, IntermediateSize: 24576, NumHiddenLayers: 44, NumAttentionHeads: 64,
+		HiddenAct: "gelu", LayerNormEps: 1e-5, UseParallelResidual: true, AttentionBias: true, MaxPositions: 2048,
+		RotaryBase: 10000, RotaryShare: 0.25}
+}
+
+// ParseConfig reads the text of config.json, in the layout of transformers 4 or 5.
+func ParseConfig(text []byte) (Config, error) {
+	c := defaults()
+	if err := json.Unmarshal(text, &c); err != nil {
+		return Config{}, err
+	}
+	switch {
+	case c.RopeParameters != nil:
+		c.Rope = *c.RopeParameters
+	case c.RopeScaling != nil:
+		c.Rope = *c.RopeScaling
+	}
+	c.Rope.Settle(nn.RopeDefaults{Theta: c.RotaryBase, Partial: c.RotaryShare, MaxPositions: c.MaxPositions})
+	return c, c.validate()
+}
+
+func (c *Config) validate() (err error) {
+	if err := cmp.Or(
+		nn.CheckSize("vocab_size", c.VocabSize), nn.CheckSize("hidden_size", c.HiddenSize),
+		nn.CheckSize("intermediate_size", c.IntermediateSize), nn.CheckSize("num_attention_heads", c.NumAttentionHeads),
+		nn.CheckSize("num_hidden_layers", int64(c.NumHiddenLayers)),
+		nn.CheckMultiple("hidden_size", c.HiddenSize, "num_attention_heads", c.NumAttentionHeads),
+		nn.CheckRate("hidden_dropout", c.HiddenDropout), nn.CheckRate("attention_dropout", c.AttentionDropout),
+	); err != nil {
+		return err
+	}
+	c.HeadDim = c.HiddenSize / c.NumAttentionHeads
+	if c.Activation, err = nn.ActivationOf("hidden_act", c.HiddenAct); err != nil {
+		return err
+	}
+	return c.Rope.Validate(c.HeadDim)
+}

@@ -1,0 +1,83 @@
+package model
+
+import (
+	"maps"
+	"slices"
+	"strings"
+
+	"llmhost/host/nn"
+)
+
+// spelling finds the tensors of weight files whose names are not today's: those
+// of models that were saved without a head, where the name of the body is
+// missing in front, and those of old versions.
+type spelling map[string]bool // the names in the files
+
+func newSpelling(names []string) spelling {
+	s := spelling{}
+	for _, name := range names {
+		s[name] = true
+	}
+	return s
+}
+
+// bodies stand in front of the names of a body's parameters where there is a head.
+var bodies = []string{"model.", "gpt_neox.", "bert."}
+
+// older are endings of today and what once stood for them.
+var older = [][2]string{
+	{"LayerNorm.weight", "LayerNorm.gamma"}, {"LayerNorm.bias", "LayerNorm.beta"}, // BERT, as TensorFlow has it
+	{"embed_out.weight", "lm_head.weight"}, // GPT-NeoX
+	// a score head has had three names
+	{scoreName + ".weight", referenceName + ".weight"}, {scoreName + ".weight", formerName + ".weight"},
+	{referenceName + ".weight", scoreName + ".weight"}, {referenceName + ".weight", formerName + ".weight"},
+}
+
+// of returns the name in the files of the parameter called name; name itself
+// where there is none.
+func (s spelling) of(name string) string {
+	names := []string{name}
+	for _, body := range bodies {
+		if bare, found := strings.CutPrefix(name, body); found {
+			names = append(names, bare)
+		}
+	}
+	for _, n := range names {
+		if s[n] {
+			return n
+		}
+		for _, pair := range older {
+			if rest, found := strings.CutSuffix(n, pair[0]); found && s[rest+pair[1]] {
+				return rest + pair[1]
+			}
+		}
+	}
+	return name
+}
+
+// unused lists the names that no parameter bears. A tied head that is stored all
+// the same, and what old versions stored though it follows from the config, say
+// nothing that is missed.
+func (s spelling) unused(params []nn.Param) (left []string) {
+	taken := map[string]bool{"lm_head.weight": true, "embed_out.weight": true}
+	for _, p := range params {
+		taken[s.of(p.Name)] = true
+	}
+	for _, name := range slices.Sorted(maps.Keys(s)) {
+		if !taken[name] && !follows(name) {
+			left = append(left, name)
+		}
+	}
+	return left
+}
+
+// follows tells whether a tensor is a mask, a count of positions or rotary
+// angles, which the config says too.
+func follows(name string) bool {
+	for _, ending := range []string{"rotary_emb.inv_freq", ".attention.bias", ".attention.masked_bias", "embeddings.position_ids", "embeddings.token_type_ids"} {
+		if strings.HasSuffix(name, ending) {
+			return true
+		}
+	}
+	return false
+}
