@@ -22,6 +22,14 @@ type Params struct {
 	source  Source
 	compute tensor.DType
 	list    []Param
+	linears []*Linear
+	mode    Mode
+}
+
+// Mode is what a model does besides its formula. It is one for all layers.
+type Mode struct {
+	Training bool // drop out
+	Off      bool // leave adapters out
 }
 
 // NewParams returns an empty collection that takes from source. Layers made of
@@ -35,6 +43,42 @@ func (p *Params) Get(name string, shape ...int64) tensor.Tensor {
 	t := p.source(name, shape).RequireGrad()
 	p.list = append(p.list, Param{name, t})
 	return t
+}
+
+// Add takes a parameter that the caller made, as it is.
+func (p *Params) Add(name string, t tensor.Tensor) { p.list = append(p.list, Param{name, t}) }
+
+// Drop frees the parameters whose names are unwanted, and forgets them.
+func (p *Params) Drop(unwanted func(name string) bool) {
+	var kept []Param
+	for _, q := range p.list {
+		if unwanted(q.Name) {
+			q.Tensor.Free()
+			continue
+		}
+		kept = append(kept, q)
+	}
+	p.list = kept
+}
+
+// Mode returns the model's mode, to be changed.
+func (p *Params) Mode() *Mode { return &p.mode }
+
+// Freeze ends the training of all parameters that p has now.
+func (p *Params) Freeze() {
+	for _, q := range p.list {
+		q.Tensor.Freeze()
+	}
+}
+
+// Trained returns the parameters that are trained, in their order.
+func (p *Params) Trained() (trained []Param) {
+	for _, q := range p.list {
+		if q.Tensor.RequiresGrad() {
+			trained = append(trained, q)
+		}
+	}
+	return trained
 }
 
 // All returns the parameters in their order.
@@ -54,31 +98,55 @@ func (p *Params) Free() {
 	for _, q := range p.list {
 		q.Tensor.Free()
 	}
-	p.list = nil
+	p.list, p.linears = nil, nil
 }
 
-// Linear is x Wᵀ + b.
+// Linear is x Wᵀ + b, and what an adapter adds to that.
 type Linear struct {
+	Name         string        // in the model, without .weight
 	Weight, Bias tensor.Tensor // [out, in]; [out], or undefined
+	Adapter      *Adapter      // nil where there is none
 	compute      tensor.DType
 }
 
 // Linear takes NAME.weight [out, in] and, with bias, NAME.bias [out].
-func (p *Params) Linear(name string, in, out int64, bias bool) Linear {
-	l := Linear{Weight: p.Get(name+".weight", out, in), compute: p.compute}
+func (p *Params) Linear(name string, in, out int64, bias bool) *Linear {
+	l := &Linear{Name: name, Weight: p.Get(name+".weight", out, in), compute: p.compute}
+	if bias {
+		l.Bias = p.Get(name+".bias", out)
+	}
+	p.linears = append(p.linears, l)
+	return l
+}
+
+// Head is Linear for a map on the hidden states after the last norm, which no
+// adapter stands on and which computes in float32 at least.
+func (p *Params) Head(name string, in, out int64, bias bool) *Linear {
+	l := &Linear{Name: name, Weight: p.Get(name+".weight", out, in), compute: tensor.Float32}
+	if l.Weight.DType() == tensor.Float64 {
+		l.compute = tensor.Float64
+	}
 	if bias {
 		l.Bias = p.Get(name+".bias", out)
 	}
 	return l
 }
 
+// Linears returns the linear maps made of p, in their order.
+func (p *Params) Linears() []*Linear { return p.linears }
+
 // Forward maps x [..., in] to [..., out], in the compute type.
-func (l Linear) Forward(x tensor.Tensor) tensor.Tensor {
+func (l *Linear) Forward(x tensor.Tensor) tensor.Tensor {
 	bias := l.Bias
 	if bias.Defined() {
 		bias = bias.To(l.compute)
 	}
-	return x.To(l.compute).Linear(l.Weight.To(l.compute), bias)
+	x = x.To(l.compute)
+	weight := l.Weight.To(l.compute)
+	if l.Adapter == nil || l.Adapter.mode.Off {
+		return x.Linear(weight, bias)
+	}
+	return l.Adapter.forward(x, weight, bias)
 }
 
 // RMSNorm scales each vector to a root mean square of 1, then by a weight.

@@ -1,0 +1,104 @@
+package host_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"llmhost/host"
+	"llmhost/host/config"
+	"llmhost/host/lora"
+
+	"github.com/stretchr/testify/require"
+)
+
+// adapted is a DPO run of adapters, whose reference is the model without them.
+func adapted(t *testing.T) config.Settings {
+	t.Helper()
+	s := lesson(t, "dpo", pair, nil)
+	s.LoraR, s.LoraDropout, s.NumTrainEpochs, s.SaveStrategy, s.SaveSteps = 4, 0.1, 2, "steps", 5
+	return s
+}
+
+func adapterBytes(t *testing.T, folder string) string {
+	t.Helper()
+	return contents(t, folder, lora.WeightsName)
+}
+
+// What a run of adapters leaves behind is an adapter; a run that was stopped
+// and goes on ends with the same bytes, dropout and all.
+func TestAdapterRunsResume(t *testing.T) {
+	s := adapted(t)
+	lines := mustTrain(t, s)
+	require.Contains(t, lines, "weights with an adapter, of which")
+	require.NoFileExists(t, filepath.Join(s.OutputDir, "model.safetensors"))
+	require.FileExists(t, filepath.Join(s.OutputDir, lora.ConfigName))
+	want := adapterBytes(t, s.OutputDir)
+
+	again := adapted(t)
+	again.MaxSteps = 5
+	mustTrain(t, again)
+	again.MaxSteps, again.Resume = -1, "auto"
+	lines = mustTrain(t, again)
+	require.Contains(t, lines, "resume ")
+	require.Equal(t, want, adapterBytes(t, again.OutputDir))
+}
+
+// Log-probabilities of the reference that are computed before change nothing,
+// and are found on the disk by the next run.
+func TestPrecomputedReferenceTrainsAlike(t *testing.T) {
+	t.Setenv("XDG_CACHE_HOME", t.TempDir())
+	s := lesson(t, "dpo", pair, nil)
+	mustTrain(t, s)
+	ahead := s
+	ahead.OutputDir, ahead.Precompute = filepath.Join(t.TempDir(), "run"), true
+	require.NotContains(t, mustTrain(t, ahead), "log-probabilities of the reference model are those of")
+	_, want := measured(t, s.OutputDir, "eval_loss")
+	_, got := measured(t, ahead.OutputDir, "eval_loss")
+	require.InDelta(t, want, got, 1e-4)
+	ahead.OutputDir = filepath.Join(t.TempDir(), "run")
+	require.Contains(t, mustTrain(t, ahead), "log-probabilities of the reference model are those of")
+}
+
+// A merged model computes what its adapter did; too tight a bound is an error.
+func TestMerge(t *testing.T) {
+	for _, task := range []struct {
+		name   string
+		record record
+	}{{"sft", promptAnswer(nil)}, {"reward", scored}, {"classification", tone}} {
+		t.Run(task.name, func(t *testing.T) {
+			s := lesson(t, task.name, task.record, nil)
+			s.LoraR, s.UseDoRA, s.NumTrainEpochs = 4, true, 1
+			mustTrain(t, s)
+			out := filepath.Join(t.TempDir(), "merged")
+			merged, err := host.Merge(host.Merging{Adapter: s.OutputDir, OutputDir: out, Tolerance: 1e-4})
+			require.NoError(t, err)
+			require.Equal(t, 2*7, merged.Maps)
+			require.FileExists(t, filepath.Join(out, "model.safetensors"))
+			require.FileExists(t, filepath.Join(out, "tokenizer.json"))
+			_, err = host.Merge(host.Merging{Adapter: s.OutputDir, OutputDir: out, Tolerance: 1e-4})
+			require.EqualError(t, err, "output_dir "+out+" is not empty; name another folder or empty this one")
+			require.NoError(t, os.RemoveAll(out))
+			_, err = host.Merge(host.Merging{Adapter: s.OutputDir, OutputDir: out, Tolerance: -1})
+			require.ErrorContains(t, err, "do not use it")
+		})
+	}
+}
+
+func TestAdapterSettings(t *testing.T) {
+	s := adapted(t)
+	s.ModulesToSave = []string{"embed_tokens"}
+	_, err := trained(s)
+	require.EqualError(t, err, "modules_to_save trains embed_tokens, so that the model without its adapter is not the one that the run began with; give ref_model_name_or_path")
+	s = adapted(t)
+	s.LoraTargetModules = []string{"q_prj"}
+	_, err = trained(s)
+	require.ErrorContains(t, err, "did you mean q_proj?")
+	s = adapted(t)
+	s.LoraR, s.PEFTConfigPath = 0, written(t, filepath.Join(t.TempDir(), "peft.json"), `{"type": "lora", "config": {"r": 2, "target_modules": ["q_proj"]}}`)
+	s.SaveStrategy = "no"
+	mustTrain(t, s)
+	c, err := lora.ReadConfig(filepath.Join(s.OutputDir, lora.ConfigName))
+	require.NoError(t, err)
+	require.Equal(t, 2, c.R)
+}

@@ -1,0 +1,275 @@
+package lora_test
+
+import (
+	"encoding/json"
+	"math"
+	"os"
+	"os/exec"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+
+	"llmhost/host/lora"
+	"llmhost/host/model"
+	"llmhost/host/nn"
+	"llmhost/host/tensor"
+
+	"github.com/stretchr/testify/require"
+)
+
+const tiny = `{"architectures": ["LlamaForCausalLM"], "model_type": "llama", "vocab_size": 40, "hidden_size": 16, "intermediate_size": 24,
+"num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "max_position_embeddings": 64, "rope_theta": 10000.0,
+"rms_norm_eps": 1e-6, "initializer_range": 0.3, "tie_word_embeddings": false, "attention_bias": true, "torch_dtype": "float32"}`
+
+var cpu = model.Options{Device: tensor.CPU, Param: tensor.Float32, Compute: tensor.Float32}
+
+// fresh makes the model of a seed.
+func fresh(t *testing.T, config string) *model.Folder {
+	t.Helper()
+	m, err := model.Create([]byte(config), 5, cpu)
+	require.NoError(t, err)
+	t.Cleanup(m.Free)
+	return m
+}
+
+var ids = []int64{1, 7, 7, 30, 12, 39, 0, 2}
+
+// logits runs one row through a model.
+func logits(m *model.Folder) (out []float64) {
+	tensor.Scoped(func() {
+		tensor.NoGrad(func() {
+			positions := make([]int64, len(ids))
+			for i := range positions {
+				positions[i] = int64(i)
+			}
+			pack := nn.Pack{IDs: tensor.Of(tensor.CPU, ids), Positions: tensor.Of(tensor.CPU, positions), MaxPosition: int64(len(ids)) - 1}
+			pack.Segments.Add(0, len(ids), -1)
+			out = m.Head().Logits(m.Forward(pack, nil)).Floats()
+		})
+	})
+	return out
+}
+
+// kinds are adapters of every sort.
+var kinds = map[string]func(*lora.Config){
+	"plain":      func(c *lora.Config) { c.Targets = lora.ParseModules([]string{"q_proj", "v_proj"}) },
+	"all-linear": func(*lora.Config) {},
+	"pattern":    func(c *lora.Config) { c.Targets = lora.ParseModules([]string{`.*layers\.1\..*(up|down)_proj`}) },
+	"rslora":     func(c *lora.Config) { c.RSLoRA = true },
+	"dora":       func(c *lora.Config) { c.DoRA = true },
+	"one layer":  func(c *lora.Config) { c.Targets, c.Layers = lora.ParseModules([]string{"o_proj"}), lora.Layers{1} },
+	"ranks": func(c *lora.Config) {
+		c.RankPattern, c.AlphaPattern = map[string]int{"q_proj": 2}, map[string]float64{"layers.0.mlp.up_proj": 3}
+	},
+	"saved":    func(c *lora.Config) { c.ModulesToSave = []string{"lm_head", "embed_tokens"} },
+	"excluded": func(c *lora.Config) { c.Exclude = lora.ParseModules([]string{"down_proj", "gate_proj"}) },
+	"gaussian": func(c *lora.Config) { c.InitLoRAWeights = "gaussian" },
+}
+
+func config(change func(*lora.Config)) lora.Config {
+	c := lora.Default()
+	c.R, c.Alpha, c.Targets, c.TaskType = 4, 6, lora.ParseModules([]string{lora.AllLinear}), "CAUSAL_LM"
+	change(&c)
+	return c
+}
+
+// trained attaches an adapter and moves all that is trained.
+func trained(t *testing.T, m *model.Folder, c lora.Config) *lora.Adapter {
+	t.Helper()
+	a, err := lora.Attach(m.Params(), c, nil)
+	require.NoError(t, err)
+	tensor.ManualSeed(11)
+	for _, p := range m.Params().Trained() {
+		tensor.Scoped(func() {
+			tensor.NoGrad(func() {
+				p.Tensor.CopyTensor(p.Tensor.Add(tensor.Randn(tensor.CPU, tensor.Float32, 0.1, p.Tensor.Shape()...)))
+			})
+		})
+	}
+	return a
+}
+
+// A fresh adapter changes nothing; one that was saved, loaded, switched off or
+// merged computes what it says.
+func TestAdapters(t *testing.T) {
+	for name, change := range kinds {
+		t.Run(name, func(t *testing.T) {
+			live := tensor.Live()
+			m := fresh(t, tiny)
+			base := logits(m)
+			_, err := lora.Attach(m.Params(), config(change), nil)
+			require.NoError(t, err)
+			require.InDeltaSlice(t, base, logits(m), 1e-5)
+			m.Free()
+			require.Equal(t, live, tensor.Live())
+
+			m = fresh(t, tiny)
+			a := trained(t, m, config(change))
+			want := logits(m)
+			require.NotEqual(t, base, want)
+			if a.Config.ModulesToSave == nil {
+				m.Params().Mode().Off = true
+				require.InDeltaSlice(t, base, logits(m), 0)
+				m.Params().Mode().Off = false
+			}
+			folder := t.TempDir()
+			require.NoError(t, a.Save(folder))
+			other := fresh(t, tiny)
+			_, err = lora.Load(other.Params(), folder)
+			require.NoError(t, err)
+			require.Equal(t, want, logits(other))
+			require.NoError(t, a.Merge())
+			require.InDeltaSlice(t, want, logits(m), 1e-4)
+			for _, p := range m.Params().All() {
+				require.NotContains(t, p.Name, "lora_")
+			}
+		})
+	}
+}
+
+func TestWhatIsTrained(t *testing.T) {
+	m := fresh(t, tiny)
+	trained(t, m, config(kinds["saved"]))
+	for _, p := range m.Params().Trained() {
+		ours := strings.Contains(p.Name, "lora_") || p.Name == "lm_head.weight" || p.Name == "model.embed_tokens.weight"
+		require.True(t, ours, p.Name)
+	}
+	m = fresh(t, tiny)
+	a, err := lora.Attach(m.Params(), config(kinds["plain"]), []string{"lm_head.weight"})
+	require.NoError(t, err)
+	require.Equal(t, []string{"lm_head"}, a.Config.ModulesToSave, "a head that has no weights yet")
+	require.Len(t, m.Params().Trained(), 1+2*2*2)
+}
+
+// Dropout acts in training alone.
+func TestDropout(t *testing.T) {
+	m := fresh(t, tiny)
+	trained(t, m, config(func(c *lora.Config) { c.Dropout = 0.5 }))
+	still := logits(m)
+	require.Equal(t, still, logits(m))
+	m.Params().Mode().Training = true
+	require.NotEqual(t, logits(m), logits(m))
+	m.Params().Mode().Training = false
+	require.Equal(t, still, logits(m))
+}
+
+func TestBadConfigs(t *testing.T) {
+	for _, c := range []struct{ name, text, want string }{
+		{"other kind", `{"peft_type": "IA3"}`, `peft_type is "IA3"; want "LORA"`},
+		{"prompt tuning", `{"type": "p-tuning", "config": {}}`, `type is "p-tuning"; want "lora"`},
+		{"no target", `{"r": 2}`, `target_modules names nothing; want names of modules or "all-linear"`},
+		{"rank", `{"r": 0, "target_modules": ["q_proj"]}`, `lora_r is 0; want at least 1`},
+		{"dropout", `{"lora_dropout": 1, "target_modules": ["q_proj"]}`, `lora_dropout is 1; want a number from 0 to below 1`},
+		{"biases", `{"bias": "all", "target_modules": ["q_proj"]}`, `bias is "all"; want "none", as llmhost trains no biases beside adapters`},
+		{"foreign", `{"lora_bias": true, "target_modules": ["q_proj"]}`, `lora_bias is true, which llmhost does not know; want it to be absent`},
+		{"unknown map", `{"target_modules": ["q_prj"]}`, `lora_target_modules: the model has no linear map called q_prj, only q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj; did you mean q_proj?`},
+		{"nothing fits", `{"target_modules": "layers.*"}`, `lora_target_modules layers.* fits no linear map of the model; it has q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj`},
+		{"saved", `{"target_modules": ["q_proj"], "modules_to_save": ["score"]}`, `modules_to_save: the model has no module called score with weights of its own`},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			path := filepath.Join(t.TempDir(), lora.ConfigName)
+			require.NoError(t, os.WriteFile(path, []byte(c.text), 0o644))
+			read, err := lora.ReadConfig(path)
+			if err == nil {
+				_, err = lora.Attach(fresh(t, tiny).Params(), read, nil)
+			}
+			require.EqualError(t, err, strings.Replace(err.Error(), c.want, "", 1)+c.want)
+		})
+	}
+}
+
+// The reference system's file, bare and wrapped.
+func TestConfigsOfTheReference(t *testing.T) {
+	for _, text := range []string{
+		`{"r": 16, "lora_alpha": 32, "lora_dropout": 0.05, "target_modules": ["q_proj", "v_proj"], "task_type": "CAUSAL_LM"}`,
+		`{"type": "lora", "config": {"r": 16, "lora_alpha": 32, "lora_dropout": 0.05, "target_modules": ["q_proj", "v_proj"], "task_type": "CAUSAL_LM"}}`,
+	} {
+		path := filepath.Join(t.TempDir(), "peft.json")
+		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
+		c, err := lora.ReadConfig(path)
+		require.NoError(t, err)
+		require.Equal(t, []any{16, 32.0, 0.05, []string{"q_proj", "v_proj"}}, []any{c.R, c.Alpha, c.Dropout, c.Targets.Names})
+	}
+}
+
+// An adapter on another model is named with what does not fit.
+func TestAdapterOfAnotherModel(t *testing.T) {
+	folder := t.TempDir()
+	require.NoError(t, trained(t, fresh(t, tiny), config(kinds["plain"])).Save(folder))
+	_, err := lora.Load(fresh(t, strings.Replace(tiny, `"num_hidden_layers": 2`, `"num_hidden_layers": 1`, 1)).Params(), folder)
+	require.ErrorContains(t, err, "layers.1.self_attn.q_proj.lora_A.weight has no place in the model")
+	_, err = lora.Load(fresh(t, strings.Replace(tiny, `"hidden_size": 16`, `"hidden_size": 32`, 1)).Params(), folder)
+	require.ErrorContains(t, err, "lora_A.weight")
+}
+
+// peer runs PEFT over the folders of a job: adapters that we wrote give logits,
+// and adapters that it makes are saved with theirs.
+func peer(t *testing.T, base string, adapters []string, own string) (logits map[string][]float64) {
+	t.Helper()
+	python := os.Getenv("LLMHOST_PEER_PYTHON")
+	if python == "" {
+		t.Skip("LLMHOST_PEER_PYTHON names no Python with torch, transformers and peft")
+	}
+	out := filepath.Join(t.TempDir(), "out.json")
+	job, err := json.Marshal(map[string]any{"base": base, "adapters": adapters, "own": own, "ids": ids, "out": out})
+	require.NoError(t, err)
+	command := exec.Command(python, "-c", `
+import json, sys, torch
+from transformers import AutoModelForCausalLM
+from peft import LoraConfig, PeftModel, get_peft_model
+torch.set_num_threads(1)
+job, out = json.loads(sys.argv[1]), {}
+def base(): return AutoModelForCausalLM.from_pretrained(job["base"]).float()
+def run(model):
+    with torch.no_grad(): return model.eval()(torch.tensor([job["ids"]])).logits[0].flatten().tolist()
+for folder in job["adapters"]:
+    out[folder] = run(PeftModel.from_pretrained(base(), folder))
+for name, more in {"plain": {}, "dora": {"use_dora": True}, "rslora": {"use_rslora": True}, "all": {"target_modules": "all-linear"},
+                   "saved": {"modules_to_save": ["lm_head"]}, "ranks": {"rank_pattern": {"q_proj": 3}}}.items():
+    torch.manual_seed(3)
+    model = get_peft_model(base(), LoraConfig(**{"r": 4, "lora_alpha": 7, "target_modules": ["q_proj", "up_proj"], "task_type": "CAUSAL_LM", **more}))
+    with torch.no_grad():
+        for p in model.parameters():
+            if p.requires_grad: p.add_(torch.randn_like(p) * 0.1)
+    out[job["own"] + "/" + name] = run(model)
+    model.save_pretrained(job["own"] + "/" + name)
+json.dump(out, open(job["out"], "w"))
+`, string(job))
+	command.Env = append(os.Environ(), "TRANSFORMERS_VERBOSITY=error", "HF_HUB_OFFLINE=1")
+	printed, err := command.CombinedOutput()
+	require.NoError(t, err, "%s", printed)
+	text, err := os.ReadFile(out)
+	require.NoError(t, err)
+	require.NoError(t, json.Unmarshal(text, &logits))
+	return logits
+}
+
+// PEFT reads what we write, and we read what it writes.
+func TestPeerGivesTheSameLogits(t *testing.T) {
+	base, own := t.TempDir(), t.TempDir()
+	require.NoError(t, fresh(t, tiny).Save(base))
+	var adapters []string
+	ours := map[string][]float64{}
+	for name, change := range kinds {
+		m := fresh(t, tiny)
+		folder := filepath.Join(t.TempDir(), strings.ReplaceAll(name, " ", "_"))
+		require.NoError(t, os.Mkdir(folder, 0o755))
+		require.NoError(t, trained(t, m, config(change)).Save(folder))
+		adapters, ours[folder] = append(adapters, folder), logits(m)
+	}
+	for folder, want := range peer(t, base, adapters, own) {
+		got, written := ours[folder]
+		if !written {
+			m := fresh(t, tiny)
+			_, err := lora.Load(m.Params(), folder)
+			require.NoError(t, err, folder)
+			got = logits(m)
+		}
+		gap := 0.0
+		for i := range want {
+			gap = math.Max(gap, math.Abs(want[i]-got[i]))
+		}
+		require.Less(t, gap, 5e-5*slices.Max(want), folder)
+	}
+}
