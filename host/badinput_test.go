@@ -123,7 +123,7 @@ func TestBadModel(t *testing.T) {
 			`{/}: tensor "model.embed_tokens.weight" has shape [260, 32]; config.json wants [300, 32]; use the weights and the config.json of one model`},
 		{"a tensor missing", spoil("model.safetensors", replace("model.norm.weight", "model.norm.wright")),
 			`{/}: tensor "model.norm.weight" is missing; 20 others are there; did you mean model.norm.wright?`},
-		{"unknown architecture", spoil("config.json", replace(`"model_type": "llama"`, `"model_type": "mamba"`)), `{}: model_type is "mamba"; want one of llama, mistral, qwen2`},
+		{"unknown architecture", spoil("config.json", replace(`"model_type": "llama"`, `"model_type": "mamba"`)), `{}: model_type is "mamba"; want one of llama, mistral, qwen2, qwen3, gpt_neox, phi3, gemma2, gemma3_text, bert`},
 		{"config that is not JSON", spoil("config.json", replace("{", "")), "{}: is not JSON, at byte 19: invalid character ':' after top-level value; copy or download it again"},
 		{"config of another type", spoil("config.json", replace(`"vocab_size": 260`, `"vocab_size": "260"`)), "{}: vocab_size is a string; want a whole number"},
 		{"tokenizer of more tokens", func(t *testing.T, s *config.Settings) string {
@@ -211,7 +211,7 @@ func TestBadPlugin(t *testing.T) {
 			"plugin {}: its worker spent more than 1s on describing itself and was killed (sha256 " + short(sha(endless())) + "); look for a loop that does not end"},
 		{"says nothing", plugin("x.wasm", module(1, "", nil)), "plugin {}: the reply to describe is no frame; rebuild it with this sdk"},
 		{"unknown name", func(_ *testing.T, s *config.Settings) string { s.Task = "rhrf"; return "" },
-			`no builtin task is called "rhrf"; did you mean rrhf? (builtin: rrhf, sft; a plugin file is given by its path, such as plugins/rhrf.wasm)`},
+			`no builtin task is called "rhrf"; did you mean rrhf? (builtin: rrhf, sft, classification, multi_objective_classification, reward, rejection_sampling, weighted_learning, dpo, kto, orpo, simpo, cpo, offline_ppo, distill; a plugin file is given by its path, such as plugins/rhrf.wasm)`},
 		{"digest", func(t *testing.T, s *config.Settings) string {
 			s.TaskSHA256 = strings.Repeat("0", 64)
 			return plugin("x.wasm", module(1, "", nil))(t, s)

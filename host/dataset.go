@@ -12,6 +12,7 @@ import (
 	"llmhost/host/checkpoint"
 	"llmhost/host/config"
 	"llmhost/host/data"
+	"llmhost/host/model"
 	"llmhost/host/tokenizer"
 	"llmhost/host/train"
 )
@@ -36,7 +37,14 @@ func loadData(ctx context.Context, s config.Settings, t *task, tok *tokenizer.To
 	if s.DataDir != "" {
 		paths, setting = []string{s.DataDir}, "data_dir"
 	}
-	l := dataLoader{settings: s, task: t, tokenizer: tok, dataset: &d}
+	config, err := model.ReadConfig(s.Model)
+	if err != nil {
+		return d, err
+	}
+	l := dataLoader{settings: s, task: t, tokenizer: tok, encoder: model.IsEncoder(config.ModelType), dataset: &d}
+	if l.encoder && train.NeedsOf(t.program).LM {
+		return d, fmt.Errorf("task %s reads log-probabilities of tokens, which %s, a %s, does not give; give a causal model", t.Name, s.Model, config.ModelType)
+	}
 	files := data.Files{Paths: paths, Setting: setting, Limit: l.limit()}
 	if d.train, d.files, err = l.load(ctx, "train", files); err != nil {
 		return d, err
@@ -57,6 +65,7 @@ type dataLoader struct {
 	settings  config.Settings
 	task      *task
 	tokenizer *tokenizer.Tokenizer
+	encoder   bool // the model reads in both directions, as BERT does
 	*dataset
 }
 
@@ -70,8 +79,12 @@ func (l dataLoader) load(ctx context.Context, name string, files data.Files) (da
 		return data.Tokenized{}, nil, err
 	}
 	special := l.tokenizer.Special()
-	out, err := data.Tokenize(examples.All, l.tokenizer, data.Tokenizing{MaxLength: l.settings.MaxLength, OnlyPredictAnswer: l.settings.OnlyPredictAnswer,
-		AddSpecialTokens: l.settings.AddSpecialTokens, BOS: special.BOS, EOS: special.EOS})
+	how := data.Tokenizing{MaxLength: l.settings.MaxLength, OnlyPredictAnswer: l.settings.OnlyPredictAnswer,
+		AddSpecialTokens: l.settings.AddSpecialTokens, BOS: special.BOS, EOS: special.EOS}
+	if l.encoder {
+		how.BOS, how.EOS, how.KeepSpecial = special.CLS, special.SEP, true
+	}
+	out, err := data.Tokenize(examples.All, l.tokenizer, how)
 	l.describe(name, examples, out)
 	return out, records, err
 }
@@ -118,7 +131,7 @@ func (l dataLoader) describe(name string, e data.Examples, t data.Tokenized) {
 // stored counts the tokens that batches of groups hold, a shared prefix once.
 func (l dataLoader) stored(groups []data.Group) (tokens int) {
 	for chunk := range slices.Chunk(groups, 64) {
-		batch := data.Pack(chunk, l.settings.SharePrefix)
+		batch := data.Pack(chunk, l.settings.SharePrefix && !l.encoder)
 		tokens += len(batch.IDs)
 	}
 	return tokens

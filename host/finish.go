@@ -89,10 +89,10 @@ func (r *run) introduce() {
 			c.Printf("       %s", strings.TrimRight(line, "\n"))
 		}
 	}
-	c.Printf("model  %s: %s, %s weights, %s on %s, %d threads", s.Model, r.model.Config.ModelType,
-		console.Thousands(float64(r.model.Params().Count())), r.dtypes().describe(), r.device, r.threads)
-	if left := r.model.Unused; len(left) > 0 {
-		c.Printf("note: %s holds %d tensors that the model its config.json describes does not use, %s among them", s.Model, len(left), left[0])
+	c.Printf("model  %s: %s, %s weights%s, %s on %s, %d threads", s.Model, r.networks.policy.Config.ModelType,
+		console.Thousands(float64(r.networks.policy.Params().Count())), r.trainedShare(), r.dtypes().describe(), r.device, r.threads)
+	for _, note := range r.networkNotes() {
+		c.Printf("note: %s", note)
 	}
 	for _, line := range r.data.report {
 		c.Printf("%s", line)
@@ -155,7 +155,7 @@ func (r *run) stopped(err error) error {
 // sums it up.
 func (r *run) finish() error {
 	dir := r.settings.OutputDir
-	if err := r.model.Save(dir); err != nil {
+	if err := r.networks.save(dir); err != nil {
 		return err
 	}
 	if err := copyFiles(r.tokenizer.Files(), dir, atomicfile.WriteFile); err != nil {
@@ -202,7 +202,11 @@ func (r *run) summarise(entries []metrics.Entry) {
 	spent := time.Since(r.began)
 	c.Printf("speed    %s tokens/s in training steps; %s in all; %s MB of memory at most",
 		console.Thousands(r.loop.Speed()), console.Duration(spent), console.Thousands(float64(r.device.PeakMemory())/1e6))
-	c.Printf("model    %s (Hugging Face layout, with its tokenizer)", dir)
+	if r.networks.adapter != nil {
+		c.Printf("adapter  %s (PEFT's format, with the tokenizer): llmhost merge --adapter_name_or_path %s --output_dir FOLDER", dir, dir)
+	} else {
+		c.Printf("model    %s (Hugging Face layout, with its tokenizer)", dir)
+	}
 	c.Printf("log      %s, run.json, TensorBoard: tensorboard --logdir %s", filepath.Join(dir, metricsName), dir)
 	c.Printf("picture  %s", filepath.Join(dir, curveName))
 }

@@ -38,6 +38,11 @@ func labels(row data.Sequence) (n int) {
 // checkSize holds what the loss program takes for a batch of the given sizes to
 // plugin_program_mb.
 func (t *task) checkSize(s config.Settings, sizes map[string]int64) error {
+	for _, d := range t.program.Dims() {
+		if _, known := sizes[string(d)]; !known { // U, and the classes of a head
+			sizes[string(d)] = max(sizes["T"], 2)
+		}
+	}
 	if err := t.program.Fits(sizes, int64(s.PluginProgramMB)<<20, t.places); err != nil {
 		return fmt.Errorf("task %s: its loss %w; take smaller batches or a smaller max_length, or raise plugin_program_mb", t.Name, err)
 	}

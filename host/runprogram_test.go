@@ -154,7 +154,7 @@ func TestBadProgramInputs(t *testing.T) {
 		run  host.ProgramRun
 		want string
 	}{
-		{"unknown plugin", host.ProgramRun{Spec: "rhrf", Inputs: inputs}, `no builtin task is called "rhrf"; did you mean rrhf? (builtin: rrhf, sft; a plugin file is given by its path, such as plugins/rhrf.wasm)`},
+		{"unknown plugin", host.ProgramRun{Spec: "rhrf", Inputs: inputs}, `no builtin task is called "rhrf"; did you mean rrhf? (builtin: rrhf, sft, classification, multi_objective_classification, reward, rejection_sampling, weighted_learning, dpo, kto, orpo, simpo, cpo, offline_ppo, distill; a plugin file is given by its path, such as plugins/rhrf.wasm)`},
 		{"unknown parameter", host.ProgramRun{Spec: "rrhf", Inputs: inputs, Params: map[string]string{"rrhf_wight": "1"}}, "--params rrhf_wight: loss rrhf has no parameter rrhf_wight; did you mean rrhf_weight?"},
 		{"no file", host.ProgramRun{Spec: "rrhf", Inputs: "absent.safetensors"},
 			"inputs absent.safetensors: no such file; want a safetensors or JSON file with column.score, candidate_mask, policy.logps, label_mask"},

@@ -24,8 +24,8 @@ const (
 
 // writeSnapshot puts model, tokenizer and optimizer into the folder of a
 // checkpoint, which is made durable as a whole.
-func writeSnapshot(folder string, m *model.Folder, tok *tokenizer.Tokenizer, o *optim.AdamW) error {
-	if err := m.SaveInto(folder); err != nil {
+func writeSnapshot(folder string, n networks, tok *tokenizer.Tokenizer, o *optim.AdamW) error {
+	if err := n.saveInto(folder); err != nil {
 		return err
 	}
 	if err := copyFiles(tok.Files(), folder, func(path string, data []byte) error { return os.WriteFile(path, data, 0o644) }); err != nil {

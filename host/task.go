@@ -22,6 +22,7 @@ type task struct {
 	*plugin.Task
 	catalog    *plugin.Catalog
 	program    *program.Program
+	pooling    *program.Program // of score and class heads; nil where the loss reads none
 	formatting plugin.Formatting
 	params     map[string]any
 	lock       plugin.Lock
@@ -78,25 +79,46 @@ func (t *task) trace(ctx context.Context, s config.Settings) error {
 		return err
 	}
 	t.program, t.places = loss.Program, loss.Locations
-	if t.Pooling != nil { // no head of this llmhost runs it, but a wrong one should not pass
-		if _, err = t.Pooling.Trace(ctx, t.params); err != nil {
-			return err
-		}
-	}
-	if err := t.checkNeeds(); err != nil {
+	if err := t.tracePooling(ctx, s); err != nil {
 		return err
 	}
 	return t.checkSize(s, leastSizes(s))
 }
 
-// checkNeeds finds inputs of the loss that this llmhost cannot compute in a run.
-func (t *task) checkNeeds() error {
-	for _, need := range t.program.Needs() {
-		if !train.Provides(need) {
-			return fmt.Errorf("task %s: its loss reads %s, which a training run of this llmhost does not provide yet; plugins run and plugins check do", t.Name, need)
+// tracePooling traces the pooling of score and class heads: the setting's, or
+// the task's own.
+func (t *task) tracePooling(ctx context.Context, s config.Settings) (err error) {
+	needs := train.NeedsOf(t.program)
+	heads := needs.Score || len(needs.Classes) > 0
+	if s.Pooling != "auto" {
+		if !heads {
+			return fmt.Errorf("pooling_type is %q, and the loss of task %s reads no head that pools; remove it", s.Pooling, t.Name)
+		}
+		if t.Task.Pooling, err = t.catalog.Component(ctx, plugin.Pooling, "builtin:"+s.Pooling); err != nil {
+			return err
 		}
 	}
+	if t.Task.Pooling == nil && heads {
+		return fmt.Errorf("task %s has no pooling, and its loss reads a head that stands on one vector a row; give pooling_type", t.Name)
+	}
+	if t.Task.Pooling == nil {
+		return nil
+	}
+	trace, err := t.Task.Pooling.Trace(ctx, t.params)
+	if err != nil {
+		return err
+	}
+	t.pooling = trace.Program
 	return nil
+}
+
+// poolingName names the pooling, for people.
+func (t *task) poolingName() string { return t.Task.Pooling.Name }
+
+// poolsAtEOS tells whether rows are pooled as transformers' …ForSequenceClassification
+// does: at their last token.
+func (t *task) poolsAtEOS() bool {
+	return t.Task.Pooling != nil && t.Task.Pooling.Name == "eos" && t.Task.Pooling.Plugin.Road == plugin.Builtin
 }
 
 // formatter is the task's formatter for reading data.
@@ -112,8 +134,6 @@ func (t *task) checkParts(s config.Settings) error {
 		return fmt.Errorf("task %s has no loss; a run trains one", t.Name)
 	case t.Task.Formatter == nil:
 		return fmt.Errorf("task %s has no formatter; a run needs one to read its data", t.Name)
-	case t.Head != sdk.LMHead:
-		return fmt.Errorf("task %s asks for the head %q; this llmhost has %q", t.Name, t.Head, sdk.LMHead)
 	}
 	return nil
 }

@@ -34,16 +34,17 @@ type Env struct {
 
 // run is one training run and all that it holds open.
 type run struct {
-	settings  config.Settings
-	env       Env
-	console   *console.Console
-	from      origin
-	task      *task
-	tokenizer *tokenizer.Tokenizer
-	data      dataset
-	device    tensor.Device
-	threads   int
-	model     *model.Folder
+	settings   config.Settings
+	env        Env
+	console    *console.Console
+	from       origin
+	task       *task
+	tokenizer  *tokenizer.Tokenizer
+	data       dataset
+	device     tensor.Device
+	threads    int
+	classHeads []model.ClassHead // that the loss reads
+	networks   networks
 	// modelDigest is of the weights that model_name_or_path held at the start.
 	modelDigest string
 	optimizer   *optim.AdamW
@@ -79,6 +80,9 @@ func Train(ctx context.Context, s config.Settings, env Env) (err error) {
 	if r.data, err = loadData(ctx, s, r.task, r.tokenizer); err != nil {
 		return err
 	}
+	if err := r.openClasses(); err != nil {
+		return err
+	}
 	if err := r.checkSizes(); err != nil {
 		return err
 	}
@@ -87,6 +91,11 @@ func Train(ctx context.Context, s config.Settings, env Env) (err error) {
 	}
 	if err := r.openModel(); err != nil {
 		return err
+	}
+	if s.Precompute {
+		if err := r.precompute(); err != nil {
+			return err
+		}
 	}
 	if err := r.openLoop(); err != nil {
 		return err
@@ -116,9 +125,7 @@ func (r *run) close() {
 	if r.optimizer != nil {
 		r.optimizer.Free()
 	}
-	if r.model != nil && r.model.Model != nil {
-		r.model.Free()
-	}
+	r.networks.free()
 	if r.tokenizer != nil {
 		r.tokenizer.Close()
 	}
@@ -156,23 +163,15 @@ func (r *run) openModel() (err error) {
 	r.threads = tensor.SetThreads(s.Threads)
 	tensor.SetDeterministic(s.FullDeterminism)
 	tensor.ManualSeed(int64(s.Seed))
-	options := model.Options{Device: r.device, Param: tensor.Float32, Compute: tensor.Float32}
-	if s.BF16 {
-		options.Compute = tensor.BFloat16
-	}
-	path := s.Model
-	if r.from.Path != "" {
-		path = r.from.Path
-	}
-	if r.model, err = model.Load(path, options); err != nil {
+	if err := r.openNetworks(); err != nil {
 		return err
 	}
 	if r.modelDigest, err = model.WeightsDigest(s.Model); err != nil {
 		return err
 	}
-	if most := int64(r.tokenizer.MaxID()); most >= r.model.Config.VocabSize {
+	if most := int64(r.tokenizer.MaxID()); most >= r.networks.policy.Config.VocabSize {
 		return fmt.Errorf("tokenizer %s has ids up to %d, and the model %s has vocab_size %d; give the tokenizer that the model was trained with",
-			tokenizerFolder(s), most, s.Model, r.model.Config.VocabSize)
+			tokenizerFolder(s), most, s.Model, r.networks.policy.Config.VocabSize)
 	}
 	return nil
 }
@@ -184,14 +183,15 @@ func (r *run) openLoop() (err error) {
 	if err != nil {
 		return err
 	}
-	r.optimizer = optim.NewAdamW(r.model.Params().All(), optim.Options{Beta1: s.AdamBeta1, Beta2: s.AdamBeta2,
+	r.optimizer = optim.NewAdamW(r.networks.policy.Params().Trained(), optim.Options{Beta1: s.AdamBeta1, Beta2: s.AdamBeta2,
 		Epsilon: s.AdamEpsilon, WeightDecay: s.WeightDecay, Fused: s.Optim == "adamw_torch_fused"})
 	r.loop = &train.Loop{
 		Trainer: &train.Trainer{
-			Model: r.model, Objective: train.NewObjective(r.task.program, r.device, tensor.Float32),
+			Model: r.networks.policy, Objective: r.objective(),
 			Optimizer: r.optimizer, Schedule: schedule,
 			Options: train.Options{MaxGradNorm: s.MaxGradNorm, MicroMean: s.AccumulationMean == "micro_batch",
-				Checkpointing: s.Checkpointing, SharePrefix: s.SharePrefix},
+				Checkpointing: s.Checkpointing, SharePrefix: s.SharePrefix, MaxLength: s.MaxLength,
+				CalibrationBins: calibrationBins(s), CalibrationStrategy: s.ECEStrategy},
 		},
 		Plan: plan, Groups: r.data.train.Groups, Order: data.NewOrder(len(r.data.train.Groups), r.dataSeed(), true),
 		Eval: r.data.eval, Save: r.save, Emit: r.emit,
@@ -200,6 +200,13 @@ func (r *run) openLoop() (err error) {
 		return fmt.Errorf("task %s: %w", r.settings.Task, err)
 	}
 	return r.resume()
+}
+
+// objective binds the task's loss to the run's models.
+func (r *run) objective() *train.Objective {
+	o := train.NewObjective(r.task.program, r.device, tensor.Float32)
+	o.Pooling, o.Reference.Model, o.EOS = r.task.pooling, r.networks.reference, int64(r.tokenizer.Special().EOS)
+	return o
 }
 
 // openFolder makes output_dir ready and writes down what the run is made of.
@@ -236,6 +243,9 @@ func (r *run) resume() error {
 	}
 	tensor.SetRNGState(state.RNG)
 	r.loop.Trainer.GlobalStep = state.GlobalStep
+	for name, value := range state.LossStates {
+		r.loop.Trainer.Objective.States[name] = value
+	}
 	if err := r.loop.Restore(state.Progress); err != nil {
 		return fmt.Errorf("%s: %w", r.from.Path, err)
 	}
@@ -250,7 +260,8 @@ func (r *run) state() checkpoint.State {
 	return checkpoint.State{GlobalStep: r.loop.Trainer.GlobalStep, TotalSteps: r.loop.Plan.TotalSteps, Cursor: r.loop.Order.Cursor(),
 		Epoch:   float64(r.loop.Trainer.GlobalStep) / float64(r.loop.Plan.StepsPerEpoch),
 		Threads: r.threads, Device: r.device.String(), Torch: tensor.Version(), RNG: tensor.RNGState(),
-		DataDigest: r.data.digest, ProgramDigest: r.task.program.Digest(), Progress: r.loop.Progress()}
+		DataDigest: r.data.digest, ProgramDigest: r.task.program.Digest(), Progress: r.loop.Progress(),
+		LossStates: r.loop.Trainer.Objective.States}
 }
 
 // save writes a checkpoint and forgets those beyond save_total_limit.
@@ -260,7 +271,7 @@ func (r *run) save() (path string, err error) {
 		return "", err
 	}
 	path, err = checkpoint.Save(r.settings.OutputDir, state, func(folder string) error {
-		return writeSnapshot(folder, r.model, r.tokenizer, r.optimizer)
+		return writeSnapshot(folder, r.networks, r.tokenizer, r.optimizer)
 	})
 	if err != nil {
 		return "", err

@@ -142,10 +142,10 @@ func (hungry) Trace(g *sdk.Graph) sdk.Objective {
 }
 
 // reference is a loss that asks for what no run has.
-type reference struct{}
+type rewarding struct{}
 
-func (reference) Trace(g *sdk.Graph) sdk.Objective {
-	return sdk.Objective{Terms: []sdk.Term{{Name: "ratio", Sum: g.Logps().Sub(g.RefLogps()).Sum(), Coefficient: 1}}}
+func (rewarding) Trace(g *sdk.Graph) sdk.Objective {
+	return sdk.Objective{Terms: []sdk.Term{{Name: "reward", Sum: g.Rewards().Sum(), Coefficient: 1}}}
 }
 
 // own trains with a task that a test has.
@@ -167,8 +167,8 @@ func TestProgramTooLargeForTheData(t *testing.T) {
 }
 
 func TestALossThatNoRunCanFeed(t *testing.T) {
-	require.EqualError(t, own(ranking(t), "reference", reference{}, nil),
-		"task reference: its loss reads ref.logps, which a training run of this llmhost does not provide yet; plugins run and plugins check do")
+	require.EqualError(t, own(ranking(t), "rewarding", rewarding{}, nil),
+		"task rewarding has no pooling, and its loss reads a head that stands on one vector a row; give pooling_type")
 }
 
 // A plugin cannot give itself more room.

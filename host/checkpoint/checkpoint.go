@@ -43,6 +43,8 @@ type State struct {
 	ProgramDigest string      `json:"program_sha256"`
 	MetricsBytes  int64       `json:"metrics_bytes"` // length of metrics.jsonl
 
+	LossStates map[string]float64 `json:"loss_states,omitempty"` // numbers that the loss keeps from step to step
+
 	Progress json.RawMessage `json:"progress"` // what the training loop keeps from step to step
 }
 

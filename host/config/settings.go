@@ -17,6 +17,19 @@ type Settings struct {
 	Locked     bool   `name:"locked" default:"false" help:"stop where the plugin file is another than llmhost.lock of output_dir says"`
 	Model      string `name:"model_name_or_path" help:"folder of a Hugging Face model"`
 	Tokenizer  string `name:"tokenizer_name_or_path" help:"folder of its tokenizer; empty = the model's"`
+	RefModel   string `name:"ref_model_name_or_path" help:"folder of the model that losses hold the trained one against; empty = the model as it is at the start"`
+	Precompute bool   `name:"precompute_ref_log_probs" default:"false" help:"compute what the reference model says once, before the first step, and keep it on disk"`
+	Pooling    string `name:"pooling_type" default:"auto" choices:"auto|last|eos|average|max" help:"how score and class heads make one vector of a row; auto = as the task does"`
+
+	LoraR             int      `group:"adapters" name:"lora_r" default:"0" min:"0" help:"rank of LoRA adapters, which are trained in the place of the model; 0 = none"`
+	LoraAlpha         float64  `name:"lora_alpha" default:"32" above:"0" help:"what adapters are scaled by, over their rank"`
+	LoraDropout       float64  `name:"lora_dropout" default:"0.05" min:"0" below:"1" help:"share of the entries that adapters do not see in training"`
+	LoraTargetModules []string `name:"lora_target_modules" default:"all-linear" help:"maps that get adapters: names of modules, or all-linear"`
+	UseRSLoRA         bool     `name:"use_rslora" default:"false" help:"scale by lora_alpha over the root of the rank"`
+	UseDoRA           bool     `name:"use_dora" default:"false" help:"train the length of each row of a weight apart from its direction"`
+	ModulesToSave     []string `name:"modules_to_save" help:"modules that are trained whole and saved with the adapter"`
+	PEFTConfigPath    string   `name:"peft_config_path" help:"JSON file of a LoraConfig; in the place of the lora settings"`
+	Adapter           string   `name:"adapter_name_or_path" help:"folder of an adapter in PEFT's format to go on from"`
 
 	DataPaths            []string `group:"data" name:"data_paths" help:"training files, .json or .jsonl, taken in this order"`
 	DataDir              string   `name:"data_dir" help:"folder of training files, taken by name; in the place of data_paths"`
@@ -77,10 +90,13 @@ type Settings struct {
 	WarmupSteps       int                `name:"warmup_steps" default:"0" min:"0" help:"steps over which the rate rises from 0; wins over warmup_ratio"`
 	WarmupRatio       float64            `name:"warmup_ratio" default:"0" min:"0" max:"1" help:"the same as a share of all steps, rounded up"`
 
-	EvalStrategy        string `group:"evaluation" name:"eval_strategy" alias:"evaluation_strategy" default:"no" choices:"no|steps|epoch" help:"when to evaluate during training"`
-	EvalSteps           int    `name:"eval_steps" default:"0" min:"0" help:"steps between evaluations; 0 = logging_steps"`
-	EvaluateAtBeginning bool   `name:"evaluate_at_beginning" alias:"evaluate_at_the_beginning|eval_on_start" default:"true" help:"evaluate before the first step, where there are evaluation files"`
-	EvalBatchSize       int    `name:"per_device_eval_batch_size" alias:"per_gpu_eval_batch_size" default:"8" min:"1" help:"records in a batch of an evaluation"`
+	EvalStrategy        string   `group:"evaluation" name:"eval_strategy" alias:"evaluation_strategy" default:"no" choices:"no|steps|epoch" help:"when to evaluate during training"`
+	EvalSteps           int      `name:"eval_steps" default:"0" min:"0" help:"steps between evaluations; 0 = logging_steps"`
+	EvaluateAtBeginning bool     `name:"evaluate_at_beginning" alias:"evaluate_at_the_beginning|eval_on_start" default:"true" help:"evaluate before the first step, where there are evaluation files"`
+	RMCalibration       bool     `name:"rm_calibration" default:"true" help:"measure the calibration of rewards in evaluations"`
+	CalibrationBins     []string `name:"calibration_bins" default:"5" min:"1" max:"1000" help:"numbers of bins to measure it with"`
+	ECEStrategy         string   `name:"ece_strategy" default:"uniform" choices:"uniform|quantile" help:"bins of equal width, or of equal numbers of pairs"`
+	EvalBatchSize       int      `name:"per_device_eval_batch_size" alias:"per_gpu_eval_batch_size" default:"8" min:"1" help:"records in a batch of an evaluation"`
 
 	LoggingStrategy  string   `group:"logging and saving" name:"logging_strategy" default:"steps" choices:"no|steps|epoch" help:"when to log the training loss"`
 	LoggingSteps     int      `name:"logging_steps" default:"500" min:"1" help:"steps between log lines"`

@@ -116,8 +116,14 @@ func (row setting) assignList(s *Settings, v any) string {
 	var texts []string
 	for i, e := range list {
 		text, ok := e.(string)
+		if n, whole := e.(int64); whole && row.limits.min != nil {
+			text, ok = strconv.FormatInt(n, 10), true
+		}
 		if !ok {
 			return fmt.Sprintf("has %s at place %d; want a list of strings", describe(e), i+1)
+		}
+		if problem := row.checkWhole(text); problem != "" {
+			return fmt.Sprintf("has %s at place %d, which %s", text, i+1, problem)
 		}
 		if problem := row.checkChoice(text); problem != "" {
 			return problem
@@ -126,6 +132,19 @@ func (row setting) assignList(s *Settings, v any) string {
 	}
 	row.field(s).Set(reflect.ValueOf(texts))
 	return ""
+}
+
+// checkWhole holds an element of a list of whole numbers, which is one with a
+// least number, to its bounds.
+func (row setting) checkWhole(text string) string {
+	if row.limits.min == nil {
+		return ""
+	}
+	n, err := strconv.ParseInt(text, 10, 64)
+	if err != nil {
+		return "is no whole number"
+	}
+	return row.limits.check(float64(n), text)
 }
 
 // assignEntry puts the entry key of a table setting into the field of s.

@@ -1,5 +1,7 @@
 package data
 
+import "slices"
+
 // Ignore is the label of a position that nothing is learned from.
 const Ignore = -100
 
@@ -7,7 +9,9 @@ const Ignore = -100
 // length of IDs and is not shifted: Labels[t] is IDs[t] or Ignore.
 type Sequence struct {
 	IDs, Labels []int64
-	Truncated   bool // ids were cut from the left
+	Types       []int64   // which text of a pair each token is of, for encoders; nil means 0 for all
+	Truncated   bool      // ids were cut from the left
+	RefLogps    []float32 // of the labels that can be predicted, under the reference model; nil where not computed before
 }
 
 // Group is one tokenised example: its candidates, one number a candidate in
@@ -16,6 +20,8 @@ type Group struct {
 	Rows    []Sequence
 	Columns map[string][]float64
 	Example map[string]float64
+	Classes map[string]string // the class under each head by name; none where the record has none
+	Labels  map[string]int64  // the same by number, which SetLabels makes of it
 	Source  Position
 }
 
@@ -36,6 +42,7 @@ type Batch struct {
 	B, K, T int // T is the most labels of any row, at least 1
 
 	IDs, Positions []int64 // [P]; positions count from 0 in each row
+	Types          []int64 // [P], or nil where no row has any
 	Segments       []Segment
 	Rows           []int // [B*K]: the last segment of the row, -1 where it has no tokens
 
@@ -49,26 +56,38 @@ type Batch struct {
 	Real      []bool               // [B*K]
 	Columns   map[string][]float32 // [B*K]
 	Example   map[string][]float32 // [B]
+	Labels    map[string][]int64   // [B], Ignore where there is none
+	RefLogps  []float32            // [B*K*T], 0 where there is no label; nil where not every row has them
+
+	// Mismatched holds the same prompts, each with an answer of another group; nil
+	// where no loss asks for it.
+	Mismatched *Batch
 
 	Tokens int // tokens of all rows, a shared one counted once a row; Tokens - P is what sharing saved
 }
 
 // Pack lays groups out as one batch. With share, rows of a group share equal
 // ids at equal positions. Which rows share never changes what a row contains:
-// a causal model's state at a token depends on the tokens up to it alone.
+// a causal model's state at a token depends on the tokens up to it alone. Rows
+// with Types share nothing.
 func Pack(groups []Group, share bool) Batch {
 	b := Batch{B: len(groups), T: 1}
 	for _, g := range groups {
 		b.K = max(b.K, len(g.Rows))
 		for _, row := range g.Rows {
-			b.T = max(b.T, row.labelCount())
+			b.T = max(b.T, row.LabelCount())
 		}
 	}
 	b.allocate(groups)
+	typed := hasTypes(groups)
 	for i, g := range groups {
-		b.addTokens(i, g.Rows, share)
+		b.addTokens(i, g.Rows, share && !typed)
+		if typed {
+			b.addTypes(g.Rows)
+		}
 		b.addNumbers(i, g)
 	}
+	b.addRefLogps(groups)
 	return b
 }
 
@@ -92,8 +111,8 @@ func (s Segment) appendTokens(to []int64) []int64 {
 	return to
 }
 
-// labelCount counts the labels that can be predicted: all but one at position 0.
-func (s Sequence) labelCount() int {
+// LabelCount counts the labels that can be predicted: all but one at position 0.
+func (s Sequence) LabelCount() int {
 	n := 0
 	for t := 1; t < len(s.Labels); t++ {
 		if s.Labels[t] != Ignore {
@@ -107,7 +126,7 @@ func (b *Batch) allocate(groups []Group) {
 	rows := b.B * b.K
 	b.Rows, b.Real = make([]int, rows), make([]bool, rows)
 	b.LabelMask = make([]bool, rows*b.T)
-	b.Columns, b.Example = map[string][]float32{}, map[string][]float32{}
+	b.Columns, b.Example, b.Labels = map[string][]float32{}, map[string][]float32{}, map[string][]int64{}
 	for r := range b.Rows {
 		b.Rows[r] = -1
 	}
@@ -117,6 +136,9 @@ func (b *Batch) allocate(groups []Group) {
 		}
 		for name := range g.Example {
 			b.Example[name] = make([]float32, b.B)
+		}
+		for name := range g.Labels {
+			b.Labels[name] = slices.Repeat([]int64{Ignore}, b.B)
 		}
 	}
 }
@@ -144,6 +166,27 @@ func (b *Batch) addTokens(g int, rows []Sequence, share bool) {
 		b.addLabels(g*b.K+k, row.Labels)
 		b.Tokens += len(row.IDs)
 	}
+}
+
+// addTypes appends the types of rows that stand one after another.
+func (b *Batch) addTypes(rows []Sequence) {
+	for _, row := range rows {
+		if row.Types == nil {
+			row.Types = make([]int64, len(row.IDs))
+		}
+		b.Types = append(b.Types, row.Types...)
+	}
+}
+
+func hasTypes(groups []Group) bool {
+	for _, g := range groups {
+		for _, row := range g.Rows {
+			if row.Types != nil {
+				return true
+			}
+		}
+	}
+	return false
 }
 
 // addSegment appends ids, which begin at position from of their rows, and
@@ -183,5 +226,25 @@ func (b *Batch) addNumbers(g int, from Group) {
 	}
 	for name, v := range from.Example {
 		b.Example[name][g] = float32(v)
+	}
+	for name, class := range from.Labels {
+		b.Labels[name][g] = class
+	}
+}
+
+// addRefLogps lays out what the reference model said before, if it did of every row.
+func (b *Batch) addRefLogps(groups []Group) {
+	for _, g := range groups {
+		for _, row := range g.Rows {
+			if row.RefLogps == nil {
+				return
+			}
+		}
+	}
+	b.RefLogps = make([]float32, len(b.LabelMask))
+	for i, g := range groups {
+		for k, row := range g.Rows {
+			copy(b.RefLogps[(i*b.K+k)*b.T:], row.RefLogps)
+		}
 	}
 }

@@ -84,6 +84,7 @@ func TestPackLayout(t *testing.T) {
 		Real:      []bool{true, true, true, false},
 		Columns:   map[string][]float32{"score": {0.5, 1.5, 0.5, 0}},
 		Example:   map[string][]float32{"weight": {2, 1}},
+		Labels:    map[string][]int64{},
 		Tokens:    11,
 	}, b)
 }
@@ -278,4 +279,20 @@ func checkNumbers(groups []data.Group, b data.Batch) error {
 		}
 	}
 	return nil
+}
+
+// Types stand beside the ids, 0 where a row has none, and keep rows from sharing.
+func TestPackTypes(t *testing.T) {
+	pair := data.Sequence{IDs: []int64{1, 2, 3, 4}, Labels: make([]int64, 4), Types: []int64{0, 0, 1, 1}}
+	single := data.Sequence{IDs: []int64{1, 2, 5}, Labels: make([]int64, 3)}
+	b := data.Pack([]data.Group{{Rows: []data.Sequence{pair, single}}, {Rows: []data.Sequence{single, pair}}}, true)
+	require.Equal(t, []int64{1, 2, 3, 4, 1, 2, 5, 1, 2, 5, 1, 2, 3, 4}, b.IDs)
+	require.Equal(t, []int64{0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1}, b.Types)
+	for _, s := range b.Segments {
+		require.Equal(t, -1, s.Prefix)
+	}
+	require.Nil(t, func() []int64 {
+		b := data.Pack([]data.Group{{Rows: []data.Sequence{single, single}}}, true)
+		return b.Types
+	}())
 }

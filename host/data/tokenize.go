@@ -22,6 +22,7 @@ type Tokenizing struct {
 	OnlyPredictAnswer bool  // the prompt and the token before it are no labels
 	AddSpecialTokens  bool  // BOS before a row, EOS after it
 	BOS, EOS          int32 // -1 where the tokenizer has none; then none is added
+	KeepSpecial       bool  // a row that is cut keeps its BOS, as encoders need it
 }
 
 // Tokenized is what came of some examples.
@@ -80,7 +81,7 @@ func encode(examples []Example, tokenizer Tokenizer) (map[string][]int32, error)
 }
 
 func (t *Tokenized) group(e Example, encoded map[string][]int32, how Tokenizing) Group {
-	g := Group{Source: e.Source, Example: e.Columns, Columns: map[string][]float64{}}
+	g := Group{Source: e.Source, Example: e.Columns, Classes: e.Labels, Columns: map[string][]float64{}}
 	for _, c := range e.Candidates {
 		row, answerCut := how.row(c, encoded)
 		g.Rows = append(g.Rows, row)
@@ -124,5 +125,8 @@ func (how Tokenizing) row(c sdk.Candidate, encoded map[string][]int32) (row Sequ
 		}
 	}
 	cut := max(0, len(ids)-how.MaxLength)
+	if how.KeepSpecial && cut > 0 && cut+1 < len(ids) {
+		ids[cut], labels[cut] = ids[0], Ignore
+	}
 	return Sequence{IDs: ids[cut:], Labels: labels[cut:], Truncated: cut > 0}, cut > answer
 }

@@ -12,11 +12,9 @@ import (
 	"path/filepath"
 	"reflect"
 	"regexp"
-	"slices"
 	"strings"
 
 	"llmhost/host/atomicfile"
-	"llmhost/host/model/llama"
 	"llmhost/host/nn"
 	"llmhost/host/safetensors"
 	"llmhost/host/tensor"
@@ -34,6 +32,7 @@ type Options struct {
 	Device  tensor.Device
 	Param   tensor.DType // of the weights in memory
 	Compute tensor.DType // of matrix products
+	Heads   Heads
 }
 
 // Folder is a model that is open, with the text of its config.json.
@@ -43,7 +42,14 @@ type Folder struct {
 	ConfigText []byte // as it was read: what is written back has its layout
 	Config     Config
 	Unused     []string // tensors of the files that the model has no place for
-	generation []byte   // the text of generation_config.json, nil where there is none
+	Fresh      []string // parameters of heads that the files lacked and that were drawn
+
+	Heads   Heads
+	Score   *nn.Linear            // [1, hidden], or nil
+	Classes map[string]*nn.Linear // [classes, hidden] by head
+	PadID   int64                 // written beside a score or class head; -1 = as config.json has it
+
+	generation []byte // the text of generation_config.json, nil where there is none
 }
 
 // Config is what the rest of the host asks of config.json, whatever the architecture.
@@ -68,47 +74,53 @@ func Load(path string, o Options) (*Folder, error) {
 		return nil, err
 	}
 	defer weights.Close()
-	if err := f.build(o, fileSource(weights, o)); err != nil {
+	spelled := newSpelling(weights.Names())
+	source, err := f.orFresh(weights, spelled, o)
+	if err != nil {
+		return nil, err
+	}
+	if err := f.build(o, source); err != nil {
 		return f, err
 	}
-	f.Unused = unused(weights.Names(), f.Params().All())
+	f.Unused = spelled.unused(f.Params().All())
 	return f, nil
 }
 
-// unused lists the names that no parameter bears. A tied head that is stored all
-// the same, and angles that old versions stored, say nothing that is missed.
-func unused(names []string, params []nn.Param) (left []string) {
-	taken := map[string]bool{"lm_head.weight": true}
-	for _, p := range params {
-		taken[p.Name] = true
-	}
-	for _, name := range names {
-		if !taken[name] && !strings.HasSuffix(name, "rotary_emb.inv_freq") {
-			left = append(left, name)
-		}
-	}
-	return left
-}
-
 // Create makes a new model with random weights from the text of a config.json.
-// Matrices are drawn from N(0, initializer_range²), norms are 1, biases 0.
+// Matrices are drawn from N(0, initializer_range²), norms change nothing, biases are 0.
 func Create(configText []byte, seed int64, o Options) (*Folder, error) {
-	f := &Folder{ConfigText: configText}
+	f := &Folder{ConfigText: configText, PadID: -1}
 	if err := json.Unmarshal(configText, &f.Config); err != nil {
 		return nil, fmt.Errorf("config of the new model: %w", err)
 	}
-	init := struct {
-		Range float64 `json:"initializer_range"`
-	}{0.02} // transformers' default
-	if err := json.Unmarshal(configText, &init); err != nil {
+	std, err := initializerRange(configText)
+	if err != nil {
 		return nil, fmt.Errorf("config of the new model: %w", err)
 	}
 	tensor.ManualSeed(seed)
-	return f, f.build(o, randomSource(init.Range, o))
+	return f, f.build(o, randomSource(std, f.Config.ModelType, o))
+}
+
+// initializerRange is the deviation that new matrices are drawn with.
+func initializerRange(configText []byte) (float64, error) {
+	init := struct {
+		Range float64 `json:"initializer_range"`
+	}{0.02} // transformers' default
+	err := json.Unmarshal(configText, &init)
+	return init.Range, inJSON(err)
+}
+
+// ReadConfig reads what the host asks of the config.json of a model folder.
+func ReadConfig(path string) (Config, error) {
+	f, err := readFolder(path)
+	if err != nil {
+		return Config{}, err
+	}
+	return f.Config, nil
 }
 
 func readFolder(path string) (*Folder, error) {
-	f := &Folder{Path: path}
+	f := &Folder{Path: path, PadID: -1}
 	name := filepath.Join(path, ConfigName)
 	text, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -131,12 +143,9 @@ func readFolder(path string) (*Folder, error) {
 // build chooses the architecture.
 func (f *Folder) build(o Options, source nn.Source) (err error) {
 	name := filepath.Join(f.Path, ConfigName)
-	if !slices.Contains(llama.Types, f.Config.ModelType) {
-		return fmt.Errorf("%s: model_type is %q; want one of %s", name, f.Config.ModelType, strings.Join(llama.Types, ", "))
-	}
-	cfg, err := llama.ParseConfig(f.ConfigText)
+	arch, err := architectureOf(f.Config.ModelType)
 	if err != nil {
-		return fmt.Errorf("%s: %w", name, inJSON(err))
+		return fmt.Errorf("%s: %w", name, err)
 	}
 	var made []tensor.Tensor
 	kept := func(name string, shape []int64) tensor.Tensor {
@@ -147,7 +156,13 @@ func (f *Folder) build(o Options, source nn.Source) (err error) {
 	defer func() { freeOn(err, made) }()
 	defer catchSource(&err)
 	defer tensor.Catch(&err)
-	f.Model = llama.New(cfg, o.Device, kept, o.Compute)
+	heads := o.Heads
+	heads.LM = heads.LM || heads.none()
+	p := nn.NewParams(kept, o.Compute)
+	if f.Model, err = arch.open(f.ConfigText, o.Device, p, heads.LM); err != nil {
+		return fmt.Errorf("%s: %w", name, inJSON(err))
+	}
+	f.addHeads(p, heads)
 	return nil
 }
 
@@ -209,36 +224,46 @@ func catchSource(err *error) {
 var dtypeOf = map[safetensors.DType]tensor.DType{safetensors.F64: tensor.Float64, safetensors.F32: tensor.Float32,
 	safetensors.F16: tensor.Float16, safetensors.BF16: tensor.BFloat16}
 
-// fileSource takes parameters from a file. They are copied out of the mapped
-// pages into memory of libtorch's own, whose alignment does not depend on the
-// file's: results on the CPU depend on it in the last bit.
-func fileSource(weights *safetensors.File, o Options) nn.Source {
+// fileSource takes parameters from a file.
+func fileSource(weights *safetensors.File, spelled spelling, o Options) nn.Source {
 	return func(name string, shape []int64) tensor.Tensor {
-		found, err := weights.Want(name, ConfigName, shape...)
+		t, err := Read(weights, spelled.of(name), ConfigName, o.Device, o.Param, shape...)
 		if err != nil {
 			panic(sourceError{err})
 		}
-		dtype, ok := dtypeOf[found.DType]
-		if !ok {
-			panic(sourceError{fmt.Errorf("%s: tensor %s has dtype %s; want F32, BF16, F16 or F64", weights.Path(), name, found.DType)})
-		}
-		var t tensor.Tensor
-		tensor.Scoped(func() {
-			t = tensor.FromBytes(o.Device, dtype, found.Data, shape...).To(o.Param).Own()
-		})
 		return t
 	}
 }
 
+// Read takes a tensor of the file, whose shape is what source wants, onto a
+// device. It is copied out of the mapped pages into memory of libtorch's own,
+// whose alignment does not depend on the file's: results on the CPU depend on it
+// in the last bit. The caller owns it.
+func Read(weights *safetensors.File, name, source string, device tensor.Device, as tensor.DType, shape ...int64) (t tensor.Tensor, err error) {
+	found, err := weights.Want(name, source, shape...)
+	if err != nil {
+		return t, err
+	}
+	dtype, ok := dtypeOf[found.DType]
+	if !ok {
+		return t, fmt.Errorf("%s: tensor %s has dtype %s; want F32, BF16, F16 or F64", weights.Path(), name, found.DType)
+	}
+	tensor.Scoped(func() {
+		t = tensor.FromBytes(device, dtype, found.Data, shape...).To(as).Own()
+	})
+	return t, nil
+}
+
 // randomSource draws parameters on the CPU, so that a seed gives one model on
-// every device.
-func randomSource(std float64, o Options) nn.Source {
+// every device. A model_type that is not known gets no model of it.
+func randomSource(std float64, modelType string, o Options) nn.Source {
+	arch, _ := architectureOf(modelType)
 	return func(name string, shape []int64) tensor.Tensor {
 		var t tensor.Tensor
 		tensor.Scoped(func() {
 			switch {
-			case strings.HasSuffix(name, "norm.weight"):
-				t = tensor.Full(tensor.CPU, tensor.Float32, 1, shape...)
+			case strings.HasSuffix(strings.ToLower(name), "norm.weight"):
+				t = tensor.Full(tensor.CPU, tensor.Float32, arch.norm, shape...)
 			case strings.HasSuffix(name, ".bias"):
 				t = tensor.Zeros(tensor.CPU, tensor.Float32, shape...)
 			default:
@@ -279,7 +304,11 @@ func (f *Folder) save(folder string, weights func(string, []safetensors.Source, 
 			return err
 		}
 	}
-	return write(filepath.Join(folder, ConfigName), withDType(f.ConfigText, params[0].Tensor.DType()))
+	config, err := f.headConfig()
+	if err != nil {
+		return err
+	}
+	return write(filepath.Join(folder, ConfigName), withDType(config, params[0].Tensor.DType()))
 }
 
 // SourceOf lets a tensor be written; its bytes are fetched when its turn comes.
@@ -314,7 +343,8 @@ func WeightsDigest(folder string) (string, error) {
 	}
 	sum := sha256.New()
 	for _, e := range entries {
-		if ours, _ := filepath.Match("model*.safetensors", e.Name()); !ours {
+		ours, _ := filepath.Match("model*.safetensors", e.Name())
+		if !ours && e.Name() != "adapter_model.safetensors" {
 			continue
 		}
 		f, err := os.Open(filepath.Join(folder, e.Name()))

@@ -49,6 +49,41 @@ var configs = map[string]string{
 	"qwen2_v4": `{"model_type": "qwen2", "architectures": ["Qwen2ForCausalLM"], "vocab_size": 40, "hidden_size": 24,
  "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2, "initializer_range": 0.2,
  "max_position_embeddings": 64, "use_sliding_window": false, "tie_word_embeddings": true, "rope_theta": 900.0, "torch_dtype": "float32"}`,
+	"qwen3": `{"model_type": "qwen3", "architectures": ["Qwen3ForCausalLM"], "num_key_value_heads": 2, "head_dim": 10, "dtype": "float32",
+ "rope_parameters": {"rope_type": "yarn", "rope_theta": 500.0, "factor": 4.0, "original_max_position_embeddings": 16}, "vocab_size": 40, "hidden_size": 24, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
+ "initializer_range": 0.2, "max_position_embeddings": 64}`,
+	"qwen3_v4": `{"model_type": "qwen3", "architectures": ["Qwen3ForCausalLM"], "num_key_value_heads": 2, "head_dim": 6, "attention_bias": true,
+ "use_sliding_window": true, "sliding_window": 3, "max_window_layers": 1, "tie_word_embeddings": true, "rope_theta": 900.0, "torch_dtype": "float32", "vocab_size": 40, "hidden_size": 24, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
+ "initializer_range": 0.2, "max_position_embeddings": 64}`,
+	"gpt_neox": `{"model_type": "gpt_neox", "architectures": ["GPTNeoXForCausalLM"], "dtype": "float32",
+ "rope_parameters": {"rope_type": "default", "rope_theta": 500.0, "partial_rotary_factor": 0.5}, "vocab_size": 40, "hidden_size": 24, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
+ "initializer_range": 0.2, "max_position_embeddings": 64}`,
+	"gpt_neox_v4": `{"model_type": "gpt_neox", "architectures": ["GPTNeoXForCausalLM"], "use_parallel_residual": false, "hidden_act": "gelu_new",
+ "rotary_pct": 0.7, "rotary_emb_base": 300, "rope_scaling": null, "tie_word_embeddings": true, "torch_dtype": "float32", "vocab_size": 40, "hidden_size": 24, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
+ "initializer_range": 0.2, "max_position_embeddings": 64}`,
+	"phi3": `{"model_type": "phi3", "architectures": ["Phi3ForCausalLM"], "num_key_value_heads": 2, "sliding_window": 5, "pad_token_id": null, "dtype": "float32",
+ "rope_parameters": {"rope_type": "default", "rope_theta": 500.0, "partial_rotary_factor": 1.0}, "vocab_size": 40, "hidden_size": 24, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
+ "initializer_range": 0.2, "max_position_embeddings": 64}`,
+	"phi3_v4": `{"model_type": "phi3", "architectures": ["Phi3ForCausalLM"], "pad_token_id": null, "rope_theta": 500.0, "rope_scaling": null, "tie_word_embeddings": true, "torch_dtype": "float32", "vocab_size": 40, "hidden_size": 24, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
+ "initializer_range": 0.2, "max_position_embeddings": 64}`,
+	"gemma2": `{"model_type": "gemma2", "architectures": ["Gemma2ForCausalLM"], "num_key_value_heads": 2, "head_dim": 8, "query_pre_attn_scalar": 5,
+ "attn_logit_softcapping": 3.0, "final_logit_softcapping": 2.0, "sliding_window": 4, "dtype": "float32",
+ "layer_types": ["sliding_attention", "full_attention"], "rope_parameters": {"rope_type": "default", "rope_theta": 500.0}, "vocab_size": 40, "hidden_size": 24, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
+ "initializer_range": 0.2, "max_position_embeddings": 64}`,
+	"gemma2_v4": `{"model_type": "gemma2", "architectures": ["Gemma2ForCausalLM"], "num_key_value_heads": 1, "head_dim": 6, "query_pre_attn_scalar": 6,
+ "attn_logit_softcapping": null, "sliding_window": 4, "rope_theta": 700.0, "torch_dtype": "float32", "vocab_size": 40, "hidden_size": 24, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
+ "initializer_range": 0.2, "max_position_embeddings": 64}`,
+	"gemma3_text": `{"model_type": "gemma3_text", "architectures": ["Gemma3ForCausalLM"], "num_key_value_heads": 2, "head_dim": 8, "query_pre_attn_scalar": 5,
+ "sliding_window": 4, "dtype": "float32", "layer_types": ["sliding_attention", "full_attention"],
+ "rope_parameters": {"sliding_attention": {"rope_type": "default", "rope_theta": 50.0}, "full_attention": {"rope_type": "linear", "rope_theta": 900.0, "factor": 8.0}}, "vocab_size": 40, "hidden_size": 24, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
+ "initializer_range": 0.2, "max_position_embeddings": 64}`,
+	"gemma3_text_v4": `{"model_type": "gemma3_text", "architectures": ["Gemma3ForCausalLM"], "num_key_value_heads": 2, "head_dim": 8, "query_pre_attn_scalar": 5,
+ "sliding_window": 4, "sliding_window_pattern": 2, "rope_theta": 900.0, "rope_local_base_freq": 50.0, "rope_scaling": null, "torch_dtype": "float32", "vocab_size": 40, "hidden_size": 24, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
+ "initializer_range": 0.2, "max_position_embeddings": 64}`,
+	"bert": `{"model_type": "bert", "architectures": ["BertModel"], "type_vocab_size": 2, "dtype": "float32", "vocab_size": 40, "hidden_size": 24, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
+ "initializer_range": 0.2, "max_position_embeddings": 64}`,
+	"bert_v4": `{"model_type": "bert", "architectures": ["BertModel"], "hidden_act": "gelu_new", "position_embedding_type": "absolute", "torch_dtype": "float32", "vocab_size": 40, "hidden_size": 24, "intermediate_size": 32, "num_hidden_layers": 2, "num_attention_heads": 4,
+ "initializer_range": 0.2, "max_position_embeddings": 64}`,
 }
 
 // create makes a random model until the test ends. Its norms and biases are
@@ -77,7 +112,8 @@ func load(t *testing.T, folder string, o model.Options) *model.Folder {
 	return m
 }
 
-// logits runs a model over one row and returns [tokens][vocab].
+// logits runs a model over one row and returns [tokens][vocab], or its states
+// [hidden] where it has no head.
 func logits(m *model.Folder, ids []int64) [][]float64 {
 	var rows [][]float64
 	tensor.Scoped(func() {
@@ -90,7 +126,10 @@ func logits(m *model.Folder, ids []int64) [][]float64 {
 			in.Positions = tensor.Of(tensor.CPU, positions)
 			in.Segments.Add(0, len(ids), -1)
 			hidden := m.Forward(in, nil)
-			out := hidden.Linear(m.Head().To(hidden.DType()), tensor.Tensor{})
+			out := hidden
+			if m.Head().Defined() {
+				out = m.Head().Logits(hidden)
+			}
 			flat, vocab := out.Floats(), int(out.Size(1))
 			for i := 0; i < len(flat); i += vocab {
 				rows = append(rows, flat[i:i+vocab])
@@ -294,7 +333,7 @@ func TestFoldersThatDoNotLoad(t *testing.T) {
 			`FOLDER: tensor "model.layers.0.mlp.gate_proj.weight" has shape [32, 24]; config.json wants [48, 24]; use the weights and the config.json of one model`},
 		{"a missing tensor", config(strings.Replace(configs["llama"], `"tie_word_embeddings": true`, `"tie_word_embeddings": false`, 1)),
 			`FOLDER: tensor "lm_head.weight" is missing; 20 others are there`},
-		{"a type of model", config(`{"model_type": "bert"}`), `FOLDER/config.json: model_type is "bert"; want one of llama, mistral, qwen2`},
+		{"a type of model", config(`{"model_type": "gpt2"}`), `FOLDER/config.json: model_type is "gpt2"; want one of llama, mistral, qwen2, qwen3, gpt_neox, phi3, gemma2, gemma3_text, bert`},
 		{"an impossible config", config(strings.Replace(configs["llama"], `"head_dim": 10`, `"head_dim": 9`, 1)),
 			`FOLDER/config.json: head_dim is 9; want an even number, as rotary positions turn pairs`},
 		{"no JSON", config(`{`), `FOLDER/config.json: is not JSON, at byte 1: unexpected end of JSON input; copy or download it again`},

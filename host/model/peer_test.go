@@ -20,7 +20,7 @@ import (
 const peerTolerance = 2e-5
 
 // peerLogits runs rows of ids through the models of folders with transformers:
-// [folder][row][token][vocab].
+// [folder][row][token][vocab], or the states [hidden] of an encoder.
 func peerLogits(t *testing.T, folders []string, rows [][]int64) [][][][]float64 {
 	t.Helper()
 	peer := os.Getenv("LLMHOST_PEER_PYTHON")
@@ -32,15 +32,18 @@ func peerLogits(t *testing.T, folders []string, rows [][]int64) [][][][]float64 
 	require.NoError(t, err)
 	cmd := exec.Command(peer, "-c", `
 import json, sys, torch
-from transformers import AutoModelForCausalLM
+from transformers import AutoConfig, AutoModel, AutoModelForCausalLM
 torch.set_num_threads(1)
 job, logits = json.loads(sys.argv[1]), []
 for folder in job["folders"]:
-    model, report = AutoModelForCausalLM.from_pretrained(folder, output_loading_info=True, attn_implementation="eager")
+    encoder = AutoConfig.from_pretrained(folder).model_type == "bert"
+    model, report = (AutoModel if encoder else AutoModelForCausalLM).from_pretrained(
+        folder, output_loading_info=True, attn_implementation="eager", dtype=torch.float32)
     assert not any(report[k] for k in ("missing_keys", "unexpected_keys", "mismatched_keys")), (folder, report)
-    model = model.float().eval()
+    model.eval()
     with torch.no_grad():
-        logits.append([model(torch.tensor([row])).logits[0].tolist() for row in job["rows"]])
+        outs = [model(torch.tensor([row])) for row in job["rows"]]
+    logits.append([(out.last_hidden_state if encoder else out.logits)[0].tolist() for out in outs])
 json.dump(logits, open(job["out"], "w"))
 `, string(job))
 	cmd.Env = append(os.Environ(), "TRANSFORMERS_VERBOSITY=error", "HF_HUB_OFFLINE=1")

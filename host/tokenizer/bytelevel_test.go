@@ -23,7 +23,7 @@ func TestByteLevel(t *testing.T) {
 	tok, _ := byteLevel(t)
 	require.Equal(t, 260, tok.VocabSize())
 	require.Equal(t, int32(259), tok.MaxID())
-	require.Equal(t, tokenizer.Special{BOS: 1, EOS: 2, PAD: 3, UNK: 0}, tok.Special())
+	require.Equal(t, tokenizer.Special{BOS: 1, EOS: 2, PAD: 3, UNK: 0, CLS: -1, SEP: -1}, tok.Special())
 	for _, special := range []bool{false, true} {
 		ids, err := tok.Encode("\x00 aé</s>", special)
 		require.NoError(t, err)

@@ -17,18 +17,19 @@ const (
 )
 
 // Special holds the ids of the tokens with a role; -1 where there is none.
-type Special struct{ BOS, EOS, PAD, UNK int32 }
+type Special struct{ BOS, EOS, PAD, UNK, CLS, SEP int32 }
 
 // readSpecial looks the special tokens up in folder: tokenizer_config.json has
 // the first word on each, special_tokens_map.json the second. Only a folder
 // with neither is judged by the ids in its model's config.json, because those
 // name a BOS for models whose tokenizer deliberately has none.
 func readSpecial(folder string, t *Tokenizer) (Special, error) {
-	special := Special{-1, -1, -1, -1}
+	special := Special{-1, -1, -1, -1, -1, -1}
 	roles := []struct {
 		name string
 		id   *int32
-	}{{"bos_token", &special.BOS}, {"eos_token", &special.EOS}, {"pad_token", &special.PAD}, {"unk_token", &special.UNK}}
+	}{{"bos_token", &special.BOS}, {"eos_token", &special.EOS}, {"pad_token", &special.PAD}, {"unk_token", &special.UNK},
+		{"cls_token", &special.CLS}, {"sep_token", &special.SEP}}
 
 	config, err := readKeys(filepath.Join(folder, configName))
 	if err != nil {
@@ -51,7 +52,17 @@ func readSpecial(folder string, t *Tokenizer) (Special, error) {
 			return special, err
 		}
 	}
+	t.usual(&special.CLS, "[CLS]")
+	t.usual(&special.SEP, "[SEP]")
+	t.usual(&special.PAD, "[PAD]")
 	return special, nil
+}
+
+// usual gives a role that no file names to the token that BERT has for it.
+func (t *Tokenizer) usual(role *int32, token string) {
+	if id, found := t.TokenID(token); found && *role < 0 {
+		*role = id
+	}
 }
 
 // keys is one JSON file, its top level taken apart; nil where there is none.

@@ -90,18 +90,18 @@ func TestSpecial(t *testing.T) {
 		files map[string]string
 		want  tokenizer.Special
 	}{
-		{"nothing said", map[string]string{}, tokenizer.Special{BOS: -1, EOS: -1, PAD: -1, UNK: -1}},
-		{"config", map[string]string{"tokenizer_config.json": "="}, tokenizer.Special{BOS: 1, EOS: 2, PAD: 3, UNK: 0}},
+		{"nothing said", map[string]string{}, tokenizer.Special{BOS: -1, EOS: -1, PAD: -1, UNK: -1, CLS: -1, SEP: -1}},
+		{"config", map[string]string{"tokenizer_config.json": "="}, tokenizer.Special{BOS: 1, EOS: 2, PAD: 3, UNK: 0, CLS: -1, SEP: -1}},
 		{"objects", map[string]string{"tokenizer_config.json": `{"bos_token":{"content":"<s>","lstrip":false},"pad_token":null}`},
-			tokenizer.Special{BOS: 1, EOS: -1, PAD: -1, UNK: -1}},
+			tokenizer.Special{BOS: 1, EOS: -1, PAD: -1, UNK: -1, CLS: -1, SEP: -1}},
 		{"config before map", map[string]string{
 			"tokenizer_config.json":   `{"bos_token":null,"eos_token":"</s>"}`,
 			"special_tokens_map.json": `{"bos_token":"<s>","eos_token":"<pad>","unk_token":{"content":"<unk>"}}`},
-			tokenizer.Special{BOS: -1, EOS: 2, PAD: -1, UNK: 0}},
+			tokenizer.Special{BOS: -1, EOS: 2, PAD: -1, UNK: 0, CLS: -1, SEP: -1}},
 		{"the model's ids, last", map[string]string{"config.json": `{"bos_token_id":1,"eos_token_id":[2,3],"pad_token_id":-1,"unk_token_id":null}`},
-			tokenizer.Special{BOS: 1, EOS: 2, PAD: -1, UNK: -1}},
+			tokenizer.Special{BOS: 1, EOS: 2, PAD: -1, UNK: -1, CLS: -1, SEP: -1}},
 		{"not the model's ids", map[string]string{"tokenizer_config.json": `{}`, "config.json": `{"bos_token_id":1}`},
-			tokenizer.Special{BOS: -1, EOS: -1, PAD: -1, UNK: -1}},
+			tokenizer.Special{BOS: -1, EOS: -1, PAD: -1, UNK: -1, CLS: -1, SEP: -1}},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			x.files["tokenizer.json"] = "="

@@ -15,11 +15,22 @@ import (
 	"llmhost/host/tensor"
 )
 
-// Objective computes a loss program's inputs from a model and a batch, and
+// Reference is the model that a loss holds the policy against: Model, or, where
+// that is nil, the policy with its adapters off.
+type Reference struct{ Model *model.Folder }
+
+// Objective computes a loss program's inputs from models and a batch, and
 // runs it. Only what the program asks for is computed.
 type Objective struct {
 	program *program.Program
 	where   exec.Where
+
+	Pooling   *program.Program // makes one vector of a row for score and class heads; nil where the loss needs none
+	Reference Reference
+	EOS       int64 // the end token's id for poolings, -1 for none
+
+	// States are the numbers that the program keeps from step to step.
+	States map[string]float64
 }
 
 // NewObjective binds a checked loss program to a device. Losses run in
@@ -29,7 +40,11 @@ func NewObjective(p *program.Program, device tensor.Device, param tensor.DType) 
 	if param == tensor.Float64 {
 		real = tensor.Float64
 	}
-	return &Objective{program: p, where: exec.Where{Device: device, Real: real}}
+	o := &Objective{program: p, where: exec.Where{Device: device, Real: real}, EOS: -1, States: map[string]float64{}}
+	for _, s := range p.States {
+		o.States[s.Name] = s.Initial
+	}
+	return o
 }
 
 // Program returns the program that o runs.
@@ -41,16 +56,71 @@ func (o *Objective) Check(groups []data.Group) error {
 		return nil
 	}
 	for _, need := range o.program.Needs() {
-		kind, name, isColumn := strings.Cut(need, ".")
-		given := slices.Sorted(maps.Keys(groups[0].Columns))
-		if kind == "example_column" {
+		kind, name, _ := strings.Cut(need, ".")
+		var given []string
+		switch kind {
+		case "column":
+			given = slices.Sorted(maps.Keys(groups[0].Columns))
+		case "example_column":
 			given = slices.Sorted(maps.Keys(groups[0].Example))
+		case "label":
+			given = labelNames(groups)
+		default:
+			continue
 		}
-		if isColumn && strings.HasSuffix(kind, "column") && !slices.Contains(given, name) {
+		if !slices.Contains(given, name) {
 			return lacks(strings.ReplaceAll(kind, "_", " "), name, given)
 		}
 	}
 	return nil
+}
+
+// Needs says what a loss program makes a run provide.
+type Needs struct {
+	LM         bool     // the head that predicts tokens
+	Score      bool     // the score head
+	Classes    []string // heads of classes, by name
+	Reference  bool     // a model that stays as it is
+	Mismatched bool     // prompts with answers of others
+	// RefLogps says that a reference model is asked for log-probabilities of the
+	// labels alone, which can be computed once for all steps.
+	RefLogps bool
+}
+
+// NeedsOf reads them off the program's inputs.
+func NeedsOf(p *program.Program) (n Needs) {
+	others := false
+	for _, need := range p.Needs() {
+		kind, rest, _ := strings.Cut(need, ".")
+		switch kind {
+		case "policy":
+			n.LM = true
+		case "rewards":
+			n.Score = true
+		case "logits":
+			n.Classes = append(n.Classes, rest)
+		case "ref":
+			n.LM, n.Reference = true, true
+		case "kl":
+			n.LM, n.Reference, others = true, true, true
+		case "mismatched":
+			n.LM, n.Mismatched = true, true
+			n.Reference, others = n.Reference || rest == "ref.logps", true
+		}
+	}
+	n.RefLogps = n.Reference && !others
+	return n
+}
+
+// labelNames are the heads that any of the groups has a label for.
+func labelNames(groups []data.Group) []string {
+	names := map[string]bool{}
+	for _, g := range groups {
+		for name := range g.Labels {
+			names[name] = true
+		}
+	}
+	return slices.Sorted(maps.Keys(names))
 }
 
 // lacks is the error of a column that the formatter does not give.
@@ -62,59 +132,49 @@ func lacks(kind, name string, given []string) error {
 	return fmt.Errorf("the loss reads %s %q, which the formatter does not give (of these it gives %s)%s", kind, name, list, nearest.Hint(name, given))
 }
 
-// Provides tells whether a run can compute an input of a loss program, given
-// that its data has the columns.
-func Provides(need string) bool {
-	kind, _, _ := strings.Cut(need, ".")
-	return slices.Contains([]string{"policy.logps", "label_mask", "candidate_mask"}, need) || kind == "column" || kind == "example_column"
-}
-
 // Counts returns the denominator of each term over b, from data alone.
 func (o *Objective) Counts(b *data.Batch) (counts []float64) {
+	var wanted []int
+	for _, t := range o.program.Terms {
+		wanted = append(wanted, t.Count)
+	}
 	tensor.Scoped(func() {
-		tensor.NoGrad(func() { counts = exec.Counts(o.program, o.where, o.arguments(b, nil)) })
+		tensor.NoGrad(func() {
+			s := &sight{o: o, b: b}
+			counts = exec.Counts(o.program, o.where, s.arguments(o.program.Reach(wanted...), nil))
+		})
 	})
 	return counts
 }
 
-// Run computes the terms and metrics of b with the model. The caller runs the
-// tape's Backward after that of the loss.
-func (o *Objective) Run(m model.Model, b *data.Batch, tape *nn.Tape) exec.Outputs {
-	hidden := m.Forward(NewPack(o.where.Device, b), tape)
-	return exec.Loss(o.program, o.where, o.arguments(b, func() tensor.Tensor { return o.logps(m, hidden, b) }))
+// Run computes the terms and metrics of b with the model. globals are the
+// program's means over the whole step by node, nil where it reads none in its
+// terms. The caller runs the tape's Backward after that of the loss.
+func (o *Objective) Run(m *model.Folder, b *data.Batch, tape *nn.Tape, globals map[int]float64) exec.Outputs {
+	s := &sight{o: o, model: m, b: b, tape: tape}
+	return exec.Loss(o.program, o.where, s.arguments(exec.Reached(o.program, globals != nil), globals))
 }
 
-// arguments gives the inputs that the program lists. logps may be nil where
-// only data is wanted.
-func (o *Objective) arguments(b *data.Batch, logps func() tensor.Tensor) exec.Arguments {
-	inputs := map[string]tensor.Tensor{}
-	d, rows, candidates, labels := o.where.Device, int64(b.B), int64(b.K), int64(b.T)
-	for _, need := range o.program.Needs() {
-		kind, name, _ := strings.Cut(need, ".")
-		switch {
-		case need == "policy.logps" && logps != nil:
-			inputs[need] = logps()
-		case need == "label_mask":
-			inputs[need] = tensor.Of(d, b.LabelMask, rows, candidates, labels)
-		case need == "candidate_mask":
-			inputs[need] = tensor.Of(d, b.Real, rows, candidates)
-		case kind == "column" && b.Columns[name] != nil:
-			inputs[need] = tensor.Of(d, b.Columns[name], rows, candidates)
-		case kind == "example_column" && b.Example[name] != nil:
-			inputs[need] = tensor.Of(d, b.Example[name], rows)
-		}
+// look is Run for an evaluation. Where the program reads rewards it returns them
+// too, [B*K].
+func (o *Objective) look(m *model.Folder, b *data.Batch, globals map[int]float64) (out exec.Outputs, rewards []float64) {
+	s := &sight{o: o, model: m, b: b}
+	a := s.arguments(exec.Reached(o.program, globals != nil), globals)
+	if r, read := a.Inputs["rewards"]; read {
+		rewards = r.Floats()
 	}
-	return exec.Arguments{Inputs: inputs, Sizes: map[string]int64{"B": rows, "K": candidates, "T": labels}}
+	return exec.Loss(o.program, o.where, a), rewards
 }
 
-// logps returns the label tokens' log-probabilities [B, K, T]: the head runs
-// at the positions that predict a label and nowhere else.
-func (o *Objective) logps(m model.Model, hidden tensor.Tensor, b *data.Batch) tensor.Tensor {
-	d := o.where.Device
-	at := hidden.IndexSelect(0, tensor.Of(d, b.Source))
-	logps := tensor.TokenLogps(at, m.Head().To(at.DType()), tensor.Of(d, b.Target))
-	view := tensor.Zeros(d, logps.DType(), int64(b.B*b.K*b.T)).Scatter(0, tensor.Of(d, b.Slot), logps)
-	return view.View(int64(b.B), int64(b.K), int64(b.T))
+// Globals computes what the program's means over a step are made of, for one of
+// its batches.
+func (o *Objective) Globals(m *model.Folder, b *data.Batch) (parts []exec.Fraction) {
+	s := &sight{o: o, model: m, b: b}
+	var wanted []int
+	for _, g := range o.program.Globals() {
+		wanted = append(wanted, g.Sum, g.Count)
+	}
+	return exec.Globals(o.program, o.where, s.arguments(o.program.Reach(wanted...), nil))
 }
 
 // NewPack puts the tokens of a batch on a device.
@@ -123,8 +183,20 @@ func NewPack(d tensor.Device, b *data.Batch) nn.Pack {
 	if len(b.Positions) > 0 {
 		p.MaxPosition = slices.Max(b.Positions)
 	}
+	if b.Types != nil {
+		p.TokenTypes = tensor.Of(d, b.Types)
+	}
 	for _, s := range b.Segments {
 		p.Segments.Add(s.Start, s.Len, s.Prefix)
 	}
 	return p
+}
+
+// update moves the states after a step with these means over it.
+func (o *Objective) update(globals map[int]float64) {
+	tensor.Scoped(func() {
+		for name, value := range exec.Updates(o.program, o.where, o.States, globals) {
+			o.States[name] = value
+		}
+	})
 }

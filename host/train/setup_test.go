@@ -71,9 +71,21 @@ func newModel(t *testing.T, family string, dtype tensor.DType) *model.Folder {
 // loss traces a builtin loss.
 func loss(t *testing.T, name string, params map[string]any) *program.Program {
 	t.Helper()
+	return component(t, plugin.Loss, name, params)
+}
+
+// poolingProgram traces a builtin pooling.
+func poolingProgram(t *testing.T, name string) *program.Program {
+	t.Helper()
+	return component(t, plugin.Pooling, name, nil)
+}
+
+// component traces a builtin loss or pooling.
+func component(t *testing.T, kind plugin.Kind, name string, params map[string]any) *program.Program {
+	t.Helper()
 	catalog, err := plugin.NewCatalog(context.Background(), plugin.Options{Builtin: builtin.All()})
 	require.NoError(t, err)
-	c, err := catalog.Component(context.Background(), plugin.Loss, name)
+	c, err := catalog.Component(context.Background(), kind, name)
 	require.NoError(t, err)
 	given := map[string]plugin.Given{}
 	for name, v := range params {
@@ -161,7 +173,7 @@ func run(m *model.Folder, p *program.Program, b data.Batch) pass {
 	tensor.NewList(leaves).ZeroGrad()
 	var out pass
 	tensor.Scoped(func() {
-		terms := train.NewObjective(p, tensor.CPU, all[0].Tensor.DType()).Run(m, &b, nil).Terms
+		terms := train.NewObjective(p, tensor.CPU, all[0].Tensor.DType()).Run(m, &b, nil, nil).Terms
 		total := tensor.Zeros(tensor.CPU, terms[0].Sum.DType())
 		for i, term := range terms {
 			_, count := term.Read()

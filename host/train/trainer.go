@@ -10,6 +10,7 @@ import (
 
 	"llmhost/host/data"
 	"llmhost/host/exec"
+	hostmetrics "llmhost/host/metrics"
 	"llmhost/host/model"
 	"llmhost/host/nn"
 	"llmhost/host/optim"
@@ -21,12 +22,16 @@ type Options struct {
 	MaxGradNorm   float64 // gradients are clipped to it; 0 = not
 	MicroMean     bool    // the mean of micro-batch means, in place of one denominator for the step
 	Checkpointing bool    // keep only block inputs, and run blocks again for the gradient
-	SharePrefix   bool    // rows of a group share their common prefix
+	SharePrefix   bool    // rows of a group share their common prefix, where the model is causal
+	MaxLength     int     // the most tokens of a row that is made of two others
+
+	CalibrationBins     []int  // the numbers of bins that an evaluation measures rewards with
+	CalibrationStrategy string // metrics.Uniform or metrics.Quantile
 }
 
 // Trainer makes optimizer steps.
 type Trainer struct {
-	Model      model.Model
+	Model      *model.Folder
 	Objective  *Objective
 	Optimizer  *optim.AdamW
 	Schedule   optim.Schedule
@@ -75,7 +80,11 @@ func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 // weight has moved.
 func (t *Trainer) Step(micro [][]data.Group) (report StepReport, err error) {
 	defer tensor.Catch(&err)
+	t.Model.Params().Mode().Training = true
+	defer func() { t.Model.Params().Mode().Training = false }()
 	batches, counts := t.pack(micro)
+	globals := t.globals(batches)
+	seen := newTotals(t.Objective.program)
 	t.Optimizer.ZeroGrad()
 	for i, b := range batches {
 		tensor.Scoped(func() { // frees what this micro-batch made
@@ -83,7 +92,8 @@ func (t *Trainer) Step(micro [][]data.Group) (report StepReport, err error) {
 			if t.Options.Checkpointing {
 				tape = &nn.Tape{}
 			}
-			outputs := t.Objective.Run(t.Model, &b, tape)
+			outputs := t.Objective.Run(t.Model, &b, tape, globals)
+			seen.add(outputs.Globals)
 			loss := t.weigh(outputs.Terms, counts[i], &report)
 			report.Metrics.Add(t.Objective.program, outputs.Metrics)
 			if err = t.checkFinite(report, micro[i]...); err != nil {
@@ -104,15 +114,22 @@ func (t *Trainer) Step(micro [][]data.Group) (report StepReport, err error) {
 	report.LearningRate = t.Schedule.At(t.GlobalStep)
 	t.Optimizer.Step(report.LearningRate)
 	t.GlobalStep++
+	if globals == nil {
+		globals = seen.means()
+	}
+	t.Objective.update(globals)
 	return report, nil
 }
+
+// shares tells whether rows share prefixes: in an encoder the states of a
+// prefix depend on what follows it.
+func (t *Trainer) shares() bool { return t.Options.SharePrefix && t.Model.Causal() }
 
 // pack lays out the micro-batches and settles the denominators of each.
 func (t *Trainer) pack(micro [][]data.Group) (batches []data.Batch, denominators [][]float64) {
 	terms := len(t.Objective.program.Terms)
 	total := make([]float64, terms)
-	for _, groups := range micro {
-		b := data.Pack(groups, t.Options.SharePrefix)
+	for _, b := range t.batches(micro) {
 		counts := t.Objective.Counts(&b)
 		for j, c := range counts {
 			total[j] += c
@@ -125,6 +142,43 @@ func (t *Trainer) pack(micro [][]data.Group) (batches []data.Batch, denominators
 		}
 	}
 	return batches, denominators
+}
+
+// batches packs micro-batches, with mismatched answers where the loss asks for
+// them: they go round over all of micro.
+func (t *Trainer) batches(micro [][]data.Group) []data.Batch {
+	var others []data.Group
+	if NeedsOf(t.Objective.program).Mismatched {
+		others = data.Mismatch(slices.Concat(micro...), t.Options.MaxLength)
+	}
+	batches := make([]data.Batch, len(micro))
+	for i, groups := range micro {
+		batches[i] = data.Pack(groups, t.shares())
+		if others != nil {
+			b := data.Pack(others[:len(groups)], false)
+			batches[i].Mismatched, others = &b, others[len(groups):]
+		}
+	}
+	return batches
+}
+
+// globals makes the pass over all batches that a loss needs whose terms read
+// means over them; nil where no term does. Nothing is dropped out in it.
+func (t *Trainer) globals(batches []data.Batch) map[int]float64 {
+	if !t.Objective.program.TwoPasses() {
+		return nil
+	}
+	mode := t.Model.Params().Mode()
+	training := mode.Training
+	mode.Training = false
+	defer func() { mode.Training = training }()
+	all := newTotals(t.Objective.program)
+	for i := range batches {
+		tensor.Scoped(func() {
+			tensor.NoGrad(func() { all.add(t.Objective.Globals(t.Model, &batches[i])) })
+		})
+	}
+	return all.means()
 }
 
 // denominator is what a term's sum over one micro-batch is divided by. An
@@ -188,11 +242,14 @@ func (t *Trainer) Evaluate(micro [][]data.Group) (metrics Metrics, loss float64,
 	defer tensor.Catch(&err)
 	program := t.Objective.program
 	sums, counts := make([]float64, len(program.Terms)), make([]float64, len(program.Terms))
-	for _, groups := range micro {
-		b := data.Pack(groups, t.Options.SharePrefix)
+	batches := t.batches(micro)
+	globals := t.globals(batches)
+	var calibration hostmetrics.Calibration
+	for i := range batches {
 		tensor.Scoped(func() {
 			tensor.NoGrad(func() {
-				outputs := t.Objective.Run(t.Model, &b, nil)
+				outputs, rewards := t.Objective.look(t.Model, &batches[i], globals)
+				addPreferences(&calibration, &batches[i], rewards)
 				metrics.Add(program, outputs.Metrics)
 				for j, f := range outputs.Terms {
 					sum, count := f.Read()
@@ -207,6 +264,14 @@ func (t *Trainer) Evaluate(micro [][]data.Group) (metrics Metrics, loss float64,
 			denominator = notZero(counts[j])
 		}
 		loss += term.Coefficient * sums[j] / denominator
+	}
+	if calibration.Len() > 0 {
+		for _, bins := range t.Options.CalibrationBins {
+			e := calibration.Errors(bins, t.Options.CalibrationStrategy)
+			metrics.add(fmt.Sprintf("calibration_ECE_bin%d", bins), e.ECE)
+			metrics.add(fmt.Sprintf("calibration_ACE_bin%d", bins), e.ACE)
+			metrics.add(fmt.Sprintf("calibration_MCE_bin%d", bins), e.MCE)
+		}
 	}
 	return metrics, loss, nil
 }

@@ -1,0 +1,125 @@
+package host
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"llmhost/host/config"
+	"llmhost/host/data"
+	"llmhost/host/model"
+	"llmhost/host/nearest"
+	"llmhost/host/train"
+)
+
+// openClasses settles which classes each head of the loss has, and numbers those
+// of all records: those of the model where it has that head, else those of the
+// training data.
+func (r *run) openClasses() error {
+	names := train.NeedsOf(r.task.program).Classes
+	if len(names) == 0 {
+		return nil
+	}
+	path := r.settings.Model
+	if r.from.Path != "" && !wantsAdapter(r.settings) {
+		path = r.from.Path
+	}
+	old, err := model.ReadClassHeads(path)
+	if err != nil {
+		return err
+	}
+	classes := map[string][]string{}
+	for _, name := range names {
+		head := model.ClassHead{Name: name, Coefficient: r.coefficient(name)}
+		if len(names) == 1 && len(old) == 1 && old[0].Name == "" || len(names) == 1 && len(old) == 0 {
+			head.Name = ""
+		}
+		if head.Labels, err = r.classesOf(name, head.Name, path, old); err != nil {
+			return err
+		}
+		r.classHeads = append(r.classHeads, head)
+		classes[name] = head.Labels
+	}
+	data.SetLabels(r.data.train.Groups, classes)
+	for _, set := range r.data.eval {
+		if g, head := data.SetLabels(set.Groups, classes); g != nil {
+			r.from.notes = append(r.from.notes, fmt.Sprintf("%s: the class %q of %s is not among those that are trained; it and its like count as wrong", g.Source, g.Classes[head], head))
+		}
+	}
+	return nil
+}
+
+// classesOf returns the classes of a head: those that the model has for it, of
+// which the training data may have no other, or those of the training data.
+func (r *run) classesOf(name, stored, path string, old []model.ClassHead) ([]string, error) {
+	found := data.ClassNames(r.data.train.Groups, name)
+	for _, have := range old {
+		if have.Name != stored {
+			continue
+		}
+		if placeholders(have.Labels) && len(found) == len(have.Labels) {
+			return found, nil
+		}
+		if g, _ := data.SetLabels(r.data.train.Groups, map[string][]string{name: have.Labels}); g != nil {
+			return nil, fmt.Errorf("%s: the class %q of %s is none of those of %s, which are %s%s", g.Source, g.Classes[name], name, path,
+				strings.Join(have.Labels, ", "), nearest.Hint(g.Classes[name], have.Labels))
+		}
+		return have.Labels, nil
+	}
+	switch len(found) {
+	case 0:
+		return nil, fmt.Errorf("no training record has a class of %s; the data has those of %s", name, strings.Join(r.classNames(), ", "))
+	case 1:
+		return nil, fmt.Errorf("all training records have the class %q of %s; want two classes at least", found[0], name)
+	}
+	return found, nil
+}
+
+// placeholders tells whether classes have the names that transformers gives
+// those without any.
+func placeholders(names []string) bool {
+	for i, name := range names {
+		if name != fmt.Sprintf("LABEL_%d", i) {
+			return false
+		}
+	}
+	return true
+}
+
+// classNames are the heads that the training data has classes for.
+func (r *run) classNames() (names []string) {
+	for _, g := range r.data.train.Groups {
+		for name := range g.Classes {
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// coefficient is what cls_objectives says of a head, 1 where it says nothing.
+func (r *run) coefficient(head string) float64 {
+	list, _ := r.task.params["cls_objectives"].(string)
+	for part := range strings.SplitSeq(list, ",") {
+		name, number, _ := strings.Cut(strings.TrimSpace(part), "=")
+		if c, err := strconv.ParseFloat(strings.TrimSpace(number), 64); err == nil && strings.TrimSpace(name) == head {
+			return c
+		}
+	}
+	return 1
+}
+
+// calibrationBins are the numbers of bins that rewards are measured with.
+func calibrationBins(s config.Settings) (bins []int) {
+	if !s.RMCalibration {
+		return nil
+	}
+	for _, text := range s.CalibrationBins {
+		n, _ := strconv.Atoi(text) // the settings are checked
+		bins = append(bins, n)
+	}
+	return bins
+}

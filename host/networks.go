@@ -1,0 +1,181 @@
+package host
+
+import (
+	"fmt"
+	"strings"
+
+	"llmhost/host/config"
+	"llmhost/host/console"
+	"llmhost/host/lora"
+	"llmhost/host/model"
+	"llmhost/host/tensor"
+	"llmhost/host/train"
+)
+
+// networks are the models of a run.
+type networks struct {
+	policy    *model.Folder
+	adapter   *lora.Adapter // nil where all of the policy is trained
+	reference *model.Folder // nil where there is none, or where it is the policy without its adapter
+}
+
+func (n networks) free() {
+	for _, m := range []*model.Folder{n.policy, n.reference} {
+		if m != nil && m.Model != nil {
+			m.Free()
+		}
+	}
+}
+
+// save writes what was trained into output_dir.
+func (n networks) save(folder string) error {
+	if n.adapter != nil {
+		return n.adapter.Save(folder)
+	}
+	return n.policy.Save(folder)
+}
+
+// saveInto is save into the folder of a checkpoint.
+func (n networks) saveInto(folder string) error {
+	if n.adapter != nil {
+		return n.adapter.SaveInto(folder)
+	}
+	return n.policy.SaveInto(folder)
+}
+
+// wantsAdapter tells whether the run trains an adapter.
+func wantsAdapter(s config.Settings) bool {
+	return s.LoraR > 0 || s.PEFTConfigPath != "" || s.Adapter != ""
+}
+
+// adapterConfig is the adapter that the settings describe.
+func adapterConfig(s config.Settings) (lora.Config, error) {
+	if s.PEFTConfigPath != "" {
+		return lora.ReadConfig(s.PEFTConfigPath)
+	}
+	c := lora.Default()
+	c.R, c.Alpha, c.Dropout, c.RSLoRA, c.DoRA = s.LoraR, s.LoraAlpha, s.LoraDropout, s.UseRSLoRA, s.UseDoRA
+	c.Targets, c.ModulesToSave = lora.ParseModules(s.LoraTargetModules), s.ModulesToSave
+	return c, c.Check()
+}
+
+// heads says what the loss wants to stand on the model.
+func (r *run) heads() model.Heads {
+	needs := train.NeedsOf(r.task.program)
+	h := model.Heads{LM: needs.LM, Score: needs.Score, Classes: r.classHeads}
+	if h.Score && (h.LM || !r.task.poolsAtEOS()) {
+		h.Reference = true
+	}
+	return h
+}
+
+// openNetworks loads the models onto the device: the checkpoint's, where the run goes on.
+func (r *run) openNetworks() (err error) {
+	s := r.settings
+	options := model.Options{Device: r.device, Param: tensor.Float32, Compute: tensor.Float32, Heads: r.heads()}
+	if s.BF16 {
+		options.Compute = tensor.BFloat16
+	}
+	path := s.Model
+	if r.from.Path != "" && !wantsAdapter(s) {
+		path = r.from.Path
+	}
+	if r.networks.policy, err = model.Load(path, options); err != nil {
+		return err
+	}
+	r.networks.policy.PadID = int64(r.tokenizer.Special().PAD)
+	if wantsAdapter(s) {
+		if err := r.openAdapter(); err != nil {
+			return err
+		}
+	}
+	if train.NeedsOf(r.task.program).Reference {
+		options.Heads = model.Heads{LM: true}
+		return r.openReference(options)
+	}
+	return nil
+}
+
+// openAdapter gives the policy its adapter: the checkpoint's, that of the
+// settings, or a fresh one.
+func (r *run) openAdapter() (err error) {
+	s, p := r.settings, r.networks.policy
+	folder := s.Adapter
+	if r.from.Path != "" {
+		folder = r.from.Path
+	}
+	if folder != "" {
+		r.networks.adapter, err = lora.Load(p.Params(), folder)
+		return err
+	}
+	c, err := adapterConfig(s)
+	if err != nil {
+		return err
+	}
+	c.Base, c.TaskType = s.Model, "CAUSAL_LM"
+	if !p.Heads.LM {
+		c.TaskType = "SEQ_CLS"
+	}
+	r.networks.adapter, err = lora.Attach(p.Params(), c, p.Fresh)
+	return err
+}
+
+// openReference loads the model that the policy is held against. Under an
+// adapter it is the policy without that, unless the settings name another.
+func (r *run) openReference(o model.Options) (err error) {
+	s := r.settings
+	if r.networks.adapter != nil && s.RefModel == "" {
+		for _, name := range r.networks.adapter.Config.ModulesToSave {
+			if name == "lm_head" || name == "embed_tokens" || name == "embed_out" {
+				return fmt.Errorf("modules_to_save trains %s, so that the model without its adapter is not the one that the run began with; give ref_model_name_or_path", name)
+			}
+		}
+		return nil
+	}
+	path := s.RefModel
+	if path == "" {
+		path = s.Model
+	}
+	if r.networks.reference, err = model.Load(path, o); err != nil {
+		return fmt.Errorf("reference model: %w", err)
+	}
+	if own, other := r.networks.policy.Config.VocabSize, r.networks.reference.Config.VocabSize; own != other {
+		return fmt.Errorf("reference model %s has vocab_size %d, the model %s has %d; both must share one tokenizer", path, other, s.Model, own)
+	}
+	r.networks.reference.Params().Freeze()
+	return nil
+}
+
+// notes say what of the models a user would want to know.
+func (r *run) networkNotes() (notes []string) {
+	s, p := r.settings, r.networks.policy
+	if left := p.Unused; len(left) > 0 {
+		notes = append(notes, fmt.Sprintf("%s holds %d tensors that this run does not use, %s among them", s.Model, len(left), left[0]))
+	}
+	if len(p.Fresh) > 0 {
+		notes = append(notes, fmt.Sprintf("%s has no %s; it begins with random weights", s.Model, strings.Join(p.Fresh, ", ")))
+	}
+	if p.Heads.Score && p.Heads.Reference {
+		why := "it pools by " + r.task.poolingName()
+		if p.Heads.LM {
+			why = "it has a head for tokens too"
+		}
+		notes = append(notes, fmt.Sprintf("the reward model is saved with rm_head in the layout of the reference system, not as …ForSequenceClassification, because %s", why))
+	}
+	if p.Heads.Score && !p.Heads.Reference && (p.PadID < 0 || p.PadID == int64(r.tokenizer.Special().EOS)) {
+		notes = append(notes, "the tokenizer has no pad token of its own, by which transformers finds the end of a row in a batch: there, give it one, or score rows one by one")
+	}
+	return notes
+}
+
+// trainedShare says how many of the weights are trained, where not all are.
+func (r *run) trainedShare() string {
+	if r.networks.adapter == nil {
+		return ""
+	}
+	n := int64(0)
+	for _, p := range r.networks.policy.Params().Trained() {
+		n += p.Tensor.Numel()
+	}
+	return fmt.Sprintf(" with an adapter, of which %s are trained", console.Thousands(float64(n)))
+}

@@ -1,0 +1,120 @@
+package host
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+
+	"llmhost/host/data"
+	"llmhost/host/model"
+	"llmhost/host/plugin"
+	"llmhost/host/safetensors"
+	"llmhost/host/train"
+)
+
+// precompute computes what the reference model says of every label before the
+// first step, or takes it from the disk where an earlier run left it, and lets
+// the model go.
+func (r *run) precompute() error {
+	path, err := r.refCache()
+	if err != nil {
+		return err
+	}
+	for _, groups := range r.groups() {
+		logps, err := r.refLogps(path, groups)
+		if err != nil {
+			return err
+		}
+		train.SetRefLogps(groups, logps)
+	}
+	if r.networks.reference != nil {
+		r.networks.reference.Free()
+		r.networks.reference = nil
+	}
+	return nil
+}
+
+// groups are the training examples and those of each evaluation set.
+func (r *run) groups() [][]data.Group {
+	all := [][]data.Group{r.data.train.Groups}
+	for _, set := range r.data.eval {
+		all = append(all, set.Groups)
+	}
+	return all
+}
+
+// refCache is the folder that keeps log-probabilities of this reference model.
+func (r *run) refCache() (string, error) {
+	path := r.settings.RefModel
+	if path == "" {
+		path = r.settings.Model
+	}
+	weights, err := model.WeightsDigest(path)
+	if err != nil {
+		return "", err
+	}
+	folder := filepath.Join(plugin.DefaultCache(), "ref_logps", weights+"-"+r.dtypes().Compute)
+	return folder, os.MkdirAll(folder, 0o755)
+}
+
+const refName = "ref_logps"
+
+// refLogps returns the numbers of groups, computed or kept.
+func (r *run) refLogps(folder string, groups []data.Group) ([]float32, error) {
+	file := filepath.Join(folder, digestOf(groups)+".safetensors")
+	if kept, err := readRefLogps(file, groups); err == nil {
+		r.console.Printf("note: log-probabilities of the reference model are those of %s", file)
+		return kept, nil
+	}
+	ref := r.networks.reference
+	if ref == nil {
+		ref = r.networks.policy // without its adapter
+	}
+	logps, err := train.RefLogps(ref, r.device, groups, r.settings.EvalBatchSize, r.settings.SharePrefix)
+	if err != nil {
+		return nil, err
+	}
+	return logps, safetensors.Write(file, []safetensors.Source{safetensors.Float32Source(refName, logps, int64(len(logps)))}, nil)
+}
+
+// readRefLogps reads a file of as many numbers as groups have labels.
+func readRefLogps(path string, groups []data.Group) ([]float32, error) {
+	file, err := safetensors.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	labels := int64(0)
+	for _, g := range groups {
+		for _, row := range g.Rows {
+			labels += int64(row.LabelCount())
+		}
+	}
+	found, err := file.Want(refName, "the data", labels)
+	if err != nil {
+		return nil, err
+	}
+	values, err := found.Float64s()
+	logps := make([]float32, len(values))
+	for i, v := range values {
+		logps[i] = float32(v)
+	}
+	return logps, err
+}
+
+// digestOf is the sha256 over ids and labels of groups.
+func digestOf(groups []data.Group) string {
+	sum := sha256.New()
+	number := func(n int64) { binary.Write(sum, binary.LittleEndian, n) }
+	for _, g := range groups {
+		number(int64(len(g.Rows)))
+		for _, row := range g.Rows {
+			number(int64(len(row.IDs)))
+			binary.Write(sum, binary.LittleEndian, row.IDs)
+			binary.Write(sum, binary.LittleEndian, row.Labels)
+		}
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}

@@ -1,0 +1,191 @@
+package train_test
+
+import (
+	"fmt"
+	"math"
+	"math/rand/v2"
+	"strings"
+	"testing"
+
+	"llmhost/host/data"
+	"llmhost/host/lora"
+	"llmhost/host/model"
+	"llmhost/host/nn"
+	"llmhost/host/program"
+	"llmhost/host/tensor"
+	"llmhost/host/train"
+
+	"github.com/stretchr/testify/require"
+)
+
+// summing is a loss that adds up Σ input · 1, so that what an input is shows.
+func summing(t *testing.T, input, shape, more string) *program.Program {
+	t.Helper()
+	p, err := program.Parse([]byte(fmt.Sprintf(`{"llmhost_program":1,"kind":"loss","inputs":[{"name":"policy.logps","dtype":"f32","shape":["B","K","T"]},{"name":%q,"dtype":"f32","shape":%s}%s],
+"nodes":[{"op":"sum","in":[0]},{"op":"sum","in":[1]}],"terms":[{"name":"own","sum":%d},{"name":"other","sum":%d}]}`, input, shape, more, 2+strings.Count(more, "{"), 3+strings.Count(more, "{"))))
+	require.NoError(t, err)
+	return p
+}
+
+func withHeads(t *testing.T, heads model.Heads) *model.Folder {
+	t.Helper()
+	return headed(t, tensor.Float64, heads)
+}
+
+// alone runs one row through a model by itself: hidden states [tokens, hidden].
+func alone(m *model.Folder, ids []int64) tensor.Tensor {
+	positions := make([]int64, len(ids))
+	for i := range positions {
+		positions[i] = int64(i)
+	}
+	pack := nn.Pack{IDs: tensor.Of(tensor.CPU, ids), Positions: tensor.Of(tensor.CPU, positions), MaxPosition: int64(len(ids)) - 1}
+	pack.Segments.Add(0, len(ids), -1)
+	return m.Forward(pack, nil)
+}
+
+// overLabels adds up f over the labels of all rows, each at the hidden state that predicts it.
+func overLabels(m *model.Folder, groups []data.Group, f func(row data.Sequence, at int, logps [][]float64) float64) (total float64) {
+	for _, g := range groups {
+		for _, row := range g.Rows {
+			tensor.Scoped(func() {
+				all := m.Head().Logits(alone(m, row.IDs)).LogSoftmax(1)
+				flat := all.Floats()
+				width := int(all.Size(1))
+				for t := 1; t < len(row.IDs); t++ {
+					if row.Labels[t] != data.Ignore {
+						total += f(row, t, [][]float64{flat[(t-1)*width : t*width]})
+					}
+				}
+			})
+		}
+	}
+	return total
+}
+
+// second is the second term of a pass over a batch.
+func second(o *train.Objective, m *model.Folder, groups []data.Group) (value float64) {
+	b := data.Pack(groups, true)
+	others := data.Pack(data.Mismatch(groups, 64), false)
+	b.Mismatched = &others
+	tensor.Scoped(func() { value, _ = o.Run(m, &b, nil, nil).Terms[1].Read() })
+	return value
+}
+
+func TestReferenceInputs(t *testing.T) {
+	m, ref := newModel(t, "llama", tensor.Float64), newModel(t, "qwen2", tensor.Float64)
+	groups := uneven(3, true)
+	kl := func(forward bool) float64 {
+		total := 0.0
+		for _, g := range groups {
+			for _, row := range g.Rows {
+				tensor.Scoped(func() {
+					p := m.Head().Logits(alone(m, row.IDs)).LogSoftmax(1)
+					q := ref.Head().Logits(alone(ref, row.IDs)).LogSoftmax(1)
+					gap := p.Exp().Mul(p.Sub(q)).SumDim(1, false).Floats()
+					if forward {
+						gap = q.Exp().Mul(q.Sub(p)).SumDim(1, false).Floats()
+					}
+					for t := 1; t < len(row.IDs); t++ {
+						if row.Labels[t] != data.Ignore {
+							total += gap[t-1]
+						}
+					}
+				})
+			}
+		}
+		return total
+	}
+	logp := func(row data.Sequence, at int, logps [][]float64) float64 { return logps[0][row.Labels[at]] }
+	for _, c := range []struct {
+		input, shape string
+		want         float64
+	}{
+		{"ref.logps", `["B","K","T"]`, overLabels(ref, groups, logp)},
+		{"kl.reverse", `["B","K","T"]`, kl(false)},
+		{"kl.forward", `["B","K","T"]`, kl(true)},
+		{"mismatched.policy.logps", `["B","K","U"]`, overLabels(m, data.Mismatch(groups, 64), logp)},
+		{"mismatched.ref.logps", `["B","K","U"]`, overLabels(ref, data.Mismatch(groups, 64), logp)},
+	} {
+		t.Run(c.input, func(t *testing.T) {
+			o := train.NewObjective(summing(t, c.input, c.shape, ""), tensor.CPU, tensor.Float64)
+			o.Reference.Model = ref
+			require.InDelta(t, c.want, second(o, m, groups), 1e-9)
+		})
+	}
+}
+
+// Log-probabilities that were computed before stand in for the reference model.
+func TestPrecomputedReference(t *testing.T) {
+	m := newModel(t, "llama", tensor.Float64)
+	groups := uneven(3, true)
+	want := 0.0
+	for g := range groups {
+		for k, row := range groups[g].Rows {
+			for i := 1; i < len(row.Labels); i++ {
+				if row.Labels[i] != data.Ignore {
+					groups[g].Rows[k].RefLogps = append(groups[g].Rows[k].RefLogps, float32(-i)/8)
+					want -= float64(i) / 8
+				}
+			}
+		}
+	}
+	o := train.NewObjective(summing(t, "ref.logps", `["B","K","T"]`, ""), tensor.CPU, tensor.Float64)
+	require.InDelta(t, want, second(o, m, groups), 1e-9)
+}
+
+// The policy without its adapters is a reference: no model is loaded twice.
+func TestReferenceWithoutAdapters(t *testing.T) {
+	m := newModel(t, "llama", tensor.Float64)
+	groups := uneven(3, true)
+	logp := func(row data.Sequence, at int, logps [][]float64) float64 { return logps[0][row.Labels[at]] }
+	want := overLabels(m, groups, logp)
+	config := lora.Default()
+	config.Targets = lora.ParseModules([]string{lora.AllLinear})
+	_, err := lora.Attach(m.Params(), config, nil)
+	require.NoError(t, err)
+	for _, p := range m.Params().Trained() {
+		tensor.Scoped(func() { p.Tensor.CopyTensor(tensor.Randn(tensor.CPU, tensor.Float32, 0.3, p.Tensor.Shape()...)) })
+	}
+	require.Greater(t, math.Abs(want-overLabels(m, groups, logp)), 0.1)
+	o := train.NewObjective(summing(t, "ref.logps", `["B","K","T"]`, ""), tensor.CPU, tensor.Float64)
+	require.InDelta(t, want, second(o, m, groups), 1e-6)
+}
+
+// Rewards are the score head's at the last token of each candidate; logits
+// those of a head of classes.
+func TestHeadInputs(t *testing.T) {
+	pooling := poolingProgram(t, "eos")
+	groups := uneven(3, true)
+	m := withHeads(t, model.Heads{Score: true, LM: true, Reference: true})
+	want := 0.0
+	for _, g := range groups {
+		for _, row := range g.Rows {
+			tensor.Scoped(func() { want += m.Score.Forward(alone(m, row.IDs).Narrow(0, int64(len(row.IDs))-1, 1)).Item() })
+		}
+	}
+	o := train.NewObjective(summing(t, "rewards", `["B","K"]`, ""), tensor.CPU, tensor.Float64)
+	o.Pooling = pooling
+	require.InDelta(t, want, second(o, m, groups), 1e-5) // the head computes in float32 at least
+
+	m = withHeads(t, model.Heads{LM: true, Classes: []model.ClassHead{{Name: "topic", Labels: []string{"a", "b", "c"}}}})
+	single := uneven(3, false)
+	want = 0
+	for _, g := range single {
+		ids := g.Rows[0].IDs
+		tensor.Scoped(func() { want += m.Classes["topic"].Forward(alone(m, ids).Narrow(0, int64(len(ids))-1, 1)).Sum().Item() })
+	}
+	o = train.NewObjective(summing(t, "logits.topic", `["B","C_topic"]`, ""), tensor.CPU, tensor.Float64)
+	o.Pooling = pooling
+	require.InDelta(t, want, second(o, m, single), 1e-5)
+}
+
+func TestMismatch(t *testing.T) {
+	rng := rand.New(rand.NewPCG(1, 0))
+	groups := []data.Group{ranked(rng, 1, 3, 2), ranked(rng, 2, 1, 4), ranked(rng, 3, 2, 1)}
+	for i, g := range data.Mismatch(groups, 5) {
+		before := groups[(i+2)%3].Rows[0]
+		answer := before.IDs[len(before.IDs)-[]int{2, 4, 1}[(i+2)%3]:]
+		require.Equal(t, answer, g.Rows[0].IDs[len(g.Rows[0].IDs)-len(answer):])
+		require.LessOrEqual(t, len(g.Rows[0].IDs), 5)
+	}
+}
