@@ -4,11 +4,24 @@ package builtin
 
 import (
 	"llmhost/builtin/alpaca"
+	"llmhost/builtin/chosenrejected"
+	"llmhost/builtin/classification"
+	"llmhost/builtin/cpo"
+	"llmhost/builtin/distill"
+	"llmhost/builtin/dpo"
+	"llmhost/builtin/kto"
+	"llmhost/builtin/multiclassification"
+	"llmhost/builtin/offlineppo"
+	"llmhost/builtin/orpo"
 	"llmhost/builtin/pooling"
 	"llmhost/builtin/preference"
 	"llmhost/builtin/promptanswer"
+	"llmhost/builtin/rejectionsampling"
+	"llmhost/builtin/reward"
 	"llmhost/builtin/rrhf"
 	"llmhost/builtin/sft"
+	"llmhost/builtin/simpo"
+	"llmhost/builtin/weightedlearning"
 	"llmhost/sdk"
 )
 
@@ -18,7 +31,20 @@ func All() []sdk.Plugin {
 	return []sdk.Plugin{
 		rrhf.Plugin,
 		sft.Plugin,
+		classification.Plugin,
+		multiclassification.Plugin,
+		reward.Plugin,
+		rejectionsampling.Plugin,
+		weightedlearning.Plugin,
+		dpo.Plugin,
+		kto.Plugin,
+		orpo.Plugin,
+		simpo.Plugin,
+		cpo.Plugin,
+		offlineppo.Plugin,
+		distill.Plugin,
 		preference.Plugin,
+		chosenrejected.Plugin,
 		promptanswer.Plugin,
 		alpaca.Plugin,
 		pooling.Plugin,

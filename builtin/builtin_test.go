@@ -1,12 +1,14 @@
 package builtin_test
 
 import (
+	"context"
 	"encoding/json"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"llmhost/builtin"
+	"llmhost/host/plugin"
 	"llmhost/sdk"
 )
 
@@ -50,7 +52,75 @@ func TestNamesAreUniqueAndDocumented(t *testing.T) {
 			once("task", task.Name, task.Doc)
 		}
 	}
-	for _, name := range []string{"task rrhf", "task sft", "loss rrhf", "loss sft", "formatter preference", "formatter promptanswer", "pooling last", "pooling eos", "pooling average", "pooling max"} {
+	for _, name := range []string{"rrhf", "sft", "classification", "multi_objective_classification", "reward", "rejection_sampling", "weighted_learning",
+		"dpo", "kto", "orpo", "simpo", "cpo", "offline_ppo", "distill"} {
+		require.True(t, seen["task "+name] && seen["loss "+name], name)
+	}
+	for _, name := range []string{"formatter preference", "formatter chosen_rejected", "formatter promptanswer", "pooling last", "pooling eos", "pooling average", "pooling max"} {
 		require.True(t, seen[name], name)
+	}
+}
+
+// Every task's parts are there, and one parameter of two of them has one default.
+func TestTasksFit(t *testing.T) {
+	catalog, err := plugin.NewCatalog(context.Background(), plugin.Options{Builtin: builtin.All()})
+	require.NoError(t, err)
+	defer catalog.Close(context.Background())
+	for _, p := range catalog.Builtin() {
+		tasks, err := catalog.Tasks(p)
+		require.NoError(t, err)
+		for _, task := range tasks {
+			defaults := map[string]any{}
+			for _, c := range task.Components() {
+				for _, param := range c.Params {
+					if other, shared := defaults[param.Name]; shared {
+						require.Equal(t, other, param.Default, "%s of task %s", param.Name, task.Name)
+					}
+					defaults[param.Name] = param.Default
+				}
+				if c.Kind == plugin.Loss {
+					_, err := c.Trace(context.Background(), nil)
+					require.NoError(t, err, task.Name)
+				}
+			}
+		}
+	}
+}
+
+// A host takes the programs of what the defaults leave out, too.
+func TestSettingsTrace(t *testing.T) {
+	ctx := context.Background()
+	catalog, err := plugin.NewCatalog(ctx, plugin.Options{Builtin: builtin.All()})
+	require.NoError(t, err)
+	defer catalog.Close(ctx)
+	penalty := map[string]any{"kl_coef": 0.1, "kl_penalty_mode": "full", "token_level": true, "adaptive_kl_ctrl": true}
+	for _, c := range []struct {
+		loss   string
+		values map[string]any
+		needs  []string
+		passes bool // two of them
+	}{
+		{"sft", penalty, []string{"policy.logps", "label_mask", "kl.reverse", "candidate_mask", "state.kl_coef"}, false},
+		{"offline_ppo", penalty, []string{"kl.reverse", "state.kl_coef", "ref.logps", "example_column.lm_mask"}, false},
+		{"dpo", map[string]any{"dpo_loss_type": "sigmoid,kto_pair", "dpo_loss_weights": "1,0.5", "construct_method": "best_over_worst"}, []string{"ref.logps", "column.score"}, false},
+		{"dpo", map[string]any{"reference_free": true}, []string{"policy.logps", "column.score", "candidate_mask"}, false},
+		{"kto", nil, []string{"mismatched.policy.logps", "mismatched.ref.logps", "ref.logps"}, true},
+		{"reward", map[string]any{"lm_loss_coeff": 0.1}, []string{"rewards", "policy.logps"}, false},
+		{"multi_objective_classification", map[string]any{"cls_objectives": "source,rank=0.5"}, []string{"logits.source", "label.source", "logits.rank", "label.rank"}, false},
+		{"distill", map[string]any{"distill_kl": "mixed"}, []string{"kl.reverse", "kl.forward"}, false},
+		{"cpo", map[string]any{"cpo_loss_type": "simpo", "alphapo_alpha": 0.25}, []string{"policy.logps"}, false},
+	} {
+		component, err := catalog.Component(ctx, plugin.Loss, c.loss)
+		require.NoError(t, err)
+		given := map[string]plugin.Given{}
+		for name, value := range c.values {
+			given[name] = plugin.Given{Value: value}
+		}
+		values, err := component.Settle(given)
+		require.NoError(t, err, c.loss)
+		trace, err := component.Trace(ctx, values)
+		require.NoError(t, err, c.loss)
+		require.Subset(t, trace.Needs(), c.needs, c.loss)
+		require.Equal(t, c.passes, trace.TwoPasses(), c.loss)
 	}
 }

@@ -35,8 +35,7 @@ var Plugin = sdk.Plugin{
 // should be is an error: a field that is missing, texts and scores of
 // different length, a text without the mark that the split needs.
 type Formatter struct {
-	TextName   string `llmhost:"preference_data_text_name,doc=field that holds the texts; empty: texts, or text where a record has that"`
-	ScoreName  string `llmhost:"preference_data_score_name,doc=field that holds the scores; empty: scores, or score where a record has that"`
+	Fields
 	Split      string `llmhost:"prompt_split,choices=auto|sep|assistant|common_prefix,doc=where the prompt of a text ends; auto: at sep_token if every text of the record has it, else after the last assistant mark"`
 	Separator  string `llmhost:"sep_token,doc=the mark between prompt and answer, which the model does not see; the first one in a text counts"`
 	Assistants string `llmhost:"assistant_marks,doc=what an assistant's turn begins with; several with | between them; \\n is a line break, \\t a tab, \\| a bar, \\\\ a backslash"`
@@ -68,100 +67,50 @@ func (f Formatter) Validate() error {
 	return nil
 }
 
-// Columns declares the texts under each name that they may have, then the scores likewise.
-func (f Formatter) Columns() []sdk.Column {
-	var columns []sdk.Column
-	for _, name := range f.textNames() {
-		columns = append(columns, sdk.Column{Name: name, Type: sdk.StringList, Doc: "whole texts, prompt and answer"})
-	}
-	for _, name := range f.scoreNames() {
-		columns = append(columns, sdk.Column{Name: name, Type: sdk.FloatList, Doc: "one score a text, the better the higher"})
-	}
-	return columns
-}
-
-func (f Formatter) textNames() []string {
-	if f.TextName != "" {
-		return []string{f.TextName}
-	}
-	return []string{"texts", "text"}
-}
-
-func (f Formatter) scoreNames() []string {
-	if f.ScoreName != "" {
-		return []string{f.ScoreName}
-	}
-	return []string{"scores", "score"}
-}
-
 // Format cuts each text of the record into prompt and answer.
 func (f Formatter) Format(r *sdk.Row, o *sdk.Out) error {
-	texts, scores, err := f.read(r)
+	parts, scores, err := f.Parts(r, o)
 	if err != nil {
 		return err
 	}
-	if f.Split == CommonPrefix && len(texts) == 1 {
-		return o.Drop("a single text under prompt_split = common_prefix")
-	}
-	ends, err := f.split(texts)
-	if err != nil {
-		return err
-	}
-	for i, text := range texts {
-		answer := text[ends[i].answer:]
-		if strings.TrimSpace(answer) == "" {
+	for i, part := range parts {
+		if part.Empty() {
 			return o.Drop("an empty answer")
 		}
-		o.Candidate(text[:ends[i].prompt], answer).Set("score", scores[i])
+		o.Candidate(part.Prompt, part.Answer).Set("score", scores[i])
 	}
 	return nil
 }
 
-// read returns the record's texts and scores, which are as many and not none.
-func (f Formatter) read(r *sdk.Row) (texts []string, scores []float64, err error) {
-	names := f.textNames()
-	text, err := present(r, 0, names, "preference_data_text_name")
+// Parts returns the record's texts, each cut into prompt and answer, and their
+// scores. The error may be a drop.
+func (f Formatter) Parts(r *sdk.Row, o *sdk.Out) ([]Part, []float64, error) {
+	texts, scores, err := f.Read(r)
 	if err != nil {
 		return nil, nil, err
 	}
-	score, err := present(r, len(names), f.scoreNames(), "preference_data_score_name")
+	parts, err := f.Cut(texts, o)
+	return parts, scores, err
+}
+
+// Part is a text cut in two.
+type Part struct{ Prompt, Answer string }
+
+// Empty says whether the answer holds nothing but blanks.
+func (p Part) Empty() bool { return strings.TrimSpace(p.Answer) == "" }
+
+// Cut cuts the texts of one record into prompt and answer. The error may be a drop.
+func (f Formatter) Cut(texts []string, o *sdk.Out) ([]Part, error) {
+	if f.Split == CommonPrefix && len(texts) == 1 {
+		return nil, o.Drop("a single text under prompt_split = common_prefix")
+	}
+	ends, err := f.split(texts)
 	if err != nil {
-		return nil, nil, err
+		return nil, err
 	}
-	texts, scores = r.Strs(text), r.Floats(score)
-	textName, scoreName := names[text], f.scoreNames()[score-len(names)]
-	if len(texts) == 0 {
-		return nil, nil, errors.New("field " + strconv.Quote(textName) + " is an empty list; want at least one text")
+	parts := make([]Part, len(texts))
+	for i, text := range texts {
+		parts[i] = Part{text[:ends[i].prompt], text[ends[i].answer:]}
 	}
-	if len(texts) != len(scores) {
-		return nil, nil, errors.New("field " + strconv.Quote(textName) + " has " + strconv.Itoa(len(texts)) + " texts, field " +
-			strconv.Quote(scoreName) + " " + strconv.Itoa(len(scores)) + " scores; want one score a text")
-	}
-	return texts, scores, nil
-}
-
-// present returns the index of the one column, of those from first on that
-// bear names, that the record has.
-func present(r *sdk.Row, first int, names []string, parameter string) (int, error) {
-	found := -1
-	for i := range names {
-		switch {
-		case !r.Has(first + i):
-		case found >= 0:
-			return 0, errors.New("fields " + strconv.Quote(names[found-first]) + " and " + strconv.Quote(names[i]) + " both present; want one of them, or " + parameter + " to say which")
-		default:
-			found = first + i
-		}
-	}
-	if found < 0 {
-		return 0, errors.New("field " + strconv.Quote(names[0]) + " missing" + orOther(names) + "; " + parameter + " names another")
-	}
-	return found, nil
-}
-
-func orOther(names []string) string {
-	if len(names) < 2 {
-		return ""
-	}
-	return ", and so is " + strconv.Quote(names[1])
+	return parts, nil
 }

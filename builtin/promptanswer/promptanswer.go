@@ -6,10 +6,7 @@
 package promptanswer
 
 import (
-	"errors"
-	"strconv"
-	"strings"
-
+	"llmhost/builtin/fields"
 	"llmhost/sdk"
 )
 
@@ -36,44 +33,26 @@ func Default() Formatter { return Formatter{} }
 
 // Validate checks that no two fields have one name.
 func (f Formatter) Validate() error {
-	parameters := map[string]string{}
-	for i, parameter := range []string{"sft_data_prompt_name", "sft_data_answer_name", "weight_name"} {
-		name := f.Columns()[i].Name
-		if other, twice := parameters[name]; twice {
-			return errors.New(other + " and " + parameter + " are both " + strconv.Quote(name) + "; want different fields")
-		}
-		parameters[name] = parameter
-	}
-	return nil
+	return fields.Distinct(f.Columns(), "sft_data_prompt_name", "sft_data_answer_name", "weight_name")
 }
 
 // Columns declares prompt, answer and weight.
 func (f Formatter) Columns() []sdk.Column {
 	return []sdk.Column{
-		{Name: either(f.PromptName, "prompt"), Type: sdk.String, Required: true, Doc: "what the model is given"},
-		{Name: either(f.AnswerName, "answer"), Type: sdk.String, Required: true, Doc: "what it is to write"},
-		{Name: either(f.WeightName, "weight"), Type: sdk.Float, Doc: "how much the record counts, 1 where absent"},
+		{Name: fields.Or(f.PromptName, "prompt"), Type: sdk.String, Required: true, Doc: "what the model is given"},
+		{Name: fields.Or(f.AnswerName, "answer"), Type: sdk.String, Required: true, Doc: "what it is to write"},
+		{Name: fields.Or(f.WeightName, "weight"), Type: sdk.Float, Doc: "how much the record counts, 1 where absent"},
 	}
-}
-
-func either(name, otherwise string) string {
-	if name == "" {
-		return otherwise
-	}
-	return name
 }
 
 // Format makes the one candidate.
 func (f Formatter) Format(r *sdk.Row, o *sdk.Out) error {
-	if !f.KeepEmpty && strings.TrimSpace(r.Str(1)) == "" {
+	if !f.KeepEmpty && fields.Blank(r.Str(1)) {
 		return o.Drop("an empty answer")
 	}
-	weight := 1.0
-	if r.Has(2) {
-		weight = r.Float(2)
-	}
-	if weight < 0 {
-		return errors.New("field " + strconv.Quote(f.Columns()[2].Name) + " is " + strconv.FormatFloat(weight, 'g', -1, 64) + "; want 0 or more")
+	weight, err := fields.Weight(r, 2, fields.Or(f.WeightName, "weight"))
+	if err != nil {
+		return err
 	}
 	o.Candidate(r.Str(0), r.Str(1))
 	o.Set("weight", weight)

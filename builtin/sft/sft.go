@@ -1,18 +1,23 @@
 // Package sft holds supervised fine-tuning: the likelihood of the answer.
 package sft
 
-import "llmhost/sdk"
+import (
+	"llmhost/builtin/klpenalty"
+	"llmhost/sdk"
+)
 
-// Loss is the negative log-probability of the answer tokens. With n_b label
-// tokens in row b:
+// Loss is the negative log-probability of the answer tokens, and a penalty on the
+// KL to a reference model where kl_coef is above 0. With n_b label tokens in row b:
 //
-//	token_mean: L = −Σ_{b,t} ℓ_{b,t} / Σ_b n_b
-//	seq_mean:   L = (1/B) Σ_b w_b · (−Σ_t ℓ_{b,t}) / max(1, n_b)
+//	token_mean: L = −Σ_{b,t} ℓ_{b,t} / Σ_b n_b + kl_coef · KL
+//	seq_mean:   L = (1/B) Σ_b w_b · (−Σ_t ℓ_{b,t}) / max(1, n_b) + kl_coef · KL
 //
 // w is the data column "weight" of an example, which seq_mean alone reads. A
-// row without labels adds 0, and counts as a row in seq_mean.
+// row without labels adds 0, and counts as a row in seq_mean. KL is the mean over
+// the rows of each row's KL, see klpenalty.Penalty.
 type Loss struct {
 	Reduction string `llmhost:"sft_reduction,default=token_mean,choices=token_mean|seq_mean,doc=mean over all answer tokens, or over rows with each row's mean weighted by its weight column"`
+	klpenalty.Penalty
 }
 
 // Trace records the loss. Shapes: logps, mask [B, K, T]; real [B, K]; weight [B].
@@ -25,7 +30,19 @@ func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
 		term.Sum = nll.Div(tokens.ClampMin(1)).Mul(weight).Sum()
 		term.Count = g.Real().Sum()
 	}
-	return sdk.Objective{Terms: []sdk.Term{term}, Metrics: []sdk.Metric{metric}}
+	o := sdk.Objective{Terms: []sdk.Term{term}, Metrics: []sdk.Metric{metric}}
+	if l.On() {
+		l.penalize(g, &o)
+	}
+	return o
+}
+
+// penalize adds the KL to the reference model.
+func (l Loss) penalize(g *sdk.Graph, o *sdk.Objective) {
+	kl, rows := l.Rows(g).Sum(), g.Real().Sum()
+	o.Terms = append(o.Terms, sdk.Term{Name: "kl", Sum: l.Weigh(g, kl), Count: rows, Coefficient: 1})
+	o.Metrics = append(o.Metrics, l.Metrics(g, kl, rows)...)
+	o.States = l.Controller(g, kl, rows)
 }
 
 // Plugin is the loss and the task that trains with it.

@@ -3,8 +3,7 @@
 package dposhift
 
 import (
-	"math"
-
+	"llmhost/builtin/pairs"
 	"llmhost/sdk"
 )
 
@@ -33,49 +32,19 @@ type Loss struct {
 	ReferenceFree bool    `llmhost:"reference_free,default=false,doc=train without a reference model"`
 }
 
-// Trace records the loss. Shapes: reward [B, K], pair [B, K, K].
+// Trace records the loss. Shapes: reward [B, K].
 func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
 	logps := g.Logps().Sum(-1)
 	if !l.ReferenceFree {
 		logps = logps.Sub(g.RefLogps().Sum(-1))
 	}
 	reward := logps.MulScalar(l.Beta)
-	pair := l.pairs(g)
-	chosen, rejected := reward.Unsqueeze(2), reward.Unsqueeze(1)
-	gap := chosen.Sub(rejected.MulScalar(l.Shift))
-	margin := chosen.Sub(rejected)
-	count := pair.Sum()
+	pair := pairs.Of(g, l.Pairs)
+	gap := pairs.Chosen(reward).Sub(pairs.Rejected(reward.MulScalar(l.Shift)))
 	return sdk.Objective{
-		Terms: []sdk.Term{{Name: "dpo_shift", Sum: gap.LogSigmoid().Neg().Where(pair, 0).Sum(), Count: count, Coefficient: 1}},
-		Metrics: []sdk.Metric{
-			{Name: "rewards/chosen", Sum: chosen.Where(pair, 0).Sum(), Count: count},
-			{Name: "rewards/rejected", Sum: rejected.Where(pair, 0).Sum(), Count: count},
-			{Name: "rewards/accuracies", Sum: margin.GtScalar(0).And(pair).Sum(), Count: count},
-			{Name: "rewards/margins", Sum: margin.Where(pair, 0).Sum(), Count: count},
-		},
+		Terms:   []sdk.Term{{Name: "dpo_shift", Sum: pair.Sum(gap.LogSigmoid().Neg()), Count: pair.Count, Coefficient: 1}},
+		Metrics: pair.Rewards(reward),
 	}
-}
-
-// pairs is true where candidate i is chosen over candidate j, bool [B, K, K].
-func (l Loss) pairs(g *sdk.Graph) sdk.Tensor {
-	score, real := g.Column("score"), g.Real()
-	pair := score.Unsqueeze(2).Gt(score.Unsqueeze(1)).And(real.Unsqueeze(2)).And(real.Unsqueeze(1))
-	if l.Pairs == "one_over_rest" {
-		return pair
-	}
-	number := real.OnesLike().CumSum(1) // 1, 2, … along K
-	best := score.MaskedFill(real.Not(), math.Inf(-1)).Argmax(1)
-	pair = pair.And(is(number, best).Unsqueeze(2))
-	if l.Pairs == "best_over_worst" {
-		worst := score.MaskedFill(real.Not(), math.Inf(1)).Argmin(1)
-		pair = pair.And(is(number, worst).Unsqueeze(1))
-	}
-	return pair
-}
-
-// is says which of the numbers [B, K], counted from 1, is the index [B].
-func is(number, index sdk.Tensor) sdk.Tensor {
-	return number.Eq(index.To(sdk.F32).AddScalar(1).Unsqueeze(1))
 }
 
 // Plugin is the loss and the task that trains with it.

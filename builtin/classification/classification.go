@@ -1,0 +1,100 @@
+// Package classification trains a classifier of texts.
+package classification
+
+import (
+	"llmhost/builtin/fields"
+	"llmhost/sdk"
+)
+
+// Loss is the cross entropy of an example's class under one head. With z the
+// logits of C classes, c the example's own class and ε = Smoothing,
+//
+//	L = mean over examples of −(1 − ε) · log softmax(z)_c − ε/C · Σ_j log softmax(z)_j
+//
+// Examples whose label is negative have none that the head knows and take no part.
+//
+// Metrics: accuracy, over all examples whose label is not −100; a label below 0
+// that is not −100 is of a class that training never saw, and counts as wrong.
+// Smoothing is Szegedy et al. 2015, arXiv:1512.00567, section 7, named as in
+// transformers' TrainingArguments, whose default is 0 too.
+type Loss struct {
+	Head      string  `llmhost:"cls_head,default=label,doc=name of the classification head, which has no other use"`
+	Smoothing float64 `llmhost:"label_smoothing_factor,default=0,min=0,max=1,doc=share of the label that is spread evenly over all classes"`
+}
+
+// Trace records the loss. Shapes: logits [B, C]; label, cost [B].
+func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
+	term, accuracy := CrossEntropy(g, l.Head, l.Smoothing)
+	term.Name, accuracy.Name = "cross_entropy", "accuracy"
+	return sdk.Objective{Terms: []sdk.Term{term}, Metrics: []sdk.Metric{accuracy}}
+}
+
+// None is the label of an example that has none under a head.
+const None = -100
+
+// CrossEntropy is that of one head with its accuracy, both without a name.
+func CrossEntropy(g *sdk.Graph, head string, smoothing float64) (sdk.Term, sdk.Metric) {
+	logits, label := g.Logits(head), g.Label(head)
+	known := label.GeScalar(0)
+	logp := logits.Sub(logits.LogSumExp(-1).Unsqueeze(-1))
+	cost := logp.Gather(1, label.ClampMin(0).Unsqueeze(-1)).Squeeze(-1).Neg()
+	if smoothing != 0 {
+		cost = cost.MulScalar(1 - smoothing).Sub(logp.Mean(-1).MulScalar(smoothing))
+	}
+	right := logits.Argmax(-1).Eq(label) // which a label below 0 never is
+	return sdk.Term{Sum: cost.Where(known, 0).Sum(), Count: known.Sum(), Coefficient: 1},
+		sdk.Metric{Sum: right.Sum(), Count: label.NeScalar(None).Sum()}
+}
+
+// Plugin is the loss, its formatter and the task that trains with them.
+var Plugin = sdk.Plugin{
+	Name:       "classification",
+	Version:    "1.0.0",
+	Doc:        "classifiers of texts",
+	Losses:     []sdk.LossSpec{sdk.NewLoss("classification", "cross entropy of the text's class", Loss{})},
+	Formatters: []sdk.FormatterSpec{sdk.NewFormatter("labelled", "a text and the name of its class", Formatter{})},
+	Tasks: []sdk.Task{{
+		Name: "classification", Doc: "train a classifier of texts",
+		Formatter: "labelled", Head: sdk.ClassHead, Pooling: "builtin:eos", Loss: "classification",
+	}},
+}
+
+// Formatter makes an example of a text and its class:
+//
+//	{"text": "Cats purr.", "label": "animal"}
+//
+// The label is a text, a number, true or false. The text is the answer of a
+// candidate without a prompt. A record whose text is empty or holds nothing but
+// blanks is dropped.
+type Formatter struct {
+	TextName  string `llmhost:"cls_data_text_name,default=text,doc=field that holds the text"`
+	LabelName string `llmhost:"cls_data_label_name,default=label,doc=field that holds the name of the text's class"`
+	Head      string `llmhost:"cls_head,default=label,doc=name of the classification head, which has no other use"`
+}
+
+// Validate checks that the fields have different names.
+func (f Formatter) Validate() error {
+	return fields.Distinct(f.Columns(), "cls_data_text_name", "cls_data_label_name")
+}
+
+// Columns declares text and label.
+func (f Formatter) Columns() []sdk.Column {
+	return []sdk.Column{
+		{Name: f.TextName, Type: sdk.String, Required: true, Doc: "what is to be classified"},
+		{Name: f.LabelName, Type: sdk.JSON, Required: true, Doc: "the name of its class"},
+	}
+}
+
+// Format makes the one candidate.
+func (f Formatter) Format(r *sdk.Row, o *sdk.Out) error {
+	label, err := fields.Scalar(f.LabelName, r.JSON(1))
+	if err != nil {
+		return err
+	}
+	if fields.Blank(r.Str(0)) {
+		return o.Drop("an empty text")
+	}
+	o.Candidate("", r.Str(0))
+	o.Label(f.Head, label)
+	return nil
+}

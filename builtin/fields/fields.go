@@ -1,0 +1,91 @@
+// Package fields holds what formatters do with the names of a record's fields. It
+// is no plugin.
+package fields
+
+import (
+	"encoding/json"
+	"errors"
+	"strconv"
+	"strings"
+
+	"llmhost/sdk"
+)
+
+// Or is name, or otherwise where that is empty.
+func Or(name, otherwise string) string {
+	if name == "" {
+		return otherwise
+	}
+	return name
+}
+
+// Distinct is an error where two columns have one name; parameters are those that
+// name the columns, in their order.
+func Distinct(columns []sdk.Column, parameters ...string) error {
+	seen := map[string]string{}
+	for i, parameter := range parameters {
+		name := columns[i].Name
+		if other, twice := seen[name]; twice {
+			return errors.New(other + " and " + parameter + " are both " + strconv.Quote(name) + "; want different fields")
+		}
+		seen[name] = parameter
+	}
+	return nil
+}
+
+// Blank says whether a text holds nothing but blanks.
+func Blank(text string) bool { return strings.TrimSpace(text) == "" }
+
+// Weight is the weight in column i, the field called name, which is 0 or more, and
+// 1 where the record has none.
+func Weight(r *sdk.Row, i int, name string) (float64, error) {
+	if !r.Has(i) {
+		return 1, nil
+	}
+	w := r.Float(i)
+	if w < 0 {
+		return 0, errors.New("field " + strconv.Quote(name) + " is " + strconv.FormatFloat(w, 'g', -1, 64) + "; want 0 or more")
+	}
+	return w, nil
+}
+
+// Present returns the index of the one column, of those from first on that
+// bear names, that the record has.
+func Present(r *sdk.Row, first int, names []string, parameter string) (int, error) {
+	found := -1
+	for i := range names {
+		switch {
+		case !r.Has(first + i):
+		case found >= 0:
+			return 0, errors.New("fields " + strconv.Quote(names[found-first]) + " and " + strconv.Quote(names[i]) + " both present; want one of them, or " + parameter + " to say which")
+		default:
+			found = first + i
+		}
+	}
+	if found < 0 {
+		return 0, errors.New("field " + strconv.Quote(names[0]) + " missing" + orOther(names) + "; " + parameter + " names another")
+	}
+	return found, nil
+}
+
+func orOther(names []string) string {
+	if len(names) < 2 {
+		return ""
+	}
+	return ", and so is " + strconv.Quote(names[1])
+}
+
+// Scalar is the text of a field called name that holds a text, a number, true or
+// false as JSON: what a class may be called.
+func Scalar(name, value string) (string, error) {
+	value = strings.TrimSpace(value)
+	var text string
+	switch {
+	case value == "" || value[0] == '{' || value[0] == '[':
+	case value[0] != '"':
+		return value, nil
+	case json.Unmarshal([]byte(value), &text) == nil:
+		return text, nil
+	}
+	return "", errors.New("field " + strconv.Quote(name) + " is " + value + "; want a text, a number, true or false")
+}

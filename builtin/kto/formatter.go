@@ -1,0 +1,88 @@
+package kto
+
+import (
+	"errors"
+	"strconv"
+	"strings"
+
+	"llmhost/builtin/fields"
+	"llmhost/sdk"
+)
+
+// Formatter makes an example of one candidate from a record of a prompt, its
+// answer and whether that is desirable:
+//
+//	{"prompt": "2 + 2 = ", "answer": "4", "label": true}
+//
+// The label is true or false, or a number: one above 0 is desirable. The
+// candidate's column "score" is that number, 1 for true and −1 for false. A record
+// whose answer is empty or holds nothing but blanks is dropped.
+type Formatter struct {
+	PromptName string `llmhost:"kto_pair_prompt_name,doc=field that holds the prompt; empty: prompt"`
+	AnswerName string `llmhost:"kto_pair_answer_name,doc=field that holds the answer; empty: answer, or completion where a record has that"`
+	LabelName  string `llmhost:"kto_pair_label_name,doc=field that says whether the answer is desirable, true or a number above 0; empty: label, or score where a record has that"`
+}
+
+// Validate checks that no two fields have one name.
+func (f Formatter) Validate() error {
+	columns := []sdk.Column{{Name: fields.Or(f.PromptName, "prompt")}, {Name: f.answers()[0]}, {Name: f.labels()[0]}}
+	return fields.Distinct(columns, "kto_pair_prompt_name", "kto_pair_answer_name", "kto_pair_label_name")
+}
+
+func (f Formatter) answers() []string { return eitherOf(f.AnswerName, "answer", "completion") }
+
+func (f Formatter) labels() []string { return eitherOf(f.LabelName, "label", "score") }
+
+func eitherOf(name string, otherwise ...string) []string {
+	if name != "" {
+		return []string{name}
+	}
+	return otherwise
+}
+
+// Columns declares the prompt, then the answer and the label under each name
+// that they may have.
+func (f Formatter) Columns() []sdk.Column {
+	columns := []sdk.Column{{Name: fields.Or(f.PromptName, "prompt"), Type: sdk.String, Required: true, Doc: "what the model is given"}}
+	for _, name := range f.answers() {
+		columns = append(columns, sdk.Column{Name: name, Type: sdk.String, Doc: "what it might write"})
+	}
+	for _, name := range f.labels() {
+		columns = append(columns, sdk.Column{Name: name, Type: sdk.JSON, Doc: "true or a number above 0 where it should"})
+	}
+	return columns
+}
+
+// Format makes the one candidate.
+func (f Formatter) Format(r *sdk.Row, o *sdk.Out) error {
+	answers, labels := f.answers(), f.labels()
+	answer, err := fields.Present(r, 1, answers, "kto_pair_answer_name")
+	if err != nil {
+		return err
+	}
+	label, err := fields.Present(r, 1+len(answers), labels, "kto_pair_label_name")
+	if err != nil {
+		return err
+	}
+	score, fits := scoreOf(strings.TrimSpace(r.JSON(label)))
+	if !fits {
+		return errors.New("field " + strconv.Quote(labels[label-1-len(answers)]) + " is " + r.JSON(label) + "; want true, false or a number")
+	}
+	if fields.Blank(r.Str(answer)) {
+		return o.Drop("an empty answer")
+	}
+	o.Candidate(r.Str(0), r.Str(answer)).Set("score", score)
+	return nil
+}
+
+// scoreOf reads a label.
+func scoreOf(text string) (score float64, fits bool) {
+	switch text {
+	case "true":
+		return 1, true
+	case "false":
+		return -1, true
+	}
+	score, err := strconv.ParseFloat(text, 64)
+	return score, err == nil
+}

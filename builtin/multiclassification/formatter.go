@@ -1,0 +1,104 @@
+package multiclassification
+
+import (
+	"encoding/json"
+	"errors"
+	"sort"
+	"strconv"
+	"strings"
+
+	"llmhost/builtin/fields"
+	"llmhost/sdk"
+)
+
+// Formatter makes an example of a text and its classes:
+//
+//	{"text": "Cats purr.", "labels": {"source": "web", "rank": 2}}
+//
+// A class is a text, a number, true or false. A record may lack objectives, or
+// have null for them; one that cls_objectives does not list is an error. The text
+// is the answer of a candidate without a prompt. A record is dropped that has no
+// label at all, and one whose text is empty or holds nothing but blanks.
+type Formatter struct {
+	TextName   string `llmhost:"cls_data_text_name,default=text,doc=field that holds the text"`
+	LabelsName string `llmhost:"cls_data_labels_name,default=labels,doc=field that holds the classes, by objective"`
+	Objectives string `llmhost:"cls_objectives,default=label=1,doc=names of the objectives and how much each counts, as source=1.0,rank=0.5; one without a number counts 1"`
+}
+
+// Validate checks the list of objectives, and that the fields have different names.
+func (f Formatter) Validate() error {
+	if _, err := parse(f.Objectives); err != nil {
+		return err
+	}
+	return fields.Distinct(f.Columns(), "cls_data_text_name", "cls_data_labels_name")
+}
+
+// Columns declares text and labels.
+func (f Formatter) Columns() []sdk.Column {
+	return []sdk.Column{
+		{Name: f.TextName, Type: sdk.String, Required: true, Doc: "what is to be classified"},
+		{Name: f.LabelsName, Type: sdk.JSON, Required: true, Doc: "the names of its classes, by objective"},
+	}
+}
+
+// Format makes the one candidate.
+func (f Formatter) Format(r *sdk.Row, o *sdk.Out) error {
+	var labels map[string]json.RawMessage
+	if err := json.Unmarshal([]byte(r.JSON(1)), &labels); err != nil {
+		return errors.New("field " + strconv.Quote(f.LabelsName) + " is " + r.JSON(1) + "; want classes by objective, such as {\"source\": \"web\"}")
+	}
+	if err := f.declared(labels); err != nil {
+		return err
+	}
+	if fields.Blank(r.Str(0)) {
+		return o.Drop("an empty text")
+	}
+	found := false
+	for name, value := range labels {
+		if string(value) == "null" {
+			continue
+		}
+		label, err := fields.Scalar(f.LabelsName+"."+name, string(value))
+		if err != nil {
+			return err
+		}
+		found = true
+		o.Label(name, label)
+	}
+	if !found {
+		return o.Drop("no label")
+	}
+	o.Candidate("", r.Str(0))
+	return nil
+}
+
+// declared refuses objectives that the list does not have, the first by name.
+func (f Formatter) declared(labels map[string]json.RawMessage) error {
+	objectives, err := parse(f.Objectives)
+	if err != nil {
+		return err
+	}
+	var known, unknown []string
+	for _, o := range objectives {
+		known = append(known, o.name)
+	}
+	for name := range labels {
+		if !contains(known, name) {
+			unknown = append(unknown, name)
+		}
+	}
+	if len(unknown) == 0 {
+		return nil
+	}
+	sort.Strings(unknown)
+	return errors.New("field " + strconv.Quote(f.LabelsName) + " has the objective " + strconv.Quote(unknown[0]) + "; cls_objectives has " + strings.Join(known, ", "))
+}
+
+func contains(list []string, s string) bool {
+	for _, have := range list {
+		if have == s {
+			return true
+		}
+	}
+	return false
+}

@@ -1,0 +1,58 @@
+package offlineppo
+
+import (
+	"llmhost/builtin/fields"
+	"llmhost/sdk"
+)
+
+// Formatter makes an example of one candidate from a record of a prompt, its
+// answer and a reward:
+//
+//	{"prompt": "2 + 2 = ", "answer": "5", "reward": -1, "weight": 1}
+//	{"prompt": "2 + 2 = ", "answer": "4"}
+//
+// A record without a reward is one to be learned. The example's columns are
+// "reward" (0 where there is none), "lm_mask" (1 there, else 0) and "weight" (1
+// where the record has none). A record whose answer is empty or holds nothing but
+// blanks is dropped.
+type Formatter struct {
+	PromptName string `llmhost:"prompt_name,doc=field that holds the prompt; empty: prompt"`
+	AnswerName string `llmhost:"answer_name,doc=field that holds the answer; empty: answer"`
+	RewardName string `llmhost:"reward_name,doc=field that holds the reward, which records to be learned lack; empty: reward"`
+	WeightName string `llmhost:"weight_name,doc=field that holds the weight of the record, 0 or more, which records may lack; empty: weight"`
+}
+
+// Validate checks that no two fields have one name.
+func (f Formatter) Validate() error {
+	return fields.Distinct(f.Columns(), "prompt_name", "answer_name", "reward_name", "weight_name")
+}
+
+// Columns declares prompt, answer, reward and weight.
+func (f Formatter) Columns() []sdk.Column {
+	return []sdk.Column{
+		{Name: fields.Or(f.PromptName, "prompt"), Type: sdk.String, Required: true, Doc: "what the model is given"},
+		{Name: fields.Or(f.AnswerName, "answer"), Type: sdk.String, Required: true, Doc: "what it wrote"},
+		{Name: fields.Or(f.RewardName, "reward"), Type: sdk.Float, Doc: "how good that is; absent: it is to be learned"},
+		{Name: fields.Or(f.WeightName, "weight"), Type: sdk.Float, Doc: "how much the record counts, 1 where absent"},
+	}
+}
+
+// Format makes the one candidate.
+func (f Formatter) Format(r *sdk.Row, o *sdk.Out) error {
+	if fields.Blank(r.Str(1)) {
+		return o.Drop("an empty answer")
+	}
+	weight, err := fields.Weight(r, 3, fields.Or(f.WeightName, "weight"))
+	if err != nil {
+		return err
+	}
+	lm := 1.0
+	if r.Has(2) {
+		lm = 0
+	}
+	o.Candidate(r.Str(0), r.Str(1))
+	o.Set("reward", r.Float(2))
+	o.Set("lm_mask", lm)
+	o.Set("weight", weight)
+	return nil
+}

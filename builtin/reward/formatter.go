@@ -1,0 +1,85 @@
+package reward
+
+import (
+	"errors"
+	"strconv"
+
+	"llmhost/builtin/fields"
+	"llmhost/builtin/preference"
+	"llmhost/sdk"
+)
+
+// Formatter makes an example of whole texts, which a reward model reads as they
+// stand:
+//
+//	{"texts": ["2 + 2 = 4", "2 + 2 = 5"], "scores": [1, 0], "weight": 1}
+//	{"prompt": "2 + 2 = ", "chosen": "4", "rejected": "5"}
+//
+// Each text is the answer of a candidate without a prompt and has a column
+// "score"; a chosen text has 1 and a rejected one 0, and the prompt, where there
+// is one, stands before both. The example has the column "weight", 1 where the
+// record has none. A record is dropped where a text is empty or holds nothing but
+// blanks.
+type Formatter struct {
+	preference.Fields
+	WeightName   string `llmhost:"weight_name,doc=field that holds the weight of the record, 0 or more, which records may lack; empty: weight"`
+	PromptName   string `llmhost:"prompt_name,doc=field that holds what stands before chosen and rejected; empty: prompt"`
+	ChosenName   string `llmhost:"chosen_name,doc=field that holds the better text; empty: chosen"`
+	RejectedName string `llmhost:"rejected_name,doc=field that holds the worse text; empty: rejected"`
+}
+
+// Validate checks that no two fields have one name.
+func (f Formatter) Validate() error {
+	return fields.Distinct(f.own(), "weight_name", "prompt_name", "chosen_name", "rejected_name")
+}
+
+// own are the columns besides texts and scores.
+func (f Formatter) own() []sdk.Column {
+	return []sdk.Column{
+		{Name: fields.Or(f.WeightName, "weight"), Type: sdk.Float, Doc: "how much the record counts, 1 where absent"},
+		{Name: fields.Or(f.PromptName, "prompt"), Type: sdk.String, Doc: "what stands before chosen and rejected"},
+		{Name: fields.Or(f.ChosenName, "chosen"), Type: sdk.String, Doc: "the better text"},
+		{Name: fields.Or(f.RejectedName, "rejected"), Type: sdk.String, Doc: "the worse text"},
+	}
+}
+
+// Columns declares texts and scores, then weight, prompt, chosen and rejected.
+func (f Formatter) Columns() []sdk.Column { return append(f.Fields.Columns(), f.own()...) }
+
+// Format makes a candidate of each text.
+func (f Formatter) Format(r *sdk.Row, o *sdk.Out) error {
+	first := len(f.Fields.Columns())
+	texts, scores, err := f.texts(r, first)
+	if err != nil {
+		return err
+	}
+	weight, err := fields.Weight(r, first, fields.Or(f.WeightName, "weight"))
+	if err != nil {
+		return err
+	}
+	for i, text := range texts {
+		if fields.Blank(text) {
+			return o.Drop("an empty text")
+		}
+		o.Candidate("", text).Set("score", scores[i])
+	}
+	o.Set("weight", weight)
+	return nil
+}
+
+// texts reads the record in either of its forms.
+func (f Formatter) texts(r *sdk.Row, first int) ([]string, []float64, error) {
+	prompt, chosen, rejected := first+1, first+2, first+3
+	switch {
+	case r.Has(chosen) && r.Has(rejected):
+		p := r.Str(prompt)
+		return []string{p + r.Str(chosen), p + r.Str(rejected)}, []float64{1, 0}, nil
+	case r.Has(chosen) || r.Has(rejected):
+		names := []string{fields.Or(f.ChosenName, "chosen"), fields.Or(f.RejectedName, "rejected")}
+		if r.Has(chosen) {
+			names[0], names[1] = names[1], names[0]
+		}
+		return nil, nil, errors.New("field " + strconv.Quote(names[0]) + " missing beside " + strconv.Quote(names[1]))
+	}
+	return f.Read(r)
+}

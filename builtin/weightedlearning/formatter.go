@@ -1,0 +1,43 @@
+package weightedlearning
+
+import (
+	"llmhost/builtin/fields"
+	"llmhost/sdk"
+)
+
+// Formatter makes an example of one candidate from a record of a prompt, its
+// answer and a score:
+//
+//	{"prompt": "2 + 2 = ", "answer": "5", "score": -1}
+//
+// The score is the candidate's column "score": what is above 0 is to be learned,
+// what is below 0 to be unlearned, each as strongly as it is far from 0. A record
+// whose answer is empty or holds nothing but blanks is dropped.
+type Formatter struct {
+	PromptName string `llmhost:"weighted_data_prompt_name,doc=field that holds the prompt; empty: prompt"`
+	AnswerName string `llmhost:"weighted_data_answer_name,doc=field that holds the answer; empty: answer"`
+	ScoreName  string `llmhost:"weighted_data_score_name,doc=field that holds the score; empty: score"`
+}
+
+// Validate checks that no two fields have one name.
+func (f Formatter) Validate() error {
+	return fields.Distinct(f.Columns(), "weighted_data_prompt_name", "weighted_data_answer_name", "weighted_data_score_name")
+}
+
+// Columns declares prompt, answer and score.
+func (f Formatter) Columns() []sdk.Column {
+	return []sdk.Column{
+		{Name: fields.Or(f.PromptName, "prompt"), Type: sdk.String, Required: true, Doc: "what the model is given"},
+		{Name: fields.Or(f.AnswerName, "answer"), Type: sdk.String, Required: true, Doc: "what it is to write, or not to"},
+		{Name: fields.Or(f.ScoreName, "score"), Type: sdk.Float, Required: true, Doc: "above 0 to learn the answer, below 0 to unlearn it"},
+	}
+}
+
+// Format makes the one candidate.
+func (f Formatter) Format(r *sdk.Row, o *sdk.Out) error {
+	if fields.Blank(r.Str(1)) {
+		return o.Drop("an empty answer")
+	}
+	o.Candidate(r.Str(0), r.Str(1)).Set("score", r.Float(2))
+	return nil
+}
