@@ -9,8 +9,12 @@ import (
 	"unicode/utf8"
 )
 
-// widest is how many characters the last column of a listing has at most.
-const widest = 60
+// lineWidth is how many characters a line of a listing has, and widest how many
+// its last column has at most.
+const (
+	lineWidth = 120
+	widest    = 60
+)
 
 // listTime is how long the components of one plugin may take to be asked what
 // they need; each of them has as long for itself.
@@ -24,6 +28,7 @@ const unknownNeeds = "? (plugins explain says what is wrong)"
 func List(ctx context.Context, plugins []*Plugin) string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
+	width := lastColumn(plugins)
 	fmt.Fprintln(w, "NAME\tKIND\tROAD\tVERSION\tDIGEST\tWHAT IT IS, AND NEEDS")
 	for _, p := range plugins {
 		digest := "-"
@@ -32,7 +37,7 @@ func List(ctx context.Context, plugins []*Plugin) string {
 		}
 		row := func(name, kind, needs, doc string) {
 			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t", name, kind, p.Road, p.Version, digest)
-			lines := append(folded(doc, widest), folded("needs "+needs, widest)...)
+			lines := append(folded(doc, width), folded("needs "+needs, width)...)
 			fmt.Fprintln(w, strings.Join(lines, "\n\t\t\t\t\t"))
 		}
 		for _, t := range p.tasks {
@@ -49,6 +54,25 @@ func List(ctx context.Context, plugins []*Plugin) string {
 	}
 	w.Flush()
 	return b.String()
+}
+
+// lastColumn is how wide the last column of a listing can be, beside the others.
+func lastColumn(plugins []*Plugin) int {
+	name, version, digest := 0, len("VERSION"), len("DIGEST")
+	for _, p := range plugins {
+		version = max(version, len(p.Version))
+		if p.Digest != "" {
+			digest = 12
+		}
+		for _, t := range p.tasks {
+			name = max(name, len(t.Name))
+		}
+		for _, c := range p.Components {
+			name = max(name, len(c.Name))
+		}
+	}
+	others := name + len("formatter") + len("builtin") + version + digest + 5*len("  ")
+	return min(widest, max(widest/2, lineWidth-others))
 }
 
 // folded cuts a text between words into lines of at most width characters; a

@@ -172,8 +172,8 @@ func TestSpecs(t *testing.T) {
 	text := filepath.Join(folder, "text.wasm")
 	require.NoError(t, os.WriteFile(text, []byte("hello"), 0o644))
 	for _, x := range []struct{ spec, want string }{
-		{"rrfh", `no builtin task is called "rrfh"; did you mean rrhf? (builtin: rrhf, sft; a plugin file is given by its path, such as plugins/rrfh.wasm)`},
-		{"preference", `no builtin task is called "preference" (builtin: rrhf, sft; a plugin file is given by its path, such as plugins/preference.wasm)`},
+		{"rrfh", `no builtin task is called "rrfh"; did you mean rrhf? (builtin: rrhf, sft, classification, multi_objective_classification, reward, rejection_sampling, weighted_learning, dpo, kto, orpo, simpo, cpo, offline_ppo, distill; a plugin file is given by its path, such as plugins/rrfh.wasm)`},
+		{"preference", `no builtin task is called "preference" (builtin: rrhf, sft, classification, multi_objective_classification, reward, rejection_sampling, weighted_learning, dpo, kto, orpo, simpo, cpo, offline_ppo, distill; a plugin file is given by its path, such as plugins/preference.wasm)`},
 		{"plugins/none.wasm", "plugin plugins/none.wasm: no such file"},
 		{folder + "/", "plugin " + folder + "/: is a folder without a plugin.toml that says how to run it; want one, an executable, or the .wasm file that llmhost plugins build makes of a project"},
 		{script, "plugin " + script + ": is no plugin: it ended with exit code 0 before a handshake"},
@@ -292,8 +292,8 @@ func TestTexts(t *testing.T) {
 	ctx := context.Background()
 	c := catalog(t, plugin.Options{Cache: scratch})
 	list := plugin.List(ctx, c.Builtin())
-	require.Regexp(t, `(?m)^rrhf +task +builtin +1\.0\.0 +- +align a model with scored candidates by ranking\n +needs head lm, records of builtin:preference$`, list)
-	require.Regexp(t, `(?m)^rrhf +loss +builtin +1\.0\.0 +- +rank hinge .*\n +needs column\.score candidate_mask policy\.logps label_mask$`, list)
+	require.Regexp(t, `(?m)^rrhf +task +builtin +1\.0\.0 +- +align a model with scored candidates by\s+ranking\n +needs head lm, records of builtin:preference$`, list)
+	require.Regexp(t, `(?m)^rrhf +loss +builtin +1\.0\.0 +- +rank hinge (.*\n +)+needs column\.score candidate_mask\s+policy\.logps\s+label_mask$`, list)
 	require.Regexp(t, `(?m)^promptanswer +formatter +builtin +1\.0\.0 +- +a prompt.*\n +needs prompt answer \[weight\]$`, list)
 	require.Regexp(t, `(?m)^last +pooling +builtin`, list)
 	for _, line := range strings.Split(list, "\n") {

@@ -158,7 +158,7 @@ func TestPythonKnowsInputsAndOps(t *testing.T) {
 	require.NoError(t, err)
 	for _, row := range op.Table() {
 		name := strings.TrimSuffix(row.Name, "_scalar")
-		require.Contains(t, string(source), `"`+name, "op %s", row.Name)
+		require.Contains(t, string(source), `"`+name+`"`, "op %s", row.Name)
 	}
 	interpreter, err := exec.LookPath("python3")
 	if err != nil {

@@ -116,6 +116,12 @@ func inOtherWords(a, b sdk.Result) bool {
 	for _, c := range a.Example.Candidates {
 		e.Candidates = append(e.Candidates, sdk.Candidate{Prompt: renamed(c.Prompt), Answer: renamed(c.Answer), Columns: c.Columns})
 	}
+	for head, label := range a.Example.Labels {
+		if e.Labels == nil {
+			e.Labels = map[string]string{}
+		}
+		e.Labels[head] = renamed(label)
+	}
 	a.Example = e
 	return sameResult(a, b)
 }

@@ -104,9 +104,14 @@ func nodeOp(p *sdktest.Program, v int) string {
 
 // element names an element of an input of the model.
 func element(name string, a sdktest.Arguments, i int) string {
-	if name == "policy.logps" {
-		k, t := int(a.Sizes["K"]), int(a.Sizes["T"])
+	k, t := int(a.Sizes["K"]), int(a.Sizes["T"])
+	switch name {
+	case "policy.logps":
 		return fmt.Sprintf("the log-probability of prompt %d, candidate %d, token %d", i/(k*t), i/t%k, i%t)
+	case "kl.reverse", "kl.forward":
+		return fmt.Sprintf("%s of prompt %d, candidate %d, token %d", name, i/(k*t), i/t%k, i%t)
+	case "rewards":
+		return fmt.Sprintf("the reward of prompt %d, candidate %d", i/k, i%k)
 	}
 	width := 1
 	if shape := a.Inputs[name].Shape; len(shape) > 0 {

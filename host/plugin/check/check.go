@@ -86,6 +86,7 @@ type run struct {
 	options  Options
 	report   *Report
 	deadline time.Time
+	texts    map[string][]string // that parameters may be, by component and name
 }
 
 // late says that no check should begin any more.

@@ -59,11 +59,21 @@ func build(t *testing.T, pkg, file string, env ...string) string {
 
 var forWASM = []string{"GOOS=wasip1", "GOARCH=wasm"}
 
+// Every builtin plugin passes. One kind of loss is a note: it is defined by means
+// of a micro-batch.
 func TestBuiltinPluginsPass(t *testing.T) {
 	for _, p := range builtin.All() {
 		t.Run(p.Name, func(t *testing.T) {
+			if p.Formatters == nil { // those are measured by this process' memory
+				t.Parallel()
+			}
 			report := checkedIn(t, plugin.Options{Builtin: builtin.All()}, p.Name, check.Options{})
 			require.True(t, report.OK(), report.Text())
+			require.Less(t, report.Seconds, 11.0)
+			for _, f := range report.Findings { // notes
+				require.Equal(t, "cuts", f.Check, report.Text())
+				require.Equal(t, "kto_pair", f.Params["dpo_loss_type"], report.Text())
+			}
 		})
 	}
 }

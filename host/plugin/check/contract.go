@@ -54,60 +54,11 @@ func around(text []byte, at int) string {
 	return fmt.Sprintf("%.60q", text[max(0, at-20):])
 }
 
-// variant is a set of parameters that a component is checked under.
-type variant struct {
-	values map[string]any // nil for the defaults
-	edge   bool           // a parameter stands at a bound, where a loss may well be degenerate
-}
-
-// variants are the defaults, every choice and flag once, every bound once, and
-// 0 where a number has no bound below it.
-func variants(c *plugin.Component) []variant {
-	all := []variant{{}}
-	add := func(p sdk.Param, v any, edge bool) {
-		if v != p.Default {
-			all = append(all, variant{map[string]any{p.Name: v}, edge})
-		}
-	}
-	for _, p := range c.Params {
-		for _, choice := range p.Choices {
-			add(p, choice, false)
-		}
-		if p.Type == sdk.BoolParam {
-			add(p, p.Default != true, false)
-		}
-		for _, bound := range bounds(p) {
-			if v, err := p.Accept(bound); err == nil {
-				add(p, v, true)
-			}
-		}
-	}
-	return all
-}
-
-// bounds are the smallest and largest numbers that a parameter may be. Without
-// a declared smallest one it is 0 that authors forget: a temperature of 0 is
-// allowed, and divides.
-func bounds(p sdk.Param) []float64 {
-	var all []float64
-	number := p.Type == sdk.FloatParam || p.Type == sdk.IntParam
-	switch {
-	case p.Min != nil:
-		all = append(all, *p.Min)
-	case number:
-		all = append(all, 0)
-	}
-	if p.Max != nil {
-		all = append(all, *p.Max)
-	}
-	return all
-}
-
 // parameters has the plugin configure every variant, and values that are not
 // allowed: those the host refuses before the plugin sees them.
 func (s *scope) parameters(ctx context.Context, c *plugin.Component) error {
 	tried := 0
-	for _, v := range variants(c) {
+	for _, v := range s.run.variants(ctx, c) {
 		if s.run.late() {
 			return errLate
 		}

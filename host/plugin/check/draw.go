@@ -108,8 +108,51 @@ func (d *drawer) fill(lengths [][]int) sdktest.Inputs {
 	}
 	for _, name := range d.needs {
 		d.column(&in, name, lengths)
+		d.ofModel(&in, name, lengths)
 	}
 	return in
+}
+
+// ofModel draws what else of the model's an input is. States have their first values.
+func (d *drawer) ofModel(in *sdktest.Inputs, input string, lengths [][]int) {
+	switch input {
+	case "rewards":
+		for _, prompt := range lengths {
+			row := make([]float64, len(prompt))
+			for i := range row {
+				row[i] = rounded(d.rng.NormFloat64())
+			}
+			in.Rewards = append(in.Rewards, row)
+		}
+	case "kl.reverse":
+		in.ReverseKL = d.tokens(lengths, func(n int) int { return n }, func() float64 { return d.rng.Float64() })
+	case "kl.forward":
+		in.ForwardKL = d.tokens(lengths, func(n int) int { return n }, func() float64 { return d.rng.Float64() })
+	case "mismatched.policy.logps":
+		in.MismatchedLogps = d.tokens(lengths, d.otherLength, func() float64 { return -0.05 - 2.5*d.rng.Float64() })
+	case "mismatched.ref.logps":
+		in.MismatchedRefLogps = d.tokens(lengths, d.otherLength, func() float64 { return -0.05 - 2.5*d.rng.Float64() })
+	}
+}
+
+// otherLength is how many tokens an answer has that stands in the place of one of n.
+func (d *drawer) otherLength(n int) int { return 1 + d.rng.IntN(n+2) }
+
+// tokens draws a number for each token of each candidate.
+func (d *drawer) tokens(lengths [][]int, length func(n int) int, draw func() float64) [][][]float64 {
+	var all [][][]float64
+	for _, prompt := range lengths {
+		var rows [][]float64
+		for _, n := range prompt {
+			row := make([]float64, length(n))
+			for i := range row {
+				row[i] = rounded(draw())
+			}
+			rows = append(rows, row)
+		}
+		all = append(all, rows)
+	}
+	return all
 }
 
 // column draws what one input reads besides log-probabilities.
@@ -191,6 +234,23 @@ func withColumn(in sdktest.Inputs, pick func(input string) bool, f func(x float6
 	}
 	for name, row := range in.ExampleColumns {
 		out.ExampleColumns[name] = applied(row, pick("example_column."+name), f)
+	}
+	return out
+}
+
+// applied3 is f of every number; nil stays nil.
+func applied3(rows [][][]float64, f func(x float64) float64) [][][]float64 {
+	var out [][][]float64
+	for _, prompt := range rows {
+		out = append(out, applied2(prompt, f))
+	}
+	return out
+}
+
+func applied2(rows [][]float64, f func(x float64) float64) [][]float64 {
+	var out [][]float64
+	for _, row := range rows {
+		out = append(out, applied(row, true, f))
 	}
 	return out
 }

@@ -41,8 +41,28 @@ func (s *scope) effectOf(ctx context.Context, c *plugin.Component, values map[st
 			return nil, err
 		}
 	}
+	if len(p.States) > 0 {
+		if err := l.levels(out); err != nil {
+			return nil, err
+		}
+	}
 	out.parts = ordinary
 	return out, nil
+}
+
+// levels adds batches in which the model is by about as much everywhere above
+// its reference: a state may follow that within narrow bounds, of unknown size.
+func (l *loss) levels(to *effect) error {
+	for level := 0.02; level < 200; level *= 1.3 {
+		in := l.draw.batch(2, 2, 3)
+		at := func(float64) float64 { return level }
+		in.RefLogps = applied3(in.Logps, func(x float64) float64 { return x - level })
+		in.Rewards, in.ReverseKL, in.ForwardKL = applied2(in.Rewards, at), applied3(in.ReverseKL, at), applied3(in.ForwardKL, at)
+		if err := l.measure(in, to); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // measure adds what the program gives for one batch.
@@ -58,7 +78,7 @@ func (l *loss) measure(in sdktest.Inputs, to *effect) error {
 		}
 		to.parts[t.Name] = append(to.parts[t.Name], part)
 	}
-	for _, f := range l.figures() {
+	for _, f := range l.results() {
 		to.numbers = append(to.numbers, e.Number(f.value))
 	}
 	to.numbers = append(append(to.numbers, e.Loss()), l.termGradient(in, e, e.LossSeeds())...)
@@ -141,9 +161,9 @@ func (s *scope) coefficients(ctx context.Context, c *plugin.Component) error {
 	if c.Kind != plugin.Loss {
 		return nil
 	}
-	settings := variants(c)
+	settings := s.run.variants(ctx, c)
 	for _, p := range c.Params {
-		for _, v := range others(p) {
+		for _, v := range s.run.others(ctx, c, p) {
 			settings = append(settings, variant{values: map[string]any{p.Name: v}})
 		}
 	}

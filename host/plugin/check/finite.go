@@ -38,6 +38,10 @@ var scenes = []scene{
 	{"weights of 0", func(l *loss) sdktest.Inputs {
 		return withColumn(l.draw.batch(2, 2, 3), func(name string) bool { return l.draw.columns[name].positive }, func(float64) float64 { return 0 })
 	}},
+	{"rewards of 1,000", func(l *loss) sdktest.Inputs { return rewardsOf(l, func(x float64) float64 { return 1000 * x }) }},
+	{"rewards that are all equal", func(l *loss) sdktest.Inputs { return rewardsOf(l, func(float64) float64 { return 0.5 }) }},
+	{"a model that is its reference (every KL 0)", func(l *loss) sdktest.Inputs { return klOf(l, func(float64) float64 { return 0 }) }},
+	{"a model far from its reference (KLs of 100)", func(l *loss) sdktest.Inputs { return klOf(l, func(x float64) float64 { return 100 * x }) }},
 	{"class logits of 1,000", func(l *loss) sdktest.Inputs { return logitsOf(l, 1000) }},
 	{"class logits that are all 0", func(l *loss) sdktest.Inputs { return logitsOf(l, 0) }},
 }
@@ -55,7 +59,7 @@ func columnsOf(f func(x float64) float64) func(l *loss) sdktest.Inputs {
 // evens gives all candidates of a prompt the same number, another in each.
 func evens(l *loss) sdktest.Inputs {
 	var lengths [][]int
-	for b := range 16 {
+	for b := range 32 {
 		lengths = append(lengths, slices.Repeat([]int{1}, 3+b%5))
 	}
 	in := withColumn(l.draw.fill(lengths), l.draw.free, func(x float64) float64 { return x })
@@ -75,6 +79,18 @@ func evens(l *loss) sdktest.Inputs {
 // alike gives every candidate of a prompt the same tokens and columns.
 func alike(l *loss) sdktest.Inputs {
 	return l.draw.batch(3, 3, 4).Reorder(func(n int) []int { return make([]int, n) })
+}
+
+func rewardsOf(l *loss, f func(x float64) float64) sdktest.Inputs {
+	in := l.draw.batch(3, 3, 4)
+	in.Rewards = applied2(in.Rewards, f)
+	return in
+}
+
+func klOf(l *loss, f func(x float64) float64) sdktest.Inputs {
+	in := l.draw.batch(3, 3, 4)
+	in.ReverseKL, in.ForwardKL = applied3(in.ReverseKL, f), applied3(in.ForwardKL, f)
+	return in
 }
 
 func logitsOf(l *loss, scale float64) sdktest.Inputs {
@@ -115,7 +131,7 @@ func (l *loss) finite() error {
 
 // infinite reports the first figure or gradient that is no finite number.
 func (l *loss) infinite(scene string, in sdktest.Inputs, e *sdktest.Evaluation) bool {
-	for _, f := range l.figures() {
+	for _, f := range l.results() {
 		if isFinite(e.Number(f.value)) {
 			continue
 		}

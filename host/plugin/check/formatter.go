@@ -37,9 +37,13 @@ type formatter struct {
 	anew    func() (formatFunc, func(), error) // another instance, and what lets go of it
 	under   func(values map[string]any) ([]sdk.Column, formatFunc, func(), error)
 	edge    bool // a parameter stands at a bound
-	make    *maker
-	given   []record // of the caller's file
-	good    []record // that it makes an example of
+
+	variants []variant               // all of the component's
+	others   func(p sdk.Param) []any // values of a parameter besides its default
+
+	make  *maker
+	given []record // of the caller's file
+	good  []record // that it makes an example of
 }
 
 // formatFunc formats a batch: one result a row.
@@ -55,13 +59,15 @@ func opened(ctx context.Context, c *plugin.Component, values map[string]any) ([]
 }
 
 func (r *run) formatter(ctx context.Context, c *plugin.Component) {
-	for _, v := range variants(c) {
+	all := r.variants(ctx, c)
+	for _, v := range all {
 		columns, format, closed, err := opened(ctx, c, v.values)
 		if err != nil {
 			r.finish(&scope{run: r, component: c, check: "records", params: v.values}, func(*scope) error { return err })
 			continue
 		}
-		f := &formatter{columns: columns, format: format, make: newMaker(c, columns, r.options.Seed), edge: v.edge}
+		f := &formatter{columns: columns, format: format, make: newMaker(c, v.values, columns, r.options.Seed), edge: v.edge, variants: all}
+		f.others = func(p sdk.Param) []any { return r.others(ctx, c, p) }
 		f.under = func(values map[string]any) ([]sdk.Column, formatFunc, func(), error) { return opened(ctx, c, values) }
 		f.anew = func() (formatFunc, func(), error) {
 			if err := c.Plugin.Restart(ctx); err != nil {

@@ -20,7 +20,7 @@ const draws = 6
 func (l *loss) gradient() error {
 	checked, worst := 0, 0.0
 	for i := range l.p.Terms {
-		for _, size := range sizes {
+		for _, size := range l.sizes() {
 			in, slopes, err := l.slopes(i, size, true)
 			if err != nil {
 				return err
@@ -51,6 +51,7 @@ func (l *loss) slopes(i int, size [3]int, hold bool) (in sdktest.Inputs, slopes 
 			return in, nil, err
 		}
 		a, _ := in.Arguments()
+		a.Held = e.GlobalMeans() // constants by what they are
 		if hold {
 			a.Held = e.Detached()
 		}
@@ -70,7 +71,7 @@ func (l *loss) slopes(i int, size [3]int, hold bool) (in sdktest.Inputs, slopes 
 
 // elements picks elements that a host has a use for, not too many of them.
 func (l *loss) elements(a sdktest.Arguments) func(input string, i int) bool {
-	labels := a.Inputs["label_mask"].Data
+	labels, real := a.Inputs["label_mask"].Data, a.Inputs["candidate_mask"].Data
 	total := len(labels)
 	for _, input := range l.p.Inputs {
 		if input.FromModel {
@@ -79,7 +80,14 @@ func (l *loss) elements(a sdktest.Arguments) func(input string, i int) bool {
 	}
 	rng := rand.New(rand.NewPCG(uint64(total), 7))
 	return func(input string, i int) bool {
-		return (input != "policy.logps" || labels[i] != 0) && rng.IntN(total) < maxElements
+		there := true
+		switch input {
+		case "policy.logps", "kl.reverse", "kl.forward":
+			there = labels[i] != 0
+		case "rewards":
+			there = real[i] != 0
+		}
+		return there && rng.IntN(total) < maxElements
 	}
 }
 
@@ -123,7 +131,7 @@ func (l *loss) detach() error {
 		if places == nil {
 			continue
 		}
-		for _, size := range sizes {
+		for _, size := range l.sizes() {
 			in, slopes, err := l.slopes(i, size, false)
 			if err != nil {
 				return err

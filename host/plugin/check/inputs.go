@@ -10,9 +10,8 @@ import (
 	"llmhost/sdk/sdktest"
 )
 
-// inputs asks of everything that a loss reads from the data whether it
-// matters: a run must provide it, and a reference model costs as much as the
-// model itself.
+// inputs asks of everything that a loss reads whether it matters: a run must
+// provide it, and a reference model costs as much as the model itself.
 func (l *loss) inputs() error {
 	asked := 0
 	for _, input := range l.p.Inputs {
@@ -32,7 +31,7 @@ func (l *loss) inputs() error {
 			})
 		}
 	}
-	l.note = fmt.Sprintf("%d inputs from data, each of which matters", asked)
+	l.note = fmt.Sprintf("%d inputs, each of which matters", asked)
 	return nil
 }
 
@@ -51,6 +50,13 @@ func (l *loss) changeOf(input op.Input) func(in sdktest.Inputs) sdktest.Inputs {
 			in.RefLogps = l.redrawn(in).RefLogps
 			return in
 		}
+	case "kl", "rewards", "mismatched":
+		return func(in sdktest.Inputs) sdktest.Inputs { return l.withOther(input.Name, in) }
+	case "state":
+		return func(in sdktest.Inputs) sdktest.Inputs {
+			in.States = map[string]float64{name: rounded(0.2 + l.draw.rng.Float64())}
+			return in
+		}
 	case "label":
 		return func(in sdktest.Inputs) sdktest.Inputs {
 			labels := map[string][]int{}
@@ -65,6 +71,24 @@ func (l *loss) changeOf(input op.Input) func(in sdktest.Inputs) sdktest.Inputs {
 		}
 	}
 	return nil
+}
+
+// withOther puts other numbers into one input of a model, for as many tokens.
+func (l *loss) withOther(input string, in sdktest.Inputs) sdktest.Inputs {
+	other := l.redrawn(in)
+	switch input {
+	case "kl.reverse":
+		in.ReverseKL = other.ReverseKL
+	case "kl.forward":
+		in.ForwardKL = other.ForwardKL
+	case "rewards":
+		in.Rewards = other.Rewards
+	case "mismatched.policy.logps":
+		in.MismatchedLogps = other.MismatchedLogps
+	case "mismatched.ref.logps":
+		in.MismatchedRefLogps = other.MismatchedRefLogps
+	}
+	return in
 }
 
 // matters says whether a change shows on any of many batches.
@@ -82,7 +106,7 @@ func (l *loss) matters(change func(sdktest.Inputs) sdktest.Inputs) (bool, error)
 		if err != nil {
 			return false, err
 		}
-		for _, f := range l.figures() {
+		for _, f := range l.results() {
 			if !same(base.Number(f.value), other.Number(f.value)) {
 				return true, nil
 			}
@@ -111,6 +135,12 @@ func (l *loss) zeros() error {
 	}
 	places := []place{{"a log-probability", firstLogp, []float64{-nearZero}}}
 	for _, input := range l.p.Inputs {
+		switch input.Name {
+		case "rewards":
+			places = append(places, place{"a reward", firstReward, []float64{-nearZero, nearZero}})
+		case "kl.reverse", "kl.forward":
+			places = append(places, place{"a KL", firstKL, []float64{nearZero}})
+		}
 		if strings.Contains(input.Name, "column.") && l.draw.free(input.Name) {
 			places = append(places, place{"a number of " + input.Name, firstOf(input.Name), []float64{-nearZero, nearZero}})
 		}
@@ -136,7 +166,7 @@ func (l *loss) hole(what string, in, at, below, above sdktest.Inputs) (wrong boo
 		}
 	}
 	for _, t := range l.p.Terms {
-		for _, f := range []figure{{"sum", t.Sum}, {"count", t.Count}} {
+		for _, f := range []figure{{name: "sum", value: t.Sum}, {name: "count", value: t.Count}} {
 			at, low, high := runs[0].Number(f.value), runs[1].Number(f.value), runs[2].Number(f.value)
 			if !isFinite(at) || !isFinite(low) || math.Abs(low-high) > smooth*(1+math.Abs(low)) || math.Abs(at-low) <= smooth*(1+math.Abs(low)) {
 				continue
@@ -157,6 +187,23 @@ func firstLogp(in sdktest.Inputs, to float64) sdktest.Inputs {
 	out := mapped(in, func(x float64) float64 { return x })
 	out.Logps[0][0][0] = to
 	return out
+}
+
+// firstReward sets the first reward of the batch.
+func firstReward(in sdktest.Inputs, to float64) sdktest.Inputs {
+	in.Rewards = applied2(in.Rewards, func(x float64) float64 { return x })
+	in.Rewards[0][0] = to
+	return in
+}
+
+// firstKL sets the KLs of the first label token of the batch.
+func firstKL(in sdktest.Inputs, to float64) sdktest.Inputs {
+	for _, kl := range []*[][][]float64{&in.ReverseKL, &in.ForwardKL} {
+		if *kl = applied3(*kl, func(x float64) float64 { return x }); *kl != nil {
+			(*kl)[0][0][0] = to
+		}
+	}
+	return in
 }
 
 // firstOf sets the first number of a column.

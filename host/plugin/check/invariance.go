@@ -36,7 +36,7 @@ func (l *loss) padding() error {
 
 // comparePadded reports the first figure or gradient that padding changed.
 func (l *loss) comparePadded(what string, in, padded sdktest.Inputs, base, e *sdktest.Evaluation) bool {
-	for _, f := range l.figures() {
+	for _, f := range l.results() {
 		if same(base.Number(f.value), e.Number(f.value)) {
 			continue
 		}
@@ -113,8 +113,8 @@ func (l *loss) compareOrder(what string, base *sdktest.Evaluation, in, moved sdk
 	if err != nil {
 		return err
 	}
-	for _, f := range l.figures() {
-		if same(base.Number(f.value), e.Number(f.value)) || dim == "K" && !l.distinct(f.value) {
+	for _, f := range l.results() {
+		if same(base.Number(f.value), e.Number(f.value)) || dim == "K" && (f.metric || !l.distinct(f.value)) { // a metric may be of the first candidates
 			continue
 		}
 		at := culprit(l.p, f.value, func(v int) bool {
@@ -151,7 +151,7 @@ func (l *loss) cuts() error {
 		}
 		var parts []*sdktest.Evaluation
 		for b := range in.Logps {
-			e, err := l.evaluate(in.Pick(b))
+			e, err := l.evaluateWithin(base, in.Pick(b))
 			if err != nil {
 				return err
 			}
@@ -183,10 +183,19 @@ func (l *loss) notAdditive(f figure, in sdktest.Inputs, base *sdktest.Evaluation
 		op := nodeOp(l.p, v)
 		return len(shape) == 0 && (op == "mean" || op == "amax" || op == "amin" || op == "div" || op == "mul" || op == "exp" || op == "log" || op == "sqrt" || op == "square")
 	})
+	if l.under.word && !f.metric {
+		l.find(Finding{
+			Warning: true,
+			Text:    fmt.Sprintf("%s does not add up over a cut of the batch with %s: what is learned depends on how a step is cut into micro-batches", f.name, paramText(l.params)),
+			Cause:   "this kind is defined by means of a micro-batch; where that is not meant, give Sum and Count as sums over prompts, or use GlobalMean",
+			Places:  place(l.p, at),
+		})
+		return
+	}
 	l.find(Finding{
 		Text: fmt.Sprintf("%s is %s for the whole batch, but its prompts by themselves add up to %s: what is learned would depend on how a batch is cut",
 			f.name, number(base.Number(f.value)), number(total)),
-		Cause:  "a mean (or max, or product) over the batch stands inside: give Sum and Count as sums over prompts and let the host divide; no prompt may read another's numbers",
+		Cause:  "a mean (or max, or product) over the batch stands inside: give Sum and Count as sums over prompts and let the host divide, or use GlobalMean; no prompt may read another's numbers",
 		Places: place(l.p, at), Probe: l.show(in),
 	})
 }

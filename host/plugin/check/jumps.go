@@ -15,7 +15,7 @@ func (l *loss) jumps() error {
 	if l.params != nil {
 		times = walks / 4 // the defaults have been walked already
 	}
-	for _, size := range sizes {
+	for _, size := range l.sizes() {
 		for range times {
 			if found, err := l.walk(l.draw.batch(size[0], size[1], size[2])); found || err != nil {
 				return err
@@ -119,13 +119,26 @@ func (l *loss) redrawn(in sdktest.Inputs) sdktest.Inputs {
 			out.Logits[name] = append(out.Logits[name], applied(row, true, func(float64) float64 { return rounded(2 * l.draw.rng.NormFloat64()) }))
 		}
 	}
+	l.redrawnBeside(&out)
 	return out
+}
+
+// redrawnBeside are other numbers for what the model computes besides
+// log-probabilities and logits.
+func (l *loss) redrawnBeside(in *sdktest.Inputs) {
+	logp := func(float64) float64 { return rounded(-0.05 - 4*l.draw.rng.Float64()) }
+	kl := func(float64) float64 { return rounded(2 * l.draw.rng.Float64()) }
+	in.Rewards = applied2(in.Rewards, func(float64) float64 { return rounded(1.5 * l.draw.rng.NormFloat64()) })
+	in.ReverseKL, in.ForwardKL = applied3(in.ReverseKL, kl), applied3(in.ForwardKL, kl)
+	in.MismatchedLogps, in.MismatchedRefLogps = applied3(in.MismatchedLogps, logp), applied3(in.MismatchedRefLogps, logp)
 }
 
 // between mixes what the model computes of two batches: from at s = 0, to at s = 1.
 func between(from, to sdktest.Inputs, s float64) sdktest.Inputs {
 	out := from
 	out.Logps, out.RefLogps = mixed3(from.Logps, to.Logps, s), mixed3(from.RefLogps, to.RefLogps, s)
+	out.Rewards, out.ReverseKL, out.ForwardKL = mixed2(from.Rewards, to.Rewards, s), mixed3(from.ReverseKL, to.ReverseKL, s), mixed3(from.ForwardKL, to.ForwardKL, s)
+	out.MismatchedLogps, out.MismatchedRefLogps = mixed3(from.MismatchedLogps, to.MismatchedLogps, s), mixed3(from.MismatchedRefLogps, to.MismatchedRefLogps, s)
 	out.Logits = map[string][][]float64{}
 	for name := range from.Logits {
 		out.Logits[name] = mixed2(from.Logits[name], to.Logits[name], s)
@@ -134,6 +147,9 @@ func between(from, to sdktest.Inputs, s float64) sdktest.Inputs {
 }
 
 func mixed3(a, b [][][]float64, s float64) [][][]float64 {
+	if a == nil {
+		return nil
+	}
 	out := make([][][]float64, len(a))
 	for i := range a {
 		out[i] = mixed2(a[i], b[i], s)
@@ -142,6 +158,9 @@ func mixed3(a, b [][][]float64, s float64) [][][]float64 {
 }
 
 func mixed2(a, b [][]float64, s float64) [][]float64 {
+	if a == nil {
+		return nil
+	}
 	out := make([][]float64, len(a))
 	for i := range a {
 		out[i] = make([]float64, len(a[i]))

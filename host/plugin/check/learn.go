@@ -33,7 +33,7 @@ func (r *run) learn(ctx context.Context, c *plugin.Component) knowledge {
 			continue
 		}
 		defer closed()
-		m := newMaker(t.Formatter, columns, r.options.Seed)
+		m := newMaker(t.Formatter, nil, columns, r.options.Seed)
 		var records []record
 		for range searched {
 			records = append(records, m.record(m.plan()))

@@ -160,6 +160,30 @@ var soundLosses = map[string]sound{
 		weight := g.LabelMask().CumSum(-1).SubScalar(1).MulScalar(math.Log(0.95)).Exp().Where(g.LabelMask(), 0)
 		return objective(g.Logps().Mul(weight).Neg().Sum(), weight.Sum())
 	},
+	"policy gradient over a running baseline": func(g *sdk.Graph) sdk.Objective {
+		score, rows := g.Column("score"), g.Real().Sum()
+		baseline := g.State("baseline")
+		cost := g.Logps().Sum(-1).Mul(score.Sub(baseline)).Neg()
+		o := objective(cost.Where(g.Real(), 0).Sum(), rows)
+		o.States = []sdk.State{{Name: "baseline", Update: baseline.MulScalar(0.9).Add(score.Sum().GlobalMean(rows).MulScalar(0.1))}}
+		return o
+	},
+	"rewards centred over the step": func(g *sdk.Graph) sdk.Objective {
+		r, rows := g.Rewards(), g.Real().Sum()
+		better, gap := pairs(g, r)
+		n := better.Sum()
+		o := objective(gap.LogSigmoid().Neg().Where(better, 0).Sum(), n, sdk.Metric{Name: "accuracy", Sum: gap.GtScalar(0).And(better).Sum(), Count: n})
+		away := r.Sub(r.Sum().GlobalMean(rows)).Square()
+		o.Terms = append(o.Terms, sdk.Term{Name: "spread", Sum: away.Where(g.Real(), 0).Sum(), Count: rows, Coefficient: 0.01})
+		return o
+	},
+	"regression of rewards": func(g *sdk.Graph) sdk.Objective {
+		return objective(g.Rewards().Sub(g.Column("score")).Square().Sum(), g.Real().Sum())
+	},
+	"both KLs": func(g *sdk.Graph) sdk.Objective {
+		n := g.LabelMask().Sum(-1).ClampMin(1)
+		return objective(g.ForwardKL().MulScalar(0.9).Add(g.ReverseKL().MulScalar(0.1)).Sum(-1).Div(n).Sum(), g.Real().Sum())
+	},
 	"margin between classes": func(g *sdk.Graph) sdk.Objective {
 		logits, label := g.Logits("topic"), g.Label("topic")
 		has := label.GeScalar(0)

@@ -3,6 +3,7 @@ package check
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"llmhost/sdk/sdktest"
 )
@@ -190,7 +191,25 @@ func stretched(in sdktest.Inputs, n int, logps []float64) sdktest.Inputs {
 		}
 		in.Logps, in.RefLogps = append(in.Logps, rows), append(in.RefLogps, reference)
 	}
+	for _, kl := range []*[][][]float64{&in.ReverseKL, &in.ForwardKL} {
+		if *kl != nil {
+			*kl = filled(in.Logps, 0.5)
+		}
+	}
 	return in
+}
+
+// filled is x at every token of rows.
+func filled(rows [][][]float64, x float64) [][][]float64 {
+	var all [][][]float64
+	for _, prompt := range rows {
+		var own [][]float64
+		for _, row := range prompt {
+			own = append(own, slices.Repeat([]float64{x}, len(row)))
+		}
+		all = append(all, own)
+	}
+	return all
 }
 
 // lengthLaw is the power of n that weights, of n from 2, are. Where they are

@@ -51,23 +51,35 @@ type loss struct {
 	p      *sdktest.Program
 	draw   *drawer
 	probes []sdktest.Inputs // of several sizes
-	edge   bool             // a parameter stands at a bound
+	under  variant
 }
 
 // sizes of the probes: prompts, candidates, label tokens.
 var sizes = [][3]int{{1, 1, 1}, {2, 3, 4}, {3, 4, 2}, {4, 2, 6}}
 
+// sizes are those of the batches of checks that take long: all under the
+// defaults, two under other parameters.
+func (l *loss) sizes() [][3]int {
+	if l.params != nil {
+		return sizes[1:3]
+	}
+	return sizes
+}
+
 // programs traces a loss or pooling under every variant and runs its checks.
 func (r *run) programs(ctx context.Context, c *plugin.Component) {
 	known := r.learn(ctx, c)
-	all := variants(c)
+	all := r.variants(ctx, c)
+	if c.Kind == plugin.Loss {
+		all = append(all, r.mixed(ctx, c)...)
+	}
 	for _, v := range all {
 		var p *sdktest.Program
 		r.finish(&scope{run: r, component: c, check: "trace", params: v.values}, func(s *scope) error {
 			trace, err := s.traced(ctx, c, v)
 			var refusal *plugin.Error
 			if v.values != nil && errors.As(err, &refusal) && refusal.Code == sdk.CodeInvalidConfig {
-				return nil // the check of parameters has said so
+				return nil // the check of parameters has said so, or they do not go together
 			}
 			if err != nil {
 				return err
@@ -97,11 +109,11 @@ func (r *run) loss(c *plugin.Component, p *sdktest.Program, known knowledge, v v
 	}
 	probes = append(probes, below(draw, draw.batch(3, 4, 3)))
 	for _, check := range lossChecks {
-		if v.edge && !check.always {
+		if v.skips(check.name, check.always) {
 			continue
 		}
 		r.finish(&scope{run: r, component: c, check: check.name, params: v.values}, func(s *scope) error {
-			return check.run(&loss{s, p, draw, probes, v.edge})
+			return check.run(&loss{s, p, draw, probes, v})
 		})
 	}
 }
@@ -129,6 +141,16 @@ func (l *loss) evaluate(in sdktest.Inputs) (*sdktest.Evaluation, error) {
 	return l.run1(in, a)
 }
 
+// evaluateWithin runs the program over a part of the batch that whole is of.
+func (l *loss) evaluateWithin(whole *sdktest.Evaluation, in sdktest.Inputs) (*sdktest.Evaluation, error) {
+	a, err := in.Arguments()
+	if err != nil {
+		return nil, err
+	}
+	a.Held = whole.GlobalMeans()
+	return l.run1(in, a)
+}
+
 // run1 runs the program; an error that shows only when it runs is a finding,
 // and nothing comes back.
 func (l *loss) run1(in sdktest.Inputs, a sdktest.Arguments) (*sdktest.Evaluation, error) {
@@ -144,23 +166,38 @@ func (l *loss) run1(in sdktest.Inputs, a sdktest.Arguments) (*sdktest.Evaluation
 
 // figure is a number that a host adds up over batches.
 type figure struct {
-	name  string // "the sum of term rank"
-	value int
+	name   string // "the sum of term rank"
+	value  int
+	metric bool // it is only reported
+}
+
+// results are the figures, and what states become, which is of a whole step.
+func (l *loss) results() []figure {
+	all := l.figures()
+	for _, s := range l.p.States {
+		all = append(all, figure{name: "what state " + s.Name + " becomes", value: s.Update})
+	}
+	return all
 }
 
 func (l *loss) figures() []figure {
 	var all []figure
-	add := func(name string, sum, count int) {
-		all = append(all, figure{"the sum of " + name, sum})
+	add := func(name string, sum, count int, metric bool) {
+		all = append(all, figure{"the sum of " + name, sum, metric})
 		if count != sdktest.None {
-			all = append(all, figure{"the count of " + name, count})
+			all = append(all, figure{"the count of " + name, count, metric})
 		}
 	}
 	for _, t := range l.p.Terms {
-		add("term "+t.Name, t.Sum, t.Count)
+		add("term "+t.Name, t.Sum, t.Count, false)
 	}
 	for _, m := range l.p.Metrics {
-		add("metric "+m.Name, m.Sum, m.Count)
+		add("metric "+m.Name, m.Sum, m.Count, true)
+	}
+	for i, node := range l.p.Nodes {
+		if node.Op == "global_mean" {
+			add("the mean over the step at "+l.p.Place(len(l.p.Inputs)+i), node.In[0], node.In[1], false)
+		}
 	}
 	return all
 }
@@ -196,13 +233,18 @@ func (l *loss) from(v int, pick func(op.Input) bool) bool {
 func (l *loss) termGradient(in sdktest.Inputs, e *sdktest.Evaluation, seed map[int][]float64) []float64 {
 	gradient := e.Gradient(seed)
 	var all []float64
-	for _, prompt := range in.Unpadded(gradient["policy.logps"]) {
-		for _, row := range prompt {
-			all = append(all, row...)
-		}
-	}
 	for _, name := range slices.Sorted(maps.Keys(gradient)) {
-		if name != "policy.logps" {
+		switch name {
+		case "policy.logps", "kl.reverse", "kl.forward":
+			for _, prompt := range in.Unpadded(gradient[name]) {
+				all = append(all, slices.Concat(prompt...)...)
+			}
+		case "rewards":
+			width := len(gradient[name]) / len(in.Rewards)
+			for b, prompt := range in.Rewards {
+				all = append(all, gradient[name][b*width:b*width+len(prompt)]...)
+			}
+		default:
 			all = append(all, gradient[name]...)
 		}
 	}

@@ -27,11 +27,11 @@ func (l *loss) direction() error {
 		var probe sdktest.Inputs
 		for range 30 {
 			in := l.draw.fill([][]int{{2, 2, 2}, {3, 3, 3}, {1, 1, 1}})
-			gradient, err := l.logpGradient(in, t.Sum)
+			pushes, err := l.pushes(in, t.Sum)
 			if err != nil {
 				return err
 			}
-			for b, total := range perCandidate(gradient) {
+			for b, total := range pushes {
 				push := 0.0
 				for _, g := range total {
 					push -= sign(t.Coefficient) * g
@@ -56,6 +56,23 @@ func (l *loss) direction() error {
 		l.note = "better candidates are pushed up"
 	}
 	return nil
+}
+
+// pushes is the gradient of a sum by what the model thinks of each candidate:
+// the log-probabilities of its tokens together, and its reward.
+func (l *loss) pushes(in sdktest.Inputs, sum int) ([][]float64, error) {
+	e, err := l.evaluate(in)
+	if err != nil {
+		return nil, err
+	}
+	gradient := e.Gradient(map[int][]float64{sum: {1}})
+	all := perCandidate(in.Unpadded(gradient["policy.logps"]))
+	for b, prompt := range in.Rewards {
+		for k := range prompt {
+			all[b][k] += gradient["rewards"][b*len(gradient["rewards"])/len(in.Rewards)+k]
+		}
+	}
+	return all, nil
 }
 
 func (l *loss) exampleColumns() bool {
@@ -136,7 +153,7 @@ func (l *loss) weighed(t sdktest.Term, column string, in sdktest.Inputs, base, e
 	reads := func(v int) bool {
 		return v != sdktest.None && l.from(v, func(i op.Input) bool { return i.Name == column })
 	}
-	for _, f := range []figure{{"sum", t.Sum}, {"count", t.Count}} {
+	for _, f := range []figure{{name: "sum", value: t.Sum}, {name: "count", value: t.Count}} {
 		if !reads(f.value) {
 			continue
 		}

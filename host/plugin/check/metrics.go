@@ -55,7 +55,7 @@ func (l *loss) metrics() error {
 		switch {
 		case isPerplexity(m):
 			err = l.perplexity(m)
-		case !l.edge && (isAccuracy(m) || isMargin(m)): // at a bound a model may well order nothing
+		case !l.under.edge && !l.under.mixed && (isAccuracy(m) || isMargin(m)): // at a bound a model may well order nothing
 			err = l.ordering(m)
 		}
 		if err != nil {
@@ -118,7 +118,7 @@ func (l *loss) ordering(m sdktest.Metric) error {
 	reads := func(prefix string) bool {
 		return l.from(m.Sum, func(i op.Input) bool { return strings.HasPrefix(i.Name, prefix) })
 	}
-	if !reads("column.score") || !reads("policy.logps") {
+	if !reads("column.score") || !reads("policy.logps") && !reads("rewards") {
 		return nil
 	}
 	var found [2]float64
@@ -150,6 +150,11 @@ func (l *loss) ordering(m sdktest.Metric) error {
 // their scores: the better the likelier where better is 1.
 func (l *loss) ranked(better float64) sdktest.Inputs {
 	in := l.draw.fill([][]int{{2, 2, 2}, {2, 2}, {2, 2, 2, 2}})
+	for b, rewards := range in.Rewards {
+		for k := range rewards {
+			rewards[k] = better * math.Tanh(in.Columns["score"][b][k])
+		}
+	}
 	for b, prompt := range in.Logps {
 		for k, row := range prompt {
 			for i := range row {

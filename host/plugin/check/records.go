@@ -38,18 +38,28 @@ type maker struct {
 	rng     *rand.Rand
 	columns []sdk.Column
 	marks   []string // that may stand between prompt and answer in one text
+	names   []string // that a field of a JSON value may have
 	filler  string   // behind every text
 	words   int
 }
 
 // newMaker collects what may stand between a prompt and an answer: besides
-// what is common, the texts that parameters have by default.
-func newMaker(c *plugin.Component, columns []sdk.Column, seed uint64) *maker {
+// what is common, the texts that parameters are. Those may be names
+// of fields too, as in "source=1,rank=0.5".
+func newMaker(c *plugin.Component, values map[string]any, columns []sdk.Column, seed uint64) *maker {
 	m := &maker{rng: rand.New(rand.NewPCG(seed, 3)), columns: columns, marks: []string{"<sep>", "\n\nAssistant: ", "\n### Response:\n", "\t"}}
 	for _, p := range c.Params {
 		text, _ := p.Default.(string)
+		if given, is := values[p.Name].(string); is {
+			text = given
+		}
 		if p.Choices != nil {
 			continue
+		}
+		for _, item := range strings.Split(text, ",") {
+			if name, _, _ := strings.Cut(item, "="); name != "" {
+				m.names = append(m.names, name)
+			}
 		}
 		for _, mark := range strings.Split(text, "|") {
 			if mark = strings.NewReplacer(`\n`, "\n", `\t`, "\t").Replace(mark); mark != "" {
@@ -144,6 +154,16 @@ func (m *maker) cell(t sdk.ColumnType, style, items int) sdk.Cell {
 
 // json is a value of one of the shapes that data files have.
 func (m *maker) json(style, items int) string {
+	switch m.rng.IntN(6) {
+	case 0:
+		return strconv.FormatBool(m.rng.IntN(2) == 0)
+	case 1:
+		return number(rounded(2 * m.rng.NormFloat64()))
+	case 2:
+		if len(m.names) > 0 {
+			return fmt.Sprintf(`{%q:%q}`, m.names[m.rng.IntN(len(m.names))], m.text())
+		}
+	}
 	switch style % 4 {
 	case 0: // a dialog
 		return fmt.Sprintf(`[{"role":"user","content":%q},{"role":"assistant","content":%q}]`, m.text(), m.text())
@@ -245,6 +265,9 @@ func exampleText(e sdk.Example) string {
 	if len(e.Columns) > 0 {
 		all = append(all, paramText(asAny(e.Columns)))
 	}
+	if len(e.Labels) > 0 {
+		all = append(all, fmt.Sprintf("labels %q", e.Labels))
+	}
 	return strings.Join(all, "; ")
 }
 
@@ -267,6 +290,7 @@ func asAny(columns map[string]float64) map[string]any {
 // sameResult says whether two results are equal.
 func sameResult(a, b sdk.Result) bool {
 	return a.Err == b.Err && a.Dropped == b.Dropped && maps.Equal(a.Example.Columns, b.Example.Columns) &&
+		maps.Equal(a.Example.Labels, b.Example.Labels) &&
 		slices.EqualFunc(a.Example.Candidates, b.Example.Candidates, func(x, y sdk.Candidate) bool {
 			return x.Prompt == y.Prompt && x.Answer == y.Answer && maps.Equal(x.Columns, y.Columns)
 		})

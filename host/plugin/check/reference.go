@@ -28,8 +28,9 @@ func (l *loss) reference() error {
 			if err != nil {
 				return err
 			}
-			apart := l.redrawn(in)
-			policy, err := l.sum(t, sdktest.Inputs{Logps: apart.Logps, RefLogps: in.RefLogps, Columns: in.Columns, ExampleColumns: in.ExampleColumns, Logits: in.Logits, Labels: in.Labels})
+			apart := in
+			apart.Logps = l.redrawn(in).Logps
+			policy, err := l.sum(t, apart)
 			if err != nil {
 				return err
 			}

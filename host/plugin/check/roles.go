@@ -13,7 +13,7 @@ import (
 // they belong to.
 var (
 	askedNames    = []string{"prompt", "question", "instruction", "query", "input", "source"}
-	answeredNames = []string{"answer", "output", "response", "completion", "reply", "chosen", "target"}
+	answeredNames = []string{"answer", "output", "response", "completion", "reply", "chosen", "rejected", "target"}
 )
 
 // sides are the words that a record gives to be asked and to be answered, going
@@ -107,8 +107,13 @@ func (f *formatter) glued(results []sdk.Result) {
 		if r.plan.present == nil {
 			continue
 		}
+		asked, answered := f.sides(r)
 		for _, c := range results[i].Example.Candidates {
-			if at := twoWords.FindString(c.Prompt + "\n" + c.Answer); at != "" {
+			at := twoWords.FindString(c.Prompt + "\n" + c.Answer)
+			if both := word.FindAllString(at, 2); at != "" && slices.Contains(asked, both[0]) && slices.Contains(answered, both[1]) {
+				continue // as the host puts an answer to its prompt
+			}
+			if at != "" {
 				f.find(Finding{
 					Warning: true,
 					Text:    fmt.Sprintf("two texts of a record stand together with nothing between them: %q", at),

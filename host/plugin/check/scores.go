@@ -107,8 +107,8 @@ func (l *loss) shiftedScores(t sdktest.Term, in sdktest.Inputs, base float64) (w
 	return false, nil
 }
 
-// ranks says whether a term only ranks: where all log-probabilities fall by
-// as much, it stays.
+// ranks says whether a term only ranks: where all log-probabilities and rewards
+// fall by as much, it stays.
 func (l *loss) ranks(t sdktest.Term, in sdktest.Inputs) (bool, error) {
 	before, err := l.sum(t, in)
 	if err != nil {
@@ -116,6 +116,7 @@ func (l *loss) ranks(t sdktest.Term, in sdktest.Inputs) (bool, error) {
 	}
 	lower := mapped(in, func(x float64) float64 { return x - 0.25 })
 	lower.RefLogps = in.RefLogps
+	lower.Rewards = applied2(in.Rewards, func(x float64) float64 { return x - 0.25 })
 	after, err := l.sum(t, lower)
 	return same(before, after), err
 }

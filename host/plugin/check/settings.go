@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 
 	"llmhost/host/plugin"
 	"llmhost/sdk"
@@ -14,7 +15,7 @@ import (
 func (s *scope) settings(ctx context.Context, c *plugin.Component, k knowledge) error {
 	tried := 0
 	for _, p := range c.Params {
-		values := others(p)
+		values := s.run.others(ctx, c, p)
 		if len(values) == 0 {
 			continue
 		}
@@ -26,8 +27,9 @@ func (s *scope) settings(ctx context.Context, c *plugin.Component, k knowledge) 
 		switch {
 		case changed == sameProgram:
 			s.find(Finding{
-				Text:  fmt.Sprintf("parameter %s changes nothing: the program is the same with %v and with %v, whatever the others", p.Name, p.Default, values),
-				Cause: "Trace does not use the field; use it, or take its tag away",
+				Warning: p.Type == sdk.StringParam && p.Choices == nil, // its values were guessed
+				Text:    fmt.Sprintf("parameter %s changes nothing: the program is the same with %v and with %v, whatever the others", p.Name, p.Default, values),
+				Cause:   "Trace does not use the field; use it, or take its tag away",
 			})
 		case changed == sameNumbers:
 			s.find(Finding{
@@ -46,15 +48,11 @@ func (s *scope) settings(ctx context.Context, c *plugin.Component, k knowledge) 
 }
 
 // others are allowed values of a parameter besides its default.
-func others(p sdk.Param) []any {
+func (r *run) others(ctx context.Context, c *plugin.Component, p sdk.Param) []any {
 	var given []any
 	switch p.Type {
-	case sdk.BoolParam:
-		given = []any{p.Default != true}
-	case sdk.StringParam:
-		for _, choice := range p.Choices {
-			given = append(given, choice)
-		}
+	case sdk.BoolParam, sdk.StringParam:
+		given = r.discrete(ctx, c, p)
 	case sdk.FloatParam:
 		d, _ := p.Default.(float64)
 		given = []any{2 * d, d + 0.5, d - 0.5, d / 2}
@@ -75,42 +73,76 @@ func others(p sdk.Param) []any {
 type change int
 
 const (
-	sameProgram change = iota
-	sameNumbers        // another program that computes the same
+	untried change = iota // the plugin takes no other value, beside whatever
+	sameProgram
+	sameNumbers // another program that computes the same
 	otherNumbers
 )
 
-// changes says how much a parameter changes under the defaults, or beside any
-// choice of another one.
+// combinations is how often other parameters are drawn beside one that seems to
+// change nothing.
+const combinations = 40
+
+// changes says how much a parameter changes under the defaults, beside any
+// choice of another one, or beside others that are drawn.
 func (s *scope) changes(ctx context.Context, c *plugin.Component, name string, values []any, k knowledge) (change, error) {
-	most := sameProgram
-	for _, v := range variants(c) {
+	most := untried
+	for _, v := range s.run.variants(ctx, c) {
 		if _, own := v.values[name]; own || v.edge {
 			continue
 		}
-		base, err := s.canonical(ctx, c, v.values)
-		if err != nil {
-			return otherNumbers, nil // another check's business
+		changed, err := s.changesBeside(ctx, c, v.values, name, values, k)
+		if most = max(most, changed); most == otherNumbers || err != nil {
+			return most, err
 		}
-		for _, value := range values {
-			if s.run.late() {
-				return otherNumbers, errLate
-			}
-			with := maps.Clone(v.values)
-			if with == nil {
-				with = map[string]any{}
-			}
-			with[name] = value
-			other, err := s.canonical(ctx, c, with)
-			switch {
-			case err != nil, other != base && !s.idle(ctx, c, v.values, with, k):
-				return otherNumbers, nil
-			case other != base:
-				most = sameNumbers
-			}
+	}
+	rng := rand.New(rand.NewPCG(s.run.options.Seed, 5))
+	for range combinations {
+		changed, err := s.changesBeside(ctx, c, s.drawn(ctx, rng, c, name), name, values, k)
+		if most = max(most, changed); most == otherNumbers || err != nil {
+			return most, err
 		}
 	}
 	return most, nil
+}
+
+// changesBeside says how much a parameter changes beside the given others. The
+// plugin may refuse those, for they may not go together.
+func (s *scope) changesBeside(ctx context.Context, c *plugin.Component, beside map[string]any, name string, values []any, k knowledge) (change, error) {
+	base, err := s.canonical(ctx, c, beside)
+	if err != nil {
+		return untried, nil
+	}
+	most := untried
+	for _, value := range values {
+		if s.run.late() {
+			return otherNumbers, errLate
+		}
+		with := map[string]any{name: value}
+		maps.Copy(with, beside)
+		other, err := s.canonical(ctx, c, with)
+		switch {
+		case err != nil:
+		case other == base:
+			most = max(most, sameProgram)
+		case s.idle(ctx, c, beside, with, k):
+			most = sameNumbers
+		default:
+			return otherNumbers, nil
+		}
+	}
+	return most, nil
+}
+
+// drawn are values of about half of the component's parameters besides one.
+func (s *scope) drawn(ctx context.Context, rng *rand.Rand, c *plugin.Component, besides string) map[string]any {
+	values := map[string]any{}
+	for _, p := range c.Params {
+		if allowed := s.run.others(ctx, c, p); p.Name != besides && len(allowed) > 0 && rng.IntN(2) == 0 {
+			values[p.Name] = allowed[rng.IntN(len(allowed))]
+		}
+	}
+	return values
 }
 
 // idle says whether a loss computes the same under two sets of parameters.

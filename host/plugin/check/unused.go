@@ -16,10 +16,10 @@ func (f *formatter) unused() error {
 	records := f.telling()
 	tried := 0
 	for _, p := range f.component.Params {
-		values := others(p)
+		values := f.others(p)
 		if p.Type == sdk.StringParam && p.Choices == nil {
 			text, _ := p.Default.(string)
-			values = []any{text + "~", "~" + text}
+			values = append(values, text+"~", "~"+text)
 		}
 		if p.Type == sdk.IntParam || p.Type == sdk.FloatParam {
 			for _, b := range bounds(p) {
@@ -75,7 +75,7 @@ func (f *formatter) telling() []record {
 
 // matters says whether one of the values changes what becomes of a record.
 func (f *formatter) matters(p sdk.Param, values []any, records []record) (bool, error) {
-	for _, v := range variants(f.component) {
+	for _, v := range f.variants {
 		if _, own := v.values[p.Name]; own || v.edge {
 			continue
 		}

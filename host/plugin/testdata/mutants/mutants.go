@@ -15,7 +15,7 @@ type Mutant struct {
 // All returns every mutant.
 func All() []Mutant {
 	var all []Mutant
-	for _, group := range [][]Mutant{reductions(), maskings(), rankings(), numerics(), meanings(), weights(), references(), contracts(), classifications(), poolings(), formatters()} {
+	for _, group := range [][]Mutant{reductions(), maskings(), rankings(), numerics(), meanings(), weights(), references(), models(), contracts(), classifications(), poolings(), formatters()} {
 		all = append(all, group...)
 	}
 	return all
