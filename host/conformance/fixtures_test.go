@@ -12,7 +12,6 @@ import (
 	"strings"
 	"testing"
 
-	"llmhost/host/data"
 	"llmhost/host/safetensors"
 
 	"github.com/stretchr/testify/require"
@@ -181,55 +180,4 @@ func (a array) ints() [][]int64 {
 		rows = append(rows, convert[int64](row))
 	}
 	return rows
-}
-
-// padScore marks a candidate that only fills up a row.
-const padScore = -100
-
-// groups makes examples of a padded batch: "input_ids", "attention_mask" and
-// "labels" are [B, T], or [B, K, T] with "scores" or "rewards" [B, K]; "weights"
-// is [B], 1 where there is none. Padding goes, on whichever side it is.
-func groups(in map[string]array) []data.Group {
-	ids, mask, labels := in["input_ids"], in["attention_mask"].ints(), in["labels"].ints()
-	scores, scored := in["scores"], false
-	if scores.values == nil {
-		scores = in["rewards"]
-	}
-	k := 1
-	if len(ids.shape) == 3 {
-		k, scored = int(ids.shape[1]), true
-	}
-	out := make([]data.Group, ids.shape[0])
-	for i := range out {
-		out[i] = data.Group{Example: map[string]float64{"weight": 1}, Source: data.Position{File: "fixture", Line: i + 1}}
-		if weights := in["weights"].values; weights != nil {
-			out[i].Example["weight"] = weights[i]
-		}
-		if scored {
-			out[i].Columns = map[string][]float64{"score": nil}
-		}
-	}
-	for r, row := range ids.ints() {
-		g := &out[r/k]
-		if scored {
-			if scores.values[r] == padScore {
-				continue
-			}
-			g.Columns["score"] = append(g.Columns["score"], scores.values[r])
-		}
-		g.Rows = append(g.Rows, unpad(row, mask[r], labels[r]))
-	}
-	return out
-}
-
-// unpad takes the real tokens of one padded row.
-func unpad(ids, mask, labels []int64) data.Sequence {
-	var s data.Sequence
-	for t := range ids {
-		if mask[t] != 0 {
-			s.IDs = append(s.IDs, ids[t])
-			s.Labels = append(s.Labels, labels[t])
-		}
-	}
-	return s
 }

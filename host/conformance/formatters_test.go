@@ -3,6 +3,7 @@ package conformance_test
 import (
 	"context"
 	"encoding/json"
+	"math"
 	"os"
 	"path/filepath"
 	"strings"
@@ -10,7 +11,9 @@ import (
 
 	"llmhost/host/data"
 	"llmhost/host/plugin"
+	"llmhost/host/tensor"
 	"llmhost/host/tokenizer"
+	"llmhost/host/train"
 
 	"github.com/stretchr/testify/require"
 )
@@ -21,56 +24,100 @@ type formatterFile struct {
 	MaxLength int   `json:"max_length"`
 	PadID     int64 `json:"pad_id"`
 	Cases     []formatterCase
+	Pairs     pairCase `json:"dpo_pairs"`
+	Alpaca    textCase `json:"transform_alpaca"`
+
+	// Rewritten texts that no formatter makes.
+	HumanAssistant json.RawMessage `json:"transform_human_assistant"`
+	Chat           json.RawMessage `json:"llama2_chat"`
 }
 
 type formatterCase struct {
 	Name    string
 	Options struct {
 		Tokenizer         string
-		OnlyPredictAnswer *bool `json:"only_predict_answer"`
-		AddSpecialTokens  *bool `json:"add_special_tokens"`
+		OnlyPredictAnswer *bool            `json:"only_predict_answer"`
+		AddSpecialTokens  *bool            `json:"add_special_tokens"`
+		PaddingScore      float64          `json:"padding_score"` // 0: padScore
+		Classes           map[string]int64 `json:"label2id"`
 	}
 	Rows  json.RawMessage // an array of records, as a .json file is one
 	Batch json.RawMessage // tensors by name; those of other tasks may be none
 }
 
-// formatters are the formatters of the tasks that are covered. The golden
-// numbers keep a record whose answer is empty, which llmhost drops by default.
+// formatters are the formatters of tasks, by what the golden numbers call
+// these. They keep a record whose answer is empty, which llmhost drops by default.
 var formatters = map[string]struct {
 	name   string
 	params map[string]any
 }{
-	"sft":  {"promptanswer", map[string]any{"keep_empty_answers": true}},
-	"rrhf": {"preference", nil},
+	"sft":                {"promptanswer", map[string]any{"keep_empty_answers": true}},
+	"rrhf":               {"preference", nil},
+	"reward":             {"scored_texts", nil},
+	"classification":     {"labelled", nil},
+	"rejection_sampling": {"best_of", nil},
+	"weighted_learning":  {"weighted", nil},
+	"offline_ppo":        {"rated", nil},
 }
 
 func checkFormatters(t *testing.T, f fixtures, name string) {
 	all := read[formatterFile](t, f, "formatters", name)
 	for _, c := range all.Cases {
-		t.Run(c.Name, func(t *testing.T) {
-			task, _, _ := strings.Cut(c.Name, "/")
-			formatter, known := formatters[task]
-			if !known {
-				t.Skip(noSuchTask)
+		t.Run(c.Name, func(t *testing.T) { c.check(t, f, all) })
+	}
+	t.Run("dpo_pairs", func(t *testing.T) { all.Pairs.check(t, f, all) })
+	t.Run("transform_alpaca", all.Alpaca.check)
+	for what, text := range map[string]json.RawMessage{"transform_human_assistant": all.HumanAssistant, "llama2_chat": all.Chat} {
+		t.Run(what, func(t *testing.T) {
+			if text != nil {
+				t.Skip("no target: llmhost reads records and does not rewrite them")
 			}
-			if c.Options.Tokenizer == "" {
-				c.Options.Tokenizer = all.Tokenizer
-			}
-			tok, err := tokenizer.Load(filepath.Join(f.root, c.Options.Tokenizer))
-			require.NoError(t, err)
-			defer tok.Close()
-			examples := format(t, c.Rows, component(t, plugin.Formatter, formatter.name), formatter.params)
-			special := tok.Special()
-			got, err := data.Tokenize(examples, tok, data.Tokenizing{
-				MaxLength: all.MaxLength, BOS: special.BOS, EOS: special.EOS,
-				OnlyPredictAnswer: orTrue(c.Options.OnlyPredictAnswer), AddSpecialTokens: orTrue(c.Options.AddSpecialTokens),
-			})
-			require.NoError(t, err)
-			var want map[string]array
-			require.NoError(t, json.Unmarshal(c.Batch, &want))
-			requirePadded(t, want, got.Groups, all.PadID)
-			requireColumns(t, want, data.Pack(got.Groups, true))
 		})
+	}
+}
+
+func (c formatterCase) check(t *testing.T, f fixtures, all formatterFile) {
+	task, kind, _ := strings.Cut(c.Name, "/")
+	formatter, known := formatters[task]
+	if !known {
+		t.Skip(noSuchTask)
+	}
+	if c.Options.Tokenizer == "" {
+		c.Options.Tokenizer = all.Tokenizer
+	}
+	tok, err := tokenizer.Load(filepath.Join(f.root, c.Options.Tokenizer))
+	require.NoError(t, err)
+	defer tok.Close()
+	special := tok.Special()
+	how := data.Tokenizing{MaxLength: all.MaxLength, BOS: special.BOS, EOS: special.EOS,
+		OnlyPredictAnswer: orTrue(c.Options.OnlyPredictAnswer), AddSpecialTokens: orTrue(c.Options.AddSpecialTokens)}
+	pad := all.PadID
+	if kind == "bert" {
+		how.BOS, how.EOS, how.KeepSpecial, pad = special.CLS, special.SEP, true, int64(special.PAD)
+	}
+	got, err := data.Tokenize(format(t, c.Rows, component(t, plugin.Formatter, formatter.name), formatter.params), tok, how)
+	require.NoError(t, err)
+	var want map[string]array
+	require.NoError(t, json.Unmarshal(c.Batch, &want))
+	requirePadded(t, want, got.Groups, pad)
+	c.requireClasses(t, want["labels"], got.Groups)
+	c.requireColumns(t, want, data.Pack(got.Groups, true))
+}
+
+// requireClasses compares the numbers of classes, where the case has any.
+func (c formatterCase) requireClasses(t *testing.T, want array, groups []data.Group) {
+	t.Helper()
+	if len(want.shape) != 1 {
+		return
+	}
+	names := data.ClassNames(groups, onlyHead)
+	for name, id := range c.Options.Classes {
+		require.Equal(t, name, names[id])
+	}
+	unseen, _ := data.SetLabels(groups, map[string][]string{onlyHead: names})
+	require.Nil(t, unseen)
+	for i, class := range want.values {
+		require.EqualValues(t, class, groups[i].Labels[onlyHead], "class of example %d", i)
 	}
 }
 
@@ -89,33 +136,117 @@ func format(t *testing.T, rows []byte, c *plugin.Component, params map[string]an
 }
 
 // requirePadded compares the padded view of groups. A candidate that only
-// fills up a group has no tokens here, where the golden numbers have BOS and
-// EOS; nothing is learned from it in either.
+// fills up a group has no tokens here, where the golden numbers have an empty
+// text; nothing is learned from it in either.
 func requirePadded(t *testing.T, want map[string]array, groups []data.Group, pad int64) {
 	t.Helper()
 	got := data.Pad(groups, pad)
-	ids, mask, labels := want["input_ids"].ints(), want["attention_mask"].ints(), want["labels"].ints()
+	ids, mask := want["input_ids"].ints(), want["attention_mask"].ints()
 	require.Len(t, got.IDs, len(ids))
 	k := len(ids) / len(groups)
 	for r := range ids {
-		if r%k < len(groups[r/k].Rows) {
-			require.Equal(t, ids[r], got.IDs[r], "ids of row %d", r)
-			require.Equal(t, mask[r], got.Mask[r], "mask of row %d", r)
+		if r%k >= len(groups[r/k].Rows) {
+			continue
 		}
-		require.Equal(t, labels[r], got.Labels[r], "labels of row %d", r)
+		require.Equal(t, ids[r], got.IDs[r], "ids of row %d", r)
+		require.Equal(t, mask[r], got.Mask[r], "mask of row %d", r)
+		if labels := want["labels"]; len(labels.shape) > 1 {
+			require.Equal(t, labels.ints()[r], got.Labels[r], "labels of row %d", r)
+		}
 	}
 }
 
 // requireColumns compares what a batch holds besides tokens.
-func requireColumns(t *testing.T, want map[string]array, b data.Batch) {
+func (c formatterCase) requireColumns(t *testing.T, want map[string]array, b data.Batch) {
 	t.Helper()
+	padding, moved := c.Options.PaddingScore, false
+	switch padding {
+	case 0:
+		padding = padScore
+	case padScore:
+	default: // there the lowest score of each example is moved to 0, above the padding
+		moved = true
+	}
 	for r, score := range want["scores"].values {
-		require.Equal(t, score != padScore, b.Real[r], "row %d", r)
-		if b.Real[r] {
-			require.Equal(t, float32(score), b.Columns["score"][r], "score of row %d", r)
+		require.Equal(t, score != padding, b.Real[r], "row %d", r)
+		if !b.Real[r] {
+			continue
+		}
+		own := b.Columns["score"][r]
+		if moved {
+			own -= lowest(&b, r/b.K)
+		}
+		require.Equal(t, float32(score), own, "score of row %d", r)
+	}
+	for key, name := range exampleKeys {
+		for g, v := range want[key].values {
+			require.Equal(t, float32(v), b.Example[name][g], "%s of example %d", name, g)
 		}
 	}
-	for g, weight := range want["weights"].values {
-		require.Equal(t, float32(weight), b.Example["weight"][g], "weight of example %d", g)
+}
+
+// lowest is the lowest score of an example.
+func lowest(b *data.Batch, example int) float32 {
+	low := float32(math.Inf(1))
+	for r := example * b.K; r < (example+1)*b.K; r++ {
+		if b.Real[r] {
+			low = min(low, b.Columns["score"][r])
+		}
+	}
+	return low
+}
+
+// pairCase is the pairs that are made of candidates with scores.
+type pairCase struct {
+	Rows  json.RawMessage
+	Pairs map[string][]struct{ Prompt, Chosen, Rejected string } // by construct_method
+}
+
+func (c pairCase) check(t *testing.T, f fixtures, all formatterFile) {
+	tok, err := tokenizer.Load(filepath.Join(f.root, all.Tokenizer))
+	require.NoError(t, err)
+	defer tok.Close()
+	for method, want := range c.Pairs {
+		t.Run(method, func(t *testing.T) {
+			params := map[string]any{"construct_method": method}
+			examples := format(t, c.Rows, component(t, plugin.Formatter, "chosen_rejected"), params)
+			tokens, err := data.Tokenize(examples, tok, data.Tokenizing{MaxLength: all.MaxLength, BOS: -1, EOS: -1, OnlyPredictAnswer: true})
+			require.NoError(t, err)
+			b := data.Pack(tokens.Groups, true)
+			objective := train.NewObjective(trace(t, plugin.Loss, "dpo", params), tensor.CPU, tensor.Float32)
+			require.EqualValues(t, len(want), objective.Counts(&b)[0], "pairs")
+			for _, pair := range want {
+				require.Equal(t, pair.Prompt, examples[0].Candidates[0].Prompt)
+				require.Greater(t, scoreOf(t, examples[0], pair.Chosen), scoreOf(t, examples[0], pair.Rejected))
+			}
+		})
+	}
+}
+
+// scoreOf finds an answer's score.
+func scoreOf(t *testing.T, e data.Example, answer string) float64 {
+	t.Helper()
+	for _, c := range e.Candidates {
+		if c.Answer == answer {
+			return c.Columns["score"]
+		}
+	}
+	require.Fail(t, "no candidate has the answer "+answer)
+	return 0
+}
+
+// textCase is records and the texts to make of them.
+type textCase struct {
+	Rows json.RawMessage
+	Out  []struct{ Prompt, Answer string }
+}
+
+func (c textCase) check(t *testing.T) {
+	examples := format(t, c.Rows, component(t, plugin.Formatter, "alpaca"), nil)
+	require.Len(t, examples, len(c.Out))
+	for i, want := range c.Out {
+		got := examples[i].Candidates[0]
+		require.Equal(t, want.Prompt, got.Prompt)
+		require.Equal(t, want.Answer, got.Answer)
 	}
 }

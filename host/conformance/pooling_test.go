@@ -7,10 +7,14 @@ import (
 	"strings"
 	"testing"
 
+	"llmhost/host/data"
 	"llmhost/host/exec"
+	"llmhost/host/model"
 	"llmhost/host/plugin"
+	"llmhost/host/program"
 	"llmhost/host/safetensors"
 	"llmhost/host/tensor"
+	"llmhost/host/train"
 
 	"github.com/stretchr/testify/require"
 )
@@ -19,14 +23,20 @@ import (
 // that follows the rule, not what the reference returned.
 const fixedKey = ".fixed."
 
+// poolingSide is the rows of one padding side, with the rewards that a score
+// head makes of each pooling's vectors.
+type poolingSide struct {
+	IDs    array                           `json:"input_ids"`
+	Mask   array                           `json:"attention_mask"`
+	Logits map[string]map[string][]float64 `json:"rm_logits"` // by pooling, then "fixed" or "reference"
+}
+
 func checkPooling(t *testing.T, f fixtures, name string) {
 	c := read[struct {
 		Model string
-		Cases map[string]any
+		Cases map[string]poolingSide
 	}](t, f, "pooling", name)
-	config := read[struct {
-		EOS int64 `json:"eos_token_id"`
-	}](t, f, filepath.Join("models", c.Model), "config")
+	eos := endOf(t, f, c.Model)
 	golden := tensors(t, f, "pooling", name)
 	for _, side := range slices.Sorted(maps.Keys(c.Cases)) {
 		for _, of := range golden.Names() {
@@ -36,17 +46,53 @@ func checkPooling(t *testing.T, f fixtures, name string) {
 			}
 			for _, road := range roadsOf("pooling", kind) {
 				t.Run(side+"/"+kind+"/"+road.name, func(t *testing.T) {
-					tensor.Scoped(func() {
-						p := trace(t, plugin.Pooling, road.spec(t), nil)
-						in := pooled(t, golden, side, config.EOS)
-						got := exec.Pool(p, exec.Where{Device: tensor.CPU, Real: tensor.Float32}, in)
-						want := fetch(t, golden, of)
-						require.Equal(t, want.shape, got.Shape())
-						require.InDeltaSlice(t, want.values, got.Floats(), logitsTolerance)
-					})
+					p := trace(t, plugin.Pooling, road.spec(t), nil)
+					tensor.Scoped(func() { requirePooled(t, p, pooled(t, golden, side, eos), fetch(t, golden, of)) })
 				})
 			}
+			t.Run(side+"/"+kind+"/rewards", func(t *testing.T) {
+				if why := skipModel(f, c.Model); why != "" {
+					t.Skip(why)
+				}
+				m := loadHeads(t, filepath.Join(f.root, "models", c.Model), tensor.Float32)
+				requireRewards(t, c.Cases[side], kind, eos, m)
+			})
 		}
+	}
+}
+
+// endOf is the id of a model's end token.
+func endOf(t *testing.T, f fixtures, model string) int64 {
+	t.Helper()
+	return read[struct {
+		EOS int64 `json:"eos_token_id"`
+	}](t, f, filepath.Join("models", model), "config").EOS
+}
+
+func requirePooled(t *testing.T, p *program.Program, in exec.Arguments, want array) {
+	t.Helper()
+	got := exec.Pool(p, exec.Where{Device: tensor.CPU, Real: tensor.Float32}, in)
+	require.Equal(t, want.shape, got.Shape())
+	require.InDeltaSlice(t, want.values, got.Floats(), logitsTolerance)
+}
+
+// requireRewards compares the reward of each row by a model and a pooling: the
+// mean over that row alone.
+func requireRewards(t *testing.T, c poolingSide, kind string, eos int64, m *model.Folder) {
+	t.Helper()
+	objective := train.NewObjective(trace(t, plugin.Loss, "reward", nil), tensor.CPU, tensor.Float32)
+	objective.Pooling, objective.EOS = trace(t, plugin.Pooling, kind, nil), eos
+	mean := slices.IndexFunc(objective.Program().Metrics, func(m program.Metric) bool { return m.Name == "mean_reward" })
+	for i, row := range groups(map[string]array{"input_ids": c.IDs, "attention_mask": c.Mask}) {
+		row.Columns["score"] = []float64{0}
+		b := data.Pack([]data.Group{row}, true)
+		tensor.Scoped(func() {
+			tensor.NoGrad(func() {
+				reward, rows := objective.Run(m, &b, nil, nil).Metrics[mean].Read()
+				require.EqualValues(t, 1, rows)
+				require.InDelta(t, c.Logits[kind]["fixed"][i], reward, logitsTolerance, "reward of row %d", i)
+			})
+		})
 	}
 }
 

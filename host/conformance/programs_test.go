@@ -2,7 +2,10 @@ package conformance_test
 
 import (
 	"context"
+	"fmt"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -13,18 +16,51 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// tasks are the tasks whose losses are covered here, by the names that the
-// golden numbers have for them too.
-var tasks = []string{"sft", "rrhf"}
+// goldenTask is what the golden numbers call a task: its loss, and the
+// parameters that cases do not spell out.
+type goldenTask struct {
+	loss   string
+	params map[string]any            // of every case
+	told   map[string]map[string]any // by a word in the name of the case or variant
+}
 
-// taskOf returns the task that a case's name begins with, "" for others.
-func taskOf(name string) string {
-	for _, task := range tasks {
-		if name == task || strings.HasPrefix(name, task+"_") {
-			return task
+// penalties are the ways of a KL penalty.
+var penalties = map[string]map[string]any{
+	"kl":   {"token_level": true, "kl_penalty_mode": "kl"},
+	"abs":  {"token_level": true, "kl_penalty_mode": "abs"},
+	"mse":  {"token_level": true, "kl_penalty_mode": "mse"},
+	"full": {"token_level": true, "kl_penalty_mode": "full"},
+}
+
+// tasks are the tasks by what the names of their cases begin with; of two
+// beginnings the longer one counts.
+var tasks = map[string]goldenTask{
+	"sft":                  {loss: "sft", told: map[string]map[string]any{"seq_mean": {"sft_reduction": "seq_mean"}}},
+	"sft_kl":               {loss: "sft", params: map[string]any{"sft_reduction": "seq_mean"}, told: penalties},
+	"kl":                   {loss: "sft", params: map[string]any{"sft_reduction": "seq_mean", "kl_coef": 1.0}, told: penalties},
+	"rrhf":                 {loss: "rrhf", told: map[string]map[string]any{"paper_sum": {"rrhf_reduction": "paper_sum"}}},
+	"rejection_sampling":   {loss: "rejection_sampling"},
+	"weighted_learning":    {loss: "weighted_learning", told: map[string]map[string]any{"seq_mean": {"weighted_reduction": "seq_mean"}}},
+	"dpo":                  {loss: "dpo", told: map[string]map[string]any{"hinge": ofType("hinge"), "ipo": ofType("ipo"), "kto_pair": ofType("kto_pair")}},
+	"kto":                  {loss: "kto"},
+	"offline_ppo":          {loss: "offline_ppo"},
+	"rm":                   {loss: "reward"},
+	"cls":                  {loss: "classification"},
+	"classification":       {loss: "classification"},
+	"multicls":             {loss: "multi_objective_classification"},
+	"classification_multi": {loss: "multi_objective_classification"},
+}
+
+func ofType(name string) map[string]any { return map[string]any{"dpo_loss_type": name} }
+
+// taskOf returns the beginning of a case's name that is a task's, "" for others.
+func taskOf(name string) (task string) {
+	for t := range tasks {
+		if (name == t || strings.HasPrefix(name, t+"_")) && len(t) > len(task) {
+			task = t
 		}
 	}
-	return ""
+	return task
 }
 
 const noSuchTask = "not covered yet: llmhost does not have this task"
@@ -61,18 +97,44 @@ func trace(t *testing.T, kind plugin.Kind, name string, params map[string]any) *
 	return traced.Program
 }
 
-// lossParams are the parameters of a variant: those of its JSON, and the
-// reduction that its name tells.
+// lossProgram returns the program of a task's loss for a case or variant.
+func lossProgram(t *testing.T, task, variant string, params map[string]any) *program.Program {
+	t.Helper()
+	return trace(t, plugin.Loss, tasks[task].loss, lossParams(task, variant, params))
+}
+
+// lossParams are the parameters of a case or variant: those of its JSON under
+// their names in the program, and those that its name tells.
 func lossParams(task, variant string, params map[string]any) map[string]any {
-	all := map[string]any{}
-	for name, value := range params {
-		all[name] = value
+	of := tasks[task]
+	all := maps.Clone(of.params)
+	if all == nil {
+		all = map[string]any{}
 	}
-	switch {
-	case task == "sft" && strings.Contains(variant, "seq_mean"):
-		all["sft_reduction"] = "seq_mean"
-	case task == "rrhf" && strings.Contains(variant, "paper_sum"):
-		all["rrhf_reduction"] = "paper_sum"
+	for name, value := range params {
+		switch name {
+		case poolingKey: // no parameter of the loss
+		case "beta":
+			all[of.loss+"_beta"] = value
+		case "coeff":
+			all["cls_objectives"] = objectives(value.(map[string]any))
+		default:
+			all[name] = value
+		}
+	}
+	for word, told := range of.told {
+		if strings.Contains(variant, word) {
+			maps.Copy(all, told)
+		}
 	}
 	return all
+}
+
+// objectives writes coefficients by head as the parameter has them.
+func objectives(coefficients map[string]any) string {
+	var list []string
+	for _, name := range slices.Sorted(maps.Keys(coefficients)) {
+		list = append(list, fmt.Sprintf("%s=%v", name, coefficients[name]))
+	}
+	return strings.Join(list, ",")
 }

@@ -99,7 +99,7 @@ func (r realModel) check(t *testing.T, folder string) {
 			t.Skip("the reference has no gradients")
 		}
 		row := data.Sequence{IDs: r.TextIDs, Labels: r.TextIDs}
-		got := measure(t, m, trace(t, plugin.Loss, "sft", nil), train.Options{}, []data.Group{{Rows: []data.Sequence{row}}})
+		got := measure(t, m, train.NewObjective(trace(t, plugin.Loss, "sft", nil), tensor.CPU, tensor.Float32), train.Options{}, []data.Group{{Rows: []data.Sequence{row}}})
 		require.InDelta(t, r.MeanNLL, got.loss, tolerance)
 		for name, want := range r.GradientNorm {
 			require.InDelta(t, want, norm(got.gradients[name]), tolerance, name)
@@ -133,7 +133,7 @@ func logitsOf(m *model.Folder, ids []int64) [][]float64 {
 	b := data.Pack([]data.Group{{Rows: []data.Sequence{{IDs: ids, Labels: ids}}}}, true)
 	tensor.Scoped(func() {
 		tensor.NoGrad(func() {
-			logits := m.Forward(train.NewPack(tensor.CPU, &b), nil).Linear(m.Head(), tensor.Tensor{})
+			logits := m.Head().Logits(m.Forward(train.NewPack(tensor.CPU, &b), nil))
 			rows = array{logits.Floats(), logits.Shape()}.rows()
 		})
 	})
