@@ -22,7 +22,7 @@ import (
 type Loss struct {
 	Gamma   float64 `llmhost:"focal_gamma,default=2,min=0,max=100,doc=how much less examples count that the model gets right; 0 is the cross entropy"`
 	Weights string  `llmhost:"focal_weights,doc=weights of the classes 0, 1, …, as 0.25,0.75; a class that is left out has 1"`
-	Head    string  `llmhost:"focal_head,default=class,doc=name of the classification head"`
+	Head    string  `llmhost:"cls_head,default=label,doc=name of the classification head"`
 }
 
 // Validate refuses weights that are no list of numbers from 0 on.
@@ -87,4 +87,8 @@ var Plugin = sdk.Plugin{
 	Version: "1.0.0",
 	Doc:     "focal loss of a classifier",
 	Losses:  []sdk.LossSpec{sdk.NewLoss("focal", "cross entropy in which examples that are right count for little", Loss{})},
+	Tasks: []sdk.Task{{
+		Name: "focal", Doc: "train a classifier of texts on what it gets wrong",
+		Formatter: "builtin:labelled", Head: sdk.ClassHead, Pooling: "builtin:eos", Loss: "focal",
+	}},
 }
