@@ -65,8 +65,12 @@ func Loss(p *program.Program, w Where, a Arguments) Outputs {
 }
 
 // Reached says which values Loss computes: all that results are made of, and,
-// where the means over the step are not known yet, what those are made of.
+// where the means over the step are not known yet, what those are made of. It is
+// nil, which means all, for a program without such means.
 func Reached(p *program.Program, known bool) []bool {
+	if len(p.Globals()) == 0 {
+		return nil
+	}
 	if known {
 		return p.ReachLocal(p.Results()...)
 	}

@@ -107,7 +107,7 @@ func kinds(maps []*nn.Linear) (names []string) {
 // unfreeze lets the parameters train that are saved whole.
 func (a *Adapter) unfreeze(fresh []string) error {
 	for _, q := range a.params.All() {
-		module, _, _ := cutLast(q.Name)
+		module := q.Module()
 		whole, _ := Modules{Names: a.Config.ModulesToSave}.match(module)
 		if whole || slices.Contains(fresh, q.Name) {
 			a.saved = append(a.saved, nn.Param{Name: q.Name, Tensor: q.Tensor.RequireGrad()})
@@ -117,19 +117,11 @@ func (a *Adapter) unfreeze(fresh []string) error {
 		}
 	}
 	for _, name := range a.Config.ModulesToSave {
-		if !slices.ContainsFunc(a.saved, func(q nn.Param) bool { module, _, _ := cutLast(q.Name); return isModule(module, name) }) {
+		if !slices.ContainsFunc(a.saved, func(q nn.Param) bool { return isModule(q.Module(), name) }) {
 			return fmt.Errorf("modules_to_save: the model has no module called %s with weights of its own", name)
 		}
 	}
 	return nil
-}
-
-func cutLast(name string) (module, last string, found bool) {
-	i := strings.LastIndex(name, ".")
-	if i < 0 {
-		return name, "", false
-	}
-	return name[:i], name[i+1:], true
 }
 
 // adapt gives one map its adapter.
@@ -269,18 +261,19 @@ func (a *Adapter) Sources() (sources []safetensors.Source) {
 
 // Save writes the two files of the adapter into folder, each atomically.
 func (a *Adapter) Save(folder string) error {
-	if err := safetensors.Write(filepath.Join(folder, WeightsName), a.Sources(), map[string]string{"format": "pt"}); err != nil {
-		return err
-	}
-	return atomicfile.WriteFile(filepath.Join(folder, ConfigName), a.Config.json())
+	return a.save(folder, safetensors.Write, atomicfile.WriteFile)
 }
 
 // SaveInto is Save into a fresh folder that is made durable as a whole.
 func (a *Adapter) SaveInto(folder string) error {
-	if err := safetensors.WriteInto(filepath.Join(folder, WeightsName), a.Sources(), map[string]string{"format": "pt"}); err != nil {
+	return a.save(folder, safetensors.WriteInto, func(path string, data []byte) error { return os.WriteFile(path, data, 0o644) })
+}
+
+func (a *Adapter) save(folder string, weights func(string, []safetensors.Source, map[string]string) error, write func(string, []byte) error) error {
+	if err := weights(filepath.Join(folder, WeightsName), a.Sources(), map[string]string{"format": "pt"}); err != nil {
 		return err
 	}
-	return os.WriteFile(filepath.Join(folder, ConfigName), a.Config.json(), 0o644)
+	return write(filepath.Join(folder, ConfigName), a.Config.json())
 }
 
 // Merge puts the adapters into the weights they stand on and takes them off;

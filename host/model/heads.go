@@ -79,7 +79,7 @@ func (f *Folder) addHeads(p *nn.Params, h Heads) {
 
 // isHead tells whether a parameter is of a head that a run may begin anew.
 func isHead(name string) bool {
-	module := name[:max(0, strings.LastIndex(name, "."))]
+	module := nn.Param{Name: name}.Module()
 	return slices.Contains([]string{scoreName, bertName, referenceName}, module) || strings.HasPrefix(module, classesName)
 }
 

@@ -4,6 +4,8 @@
 package nn
 
 import (
+	"strings"
+
 	"llmhost/host/tensor"
 )
 
@@ -16,6 +18,10 @@ type Param struct {
 	Name   string
 	Tensor tensor.Tensor
 }
+
+// Module returns the name of the module that a parameter belongs to: its own up
+// to the last dot, "" where it has none.
+func (p Param) Module() string { return p.Name[:max(0, strings.LastIndex(p.Name, "."))] }
 
 // Params collects the parameters of a model in the order they are asked for.
 type Params struct {

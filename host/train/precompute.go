@@ -20,8 +20,7 @@ func RefLogps(m *model.Folder, device tensor.Device, groups []data.Group, size i
 		tensor.Scoped(func() {
 			tensor.NoGrad(func() {
 				hidden := m.Forward(NewPack(device, &b), nil)
-				at := hidden.IndexSelect(0, tensor.Of(device, b.Source))
-				for _, v := range m.Head().TokenLogps(at, tensor.Of(device, b.Target)).Floats() {
+				for _, v := range labelLogps(device, m, hidden, &b).Floats() {
 					logps = append(logps, float32(v))
 				}
 			})

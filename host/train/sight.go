@@ -21,7 +21,8 @@ type sight struct {
 	states, refStates, vectors tensor.Tensor // hidden states of both models, pooled vectors; undefined until made
 }
 
-// arguments gives the inputs that the values which only names are made of.
+// arguments gives the inputs that the values which only names are made of, all
+// where it is nil.
 func (s *sight) arguments(only []bool, globals map[int]float64) exec.Arguments {
 	rows, candidates, labels := int64(s.b.B), int64(s.b.K), int64(s.b.T)
 	a := exec.Arguments{Inputs: map[string]tensor.Tensor{}, Sizes: map[string]int64{"B": rows, "K": candidates, "T": labels}, Globals: globals}
@@ -32,7 +33,7 @@ func (s *sight) arguments(only []bool, globals map[int]float64) exec.Arguments {
 		if kind, head, _ := strings.Cut(input.Name, "."); kind == "logits" && s.model != nil {
 			a.Sizes["C_"+head] = s.classHead(head).Weight.Size(0)
 		}
-		if !only[i] {
+		if only != nil && !only[i] {
 			continue
 		}
 		if t := s.input(input.Name); t.Defined() {
@@ -112,9 +113,13 @@ func (s *sight) refHidden() tensor.Tensor {
 // logps returns the label tokens' log-probabilities [B, K, T] of b under a model:
 // its head runs at the positions that predict a label and nowhere else.
 func (s *sight) logps(b *data.Batch, hidden tensor.Tensor, m *model.Folder) tensor.Tensor {
-	d := s.o.where.Device
+	return s.view(b, labelLogps(s.o.where.Device, m, hidden, b))
+}
+
+// labelLogps returns the log-probability of each label of b [M], in its order.
+func labelLogps(d tensor.Device, m *model.Folder, hidden tensor.Tensor, b *data.Batch) tensor.Tensor {
 	at := hidden.IndexSelect(0, tensor.Of(d, b.Source))
-	return s.view(b, m.Head().TokenLogps(at, tensor.Of(d, b.Target)))
+	return m.Head().TokenLogps(at, tensor.Of(d, b.Target))
 }
 
 // view lays numbers of the labels [M] out as [B, K, T].

@@ -4,6 +4,7 @@ package train
 
 import (
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 	"strings"
@@ -83,7 +84,7 @@ func (t *Trainer) Step(micro [][]data.Group) (report StepReport, err error) {
 	t.Model.Params().Mode().Training = true
 	defer func() { t.Model.Params().Mode().Training = false }()
 	batches, counts := t.pack(micro)
-	globals := t.globals(batches)
+	globals := t.globals(slices.Values(batches))
 	seen := newTotals(t.Objective.program)
 	t.Optimizer.ZeroGrad()
 	for i, b := range batches {
@@ -129,7 +130,7 @@ func (t *Trainer) shares() bool { return t.Options.SharePrefix && t.Model.Causal
 func (t *Trainer) pack(micro [][]data.Group) (batches []data.Batch, denominators [][]float64) {
 	terms := len(t.Objective.program.Terms)
 	total := make([]float64, terms)
-	for _, b := range t.batches(micro) {
+	for b := range t.batches(micro) {
 		counts := t.Objective.Counts(&b)
 		for j, c := range counts {
 			total[j] += c
@@ -144,27 +145,30 @@ func (t *Trainer) pack(micro [][]data.Group) (batches []data.Batch, denominators
 	return batches, denominators
 }
 
-// batches packs micro-batches, with mismatched answers where the loss asks for
-// them: they go round over all of micro.
-func (t *Trainer) batches(micro [][]data.Group) []data.Batch {
-	var others []data.Group
-	if NeedsOf(t.Objective.program).Mismatched {
-		others = data.Mismatch(slices.Concat(micro...), t.Options.MaxLength)
-	}
-	batches := make([]data.Batch, len(micro))
-	for i, groups := range micro {
-		batches[i] = data.Pack(groups, t.shares())
-		if others != nil {
-			b := data.Pack(others[:len(groups)], false)
-			batches[i].Mismatched, others = &b, others[len(groups):]
+// batches packs micro-batches one after the other, with mismatched answers where
+// the loss asks for them: they go round over all of micro.
+func (t *Trainer) batches(micro [][]data.Group) iter.Seq[data.Batch] {
+	return func(yield func(data.Batch) bool) {
+		var others []data.Group
+		if NeedsOf(t.Objective.program).Mismatched {
+			others = data.Mismatch(slices.Concat(micro...), t.Options.MaxLength)
+		}
+		for _, groups := range micro {
+			b := data.Pack(groups, t.shares())
+			if others != nil {
+				mismatched := data.Pack(others[:len(groups)], false)
+				b.Mismatched, others = &mismatched, others[len(groups):]
+			}
+			if !yield(b) {
+				return
+			}
 		}
 	}
-	return batches
 }
 
 // globals makes the pass over all batches that a loss needs whose terms read
 // means over them; nil where no term does. Nothing is dropped out in it.
-func (t *Trainer) globals(batches []data.Batch) map[int]float64 {
+func (t *Trainer) globals(batches iter.Seq[data.Batch]) map[int]float64 {
 	if !t.Objective.program.TwoPasses() {
 		return nil
 	}
@@ -173,9 +177,9 @@ func (t *Trainer) globals(batches []data.Batch) map[int]float64 {
 	mode.Training = false
 	defer func() { mode.Training = training }()
 	all := newTotals(t.Objective.program)
-	for i := range batches {
+	for b := range batches {
 		tensor.Scoped(func() {
-			tensor.NoGrad(func() { all.add(t.Objective.Globals(t.Model, &batches[i])) })
+			tensor.NoGrad(func() { all.add(t.Objective.Globals(t.Model, &b)) })
 		})
 	}
 	return all.means()
@@ -242,14 +246,13 @@ func (t *Trainer) Evaluate(micro [][]data.Group) (metrics Metrics, loss float64,
 	defer tensor.Catch(&err)
 	program := t.Objective.program
 	sums, counts := make([]float64, len(program.Terms)), make([]float64, len(program.Terms))
-	batches := t.batches(micro)
-	globals := t.globals(batches)
+	globals := t.globals(t.batches(micro))
 	var calibration hostmetrics.Calibration
-	for i := range batches {
+	for b := range t.batches(micro) {
 		tensor.Scoped(func() {
 			tensor.NoGrad(func() {
-				outputs, rewards := t.Objective.look(t.Model, &batches[i], globals)
-				addPreferences(&calibration, &batches[i], rewards)
+				outputs, rewards := t.Objective.look(t.Model, &b, globals)
+				addPreferences(&calibration, &b, rewards)
 				metrics.Add(program, outputs.Metrics)
 				for j, f := range outputs.Terms {
 					sum, count := f.Read()
