@@ -49,15 +49,21 @@ func obedient(t *testing.T, texts ...string) config.Settings {
 }
 
 // workers counts this process's children.
-func workers(t *testing.T) (count int) {
+func workers(t *testing.T) int {
+	t.Helper()
+	return len(children(t))
+}
+
+// children are the numbers of this process's children.
+func children(t *testing.T) (numbers []string) {
 	t.Helper()
 	lists, err := filepath.Glob("/proc/self/task/*/children")
 	require.NoError(t, err)
 	for _, list := range lists {
 		text, _ := os.ReadFile(list) // a thread may end meanwhile
-		count += len(strings.Fields(string(text)))
+		numbers = append(numbers, strings.Fields(string(text))...)
 	}
-	return count
+	return numbers
 }
 
 func repeated(n int, text string) []string {
@@ -102,15 +108,26 @@ func TestReadingDataIsInterrupted(t *testing.T) {
 	ctx, cancel := context.WithCancel(context.Background())
 	s.DataPaths = obedient(t, append(repeated(24, "say it"), "spin")...).DataPaths
 	s.PluginFormatMS = 600_000
+	loaded := make(chan string, 1)
 	go func() {
 		for workers(t) == 0 {
 			time.Sleep(time.Millisecond)
 		}
 		time.Sleep(200 * time.Millisecond) // it starts, or formats by now
+		maps := ""
+		for _, child := range children(t) {
+			text, _ := os.ReadFile("/proc/" + child + "/maps")
+			maps += string(text)
+		}
+		loaded <- maps
 		cancel()
 	}()
 	_, err := trainedUntil(ctx, s, nil)
 	require.EqualError(t, err, "interrupted before the first step: context canceled")
+	maps := <-loaded
+	require.Contains(t, maps, "libc", "what a worker has loaded")
+	require.NotContains(t, maps, "libtorch", "a worker needs no tensors")
+	require.NotContains(t, maps, "libllmhost_torch", "a worker needs no tensors")
 	require.Zero(t, workers(t))
 }
 

@@ -182,6 +182,9 @@ var foreign = []string{"lora_bias", "layer_replication", "layers_pattern", "trai
 // hand, or {"type": "lora", "config": {…}} around one.
 func ReadConfig(path string) (Config, error) {
 	text, err := os.ReadFile(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return Config{}, fmt.Errorf("%s: no such file; want the config of an adapter in PEFT's format, as a run with lora_r leaves it", path)
+	}
 	if err != nil {
 		return Config{}, err
 	}
