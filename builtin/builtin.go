@@ -10,6 +10,7 @@ import (
 	"llmhost/builtin/distill"
 	"llmhost/builtin/dpo"
 	"llmhost/builtin/kto"
+	"llmhost/builtin/llama2chat"
 	"llmhost/builtin/multiclassification"
 	"llmhost/builtin/offlineppo"
 	"llmhost/builtin/orpo"
@@ -47,6 +48,7 @@ func All() []sdk.Plugin {
 		chosenrejected.Plugin,
 		promptanswer.Plugin,
 		alpaca.Plugin,
+		llama2chat.Plugin,
 		pooling.Plugin,
 	}
 }

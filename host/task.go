@@ -55,6 +55,11 @@ func openTask(ctx context.Context, s config.Settings, from origin, options plugi
 	if t.Task, err = t.catalog.Task(ctx, s.Task); err != nil {
 		return nil, err
 	}
+	if s.Formatter != "" {
+		if t.Task.Formatter, err = t.catalog.Component(ctx, plugin.Formatter, s.Formatter); err != nil {
+			return nil, fmt.Errorf("formatter: %w", err)
+		}
+	}
 	if err := t.checkParts(s); err != nil {
 		return nil, err
 	}

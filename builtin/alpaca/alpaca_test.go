@@ -36,8 +36,8 @@ func Example() {
 }
 
 func TestFormat(t *testing.T) {
-	keep := alpaca.Default()
-	keep.KeepEmpty = true
+	keep, dialog := alpaca.Default(), alpaca.Default()
+	keep.KeepEmpty, dialog.Template = true, alpaca.HumanAssistant
 	blank, numbers := "", "1, 2"
 	const with = "Below is an instruction that describes a task, paired with an input that provides further context. Write a response that appropriately completes the request.\n\n"
 	const without = "Below is an instruction that describes a task. Write a response that appropriately completes the request.\n\n"
@@ -52,6 +52,8 @@ func TestFormat(t *testing.T) {
 		{"an empty input", alpaca.Default(), row("Add.", &blank, "3"), without + "### Instruction:\nAdd.\n\n### Response:", ""},
 		{"no input", alpaca.Default(), row("Add.", nil, "3"), without + "### Instruction:\nAdd.\n\n### Response:", ""},
 		{"no output", alpaca.Default(), row("Add.", nil, " \n"), "", "dropped: an empty answer"},
+		{"a dialog", dialog, row("Add.", &numbers, "3"), "Human: Add.\n1, 2\n\nAssistant: ", ""},
+		{"a dialog without input", dialog, row("Add.", nil, "3"), "Human: Add.\n\nAssistant: ", ""},
 		{"no output, kept", keep, row("Add.", nil, ""), without + "### Instruction:\nAdd.\n\n### Response:", ""},
 	} {
 		t.Run(x.name, func(t *testing.T) {

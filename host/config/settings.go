@@ -37,6 +37,7 @@ type Settings struct {
 	EvalDataDir          string   `name:"eval_data_dir" help:"folder of evaluation files; in the place of eval_data_paths"`
 	EvalDatasetMergeMode string   `name:"eval_dataset_merge_mode" default:"separate" choices:"separate|merge|both" help:"one set of metrics for each evaluation file, for all together, or both"`
 	DebugMode            bool     `name:"debug_mode" default:"false" help:"take only the first 100 records of each file"`
+	Formatter            string   `name:"formatter" help:"what makes examples of records in the place of the task's own: NAME of a builtin formatter, or FILE with #formatter where it has several"`
 	SFTPromptName        string   `name:"sft_data_prompt_name" help:"field of the prompt in SFT records; empty = prompt"`
 	SFTAnswerName        string   `name:"sft_data_answer_name" help:"field of the answer in SFT records; empty = answer"`
 	PreferenceTextName   string   `name:"preference_data_text_name" help:"field of the texts in preference records; empty = texts, or text where a file has that"`

@@ -25,11 +25,10 @@ type formatterFile struct {
 	PadID     int64 `json:"pad_id"`
 	Cases     []formatterCase
 	Pairs     pairCase `json:"dpo_pairs"`
-	Alpaca    textCase `json:"transform_alpaca"`
 
-	// Rewritten texts that no formatter makes.
-	HumanAssistant json.RawMessage `json:"transform_human_assistant"`
-	Chat           json.RawMessage `json:"llama2_chat"`
+	Alpaca         textCase `json:"transform_alpaca"`
+	HumanAssistant textCase `json:"transform_human_assistant"`
+	Chat           chatCase `json:"llama2_chat"`
 }
 
 type formatterCase struct {
@@ -66,14 +65,11 @@ func checkFormatters(t *testing.T, f fixtures, name string) {
 		t.Run(c.Name, func(t *testing.T) { c.check(t, f, all) })
 	}
 	t.Run("dpo_pairs", func(t *testing.T) { all.Pairs.check(t, f, all) })
-	t.Run("transform_alpaca", all.Alpaca.check)
-	for what, text := range map[string]json.RawMessage{"transform_human_assistant": all.HumanAssistant, "llama2_chat": all.Chat} {
-		t.Run(what, func(t *testing.T) {
-			if text != nil {
-				t.Skip("no target: llmhost reads records and does not rewrite them")
-			}
-		})
-	}
+	t.Run("transform_alpaca", func(t *testing.T) { all.Alpaca.check(t, nil) })
+	t.Run("transform_human_assistant", func(t *testing.T) {
+		all.HumanAssistant.check(t, map[string]any{"prompt_template": "human_assistant"})
+	})
+	t.Run("llama2_chat", func(t *testing.T) { all.Chat.check(t, f, all) })
 }
 
 func (c formatterCase) check(t *testing.T, f fixtures, all formatterFile) {
@@ -241,12 +237,48 @@ type textCase struct {
 	Out  []struct{ Prompt, Answer string }
 }
 
-func (c textCase) check(t *testing.T) {
-	examples := format(t, c.Rows, component(t, plugin.Formatter, "alpaca"), nil)
+func (c textCase) check(t *testing.T, params map[string]any) {
+	if c.Rows == nil {
+		t.Skip("this file has no such records")
+	}
+	examples := format(t, c.Rows, component(t, plugin.Formatter, "alpaca"), params)
 	require.Len(t, examples, len(c.Out))
 	for i, want := range c.Out {
 		got := examples[i].Candidates[0]
 		require.Equal(t, want.Prompt, got.Prompt)
 		require.Equal(t, want.Answer, got.Answer)
+	}
+}
+
+// chatCase is dialogs and their whole texts, special tokens included.
+type chatCase struct {
+	Dialogs [][]map[string]string
+	Out     []string
+}
+
+// check holds texts and tokens to the golden ones. A dialog that ends with the
+// user is given an answer, which a row has and the golden text then lacks.
+func (c chatCase) check(t *testing.T, f fixtures, all formatterFile) {
+	tok, err := tokenizer.Load(filepath.Join(f.root, all.Tokenizer))
+	require.NoError(t, err)
+	defer tok.Close()
+	for i, dialog := range c.Dialogs {
+		open := dialog[len(dialog)-1]["role"] == "user"
+		if open {
+			dialog = append(dialog, map[string]string{"role": "assistant", "content": "x"})
+		}
+		rows, err := json.Marshal([]any{map[string]any{"messages": dialog}})
+		require.NoError(t, err)
+		got := format(t, rows, component(t, plugin.Formatter, "llama2_chat"), nil)[0].Candidates[0]
+		text := "<s>" + got.Prompt
+		if !open {
+			text += got.Answer + "</s>"
+		}
+		require.Equal(t, c.Out[i], text)
+		ids, err := tok.EncodeBatch([]string{c.Out[i], got.Prompt}, false)
+		require.NoError(t, err)
+		if open {
+			require.Equal(t, ids[0], append([]int32{tok.Special().BOS}, ids[1]...), "the tokens that the model sees")
+		}
 	}
 }

@@ -1,28 +1,53 @@
 package conformance_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
+	"path/filepath"
+	"slices"
+	"strconv"
+	"strings"
 	"testing"
 
+	"llmhost/host/data"
+	"llmhost/host/exec"
 	"llmhost/host/metrics"
+	"llmhost/host/model"
+	"llmhost/host/plugin"
+	"llmhost/host/program"
+	"llmhost/host/tensor"
+	"llmhost/host/tokenizer"
+	"llmhost/host/train"
 
 	"github.com/stretchr/testify/require"
 )
 
 // covered are the cases of the folder metrics that a training run measures.
-var covered = map[string]func(t *testing.T, f fixtures){"ece": checkECE, "reward_metrics": checkRewardMetrics}
+var covered = map[string]func(t *testing.T, f fixtures, name string){
+	"ece": checkECE, "reward_metrics": checkRewardMetrics, "classification": checkClassification, "ppl": checkPerplexity,
+}
+
+// measureOf finds what checks a case: its name begins with the name there.
+func measureOf(name string) func(t *testing.T, f fixtures, name string) {
+	for beginning, check := range covered {
+		if name == beginning || strings.HasPrefix(name, beginning+"_") {
+			return check
+		}
+	}
+	return nil
+}
 
 func skipMetrics(_ fixtures, name string) string {
-	if covered[name] == nil {
+	if measureOf(name) == nil {
 		return "not covered yet: llmhost has no command that measures it"
 	}
 	return ""
 }
 
-func checkMetrics(t *testing.T, f fixtures, name string) { covered[name](t, f) }
+func checkMetrics(t *testing.T, f fixtures, name string) { measureOf(name)(t, f, name) }
 
-func checkECE(t *testing.T, f fixtures) {
+func checkECE(t *testing.T, f fixtures, name string) {
 	all := read[struct {
 		Cases []struct {
 			Name    string
@@ -34,7 +59,7 @@ func checkECE(t *testing.T, f fixtures) {
 				ECE, ACE, MCE float64
 			}
 		}
-	}](t, f, "metrics", "ece")
+	}](t, f, "metrics", name)
 	for _, c := range all.Cases {
 		var got metrics.Calibration
 		for i, p := range c.Prob {
@@ -49,23 +74,143 @@ func checkECE(t *testing.T, f fixtures) {
 	}
 }
 
-func checkRewardMetrics(t *testing.T, f fixtures) {
+func checkRewardMetrics(t *testing.T, f fixtures, name string) {
 	c := read[struct {
 		Rewards, Scores [][]float64
-		Bins            []int `json:"calibration_bins"`
-		Results         map[string]float64
-	}](t, f, "metrics", "reward_metrics")
-	var got metrics.Calibration
+		Bins            []int               `json:"calibration_bins"`
+		Results         map[string]*float64 // null where there is no pair
+	}](t, f, "metrics", name)
+	var calibration metrics.Calibration
+	var rewards, scores, weights []float64
+	var real []bool
 	for i := range c.Rewards {
 		k := 0
 		for k < len(c.Scores[i]) && c.Scores[i][k] != padScore {
 			k++
 		}
-		got.AddPreferences(c.Rewards[i][:k], c.Scores[i][:k])
+		calibration.AddPreferences(c.Rewards[i][:k], c.Scores[i][:k])
+		rewards, scores, weights = append(rewards, c.Rewards[i]...), append(scores, c.Scores[i]...), append(weights, 1)
+		for j := range c.Scores[i] {
+			real = append(real, j < k)
+		}
 	}
+	rows, candidates := int64(len(c.Rewards)), int64(len(c.Rewards[0]))
+	got := metricsOf(t, trace(t, plugin.Loss, "reward", nil), map[string]int64{"B": rows, "K": candidates, "T": 1}, map[string]tensor.Tensor{
+		"rewards":               tensor.Of(tensor.CPU, rewards, rows, candidates),
+		"column.score":          tensor.Of(tensor.CPU, scores, rows, candidates),
+		"candidate_mask":        tensor.Of(tensor.CPU, real, rows, candidates),
+		"example_column.weight": tensor.Of(tensor.CPU, weights),
+	})
 	for _, bins := range c.Bins {
-		name := fmt.Sprintf("calibration_ECE_bin%d", bins)
-		require.InDelta(t, c.Results[name], got.Errors(bins, metrics.Uniform).ECE, lossTolerance, name)
+		got[fmt.Sprintf("calibration_ECE_bin%d", bins)] = calibration.Errors(bins, metrics.Uniform).ECE
 	}
-	require.False(t, math.IsNaN(got.Errors(5, metrics.Quantile).ECE))
+	got["Preference total Acc"], got["First-two Acc"] = got["accuracy"], got["first_two_accuracy"]
+	for name, want := range c.Results {
+		if want != nil {
+			requireClose(t, *want, got[name], lossTolerance, name)
+		}
+	}
+}
+
+func checkClassification(t *testing.T, f fixtures, name string) {
+	c := read[struct {
+		Logits  array
+		Labels  []int64
+		Results map[string]float64
+	}](t, f, "metrics", name)
+	got := metricsOf(t, trace(t, plugin.Loss, "classification", nil), map[string]int64{"B": c.Logits.shape[0], "C_" + onlyHead: c.Logits.shape[1]}, map[string]tensor.Tensor{
+		"logits." + onlyHead: tensor.Of(tensor.CPU, c.Logits.values, c.Logits.shape...),
+		"label." + onlyHead:  tensor.Of(tensor.CPU, c.Labels),
+	})
+	requireClose(t, c.Results["acc"], got["accuracy"], exactTolerance, "accuracy")
+}
+
+// metricsOf runs a loss program in float64 and returns its metrics.
+func metricsOf(t *testing.T, p *program.Program, sizes map[string]int64, inputs map[string]tensor.Tensor) map[string]float64 {
+	t.Helper()
+	got := map[string]float64{}
+	tensor.Scoped(func() {
+		out := exec.Loss(p, exec.Where{Device: tensor.CPU, Real: tensor.Float64}, exec.Arguments{Inputs: inputs, Sizes: sizes})
+		for i, m := range p.Metrics {
+			sum, count := out.Metrics[i].Read()
+			got[m.Name] = sum / count
+		}
+	})
+	return got
+}
+
+// perplexities is records whose answers a model reads, each by itself and all
+// together.
+type perplexities struct {
+	Rows []struct {
+		Prompt, Answer string
+		IDs            []int64 `json:"input_ids"`
+		Labels         int     `json:"label_tokens"` // by the rule of the reference, the last of a row
+		Loss           float64
+		PPL            float64
+		CommonPrefix   float64 `json:"loss_common_prefix"` // the loss where answers begin as they do here
+	}
+	Mean       float64 `json:"mean_ppl"`
+	ExpMean    float64 `json:"exp_mean_loss"`
+	OverTokens float64 `json:"corpus_ppl"`
+}
+
+// checkPerplexity measures as an evaluation of the task sft does.
+func checkPerplexity(t *testing.T, f fixtures, name string) {
+	all := read[struct {
+		Tokenizer string
+		Runs      map[string]perplexities // by MODEL/max_length_N
+	}](t, f, "metrics", name)
+	tok, err := tokenizer.Load(filepath.Join(f.root, all.Tokenizer))
+	require.NoError(t, err)
+	defer tok.Close()
+	for of, run := range all.Runs {
+		t.Run(of, func(t *testing.T) {
+			model, length, _ := strings.Cut(of, "/max_length_")
+			maxLength, err := strconv.Atoi(length)
+			require.NoError(t, err)
+			run.check(t, load(t, filepath.Join(f.root, "models", model), cpu), tok, maxLength)
+		})
+	}
+}
+
+func (p perplexities) check(t *testing.T, m *model.Folder, tok *tokenizer.Tokenizer, maxLength int) {
+	rows, err := json.Marshal(p.Rows)
+	require.NoError(t, err)
+	names := map[string]any{"keep_empty_answers": true, "sft_data_prompt_name": "Prompt", "sft_data_answer_name": "Answer"}
+	read, err := data.Tokenize(format(t, rows, component(t, plugin.Formatter, "promptanswer"), names), tok,
+		data.Tokenizing{MaxLength: maxLength, OnlyPredictAnswer: true, AddSpecialTokens: true, BOS: tok.Special().BOS, EOS: -1})
+	require.NoError(t, err)
+	trainer := train.Trainer{Model: m, Objective: train.NewObjective(trace(t, plugin.Loss, "sft", nil), tensor.CPU, tensor.Float32)}
+	evaluate := func(groups ...data.Group) (loss, perplexity float64) {
+		measured, loss, err := trainer.Evaluate([][]data.Group{groups})
+		require.NoError(t, err)
+		measured.Values(func(_ string, value float64) { perplexity = value })
+		return loss, perplexity
+	}
+	sum, sumOfLosses := 0.0, 0.0
+	var asReference []data.Group
+	for i, want := range p.Rows {
+		g := read.Groups[i]
+		require.Equal(t, want.IDs, g.Rows[0].IDs)
+		loss, _ := evaluate(g)
+		requireClose(t, want.CommonPrefix, loss, lossTolerance, want.Answer)
+		g.Rows = []data.Sequence{lastLabels(want.IDs, want.Labels)}
+		loss, perplexity := evaluate(g)
+		requireClose(t, want.Loss, loss, lossTolerance, want.Answer)
+		requireClose(t, want.PPL, perplexity, gradientTolerance, want.Answer)
+		asReference, sum, sumOfLosses = append(asReference, g), sum+perplexity, sumOfLosses+loss
+	}
+	n := float64(len(p.Rows))
+	requireClose(t, p.Mean, sum/n, gradientTolerance, "mean perplexity")
+	requireClose(t, p.ExpMean, math.Exp(sumOfLosses/n), gradientTolerance, "perplexity of the mean loss")
+	_, overTokens := evaluate(asReference...)
+	requireClose(t, p.OverTokens, overTokens, gradientTolerance, "perplexity over tokens")
+}
+
+// lastLabels is a row whose last ids are labels.
+func lastLabels(ids []int64, labels int) data.Sequence {
+	row := data.Sequence{IDs: ids, Labels: slices.Repeat([]int64{data.Ignore}, len(ids))}
+	copy(row.Labels[len(ids)-labels:], ids[len(ids)-labels:])
+	return row
 }
