@@ -131,6 +131,14 @@ func (t *task) formatter() data.Formatter {
 	return data.Formatter{Name: t.Formatter.Name, Columns: t.formatting.Columns, Format: t.formatting.Format, Parallel: t.formatting.Parallel}
 }
 
+// paddingScore is the parameter of the formatter, where it has one, else the setting.
+func (t *task) paddingScore(s config.Settings) float64 {
+	if score, has := t.params["padding_score"].(float64); has {
+		return score
+	}
+	return s.PaddingScore
+}
+
 func (t *task) checkParts(s config.Settings) error {
 	switch {
 	case s.TaskSHA256 != "" && t.Plugin.Digest == "":
@@ -164,6 +172,16 @@ func (t *task) settle(s config.Settings) (map[string]any, error) {
 		given[name] = asGiven(p)
 	}
 	return t.Params(given)
+}
+
+// unread notes the settings of records that no part of the task reads.
+func (t *task) unread(s config.Settings) (notes []string) {
+	for _, name := range s.SetRecords() {
+		if !t.declares(name) {
+			notes = append(notes, fmt.Sprintf("%s is set, and no part of task %s reads it", name, t.Name))
+		}
+	}
+	return notes
 }
 
 func (t *task) declares(name string) bool {

@@ -8,6 +8,7 @@ import (
 	"fmt"
 	"io"
 	"path/filepath"
+	"slices"
 	"time"
 
 	"llmhost/host/atomicfile"
@@ -137,7 +138,7 @@ func (r *run) close() {
 // applyDefaults lets the task choose settings that the user left open.
 func (r *run) applyDefaults() (config.Settings, error) {
 	s, notices, err := r.settings.WithDefaults("task "+r.task.Name, r.task.Settings())
-	r.settings, r.from.notes = s, append(r.from.notes, notices...)
+	r.settings, r.from.notes = s, slices.Concat(r.from.notes, notices, r.task.unread(r.settings))
 	return s, err
 }
 

@@ -9,9 +9,31 @@ import (
 )
 
 // Fields are the texts and scores of a record, which formatters of such records share.
+//
+// The host fills the score of a candidate that is only there to make a batch
+// rectangular with PaddingScore, and losses know those by their mask; so real
+// scores may be any finite numbers. With −1 the scores of each record are moved
+// so that the lowest is 0, and none is ever below the padding, as the reference
+// system has it.
 type Fields struct {
 	TextName  string `llmhost:"preference_data_text_name,doc=field that holds the texts; empty: texts, or text where a record has that"`
 	ScoreName string `llmhost:"preference_data_score_name,doc=field that holds the scores; empty: scores, or score where a record has that"`
+
+	PaddingScore float64 `llmhost:"padding_score,default=-100,doc=score of a candidate that only fills up a batch: -100, or -1 and the scores of each record are moved so that the lowest is 0"`
+}
+
+// The values of Fields.PaddingScore; Go's zero value is the first.
+const (
+	PadAsItIs = -100
+	PadMoved  = -1
+)
+
+// Validate checks the padding.
+func (f Fields) Validate() error {
+	if f.PaddingScore != 0 && f.PaddingScore != PadAsItIs && f.PaddingScore != PadMoved {
+		return errors.New("padding_score is " + strconv.FormatFloat(f.PaddingScore, 'g', -1, 64) + "; want -100, or -1 to move the lowest score of each record to 0")
+	}
+	return nil
 }
 
 // Columns declares the texts under each name that they may have, then the scores likewise.
@@ -60,5 +82,21 @@ func (f Fields) Read(r *sdk.Row) (texts []string, scores []float64, err error) {
 		return nil, nil, errors.New("field " + strconv.Quote(textName) + " has " + strconv.Itoa(len(texts)) + " texts, field " +
 			strconv.Quote(scoreName) + " " + strconv.Itoa(len(scores)) + " scores; want one score a text")
 	}
+	if f.PaddingScore == PadMoved {
+		scores = moved(scores)
+	}
 	return texts, scores, nil
+}
+
+// moved are scores less the lowest of them.
+func moved(scores []float64) []float64 {
+	lowest := scores[0]
+	for _, s := range scores {
+		lowest = min(lowest, s)
+	}
+	out := make([]float64, len(scores))
+	for i, s := range scores {
+		out[i] = s - lowest
+	}
+	return out
 }

@@ -51,11 +51,14 @@ const (
 
 // Default returns the formatter with its parameters at their defaults.
 func Default() Formatter {
-	return Formatter{Split: Auto, Separator: "<sep>", Assistants: `\n\nAssistant: |## Assistant:\n`}
+	return Formatter{Fields: Fields{PaddingScore: PadAsItIs}, Split: Auto, Separator: "<sep>", Assistants: `\n\nAssistant: |## Assistant:\n`}
 }
 
-// Validate checks the marks.
+// Validate checks the marks and the padding.
 func (f Formatter) Validate() error {
+	if err := f.Fields.Validate(); err != nil {
+		return err
+	}
 	if f.Separator == "" {
 		return errors.New("sep_token is empty; want the mark between prompt and answer, such as <sep>")
 	}

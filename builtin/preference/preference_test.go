@@ -165,3 +165,19 @@ func FuzzFormat(f *testing.F) {
 		}
 	})
 }
+
+// With -1 as padding the lowest score of a record is 0, and nothing else changes.
+func TestPaddingScore(t *testing.T) {
+	f := preference.Default()
+	f.PaddingScore = preference.PadMoved
+	require.NoError(t, f.Validate())
+	r := row([]string{"a<sep>b", "a<sep>c", "a<sep>d"}, -0.5, 2, 0)
+	e, err := sdk.FormatRow(f, &r)
+	require.NoError(t, err)
+	for i, want := range []float64{0, 2.5, 0.5} {
+		require.Equal(t, want, e.Candidates[i].Columns["score"])
+	}
+	require.Equal(t, -0.5, r.Floats(2)[0], "the record stays as it is")
+	f.PaddingScore = 3
+	require.EqualError(t, f.Validate(), "padding_score is 3; want -100, or -1 to move the lowest score of each record to 0")
+}

@@ -28,8 +28,11 @@ type Formatter struct {
 	RejectedName string `llmhost:"rejected_name,doc=field that holds the worse text; empty: rejected"`
 }
 
-// Validate checks that no two fields have one name.
+// Validate checks the padding, and that no two fields have one name.
 func (f Formatter) Validate() error {
+	if err := f.Fields.Validate(); err != nil {
+		return err
+	}
 	return fields.Distinct(f.own(), "weight_name", "prompt_name", "chosen_name", "rejected_name")
 }
 

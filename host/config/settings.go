@@ -12,7 +12,7 @@ package config
 // Names are those of Hugging Face's TrainingArguments, of TRL and of the
 // reference system; paths are seen from the working folder.
 type Settings struct {
-	Task       string `group:"task and model" name:"task" help:"NAME of a builtin task, FILE.wasm or EXECUTABLE, with #task where a file has several"`
+	Task       string `group:"task and model" name:"task" alias:"task_type" help:"NAME of a builtin task, FILE.wasm or EXECUTABLE, with #task where a file has several"`
 	TaskSHA256 string `name:"task_sha256" help:"SHA-256 that the plugin file must have, 64 hex digits; empty = not held to one"`
 	Locked     bool   `name:"locked" default:"false" help:"stop where the plugin file is another than llmhost.lock of output_dir says"`
 	Model      string `name:"model_name_or_path" help:"folder of a Hugging Face model"`
@@ -38,12 +38,30 @@ type Settings struct {
 	EvalDatasetMergeMode string   `name:"eval_dataset_merge_mode" default:"separate" choices:"separate|merge|both" help:"one set of metrics for each evaluation file, for all together, or both"`
 	DebugMode            bool     `name:"debug_mode" default:"false" help:"take only the first 100 records of each file"`
 	Formatter            string   `name:"formatter" help:"what makes examples of records in the place of the task's own: NAME of a builtin formatter, or FILE with #formatter where it has several"`
-	SFTPromptName        string   `name:"sft_data_prompt_name" help:"field of the prompt in SFT records; empty = prompt"`
-	SFTAnswerName        string   `name:"sft_data_answer_name" help:"field of the answer in SFT records; empty = answer"`
-	PreferenceTextName   string   `name:"preference_data_text_name" help:"field of the texts in preference records; empty = texts, or text where a file has that"`
-	PreferenceScoreName  string   `name:"preference_data_score_name" help:"field of their scores; empty = scores, or score where a file has that"`
-	PromptSplit          string   `name:"prompt_split" default:"auto" choices:"auto|sep|assistant|common_prefix" help:"where in a preference text the answer begins: at sep_token, after the last assistant mark, or after the longest common prefix; auto = sep if every text has the mark, else assistant"`
-	SepToken             string   `name:"sep_token" default:"<sep>" help:"the mark between prompt and answer in a preference text"`
+	PaddingScore         float64  `name:"padding_score" default:"-100" help:"score of a candidate that only fills up a batch; with -1 the scores of each record are moved so that the lowest is 0"`
+
+	PromptSplit         string `group:"records" name:"prompt_split" default:"auto" choices:"auto|sep|assistant|common_prefix" help:"where in a preference text the answer begins: at sep_token, after the last assistant mark, or after the longest common prefix; auto = sep if every text has the mark, else assistant"`
+	SepToken            string `name:"sep_token" default:"<sep>" help:"the mark between prompt and answer in a preference text"`
+	SFTPromptName       string `name:"sft_data_prompt_name" help:"field of the prompt in SFT records; empty = prompt"`
+	SFTAnswerName       string `name:"sft_data_answer_name" help:"field of the answer in SFT records; empty = answer"`
+	PreferenceTextName  string `name:"preference_data_text_name" help:"field of the texts in preference records; empty = texts, or text where a file has that"`
+	PreferenceScoreName string `name:"preference_data_score_name" help:"field of their scores; empty = scores, or score where a file has that"`
+	ClsTextName         string `name:"cls_data_text_name" help:"field of the text in classification records; empty = text"`
+	ClsTextPairName     string `name:"cls_data_text_pair_name" help:"field of a second text, which records may lack; empty = text_pair"`
+	ClsLabelName        string `name:"cls_data_label_name" help:"field of its class; empty = label"`
+	ClsLabelsName       string `name:"cls_data_labels_name" help:"field of its classes by objective; empty = labels"`
+	WeightedPromptName  string `name:"weighted_data_prompt_name" help:"field of the prompt in records of weighted learning; empty = prompt"`
+	WeightedAnswerName  string `name:"weighted_data_answer_name" help:"field of their answer; empty = answer"`
+	WeightedScoreName   string `name:"weighted_data_score_name" help:"field of their score; empty = score"`
+	KTOPromptName       string `name:"kto_pair_prompt_name" help:"field of the prompt in KTO records; empty = prompt"`
+	KTOAnswerName       string `name:"kto_pair_answer_name" help:"field of their answer; empty = answer, or completion where a record has that"`
+	KTOLabelName        string `name:"kto_pair_label_name" help:"field that says whether the answer is desirable; empty = label, or score where a record has that"`
+	PromptName          string `name:"prompt_name" help:"field of the prompt in records of offline PPO and of chosen and rejected answers; empty = prompt"`
+	AnswerName          string `name:"answer_name" help:"field of the answer in records of offline PPO; empty = answer"`
+	RewardName          string `name:"reward_name" help:"field of their reward; empty = reward"`
+	ChosenName          string `name:"chosen_name" help:"field of the better answer; empty = chosen"`
+	RejectedName        string `name:"rejected_name" help:"field of the worse answer; empty = rejected"`
+	WeightName          string `name:"weight_name" help:"field of a record's weight; empty = weight"`
 
 	MaxLength         int    `group:"tokens" name:"max_length" alias:"model_max_length" default:"512" min:"1" help:"longest row in tokens; a longer one loses its first tokens"`
 	TruncationSide    string `name:"truncation_side" default:"left" choices:"left" help:"the side on which a long row is cut"`
@@ -132,7 +150,6 @@ type FlagText string
 var retired = map[string]string{
 	"do_train":               "the command says what to do; remove it",
 	"do_eval":                "eval_strategy and evaluate_at_beginning say when to evaluate; remove it",
-	"task_type":              "write task, as in task = \"sft\" or task = \"rrhf\"",
 	"model_type":             "it is read from the model's config.json; remove it",
 	"padding_side":           "batches are packed and have no padding; remove it",
 	"pad_labels_with_ignore": "batches are packed and have no padding; remove it",

@@ -3,7 +3,7 @@ package conformance_test
 import (
 	"context"
 	"encoding/json"
-	"math"
+	"maps"
 	"os"
 	"path/filepath"
 	"strings"
@@ -86,18 +86,36 @@ func (c formatterCase) check(t *testing.T, f fixtures, all formatterFile) {
 	defer tok.Close()
 	special := tok.Special()
 	how := data.Tokenizing{MaxLength: all.MaxLength, BOS: special.BOS, EOS: special.EOS,
-		OnlyPredictAnswer: orTrue(c.Options.OnlyPredictAnswer), AddSpecialTokens: orTrue(c.Options.AddSpecialTokens)}
+		OnlyPredictAnswer: orTrue(c.Options.OnlyPredictAnswer), AddSpecialTokens: orTrue(c.Options.AddSpecialTokens), PaddingScore: c.padding()}
 	pad := all.PadID
 	if kind == "bert" {
 		how.BOS, how.EOS, how.KeepSpecial, pad = special.CLS, special.SEP, true, int64(special.PAD)
 	}
-	got, err := data.Tokenize(format(t, c.Rows, component(t, plugin.Formatter, formatter.name), formatter.params), tok, how)
+	got, err := data.Tokenize(format(t, c.Rows, component(t, plugin.Formatter, formatter.name), c.params(formatter.params)), tok, how)
 	require.NoError(t, err)
 	var want map[string]array
 	require.NoError(t, json.Unmarshal(c.Batch, &want))
 	requirePadded(t, want, got.Groups, pad)
 	c.requireClasses(t, want["labels"], got.Groups)
 	c.requireColumns(t, want, data.Pack(got.Groups, true))
+}
+
+// padding is the score of candidates that only fill up.
+func (c formatterCase) padding() float64 {
+	if c.Options.PaddingScore == 0 {
+		return padScore
+	}
+	return c.Options.PaddingScore
+}
+
+// params are the formatter's.
+func (c formatterCase) params(all map[string]any) map[string]any {
+	if c.Options.PaddingScore == 0 {
+		return all
+	}
+	with := map[string]any{"padding_score": c.Options.PaddingScore}
+	maps.Copy(with, all)
+	return with
 }
 
 // requireClasses compares the numbers of classes, where the case has any.
@@ -155,41 +173,15 @@ func requirePadded(t *testing.T, want map[string]array, groups []data.Group, pad
 // requireColumns compares what a batch holds besides tokens.
 func (c formatterCase) requireColumns(t *testing.T, want map[string]array, b data.Batch) {
 	t.Helper()
-	padding, moved := c.Options.PaddingScore, false
-	switch padding {
-	case 0:
-		padding = padScore
-	case padScore:
-	default: // there the lowest score of each example is moved to 0, above the padding
-		moved = true
-	}
 	for r, score := range want["scores"].values {
-		require.Equal(t, score != padding, b.Real[r], "row %d", r)
-		if !b.Real[r] {
-			continue
-		}
-		own := b.Columns["score"][r]
-		if moved {
-			own -= lowest(&b, r/b.K)
-		}
-		require.Equal(t, float32(score), own, "score of row %d", r)
+		require.Equal(t, score != c.padding(), b.Real[r], "row %d", r)
+		require.Equal(t, float32(score), b.Columns["score"][r], "score of row %d", r)
 	}
 	for key, name := range exampleKeys {
 		for g, v := range want[key].values {
 			require.Equal(t, float32(v), b.Example[name][g], "%s of example %d", name, g)
 		}
 	}
-}
-
-// lowest is the lowest score of an example.
-func lowest(b *data.Batch, example int) float32 {
-	low := float32(math.Inf(1))
-	for r := example * b.K; r < (example+1)*b.K; r++ {
-		if b.Real[r] {
-			low = min(low, b.Columns["score"][r])
-		}
-	}
-	return low
 }
 
 // pairCase is the pairs that are made of candidates with scores.

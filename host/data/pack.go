@@ -2,6 +2,9 @@ package data
 
 import "slices"
 
+// scoreColumn says how good a candidate is.
+const scoreColumn = "score"
+
 // Ignore is the label of a position that nothing is learned from.
 const Ignore = -100
 
@@ -23,6 +26,9 @@ type Group struct {
 	Classes map[string]string // the class under each head by name; none where the record has none
 	Labels  map[string]int64  // the same by number, which SetLabels makes of it
 	Source  Position
+
+	// PaddingScore is the column "score" of candidates that only fill up a batch.
+	PaddingScore float32
 }
 
 // Segment is a run of tokens [Start, Start+Len) of the packed batch, never
@@ -37,7 +43,8 @@ type Segment struct{ Start, Len, Prefix int }
 // their prefix.
 //
 // Row r = b*K + k is candidate k of group b. Rows that fill a group up to K
-// have no tokens; Real is false and Columns 0 there.
+// have no tokens; Real is false there, the column "score" the group's
+// PaddingScore and every other one 0.
 type Batch struct {
 	B, K, T int // T is the most labels of any row, at least 1
 
@@ -220,8 +227,12 @@ func (b *Batch) addNumbers(g int, from Group) {
 		b.Real[g*b.K+k] = true
 	}
 	for name, values := range from.Columns {
+		row := b.Columns[name][g*b.K : (g+1)*b.K]
 		for k, v := range values {
-			b.Columns[name][g*b.K+k] = float32(v)
+			row[k] = float32(v)
+		}
+		for k := len(values); k < b.K && name == scoreColumn; k++ {
+			row[k] = from.PaddingScore
 		}
 	}
 	for name, v := range from.Example {

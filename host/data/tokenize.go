@@ -23,6 +23,7 @@ type Tokenizing struct {
 	AddSpecialTokens  bool  // BOS before a row, EOS after it
 	BOS, EOS          int32 // -1 where the tokenizer has none; then none is added
 	KeepSpecial       bool  // a row that is cut keeps its BOS, as encoders need it
+	PaddingScore      float64
 }
 
 // Tokenized is what came of some examples.
@@ -48,7 +49,9 @@ func Tokenize(examples []Example, tokenizer Tokenizer, how Tokenizing) (Tokenize
 			return Tokenized{}, fmt.Errorf("%s to %s: %w", chunk[0].Source, chunk[len(chunk)-1].Source, err)
 		}
 		for _, e := range chunk {
-			out.Groups = append(out.Groups, out.group(e, encoded, how))
+			g := out.group(e, encoded, how)
+			g.PaddingScore = float32(how.PaddingScore)
+			out.Groups = append(out.Groups, g)
 		}
 	}
 	return out, nil

@@ -85,3 +85,15 @@ func TestEveryBuiltinTaskIsWhole(t *testing.T) {
 		}
 	}
 }
+
+// Names of the reference system are understood, and said to be others now.
+func TestTaskNames(t *testing.T) {
+	var notices []string
+	c := catalog(t, plugin.Options{Notice: func(line string) { notices = append(notices, line) }})
+	for given, want := range map[string]string{"SFT": "sft", "offline_RRHF": "rrhf", "offline_rejection_sampling": "rejection_sampling", "DPO": "dpo"} {
+		task, err := c.Task(context.Background(), given)
+		require.NoError(t, err)
+		require.Equal(t, want, task.Name)
+	}
+	require.ElementsMatch(t, []string{"task offline_RRHF is now called rrhf", "task offline_rejection_sampling is now called rejection_sampling"}, notices)
+}

@@ -132,8 +132,18 @@ func (c *Catalog) Task(ctx context.Context, spec string) (*Task, error) {
 	return c.assemble(p, *entry)
 }
 
-func (c *Catalog) builtinTask(name string) (*Task, error) {
+// formerTasks are names that the reference system has for tasks.
+var formerTasks = map[string]string{"offline_rrhf": "rrhf", "offline_rejection_sampling": "rejection_sampling", "rm": "reward"}
+
+// builtinTask finds a task that is linked in, however its name is capitalised.
+func (c *Catalog) builtinTask(spec string) (*Task, error) {
 	var names []string
+	name := strings.ToLower(spec)
+	if now, former := formerTasks[name]; former {
+		if name = now; c.options.Notice != nil {
+			c.options.Notice(fmt.Sprintf("task %s is now called %s", spec, now))
+		}
+	}
 	for _, p := range c.builtin {
 		if entry := taskNamed(p.tasks, name); entry != nil {
 			return c.assemble(p, *entry)
@@ -143,7 +153,7 @@ func (c *Catalog) builtinTask(name string) (*Task, error) {
 		}
 	}
 	return nil, fmt.Errorf("no builtin task is called %q%s (builtin: %s; a plugin file is given by its path, such as plugins/%s.wasm)",
-		name, nearest.Hint(name, names), strings.Join(names, ", "), name)
+		spec, nearest.Hint(spec, names), strings.Join(names, ", "), spec)
 }
 
 // pickTask finds a task of a file by name, or its only one.

@@ -1,0 +1,63 @@
+package data_test
+
+import (
+	"context"
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"llmhost/builtin/preference"
+	"llmhost/builtin/promptanswer"
+	"llmhost/host/data"
+	"llmhost/host/tokenizer"
+	"llmhost/sdk"
+)
+
+// sharedFolder returns the folder that the environment variable names, or the
+// one of that name beside the repository, and skips the test where neither is.
+func sharedFolder(t *testing.T, variable, name string) string {
+	t.Helper()
+	folder := os.Getenv(variable)
+	if folder == "" {
+		folder = filepath.Join("..", "..", "..", "shared", name)
+	}
+	folder, err := filepath.Abs(folder)
+	require.NoError(t, err)
+	if _, err := os.Stat(folder); err != nil {
+		t.Skipf("%s: no such folder; set %s", folder, variable)
+	}
+	return folder
+}
+
+// TestRealData runs records, examples, tokens and batches of every data file
+// that is there, and says what came of each.
+func TestRealData(t *testing.T) {
+	folder := sharedFolder(t, "LLMHOST_DATA", "data")
+	tokens, err := tokenizer.Load(filepath.Join(sharedFolder(t, "LLMHOST_MODELS", "models"), "stories260k"))
+	require.NoError(t, err)
+	defer tokens.Close()
+	for kind, formatter := range map[string]sdk.Formatter{"preference": preference.Default(), "sft": promptanswer.Default()} {
+		files, err := filepath.Glob(filepath.Join(folder, kind, "*.jsonl"))
+		require.NoError(t, err)
+		for _, file := range files {
+			t.Run(kind+"/"+filepath.Base(file), func(t *testing.T) {
+				examples, err := data.Load(context.Background(), data.Files{Paths: []string{file}}, data.InProcess(kind, formatter), data.FailOnBadRow)
+				require.NoError(t, err)
+				got, err := data.Tokenize(examples.All, tokens, data.Tokenizing{
+					MaxLength: 512, OnlyPredictAnswer: true, AddSpecialTokens: true, BOS: tokens.Special().BOS, EOS: tokens.Special().EOS,
+				})
+				require.NoError(t, err)
+				packed, cut := 0, got.Groups
+				for ; len(cut) > 0; cut = cut[min(8, len(cut)):] {
+					batch := data.Pack(cut[:min(8, len(cut))], true)
+					require.NoError(t, checkLayout(cut[:min(8, len(cut))], batch))
+					packed += len(batch.IDs)
+				}
+				t.Logf("%d records, drops %v, %d rows of %d tokens, %d cut (%d of their answer), %d tokens packed, %.0f%% saved by sharing",
+					examples.Records, examples.Drops, got.Rows, got.Tokens, got.Truncated, got.AnswersCut, packed, 100-100*float64(packed)/float64(got.Tokens))
+			})
+		}
+	}
+}
