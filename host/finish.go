@@ -158,7 +158,7 @@ func (r *run) finish() error {
 	if err := r.networks.save(dir); err != nil {
 		return err
 	}
-	if err := copyFiles(r.tokenizer.Files(), dir, atomicfile.WriteFile); err != nil {
+	if err := r.tokenizer.Save(dir, atomicfile.WriteFile); err != nil {
 		return err
 	}
 	if _, err := r.log.bytes(); err != nil {

@@ -104,7 +104,7 @@ func (m Merging) write(merged *model.Folder) error {
 		}
 		defer tok.Close()
 		merged.PadID = int64(tok.Special().PAD)
-		if err := copyFiles(tok.Files(), m.OutputDir, atomicfile.WriteFile); err != nil {
+		if err := tok.Save(m.OutputDir, atomicfile.WriteFile); err != nil {
 			return err
 		}
 	}

@@ -28,7 +28,7 @@ func writeSnapshot(folder string, n networks, tok *tokenizer.Tokenizer, o *optim
 	if err := n.saveInto(folder); err != nil {
 		return err
 	}
-	if err := copyFiles(tok.Files(), folder, func(path string, data []byte) error { return os.WriteFile(path, data, 0o644) }); err != nil {
+	if err := tok.Save(folder, func(path string, data []byte) error { return os.WriteFile(path, data, 0o644) }); err != nil {
 		return err
 	}
 	var sources []safetensors.Source
@@ -36,19 +36,6 @@ func writeSnapshot(folder string, n networks, tok *tokenizer.Tokenizer, o *optim
 		sources = append(sources, model.SourceOf(s.Name+expAvg, s.ExpAvg), model.SourceOf(s.Name+expAvgSq, s.ExpAvgSq), model.SourceOf(s.Name+stepPart, s.Step))
 	}
 	return safetensors.WriteInto(filepath.Join(folder, optimizerName), sources, nil)
-}
-
-func copyFiles(paths []string, folder string, write func(string, []byte) error) error {
-	for _, path := range paths {
-		data, err := os.ReadFile(path)
-		if err != nil {
-			return err
-		}
-		if err := write(filepath.Join(folder, filepath.Base(path)), data); err != nil {
-			return err
-		}
-	}
-	return nil
 }
 
 // readOptimizer puts the state of a checkpoint into o.

@@ -8,6 +8,7 @@ import (
 	"strconv"
 	"strings"
 
+	"llmhost/host/jsonobject"
 	"llmhost/host/nn"
 	"llmhost/host/safetensors"
 	"llmhost/host/tensor"
@@ -109,46 +110,46 @@ func (f *Folder) headConfig() ([]byte, error) {
 	if f.Heads.none() || f.Heads.LM && !f.Heads.Score && len(f.Heads.Classes) == 0 {
 		return f.ConfigText, nil
 	}
-	config, err := parseObject(f.ConfigText)
+	config, err := jsonobject.Parse(f.ConfigText)
 	if err != nil {
 		return nil, err
 	}
 	family := families[f.Config.ModelType]
 	if f.PadID >= 0 {
-		config = config.set("pad_token_id", f.PadID)
+		config = config.Set("pad_token_id", f.PadID)
 	}
 	switch {
 	case f.Heads.Score && f.Heads.Reference:
-		return config.set("architectures", []string{family + "RewardModel"}).text(), nil
+		return config.Set("architectures", []string{family + "RewardModel"}).Text(), nil
 	case f.Heads.Score:
-		return withLabels(config.set("architectures", []string{family + "ForSequenceClassification"}), []string{"LABEL_0"}).text(), nil
+		return withLabels(config.Set("architectures", []string{family + "ForSequenceClassification"}), []string{"LABEL_0"}).Text(), nil
 	case f.Heads.Classes[0].Name == "":
-		return withLabels(config.set("architectures", []string{family + "ForSequenceClassification"}), f.Heads.Classes[0].Labels).text(), nil
+		return withLabels(config.Set("architectures", []string{family + "ForSequenceClassification"}), f.Heads.Classes[0].Labels).Text(), nil
 	}
-	return withClassInfo(config.set("architectures", []string{family + referenceClassifier}), f.Heads.Classes).text(), nil
+	return withClassInfo(config.Set("architectures", []string{family + referenceClassifier}), f.Heads.Classes).Text(), nil
 }
 
 // withLabels sets id2label and label2id.
-func withLabels(config jsonObject, labels []string) jsonObject {
-	names, ids := jsonObject{}, jsonObject{}
+func withLabels(config jsonobject.Object, labels []string) jsonobject.Object {
+	names, ids := jsonobject.Object{}, jsonobject.Object{}
 	for i, label := range labels {
-		names, ids = names.set(strconv.Itoa(i), label), ids.set(label, i)
+		names, ids = names.Set(strconv.Itoa(i), label), ids.Set(label, i)
 	}
-	return config.set("id2label", json.RawMessage(names.text())).set("label2id", json.RawMessage(ids.text()))
+	return config.Set("id2label", names).Set("label2id", ids)
 }
 
 // withClassInfo sets what the reference system reads of several heads.
-func withClassInfo(config jsonObject, heads []ClassHead) jsonObject {
-	info, labels, numbers, coefficients := jsonObject{}, jsonObject{}, jsonObject{}, jsonObject{}
+func withClassInfo(config jsonobject.Object, heads []ClassHead) jsonobject.Object {
+	info, labels, numbers, coefficients := jsonobject.Object{}, jsonobject.Object{}, jsonobject.Object{}, jsonobject.Object{}
 	for _, h := range heads {
-		info = info.set(h.Name, map[string]any{"labels": h.Labels, "coeff": h.Coefficient})
-		labels, numbers, coefficients = labels.set(h.Name, h.Labels), numbers.set(h.Name, len(h.Labels)), coefficients.set(h.Name, h.Coefficient)
+		info = info.Set(h.Name, map[string]any{"labels": h.Labels, "coeff": h.Coefficient})
+		labels, numbers, coefficients = labels.Set(h.Name, h.Labels), numbers.Set(h.Name, len(h.Labels)), coefficients.Set(h.Name, h.Coefficient)
 	}
 	for _, part := range []struct {
 		key   string
-		value jsonObject
+		value jsonobject.Object
 	}{{"cls_info", info}, {"cls_labels", labels}, {"cls_label_nums", numbers}, {"cls_coeffs", coefficients}} {
-		config = config.set(part.key, json.RawMessage(part.value.text()))
+		config = config.Set(part.key, part.value)
 	}
 	return config
 }
@@ -192,21 +193,16 @@ func ReadClassHeads(folder string) ([]ClassHead, error) {
 
 // inFileOrder lists the heads of cls_info as they stand in the text.
 func inFileOrder(text []byte, head func(name string) ClassHead) (heads []ClassHead, err error) {
-	config, err := parseObject(text)
+	config, err := jsonobject.Parse(text)
 	if err != nil {
 		return nil, err
 	}
-	for _, m := range config {
-		if m.key != "cls_info" {
-			continue
-		}
-		info, err := parseObject(m.value)
-		if err != nil {
-			return nil, errors.New("cls_info is not an object of heads")
-		}
-		for _, h := range info {
-			heads = append(heads, head(h.key))
-		}
+	info, err := jsonobject.Parse(config.Get("cls_info"))
+	if err != nil {
+		return nil, errors.New("cls_info is not an object of heads")
+	}
+	for _, h := range info {
+		heads = append(heads, head(h.Key))
 	}
 	return heads, nil
 }

@@ -59,3 +59,13 @@ func (p *pool) get() (*instance, error) {
 	p.mu.Unlock()
 	return newInstance(p.engine, p.file)
 }
+
+// empty closes the instances that nobody uses.
+func (p *pool) empty() {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	for _, i := range p.idle {
+		i.close()
+	}
+	p.idle = nil
+}

@@ -32,12 +32,17 @@ type Tokenizer struct {
 	vocab   int
 	maxID   int32
 	special Special
+	added   []string          // tokens that the files do not have
+	changed map[string][]byte // files, by name, that are others than those of the folder
 }
 
 // Load reads the tokenizer at path: a folder that holds tokenizer.json, or
 // that file itself. Files beside it that name the special tokens are read too.
 // Padding and truncation that the file asks for are not done. Close it.
-func Load(path string) (*Tokenizer, error) {
+func Load(path string) (*Tokenizer, error) { return LoadWith(path, Additions{}) }
+
+// LoadWith is Load with tokens added to what the files have; Save writes them.
+func LoadWith(path string, more Additions) (*Tokenizer, error) {
 	path, err := locate(path)
 	if err != nil {
 		return nil, err
@@ -50,13 +55,25 @@ func Load(path string) (*Tokenizer, error) {
 	if err != nil {
 		return nil, err
 	}
-	sum := sha256.Sum256(file)
-	t := &Tokenizer{path: path, digest: hex.EncodeToString(sum[:]), engine: engine, pool: newPool(engine, file)}
-	if err := t.open(file); err != nil {
+	t := &Tokenizer{path: path, engine: engine, changed: map[string][]byte{}}
+	t.take(file)
+	if err = t.open(file); err == nil {
+		err = t.add(file, more)
+	}
+	if err != nil {
 		t.Close()
 		return nil, err
 	}
 	return t, nil
+}
+
+// take makes file, the bytes of a tokenizer.json, the one that texts are encoded with.
+func (t *Tokenizer) take(file []byte) {
+	if t.pool != nil {
+		t.pool.empty()
+	}
+	sum := sha256.Sum256(file)
+	t.digest, t.pool = hex.EncodeToString(sum[:]), newPool(t.engine, file)
 }
 
 // open makes the first instance, which proves the file, and reads the special tokens.
@@ -143,18 +160,25 @@ func (t *Tokenizer) Token(id int32) (token string, ok bool) {
 	return token, err == nil
 }
 
-// Files returns the paths of the files that make up the tokenizer, those of
-// its folder that exist. They belong beside a saved model.
-func (t *Tokenizer) Files() []string {
-	var found []string
+// Save hands the files that make up the tokenizer to write, as they are in its
+// folder, or with the tokens that were added. They belong beside a saved model.
+func (t *Tokenizer) Save(folder string, write func(path string, data []byte) error) error {
 	for _, name := range []string{
 		fileName, configName, mapName, "added_tokens.json", "vocab.json", "merges.txt", "vocab.txt",
 		"tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "chat_template.jinja", "chat_template.json",
 	} {
-		path := filepath.Join(filepath.Dir(t.path), name)
-		if info, err := os.Stat(path); err == nil && info.Mode().IsRegular() {
-			found = append(found, path)
+		data, changed := t.changed[name]
+		if !changed {
+			var err error
+			if data, err = os.ReadFile(filepath.Join(filepath.Dir(t.path), name)); errors.Is(err, fs.ErrNotExist) {
+				continue
+			} else if err != nil {
+				return fmt.Errorf("tokenizer: %w", err)
+			}
+		}
+		if err := write(filepath.Join(folder, name), data); err != nil {
+			return err
 		}
 	}
-	return found
+	return nil
 }

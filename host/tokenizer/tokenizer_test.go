@@ -149,7 +149,14 @@ func TestFacts(t *testing.T) {
 	require.NoError(t, err)
 	sum := sha256.Sum256(data)
 	require.Equal(t, hex.EncodeToString(sum[:]), tok.Digest())
-	require.Equal(t, []string{tiny + "/tokenizer.json", tiny + "/tokenizer_config.json"}, tok.Files())
+	saved := t.TempDir()
+	require.NoError(t, tok.Save(saved, writeFile))
+	entries, err := os.ReadDir(saved)
+	require.NoError(t, err)
+	require.Len(t, entries, 2)
+	for _, name := range []string{"tokenizer.json", "tokenizer_config.json"} {
+		require.Equal(t, read(t, filepath.Join(tiny, name)), read(t, filepath.Join(saved, name)))
+	}
 }
 
 func TestEmpty(t *testing.T) {
