@@ -129,7 +129,7 @@ func TestBadModel(t *testing.T) {
 		{"tokenizer of more tokens", func(t *testing.T, s *config.Settings) string {
 			s.Tokenizer = widerTokenizer(t)
 			return s.Tokenizer
-		}, "tokenizer {} has ids up to 260, and the model " + filepath.Join(scratch, "model") + " has vocab_size 260; give the tokenizer that the model was trained with"},
+		}, "tokenizer {} has ids up to 260, and the model " + filepath.Join(scratch, "model") + " has vocab_size 260; give the tokenizer that the model was trained with, or resize_vocab = true to let the model grow"},
 	} {
 		t.Run(c.name, func(t *testing.T) { requireRefused(t, ranking(t), c) })
 	}

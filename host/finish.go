@@ -33,7 +33,7 @@ func openTokenizer(s config.Settings) (*tokenizer.Tokenizer, error) {
 	if _, err := os.Stat(s.Model); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("model %s: no such folder; model_name_or_path wants one in Hugging Face's layout", s.Model)
 	}
-	return tokenizer.Load(tokenizerFolder(s))
+	return tokenizer.LoadWith(tokenizerFolder(s), tokenizer.Additions{Missing: s.SetSpecialTokens, Pad: s.PadToken, Tokens: s.AdditionalTokens})
 }
 
 // plan settles the course of the run from settings and data.

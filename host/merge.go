@@ -46,6 +46,9 @@ func Merge(m Merging) (out Merged, err error) {
 	if options.Heads, err = lora.Heads(m.Adapter); err != nil {
 		return out, err
 	}
+	if options.Vocab, err = lora.VocabSize(m.Adapter); err != nil {
+		return out, err
+	}
 	merged, err := model.Load(m.Model, options)
 	if err != nil {
 		return out, err

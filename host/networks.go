@@ -80,10 +80,15 @@ func (r *run) openNetworks() (err error) {
 	if r.from.Path != "" && !wantsAdapter(s) {
 		path = r.from.Path
 	}
+	if options.Vocab, err = r.vocabulary(); err != nil {
+		return err
+	}
 	if r.networks.policy, err = model.Load(path, options); err != nil {
 		return err
 	}
-	r.networks.policy.PadID = int64(r.tokenizer.Special().PAD)
+	if err := r.nameSpecialTokens(); err != nil {
+		return err
+	}
 	if wantsAdapter(s) {
 		if err := r.openAdapter(); err != nil {
 			return err
@@ -96,15 +101,59 @@ func (r *run) openNetworks() (err error) {
 	return nil
 }
 
+// vocabulary is how many tokens the models are to have at least: those of the
+// tokenizer, where it got some or the settings let it lead, and those that the
+// adapter to go on from was trained with.
+func (r *run) vocabulary() (size int64, err error) {
+	if r.settings.ResizeVocab || len(r.tokenizer.Added()) > 0 {
+		size = int64(r.tokenizer.MaxID()) + 1
+	}
+	if folder := r.adapterFolder(); folder != "" {
+		stored, err := lora.VocabSize(folder)
+		return max(size, stored), err
+	}
+	return size, nil
+}
+
+// nameSpecialTokens has the policy saved with the ids of tokens whose role the
+// settings chose.
+func (r *run) nameSpecialTokens() error {
+	s, special := r.settings, r.tokenizer.Special()
+	r.networks.policy.PadID = int64(special.PAD)
+	if !s.SetSpecialTokens && s.PadToken == "" {
+		return nil
+	}
+	for _, role := range []struct {
+		key string
+		id  int32
+	}{{"bos_token_id", special.BOS}, {"eos_token_id", special.EOS}, {"pad_token_id", special.PAD}} {
+		if role.id < 0 {
+			continue
+		}
+		if err := r.networks.policy.SetConfig(role.key, role.id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// adapterFolder is where the adapter comes from: the checkpoint, the folder of
+// the settings, or nowhere.
+func (r *run) adapterFolder() string {
+	switch {
+	case !wantsAdapter(r.settings):
+		return ""
+	case r.from.Path != "":
+		return r.from.Path
+	}
+	return r.settings.Adapter
+}
+
 // openAdapter gives the policy its adapter: the checkpoint's, that of the
 // settings, or a fresh one.
 func (r *run) openAdapter() (err error) {
 	s, p := r.settings, r.networks.policy
-	folder := s.Adapter
-	if r.from.Path != "" {
-		folder = r.from.Path
-	}
-	if folder != "" {
+	if folder := r.adapterFolder(); folder != "" {
 		r.networks.adapter, err = lora.Load(p.Params(), folder)
 		return err
 	}
@@ -116,8 +165,27 @@ func (r *run) openAdapter() (err error) {
 	if !p.Heads.LM {
 		c.TaskType = "SEQ_CLS"
 	}
-	r.networks.adapter, err = lora.Attach(p.Params(), c, p.Fresh)
-	return err
+	if r.networks.adapter, err = lora.Attach(p.Params(), c, p.Fresh); err != nil {
+		return err
+	}
+	return r.checkGrown()
+}
+
+// checkGrown refuses an adapter that would lose the rows of new tokens.
+func (r *run) checkGrown() error {
+	if r.networks.policy.Grown == 0 {
+		return nil
+	}
+	var lost []string
+	for _, p := range r.networks.policy.Params().All() {
+		if module := p.Module(); model.IsVocabulary(p.Name) && !p.Tensor.RequiresGrad() {
+			lost = append(lost, module[strings.LastIndex(module, ".")+1:])
+		}
+	}
+	if len(lost) > 0 {
+		return fmt.Errorf("the vocabulary grows by %d tokens, whose rows an adapter does not hold; add %s to modules_to_save, or train without lora_r", r.networks.policy.Grown, strings.Join(lost, " and "))
+	}
+	return nil
 }
 
 // openReference loads the model that the policy is held against. Under an
@@ -152,6 +220,9 @@ func (r *run) networkNotes() (notes []string) {
 	if left := p.Unused; len(left) > 0 {
 		notes = append(notes, fmt.Sprintf("%s holds %d tensors that this run does not use, %s among them", s.Model, len(left), left[0]))
 	}
+	if p.Grown > 0 {
+		notes = append(notes, fmt.Sprintf("the vocabulary of %s grows by %d to %d tokens%s; each new row is the mean of the old ones", s.Model, p.Grown, p.Config.VocabSize, r.addedTokens()))
+	}
 	if len(p.Fresh) > 0 {
 		notes = append(notes, fmt.Sprintf("%s has no %s; it begins with random weights", s.Model, strings.Join(p.Fresh, ", ")))
 	}
@@ -163,9 +234,22 @@ func (r *run) networkNotes() (notes []string) {
 		notes = append(notes, fmt.Sprintf("the reward model is saved with rm_head in the layout of the reference system, not as …ForSequenceClassification, because %s", why))
 	}
 	if p.Heads.Score && !p.Heads.Reference && (p.PadID < 0 || p.PadID == int64(r.tokenizer.Special().EOS)) {
-		notes = append(notes, "the tokenizer has no pad token of its own, by which transformers finds the end of a row in a batch: there, give it one, or score rows one by one")
+		notes = append(notes, "the tokenizer has no pad token of its own, by which transformers finds the end of a row in a batch: there, give it one with pad_token = \"<pad>\", or score rows one by one")
 	}
 	return notes
+}
+
+// addedTokens lists the tokens that the settings added, the first few of many.
+func (r *run) addedTokens() string {
+	const shown = 5
+	added := r.tokenizer.Added()
+	switch {
+	case len(added) == 0:
+		return ""
+	case len(added) > shown:
+		return fmt.Sprintf(", %s and %d more", strings.Join(added[:shown], ", "), len(added)-shown)
+	}
+	return ", with " + strings.Join(added, ", ")
 }
 
 // trainedShare says how many of the weights are trained, where not all are.

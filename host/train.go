@@ -171,7 +171,7 @@ func (r *run) openModel() (err error) {
 		return err
 	}
 	if most := int64(r.tokenizer.MaxID()); most >= r.networks.policy.Config.VocabSize {
-		return fmt.Errorf("tokenizer %s has ids up to %d, and the model %s has vocab_size %d; give the tokenizer that the model was trained with",
+		return fmt.Errorf("tokenizer %s has ids up to %d, and the model %s has vocab_size %d; give the tokenizer that the model was trained with, or resize_vocab = true to let the model grow",
 			tokenizerFolder(s), most, s.Model, r.networks.policy.Config.VocabSize)
 	}
 	return nil

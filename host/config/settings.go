@@ -63,11 +63,15 @@ type Settings struct {
 	RejectedName        string `name:"rejected_name" help:"field of the worse answer; empty = rejected"`
 	WeightName          string `name:"weight_name" help:"field of a record's weight; empty = weight"`
 
-	MaxLength         int    `group:"tokens" name:"max_length" alias:"model_max_length" default:"512" min:"1" help:"longest row in tokens; a longer one loses its first tokens"`
-	TruncationSide    string `name:"truncation_side" default:"left" choices:"left" help:"the side on which a long row is cut"`
-	AddSpecialTokens  bool   `name:"add_special_tokens" default:"true" help:"put BOS before and EOS after every row"`
-	OnlyPredictAnswer bool   `name:"only_predict_answer" default:"true" help:"train on the answer's tokens alone"`
-	SharePrefix       bool   `name:"share_prefix" default:"true" help:"store and compute the prompt that candidates have in common once"`
+	MaxLength         int      `group:"tokens" name:"max_length" alias:"model_max_length" default:"512" min:"1" help:"longest row in tokens; a longer one loses its first tokens"`
+	TruncationSide    string   `name:"truncation_side" default:"left" choices:"left" help:"the side on which a long row is cut"`
+	AddSpecialTokens  bool     `name:"add_special_tokens" default:"true" help:"put BOS before and EOS after every row"`
+	SetSpecialTokens  bool     `name:"set_special_tokens" alias:"set_llama_special_tokens" default:"false" help:"add <pad>, </s>, <s> and <unk> for those of these roles that no token of the tokenizer has"`
+	PadToken          string   `name:"pad_token" help:"the pad token, in the place of the tokenizer's; added where the vocabulary lacks it"`
+	AdditionalTokens  []string `name:"additional_special_tokens" help:"more tokens to add, each read as one wherever a text has it"`
+	ResizeVocab       bool     `name:"resize_vocab" default:"false" help:"let the model's vocabulary grow to the tokenizer's; tokens that are added here make it grow all the same"`
+	OnlyPredictAnswer bool     `name:"only_predict_answer" default:"true" help:"train on the answer's tokens alone"`
+	SharePrefix       bool     `name:"share_prefix" default:"true" help:"store and compute the prompt that candidates have in common once"`
 
 	OutputDir         string `group:"run" name:"output_dir" help:"folder of the run: model, checkpoints, logs"`
 	OverwriteOutput   bool   `name:"overwrite_output_dir" default:"false" help:"start anew in a folder that is not empty"`

@@ -1,7 +1,9 @@
 package lora
 
 import (
+	"errors"
 	"fmt"
+	"os"
 	"path/filepath"
 	"strings"
 
@@ -35,6 +37,29 @@ func Heads(folder string) (h model.Heads, err error) {
 		addHead(&h, head, found.Shape)
 	}
 	return h, nil
+}
+
+// VocabSize is how many tokens the model of an adapter has, by the matrices that
+// the adapter of a folder was trained and saved with; 0 where it has none of them.
+func VocabSize(folder string) (size int64, err error) {
+	file, err := safetensors.Open(filepath.Join(folder, WeightsName))
+	if errors.Is(err, os.ErrNotExist) {
+		return 0, nil // Load says what is missing
+	}
+	if err != nil {
+		return 0, err
+	}
+	defer file.Close()
+	for _, name := range file.Names() {
+		if model.IsVocabulary(name) {
+			found, err := file.Get(name)
+			if err != nil {
+				return 0, err
+			}
+			size = max(size, found.Shape[0])
+		}
+	}
+	return size, nil
 }
 
 // addHead adds the head that a weight [out, hidden] of that name is of.

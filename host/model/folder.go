@@ -33,6 +33,9 @@ type Options struct {
 	Param   tensor.DType // of the weights in memory
 	Compute tensor.DType // of matrix products
 	Heads   Heads
+	// Vocab is how many tokens the model is to have at least; rows for those that
+	// its files lack are the mean of the others. 0 = as many as it has.
+	Vocab int64
 }
 
 // Folder is a model that is open, with the text of its config.json.
@@ -43,6 +46,7 @@ type Folder struct {
 	Config     Config
 	Unused     []string // tensors of the files that the model has no place for
 	Fresh      []string // parameters of heads that the files lacked and that were drawn
+	Grown      int64    // tokens that the files lacked
 
 	Heads   Heads
 	Score   *nn.Linear            // [1, hidden], or nil
@@ -78,6 +82,12 @@ func Load(path string, o Options) (*Folder, error) {
 	source, err := f.orFresh(weights, spelled, o)
 	if err != nil {
 		return nil, err
+	}
+	if o.Vocab > f.Config.VocabSize {
+		if err := f.grow(o.Vocab); err != nil {
+			return nil, err
+		}
+		source = grown(source, f.Grown)
 	}
 	if err := f.build(o, source); err != nil {
 		return f, err

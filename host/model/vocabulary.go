@@ -1,0 +1,66 @@
+package model
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"llmhost/host/jsonobject"
+	"llmhost/host/nn"
+	"llmhost/host/tensor"
+)
+
+// vocabularies are the modules whose weight has a row for each token.
+var vocabularies = []string{"embed_tokens", "lm_head", "embed_in", "embed_out", "word_embeddings"}
+
+// IsVocabulary tells whether a parameter has a row for each token.
+func IsVocabulary(name string) bool {
+	module := nn.Param{Name: name}.Module()
+	return strings.HasSuffix(name, ".weight") && slices.Contains(vocabularies, module[strings.LastIndex(module, ".")+1:])
+}
+
+// grow makes config.json one of a larger vocabulary. Its rows come from a source
+// that grown makes.
+func (f *Folder) grow(vocab int64) error {
+	f.Grown = vocab - f.Config.VocabSize
+	f.Config.VocabSize = vocab
+	return f.SetConfig("vocab_size", vocab)
+}
+
+// SetConfig gives a key of config.json a value, and the same key of
+// generation_config.json where that has it.
+func (f *Folder) SetConfig(key string, value any) error {
+	config, err := jsonobject.Parse(f.ConfigText)
+	if err != nil {
+		return fmt.Errorf("%s of %s: %w", ConfigName, f.Path, err)
+	}
+	f.ConfigText = config.Set(key, value).Text()
+	if f.generation == nil {
+		return nil
+	}
+	generation, err := jsonobject.Parse(f.generation)
+	if err != nil {
+		return fmt.Errorf("%s of %s: %w", GenerationConfigName, f.Path, err)
+	}
+	if generation.Get(key) != nil {
+		f.generation = generation.Set(key, value).Text()
+	}
+	return nil
+}
+
+// grown takes matrices with a row for each token from a source that has so many
+// rows less, and makes each new row the mean of the old ones.
+func grown(read nn.Source, rows int64) nn.Source {
+	return func(name string, shape []int64) (t tensor.Tensor) {
+		if !IsVocabulary(name) {
+			return read(name, shape)
+		}
+		old := read(name, []int64{shape[0] - rows, shape[1]})
+		defer old.Free()
+		tensor.Scoped(func() {
+			mean := old.To(tensor.Float32).MeanDim(0, true).To(old.DType())
+			t = tensor.Cat(0, old, mean.Expand(rows, shape[1])).Own()
+		})
+		return t
+	}
+}

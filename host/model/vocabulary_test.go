@@ -1,0 +1,112 @@
+package model_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"slices"
+	"testing"
+
+	"llmhost/host/model"
+	"llmhost/host/tensor"
+
+	"github.com/stretchr/testify/require"
+)
+
+// A vocabulary that grows keeps its rows; each new one is the mean of the old,
+// in every matrix that has a row a token.
+func TestVocabularyGrows(t *testing.T) {
+	const old, more = 40, 3
+	for name, text := range configs {
+		t.Run(name, func(t *testing.T) {
+			start := t.TempDir()
+			made, err := model.Create([]byte(text), 3, cpu)
+			require.NoError(t, err)
+			defer made.Free()
+			require.NoError(t, made.Save(start))
+
+			wider := cpu
+			wider.Vocab = old + more
+			m, err := model.Load(start, wider)
+			require.NoError(t, err)
+			defer m.Free()
+			require.EqualValues(t, more, m.Grown)
+			grown := 0
+			for i, p := range m.Params().All() {
+				was := made.Params().All()[i].Tensor
+				if !model.IsVocabulary(p.Name) {
+					require.Equal(t, was.Floats(), p.Tensor.Floats(), p.Name)
+					continue
+				}
+				grown++
+				width := int(was.Size(1))
+				rows, before := p.Tensor.Floats(), was.Floats()
+				require.Equal(t, before, rows[:old*width])
+				require.Len(t, rows, (old+more)*width)
+				for c := range width {
+					sum := 0.0
+					for r := range old {
+						sum += before[r*width+c]
+					}
+					for r := old; r < old+more; r++ {
+						require.InDelta(t, sum/old, rows[r*width+c], 1e-6, "%s [%d, %d]", p.Name, r, c)
+					}
+				}
+			}
+			require.NotZero(t, grown)
+
+			saved := t.TempDir()
+			require.NoError(t, m.Save(saved))
+			config, err := model.ReadConfig(saved)
+			require.NoError(t, err)
+			require.EqualValues(t, old+more, config.VocabSize)
+			again, err := model.Load(saved, wider)
+			require.NoError(t, err)
+			defer again.Free()
+			require.Zero(t, again.Grown)
+			require.Equal(t, m.Params().Count(), again.Params().Count())
+		})
+	}
+}
+
+// A vocabulary does not shrink, and one that is long enough stays as it is.
+func TestVocabularyStays(t *testing.T) {
+	folder := t.TempDir()
+	made, err := model.Create([]byte(configs["llama"]), 3, cpu)
+	require.NoError(t, err)
+	defer made.Free()
+	require.NoError(t, made.Save(folder))
+	for _, size := range []int64{0, 7, 40} {
+		m, err := model.Load(folder, model.Options{Device: tensor.CPU, Param: tensor.Float32, Compute: tensor.Float32, Vocab: size})
+		require.NoError(t, err)
+		require.Zero(t, m.Grown)
+		require.Equal(t, made.ConfigText, m.ConfigText)
+		m.Free()
+	}
+}
+
+// A key that both configs have changes in both.
+func TestSetConfig(t *testing.T) {
+	folder, saved := t.TempDir(), t.TempDir()
+	made, err := model.Create([]byte(configs["llama"]), 3, cpu)
+	require.NoError(t, err)
+	defer made.Free()
+	require.NoError(t, made.Save(folder))
+	require.NoError(t, os.WriteFile(filepath.Join(folder, model.GenerationConfigName), []byte(`{"eos_token_id": 2}`), 0o644))
+	m, err := model.Load(folder, cpu)
+	require.NoError(t, err)
+	defer m.Free()
+	require.NoError(t, m.SetConfig("eos_token_id", 5))
+	require.NoError(t, m.SetConfig("pad_token_id", 6))
+	require.NoError(t, m.Save(saved))
+	for name, want := range map[string][]int{model.ConfigName: {5, 6}, model.GenerationConfigName: {5, 0}} {
+		text, err := os.ReadFile(filepath.Join(saved, name))
+		require.NoError(t, err)
+		var got struct {
+			EOS int `json:"eos_token_id"`
+			PAD int `json:"pad_token_id"`
+		}
+		require.NoError(t, json.Unmarshal(text, &got))
+		require.True(t, slices.Equal(want, []int{got.EOS, got.PAD}), "%s: %+v", name, got)
+	}
+}
