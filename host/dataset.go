@@ -82,7 +82,7 @@ func (l dataLoader) load(ctx context.Context, name string, files data.Files) (da
 	how := data.Tokenizing{MaxLength: l.settings.MaxLength, OnlyPredictAnswer: l.settings.OnlyPredictAnswer,
 		AddSpecialTokens: l.settings.AddSpecialTokens, BOS: special.BOS, EOS: special.EOS, PaddingScore: l.task.paddingScore(l.settings)}
 	if l.encoder {
-		how.BOS, how.EOS, how.KeepSpecial = special.CLS, special.SEP, true
+		how.BOS, how.EOS, how.Encoder = special.CLS, special.SEP, true
 	}
 	out, err := data.Tokenize(examples.All, l.tokenizer, how)
 	l.describe(name, examples, out)

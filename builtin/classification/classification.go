@@ -1,10 +1,7 @@
 // Package classification trains a classifier of texts.
 package classification
 
-import (
-	"llmhost/builtin/fields"
-	"llmhost/sdk"
-)
+import "llmhost/sdk"
 
 // Loss is the cross entropy of an example's class under one head. With z the
 // logits of C classes, c the example's own class and ε = Smoothing,
@@ -57,44 +54,4 @@ var Plugin = sdk.Plugin{
 		Name: "classification", Doc: "train a classifier of texts",
 		Formatter: "labelled", Head: sdk.ClassHead, Pooling: "builtin:eos", Loss: "classification",
 	}},
-}
-
-// Formatter makes an example of a text and its class:
-//
-//	{"text": "Cats purr.", "label": "animal"}
-//
-// The label is a text, a number, true or false. The text is the answer of a
-// candidate without a prompt. A record whose text is empty or holds nothing but
-// blanks is dropped.
-type Formatter struct {
-	TextName  string `llmhost:"cls_data_text_name,default=text,doc=field that holds the text"`
-	LabelName string `llmhost:"cls_data_label_name,default=label,doc=field that holds the name of the text's class"`
-	Head      string `llmhost:"cls_head,default=label,doc=name of the classification head, which has no other use"`
-}
-
-// Validate checks that the fields have different names.
-func (f Formatter) Validate() error {
-	return fields.Distinct(f.Columns(), "cls_data_text_name", "cls_data_label_name")
-}
-
-// Columns declares text and label.
-func (f Formatter) Columns() []sdk.Column {
-	return []sdk.Column{
-		{Name: f.TextName, Type: sdk.String, Required: true, Doc: "what is to be classified"},
-		{Name: f.LabelName, Type: sdk.JSON, Required: true, Doc: "the name of its class"},
-	}
-}
-
-// Format makes the one candidate.
-func (f Formatter) Format(r *sdk.Row, o *sdk.Out) error {
-	label, err := fields.Scalar(f.LabelName, r.JSON(1))
-	if err != nil {
-		return err
-	}
-	if fields.Blank(r.Str(0)) {
-		return o.Drop("an empty text")
-	}
-	o.Candidate("", r.Str(0))
-	o.Label(f.Head, label)
-	return nil
 }

@@ -34,7 +34,7 @@ func TestSmoothing(t *testing.T) {
 }
 
 func TestFormatter(t *testing.T) {
-	f := classification.Formatter{TextName: "text", LabelName: "label", Head: "topic"}
+	f := classification.Formatter{Texts: classification.Texts{TextName: "text", PairName: "text_pair"}, LabelName: "label", Head: "topic"}
 	for _, c := range []struct{ text, label, want, err string }{
 		{"a", `"physics"`, "physics", ""},
 		{"a", `3`, "3", ""},
@@ -43,7 +43,7 @@ func TestFormatter(t *testing.T) {
 		{"a", `["x"]`, "", `field "label" is ["x"]; want a text, a number, true or false`},
 		{" ", `"x"`, "", "dropped: an empty text"},
 	} {
-		r := sdk.NewRow([]sdk.Cell{{Type: sdk.String, Str: c.text}, {Type: sdk.JSON, Str: c.label}})
+		r := sdk.NewRow([]sdk.Cell{{Type: sdk.String, Str: c.text}, {}, {Type: sdk.JSON, Str: c.label}})
 		e, err := sdk.FormatRow(f, &r)
 		if c.err != "" {
 			require.EqualError(t, err, c.err)
@@ -55,4 +55,14 @@ func TestFormatter(t *testing.T) {
 	require.NoError(t, f.Validate())
 	f.LabelName = "text"
 	require.EqualError(t, f.Validate(), `cls_data_text_name and cls_data_label_name are both "text"; want different fields`)
+}
+
+func TestFormatterOfPairs(t *testing.T) {
+	f := classification.Formatter{Texts: classification.Texts{TextName: "text", PairName: "text_pair"}, LabelName: "label", Head: "label"}
+	for pair, want := range map[string]sdk.Candidate{"b": {Prompt: "a", Answer: "b"}, " ": {Answer: "a"}} {
+		r := sdk.NewRow([]sdk.Cell{{Type: sdk.String, Str: "a"}, {Type: sdk.String, Str: pair}, {Type: sdk.JSON, Str: "1"}})
+		e, err := sdk.FormatRow(f, &r)
+		require.NoError(t, err)
+		require.Equal(t, []sdk.Candidate{want}, e.Candidates)
+	}
 }

@@ -7,6 +7,7 @@ import (
 	"strconv"
 	"strings"
 
+	"llmhost/builtin/classification"
 	"llmhost/builtin/fields"
 	"llmhost/sdk"
 )
@@ -16,11 +17,10 @@ import (
 //	{"text": "Cats purr.", "labels": {"source": "web", "rank": 2}}
 //
 // A class is a text, a number, true or false. A record may lack objectives, or
-// have null for them; one that cls_objectives does not list is an error. The text
-// is the answer of a candidate without a prompt. A record is dropped that has no
-// label at all, and one whose text is empty or holds nothing but blanks.
+// have null for them; one that cls_objectives does not list is an error. What is
+// read is that of classification.Texts. A record is dropped that has no label at all.
 type Formatter struct {
-	TextName   string `llmhost:"cls_data_text_name,default=text,doc=field that holds the text"`
+	classification.Texts
 	LabelsName string `llmhost:"cls_data_labels_name,default=labels,doc=field that holds the classes, by objective"`
 	Objectives string `llmhost:"cls_objectives,default=label=1,doc=names of the objectives and how much each counts, as source=1.0,rank=0.5; one without a number counts 1"`
 }
@@ -30,28 +30,22 @@ func (f Formatter) Validate() error {
 	if _, err := parse(f.Objectives); err != nil {
 		return err
 	}
-	return fields.Distinct(f.Columns(), "cls_data_text_name", "cls_data_labels_name")
+	return fields.Distinct(f.Columns(), "cls_data_text_name", "cls_data_text_pair_name", "cls_data_labels_name")
 }
 
-// Columns declares text and labels.
+// Columns declares the texts and the labels.
 func (f Formatter) Columns() []sdk.Column {
-	return []sdk.Column{
-		{Name: f.TextName, Type: sdk.String, Required: true, Doc: "what is to be classified"},
-		{Name: f.LabelsName, Type: sdk.JSON, Required: true, Doc: "the names of its classes, by objective"},
-	}
+	return append(f.Texts.Columns(), sdk.Column{Name: f.LabelsName, Type: sdk.JSON, Required: true, Doc: "the names of its classes, by objective"})
 }
 
 // Format makes the one candidate.
 func (f Formatter) Format(r *sdk.Row, o *sdk.Out) error {
 	var labels map[string]json.RawMessage
-	if err := json.Unmarshal([]byte(r.JSON(1)), &labels); err != nil {
-		return errors.New("field " + strconv.Quote(f.LabelsName) + " is " + r.JSON(1) + "; want classes by objective, such as {\"source\": \"web\"}")
+	if err := json.Unmarshal([]byte(r.JSON(2)), &labels); err != nil {
+		return errors.New("field " + strconv.Quote(f.LabelsName) + " is " + r.JSON(2) + "; want classes by objective, such as {\"source\": \"web\"}")
 	}
 	if err := f.declared(labels); err != nil {
 		return err
-	}
-	if fields.Blank(r.Str(0)) {
-		return o.Drop("an empty text")
 	}
 	found := false
 	for name, value := range labels {
@@ -68,8 +62,7 @@ func (f Formatter) Format(r *sdk.Row, o *sdk.Out) error {
 	if !found {
 		return o.Drop("no label")
 	}
-	o.Candidate("", r.Str(0))
-	return nil
+	return f.Add(r, o)
 }
 
 // declared refuses objectives that the list does not have, the first by name.

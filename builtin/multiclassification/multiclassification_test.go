@@ -6,6 +6,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"llmhost/builtin/classification"
 	"llmhost/builtin/multiclassification"
 	"llmhost/sdk"
 	"llmhost/sdk/sdktest"
@@ -40,7 +41,7 @@ func TestValidate(t *testing.T) {
 }
 
 func TestFormatter(t *testing.T) {
-	f := multiclassification.Formatter{TextName: "text", LabelsName: "labels", Objectives: "source=1,rank=0.5"}
+	f := multiclassification.Formatter{Texts: classification.Texts{TextName: "text", PairName: "text_pair"}, LabelsName: "labels", Objectives: "source=1,rank=0.5"}
 	for _, c := range []struct {
 		text, labels string
 		want         map[string]string
@@ -54,7 +55,7 @@ func TestFormatter(t *testing.T) {
 		{"a", `3`, nil, `field "labels" is 3; want classes by objective, such as {"source": "web"}`},
 		{" ", `{"rank": 1}`, nil, "dropped: an empty text"},
 	} {
-		r := sdk.NewRow([]sdk.Cell{{Type: sdk.String, Str: c.text}, {Type: sdk.JSON, Str: c.labels}})
+		r := sdk.NewRow([]sdk.Cell{{Type: sdk.String, Str: c.text}, {}, {Type: sdk.JSON, Str: c.labels}})
 		e, err := sdk.FormatRow(f, &r)
 		if c.err != "" {
 			require.EqualError(t, err, c.err)

@@ -89,7 +89,7 @@ func (c formatterCase) check(t *testing.T, f fixtures, all formatterFile) {
 		OnlyPredictAnswer: orTrue(c.Options.OnlyPredictAnswer), AddSpecialTokens: orTrue(c.Options.AddSpecialTokens), PaddingScore: c.padding()}
 	pad := all.PadID
 	if kind == "bert" {
-		how.BOS, how.EOS, how.KeepSpecial, pad = special.CLS, special.SEP, true, int64(special.PAD)
+		how.BOS, how.EOS, how.Encoder, pad = special.CLS, special.SEP, true, int64(special.PAD)
 	}
 	got, err := data.Tokenize(format(t, c.Rows, component(t, plugin.Formatter, formatter.name), c.params(formatter.params)), tok, how)
 	require.NoError(t, err)

@@ -22,7 +22,7 @@ type Tokenizing struct {
 	OnlyPredictAnswer bool  // the prompt and the token before it are no labels
 	AddSpecialTokens  bool  // BOS before a row, EOS after it
 	BOS, EOS          int32 // -1 where the tokenizer has none; then none is added
-	KeepSpecial       bool  // a row that is cut keeps its BOS, as encoders need it
+	Encoder           bool  // rows as an encoder reads them, with [CLS] as BOS and [SEP] as EOS
 	PaddingScore      float64
 }
 
@@ -37,14 +37,18 @@ type Tokenized struct {
 
 // Tokenize turns each candidate of examples into a row: the tokens of prompt
 // and answer as one text. The answer begins where those tokens part from the
-// tokens of the prompt alone, so a token that spans both counts as answer.
+// tokens of the prompt alone, so a token that spans both counts as answer. For an
+// encoder prompt and answer, where both are there, are a pair of texts.
 func Tokenize(examples []Example, tokenizer Tokenizer, how Tokenizing) (Tokenized, error) {
 	if how.MaxLength < 1 {
 		return Tokenized{}, fmt.Errorf("max_length is %d; want at least 1", how.MaxLength)
 	}
+	if how.Encoder && how.MaxLength <= how.specials(true) {
+		return Tokenized{}, fmt.Errorf("max_length is %d; want more, since an encoder's rows have up to %d special tokens", how.MaxLength, how.specials(true))
+	}
 	var out Tokenized
 	for chunk := range slices.Chunk(examples, tokenizeExamples) {
-		encoded, err := encode(chunk, tokenizer)
+		encoded, err := how.encode(chunk, tokenizer)
 		if err != nil {
 			return Tokenized{}, fmt.Errorf("%s to %s: %w", chunk[0].Source, chunk[len(chunk)-1].Source, err)
 		}
@@ -57,8 +61,9 @@ func Tokenize(examples []Example, tokenizer Tokenizer, how Tokenizing) (Tokenize
 	return out, nil
 }
 
-// encode returns the ids of every prompt and every whole text of examples.
-func encode(examples []Example, tokenizer Tokenizer) (map[string][]int32, error) {
+// encode returns the ids of every prompt and every whole text of examples; for an
+// encoder those of every answer by itself.
+func (how Tokenizing) encode(examples []Example, tokenizer Tokenizer) (map[string][]int32, error) {
 	encoded := map[string][]int32{}
 	var texts []string
 	add := func(text string) {
@@ -70,7 +75,11 @@ func encode(examples []Example, tokenizer Tokenizer) (map[string][]int32, error)
 	for _, e := range examples {
 		for _, c := range e.Candidates {
 			add(c.Prompt)
-			add(c.Prompt + c.Answer)
+			if how.Encoder {
+				add(c.Answer)
+			} else {
+				add(c.Prompt + c.Answer)
+			}
 		}
 	}
 	ids, err := tokenizer.EncodeBatch(texts, false)
@@ -108,6 +117,9 @@ func count(is bool) int {
 
 // row lays out one candidate and reports whether its answer lost tokens.
 func (how Tokenizing) row(c sdk.Candidate, encoded map[string][]int32) (row Sequence, answerCut bool) {
+	if how.Encoder {
+		return how.encoderRow(encoded[c.Prompt], encoded[c.Answer])
+	}
 	whole := encoded[c.Prompt+c.Answer]
 	answer := commonPrefix(encoded[c.Prompt], whole)
 	ids := make([]int64, 0, len(whole)+2)
@@ -128,8 +140,5 @@ func (how Tokenizing) row(c sdk.Candidate, encoded map[string][]int32) (row Sequ
 		}
 	}
 	cut := max(0, len(ids)-how.MaxLength)
-	if how.KeepSpecial && cut > 0 && cut+1 < len(ids) {
-		ids[cut], labels[cut] = ids[0], Ignore
-	}
 	return Sequence{IDs: ids[cut:], Labels: labels[cut:], Truncated: cut > 0}, cut > answer
 }
