@@ -8,6 +8,7 @@ import (
 
 	"llmhost/host/config"
 	"llmhost/host/data"
+	"llmhost/host/lora"
 	"llmhost/host/model"
 	"llmhost/host/nearest"
 	"llmhost/host/train"
@@ -21,11 +22,7 @@ func (r *run) openClasses() error {
 	if len(names) == 0 {
 		return nil
 	}
-	path := r.settings.Model
-	if r.from.Path != "" && !wantsAdapter(r.settings) {
-		path = r.from.Path
-	}
-	old, err := model.ReadClassHeads(path)
+	path, old, err := r.oldClasses()
 	if err != nil {
 		return err
 	}
@@ -35,7 +32,7 @@ func (r *run) openClasses() error {
 		if len(names) == 1 && len(old) == 1 && old[0].Name == "" || len(names) == 1 && len(old) == 0 {
 			head.Name = ""
 		}
-		if head.Labels, err = r.classesOf(name, head.Name, path, old); err != nil {
+		if err := r.settleClasses(name, &head, path, old); err != nil {
 			return err
 		}
 		r.classHeads = append(r.classHeads, head)
@@ -50,30 +47,52 @@ func (r *run) openClasses() error {
 	return nil
 }
 
-// classesOf returns the classes of a head: those that the model has for it, of
-// which the training data may have no other, or those of the training data.
-func (r *run) classesOf(name, stored, path string, old []model.ClassHead) ([]string, error) {
+// oldClasses are the heads of classes that there are, and the folder that says so:
+// the adapter's where the run goes on with one that has any, else the model's.
+func (r *run) oldClasses() (path string, heads []model.ClassHead, err error) {
+	if path = r.adapterFolder(); path != "" {
+		if heads, err = lora.ReadClasses(path); err != nil || heads != nil {
+			return path, heads, err
+		}
+	}
+	path = r.settings.Model
+	if r.from.Path != "" && !wantsAdapter(r.settings) {
+		path = r.from.Path
+	}
+	heads, err = model.ReadClassHeads(path)
+	return path, heads, err
+}
+
+// settleClasses settles the classes of a head that the loss calls name: those that
+// the model has for it, of which the training data may have no other, or those of
+// the training data.
+func (r *run) settleClasses(name string, head *model.ClassHead, path string, old []model.ClassHead) error {
 	found := data.ClassNames(r.data.train.Groups, name)
-	for _, have := range old {
-		if have.Name != stored {
-			continue
+	at := slices.IndexFunc(old, func(have model.ClassHead) bool { return have.Name == head.Name })
+	if at >= 0 {
+		have := old[at].Labels
+		if placeholders(have) && len(found) == len(have) {
+			have = found
 		}
-		if placeholders(have.Labels) && len(found) == len(have.Labels) {
-			return found, nil
+		g, _ := data.SetLabels(r.data.train.Groups, map[string][]string{name: have})
+		if g == nil {
+			head.Labels = have
+			return nil
 		}
-		if g, _ := data.SetLabels(r.data.train.Groups, map[string][]string{name: have.Labels}); g != nil {
-			return nil, fmt.Errorf("%s: the class %q of %s is none of those of %s, which are %s%s", g.Source, g.Classes[name], name, path,
-				strings.Join(have.Labels, ", "), nearest.Hint(g.Classes[name], have.Labels))
+		if !r.settings.IgnoreMismatched {
+			return fmt.Errorf("%s: the class %q of %s is none of those of %s, which are %s%s; set ignore_mismatched_sizes = true to begin the head anew with the classes of the data",
+				g.Source, g.Classes[name], name, path, strings.Join(have, ", "), nearest.Hint(g.Classes[name], have))
 		}
-		return have.Labels, nil
+		head.Anew = true
 	}
 	switch len(found) {
 	case 0:
-		return nil, fmt.Errorf("no training record has a class of %s; the data has those of %s", name, strings.Join(r.classNames(), ", "))
+		return fmt.Errorf("no training record has a class of %s; the data has those of %s", name, strings.Join(r.classNames(), ", "))
 	case 1:
-		return nil, fmt.Errorf("all training records have the class %q of %s; want two classes at least", found[0], name)
+		return fmt.Errorf("all training records have the class %q of %s; want two classes at least", found[0], name)
 	}
-	return found, nil
+	head.Labels = found
+	return nil
 }
 
 // placeholders tells whether classes have the names that transformers gives

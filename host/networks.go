@@ -72,7 +72,7 @@ func (r *run) heads() model.Heads {
 // openNetworks loads the models onto the device: the checkpoint's, where the run goes on.
 func (r *run) openNetworks() (err error) {
 	s := r.settings
-	options := model.Options{Device: r.device, Param: tensor.Float32, Compute: tensor.Float32, Heads: r.heads()}
+	options := model.Options{Device: r.device, Param: tensor.Float32, Compute: tensor.Float32, Heads: r.heads(), AnewIfMismatched: s.IgnoreMismatched || r.adapterFolder() != ""} // where an adapter holds the head
 	if s.BF16 {
 		options.Compute = tensor.BFloat16
 	}
@@ -154,7 +154,9 @@ func (r *run) adapterFolder() string {
 func (r *run) openAdapter() (err error) {
 	s, p := r.settings, r.networks.policy
 	if folder := r.adapterFolder(); folder != "" {
-		r.networks.adapter, err = lora.Load(p.Params(), folder)
+		if r.networks.adapter, err = lora.Load(p.Params(), folder); err == nil {
+			r.networks.adapter.Classes = r.classHeads
+		}
 		return err
 	}
 	c, err := adapterConfig(s)
@@ -168,6 +170,7 @@ func (r *run) openAdapter() (err error) {
 	if r.networks.adapter, err = lora.Attach(p.Params(), c, p.Fresh); err != nil {
 		return err
 	}
+	r.networks.adapter.Classes = r.classHeads
 	return r.checkGrown()
 }
 
@@ -224,7 +227,7 @@ func (r *run) networkNotes() (notes []string) {
 		notes = append(notes, fmt.Sprintf("the vocabulary of %s grows by %d to %d tokens%s; each new row is the mean of the old ones", s.Model, p.Grown, p.Config.VocabSize, r.addedTokens()))
 	}
 	if len(p.Fresh) > 0 {
-		notes = append(notes, fmt.Sprintf("%s has no %s; it begins with random weights", s.Model, strings.Join(p.Fresh, ", ")))
+		notes = append(notes, fmt.Sprintf("%s has no %s that fits; it begins with random weights", s.Model, strings.Join(p.Fresh, ", ")))
 	}
 	if p.Heads.Score && p.Heads.Reference {
 		why := "it pools by " + r.task.poolingName()

@@ -22,10 +22,11 @@ const prefix = "base_model.model."
 
 // Adapter is an adapter on a model.
 type Adapter struct {
-	Config Config
-	params *nn.Params
-	maps   []*nn.Linear // with an adapter each
-	saved  []nn.Param   // of the model's own, trained whole
+	Config  Config
+	Classes []model.ClassHead // whose names are saved beside the weights
+	params  *nn.Params
+	maps    []*nn.Linear // with an adapter each
+	saved   []nn.Param   // of the model's own, trained whole
 }
 
 // Attach freezes the model of p and gives it adapters with fresh weights: A
@@ -190,10 +191,7 @@ func Load(p *nn.Params, folder string) (*Adapter, error) {
 	if err != nil {
 		return nil, err
 	}
-	file, err := safetensors.Open(filepath.Join(folder, WeightsName))
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("%s: no such file; an adapter of llmhost has it beside %s", filepath.Join(folder, WeightsName), ConfigName)
-	}
+	file, err := openWeights(folder)
 	if err != nil {
 		return nil, err
 	}
@@ -209,6 +207,16 @@ func Load(p *nn.Params, folder string) (*Adapter, error) {
 		}
 	}
 	return a, nil
+}
+
+// openWeights opens the weights of an adapter.
+func openWeights(folder string) (*safetensors.File, error) {
+	path := filepath.Join(folder, WeightsName)
+	file, err := safetensors.Open(path)
+	if errors.Is(err, os.ErrNotExist) {
+		return nil, fmt.Errorf("%s: no such file; an adapter of llmhost has it beside %s", path, ConfigName)
+	}
+	return file, err
 }
 
 // sourceError carries an error of a file through attach.
@@ -270,7 +278,7 @@ func (a *Adapter) SaveInto(folder string) error {
 }
 
 func (a *Adapter) save(folder string, weights func(string, []safetensors.Source, map[string]string) error, write func(string, []byte) error) error {
-	if err := weights(filepath.Join(folder, WeightsName), a.Sources(), map[string]string{"format": "pt"}); err != nil {
+	if err := weights(filepath.Join(folder, WeightsName), a.Sources(), a.metadata()); err != nil {
 		return err
 	}
 	return write(filepath.Join(folder, ConfigName), a.Config.json())

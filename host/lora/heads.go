@@ -1,25 +1,65 @@
 package lora
 
 import (
-	"errors"
+	"encoding/json"
 	"fmt"
-	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"llmhost/host/model"
 	"llmhost/host/safetensors"
 )
 
+// classesKey is the metadata of the weights that holds the names of classes, for
+// which PEFT's format has no place.
+const classesKey = "classes"
+
+// metadata is what the file of the weights says besides them.
+func (a *Adapter) metadata() map[string]string {
+	out := map[string]string{"format": "pt"}
+	if len(a.Classes) > 0 {
+		text, err := json.Marshal(a.Classes)
+		if err != nil {
+			panic(err) // a list of plain fields
+		}
+		out[classesKey] = string(text)
+	}
+	return out
+}
+
+// ReadClasses returns the heads of classes that the adapter of a folder was
+// trained with; none where its file does not say.
+func ReadClasses(folder string) (heads []model.ClassHead, err error) {
+	file, err := openWeights(folder)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	return classesIn(file)
+}
+
+func classesIn(file *safetensors.File) (heads []model.ClassHead, err error) {
+	text, has := file.Metadata()[classesKey]
+	if !has {
+		return nil, nil
+	}
+	if err := json.Unmarshal([]byte(text), &heads); err != nil {
+		return nil, fmt.Errorf("%s: metadata %s: %w", file.Path(), classesKey, err)
+	}
+	return heads, nil
+}
+
 // Heads returns the heads that a model needs for the adapter of a folder: those
 // that the adapter holds, and the one that predicts tokens where it was trained
-// for that. Files say how many classes a head has, not what they are called.
+// for that. Where the file does not name the classes of a head they have the names
+// that transformers gives those without any.
 func Heads(folder string) (h model.Heads, err error) {
 	c, err := ReadConfig(filepath.Join(folder, ConfigName))
 	if err != nil {
 		return h, err
 	}
-	file, err := safetensors.Open(filepath.Join(folder, WeightsName))
+	file, err := openWeights(folder)
 	if err != nil {
 		return h, err
 	}
@@ -36,16 +76,20 @@ func Heads(folder string) (h model.Heads, err error) {
 		}
 		addHead(&h, head, found.Shape)
 	}
-	return h, nil
+	named, err := classesIn(file)
+	for _, c := range named {
+		at := slices.IndexFunc(h.Classes, func(have model.ClassHead) bool { return have.Name == c.Name && len(have.Labels) == len(c.Labels) })
+		if at >= 0 {
+			h.Classes[at] = c
+		}
+	}
+	return h, err
 }
 
 // VocabSize is how many tokens the model of an adapter has, by the matrices that
 // the adapter of a folder was trained and saved with; 0 where it has none of them.
 func VocabSize(folder string) (size int64, err error) {
-	file, err := safetensors.Open(filepath.Join(folder, WeightsName))
-	if errors.Is(err, os.ErrNotExist) {
-		return 0, nil // Load says what is missing
-	}
+	file, err := openWeights(folder)
 	if err != nil {
 		return 0, err
 	}

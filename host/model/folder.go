@@ -33,6 +33,9 @@ type Options struct {
 	Param   tensor.DType // of the weights in memory
 	Compute tensor.DType // of matrix products
 	Heads   Heads
+	// AnewIfMismatched draws a head that the files hold in another size, which is an
+	// error without.
+	AnewIfMismatched bool
 	// Vocab is how many tokens the model is to have at least; rows for those that
 	// its files lack are the mean of the others. 0 = as many as it has.
 	Vocab int64
@@ -90,7 +93,7 @@ func Load(path string, o Options) (*Folder, error) {
 		source = grown(source, f.Grown)
 	}
 	if err := f.build(o, source); err != nil {
-		return f, err
+		return nil, err
 	}
 	f.Unused = spelled.unused(f.Params().All())
 	return f, nil
@@ -108,7 +111,10 @@ func Create(configText []byte, seed int64, o Options) (*Folder, error) {
 		return nil, fmt.Errorf("config of the new model: %w", err)
 	}
 	tensor.ManualSeed(seed)
-	return f, f.build(o, randomSource(std, f.Config.ModelType, o))
+	if err := f.build(o, randomSource(std, f.Config.ModelType, o)); err != nil {
+		return nil, err
+	}
+	return f, nil
 }
 
 // initializerRange is the deviation that new matrices are drawn with.

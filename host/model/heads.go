@@ -33,6 +33,7 @@ type ClassHead struct {
 	Name        string
 	Labels      []string // by class
 	Coefficient float64  // of its loss
+	Anew        bool     `json:"-"` // draw it, though the model's files may hold it: their classes are others
 }
 
 // The names of heads in files.
@@ -84,7 +85,8 @@ func isHead(name string) bool {
 	return slices.Contains([]string{scoreName, bertName, referenceName}, module) || strings.HasPrefix(module, classesName)
 }
 
-// orFresh draws the heads that the file does not have, and notes which.
+// orFresh draws the heads that the file does not have, or has for other classes,
+// and notes which.
 func (f *Folder) orFresh(weights *safetensors.File, spelled spelling, o Options) (nn.Source, error) {
 	std, err := initializerRange(f.ConfigText)
 	if err != nil {
@@ -92,12 +94,33 @@ func (f *Folder) orFresh(weights *safetensors.File, spelled spelling, o Options)
 	}
 	read, draw := fileSource(weights, spelled, o), randomSource(std, f.Config.ModelType, o)
 	return func(name string, shape []int64) tensor.Tensor {
-		if isHead(name) && !spelled[spelled.of(name)] {
-			f.Fresh = append(f.Fresh, name)
-			return draw(name, shape)
+		if !isHead(name) {
+			return read(name, shape)
 		}
-		return read(name, shape)
+		stored := spelled.of(name)
+		fresh := !spelled[stored] || o.Heads.anew(name)
+		if found, err := weights.Get(stored); !fresh && err == nil && !slices.Equal(found.Shape, shape) {
+			if !o.AnewIfMismatched {
+				panic(sourceError{fmt.Errorf("%s: tensor %q has shape %s; the head of this task wants %s; set ignore_mismatched_sizes = true to begin it anew",
+					weights.Path(), stored, safetensors.ShapeText(found.Shape), safetensors.ShapeText(shape))})
+			}
+			fresh = true
+		}
+		if !fresh {
+			return read(name, shape)
+		}
+		f.Fresh = append(f.Fresh, name)
+		return draw(name, shape)
 	}, nil
+}
+
+// anew tells whether a parameter is of a head of classes that is to be drawn.
+func (h Heads) anew(name string) bool {
+	of, named := strings.CutPrefix(nn.Param{Name: name}.Module(), classesName)
+	if !named {
+		of = ""
+	}
+	return slices.ContainsFunc(h.Classes, func(c ClassHead) bool { return c.Anew && c.Name == of })
 }
 
 // families are the first parts of transformers' class names, by model_type.
@@ -174,7 +197,7 @@ func ReadClassHeads(folder string) ([]ClassHead, error) {
 	}
 	if len(config.Info) > 0 {
 		return inFileOrder(f.ConfigText, func(name string) ClassHead {
-			return ClassHead{name, config.Info[name].Labels, config.Info[name].Coeff}
+			return ClassHead{Name: name, Labels: config.Info[name].Labels, Coefficient: config.Info[name].Coeff}
 		})
 	}
 	if len(config.Architectures) == 0 || !strings.HasSuffix(config.Architectures[0], "ForSequenceClassification") {

@@ -42,7 +42,7 @@ func tensorError(path, name string, kind error, format string, args ...any) *Err
 	return &Error{Path: path, Tensor: name, Kind: kind, Text: fmt.Sprintf(format, args...)}
 }
 
-// shapeText writes a shape as people do: [2, 3].
-func shapeText(shape []int64) string {
+// ShapeText writes a shape as people do: [2, 3].
+func ShapeText(shape []int64) string {
 	return strings.Join(strings.Fields(fmt.Sprint(shape)), ", ")
 }

@@ -169,7 +169,7 @@ func (f *File) Want(name, source string, shape ...int64) (Tensor, error) {
 	}
 	if !slices.Equal(t.Shape, shape) {
 		return Tensor{}, tensorError(f.path, name, ErrShape, "has shape %s; %s wants %s; use the weights and the %s of one model",
-			shapeText(t.Shape), source, shapeText(shape), source)
+			ShapeText(t.Shape), source, ShapeText(shape), source)
 	}
 	return t, nil
 }

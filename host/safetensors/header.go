@@ -206,10 +206,10 @@ func (e entry) check(path string) error {
 	}
 	size, ok := byteSize(e.dtype, e.shape)
 	if !ok {
-		return bad("has the shape %s of %s, which is no number of bytes; write the file anew", shapeText(e.shape), e.dtype)
+		return bad("has the shape %s of %s, which is no number of bytes; write the file anew", ShapeText(e.shape), e.dtype)
 	}
 	if size != e.end-e.begin {
-		return bad("takes %d bytes as %s of %s, but its data_offsets [%d, %d] span %d; write the file anew", size, shapeText(e.shape), e.dtype, e.begin, e.end, e.end-e.begin)
+		return bad("takes %d bytes as %s of %s, but its data_offsets [%d, %d] span %d; write the file anew", size, ShapeText(e.shape), e.dtype, e.begin, e.end, e.end-e.begin)
 	}
 	return nil
 }

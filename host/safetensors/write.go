@@ -110,7 +110,7 @@ func (s Source) writeTo(w io.Writer) error {
 		return err
 	}
 	if counted.n != s.size() {
-		return fmt.Errorf("tensor %q: its stream wrote %d bytes; want %d for %s of %s", s.Name, counted.n, s.size(), shapeText(s.Shape), s.DType)
+		return fmt.Errorf("tensor %q: its stream wrote %d bytes; want %d for %s of %s", s.Name, counted.n, s.size(), ShapeText(s.Shape), s.DType)
 	}
 	return nil
 }
@@ -166,9 +166,9 @@ func checkSources(sources []Source) error {
 		case s.DType.rank() < 0:
 			return fmt.Errorf("tensor %q: dtype %q; want one of %s", s.Name, s.DType, dtypeNames())
 		case !ok:
-			return fmt.Errorf("tensor %q: shape %s of %s is no number of bytes", s.Name, shapeText(s.Shape), s.DType)
+			return fmt.Errorf("tensor %q: shape %s of %s is no number of bytes", s.Name, ShapeText(s.Shape), s.DType)
 		case s.Stream == nil && int64(len(s.Data)) != size:
-			return fmt.Errorf("tensor %q: has %d bytes; want %d for %s of %s", s.Name, len(s.Data), size, shapeText(s.Shape), s.DType)
+			return fmt.Errorf("tensor %q: has %d bytes; want %d for %s of %s", s.Name, len(s.Data), size, ShapeText(s.Shape), s.DType)
 		}
 		seen[s.Name] = true
 	}
