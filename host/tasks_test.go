@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"llmhost/builtin"
 	"llmhost/host/config"
 	"llmhost/host/metrics"
 
@@ -97,7 +98,17 @@ func above(least float64) func(before, after float64) bool {
 	return func(before, after float64) bool { return after >= least && after > before }
 }
 
-// lesson is a run over generated records.
+// allTasks names the builtin tasks.
+func allTasks() (names []string) {
+	for _, p := range builtin.All() {
+		for _, t := range p.Tasks {
+			names = append(names, t.Name)
+		}
+	}
+	return names
+}
+
+// lesson is a run over generated records, or over those that the caller names.
 func lesson(t *testing.T, task string, make record, params map[string]any) config.Settings {
 	t.Helper()
 	folder, err := small()
@@ -105,7 +116,7 @@ func lesson(t *testing.T, task string, make record, params map[string]any) confi
 	s := config.Default()
 	s.Task, s.Model, s.OutputDir = task, folder, filepath.Join(t.TempDir(), "run")
 	var files [2]strings.Builder
-	for i := range 4 * len(things) {
+	for i := 0; make != nil && i < 4*len(things); i++ {
 		text, err := json.Marshal(make(i/len(things), things[i%len(things)]))
 		require.NoError(t, err)
 		fmt.Fprintln(&files[min(i%len(things)/12, 1)], string(text)) // the last four things are held out

@@ -19,9 +19,14 @@ import (
 // "score"; a chosen text has 1 and a rejected one 0, and the prompt, where there
 // is one, stands before both. The example has the column "weight", 1 where the
 // record has none. A record is dropped where a text is empty or holds nothing but
-// blanks.
+// blanks, and where it makes no pair, because it has one text or all its scores are
+// equal: nothing can be learned from it, unless the loss learns good texts too.
 type Formatter struct {
 	preference.Fields
+	AddLM         bool    `llmhost:"add_lm_loss,default=true,doc=learn the likelihood of good texts too, where lm_loss_coeff is above 0"`
+	LMCoefficient float64 `llmhost:"lm_loss_coeff,default=0,min=0,doc=weight of that likelihood"`
+	KeepPairless  bool    `llmhost:"keep_without_pair,doc=keep records that make no pair, whose rewards then count in evaluations"`
+
 	WeightName   string `llmhost:"weight_name,doc=field that holds the weight of the record, 0 or more, which records may lack; empty: weight"`
 	PromptName   string `llmhost:"prompt_name,doc=field that holds what stands before chosen and rejected; empty: prompt"`
 	ChosenName   string `llmhost:"chosen_name,doc=field that holds the better text; empty: chosen"`
@@ -60,6 +65,9 @@ func (f Formatter) Format(r *sdk.Row, o *sdk.Out) error {
 	if err != nil {
 		return err
 	}
+	if reason := f.pairless(scores); reason != "" {
+		return o.Drop(reason)
+	}
 	for i, text := range texts {
 		if fields.Blank(text) {
 			return o.Drop("an empty text")
@@ -68,6 +76,22 @@ func (f Formatter) Format(r *sdk.Row, o *sdk.Out) error {
 	}
 	o.Set("weight", weight)
 	return nil
+}
+
+// pairless says why scores make no pair that the record is kept for, "" where they do.
+func (f Formatter) pairless(scores []float64) string {
+	if f.KeepPairless || f.AddLM && f.LMCoefficient != 0 {
+		return ""
+	}
+	if len(scores) == 1 {
+		return "no pair: a single text"
+	}
+	for _, s := range scores {
+		if s != scores[0] {
+			return ""
+		}
+	}
+	return "no pair: all scores are equal"
 }
 
 // texts reads the record in either of its forms.

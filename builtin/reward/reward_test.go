@@ -126,3 +126,19 @@ func TestFormatter(t *testing.T) {
 	}
 	require.NoError(t, reward.Formatter{}.Validate())
 }
+
+// A record without a pair teaches nothing but the likelihood of its texts.
+func TestRecordsWithoutAPair(t *testing.T) {
+	for scores, reason := range map[*[]float64]string{{0.5}: "no pair: a single text", {2, 2, 2}: "no pair: all scores are equal"} {
+		texts := []string{"a", "b", "c"}[:len(*scores)]
+		format := func(f reward.Formatter) error {
+			r := row(map[int]sdk.Cell{0: {Type: sdk.StringList, Strs: texts}, 2: {Type: sdk.FloatList, Floats: *scores}})
+			_, err := sdk.FormatRow(f, &r)
+			return err
+		}
+		require.EqualError(t, format(reward.Formatter{AddLM: true}), "dropped: "+reason)
+		require.EqualError(t, format(reward.Formatter{LMCoefficient: 1}), "dropped: "+reason)
+		require.NoError(t, format(reward.Formatter{AddLM: true, LMCoefficient: 1}))
+		require.NoError(t, format(reward.Formatter{KeepPairless: true}))
+	}
+}

@@ -45,14 +45,14 @@ type formatterCase struct {
 }
 
 // formatters are the formatters of tasks, by what the golden numbers call
-// these. They keep a record whose answer is empty, which llmhost drops by default.
+// these. They keep a record that nothing is learned from, which llmhost drops by default.
 var formatters = map[string]struct {
 	name   string
 	params map[string]any
 }{
 	"sft":                {"promptanswer", map[string]any{"keep_empty_answers": true}},
 	"rrhf":               {"preference", nil},
-	"reward":             {"scored_texts", nil},
+	"reward":             {"scored_texts", map[string]any{"keep_without_pair": true}},
 	"classification":     {"labelled", nil},
 	"rejection_sampling": {"best_of", nil},
 	"weighted_learning":  {"weighted", nil},
