@@ -5,6 +5,7 @@ import (
 	"math/rand/v2"
 	"testing"
 
+	"llmhost/builtin"
 	"llmhost/host/data"
 	"llmhost/host/model"
 	"llmhost/host/optim"
@@ -25,7 +26,9 @@ var losses = []struct {
 	{"sft", "sft", nil, false},
 	{"sft by rows, with a reference", "sft", map[string]any{"sft_reduction": "seq_mean", "kl_coef": 0.3}, false},
 	{"sft with a full divergence", "sft", map[string]any{"kl_coef": 0.3, "kl_penalty_mode": "full"}, false},
-	{"classification", "classification", nil, false},
+	{"sft with an adaptive one", "sft", map[string]any{"kl_coef": 0.3, "kl_penalty_mode": "abs", "token_level": true, "adaptive_kl_ctrl": true}, false},
+	{"rejection_sampling", "rejection_sampling", nil, true},
+	{"classification", "classification", map[string]any{"label_smoothing_factor": 0.1}, false},
 	{"multi_objective_classification", "multi_objective_classification", map[string]any{"cls_objectives": "label=1,other=0.5"}, false},
 	{"reward", "reward", map[string]any{"margin": 0.2, "center_rewards_coefficient": 0.1}, true},
 	{"reward with tokens", "reward", map[string]any{"lm_loss_coeff": 0.3, "lm_score_thresh": 0.4}, true},
@@ -34,6 +37,7 @@ var losses = []struct {
 	{"weighted_learning by rows", "weighted_learning", map[string]any{"weighted_reduction": "seq_mean"}, false},
 	{"dpo", "dpo", nil, true},
 	{"dpo, ipo and apo", "dpo", map[string]any{"dpo_loss_type": "ipo,apo_down", "dpo_loss_weights": "0.5,1", "ipo_length_normalize": true}, true},
+	{"dpo, smoothed", "dpo", map[string]any{"dpo_loss_type": "sigmoid,robust,hinge,apo_zero", "label_smoothing": 0.1, "construct_method": "one_over_rest"}, true},
 	{"kto", "kto", nil, false},
 	{"orpo", "orpo", nil, true},
 	{"simpo", "simpo", nil, true},
@@ -57,6 +61,19 @@ func everything(lists bool) []data.Group {
 		}
 	}
 	return groups
+}
+
+// Every loss that is linked in has a row above.
+func TestNoLossIsLeftOut(t *testing.T) {
+	named := map[string]bool{}
+	for _, l := range losses {
+		named[l.loss] = true
+	}
+	for _, p := range builtin.All() {
+		for _, l := range p.Losses {
+			require.True(t, named[l.Name()], l.Name())
+		}
+	}
 }
 
 // The way a step is cut into micro-batches changes no gradient, of any task.
