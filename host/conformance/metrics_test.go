@@ -61,13 +61,13 @@ func checkECE(t *testing.T, f fixtures, name string) {
 		}
 	}](t, f, "metrics", name)
 	for _, c := range all.Cases {
-		var got metrics.Calibration
-		for i, p := range c.Prob {
-			got.Add(p, c.Truth[i] != 0)
-		}
 		for _, r := range c.Results {
 			t.Run(fmt.Sprintf("%s/%s_%d", c.Name, r.Strategy, r.Bins), func(t *testing.T) {
-				e := got.Errors(r.Bins, r.Strategy)
+				got := metrics.NewCalibration(r.Strategy, r.Bins)
+				for i, p := range c.Prob {
+					got.Add(p, c.Truth[i] != 0)
+				}
+				e := got.Errors()[0]
 				require.InDeltaSlice(t, []float64{r.ECE, r.ACE, r.MCE}, []float64{e.ECE, e.ACE, e.MCE}, exactTolerance)
 			})
 		}
@@ -80,7 +80,7 @@ func checkRewardMetrics(t *testing.T, f fixtures, name string) {
 		Bins            []int               `json:"calibration_bins"`
 		Results         map[string]*float64 // null where there is no pair
 	}](t, f, "metrics", name)
-	var calibration metrics.Calibration
+	calibration := metrics.NewCalibration(metrics.Uniform, c.Bins...)
 	var rewards, scores, weights []float64
 	var real []bool
 	for i := range c.Rewards {
@@ -101,8 +101,8 @@ func checkRewardMetrics(t *testing.T, f fixtures, name string) {
 		"candidate_mask":        tensor.Of(tensor.CPU, real, rows, candidates),
 		"example_column.weight": tensor.Of(tensor.CPU, weights),
 	})
-	for _, bins := range c.Bins {
-		got[fmt.Sprintf("calibration_ECE_bin%d", bins)] = calibration.Errors(bins, metrics.Uniform).ECE
+	for _, e := range calibration.Errors() {
+		got[fmt.Sprintf("calibration_ECE_bin%d", e.Bins)] = e.ECE
 	}
 	got["Preference total Acc"], got["First-two Acc"] = got["accuracy"], got["first_two_accuracy"]
 	for name, want := range c.Results {
@@ -183,10 +183,10 @@ func (p perplexities) check(t *testing.T, m *model.Folder, tok *tokenizer.Tokeni
 	require.NoError(t, err)
 	trainer := train.Trainer{Model: m, Objective: train.NewObjective(trace(t, plugin.Loss, "sft", nil), tensor.CPU, tensor.Float32)}
 	evaluate := func(groups ...data.Group) (loss, perplexity float64) {
-		measured, loss, err := trainer.Evaluate([][]data.Group{groups})
+		e, err := trainer.Evaluate([][]data.Group{groups})
 		require.NoError(t, err)
-		measured.Values(func(_ string, value float64) { perplexity = value })
-		return loss, perplexity
+		e.Values(func(_ string, value float64) { perplexity = value })
+		return e.Loss(), perplexity
 	}
 	sum, sumOfLosses := 0.0, 0.0
 	var asReference []data.Group

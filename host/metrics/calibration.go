@@ -8,15 +8,45 @@ import (
 
 // Calibration holds predictions against what turned out true, and measures how
 // far stated probabilities are from frequencies (Naeini et al. 2015, AAAI;
-// Nixon et al. 2019, arXiv:1904.01685). Parts can be added in any order.
+// Nixon et al. 2019, arXiv:1904.01685). Parts can be added in any order, and
+// joined. Bins of equal width keep three numbers each; those of equal numbers,
+// whose borders depend on all predictions, keep these.
 type Calibration struct {
+	strategy string
+	numbers  []int  // of bins, each a way to measure
+	uniform  []bins // one for each of numbers
+
 	probability []float64
 	truth       []bool
+	n           int
+}
+
+// Strategies are how probabilities are put into bins: of equal width, or of
+// equal numbers.
+const (
+	Uniform  = "uniform"
+	Quantile = "quantile"
+)
+
+// NewCalibration measures with each of the numbers of bins.
+func NewCalibration(strategy string, numbers ...int) *Calibration {
+	c := &Calibration{strategy: strategy, numbers: numbers}
+	for _, n := range numbers {
+		c.uniform = append(c.uniform, newBins(edges(n, func(share float64) float64 { return share })))
+	}
+	return c
 }
 
 // Add takes one prediction, a probability, and whether it came true.
 func (c *Calibration) Add(probability float64, truth bool) {
-	c.probability, c.truth = append(c.probability, probability), append(c.truth, truth)
+	c.n++
+	if c.strategy == Quantile {
+		c.probability, c.truth = append(c.probability, probability), append(c.truth, truth)
+		return
+	}
+	for _, b := range c.uniform {
+		b.add(probability, truth)
+	}
 }
 
 // AddPreferences takes the candidates of one prompt: each pair i, j of different
@@ -31,41 +61,97 @@ func (c *Calibration) AddPreferences(rewards, scores []float64) {
 	}
 }
 
-// Len is the number of predictions.
-func (c *Calibration) Len() int { return len(c.probability) }
+// Join takes the predictions of another part, which measures as c does.
+func (c *Calibration) Join(other *Calibration) {
+	c.n += other.n
+	c.probability, c.truth = append(c.probability, other.probability...), append(c.truth, other.truth...)
+	for i, b := range other.uniform {
+		for bin := range b.count {
+			c.uniform[i].count[bin] += b.count[bin]
+			c.uniform[i].sum[bin] += b.sum[bin]
+			c.uniform[i].hits[bin] += b.hits[bin]
+		}
+	}
+}
 
-// Strategies are how probabilities are put into bins: of equal width, or of
-// equal numbers.
-const (
-	Uniform  = "uniform"
-	Quantile = "quantile"
-)
+// Len is the number of predictions.
+func (c *Calibration) Len() int { return c.n }
 
 // CalibrationErrors are the gaps between mean probability and frequency of the
 // bins: their mean weighed by size, their plain mean over bins that hold any, and
-// the largest.
-type CalibrationErrors struct{ ECE, ACE, MCE float64 }
+// the largest. All are 0 where there is no prediction.
+type CalibrationErrors struct {
+	Bins          int
+	ECE, ACE, MCE float64
+}
 
-// Errors measures with so many bins; all is 0 where there is nothing.
-func (c *Calibration) Errors(bins int, strategy string) (e CalibrationErrors) {
-	edges := c.edges(bins, strategy)
-	count, sum, hits := make([]float64, bins), make([]float64, bins), make([]float64, bins)
-	for i, p := range c.probability {
-		bin := sort.SearchFloat64s(edges, p) // edges below p; a value on an edge falls below it
-		count[bin]++
-		sum[bin] += p
-		if c.truth[i] {
-			hits[bin]++
+// Errors measures with each of the numbers of bins, in their order.
+func (c *Calibration) Errors() (all []CalibrationErrors) {
+	sorted := slices.Sorted(slices.Values(c.probability))
+	for i, n := range c.numbers {
+		b := c.uniform[i]
+		if c.strategy == Quantile {
+			b = newBins(edges(n, func(share float64) float64 { return percentile(sorted, share) }))
+			for i, p := range c.probability {
+				b.add(p, c.truth[i])
+			}
 		}
+		all = append(all, b.errors(c.n))
 	}
-	filled := 0.0
-	for bin, n := range count {
+	return all
+}
+
+// edges are the inner borders of n bins.
+func edges(n int, at func(share float64) float64) []float64 {
+	all := make([]float64, 0, n)
+	for i := 1; i < n; i++ {
+		all = append(all, at(float64(i)*(1/float64(n))))
+	}
+	return all
+}
+
+// percentile interpolates linearly between the two nearest of sorted.
+func percentile(sorted []float64, share float64) float64 {
+	if len(sorted) == 0 {
+		return share
+	}
+	at := share * float64(len(sorted)-1)
+	low := int(at)
+	if low+1 >= len(sorted) {
+		return sorted[len(sorted)-1]
+	}
+	return sorted[low] + (at-float64(low))*(sorted[low+1]-sorted[low])
+}
+
+// bins are what fell between edges.
+type bins struct {
+	edges            []float64
+	count, sum, hits []float64 // sum is of probabilities
+}
+
+func newBins(edges []float64) bins {
+	n := len(edges) + 1
+	return bins{edges, make([]float64, n), make([]float64, n), make([]float64, n)}
+}
+
+func (b bins) add(probability float64, truth bool) {
+	bin := sort.SearchFloat64s(b.edges, probability) // edges below it; a value on an edge falls below that
+	b.count[bin]++
+	b.sum[bin] += probability
+	if truth {
+		b.hits[bin]++
+	}
+}
+
+func (b bins) errors(total int) CalibrationErrors {
+	e, filled := CalibrationErrors{Bins: len(b.count)}, 0.0
+	for bin, n := range b.count {
 		if n == 0 {
 			continue
 		}
-		gap := math.Abs(sum[bin]-hits[bin]) / n
+		gap := math.Abs(b.sum[bin]-b.hits[bin]) / n
 		filled++
-		e.ECE += gap * n / float64(len(c.probability))
+		e.ECE += gap * n / float64(total)
 		e.ACE += gap
 		e.MCE = max(e.MCE, gap)
 	}
@@ -73,28 +159,4 @@ func (c *Calibration) Errors(bins int, strategy string) (e CalibrationErrors) {
 		e.ACE /= filled
 	}
 	return e
-}
-
-// edges are the inner borders of the bins.
-func (c *Calibration) edges(bins int, strategy string) []float64 {
-	edges := make([]float64, 0, bins)
-	sorted := slices.Sorted(slices.Values(c.probability))
-	for i := 1; i < bins; i++ {
-		at := float64(i) * (1 / float64(bins))
-		if strategy == Quantile && len(sorted) > 0 {
-			at = percentile(sorted, at)
-		}
-		edges = append(edges, at)
-	}
-	return edges
-}
-
-// percentile interpolates linearly between the two nearest of sorted.
-func percentile(sorted []float64, share float64) float64 {
-	at := share * float64(len(sorted)-1)
-	low := int(at)
-	if low+1 >= len(sorted) {
-		return sorted[len(sorted)-1]
-	}
-	return sorted[low] + (at-float64(low))*(sorted[low+1]-sorted[low])
 }

@@ -207,12 +207,12 @@ func (l *Loop) evaluate() error {
 	l.evaluated = l.Trainer.GlobalStep
 	var values []metrics.Value
 	for _, set := range l.Eval {
-		measured, loss, err := l.Trainer.Evaluate(cut(set.Groups, l.Plan.EvalBatchSize))
+		e, err := l.Trainer.Evaluate(cut(set.Groups, l.Plan.EvalBatchSize))
 		if err != nil {
 			return err
 		}
-		values = append(values, metrics.Value{Name: set.Prefix + "loss", Value: loss})
-		measured.Values(func(name string, value float64) {
+		values = append(values, metrics.Value{Name: set.Prefix + "loss", Value: e.Loss()})
+		e.Values(func(name string, value float64) {
 			values = append(values, metrics.Value{Name: set.Prefix + name, Value: value})
 		})
 	}

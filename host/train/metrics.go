@@ -45,11 +45,6 @@ func (m *Metrics) Join(other Metrics) {
 	}
 }
 
-// add takes in a number that is no metric of the program.
-func (m *Metrics) add(name string, value float64) {
-	m.list = append(m.list, metric{name: name, sum: value, count: 1})
-}
-
 // Values calls f with each metric that had anything to count.
 func (m *Metrics) Values(f func(name string, value float64)) {
 	for _, d := range m.list {

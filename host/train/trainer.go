@@ -11,7 +11,6 @@ import (
 
 	"llmhost/host/data"
 	"llmhost/host/exec"
-	hostmetrics "llmhost/host/metrics"
 	"llmhost/host/model"
 	"llmhost/host/nn"
 	"llmhost/host/optim"
@@ -238,43 +237,4 @@ func (t *Trainer) checkFinite(r StepReport, groups ...data.Group) error {
 		failed.Sources = append(failed.Sources, g.Source)
 	}
 	return failed
-}
-
-// Evaluate returns the loss and metrics over micro-batches, without a gradient.
-// Sums and counts are totalled over all of them, whatever their sizes.
-func (t *Trainer) Evaluate(micro [][]data.Group) (metrics Metrics, loss float64, err error) {
-	defer tensor.Catch(&err)
-	program := t.Objective.program
-	sums, counts := make([]float64, len(program.Terms)), make([]float64, len(program.Terms))
-	globals := t.globals(t.batches(micro))
-	var calibration hostmetrics.Calibration
-	for b := range t.batches(micro) {
-		tensor.Scoped(func() {
-			tensor.NoGrad(func() {
-				outputs, rewards := t.Objective.look(t.Model, &b, globals)
-				addPreferences(&calibration, &b, rewards)
-				metrics.Add(program, outputs.Metrics)
-				for j, f := range outputs.Terms {
-					sum, count := f.Read()
-					sums[j], counts[j] = sums[j]+sum, counts[j]+count
-				}
-			})
-		})
-	}
-	for j, term := range program.Terms {
-		denominator := 1.0
-		if term.Count >= 0 {
-			denominator = notZero(counts[j])
-		}
-		loss += term.Coefficient * sums[j] / denominator
-	}
-	if calibration.Len() > 0 {
-		for _, bins := range t.Options.CalibrationBins {
-			e := calibration.Errors(bins, t.Options.CalibrationStrategy)
-			metrics.add(fmt.Sprintf("calibration_ECE_bin%d", bins), e.ECE)
-			metrics.add(fmt.Sprintf("calibration_ACE_bin%d", bins), e.ACE)
-			metrics.add(fmt.Sprintf("calibration_MCE_bin%d", bins), e.MCE)
-		}
-	}
-	return metrics, loss, nil
 }

@@ -1,0 +1,52 @@
+package metrics_test
+
+import (
+	"math/rand/v2"
+	"testing"
+
+	"llmhost/host/metrics"
+
+	"github.com/stretchr/testify/require"
+)
+
+func TestCalibration(t *testing.T) {
+	c := metrics.NewCalibration(metrics.Uniform, 2)
+	require.Equal(t, []metrics.CalibrationErrors{{Bins: 2}}, c.Errors(), "nothing is 0")
+	c.Add(0.5, true) // on an edge, which counts below it
+	c.Add(0.3, false)
+	c.Add(0.9, true)
+	e := c.Errors()[0]
+	require.InDelta(t, 2.0/3*0.1+1.0/3*0.1, e.ECE, 1e-12)
+	require.InDelta(t, 0.1, e.ACE, 1e-12)
+	require.InDelta(t, 0.1, e.MCE, 1e-12)
+}
+
+// A pair is predicted in both directions, and candidates of equal scores in none.
+func TestCalibrationOfPreferences(t *testing.T) {
+	c := metrics.NewCalibration(metrics.Quantile, 1)
+	c.AddPreferences([]float64{1, 1, 0}, []float64{2, 2, 0.5})
+	require.Equal(t, 4, c.Len())
+	require.InDelta(t, 0, c.Errors()[0].ECE, 1e-12, "each prediction and its opposite")
+}
+
+// Parts joined give what the whole gives, whatever the cut.
+func TestCalibrationsAreJoined(t *testing.T) {
+	for _, strategy := range []string{metrics.Uniform, metrics.Quantile} {
+		rng := rand.New(rand.NewPCG(3, 0))
+		whole := metrics.NewCalibration(strategy, 5, 15)
+		parts := []*metrics.Calibration{metrics.NewCalibration(strategy, 5, 15), metrics.NewCalibration(strategy, 5, 15), metrics.NewCalibration(strategy, 5, 15)}
+		for i := range 300 {
+			p := rng.Float64()
+			truth := rng.Float64() < p*p
+			whole.Add(p, truth)
+			parts[i%7%3].Add(p, truth)
+		}
+		parts[0].Join(parts[2])
+		parts[0].Join(parts[1])
+		require.Equal(t, whole.Len(), parts[0].Len())
+		for i, want := range whole.Errors() {
+			got := parts[0].Errors()[i]
+			require.InDeltaSlice(t, []float64{want.ECE, want.ACE, want.MCE}, []float64{got.ECE, got.ACE, got.MCE}, 1e-12)
+		}
+	}
+}
