@@ -155,6 +155,9 @@ func (r *run) networkNotes() (notes []string) {
 	if len(p.Fresh) > 0 {
 		notes = append(notes, fmt.Sprintf("%s has no %s; it begins with random weights", s.Model, strings.Join(p.Fresh, ", ")))
 	}
+	if s.Pooling != "auto" && !p.Causal() {
+		notes = append(notes, fmt.Sprintf("%s, a %s, pools rows in a way of its own; pooling_type %s has no effect", s.Model, p.Config.ModelType, s.Pooling))
+	}
 	if p.Heads.Score && p.Heads.Reference {
 		why := "it pools by " + r.task.poolingName()
 		if p.Heads.LM {

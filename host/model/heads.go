@@ -53,8 +53,9 @@ func (h Heads) none() bool { return !h.LM && !h.Score && len(h.Classes) == 0 }
 // addHeads puts the heads that are wanted on f. A decoder's score head and its
 // only head of classes have no bias; BERT's have one.
 func (f *Folder) addHeads(p *nn.Params, h Heads) {
-	f.Heads = h
 	bert := IsEncoder(f.Config.ModelType)
+	h.Reference = h.Reference && !bert // its pooling is that of …ForSequenceClassification, whatever a run's
+	f.Heads = h
 	one := func(reference bool, out int) *nn.Linear {
 		switch {
 		case bert:
