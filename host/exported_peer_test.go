@@ -79,7 +79,7 @@ var exports = []export{
 	exportReward.on("gemma3_text", family("Gemma3ForCausalLM", `"model_type": "gemma3_text", "head_dim": 8, "query_pre_attn_scalar": 8`)),
 
 	exportSFT.with("lora", adapters(nil)),
-	exportSFT.with("rslora", adapters(func(s *config.Settings) { s.UseRSLoRA = true })),
+	exportSFT.with("rslora", adapters(func(s *config.Settings) { s.UseRSLoRA, s.LoraTargetModules = true, []string{`.*\.(q|v|up)_proj`} })),
 	exportSFT.on("untied", untied).with("lora and modules", adapters(func(s *config.Settings) { s.ModulesToSave = []string{"lm_head", "embed_tokens"} })),
 	exportReward.with("lora", adapters(nil)),
 	exportReward.with("dora", adapters(func(s *config.Settings) { s.UseDoRA = true })),
@@ -112,11 +112,11 @@ func patterns(s *config.Settings) {
 	s.PEFTConfigPath = filepath.Join("testdata", "lora_patterns.json")
 }
 
-// threeTones is tone with a third class.
+// threeTones is tone with a third class, of another alphabet.
 func threeTones(i int, thing string) map[string]any {
 	r := tone(i, thing)
 	if i%3 == 2 {
-		r["text"], r["label"] = "you see the "+thing, "even"
+		r["text"], r["label"] = "you see the "+thing, "ровно"
 	}
 	return r
 }
