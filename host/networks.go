@@ -116,7 +116,8 @@ func (r *run) openAdapter() (err error) {
 	if !p.Heads.LM {
 		c.TaskType = "SEQ_CLS"
 	}
-	r.networks.adapter, err = lora.Attach(p.Params(), c, p.Fresh)
+	// As PEFT does, also where the base has the head: an adapter holds what its task stands on.
+	r.networks.adapter, err = lora.Attach(p.Params(), c, p.HeadParams())
 	return err
 }
 

@@ -84,6 +84,16 @@ func isHead(name string) bool {
 	return slices.Contains([]string{scoreName, bertName, referenceName}, module) || strings.HasPrefix(module, classesName)
 }
 
+// HeadParams names the parameters of the score head and of the heads of classes.
+func (f *Folder) HeadParams() (names []string) {
+	for _, p := range f.Params().All() {
+		if isHead(p.Name) {
+			names = append(names, p.Name)
+		}
+	}
+	return names
+}
+
 // orFresh draws the heads that the file does not have, and notes which.
 func (f *Folder) orFresh(weights *safetensors.File, spelled spelling, o Options) (nn.Source, error) {
 	std, err := initializerRange(f.ConfigText)
