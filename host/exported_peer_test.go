@@ -52,6 +52,7 @@ var (
 	exportSFT     = export{name: "sft", task: "sft", record: promptAnswer(nil)}
 	exportReward  = export{name: "reward", task: "reward", record: scored}
 	exportClasses = export{name: "classes", task: "classification", record: tone}
+	exportThree   = export{name: "classes on a classifier", task: "classification", record: threeTones, base: classifier}
 	exportSeveral = export{name: "several", task: "multi_objective_classification", record: tones, params: map[string]any{"cls_objectives": "tone=1,who=0.5"}}
 )
 
@@ -71,7 +72,7 @@ var exports = []export{
 	exportClasses.on("bert", bert),
 	exportSeveral.on("bert", bert),
 	exportReward.on("bert", bert).with("average", pooling("average")), // which has no effect
-	{name: "classes of a classifier", task: "classification", record: threeTones, base: classifier},
+	exportThree,
 	exportClasses.on("gpt_neox", gptNeoX),
 	exportReward.on("qwen3", family("Qwen3ForCausalLM", `"model_type": "qwen3", "head_dim": 8`)),
 	exportClasses.on("phi3", family("Phi3ForCausalLM", `"model_type": "phi3"`)),
@@ -85,11 +86,13 @@ var exports = []export{
 	exportReward.with("dora", adapters(func(s *config.Settings) { s.UseDoRA = true })),
 	exportReward.with("lora of a file", patterns),
 	exportReward.on("gpt_neox", gptNeoX).with("lora", adapters(nil)),
+	exportReward.on("a reward model", rewardModel).with("lora", adapters(nil)),
 	exportReward.with("lora, average", adapters(pooling("average"))),
 	exportClasses.with("lora", adapters(nil)),
 	exportClasses.with("lora and modules", adapters(func(s *config.Settings) {
 		s.LoraTargetModules, s.ModulesToSave = []string{"q_proj", "v_proj"}, []string{"model.norm", "embed_tokens"}
 	})),
+	exportThree.with("lora", adapters(nil)),
 	exportClasses.on("bert", bert).with("dora", adapters(func(s *config.Settings) { s.UseDoRA = true })),
 	exportSeveral.with("lora", adapters(nil)),
 }

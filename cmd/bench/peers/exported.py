@@ -55,14 +55,13 @@ def tensors(path):
         return {name: file.get_tensor(name) for name in file.keys()}
 
 
-def load(kind, folder, missing=(), unexpected=(), spare=(), **settings):
-    """A model of the folder. missing are the tensors that it lacks, unexpected
-    those that it has beside the model's, and spare those that it may have."""
+def load(kind, folder, unexpected=(), spare=(), **settings):
+    """A model of the folder. unexpected are the tensors that it has beside the
+    model's, and spare those that it may have or lack."""
     model, report = kind.from_pretrained(
         folder, output_loading_info=True, dtype=torch.float32, attn_implementation="eager", **settings)
-    found = {name: sorted(report[name]) for name in ("missing_keys", "unexpected_keys", "mismatched_keys")}
-    found["unexpected_keys"] = [name for name in found["unexpected_keys"] if name not in spare]
-    if found != {"missing_keys": sorted(missing), "unexpected_keys": sorted(unexpected), "mismatched_keys": []}:
+    found = {name: sorted(set(report[name]) - set(spare)) for name in ("missing_keys", "unexpected_keys", "mismatched_keys")}
+    if found != {"missing_keys": [], "unexpected_keys": sorted(unexpected), "mismatched_keys": []}:
         refuse(folder, f"{type(model).__name__} reports {found}")
     return model.eval()
 
@@ -91,9 +90,11 @@ def open_adapter(folder):
     stored = tensors(os.path.join(folder, "adapter_model.safetensors"))
     kind, settings = KINDS[config.task_type], {}
     if kind is AutoModelForSequenceClassification:
-        heads = [name for name in ("score.weight", "classifier.weight", "classifier.bias") if "base_model.model." + name in stored]
-        labels = len(stored["base_model.model." + heads[0]])
-        settings = {"missing": heads, "spare": ["lm_head.weight", "embed_out.weight"], "num_labels": labels}
+        heads = {name: stored["base_model.model." + name] for name in ("score.weight", "classifier.weight", "classifier.bias")
+                 if "base_model.model." + name in stored}
+        if not heads:
+            refuse(folder, "has neither score.weight nor classifier.weight, on which a SEQ_CLS stands")
+        settings = {"spare": [*heads, "lm_head.weight", "embed_out.weight"], "num_labels": len(next(iter(heads.values())))}
     base = load(kind, config.base_model_name_or_path, **settings)
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")
