@@ -8,6 +8,8 @@ import (
 	"llmhost/host"
 	"llmhost/host/config"
 	"llmhost/host/lora"
+	"llmhost/host/model"
+	"llmhost/host/tensor"
 
 	"github.com/stretchr/testify/require"
 )
@@ -83,6 +85,32 @@ func TestMerge(t *testing.T) {
 			require.ErrorContains(t, err, "do not use it")
 		})
 	}
+}
+
+// An adapter on a model that has its head already holds the head as it was
+// trained further, and so does what it is merged into.
+func TestAdapterOnAModelWithItsHead(t *testing.T) {
+	s := lesson(t, "reward", scored, nil)
+	s.Model, s.LoraR, s.NumTrainEpochs = rewardModel(t), 4, 1
+	mustTrain(t, s)
+	heads, err := lora.Heads(s.OutputDir)
+	require.NoError(t, err)
+	require.True(t, heads.Score)
+	out := filepath.Join(t.TempDir(), "merged")
+	_, err = host.Merge(host.Merging{Adapter: s.OutputDir, OutputDir: out, Tolerance: 1e-4})
+	require.NoError(t, err)
+	merged, err := model.Load(out, model.Options{Device: tensor.CPU, Param: tensor.Float32, Compute: tensor.Float32, Heads: heads})
+	require.NoError(t, err)
+	defer merged.Free()
+	require.Empty(t, merged.Fresh)
+}
+
+// rewardModel is the folder of a trained one.
+func rewardModel(t *testing.T) string {
+	s := lesson(t, "reward", scored, nil)
+	s.NumTrainEpochs = 1
+	mustTrain(t, s)
+	return s.OutputDir
 }
 
 func TestAdapterSettings(t *testing.T) {

@@ -16,8 +16,8 @@ func moods(i int, thing string) map[string]any {
 	return map[string]any{"text": []string{"we like the ", "they hate the ", "you see the "}[i%3] + thing, "label": []string{"up", "down", "flat"}[i%3]}
 }
 
-// classifier trains one, and returns its folder.
-func classifier(t *testing.T, make record, change func(*config.Settings)) string {
+// classifierOf trains one, and returns its folder.
+func classifierOf(t *testing.T, make record, change func(*config.Settings)) string {
 	t.Helper()
 	s := lesson(t, "classification", make, nil)
 	s.NumTrainEpochs = 2
@@ -40,7 +40,7 @@ func classesOf(t *testing.T, folder string) map[string]string {
 // A classifier that goes on keeps its head and the order of its classes, of which
 // the data may lack some.
 func TestClassifierGoesOn(t *testing.T) {
-	three := classifier(t, moods, nil)
+	three := classifierOf(t, moods, nil)
 	want := map[string]string{"0": "down", "1": "flat", "2": "up"}
 	require.Equal(t, want, classesOf(t, three))
 	s := lesson(t, "classification", tone, nil)
@@ -51,7 +51,7 @@ func TestClassifierGoesOn(t *testing.T) {
 
 // Other classes than the model's are an error, unless the head may begin anew.
 func TestClassesOfAnotherModel(t *testing.T) {
-	two := classifier(t, tone, nil)
+	two := classifierOf(t, tone, nil)
 	s := lesson(t, "classification", moods, nil)
 	s.Model, s.NumTrainEpochs = two, 1
 	_, err := trained(s)
@@ -71,8 +71,8 @@ func TestClassesOfAnotherModel(t *testing.T) {
 
 // The names of classes go with an adapter: to the next run, and into the merged model.
 func TestClassesOfAnAdapter(t *testing.T) {
-	folder := classifier(t, moods, func(s *config.Settings) { s.LoraR = 4 })
-	on := classifier(t, tone, func(s *config.Settings) { s.Adapter = folder })
+	folder := classifierOf(t, moods, func(s *config.Settings) { s.LoraR = 4 })
+	on := classifierOf(t, tone, func(s *config.Settings) { s.Adapter = folder })
 	out := filepath.Join(t.TempDir(), "merged")
 	_, err := host.Merge(host.Merging{Adapter: on, OutputDir: out, Tolerance: 1e-4})
 	require.NoError(t, err)

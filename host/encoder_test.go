@@ -1,8 +1,6 @@
 package host_test
 
 import (
-	"os"
-	"path/filepath"
 	"testing"
 
 	"llmhost/host/config"
@@ -10,21 +8,11 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// smallBERT is a folder of a tiny BERT with its tokenizer, and a head of three classes.
-func smallBERT(t *testing.T) string {
-	t.Helper()
-	folder := t.TempDir()
-	for _, part := range []string{"models/tiny_bert_cls", "tokenizers/tiny_wordpiece"} {
-		require.NoError(t, os.CopyFS(folder, os.DirFS(filepath.Join("conformance/testdata", part))))
-	}
-	return folder
-}
-
 // encoded is a run of a BERT.
 func encoded(t *testing.T, task string, make record) config.Settings {
 	t.Helper()
 	s := lesson(t, task, make, nil)
-	s.Model, s.LearningRate, s.IgnoreMismatched = smallBERT(t), 5e-3, true
+	s.Model, s.LearningRate, s.IgnoreMismatched = classifier(t), 5e-3, true
 	return s
 }
 

@@ -167,7 +167,8 @@ func (r *run) openAdapter() (err error) {
 	if !p.Heads.LM {
 		c.TaskType = "SEQ_CLS"
 	}
-	if r.networks.adapter, err = lora.Attach(p.Params(), c, p.Fresh); err != nil {
+	// As PEFT does, also where the base has the head: an adapter holds what its task stands on.
+	if r.networks.adapter, err = lora.Attach(p.Params(), c, p.HeadParams()); err != nil {
 		return err
 	}
 	r.networks.adapter.Classes = r.classHeads
@@ -228,6 +229,9 @@ func (r *run) networkNotes() (notes []string) {
 	}
 	if len(p.Fresh) > 0 {
 		notes = append(notes, fmt.Sprintf("%s has no %s that fits; it begins with random weights", s.Model, strings.Join(p.Fresh, ", ")))
+	}
+	if s.Pooling != "auto" && !p.Causal() {
+		notes = append(notes, fmt.Sprintf("%s, a %s, pools rows in a way of its own; pooling_type %s has no effect", s.Model, p.Config.ModelType, s.Pooling))
 	}
 	if p.Heads.Score && p.Heads.Reference {
 		why := "it pools by " + r.task.poolingName()

@@ -174,3 +174,12 @@ func TestDistillation(t *testing.T) {
 	before, after := measured(t, s.OutputDir, "eval_kl")
 	require.Less(t, after, 0.5*before)
 }
+
+// BERT pools as it always does, and says so where a setting asks for another way.
+func TestPoolingOfAnEncoder(t *testing.T) {
+	s := lesson(t, "reward", scored, nil)
+	s.Model, s.Pooling, s.MaxSteps = bert(t), "average", 1
+	lines := mustTrain(t, s)
+	require.Contains(t, lines, s.Model+", a bert, pools rows in a way of its own; pooling_type average has no effect")
+	require.NotContains(t, lines, "rm_head")
+}

@@ -21,7 +21,8 @@ import "llmhost/sdk"
 // Source: Hinton et al. 2015, arXiv:1503.02531 (forward, at temperature 1, without
 // its hard labels' factor); Gu et al. 2023, arXiv:2306.08543 (reverse). TRL 1.16's
 // GKD is another thing: it mixes both distributions (beta 0.5), takes half of its
-// answers from the student (lmbda 0.5) and has a temperature of 0.9.
+// answers from the student (lmbda 0.5) and has a temperature of 0.9. With beta 0 or
+// 1, temperature 1 and the answers of the data its loss is forward or reverse here.
 //
 // Metrics: kl, the mean of the KL by Direction; perplexity of the answers.
 type Loss struct {

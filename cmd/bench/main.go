@@ -6,7 +6,8 @@
 //
 //	go run ./cmd/bench -peer python3 -model tiny -steps 7 -json bench.json
 //
-// Start at measure in measure.go. peers holds the Python side.
+// Start at measure in measure.go. peers holds the Python side; exported.py there
+// reads with transformers and PEFT what llmhost wrote, for the tests of host.
 package main
 
 import (

@@ -55,8 +55,9 @@ func (h Heads) none() bool { return !h.LM && !h.Score && len(h.Classes) == 0 }
 // addHeads puts the heads that are wanted on f. A decoder's score head and its
 // only head of classes have no bias; BERT's have one.
 func (f *Folder) addHeads(p *nn.Params, h Heads) {
-	f.Heads = h
 	bert := IsEncoder(f.Config.ModelType)
+	h.Reference = h.Reference && !bert // its pooling is that of …ForSequenceClassification, whatever a run's
+	f.Heads = h
 	one := func(reference bool, out int) *nn.Linear {
 		switch {
 		case bert:
@@ -83,6 +84,16 @@ func (f *Folder) addHeads(p *nn.Params, h Heads) {
 func isHead(name string) bool {
 	module := nn.Param{Name: name}.Module()
 	return slices.Contains([]string{scoreName, bertName, referenceName}, module) || strings.HasPrefix(module, classesName)
+}
+
+// HeadParams names the parameters of the score head and of the heads of classes.
+func (f *Folder) HeadParams() (names []string) {
+	for _, p := range f.Params().All() {
+		if isHead(p.Name) {
+			names = append(names, p.Name)
+		}
+	}
+	return names
 }
 
 // orFresh draws the heads that the file does not have, or has for other classes,

@@ -105,6 +105,18 @@ func TestNamesOfTheScoreHead(t *testing.T) {
 	}
 }
 
+// BERT pools in one way, so its reward model is what transformers reads, whatever
+// pooling a run asks for.
+func TestEncodersHaveOneLayout(t *testing.T) {
+	saved := t.TempDir()
+	m := withHeads(t, folderOf(t, "bert"), model.Heads{Score: true, Reference: true})
+	require.Equal(t, []string{"classifier.weight", "classifier.bias"}, m.Fresh)
+	require.NoError(t, m.Save(saved))
+	heads, err := model.ReadClassHeads(saved)
+	require.NoError(t, err)
+	require.Equal(t, []model.ClassHead{{Labels: []string{"LABEL_0"}, Coefficient: 1}}, heads)
+}
+
 // A head of other classes is an error that names it.
 func TestHeadOfOtherClasses(t *testing.T) {
 	saved := t.TempDir()
