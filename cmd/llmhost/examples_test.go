@@ -3,6 +3,7 @@ package main
 import (
 	"math"
 	"os"
+	"os/exec"
 	"path/filepath"
 	"regexp"
 	"strconv"
@@ -127,7 +128,8 @@ func TestExamples(t *testing.T) {
 
 // exampleRoot is a folder that looks like the root of the repository and takes the runs.
 func exampleRoot(t *testing.T) string {
-	if _, err := os.Stat("/bin/bash"); err != nil {
+	t.Helper()
+	if _, err := exec.LookPath("bash"); err != nil {
 		t.Skip("needs bash")
 	}
 	root := t.TempDir()
