@@ -117,7 +117,7 @@ func TestAdapterSettings(t *testing.T) {
 	s := adapted(t)
 	s.ModulesToSave = []string{"embed_tokens"}
 	_, err := trained(s)
-	require.EqualError(t, err, "modules_to_save trains embed_tokens, so that the model without its adapter is not the one that the run began with; give ref_model_name_or_path")
+	require.EqualError(t, err, "modules_to_save trains model.embed_tokens.weight, so that the model without its adapter is not the one that the run began with; give ref_model_name_or_path")
 	s = adapted(t)
 	s.LoraTargetModules = []string{"q_prj"}
 	_, err = trained(s)

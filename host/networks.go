@@ -2,6 +2,7 @@ package host
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"llmhost/host/config"
@@ -197,8 +198,9 @@ func (r *run) checkGrown() error {
 func (r *run) openReference(o model.Options) (err error) {
 	s := r.settings
 	if r.networks.adapter != nil && s.RefModel == "" {
-		for _, name := range r.networks.adapter.Config.ModulesToSave {
-			if name == "lm_head" || name == "embed_tokens" || name == "embed_out" {
+		heads := r.networks.policy.HeadParams()
+		for _, name := range r.networks.adapter.Saved() {
+			if !slices.Contains(heads, name) {
 				return fmt.Errorf("modules_to_save trains %s, so that the model without its adapter is not the one that the run began with; give ref_model_name_or_path", name)
 			}
 		}

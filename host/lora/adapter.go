@@ -1,6 +1,7 @@
 package lora
 
 import (
+	"bytes"
 	"errors"
 	"fmt"
 	"math"
@@ -30,20 +31,19 @@ type Adapter struct {
 }
 
 // Attach freezes the model of p and gives it adapters with fresh weights: A
-// drawn as PEFT does, B 0, so that the model computes what it did. fresh names
-// parameters that the model does not have from its file, such as a new head's:
-// they are trained and saved besides modules_to_save.
-func Attach(p *nn.Params, c Config, fresh []string) (*Adapter, error) {
+// drawn as PEFT does, B 0, so that the model computes what it did. heads names
+// parameters that are trained and saved besides modules_to_save.
+func Attach(p *nn.Params, c Config, heads []string) (*Adapter, error) {
 	draw := func(name string, device tensor.Device, shape []int64) tensor.Tensor {
 		return initial(c, name, device, shape)
 	}
-	return attach(p, c, fresh, draw)
+	return attach(p, c, heads, draw)
 }
 
 // source gives the tensor of an adapter by its name in PEFT's file.
 type source func(name string, device tensor.Device, shape []int64) tensor.Tensor
 
-func attach(p *nn.Params, c Config, fresh []string, from source) (a *Adapter, err error) {
+func attach(p *nn.Params, c Config, heads []string, from source) (a *Adapter, err error) {
 	if err := c.Check(); err != nil {
 		return nil, err
 	}
@@ -53,7 +53,7 @@ func attach(p *nn.Params, c Config, fresh []string, from source) (a *Adapter, er
 		return nil, err
 	}
 	p.Freeze()
-	if err := a.unfreeze(fresh); err != nil {
+	if err := a.unfreeze(heads); err != nil {
 		return nil, err
 	}
 	for _, l := range a.maps {
@@ -78,8 +78,7 @@ func targets(maps []*nn.Linear, c Config) (chosen []*nn.Linear, err error) {
 		if err != nil {
 			return nil, err
 		}
-		whole, _ := Modules{Names: c.ModulesToSave}.match(l.Name)
-		if fits && !out && !whole && c.Layers.match(l.Name) {
+		if fits && !out && !c.saves(l.Name) && c.Layers.match(l.Name) {
 			chosen = append(chosen, l)
 		}
 	}
@@ -105,24 +104,47 @@ func kinds(maps []*nn.Linear) (names []string) {
 	return names
 }
 
-// unfreeze lets the parameters train that are saved whole.
-func (a *Adapter) unfreeze(fresh []string) error {
+// unfreeze lets the parameters train that are saved whole: those that
+// modules_to_save names by the end of their modules' names, as PEFT does, and heads.
+func (a *Adapter) unfreeze(heads []string) error {
 	for _, q := range a.params.All() {
-		module := q.Module()
-		whole, _ := Modules{Names: a.Config.ModulesToSave}.match(module)
-		if whole || slices.Contains(fresh, q.Name) {
-			a.saved = append(a.saved, nn.Param{Name: q.Name, Tensor: q.Tensor.RequireGrad()})
-			if last := module[strings.LastIndex(module, ".")+1:]; !whole && !slices.Contains(a.Config.ModulesToSave, last) {
-				a.Config.ModulesToSave = append(a.Config.ModulesToSave, last)
+		modules := []string{q.Module()}
+		if second := a.params.TiedTo(q.Name); second != "" {
+			modules = append(modules, nn.Param{Name: second}.Module())
+		}
+		named := slices.ContainsFunc(modules, a.Config.saves)
+		if !named && !slices.Contains(heads, q.Name) {
+			continue
+		}
+		a.saved = append(a.saved, nn.Param{Name: q.Name, Tensor: q.Tensor.RequireGrad()})
+		for _, module := range modules { // a tied matrix under both names, or PEFT would part them
+			if !a.Config.saves(module) {
+				a.Config.ModulesToSave = append(a.Config.ModulesToSave, module[strings.LastIndex(module, ".")+1:])
 			}
 		}
 	}
 	for _, name := range a.Config.ModulesToSave {
-		if !slices.ContainsFunc(a.saved, func(q nn.Param) bool { return isModule(q.Module(), name) }) {
+		if !slices.ContainsFunc(a.names(), func(saved string) bool { return strings.HasSuffix(nn.Param{Name: saved}.Module(), name) }) {
 			return fmt.Errorf("modules_to_save: the model has no module called %s with weights of its own", name)
 		}
 	}
 	return nil
+}
+
+// saves tells whether modules_to_save names a module.
+func (c Config) saves(module string) bool {
+	return slices.ContainsFunc(c.ModulesToSave, func(name string) bool { return strings.HasSuffix(module, name) })
+}
+
+// names are those under which parameters are saved whole, second ones too.
+func (a *Adapter) names() (names []string) {
+	for _, q := range a.saved {
+		names = append(names, q.Name)
+		if second := a.params.TiedTo(q.Name); second != "" {
+			names = append(names, second)
+		}
+	}
+	return names
 }
 
 // adapt gives one map its adapter.
@@ -247,8 +269,36 @@ func attachFrom(p *nn.Params, c Config, file *safetensors.File, used map[string]
 		stored := read(prefix+q.Name, q.Tensor.Device(), q.Tensor.Shape())
 		q.Tensor.CopyTensor(stored)
 		stored.Free()
+		if second := p.TiedTo(q.Name); second != "" {
+			used[prefix+second] = true
+			if err := sameTensor(file, prefix+q.Name, prefix+second); err != nil {
+				return nil, err
+			}
+		}
 	}
 	return a, nil
+}
+
+// sameTensor refuses an adapter that has trained one matrix of a model apart from
+// itself under its other name.
+func sameTensor(file *safetensors.File, first, second string) error {
+	a, err := file.Get(first)
+	if err != nil {
+		return err
+	}
+	if b, err := file.Get(second); err != nil || !bytes.Equal(a.Data, b.Data) {
+		return fmt.Errorf("%s: the model ties %s and %s, and the adapter has trained them apart; untie them in the model's config.json, with both matrices in its weights", file.Path(),
+			strings.TrimPrefix(first, prefix), strings.TrimPrefix(second, prefix))
+	}
+	return nil
+}
+
+// Saved names the parameters of the model that are trained and saved whole.
+func (a *Adapter) Saved() (names []string) {
+	for _, q := range a.saved {
+		names = append(names, q.Name)
+	}
+	return names
 }
 
 // Len is the number of maps that have an adapter.
@@ -263,6 +313,9 @@ func (a *Adapter) Sources() (sources []safetensors.Source) {
 	}
 	for _, q := range a.saved {
 		sources = append(sources, model.SourceOf(prefix+q.Name, q.Tensor))
+		if second := a.params.TiedTo(q.Name); second != "" {
+			sources = append(sources, model.SourceOf(prefix+second, q.Tensor))
+		}
 	}
 	return sources
 }

@@ -167,6 +167,8 @@ func (c Config) Check() error {
 		return fmt.Errorf("bias is %q; want \"none\", as llmhost trains no biases beside adapters", c.Bias)
 	case c.FanInFanOut:
 		return errors.New("fan_in_fan_out is true; want false, as no model of llmhost stores its weights so")
+	case c.Targets.Pattern != "" && len(c.Layers) > 0:
+		return fmt.Errorf("layers_to_transform is set, and target_modules is the text %q; PEFT takes layers with a list of names alone", c.Targets.Pattern)
 	case c.Targets.Empty():
 		return errors.New("target_modules names nothing; want names of modules or \"all-linear\"")
 	}

@@ -76,6 +76,9 @@ func Heads(folder string) (h model.Heads, err error) {
 		}
 		addHead(&h, head, found.Shape)
 	}
+	if !h.LM && !h.Score && len(h.Classes) == 0 {
+		return h, fmt.Errorf("%s: is of an adapter for task_type %s and holds no head; train it again, so that its head is saved with it", file.Path(), c.TaskType)
+	}
 	named, err := classesIn(file)
 	for _, c := range named {
 		at := slices.IndexFunc(h.Classes, func(have model.ClassHead) bool { return have.Name == c.Name && len(have.Labels) == len(c.Labels) })

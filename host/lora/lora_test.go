@@ -63,6 +63,7 @@ var kinds = map[string]func(*lora.Config){
 		c.RankPattern, c.AlphaPattern = map[string]int{"q_proj": 2}, map[string]float64{"layers.0.mlp.up_proj": 3}
 	},
 	"saved":    func(c *lora.Config) { c.ModulesToSave = []string{"lm_head", "embed_tokens"} },
+	"norms":    func(c *lora.Config) { c.ModulesToSave = []string{"norm"} },
 	"excluded": func(c *lora.Config) { c.Exclude = lora.ParseModules([]string{"down_proj", "gate_proj"}) },
 	"gaussian": func(c *lora.Config) { c.InitLoRAWeights = "gaussian" },
 }
@@ -142,6 +143,28 @@ func TestWhatIsTrained(t *testing.T) {
 	require.Len(t, m.Params().Trained(), 1+2*2*2)
 }
 
+// tied has one matrix for both ends.
+var tied = strings.Replace(tiny, `"tie_word_embeddings": false`, `"tie_word_embeddings": true`, 1)
+
+// A tied matrix is saved under both its names, and an adapter that holds two is refused.
+func TestTiedMatrices(t *testing.T) {
+	for _, name := range []string{"embed_tokens", "lm_head"} {
+		m := fresh(t, tied)
+		a := trained(t, m, config(func(c *lora.Config) { c.ModulesToSave = []string{name} }))
+		require.ElementsMatch(t, []string{"embed_tokens", "lm_head"}, a.Config.ModulesToSave)
+		folder := t.TempDir()
+		require.NoError(t, a.Save(folder))
+		other := fresh(t, tied)
+		_, err := lora.Load(other.Params(), folder)
+		require.NoError(t, err)
+		require.Equal(t, logits(m), logits(other))
+	}
+	apart := t.TempDir()
+	require.NoError(t, trained(t, fresh(t, tiny), config(kinds["saved"])).Save(apart))
+	_, err := lora.Load(fresh(t, tied).Params(), apart)
+	require.ErrorContains(t, err, "the model ties model.embed_tokens.weight and lm_head.weight, and the adapter has trained them apart")
+}
+
 // Dropout acts in training alone.
 func TestDropout(t *testing.T) {
 	m := fresh(t, tiny)
@@ -165,6 +188,7 @@ func TestBadConfigs(t *testing.T) {
 		{"foreign", `{"lora_bias": true, "target_modules": ["q_proj"]}`, `lora_bias is true, which llmhost does not know; want it to be absent`},
 		{"unknown map", `{"target_modules": ["q_prj"]}`, `lora_target_modules: the model has no linear map called q_prj, only q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj; did you mean q_proj?`},
 		{"nothing fits", `{"target_modules": "layers.*"}`, `lora_target_modules layers.* fits no linear map of the model; it has q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj`},
+		{"layers of a pattern", `{"target_modules": "all-linear", "layers_to_transform": [1]}`, `layers_to_transform is set, and target_modules is the text "all-linear"; PEFT takes layers with a list of names alone`},
 		{"saved", `{"target_modules": ["q_proj"], "modules_to_save": ["score"]}`, `modules_to_save: the model has no module called score with weights of its own`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -258,10 +282,28 @@ func TestPeerGivesTheSameLogits(t *testing.T) {
 		require.NoError(t, trained(t, m, config(change)).Save(folder))
 		adapters, ours[folder] = append(adapters, folder), logits(m)
 	}
-	for folder, want := range peer(t, base, adapters, own) {
+	requirePeer(t, tiny, ours, peer(t, base, adapters, own))
+}
+
+// PEFT computes as we do with a tied matrix that is trained.
+func TestPeerReadsTiedMatrices(t *testing.T) {
+	base, own, folder := t.TempDir(), t.TempDir(), filepath.Join(t.TempDir(), "tied")
+	m := fresh(t, tied)
+	require.NoError(t, m.Save(base))
+	require.NoError(t, os.Mkdir(folder, 0o755))
+	require.NoError(t, trained(t, m, config(func(c *lora.Config) { c.ModulesToSave = []string{"embed_tokens"} })).Save(folder))
+	got := peer(t, base, []string{folder}, own)
+	requirePeer(t, tied, map[string][]float64{folder: logits(m)}, map[string][]float64{folder: got[folder]})
+}
+
+// requirePeer compares the logits of adapters by folder; those that ours lacks are
+// of adapters that the peer made.
+func requirePeer(t *testing.T, config string, ours, theirs map[string][]float64) {
+	t.Helper()
+	for folder, want := range theirs {
 		got, written := ours[folder]
 		if !written {
-			m := fresh(t, tiny)
+			m := fresh(t, config)
 			_, err := lora.Load(m.Params(), folder)
 			require.NoError(t, err, folder)
 			got = logits(m)

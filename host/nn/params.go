@@ -29,6 +29,7 @@ type Params struct {
 	compute tensor.DType
 	list    []Param
 	linears []*Linear
+	tied    map[string]string
 	mode    Mode
 }
 
@@ -49,6 +50,25 @@ func (p *Params) Get(name string, shape ...int64) tensor.Tensor {
 	t := p.source(name, shape).RequireGrad()
 	p.list = append(p.list, Param{name, t})
 	return t
+}
+
+// Tie says that a second name stands for the parameter called name, which other
+// software has it under too: the head that is the input embedding.
+func (p *Params) Tie(second, name string) {
+	if p.tied == nil {
+		p.tied = map[string]string{}
+	}
+	p.tied[second] = name
+}
+
+// TiedTo returns the second name of a parameter, "" where it has none.
+func (p *Params) TiedTo(name string) string {
+	for second, of := range p.tied {
+		if of == name {
+			return second
+		}
+	}
+	return ""
 }
 
 // Add takes a parameter that the caller made, as it is.

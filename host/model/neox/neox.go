@@ -36,6 +36,7 @@ func New(cfg Config, device tensor.Device, p *nn.Params, head bool) *Model {
 	m.norm = p.LayerNorm("gpt_neox.final_layer_norm", cfg.HiddenSize, cfg.LayerNormEps)
 	switch {
 	case head && cfg.TieWordEmbeddings:
+		p.Tie("embed_out.weight", "gpt_neox.embed_in.weight")
 		m.head.Weight = m.embed
 	case head:
 		m.head.Weight = p.Get("embed_out.weight", cfg.VocabSize, cfg.HiddenSize)
