@@ -89,8 +89,11 @@ func (r *run) introduce() {
 			c.Printf("       %s", strings.TrimRight(line, "\n"))
 		}
 	}
-	c.Printf("model  %s: %s, %s weights%s, %s on %s, %d threads", s.Model, r.networks.policy.Config.ModelType,
-		console.Thousands(float64(r.networks.policy.Params().Count())), r.trainedShare(), r.dtypes().describe(), r.device, r.threads)
+	c.Printf("model  %s: %s, %s weights%s, %s on %s, %s", s.Model, r.networks.policy.Config.ModelType,
+		console.Thousands(float64(r.networks.policy.Params().Count())), r.trainedShare(), r.dtypes().describe(), r.device, console.Count(r.threads, "thread"))
+	if line := r.describeReference(); line != "" {
+		c.Printf("       %s", line)
+	}
 	for _, note := range r.networkNotes() {
 		c.Printf("note: %s", note)
 	}

@@ -220,6 +220,33 @@ func (r *run) openReference(o model.Options) (err error) {
 	return nil
 }
 
+// describeReference says what the policy is held against, "" where it is nothing.
+func (r *run) describeReference() string {
+	s := r.settings
+	ahead := ""
+	if s.Precompute {
+		ahead = ", asked ahead"
+	}
+	switch {
+	case !train.NeedsOf(r.task.program).Reference:
+		return ""
+	case s.RefModel != "":
+		return fmt.Sprintf("held against %s%s", s.RefModel, ahead)
+	case r.networks.adapter != nil:
+		return "held against the model without its adapter" + ahead
+	}
+	return "held against the model as " + s.Model + " has it" + ahead
+}
+
+// noGradient says that the first step moved no weight.
+func (r *run) noGradient() string {
+	note := "step 1 has no gradient: nothing is learned from its records"
+	if train.NeedsOf(r.task.program).Reference && r.settings.RefModel == "" {
+		note += ", for which the reference model is the model itself; is ref_model_name_or_path to be another?"
+	}
+	return note
+}
+
 // notes say what of the models a user would want to know.
 func (r *run) networkNotes() (notes []string) {
 	s, p := r.settings, r.networks.policy

@@ -4,9 +4,11 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"fmt"
 	"os"
 	"path/filepath"
 
+	"llmhost/host/checkpoint"
 	"llmhost/host/data"
 	"llmhost/host/model"
 	"llmhost/host/plugin"
@@ -55,7 +57,11 @@ func (r *run) refCache() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	folder := filepath.Join(plugin.DefaultCache(), "ref_logps", weights+"-"+r.dtypes().Compute)
+	config, _, err := checkpoint.Digest(filepath.Join(path, model.ConfigName))
+	if err != nil {
+		return "", err
+	}
+	folder := filepath.Join(plugin.DefaultCache(), "ref_logps", fmt.Sprintf("%s-%.16s-%d-%s", weights, config, r.networks.policy.Config.VocabSize, r.dtypes().Compute))
 	return folder, os.MkdirAll(folder, 0o755)
 }
 

@@ -175,6 +175,18 @@ func TestDistillation(t *testing.T) {
 	require.Less(t, after, 0.5*before)
 }
 
+// A run that nothing can be learned in says so: a teacher that is the student.
+func TestNoGradient(t *testing.T) {
+	s := lesson(t, "distill", promptAnswer(nil), nil)
+	s.MaxSteps = 1
+	lines := mustTrain(t, s)
+	require.Contains(t, lines, "held against the model as "+s.Model+" has it")
+	require.Contains(t, lines, "step 1 has no gradient: nothing is learned from its records, for which the reference model is the model itself")
+	s = lesson(t, "dpo", pair, nil)
+	s.MaxSteps = 1
+	require.NotContains(t, mustTrain(t, s), "no gradient")
+}
+
 // BERT pools as it always does, and says so where a setting asks for another way.
 func TestPoolingOfAnEncoder(t *testing.T) {
 	s := lesson(t, "reward", scored, nil)

@@ -283,5 +283,8 @@ func (r *run) save() (path string, err error) {
 // emit shows an event and records it.
 func (r *run) emit(e train.Event) error {
 	r.console.Emit(e)
+	if norm, has := e.Get("grad_norm"); e.Kind == train.Stepped && e.Step == 1 && has && norm == 0 {
+		r.console.Printf("note: %s", r.noGradient())
+	}
 	return r.log.emit(e)
 }

@@ -48,7 +48,8 @@ func (f Formatter) Format(r *sdk.Row, o *sdk.Out) error {
 		return err
 	}
 	found := false
-	for name, value := range labels {
+	for _, name := range sortedNames(labels) {
+		value := labels[name]
 		if string(value) == "null" {
 			continue
 		}
@@ -75,7 +76,7 @@ func (f Formatter) declared(labels map[string]json.RawMessage) error {
 	for _, o := range objectives {
 		known = append(known, o.name)
 	}
-	for name := range labels {
+	for _, name := range sortedNames(labels) {
 		if !contains(known, name) {
 			unknown = append(unknown, name)
 		}
@@ -83,8 +84,17 @@ func (f Formatter) declared(labels map[string]json.RawMessage) error {
 	if len(unknown) == 0 {
 		return nil
 	}
-	sort.Strings(unknown)
 	return errors.New("field " + strconv.Quote(f.LabelsName) + " has the objective " + strconv.Quote(unknown[0]) + "; cls_objectives has " + strings.Join(known, ", "))
+}
+
+// sortedNames are the names of labels, so that of several mistakes the same one is told.
+func sortedNames(labels map[string]json.RawMessage) []string {
+	names := make([]string, 0, len(labels))
+	for name := range labels {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	return names
 }
 
 func contains(list []string, s string) bool {

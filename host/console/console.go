@@ -132,7 +132,7 @@ func short(name string) string {
 // an exponent, speeds with thousands set apart.
 func Number(name string, v float64) string {
 	switch {
-	case strings.HasSuffix(name, "accuracy"):
+	case metrics.IsAccuracy(name):
 		return fmt.Sprintf("%.1f%%", 100*v)
 	case name == "learning_rate":
 		return fmt.Sprintf("%.1e", v)
@@ -151,6 +151,14 @@ func Thousands(v float64) string {
 		digits = digits[:i] + "," + digits[i:]
 	}
 	return digits
+}
+
+// Count writes how many there are of something: "1 thread", "2 threads".
+func Count(n int, what string) string {
+	if n == 1 {
+		return "1 " + what
+	}
+	return Thousands(float64(n)) + " " + what + "s"
 }
 
 // Duration writes a time to the second, "1m05s".

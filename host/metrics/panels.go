@@ -23,14 +23,14 @@ type Series struct {
 type Point struct{ X, Y float64 }
 
 // Panels picks what a person wants to see of a run: the loss, and beside it the
-// accuracy or, where nothing measures that, the perplexity. A metric is one
-// where its name ends in the word, so that "ranking_accuracy" and
-// "eval_NAME_loss" take part. A plot without a point is left out.
+// accuracy or, where nothing measures that, the perplexity; of evaluation sets
+// too, as "eval_NAME_loss", and of parts, as "accuracy/PART". A plot without a
+// point is left out.
 func Panels(entries []Entry) []Panel {
-	loss := panel(entries, "Loss", "loss")
-	second := panel(entries, "Accuracy", "accuracy")
+	loss := panel(entries, "Loss", "loss", isLoss)
+	second := panel(entries, "Accuracy", "accuracy", IsAccuracy)
 	if len(second.Series) == 0 {
-		second = panel(entries, "Perplexity", "perplexity")
+		second = panel(entries, "Perplexity", "perplexity", func(name string) bool { return strings.Contains(name, "perplexity") })
 	}
 	var panels []Panel
 	for _, p := range []Panel{loss, second} {
@@ -41,14 +41,24 @@ func Panels(entries []Entry) []Panel {
 	return panels
 }
 
-// panel gathers the metrics whose names end in word, training before
-// evaluation, else in the order in which they first come.
-func panel(entries []Entry, title, word string) Panel {
+func isLoss(name string) bool { return name == "loss" || strings.HasSuffix(name, "_loss") }
+
+// accuracies is the word of those over pairs, as "rewards/accuracies".
+const accuracies = "accuracies"
+
+// IsAccuracy tells whether a metric is a share of what was right.
+func IsAccuracy(name string) bool {
+	return strings.Contains(name, "accuracy") || strings.Contains(name, accuracies)
+}
+
+// panel gathers the metrics that fit, training before evaluation, else in the
+// order in which they first come.
+func panel(entries []Entry, title, word string, fits func(name string) bool) Panel {
 	p := Panel{Title: title}
 	index := map[string]int{}
 	for _, e := range entries {
 		for _, v := range e.Values {
-			if v.Name != word && !strings.HasSuffix(v.Name, "_"+word) {
+			if !fits(v.Name) {
 				continue
 			}
 			i, ok := index[v.Name]
@@ -76,11 +86,11 @@ func panel(entries []Entry, title, word string) Panel {
 // the plot of the loss.
 func newSeries(metric, word string) Series {
 	s := Series{Eval: strings.HasPrefix(metric, "eval_")}
-	label := strings.TrimSuffix(strings.TrimSuffix(metric, word), "_")
+	label := strings.NewReplacer(word, " ", accuracies, " ", "_", " ", "/", " ").Replace(metric)
 	if !s.Eval {
-		label = "train_" + label
+		label = "train " + label
 	}
-	s.Name = strings.TrimSpace(strings.ReplaceAll(label, "_", " "))
+	s.Name = strings.Join(strings.Fields(label), " ")
 	return s
 }
 

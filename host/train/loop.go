@@ -46,7 +46,7 @@ type EventKind int
 
 // The kinds of events.
 const (
-	Stepped   EventKind = iota // after every step: loss of the step
+	Stepped   EventKind = iota // after every step: its loss, gradient norm and speed
 	Logged                     // averages over the steps since the last one
 	Evaluated                  // metrics of all evaluation sets
 	Saved                      // a checkpoint, at Path
@@ -135,7 +135,7 @@ func (l *Loop) step() error {
 	l.speeds = append(l.speeds, float64(report.Tokens)/spent.Seconds())
 	l.window.add(report, spent)
 	step := l.Trainer.GlobalStep
-	values := []metrics.Value{{Name: "loss", Value: report.Loss}, {Name: "tokens_per_second", Value: l.speeds[len(l.speeds)-1]}}
+	values := []metrics.Value{{Name: "loss", Value: report.Loss}, {Name: "grad_norm", Value: report.GradNorm}, {Name: "tokens_per_second", Value: l.speeds[len(l.speeds)-1]}}
 	if err := l.emit(Stepped, values, ""); err != nil {
 		return err
 	}
