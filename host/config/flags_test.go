@@ -116,3 +116,11 @@ func TestFlagsOverFile(t *testing.T) {
 	_, _, err = config.Load(path, []string{"--seed", "1"})
 	require.EqualError(t, err, path+":1:1: seed is the string \"x\"; want a whole number", "a wrong value is one though a flag replaces it")
 }
+
+// A list that stands twice is most likely meant to be one list of both.
+func TestListTwice(t *testing.T) {
+	s, notices, err := config.Load("", []string{"--data_paths", "a", "--data_paths", "b"})
+	require.NoError(t, err)
+	require.Equal(t, []string{"b"}, s.DataPaths)
+	require.Equal(t, []string{"flag --data_paths stands twice, and the last holds; write --data_paths A B for a list"}, notices)
+}

@@ -136,6 +136,8 @@ func (l *loader) put(k key, v given) {
 	for _, before := range l.values[k] {
 		if before.spelling != v.spelling && sameSource(before.at, v.at) {
 			l.problems.add(v.at, "%s is the same setting as %s (%s); keep %s", v.spelling, before.spelling, before.at.text, row.name)
+		} else if row.kind == reflect.Slice && sameSource(before.at, v.at) {
+			l.notices = append(l.notices, fmt.Sprintf("%s stands twice, and the last holds; write --%s A B for a list", v.at.text, row.name))
 		}
 	}
 	l.values[k] = append(l.values[k], v)
