@@ -5,22 +5,26 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"llmhost/host/data"
+	"llmhost/host/exec"
 	"llmhost/host/model"
 	"llmhost/host/plugin"
 	"llmhost/host/tensor"
 	"llmhost/host/tokenizer"
 	"llmhost/host/train"
+	"llmhost/sdk"
 
 	"github.com/stretchr/testify/require"
 )
 
-// realModel is a reference.json: what transformers gives for a trained model.
-// Only the texts and their ids are in every one.
+// realModel is a reference.json: what transformers gives for a trained model. That
+// of an encoder has sentences, any other one a text and its ids at least.
 type realModel struct {
-	Tolerance    string             // begins with a number, absolute
+	Tolerance    string // begins with a number, absolute
+	Sentences    []sentence
 	Text         string             // with its ids, a BOS in front where the model wants one
 	TextIDs      []int64            `json:"text_ids"`
 	MeanNLL      float64            `json:"text_mean_nll"`
@@ -31,6 +35,19 @@ type realModel struct {
 	GreedyIDs    []int64            `json:"greedy_from_bos_ids"`
 	GreedyText   string             `json:"greedy_from_bos_text"`
 	GradientNorm map[string]float64 `json:"text_grad_norms"`
+	Chats        []struct {
+		Prompt string
+		IDs    []int64 `json:"prompt_ids"`
+		Greedy []int64 `json:"greedy_ids"`
+	}
+}
+
+// sentence is a text that an encoder makes a vector of length 1 of: the mean of the
+// states of all tokens, scaled.
+type sentence struct {
+	Text      string
+	IDs       []int64
+	Embedding []float64
 }
 
 // TestRealModels holds trained models against numbers of transformers: every
@@ -66,6 +83,10 @@ func (r realModel) check(t *testing.T, folder string) {
 	_, err := fmt.Sscanf(r.Tolerance, "%g", &tolerance)
 	require.NoError(t, err, r.Tolerance)
 	m := load(t, folder, cpu)
+	if r.Sentences != nil {
+		checkSentences(t, m, folder, r.Sentences, tolerance)
+		return
+	}
 	t.Run("tokenizer", func(t *testing.T) { r.tokens(t, folder) })
 	t.Run("logps", func(t *testing.T) {
 		logits := logitsOf(m, r.TextIDs)
@@ -94,6 +115,16 @@ func (r realModel) check(t *testing.T, folder string) {
 			require.Equal(t, r.GreedyIDs[i+1], argmax(logits), "token %d", i+1)
 		}
 	})
+	for _, chat := range r.Chats { // near ties may part later ids
+		t.Run("chat", func(t *testing.T) {
+			ids := chat.IDs
+			for _, want := range chat.Greedy[:min(8, len(chat.Greedy))] {
+				logits := logitsOf(m, ids)
+				require.Equal(t, want, argmax(logits[len(logits)-1]), "%q", chat.Prompt)
+				ids = append(slices.Clone(ids), want)
+			}
+		})
+	}
 	t.Run("gradients", func(t *testing.T) {
 		if r.GradientNorm == nil {
 			t.Skip("the reference has no gradients")
@@ -104,6 +135,43 @@ func (r realModel) check(t *testing.T, folder string) {
 		for name, want := range r.GradientNorm {
 			require.InDelta(t, want, norm(got.gradients[name]), tolerance, name)
 		}
+	})
+}
+
+// checkSentences holds the ids of sentences and their vectors, all of one batch.
+func checkSentences(t *testing.T, m *model.Folder, folder string, all []sentence, tolerance float64) {
+	tok, err := tokenizer.Load(folder)
+	require.NoError(t, err)
+	defer tok.Close()
+	var groups []data.Group
+	for _, s := range all {
+		examples := []data.Example{{Example: sdk.Example{Candidates: []sdk.Candidate{{Answer: s.Text}}}}}
+		rows, err := data.Tokenize(examples, tok, data.Tokenizing{MaxLength: 512, AddSpecialTokens: true, BOS: tok.Special().CLS, EOS: tok.Special().SEP, Encoder: true})
+		require.NoError(t, err)
+		require.Equal(t, s.IDs, rows.Groups[0].Rows[0].IDs)
+		groups = append(groups, rows.Groups...)
+	}
+	b := data.Pack(groups, false)
+	var token, row []int64
+	for r := range b.Rows {
+		for _, at := range b.RowTokens(r) {
+			token, row = append(token, at), append(row, int64(r))
+		}
+	}
+	tensor.Scoped(func() {
+		tensor.NoGrad(func() {
+			hidden := m.Forward(train.NewPack(tensor.CPU, &b), nil)
+			vectors := exec.Pool(trace(t, plugin.Pooling, "average", nil), exec.Where{Device: tensor.CPU, Real: tensor.Float32}, exec.Arguments{
+				Inputs: map[string]tensor.Tensor{"hidden": hidden, "token": tensor.Of(tensor.CPU, token), "row": tensor.Of(tensor.CPU, row)},
+				Sizes:  map[string]int64{"P": hidden.Size(0), "H": hidden.Size(1), "M": int64(len(token)), "N": int64(len(all))},
+			})
+			for i, vector := range (array{vectors.Floats(), vectors.Shape()}).rows() {
+				length := norm(vector)
+				for k := range vector {
+					require.InDelta(t, all[i].Embedding[k], vector[k]/length, tolerance, "%q [%d]", all[i].Text, k)
+				}
+			}
+		})
 	})
 }
 
