@@ -9,6 +9,16 @@ type Head struct {
 	Softcap float64
 }
 
+// LMHead takes NAME [vocab, hidden], which predicts tokens, or, where it is tied,
+// the input embedding, a parameter of its own name.
+func (p *Params) LMHead(name, embedding string, embed tensor.Tensor, tied bool) tensor.Tensor {
+	if tied {
+		p.tie(name, embedding)
+		return embed
+	}
+	return p.Get(name, embed.Size(0), embed.Size(1))
+}
+
 // Defined tells whether there is a head.
 func (h Head) Defined() bool { return h.Weight.Defined() }
 

@@ -52,16 +52,16 @@ func (p *Params) Get(name string, shape ...int64) tensor.Tensor {
 	return t
 }
 
-// Tie says that a second name stands for the parameter called name, which other
-// software has it under too: the head that is the input embedding.
-func (p *Params) Tie(second, name string) {
+// tie says that a second name stands for the parameter called name.
+func (p *Params) tie(second, name string) {
 	if p.tied == nil {
 		p.tied = map[string]string{}
 	}
 	p.tied[second] = name
 }
 
-// TiedTo returns the second name of a parameter, "" where it has none.
+// TiedTo returns the second name of a parameter, under which other software has it
+// too, "" where there is none.
 func (p *Params) TiedTo(name string) string {
 	for second, of := range p.tied {
 		if of == name {

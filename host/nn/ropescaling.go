@@ -39,6 +39,19 @@ type RopeDefaults struct {
 	MaxPositions int64
 }
 
+// RopeOf is the settled scaling of a config: what transformers 5 writes as
+// rope_parameters, else what 4 wrote as rope_scaling, else none.
+func RopeOf(parameters, scaling *RopeScaling, d RopeDefaults) (s RopeScaling) {
+	switch {
+	case parameters != nil:
+		s = *parameters
+	case scaling != nil:
+		s = *scaling
+	}
+	s.Settle(d)
+	return s
+}
+
 // Settle fills in what is left out.
 func (r *RopeScaling) Settle(d RopeDefaults) {
 	if r.Type == "" {

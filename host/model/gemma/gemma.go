@@ -37,12 +37,8 @@ func New(cfg Config, device tensor.Device, p *nn.Params, head bool) *Model {
 	}
 	m.norm = p.CentredRMSNorm("model.norm", cfg.HiddenSize, cfg.RMSNormEps)
 	m.head.Softcap = softcap(cfg.FinalSoftcap)
-	switch {
-	case head && cfg.TieWordEmbeddings:
-		p.Tie("lm_head.weight", "model.embed_tokens.weight")
-		m.head.Weight = m.embed
-	case head:
-		m.head.Weight = p.Get("lm_head.weight", cfg.VocabSize, cfg.HiddenSize)
+	if head {
+		m.head.Weight = p.LMHead("lm_head.weight", "model.embed_tokens.weight", m.embed, cfg.TieWordEmbeddings)
 	}
 	return m
 }

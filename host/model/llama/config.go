@@ -99,13 +99,7 @@ func (c *Config) settle() {
 	if c.ModelType == "qwen2" {
 		c.QKVBias, c.OutputBias = true, false
 	}
-	switch {
-	case c.RopeParameters != nil:
-		c.Rope = *c.RopeParameters
-	case c.RopeScaling != nil:
-		c.Rope = *c.RopeScaling
-	}
-	c.Rope.Settle(nn.RopeDefaults{Theta: c.RopeTheta, Partial: c.PartialRotary, MaxPositions: c.MaxPositions})
+	c.Rope = nn.RopeOf(c.RopeParameters, c.RopeScaling, nn.RopeDefaults{Theta: c.RopeTheta, Partial: c.PartialRotary, MaxPositions: c.MaxPositions})
 }
 
 func (c *Config) validate() error {

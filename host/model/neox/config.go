@@ -51,13 +51,7 @@ func ParseConfig(text []byte) (Config, error) {
 	if err := json.Unmarshal(text, &c); err != nil {
 		return Config{}, err
 	}
-	switch {
-	case c.RopeParameters != nil:
-		c.Rope = *c.RopeParameters
-	case c.RopeScaling != nil:
-		c.Rope = *c.RopeScaling
-	}
-	c.Rope.Settle(nn.RopeDefaults{Theta: c.RotaryBase, Partial: c.RotaryShare, MaxPositions: c.MaxPositions})
+	c.Rope = nn.RopeOf(c.RopeParameters, c.RopeScaling, nn.RopeDefaults{Theta: c.RotaryBase, Partial: c.RotaryShare, MaxPositions: c.MaxPositions})
 	return c, c.validate()
 }
 

@@ -34,12 +34,8 @@ func New(cfg Config, device tensor.Device, p *nn.Params, head bool) *Model {
 		m.blocks = append(m.blocks, newBlock(cfg, p, i))
 	}
 	m.norm = p.LayerNorm("gpt_neox.final_layer_norm", cfg.HiddenSize, cfg.LayerNormEps)
-	switch {
-	case head && cfg.TieWordEmbeddings:
-		p.Tie("embed_out.weight", "gpt_neox.embed_in.weight")
-		m.head.Weight = m.embed
-	case head:
-		m.head.Weight = p.Get("embed_out.weight", cfg.VocabSize, cfg.HiddenSize)
+	if head {
+		m.head.Weight = p.LMHead("embed_out.weight", "gpt_neox.embed_in.weight", m.embed, cfg.TieWordEmbeddings)
 	}
 	return m
 }

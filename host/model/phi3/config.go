@@ -68,13 +68,7 @@ func (c *Config) settle() {
 	if c.SlidingWindow != nil {
 		c.Window = *c.SlidingWindow
 	}
-	switch {
-	case c.RopeParameters != nil:
-		c.Rope = *c.RopeParameters
-	case c.RopeScaling != nil:
-		c.Rope = *c.RopeScaling
-	}
-	c.Rope.Settle(nn.RopeDefaults{Theta: c.RopeTheta, Partial: c.PartialRotary, MaxPositions: c.MaxPositions})
+	c.Rope = nn.RopeOf(c.RopeParameters, c.RopeScaling, nn.RopeDefaults{Theta: c.RopeTheta, Partial: c.PartialRotary, MaxPositions: c.MaxPositions})
 	if c.Rope.Type == "yarn" { // what the first Phi-3 configs called it
 		c.Rope.Type = "longrope"
 	}

@@ -32,12 +32,8 @@ func New(cfg Config, device tensor.Device, p *nn.Params, head bool) *Model {
 		m.blocks = append(m.blocks, newBlock(cfg, p, i))
 	}
 	m.norm = p.RMSNorm("model.norm", cfg.HiddenSize, cfg.RMSNormEps)
-	switch {
-	case head && cfg.TieWordEmbeddings:
-		p.Tie("lm_head.weight", "model.embed_tokens.weight")
-		m.head.Weight = m.embed
-	case head:
-		m.head.Weight = p.Get("lm_head.weight", cfg.VocabSize, cfg.HiddenSize)
+	if head {
+		m.head.Weight = p.LMHead("lm_head.weight", "model.embed_tokens.weight", m.embed, cfg.TieWordEmbeddings)
 	}
 	return m
 }
