@@ -4,14 +4,16 @@ import (
 	"errors"
 	"fmt"
 	"maps"
+	"math/rand/v2"
 	"slices"
 	"strings"
 
 	"llmhost/sdk"
 )
 
-// unused asks of each parameter of a formatter whether it changes what becomes
-// of some record, under the defaults or beside a choice of another one.
+// unused asks of each parameter of a formatter whether it changes what becomes of
+// some record: under the defaults, beside a choice of another one, or beside
+// others that are drawn.
 func (f *formatter) unused() error {
 	records := f.telling()
 	tried := 0
@@ -46,8 +48,8 @@ func (f *formatter) unused() error {
 	return nil
 }
 
-// telling are records that parameters are about: ordinary ones, and texts that
-// are empty, long, or have blanks around them.
+// telling are records that parameters are about: ordinary ones, texts that are
+// empty, long, or have blanks around them, and lists of one entry or of equal numbers.
 func (f *formatter) telling() []record {
 	records := append([]record(nil), f.good...)
 	for _, r := range f.good[:min(8, len(f.good))] {
@@ -65,12 +67,28 @@ func (f *formatter) telling() []record {
 				around.cells[i].Str = "\n " + c.Str
 			}
 		}
-		records = append(records, around, record{cells: grownCells(r.cells, strings.Repeat(" long", 2000)), plan: r.plan})
+		records = append(records, around, record{cells: grownCells(r.cells, strings.Repeat(" long", 2000)), plan: r.plan},
+			record{cells: evenLists(r.cells, 1), plan: r.plan}, record{cells: evenLists(r.cells, all), plan: r.plan})
 	}
 	for range 60 {
 		records = append(records, f.make.record(f.make.plan()))
 	}
 	return records
+}
+
+// all is more entries than any list has.
+const all = 1 << 20
+
+// evenLists cuts the lists of a record to so many entries, and makes their numbers equal.
+func evenLists(cells []sdk.Cell, most int) []sdk.Cell {
+	out := slices.Clone(cells)
+	for i, c := range out {
+		out[i].Strs, out[i].Floats = c.Strs[:min(most, len(c.Strs))], nil
+		for range min(most, len(c.Floats)) {
+			out[i].Floats = append(out[i].Floats, c.Floats[0])
+		}
+	}
+	return out
 }
 
 // matters says whether one of the values changes what becomes of a record.
@@ -79,22 +97,41 @@ func (f *formatter) matters(p sdk.Param, values []any, records []record) (bool, 
 		if _, own := v.values[p.Name]; own || v.edge {
 			continue
 		}
-		base, err := f.resultsUnder(v.values, records)
-		if err != nil {
+		if changes, err := f.changes(p, values, v.values, records); changes || err != nil {
 			return true, ignored(err)
 		}
-		for _, value := range values {
-			with := map[string]any{p.Name: value}
-			maps.Copy(with, v.values)
-			other, err := f.resultsUnder(with, records)
-			if err != nil {
-				return true, ignored(err)
+	}
+	rng := rand.New(rand.NewPCG(f.run.options.Seed, 7))
+	for range combinations {
+		beside := map[string]any{}
+		for _, other := range f.component.Params {
+			if allowed := f.others(other); other.Name != p.Name && len(allowed) > 0 && rng.IntN(2) == 0 {
+				beside[other.Name] = allowed[rng.IntN(len(allowed))]
 			}
-			for i := range base {
-				if !sameResult(base[i], other[i]) {
-					return true, nil
-				}
-			}
+		}
+		changes, err := f.changes(p, values, beside, records)
+		if changes || err == errLate {
+			return true, ignored(err)
+		}
+	}
+	return false, nil
+}
+
+// changes says whether one of the values does so beside others.
+func (f *formatter) changes(p sdk.Param, values []any, beside map[string]any, records []record) (bool, error) {
+	base, err := f.resultsUnder(beside, records)
+	if err != nil {
+		return false, err
+	}
+	for _, value := range values {
+		with := map[string]any{p.Name: value}
+		maps.Copy(with, beside)
+		other, err := f.resultsUnder(with, records)
+		if err != nil {
+			return false, err
+		}
+		if !slices.EqualFunc(base, other, sameResult) {
+			return true, nil
 		}
 	}
 	return false, nil
