@@ -133,8 +133,9 @@ type Example struct {
 }
 
 // Candidate is a prompt and one answer to it. The model reads Prompt and
-// Answer as one text and learns from the answer. Columns hold one number for
-// the candidate; all candidates of an example have the same columns.
+// Answer as one text and learns from the answer; an encoder such as BERT reads
+// them as a pair of texts. Columns hold one number for the candidate; all
+// candidates of an example have the same columns.
 type Candidate struct {
 	Prompt, Answer string
 	Columns        map[string]float64
