@@ -35,13 +35,14 @@ var penalties = map[string]map[string]any{
 // tasks are the tasks by what the names of their cases begin with; of two
 // beginnings the longer one counts.
 var tasks = map[string]goldenTask{
-	"sft":                  {loss: "sft", told: map[string]map[string]any{"seq_mean": {"sft_reduction": "seq_mean"}}},
-	"sft_kl":               {loss: "sft", params: map[string]any{"sft_reduction": "seq_mean"}, told: penalties},
-	"kl":                   {loss: "sft", params: map[string]any{"sft_reduction": "seq_mean", "kl_coef": 1.0}, told: penalties},
-	"rrhf":                 {loss: "rrhf", told: map[string]map[string]any{"paper_sum": {"rrhf_reduction": "paper_sum"}}},
-	"rejection_sampling":   {loss: "rejection_sampling"},
-	"weighted_learning":    {loss: "weighted_learning", told: map[string]map[string]any{"seq_mean": {"weighted_reduction": "seq_mean"}}},
-	"dpo":                  {loss: "dpo", told: map[string]map[string]any{"hinge": ofType("hinge"), "ipo": ofType("ipo"), "kto_pair": ofType("kto_pair")}},
+	"sft":                {loss: "sft", told: map[string]map[string]any{"seq_mean": {"sft_reduction": "seq_mean"}}},
+	"sft_kl":             {loss: "sft", params: map[string]any{"sft_reduction": "seq_mean"}, told: penalties},
+	"kl":                 {loss: "sft", params: map[string]any{"sft_reduction": "seq_mean", "kl_coef": 1.0}, told: penalties},
+	"rrhf":               {loss: "rrhf", told: map[string]map[string]any{"paper_sum": {"rrhf_reduction": "paper_sum"}}},
+	"rejection_sampling": {loss: "rejection_sampling"},
+	"weighted_learning":  {loss: "weighted_learning", told: map[string]map[string]any{"seq_mean": {"weighted_reduction": "seq_mean"}}},
+	"dpo": {loss: "dpo", told: map[string]map[string]any{"robust": ofType("robust"), "hinge": ofType("hinge"), "ipo": ofType("ipo"),
+		"apo_zero": ofType("apo_zero"), "apo_down": ofType("apo_down"), "kto_pair": ofType("kto_pair")}},
 	"kto":                  {loss: "kto"},
 	"offline_ppo":          {loss: "offline_ppo"},
 	"rm":                   {loss: "reward"},
