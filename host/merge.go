@@ -42,7 +42,8 @@ func Merge(m Merging) (out Merged, err error) {
 	if err := m.settle(); err != nil {
 		return out, err
 	}
-	options := model.Options{Device: tensor.CPU, Param: tensor.Float32, Compute: tensor.Float32, AnewIfMismatched: true} // the adapter holds the head
+	options := model.Options{Device: tensor.CPU, Param: tensor.Float32, Compute: tensor.Float32,
+		AnewIfMismatched: true} // the adapter holds the head
 	if options.Heads, err = lora.Heads(m.Adapter); err != nil {
 		return out, err
 	}

@@ -73,7 +73,8 @@ func (r *run) heads() model.Heads {
 // openNetworks loads the models onto the device: the checkpoint's, where the run goes on.
 func (r *run) openNetworks() (err error) {
 	s := r.settings
-	options := model.Options{Device: r.device, Param: tensor.Float32, Compute: tensor.Float32, Heads: r.heads(), AnewIfMismatched: s.IgnoreMismatched || r.adapterFolder() != ""} // where an adapter holds the head
+	options := model.Options{Device: r.device, Param: tensor.Float32, Compute: tensor.Float32, Heads: r.heads(),
+		AnewIfMismatched: s.IgnoreMismatched || r.adapterFolder() != ""} // an adapter holds the head
 	if s.BF16 {
 		options.Compute = tensor.BFloat16
 	}
