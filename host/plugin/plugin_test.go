@@ -253,7 +253,7 @@ func TestParams(t *testing.T) {
 	var problems *plugin.ParamsError
 	require.ErrorAs(t, err, &problems)
 	require.Len(t, problems.Problems, 5, "all at once")
-	require.Equal(t, `flag --nonsense: task one has no parameter nonsense; it has preference_data_text_name, preference_data_score_name, prompt_split, sep_token, assistant_marks, scale`, problems.Problems[0])
+	require.Equal(t, `flag --nonsense: task one has no parameter nonsense; it has preference_data_text_name, preference_data_score_name, padding_score, prompt_split, sep_token, assistant_marks, scale`, problems.Problems[0])
 	require.Contains(t, problems.Problems[1], `flag --prompt_split: prompt_split is "common"; want one of auto, sep, assistant, common_prefix`)
 	require.Equal(t, []string{
 		"run.toml:7:1: scale is 5; want a number from 0 to 4",
