@@ -130,3 +130,43 @@ func TestAdapterSettings(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, 2, c.R)
 }
+
+// QLoRA: the weights below adapters lie in four bits. A run learns, a stopped one
+// ends with the same bytes, and what is merged is the rounded model with its adapter.
+func TestAdaptersOnFourBits(t *testing.T) {
+	four := func() config.Settings {
+		s := adapted(t)
+		s.LoadIn4Bit, s.UseDoRA, s.LearningRate = true, true, 2e-2
+		return s
+	}
+	s := four()
+	s.NumTrainEpochs = 6
+	lines := mustTrain(t, s)
+	require.Contains(t, lines, "nf4 weights, float32 products")
+	before, after := measured(t, s.OutputDir, "eval_rewards/accuracies")
+	require.Greater(t, after, before)
+	require.GreaterOrEqual(t, after, 0.9)
+
+	straight, stopped := four(), four()
+	mustTrain(t, straight)
+	stopped.MaxSteps = 5
+	mustTrain(t, stopped)
+	stopped.MaxSteps, stopped.Resume = -1, "auto"
+	mustTrain(t, stopped)
+	require.Equal(t, adapterBytes(t, straight.OutputDir), adapterBytes(t, stopped.OutputDir))
+
+	out := filepath.Join(t.TempDir(), "merged")
+	_, err := host.Merge(host.Merging{Adapter: s.OutputDir, OutputDir: out, Tolerance: 1e-4})
+	require.NoError(t, err)
+	merged := four()
+	merged.Model, merged.RefModel, merged.LoadIn4Bit, merged.LoraR = out, out, false, 0
+	merged.DataPaths, merged.EvalDataPaths, merged.MaxSteps, merged.LearningRate = s.DataPaths, s.EvalDataPaths, 1, 0
+	mustTrain(t, merged)
+	want, _ := measured(t, merged.OutputDir, "eval_logps/chosen")
+	_, got := measured(t, s.OutputDir, "eval_logps/chosen")
+	require.InDelta(t, want, got, 1e-3)
+
+	on := four()
+	on.Adapter, on.LoadIn4Bit, on.MaxSteps = s.OutputDir, false, 1
+	require.Contains(t, mustTrain(t, on), "was trained with load_in_4bit = true")
+}

@@ -112,6 +112,9 @@ func (r *run) dtypes() DTypes {
 	if r.settings.BF16 {
 		d.Compute = tensor.BFloat16.String()
 	}
+	if r.settings.LoadIn4Bit {
+		d.Param = "nf4"
+	}
 	return d
 }
 

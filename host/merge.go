@@ -59,6 +59,9 @@ func Merge(m Merging) (out Merged, err error) {
 	if err != nil {
 		return out, err
 	}
+	if adapter.FourBit { // what it was trained on
+		merged.Params().RoundNF4()
+	}
 	out.Maps = adapter.Len()
 	want := probe(merged)
 	if err := adapter.Merge(); err != nil {

@@ -74,6 +74,7 @@ func (r *run) heads() model.Heads {
 func (r *run) openNetworks() (err error) {
 	s := r.settings
 	options := model.Options{Device: r.device, Param: tensor.Float32, Compute: tensor.Float32, Heads: r.heads(),
+		FourBit:          s.LoadIn4Bit,
 		AnewIfMismatched: s.IgnoreMismatched || r.adapterFolder() != ""} // an adapter holds the head
 	if s.BF16 {
 		options.Compute = tensor.BFloat16
@@ -156,10 +157,14 @@ func (r *run) adapterFolder() string {
 func (r *run) openAdapter() (err error) {
 	s, p := r.settings, r.networks.policy
 	if folder := r.adapterFolder(); folder != "" {
-		if r.networks.adapter, err = lora.Load(p.Params(), folder); err == nil {
-			r.networks.adapter.Classes = r.classHeads
+		if r.networks.adapter, err = lora.Load(p.Params(), folder); err != nil {
+			return err
 		}
-		return err
+		if was := r.networks.adapter.FourBit; was != s.LoadIn4Bit {
+			r.from.notes = append(r.from.notes, fmt.Sprintf("the adapter of %s was trained with load_in_4bit = %v", folder, was))
+		}
+		r.networks.adapter.Classes, r.networks.adapter.FourBit = r.classHeads, s.LoadIn4Bit
+		return nil
 	}
 	c, err := adapterConfig(s)
 	if err != nil {
@@ -173,7 +178,7 @@ func (r *run) openAdapter() (err error) {
 	if r.networks.adapter, err = lora.Attach(p.Params(), c, p.HeadParams()); err != nil {
 		return err
 	}
-	r.networks.adapter.Classes = r.classHeads
+	r.networks.adapter.Classes, r.networks.adapter.FourBit = r.classHeads, s.LoadIn4Bit
 	return r.checkGrown()
 }
 

@@ -61,7 +61,7 @@ func (r *run) refCache() (string, error) {
 	if err != nil {
 		return "", err
 	}
-	folder := filepath.Join(plugin.DefaultCache(), "ref_logps", fmt.Sprintf("%s-%.16s-%d-%s", weights, config, r.networks.policy.Config.VocabSize, r.dtypes().Compute))
+	folder := filepath.Join(plugin.DefaultCache(), "ref_logps", fmt.Sprintf("%s-%.16s-%d-%s-%s", weights, config, r.networks.policy.Config.VocabSize, r.dtypes().Param, r.dtypes().Compute))
 	return folder, os.MkdirAll(folder, 0o755)
 }
 

@@ -31,6 +31,7 @@ type Settings struct {
 	ModulesToSave     []string `name:"modules_to_save" help:"modules that are trained whole and saved with the adapter"`
 	PEFTConfigPath    string   `name:"peft_config_path" help:"JSON file of a LoraConfig; in the place of the lora settings"`
 	Adapter           string   `name:"adapter_name_or_path" help:"folder of an adapter in PEFT's format to go on from"`
+	LoadIn4Bit        bool     `name:"load_in_4bit" default:"false" help:"keep the weights that adapters stand on in 4 bits (QLoRA, in NF4); they are made whole for each product"`
 
 	DataPaths            []string `group:"data" name:"data_paths" help:"training files, .json or .jsonl, taken in this order"`
 	DataDir              string   `name:"data_dir" help:"folder of training files, taken by name; in the place of data_paths"`
@@ -161,6 +162,9 @@ var retired = map[string]string{
 	"ignore_token_id":        "it is always -100; remove it",
 	"remove_unused_columns":  "columns that a plugin declares are kept, others are not; remove it",
 	"ignore_data_skip":       "resuming always goes on at the next record; remove it",
+	"load_in_8bit":           "write load_in_4bit = true, or leave it out",
+	"bnb_4bit_quant_type":    "nf4 is the one type of load_in_4bit; remove it",
+	"bnb_4bit_compute_dtype": "write bf16 = true, or leave it out for float32",
 	"fp16":                   "write bf16 = true, or leave it out for float32",
 	"fp32":                   "float32 is what holds without bf16; remove it",
 	"no_cuda":                "write device = \"cpu\"",

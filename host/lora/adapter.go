@@ -25,6 +25,7 @@ const prefix = "base_model.model."
 type Adapter struct {
 	Config  Config
 	Classes []model.ClassHead // whose names are saved beside the weights
+	FourBit bool              // the weights that it stands on are in 4 bits, which is saved too
 	params  *nn.Params
 	maps    []*nn.Linear // with an adapter each
 	saved   []nn.Param   // of the model's own, trained whole
@@ -157,7 +158,7 @@ func (a *Adapter) adapt(l *nn.Linear, from source) error {
 	if err != nil {
 		return err
 	}
-	out, in, device := l.Weight.Size(0), l.Weight.Size(1), l.Weight.Device()
+	out, in, device := l.Size(0), l.Size(1), l.Device()
 	get := func(part string, shape ...int64) tensor.Tensor {
 		name := prefix + l.Name + "." + part
 		t := from(name, device, shape).RequireGrad()
@@ -169,7 +170,7 @@ func (a *Adapter) adapt(l *nn.Linear, from source) error {
 	if a.Config.DoRA {
 		name := prefix + l.Name + ".lora_magnitude_vector"
 		if adapter.Magnitude = from(name, device, []int64{out}); !adapter.Magnitude.Defined() {
-			adapter.Magnitude = lengths(l.Weight)
+			adapter.Magnitude = lengths(l)
 		}
 		adapter.Magnitude.RequireGrad()
 		a.params.Add(name, adapter.Magnitude)
@@ -178,10 +179,10 @@ func (a *Adapter) adapt(l *nn.Linear, from source) error {
 	return nil
 }
 
-// lengths are those of the rows of a weight.
-func lengths(weight tensor.Tensor) (out tensor.Tensor) {
+// lengths are those of the rows of a map's weight.
+func lengths(l *nn.Linear) (out tensor.Tensor) {
 	tensor.Scoped(func() {
-		out = weight.Detach().To(tensor.Float32).Square().SumDim(1, false).Sqrt().Own()
+		out = l.Whole(tensor.Empty(l.Device(), tensor.Float32)).Detach().Square().SumDim(1, false).Sqrt().Own()
 	})
 	return out
 }
@@ -223,6 +224,7 @@ func Load(p *nn.Params, folder string) (*Adapter, error) {
 	if err != nil {
 		return nil, err
 	}
+	a.FourBit = file.Metadata()[baseKey] == fourBit
 	for _, name := range file.Names() {
 		if !used[name] {
 			return nil, fmt.Errorf("%s: tensor %s has no place in the model; is it the one that the adapter was trained on, %s?", file.Path(), name, c.Base)

@@ -15,9 +15,18 @@ import (
 // which PEFT's format has no place.
 const classesKey = "classes"
 
+// baseKey is the metadata that tells which weights an adapter was trained on.
+const (
+	baseKey = "base_weights"
+	fourBit = "nf4"
+)
+
 // metadata is what the file of the weights says besides them.
 func (a *Adapter) metadata() map[string]string {
 	out := map[string]string{"format": "pt"}
+	if a.FourBit {
+		out[baseKey] = fourBit
+	}
 	if len(a.Classes) > 0 {
 		text, err := json.Marshal(a.Classes)
 		if err != nil {

@@ -33,6 +33,8 @@ type Options struct {
 	Param   tensor.DType // of the weights in memory
 	Compute tensor.DType // of matrix products
 	Heads   Heads
+	// FourBit keeps the weights of all linear maps but heads in 4 bits.
+	FourBit bool
 	// AnewIfMismatched draws a head that the files hold in another size, which is an
 	// error without.
 	AnewIfMismatched bool
@@ -163,33 +165,22 @@ func (f *Folder) build(o Options, source nn.Source) (err error) {
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	var made []tensor.Tensor
-	kept := func(name string, shape []int64) tensor.Tensor {
-		t := source(name, shape)
-		made = append(made, t)
-		return t
-	}
-	defer func() { freeOn(err, made) }()
+	p := nn.NewParams(source, o.Compute)
+	p.FourBit = o.FourBit
+	defer func() {
+		if err != nil {
+			p.Free()
+		}
+	}()
 	defer catchSource(&err)
 	defer tensor.Catch(&err)
 	heads := o.Heads
 	heads.LM = heads.LM || heads.none()
-	p := nn.NewParams(kept, o.Compute)
 	if f.Model, err = arch.open(f.ConfigText, o.Device, p, heads.LM); err != nil {
 		return fmt.Errorf("%s: %w", name, inJSON(err))
 	}
 	f.addHeads(p, heads)
 	return nil
-}
-
-// freeOn frees the parameters of a model that came to nothing.
-func freeOn(err error, made []tensor.Tensor) {
-	if err == nil {
-		return
-	}
-	for _, t := range made {
-		t.Free()
-	}
 }
 
 // inJSON says what is wrong with a JSON text in words of its own; another error

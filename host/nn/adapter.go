@@ -21,8 +21,8 @@ func (p *Params) Adapt(l *Linear, a Adapter) {
 	l.Adapter = &a
 }
 
-// forward maps x [..., in] to [..., out]; weight and bias are in x's type.
-func (a *Adapter) forward(x, weight, bias tensor.Tensor) tensor.Tensor {
+// forward maps x [..., in] to [..., out] by the map l; bias is in x's type.
+func (a *Adapter) forward(x tensor.Tensor, l *Linear, bias tensor.Tensor) tensor.Tensor {
 	t := x.DType()
 	low := x
 	if a.mode.Training && a.Dropout > 0 {
@@ -30,13 +30,13 @@ func (a *Adapter) forward(x, weight, bias tensor.Tensor) tensor.Tensor {
 	}
 	delta := low.Linear(a.A.To(t), tensor.Tensor{}).Linear(a.B.To(t), tensor.Tensor{}).MulScalar(a.Scale)
 	if !a.Magnitude.Defined() {
-		return x.Linear(weight, bias).Add(delta)
+		return l.product(x, bias).Add(delta)
 	}
-	share := a.share(weight)
-	y := x.Linear(weight, tensor.Tensor{})
+	share := a.share(l.Whole(x))
+	y := l.product(x, tensor.Tensor{})
 	dropped := y
 	if low != x { // the length is changed of what adapters see alone
-		dropped = low.Linear(weight, tensor.Tensor{})
+		dropped = l.product(low, tensor.Tensor{})
 	}
 	y = y.Add(dropped.Mul(share.SubScalar(1))).Add(delta.Mul(share))
 	if bias.Defined() {

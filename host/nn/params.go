@@ -31,6 +31,10 @@ type Params struct {
 	linears []*Linear
 	tied    map[string]string
 	mode    Mode
+
+	// FourBit keeps the weights of linear maps in 4 bits, where they can neither be
+	// trained nor saved.
+	FourBit bool
 }
 
 // Mode is what a model does besides its formula. It is one for all layers.
@@ -110,11 +114,16 @@ func (p *Params) Trained() (trained []Param) {
 // All returns the parameters in their order.
 func (p *Params) All() []Param { return p.list }
 
-// Count returns the number of weights.
+// Count returns the number of weights, those in 4 bits too.
 func (p *Params) Count() int64 {
 	var n int64
 	for _, q := range p.list {
 		n += q.Tensor.Numel()
+	}
+	for _, l := range p.linears {
+		if l.packed.Defined() {
+			n += l.Size(0) * l.Size(1)
+		}
 	}
 	return n
 }
@@ -124,25 +133,81 @@ func (p *Params) Free() {
 	for _, q := range p.list {
 		q.Tensor.Free()
 	}
+	for _, l := range p.linears {
+		if l.packed.Defined() {
+			l.packed.Free()
+		}
+	}
 	p.list, p.linears = nil, nil
 }
 
 // Linear is x Wᵀ + b, and what an adapter adds to that.
 type Linear struct {
 	Name         string        // in the model, without .weight
-	Weight, Bias tensor.Tensor // [out, in]; [out], or undefined
+	Weight, Bias tensor.Tensor // [out, in], undefined where it is kept in 4 bits; [out], or undefined
 	Adapter      *Adapter      // nil where there is none
+	packed       tensor.NF4    // the weight in 4 bits
 	compute      tensor.DType
 }
 
 // Linear takes NAME.weight [out, in] and, with bias, NAME.bias [out].
 func (p *Params) Linear(name string, in, out int64, bias bool) *Linear {
-	l := &Linear{Name: name, Weight: p.Get(name+".weight", out, in), compute: p.compute}
+	l := &Linear{Name: name, compute: p.compute}
+	p.linears = append(p.linears, l)
+	if p.FourBit {
+		whole := p.source(name+".weight", []int64{out, in})
+		l.packed = tensor.QuantizeNF4(whole)
+		whole.Free()
+	} else {
+		l.Weight = p.Get(name+".weight", out, in)
+	}
 	if bias {
 		l.Bias = p.Get(name+".bias", out)
 	}
-	p.linears = append(p.linears, l)
 	return l
+}
+
+// Size returns the length of an axis of the weight [out, in].
+func (l *Linear) Size(axis int) int64 {
+	if l.packed.Defined() {
+		return l.packed.Size(axis)
+	}
+	return l.Weight.Size(axis)
+}
+
+// Device is where the weight lies.
+func (l *Linear) Device() tensor.Device {
+	if l.packed.Defined() {
+		return l.packed.Device()
+	}
+	return l.Weight.Device()
+}
+
+// Whole returns the weight [out, in] in like's type, made anew where it is kept in 4 bits.
+func (l *Linear) Whole(like tensor.Tensor) tensor.Tensor {
+	if l.packed.Defined() {
+		return l.packed.Dequantize(like)
+	}
+	return l.Weight.To(like.DType())
+}
+
+// product is x Wᵀ + bias without an adapter.
+func (l *Linear) product(x, bias tensor.Tensor) tensor.Tensor {
+	if l.packed.Defined() {
+		return l.packed.Linear(x, bias)
+	}
+	return x.Linear(l.Weight.To(x.DType()), bias)
+}
+
+// RoundNF4 rounds the weights of linear maps to what 4 bits hold of them.
+func (p *Params) RoundNF4() {
+	for _, l := range p.linears {
+		tensor.Scoped(func() {
+			q := tensor.QuantizeNF4(l.Weight)
+			defer q.Free()
+			tensor.NoGrad(func() { l.Weight.CopyTensor(q.Dequantize(l.Weight)) })
+		})
+	}
 }
 
 // Head is Linear for a map on the hidden states after the last norm, which no
@@ -168,11 +233,10 @@ func (l *Linear) Forward(x tensor.Tensor) tensor.Tensor {
 		bias = bias.To(l.compute)
 	}
 	x = x.To(l.compute)
-	weight := l.Weight.To(l.compute)
 	if l.Adapter == nil || l.Adapter.mode.Off {
-		return x.Linear(weight, bias)
+		return l.product(x, bias)
 	}
-	return l.Adapter.forward(x, weight, bias)
+	return l.Adapter.forward(x, l, bias)
 }
 
 // RMSNorm scales each vector to a root mean square of 1, then by a weight.

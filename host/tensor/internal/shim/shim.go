@@ -147,6 +147,19 @@ func TokenKL(hidden, weight, refHidden, refWeight Tensor, forward bool, chunk in
 	return C.shim_token_kl(hidden, weight, refHidden, refWeight, flag(forward), C.int64_t(chunk), C.double(softcap))
 }
 
+func NF4Quantize(weight Tensor) (codes, scales Tensor) {
+	C.shim_nf4_quantize(weight, &codes, &scales)
+	return codes, scales
+}
+
+func NF4Dequantize(codes, scales Tensor, rows, cols int64, like Tensor) Tensor {
+	return C.shim_nf4_dequantize(codes, scales, C.int64_t(rows), C.int64_t(cols), like)
+}
+
+func NF4Linear(x, codes, scales, bias Tensor, rows, cols int64) Tensor {
+	return C.shim_nf4_linear(x, codes, scales, bias, C.int64_t(rows), C.int64_t(cols))
+}
+
 func flag(b bool) C.int {
 	if b {
 		return 1
