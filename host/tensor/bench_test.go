@@ -22,3 +22,23 @@ func BenchmarkOp(b *testing.B) {
 	})
 	b.ReportMetric(float64(b.Elapsed().Nanoseconds())/float64(b.N)/100, "ns/op_call")
 }
+
+// BenchmarkLinear multiplies 256 tokens with a matrix, in float32 and in 4 bits.
+func BenchmarkLinear(b *testing.B) {
+	tensor.Scoped(func() {
+		x := tensor.Randn(tensor.CPU, tensor.Float32, 1, 256, 576)
+		weight := tensor.Randn(tensor.CPU, tensor.Float32, 1, 1536, 576)
+		packed := tensor.QuantizeNF4(weight)
+		defer packed.Free()
+		for name, product := range map[string]func(){
+			"float32": func() { x.Linear(weight, tensor.Tensor{}) },
+			"nf4":     func() { packed.Linear(x, tensor.Tensor{}) },
+		} {
+			b.Run(name, func(b *testing.B) {
+				for b.Loop() {
+					tensor.Scoped(product)
+				}
+			})
+		}
+	})
+}

@@ -42,9 +42,20 @@ func rounded(values []float64) []float64 {
 }
 
 func TestNF4(t *testing.T) {
+	t.Run("cpu", func(t *testing.T) { requireRounds(t, tensor.CPU) })
+	t.Run("cuda", func(t *testing.T) {
+		device, err := tensor.OpenDevice("cuda:0")
+		if err != nil {
+			t.Skip(err)
+		}
+		requireRounds(t, device)
+	})
+}
+
+func requireRounds(t *testing.T, d tensor.Device) {
 	for _, shape := range [][]int64{{3, 5}, {16, 64}, {7, 33}, {64, 300}, {1, 1}} {
 		tensor.Scoped(func() {
-			w := tensor.Randn(tensor.CPU, tensor.Float32, 0.3, shape...)
+			w := tensor.Randn(tensor.CPU, tensor.Float32, 0.3, shape...).ToDevice(d)
 			q := tensor.QuantizeNF4(w)
 			defer q.Free()
 			got := q.Dequantize(w)
