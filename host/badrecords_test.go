@@ -37,7 +37,7 @@ var badRecords = map[string]struct {
 	}},
 	"multi_objective_classification": {params: map[string]any{"cls_objectives": "tone,who=0.5"}, errors: []spoilt{
 		{"an objective that nobody declared", `{"text": "a", "labels": {"tone": 1}}`, `{"text": "a", "labels": {"tone": 1, "size": 2}}`,
-			`field "labels" has the objective "size"; cls_objectives has tone, who`},
+			`field "labels" has the objective "size"; cls_objectives has tone, who: add it there, or take it out of the record`},
 		{"no object", `{"text": "a", "labels": {"tone": 1}}`, `{"text": "a", "labels": "tone"}`,
 			`field "labels" is "tone"; want classes by objective, such as {"source": "web"}`},
 		{"a list of classes", `{"text": "a", "labels": {"tone": 1}}`, `{"text": "a", "labels": {"who": [1]}}`, `field "labels.who" is [1]; want a text, a number, true or false`},

@@ -84,7 +84,7 @@ func (f Formatter) declared(labels map[string]json.RawMessage) error {
 	if len(unknown) == 0 {
 		return nil
 	}
-	return errors.New("field " + strconv.Quote(f.LabelsName) + " has the objective " + strconv.Quote(unknown[0]) + "; cls_objectives has " + strings.Join(known, ", "))
+	return errors.New("field " + strconv.Quote(f.LabelsName) + " has the objective " + strconv.Quote(unknown[0]) + "; cls_objectives has " + strings.Join(known, ", ") + ": add it there, or take it out of the record")
 }
 
 // sortedNames are the names of labels, so that of several mistakes the same one is told.

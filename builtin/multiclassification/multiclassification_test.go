@@ -51,7 +51,7 @@ func TestFormatter(t *testing.T) {
 		{"a", `{"source": "web", "rank": null}`, map[string]string{"source": "web"}, ""},
 		{"a", `{}`, nil, "dropped: no label"},
 		{"a", `{"rank": [1]}`, nil, `field "labels.rank" is [1]; want a text, a number, true or false`},
-		{"a", `{"style": 1, "age": 2}`, nil, `field "labels" has the objective "age"; cls_objectives has source, rank`},
+		{"a", `{"style": 1, "age": 2}`, nil, `field "labels" has the objective "age"; cls_objectives has source, rank: add it there, or take it out of the record`},
 		{"a", `3`, nil, `field "labels" is 3; want classes by objective, such as {"source": "web"}`},
 		{" ", `{"rank": 1}`, nil, "dropped: an empty text"},
 	} {

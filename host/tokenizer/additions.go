@@ -86,7 +86,7 @@ func (t *Tokenizer) extend(file []byte, tokens []string) error {
 	next := t.maxID + 1
 	for _, token := range tokens {
 		if token == "" || strings.TrimSpace(token) != token {
-			return fmt.Errorf("token %q: want one that neither is empty nor begins or ends with a blank", token)
+			return fmt.Errorf("token %q of pad_token or additional_special_tokens: want one that neither is empty nor begins or ends with a blank", token)
 		}
 		id, has := t.TokenID(token)
 		switch {
