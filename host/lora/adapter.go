@@ -118,6 +118,7 @@ func (a *Adapter) unfreeze(heads []string) error {
 			continue
 		}
 		a.saved = append(a.saved, nn.Param{Name: q.Name, Tensor: q.Tensor.RequireGrad()})
+		a.Config.TieWeights = a.Config.TieWeights || len(modules) > 1
 		for _, module := range modules { // a tied matrix under both names, or PEFT would part them
 			if !a.Config.saves(module) {
 				a.Config.ModulesToSave = append(a.Config.ModulesToSave, module[strings.LastIndex(module, ".")+1:])

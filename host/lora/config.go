@@ -44,7 +44,8 @@ type Config struct {
 	Layers        Layers             `json:"layers_to_transform"`
 	RankPattern   map[string]int     `json:"rank_pattern"`
 	AlphaPattern  map[string]float64 `json:"alpha_pattern"`
-	ModulesToSave []string           `json:"modules_to_save"` // trained and saved whole
+	ModulesToSave []string           `json:"modules_to_save"`               // trained and saved whole
+	TieWeights    bool               `json:"ensure_weight_tying,omitempty"` // what is saved stays tied
 
 	// What PEFT reads besides, at its defaults.
 	Bias            string `json:"bias"`
