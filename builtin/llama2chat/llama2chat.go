@@ -9,7 +9,7 @@
 //	<s>[INST] hi [/INST] hello </s>
 //
 // and the words of the system stand in the first user's turn, between <<SYS>> and
-// <</SYS>>.
+// <</SYS>>. Blanks around a turn go, those between system and user stay.
 package llama2chat
 
 import (
@@ -44,8 +44,8 @@ type Message struct{ Role, Content string }
 // the answer are the host's to add, as before and after every row.
 //
 // Turns are those of a system, at most one and the first, then of user and
-// assistant in turns. Blanks around what they say go. A dialog that ends with the
-// user is dropped, and one whose last answer is empty.
+// assistant in turns. A dialog that ends with the user is dropped, and one whose
+// last answer is empty.
 type Formatter struct {
 	MessagesName string `llmhost:"messages_name,doc=field that holds the list of turns, each with role and content; empty: messages"`
 }
@@ -80,10 +80,10 @@ func (f Formatter) Format(r *sdk.Row, o *sdk.Out) error {
 func lay(dialog []Message) (prompt, answer string, err error) {
 	wanted, system := "user", ""
 	for i, m := range dialog {
-		text := strings.TrimSpace(m.Content)
+		text := strings.TrimSpace(system + m.Content)
 		switch {
 		case i == 0 && m.Role == "system":
-			system = openSystem + text + closeSystem
+			system = openSystem + m.Content + closeSystem
 			continue
 		case m.Role != wanted:
 			return "", "", errors.New("has the role " + strconv.Quote(m.Role) + " in turn " + strconv.Itoa(i+1) + "; want " + wanted)
@@ -94,7 +94,7 @@ func lay(dialog []Message) (prompt, answer string, err error) {
 		if answer != "" {
 			prompt, answer = prompt+answer+betweenTurns, ""
 		}
-		prompt, system, wanted = prompt+openTurn+system+text+closeTurn, "", "assistant"
+		prompt, system, wanted = prompt+openTurn+text+closeTurn, "", "assistant"
 	}
 	return prompt, answer, nil
 }

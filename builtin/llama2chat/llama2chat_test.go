@@ -27,6 +27,7 @@ func TestFormat(t *testing.T) {
 	for _, x := range []struct{ name, messages, prompt, answer, err string }{
 		{"one turn", "[" + user + "," + assistant + "]", "[INST] a [/INST]", " b ", ""},
 		{"two turns", "[" + user + "," + assistant + "," + user + "," + assistant + "]", "[INST] a [/INST] b </s><s>[INST] a [/INST]", " b ", ""},
+		{"a system", `[{"role": "system", "content": " be kind "},` + user + "," + assistant + "]", "[INST] <<SYS>>\n be kind \n<</SYS>>\n\n a [/INST]", " b ", ""},
 		{"no answer", "[" + user + "]", "", "", "dropped: a dialog without an answer at its end"},
 		{"no turn", "[]", "", "", "dropped: a dialog without an answer at its end"},
 		{"an empty answer", "[" + user + `,{"role": "assistant", "content": " "}]`, "", "", "dropped: an empty answer"},
