@@ -55,10 +55,7 @@ func (r *run) oldClasses() (path string, heads []model.ClassHead, err error) {
 			return path, heads, err
 		}
 	}
-	path = r.settings.Model
-	if r.from.Path != "" && !wantsAdapter(r.settings) {
-		path = r.from.Path
-	}
+	path = r.modelFolder()
 	heads, err = model.ReadClassHeads(path)
 	return path, heads, err
 }

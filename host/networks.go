@@ -9,6 +9,7 @@ import (
 	"llmhost/host/console"
 	"llmhost/host/lora"
 	"llmhost/host/model"
+	"llmhost/host/nn"
 	"llmhost/host/tensor"
 	"llmhost/host/train"
 )
@@ -44,11 +45,6 @@ func (n networks) saveInto(folder string) error {
 	return n.policy.SaveInto(folder)
 }
 
-// wantsAdapter tells whether the run trains an adapter.
-func wantsAdapter(s config.Settings) bool {
-	return s.LoraR > 0 || s.PEFTConfigPath != "" || s.Adapter != ""
-}
-
 // adapterConfig is the adapter that the settings describe.
 func adapterConfig(s config.Settings) (lora.Config, error) {
 	if s.PEFTConfigPath != "" {
@@ -79,20 +75,16 @@ func (r *run) openNetworks() (err error) {
 	if s.BF16 {
 		options.Compute = tensor.BFloat16
 	}
-	path := s.Model
-	if r.from.Path != "" && !wantsAdapter(s) {
-		path = r.from.Path
-	}
 	if options.Vocab, err = r.vocabulary(); err != nil {
 		return err
 	}
-	if r.networks.policy, err = model.Load(path, options); err != nil {
+	if r.networks.policy, err = model.Load(r.modelFolder(), options); err != nil {
 		return err
 	}
 	if err := r.nameSpecialTokens(); err != nil {
 		return err
 	}
-	if wantsAdapter(s) {
+	if s.WantsAdapter() {
 		if err := r.openAdapter(); err != nil {
 			return err
 		}
@@ -140,11 +132,20 @@ func (r *run) nameSpecialTokens() error {
 	return nil
 }
 
+// modelFolder is where the policy's own weights come from: the checkpoint, unless
+// that holds an adapter alone, or the folder of the settings.
+func (r *run) modelFolder() string {
+	if r.from.Path != "" && !r.settings.WantsAdapter() {
+		return r.from.Path
+	}
+	return r.settings.Model
+}
+
 // adapterFolder is where the adapter comes from: the checkpoint, the folder of
 // the settings, or nowhere.
 func (r *run) adapterFolder() string {
 	switch {
-	case !wantsAdapter(r.settings):
+	case !r.settings.WantsAdapter():
 		return ""
 	case r.from.Path != "":
 		return r.from.Path
@@ -189,8 +190,8 @@ func (r *run) checkGrown() error {
 	}
 	var lost []string
 	for _, p := range r.networks.policy.Params().All() {
-		if module := p.Module(); model.IsVocabulary(p.Name) && !p.Tensor.RequiresGrad() {
-			lost = append(lost, module[strings.LastIndex(module, ".")+1:])
+		if model.IsVocabulary(p.Name) && !p.Tensor.RequiresGrad() {
+			lost = append(lost, nn.LastPart(p.Module()))
 		}
 	}
 	if len(lost) > 0 {

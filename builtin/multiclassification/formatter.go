@@ -44,11 +44,12 @@ func (f Formatter) Format(r *sdk.Row, o *sdk.Out) error {
 	if err := json.Unmarshal([]byte(r.JSON(2)), &labels); err != nil {
 		return errors.New("field " + strconv.Quote(f.LabelsName) + " is " + r.JSON(2) + "; want classes by objective, such as {\"source\": \"web\"}")
 	}
-	if err := f.declared(labels); err != nil {
+	names := sortedNames(labels)
+	if err := f.declared(names); err != nil {
 		return err
 	}
 	found := false
-	for _, name := range sortedNames(labels) {
+	for _, name := range names {
 		value := labels[name]
 		if string(value) == "null" {
 			continue
@@ -67,7 +68,7 @@ func (f Formatter) Format(r *sdk.Row, o *sdk.Out) error {
 }
 
 // declared refuses objectives that the list does not have, the first by name.
-func (f Formatter) declared(labels map[string]json.RawMessage) error {
+func (f Formatter) declared(names []string) error {
 	objectives, err := parse(f.Objectives)
 	if err != nil {
 		return err
@@ -76,7 +77,7 @@ func (f Formatter) declared(labels map[string]json.RawMessage) error {
 	for _, o := range objectives {
 		known = append(known, o.name)
 	}
-	for _, name := range sortedNames(labels) {
+	for _, name := range names {
 		if !contains(known, name) {
 			unknown = append(unknown, name)
 		}

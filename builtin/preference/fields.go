@@ -2,6 +2,7 @@ package preference
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 
 	"llmhost/builtin/fields"
@@ -90,10 +91,7 @@ func (f Fields) Read(r *sdk.Row) (texts []string, scores []float64, err error) {
 
 // moved are scores less the lowest of them.
 func moved(scores []float64) []float64 {
-	lowest := scores[0]
-	for _, s := range scores {
-		lowest = min(lowest, s)
-	}
+	lowest := slices.Min(scores)
 	out := make([]float64, len(scores))
 	for i, s := range scores {
 		out[i] = s - lowest

@@ -2,6 +2,7 @@ package reward
 
 import (
 	"errors"
+	"slices"
 	"strconv"
 
 	"llmhost/builtin/fields"
@@ -83,15 +84,13 @@ func (f Formatter) pairless(scores []float64) string {
 	if f.KeepPairless || f.AddLM && f.LMCoefficient != 0 {
 		return ""
 	}
-	if len(scores) == 1 {
+	switch {
+	case len(scores) == 1:
 		return "no pair: a single text"
+	case slices.Min(scores) == slices.Max(scores):
+		return "no pair: all scores are equal"
 	}
-	for _, s := range scores {
-		if s != scores[0] {
-			return ""
-		}
-	}
-	return "no pair: all scores are equal"
+	return ""
 }
 
 // texts reads the record in either of its forms.

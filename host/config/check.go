@@ -25,7 +25,7 @@ func (l *loader) check(s *Settings) {
 	if s.TaskSHA256 != "" && !sha256Pattern.MatchString(s.TaskSHA256) {
 		l.refuse("task_sha256", "is %q; want 64 hex digits in lower case", s.TaskSHA256)
 	}
-	if s.LoadIn4Bit && s.LoraR == 0 && s.PEFTConfigPath == "" && s.Adapter == "" {
+	if s.LoadIn4Bit && !s.WantsAdapter() {
 		l.refuse("load_in_4bit", "is true, and weights in 4 bits cannot be trained; set lora_r to train an adapter on them, or remove it")
 	}
 	if s.MaxSteps == 0 {

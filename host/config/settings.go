@@ -148,6 +148,11 @@ type Param struct {
 	Where string
 }
 
+// WantsAdapter tells whether the run trains an adapter in the place of the model.
+func (s Settings) WantsAdapter() bool {
+	return s.LoraR > 0 || s.PEFTConfigPath != "" || s.Adapter != ""
+}
+
 // FlagText is the text of a flag whose type is not known yet.
 type FlagText string
 

@@ -53,9 +53,7 @@ func Tokenize(examples []Example, tokenizer Tokenizer, how Tokenizing) (Tokenize
 			return Tokenized{}, fmt.Errorf("%s to %s: %w", chunk[0].Source, chunk[len(chunk)-1].Source, err)
 		}
 		for _, e := range chunk {
-			g := out.group(e, encoded, how)
-			g.PaddingScore = float32(how.PaddingScore)
-			out.Groups = append(out.Groups, g)
+			out.Groups = append(out.Groups, out.group(e, encoded, how))
 		}
 	}
 	return out, nil
@@ -93,7 +91,7 @@ func (how Tokenizing) encode(examples []Example, tokenizer Tokenizer) (map[strin
 }
 
 func (t *Tokenized) group(e Example, encoded map[string][]int32, how Tokenizing) Group {
-	g := Group{Source: e.Source, Example: e.Columns, Classes: e.Labels, Columns: map[string][]float64{}}
+	g := Group{Source: e.Source, Example: e.Columns, Classes: e.Labels, Columns: map[string][]float64{}, PaddingScore: float32(how.PaddingScore)}
 	for _, c := range e.Candidates {
 		row, answerCut := how.row(c, encoded)
 		g.Rows = append(g.Rows, row)

@@ -97,7 +97,7 @@ func targets(maps []*nn.Linear, c Config) (chosen []*nn.Linear, err error) {
 // kinds are the last parts of the names of maps, each once.
 func kinds(maps []*nn.Linear) (names []string) {
 	for _, l := range maps {
-		last := l.Name[strings.LastIndex(l.Name, ".")+1:]
+		last := nn.LastPart(l.Name)
 		if !slices.Contains(names, last) {
 			names = append(names, last)
 		}
@@ -121,7 +121,7 @@ func (a *Adapter) unfreeze(heads []string) error {
 		a.Config.TieWeights = a.Config.TieWeights || len(modules) > 1
 		for _, module := range modules { // a tied matrix under both names, or PEFT would part them
 			if !a.Config.saves(module) {
-				a.Config.ModulesToSave = append(a.Config.ModulesToSave, module[strings.LastIndex(module, ".")+1:])
+				a.Config.ModulesToSave = append(a.Config.ModulesToSave, nn.LastPart(module))
 			}
 		}
 	}
@@ -183,7 +183,7 @@ func (a *Adapter) adapt(l *nn.Linear, from source) error {
 // lengths are those of the rows of a map's weight.
 func lengths(l *nn.Linear) (out tensor.Tensor) {
 	tensor.Scoped(func() {
-		out = l.Whole(tensor.Empty(l.Device(), tensor.Float32)).Detach().Square().SumDim(1, false).Sqrt().Own()
+		out = l.Whole(tensor.Float32).Detach().Square().SumDim(1, false).Sqrt().Own()
 	})
 	return out
 }

@@ -15,8 +15,7 @@ var vocabularies = []string{"embed_tokens", "lm_head", "embed_in", "embed_out", 
 
 // IsVocabulary tells whether a parameter has a row for each token.
 func IsVocabulary(name string) bool {
-	module := nn.Param{Name: name}.Module()
-	return strings.HasSuffix(name, ".weight") && slices.Contains(vocabularies, module[strings.LastIndex(module, ".")+1:])
+	return strings.HasSuffix(name, ".weight") && slices.Contains(vocabularies, nn.LastPart(nn.Param{Name: name}.Module()))
 }
 
 // grow makes config.json one of a larger vocabulary. Its rows come from a source

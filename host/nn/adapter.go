@@ -32,7 +32,7 @@ func (a *Adapter) forward(x tensor.Tensor, l *Linear, bias tensor.Tensor) tensor
 	if !a.Magnitude.Defined() {
 		return l.product(x, bias).Add(delta)
 	}
-	share := a.share(l.Whole(x))
+	share := a.share(l.Whole(t))
 	y := l.product(x, tensor.Tensor{})
 	dropped := y
 	if low != x { // the length is changed of what adapters see alone

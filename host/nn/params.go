@@ -23,6 +23,9 @@ type Param struct {
 // to the last dot, "" where it has none.
 func (p Param) Module() string { return p.Name[:max(0, strings.LastIndex(p.Name, "."))] }
 
+// LastPart returns the last part of a module's name: "q_proj" of "layers.0.q_proj".
+func LastPart(module string) string { return module[strings.LastIndex(module, ".")+1:] }
+
 // Params collects the parameters of a model in the order they are asked for.
 type Params struct {
 	source  Source
@@ -183,12 +186,12 @@ func (l *Linear) Device() tensor.Device {
 	return l.Weight.Device()
 }
 
-// Whole returns the weight [out, in] in like's type, made anew where it is kept in 4 bits.
-func (l *Linear) Whole(like tensor.Tensor) tensor.Tensor {
+// Whole returns the weight [out, in] in a type, made anew where it is kept in 4 bits.
+func (l *Linear) Whole(as tensor.DType) tensor.Tensor {
 	if l.packed.Defined() {
-		return l.packed.Dequantize(like)
+		return l.packed.Dequantize().To(as)
 	}
-	return l.Weight.To(like.DType())
+	return l.Weight.To(as)
 }
 
 // product is x Wᵀ + bias without an adapter.
@@ -205,7 +208,7 @@ func (p *Params) RoundNF4() {
 		tensor.Scoped(func() {
 			q := tensor.QuantizeNF4(l.Weight)
 			defer q.Free()
-			tensor.NoGrad(func() { l.Weight.CopyTensor(q.Dequantize(l.Weight)) })
+			l.Weight.CopyTensor(q.Dequantize())
 		})
 	}
 }

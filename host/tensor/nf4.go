@@ -30,9 +30,9 @@ func (q NF4) Size(axis int) int64 { return [2]int64{q.rows, q.cols}[axis] }
 // Device is where the matrix lies.
 func (q NF4) Device() Device { return q.codes.Device() }
 
-// Dequantize returns the rounded matrix [rows, cols] in like's type.
-func (q NF4) Dequantize(like Tensor) Tensor {
-	out := shim.NF4Dequantize(q.codes.ptr(), q.scales.ptr(), q.rows, q.cols, like.ptr())
+// Dequantize returns the rounded matrix, float32 [rows, cols].
+func (q NF4) Dequantize() Tensor {
+	out := shim.NF4Dequantize(q.codes.ptr(), q.scales.ptr(), q.rows, q.cols)
 	checkShim("dequantize_nf4", q.codes, q.scales)
 	return adopt(lib.Ctensor(out))
 }

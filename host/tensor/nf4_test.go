@@ -58,18 +58,18 @@ func requireRounds(t *testing.T, d tensor.Device) {
 			w := tensor.Randn(tensor.CPU, tensor.Float32, 0.3, shape...).ToDevice(d)
 			q := tensor.QuantizeNF4(w)
 			defer q.Free()
-			got := q.Dequantize(w)
+			got := q.Dequantize()
 			require.Equal(t, shape, got.Shape())
 			require.InDeltaSlice(t, rounded(w.Floats()), got.Floats(), 1e-6)
 			again := tensor.QuantizeNF4(got)
 			defer again.Free()
-			require.Equal(t, got.Floats(), again.Dequantize(w).Floats(), "rounding twice is rounding once")
+			require.Equal(t, got.Floats(), again.Dequantize().Floats(), "rounding twice is rounding once")
 		})
 	}
 	tensor.Scoped(func() {
 		q := tensor.QuantizeNF4(tensor.Zeros(tensor.CPU, tensor.Float32, 2, 64))
 		defer q.Free()
-		require.Equal(t, make([]float64, 128), q.Dequantize(tensor.Zeros(tensor.CPU, tensor.Float32, 1)).Floats())
+		require.Equal(t, make([]float64, 128), q.Dequantize().Floats())
 	})
 }
 
@@ -87,7 +87,7 @@ func TestNF4Linear(t *testing.T) {
 			return out.Floats(), x.Grad().Floats()
 		}
 		for _, b := range []tensor.Tensor{bias, {}} {
-			want, wantGradient := run(func(x tensor.Tensor) tensor.Tensor { return x.Linear(q.Dequantize(x), b) })
+			want, wantGradient := run(func(x tensor.Tensor) tensor.Tensor { return x.Linear(q.Dequantize(), b) })
 			got, gotGradient := run(func(x tensor.Tensor) tensor.Tensor { return q.Linear(x, b) })
 			require.Equal(t, want, got)
 			require.Equal(t, wantGradient, gotGradient)
@@ -133,6 +133,6 @@ print(json.dumps(dequantize_4bit(codes, state).flatten().tolist()))
 		require.NoError(t, json.Unmarshal(printed, &want))
 		q := tensor.QuantizeNF4(w)
 		defer q.Free()
-		require.InDeltaSlice(t, want, q.Dequantize(w).Floats(), 1e-7)
+		require.InDeltaSlice(t, want, q.Dequantize().Floats(), 1e-7)
 	})
 }

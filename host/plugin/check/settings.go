@@ -97,8 +97,9 @@ func (s *scope) changes(ctx context.Context, c *plugin.Component, name string, v
 		}
 	}
 	rng := rand.New(rand.NewPCG(s.run.options.Seed, 5))
+	others := func(p sdk.Param) []any { return s.run.others(ctx, c, p) }
 	for range combinations {
-		changed, err := s.changesBeside(ctx, c, s.drawn(ctx, rng, c, name), name, values, k)
+		changed, err := s.changesBeside(ctx, c, drawn(rng, c.Params, name, others), name, values, k)
 		if most = max(most, changed); most == otherNumbers || err != nil {
 			return most, err
 		}
@@ -134,11 +135,12 @@ func (s *scope) changesBeside(ctx context.Context, c *plugin.Component, beside m
 	return most, nil
 }
 
-// drawn are values of about half of the component's parameters besides one.
-func (s *scope) drawn(ctx context.Context, rng *rand.Rand, c *plugin.Component, besides string) map[string]any {
+// drawn are values of about half of the parameters besides one; others are those
+// that each may have.
+func drawn(rng *rand.Rand, params []sdk.Param, besides string, others func(p sdk.Param) []any) map[string]any {
 	values := map[string]any{}
-	for _, p := range c.Params {
-		if allowed := s.run.others(ctx, c, p); p.Name != besides && len(allowed) > 0 && rng.IntN(2) == 0 {
+	for _, p := range params {
+		if allowed := others(p); p.Name != besides && len(allowed) > 0 && rng.IntN(2) == 0 {
 			values[p.Name] = allowed[rng.IntN(len(allowed))]
 		}
 	}

@@ -103,13 +103,7 @@ func (f *formatter) matters(p sdk.Param, values []any, records []record) (bool, 
 	}
 	rng := rand.New(rand.NewPCG(f.run.options.Seed, 7))
 	for range combinations {
-		beside := map[string]any{}
-		for _, other := range f.component.Params {
-			if allowed := f.others(other); other.Name != p.Name && len(allowed) > 0 && rng.IntN(2) == 0 {
-				beside[other.Name] = allowed[rng.IntN(len(allowed))]
-			}
-		}
-		changes, err := f.changes(p, values, beside, records)
+		changes, err := f.changes(p, values, drawn(rng, f.component.Params, p.Name, f.others), records)
 		if changes || err == errLate {
 			return true, ignored(err)
 		}

@@ -152,8 +152,8 @@ func NF4Quantize(weight Tensor) (codes, scales Tensor) {
 	return codes, scales
 }
 
-func NF4Dequantize(codes, scales Tensor, rows, cols int64, like Tensor) Tensor {
-	return C.shim_nf4_dequantize(codes, scales, C.int64_t(rows), C.int64_t(cols), like)
+func NF4Dequantize(codes, scales Tensor, rows, cols int64) Tensor {
+	return C.shim_nf4_dequantize(codes, scales, C.int64_t(rows), C.int64_t(cols))
 }
 
 func NF4Linear(x, codes, scales, bias Tensor, rows, cols int64) Tensor {

@@ -68,8 +68,7 @@ void *shim_token_kl(void *hidden, void *weight, void *ref_hidden,
                     void *ref_weight, int forward, int64_t chunk, double softcap);
 
 int shim_nf4_quantize(void *weight, void **codes, void **scales);
-void *shim_nf4_dequantize(void *codes, void *scales, int64_t rows, int64_t cols,
-                          void *like);
+void *shim_nf4_dequantize(void *codes, void *scales, int64_t rows, int64_t cols);
 void *shim_nf4_linear(void *x, void *codes, void *scales, void *bias,
                       int64_t rows, int64_t cols);
 

@@ -604,8 +604,8 @@ int shim_nf4_quantize(void *weight, void **codes, void **scales) {
   });
 }
 
-void *shim_nf4_dequantize(void *codes, void *scales, int64_t rows, int64_t cols, void *like) {
-  return make([&] { return nf4_dequantize(ref(codes), ref(scales), rows, cols, ref(like).scalar_type()); });
+void *shim_nf4_dequantize(void *codes, void *scales, int64_t rows, int64_t cols) {
+  return make([&] { return nf4_dequantize(ref(codes), ref(scales), rows, cols, at::kFloat); });
 }
 
 void *shim_nf4_linear(void *x, void *codes, void *scales, void *bias, int64_t rows, int64_t cols) {
