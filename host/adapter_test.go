@@ -53,7 +53,7 @@ func TestPrecomputedReferenceTrainsAlike(t *testing.T) {
 	s := lesson(t, "dpo", pair, nil)
 	mustTrain(t, s)
 	ahead := s
-	ahead.OutputDir, ahead.Precompute = filepath.Join(t.TempDir(), "run"), true
+	ahead.OutputDir, ahead.PrecomputeRefLogProbs = filepath.Join(t.TempDir(), "run"), true
 	require.NotContains(t, mustTrain(t, ahead), "log-probabilities of the reference model are those of")
 	_, want := measured(t, s.OutputDir, "eval_loss")
 	_, got := measured(t, ahead.OutputDir, "eval_loss")
@@ -73,15 +73,15 @@ func TestMerge(t *testing.T) {
 			s.LoraR, s.UseDoRA, s.NumTrainEpochs = 4, true, 1
 			mustTrain(t, s)
 			out := filepath.Join(t.TempDir(), "merged")
-			merged, err := host.Merge(host.Merging{Adapter: s.OutputDir, OutputDir: out, Tolerance: 1e-4})
+			merged, err := host.Merge(host.MergeOptions{Adapter: s.OutputDir, OutputDir: out, Tolerance: 1e-4})
 			require.NoError(t, err)
 			require.Equal(t, 2*7, merged.Maps)
 			require.FileExists(t, filepath.Join(out, "model.safetensors"))
 			require.FileExists(t, filepath.Join(out, "tokenizer.json"))
-			_, err = host.Merge(host.Merging{Adapter: s.OutputDir, OutputDir: out, Tolerance: 1e-4})
+			_, err = host.Merge(host.MergeOptions{Adapter: s.OutputDir, OutputDir: out, Tolerance: 1e-4})
 			require.EqualError(t, err, "output_dir "+out+" is not empty; name another folder or empty this one")
 			require.NoError(t, os.RemoveAll(out))
-			_, err = host.Merge(host.Merging{Adapter: s.OutputDir, OutputDir: out, Tolerance: -1})
+			_, err = host.Merge(host.MergeOptions{Adapter: s.OutputDir, OutputDir: out, Tolerance: -1})
 			require.ErrorContains(t, err, "do not use it")
 		})
 	}
@@ -97,7 +97,7 @@ func TestAdapterOnAModelWithItsHead(t *testing.T) {
 	require.NoError(t, err)
 	require.True(t, heads.Score)
 	out := filepath.Join(t.TempDir(), "merged")
-	_, err = host.Merge(host.Merging{Adapter: s.OutputDir, OutputDir: out, Tolerance: 1e-4})
+	_, err = host.Merge(host.MergeOptions{Adapter: s.OutputDir, OutputDir: out, Tolerance: 1e-4})
 	require.NoError(t, err)
 	merged, err := model.Load(out, model.Options{Device: tensor.CPU, Param: tensor.Float32, Compute: tensor.Float32, Heads: heads})
 	require.NoError(t, err)
@@ -156,7 +156,7 @@ func TestAdaptersOnFourBits(t *testing.T) {
 	require.Equal(t, adapterBytes(t, straight.OutputDir), adapterBytes(t, stopped.OutputDir))
 
 	out := filepath.Join(t.TempDir(), "merged")
-	_, err := host.Merge(host.Merging{Adapter: s.OutputDir, OutputDir: out, Tolerance: 1e-4})
+	_, err := host.Merge(host.MergeOptions{Adapter: s.OutputDir, OutputDir: out, Tolerance: 1e-4})
 	require.NoError(t, err)
 	merged := four()
 	merged.Model, merged.RefModel, merged.LoadIn4Bit, merged.LoraR = out, out, false, 0

@@ -38,9 +38,9 @@ func (r *run) openClasses() error {
 		r.classHeads = append(r.classHeads, head)
 		classes[name] = head.Labels
 	}
-	data.SetLabels(r.data.train.Groups, classes)
+	data.SetLabels(r.data.train.Examples, classes)
 	for _, set := range r.data.eval {
-		if g, head := data.SetLabels(set.Groups, classes); g != nil {
+		if g, head := data.SetLabels(set.Examples, classes); g != nil {
 			r.from.notes = append(r.from.notes, fmt.Sprintf("%s: the class %q of %s is not among those that are trained; it and its like count as wrong", g.Source, g.Classes[head], head))
 		}
 	}
@@ -64,14 +64,14 @@ func (r *run) oldClasses() (path string, heads []model.ClassHead, err error) {
 // the model has for it, of which the training data may have no other, or those of
 // the training data.
 func (r *run) settleClasses(name string, head *model.ClassHead, path string, old []model.ClassHead) error {
-	found := data.ClassNames(r.data.train.Groups, name)
+	found := data.ClassNames(r.data.train.Examples, name)
 	at := slices.IndexFunc(old, func(have model.ClassHead) bool { return have.Name == head.Name })
 	if at >= 0 {
 		have := old[at].Labels
 		if placeholders(have) && len(found) == len(have) {
 			have = found
 		}
-		g, _ := data.SetLabels(r.data.train.Groups, map[string][]string{name: have})
+		g, _ := data.SetLabels(r.data.train.Examples, map[string][]string{name: have})
 		if g == nil {
 			head.Labels = have
 			return nil
@@ -80,7 +80,7 @@ func (r *run) settleClasses(name string, head *model.ClassHead, path string, old
 			return fmt.Errorf("%s: the class %q of %s is none of those of %s, which are %s%s; set ignore_mismatched_sizes = true to begin the head anew with the classes of the data",
 				g.Source, g.Classes[name], name, path, strings.Join(have, ", "), nearest.Hint(g.Classes[name], have))
 		}
-		head.Anew = true
+		head.Fresh = true
 	}
 	switch len(found) {
 	case 0:
@@ -105,7 +105,7 @@ func placeholders(names []string) bool {
 
 // classNames are the heads that the training data has classes for.
 func (r *run) classNames() (names []string) {
-	for _, g := range r.data.train.Groups {
+	for _, g := range r.data.train.Examples {
 		for name := range g.Classes {
 			if !slices.Contains(names, name) {
 				names = append(names, name)

@@ -74,7 +74,7 @@ func TestClassesOfAnAdapter(t *testing.T) {
 	folder := classifierOf(t, moods, func(s *config.Settings) { s.LoraR = 4 })
 	on := classifierOf(t, tone, func(s *config.Settings) { s.Adapter = folder })
 	out := filepath.Join(t.TempDir(), "merged")
-	_, err := host.Merge(host.Merging{Adapter: on, OutputDir: out, Tolerance: 1e-4})
+	_, err := host.Merge(host.MergeOptions{Adapter: on, OutputDir: out, Tolerance: 1e-4})
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{"0": "down", "1": "flat", "2": "up"}, classesOf(t, out))
 }

@@ -115,8 +115,8 @@ func digests(files data.Files) ([]SourceRecord, error) {
 
 // describe notes what came of some files.
 func (l dataLoader) describe(name string, e data.Examples, t data.Tokenized) {
-	line := fmt.Sprintf("%-6s %d records, %d rows, %d tokens", name, e.Records, t.Rows, t.Tokens)
-	if stored := l.stored(t.Groups); stored < t.Tokens {
+	line := fmt.Sprintf("%-6s %d records, %d rows, %d tokens", name, e.Records, t.Sequences, t.Tokens)
+	if stored := l.stored(t.Examples); stored < t.Tokens {
 		line += fmt.Sprintf("; shared prompts save %.0f%%", 100*(1-float64(stored)/float64(t.Tokens)))
 	}
 	l.report = append(l.report, line)
@@ -128,9 +128,9 @@ func (l dataLoader) describe(name string, e data.Examples, t data.Tokenized) {
 	}
 }
 
-// stored counts the tokens that batches of groups hold, a shared prefix once.
-func (l dataLoader) stored(groups []data.Group) (tokens int) {
-	for chunk := range slices.Chunk(groups, 64) {
+// stored counts the tokens that batches of examples hold, a shared prefix once.
+func (l dataLoader) stored(examples []data.Example) (tokens int) {
+	for chunk := range slices.Chunk(examples, 64) {
 		batch := data.Pack(chunk, l.settings.SharePrefix && !l.encoder)
 		tokens += len(batch.IDs)
 	}
@@ -150,7 +150,7 @@ func (l dataLoader) loadEval(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	var all []data.Group
+	var all []data.Example
 	names := setNames(files)
 	for i, file := range files {
 		set, records, err := l.load(ctx, "eval", data.Files{Paths: []string{file}, Setting: setting, Limit: l.limit()})
@@ -158,16 +158,16 @@ func (l dataLoader) loadEval(ctx context.Context) error {
 			return err
 		}
 		l.held = append(l.held, records...)
-		all = append(all, set.Groups...)
+		all = append(all, set.Examples...)
 		if l.settings.EvalDatasetMergeMode != "merge" {
-			l.eval = append(l.eval, train.EvalSet{Prefix: "eval_" + names[i] + "_", Groups: set.Groups})
+			l.eval = append(l.eval, train.EvalSet{Prefix: "eval_" + names[i] + "_", Examples: set.Examples})
 		}
 	}
 	switch {
 	case len(files) == 1 || l.settings.EvalDatasetMergeMode == "merge":
-		l.eval = []train.EvalSet{{Prefix: "eval_", Groups: all}}
+		l.eval = []train.EvalSet{{Prefix: "eval_", Examples: all}}
 	case l.settings.EvalDatasetMergeMode == "both":
-		l.eval = append(l.eval, train.EvalSet{Prefix: "eval_all_", Groups: all})
+		l.eval = append(l.eval, train.EvalSet{Prefix: "eval_all_", Examples: all})
 	}
 	return nil
 }

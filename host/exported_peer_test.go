@@ -259,7 +259,7 @@ func (e export) readings(t *testing.T) (all []reading) {
 	}
 	if adapter {
 		merged.Folder, merged.name = filepath.Join(t.TempDir(), "merged"), e.name+", merged"
-		_, err := host.Merge(host.Merging{Adapter: s.OutputDir, OutputDir: merged.Folder, Tolerance: 1e-4})
+		_, err := host.Merge(host.MergeOptions{Adapter: s.OutputDir, OutputDir: merged.Folder, Tolerance: 1e-4})
 		require.NoError(t, err)
 		all = append(all, merged)
 	}
@@ -317,14 +317,14 @@ func (g reading) ours(t *testing.T) (out read) {
 	t.Helper()
 	m := g.open(t)
 	defer m.Free()
-	groups := g.encoded(t, m)
-	b := data.Pack(groups, false)
+	examples := g.encoded(t, m)
+	b := data.Pack(examples, false)
 	tensor.Scoped(func() {
 		tensor.NoGrad(func() {
-			hidden := m.Forward(train.NewPack(tensor.CPU, &b), nil)
-			for r := range groups {
-				out.IDs = append(out.IDs, groups[r].Rows[0].IDs)
-				out.Vectors = append(out.Vectors, g.vectors(m, hidden, b.RowTokens(r)))
+			hidden := m.Forward(train.NewPass(tensor.CPU, &b))
+			for r := range examples {
+				out.IDs = append(out.IDs, examples[r].Sequences[0].IDs)
+				out.Vectors = append(out.Vectors, g.vectors(m, hidden, b.SequenceTokens(r)))
 			}
 		})
 	})
@@ -342,7 +342,7 @@ func (g reading) ours(t *testing.T) (out read) {
 
 // open loads the folder's model, or its adapter on the model of the run; it has
 // all that they ask for.
-func (g reading) open(t *testing.T) *model.Folder {
+func (g reading) open(t *testing.T) *model.Model {
 	t.Helper()
 	options := model.Options{Device: tensor.CPU, Param: tensor.Float32, Compute: tensor.Float32}
 	path, adapter := g.Folder, lora.IsAdapter(g.Folder)
@@ -371,14 +371,14 @@ func (g reading) open(t *testing.T) *model.Folder {
 }
 
 // encoded makes a row of each text, as a run does.
-func (g reading) encoded(t *testing.T, m *model.Folder) []data.Group {
+func (g reading) encoded(t *testing.T, m *model.Model) []data.Example {
 	t.Helper()
 	tok, err := tokenizer.Load(g.Folder)
 	require.NoError(t, err)
 	defer tok.Close()
-	var examples []data.Example
+	var examples []data.Formatted
 	for _, text := range g.Texts {
-		examples = append(examples, data.Example{Example: sdk.Example{Candidates: []sdk.Candidate{{Answer: text}}}})
+		examples = append(examples, data.Formatted{Example: sdk.Example{Candidates: []sdk.Candidate{{Answer: text}}}})
 	}
 	special := tok.Special()
 	how := data.Tokenizing{MaxLength: 64, AddSpecialTokens: true, BOS: special.BOS, EOS: special.EOS}
@@ -387,12 +387,12 @@ func (g reading) encoded(t *testing.T, m *model.Folder) []data.Group {
 	}
 	out, err := data.Tokenize(examples, tok, how)
 	require.NoError(t, err)
-	return out.Groups
+	return out.Examples
 }
 
 // vectors are what a model gives for the row whose states stand at tokens: the
 // logits of each token, or of each head.
-func (g reading) vectors(m *model.Folder, hidden tensor.Tensor, tokens []int64) (out [][]float64) {
+func (g reading) vectors(m *model.Model, hidden tensor.Tensor, tokens []int64) (out [][]float64) {
 	states := hidden.IndexSelect(0, tensor.Of(tensor.CPU, tokens))
 	var heads []*nn.Linear
 	if m.Score != nil {
@@ -405,7 +405,7 @@ func (g reading) vectors(m *model.Folder, hidden tensor.Tensor, tokens []int64) 
 		return slices.Collect(slices.Chunk(m.Head().Logits(states).Floats(), int(m.Config.VocabSize)))
 	}
 	var row tensor.Tensor
-	if encoder, is := m.Model.(model.Encoder); is {
+	if encoder, is := m.Backbone.(model.Encoder); is {
 		row = encoder.Pooled(hidden, tensor.Of(tensor.CPU, tokens[:1]))
 	} else {
 		each := slices.Collect(slices.Chunk(states.Floats(), int(m.Config.HiddenSize)))

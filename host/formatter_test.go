@@ -131,7 +131,7 @@ func TestReadingDataIsInterrupted(t *testing.T) {
 	require.Zero(t, workers(t))
 }
 
-// Poolings over two roads give the same numbers, to the last bit.
+// Poolings over two transports give the same numbers, to the last bit.
 func TestPoolingsComputeAlike(t *testing.T) {
 	module := compiled(t, "plugins/pooling")
 	inputs := saved(t, floats("hidden", []float32{1, 2, -3, 4, 5, 7.5, 0.1, 0.2}, 4, 2), ints("token", []int64{0, 1, 0, 2, 3}, 5), ints("row", []int64{0, 0, 1, 1, 1}, 5),

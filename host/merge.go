@@ -16,8 +16,8 @@ import (
 	"llmhost/host/train"
 )
 
-// Merging says what Merge puts together.
-type Merging struct {
+// MergeOptions says what Merge puts together.
+type MergeOptions struct {
 	Model     string // folder of the base; "" is the one that the adapter names
 	Adapter   string // folder in PEFT's format
 	Tokenizer string // folder; "" is the adapter's where it has one, else the base's
@@ -34,7 +34,7 @@ type Merged struct {
 // Merge writes a model that computes without an adapter what it did with one.
 // It reads back what it wrote, runs both over rows of random tokens, and fails
 // where they part by more than the tolerance.
-func Merge(m Merging) (out Merged, err error) {
+func Merge(m MergeOptions) (out Merged, err error) {
 	defer tensor.Catch(&err)
 	if err := wantEmpty(m.OutputDir); err != nil {
 		return out, err
@@ -43,7 +43,7 @@ func Merge(m Merging) (out Merged, err error) {
 		return out, err
 	}
 	options := model.Options{Device: tensor.CPU, Param: tensor.Float32, Compute: tensor.Float32,
-		AnewIfMismatched: true} // the adapter holds the head
+		IgnoreMismatchedSizes: true} // the adapter holds the head
 	if options.Heads, err = lora.Heads(m.Adapter); err != nil {
 		return out, err
 	}
@@ -82,7 +82,7 @@ func Merge(m Merging) (out Merged, err error) {
 }
 
 // settle finds the folders that were left out.
-func (m *Merging) settle() error {
+func (m *MergeOptions) settle() error {
 	c, err := lora.ReadConfig(filepath.Join(m.Adapter, lora.ConfigName))
 	if err != nil {
 		return err
@@ -100,7 +100,7 @@ func (m *Merging) settle() error {
 }
 
 // write saves the model, with a tokenizer where there is one.
-func (m Merging) write(merged *model.Folder) error {
+func (m MergeOptions) write(merged *model.Model) error {
 	if err := os.MkdirAll(m.OutputDir, 0o755); err != nil {
 		return err
 	}
@@ -120,20 +120,20 @@ func (m Merging) write(merged *model.Folder) error {
 
 // probe runs rows of random tokens through a model: what its heads give, or its
 // hidden states where it has none that predicts tokens.
-func probe(m *model.Folder) (numbers []float64) {
+func probe(m *model.Model) (numbers []float64) {
 	rng := rand.New(rand.NewPCG(7, 7))
-	var groups []data.Group
+	var examples []data.Example
 	for _, length := range []int{1, 5, 17, 31} {
 		ids := make([]int64, min(int64(length), max(1, m.Config.MaxLength)))
 		for i := range ids {
 			ids[i] = rng.Int64N(m.Config.VocabSize)
 		}
-		groups = append(groups, data.Group{Rows: []data.Sequence{{IDs: ids, Labels: ids}}})
+		examples = append(examples, data.Example{Sequences: []data.Sequence{{IDs: ids, Labels: ids}}})
 	}
-	b := data.Pack(groups, false)
+	b := data.Pack(examples, false)
 	tensor.Scoped(func() {
 		tensor.NoGrad(func() {
-			hidden := m.Forward(train.NewPack(tensor.CPU, &b), nil)
+			hidden := m.Forward(train.NewPass(tensor.CPU, &b))
 			if m.Score != nil {
 				numbers = append(numbers, m.Score.Forward(hidden).Floats()...)
 			}

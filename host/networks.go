@@ -16,14 +16,14 @@ import (
 
 // networks are the models of a run.
 type networks struct {
-	policy    *model.Folder
+	policy    *model.Model
 	adapter   *lora.Adapter // nil where all of the policy is trained
-	reference *model.Folder // nil where there is none, or where it is the policy without its adapter
+	reference *model.Model  // nil where there is none, or where it is the policy without its adapter
 }
 
 func (n networks) free() {
-	for _, m := range []*model.Folder{n.policy, n.reference} {
-		if m != nil && m.Model != nil {
+	for _, m := range []*model.Model{n.policy, n.reference} {
+		if m != nil && m.Backbone != nil {
 			m.Free()
 		}
 	}
@@ -70,8 +70,8 @@ func (r *run) heads() model.Heads {
 func (r *run) openNetworks() (err error) {
 	s := r.settings
 	options := model.Options{Device: r.device, Param: tensor.Float32, Compute: tensor.Float32, Heads: r.heads(),
-		FourBit:          s.LoadIn4Bit,
-		AnewIfMismatched: s.IgnoreMismatched || r.adapterFolder() != ""} // an adapter holds the head
+		FourBit:               s.LoadIn4Bit,
+		IgnoreMismatchedSizes: s.IgnoreMismatched || r.adapterFolder() != ""} // an adapter holds the head
 	if s.BF16 {
 		options.Compute = tensor.BFloat16
 	}
@@ -231,7 +231,7 @@ func (r *run) openReference(o model.Options) (err error) {
 func (r *run) describeReference() string {
 	s := r.settings
 	ahead := ""
-	if s.Precompute {
+	if s.PrecomputeRefLogProbs {
 		ahead = ", asked ahead"
 	}
 	switch {

@@ -42,7 +42,7 @@ func TestProgramTrainsAlike(t *testing.T) {
 	require.Equal(t, weights(t, builtin.OutputDir), weights(t, own.OutputDir))
 	require.Equal(t, entries(t, builtin.OutputDir), entries(t, own.OutputDir))
 	record := readRecord(t, own.OutputDir).Task
-	require.Equal(t, []string{"process", own.Task, sum}, []string{record.Road, record.Path, record.SHA256})
+	require.Equal(t, []string{"process", own.Task, sum}, []string{record.Transport, record.Path, record.SHA256})
 	require.Contains(t, contents(t, own.OutputDir, "llmhost.lock"), `"sha256": "`+sum+`"`)
 	require.Contains(t, contents(t, own.OutputDir, "llmhost.lock"), `"kind": "process"`)
 }

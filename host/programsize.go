@@ -5,7 +5,7 @@ import (
 
 	"llmhost/host/config"
 	"llmhost/host/data"
-	"llmhost/host/program"
+	"llmhost/sdk/program"
 )
 
 // leastSizes are the dimensions of a batch as far as the settings tell them,
@@ -14,12 +14,12 @@ func leastSizes(s config.Settings) map[string]int64 {
 	return map[string]int64{"B": int64(max(s.TrainBatchSize, s.EvalBatchSize)), "K": 1, "T": int64(s.MaxLength)}
 }
 
-// mostSizes are the largest dimensions of any batch of so many of the groups.
-func mostSizes(groups []data.Group, batch int) map[string]int64 {
-	sizes := map[string]int64{"B": int64(min(batch, len(groups))), "K": 1, "T": 1}
-	for _, g := range groups {
-		sizes["K"] = max(sizes["K"], int64(len(g.Rows)))
-		for _, row := range g.Rows {
+// mostSizes are the largest dimensions of any batch of so many of the examples.
+func mostSizes(examples []data.Example, batch int) map[string]int64 {
+	sizes := map[string]int64{"B": int64(min(batch, len(examples))), "K": 1, "T": 1}
+	for _, g := range examples {
+		sizes["K"] = max(sizes["K"], int64(len(g.Sequences)))
+		for _, row := range g.Sequences {
 			sizes["T"] = max(sizes["T"], int64(labels(row)))
 		}
 	}
@@ -52,11 +52,11 @@ func (t *task) checkSize(s config.Settings, sizes map[string]int64) error {
 // checkSizes does so for the data of the run.
 func (r *run) checkSizes() error {
 	s := r.settings
-	if err := r.task.checkSize(s, mostSizes(r.data.train.Groups, s.TrainBatchSize)); err != nil {
+	if err := r.task.checkSize(s, mostSizes(r.data.train.Examples, s.TrainBatchSize)); err != nil {
 		return err
 	}
 	for _, set := range r.data.eval {
-		if err := r.task.checkSize(s, mostSizes(set.Groups, s.EvalBatchSize)); err != nil {
+		if err := r.task.checkSize(s, mostSizes(set.Examples, s.EvalBatchSize)); err != nil {
 			return err
 		}
 	}

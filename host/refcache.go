@@ -24,12 +24,12 @@ func (r *run) precompute() error {
 	if err != nil {
 		return err
 	}
-	for _, groups := range r.groups() {
-		logps, err := r.refLogps(path, groups)
+	for _, examples := range r.examples() {
+		logps, err := r.refLogps(path, examples)
 		if err != nil {
 			return err
 		}
-		train.SetRefLogps(groups, logps)
+		train.SetRefLogps(examples, logps)
 	}
 	if r.networks.reference != nil {
 		r.networks.reference.Free()
@@ -38,11 +38,11 @@ func (r *run) precompute() error {
 	return nil
 }
 
-// groups are the training examples and those of each evaluation set.
-func (r *run) groups() [][]data.Group {
-	all := [][]data.Group{r.data.train.Groups}
+// examples are the training examples and those of each evaluation set.
+func (r *run) examples() [][]data.Example {
+	all := [][]data.Example{r.data.train.Examples}
 	for _, set := range r.data.eval {
-		all = append(all, set.Groups)
+		all = append(all, set.Examples)
 	}
 	return all
 }
@@ -67,10 +67,10 @@ func (r *run) refCache() (string, error) {
 
 const refName = "ref_logps"
 
-// refLogps returns the numbers of groups, computed or kept.
-func (r *run) refLogps(folder string, groups []data.Group) ([]float32, error) {
-	file := filepath.Join(folder, digestOf(groups)+".safetensors")
-	if kept, err := readRefLogps(file, groups); err == nil {
+// refLogps returns the numbers of examples, computed or kept.
+func (r *run) refLogps(folder string, examples []data.Example) ([]float32, error) {
+	file := filepath.Join(folder, digestOf(examples)+".safetensors")
+	if kept, err := readRefLogps(file, examples); err == nil {
 		r.console.Printf("note: log-probabilities of the reference model are those of %s", file)
 		return kept, nil
 	}
@@ -78,23 +78,23 @@ func (r *run) refLogps(folder string, groups []data.Group) ([]float32, error) {
 	if ref == nil {
 		ref = r.networks.policy // without its adapter
 	}
-	logps, err := train.RefLogps(ref, r.device, groups, r.settings.EvalBatchSize, r.settings.SharePrefix)
+	logps, err := train.RefLogps(ref, r.device, examples, r.settings.EvalBatchSize, r.settings.SharePrefix)
 	if err != nil {
 		return nil, err
 	}
 	return logps, safetensors.Write(file, []safetensors.Source{safetensors.Float32Source(refName, logps, int64(len(logps)))}, nil)
 }
 
-// readRefLogps reads a file of as many numbers as groups have labels.
-func readRefLogps(path string, groups []data.Group) ([]float32, error) {
+// readRefLogps reads a file of as many numbers as examples have labels.
+func readRefLogps(path string, examples []data.Example) ([]float32, error) {
 	file, err := safetensors.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
 	labels := int64(0)
-	for _, g := range groups {
-		for _, row := range g.Rows {
+	for _, g := range examples {
+		for _, row := range g.Sequences {
 			labels += int64(row.LabelCount())
 		}
 	}
@@ -110,13 +110,13 @@ func readRefLogps(path string, groups []data.Group) ([]float32, error) {
 	return logps, err
 }
 
-// digestOf is the sha256 over ids and labels of groups.
-func digestOf(groups []data.Group) string {
+// digestOf is the sha256 over ids and labels of examples.
+func digestOf(examples []data.Example) string {
 	sum := sha256.New()
 	number := func(n int64) { binary.Write(sum, binary.LittleEndian, n) }
-	for _, g := range groups {
-		number(int64(len(g.Rows)))
-		for _, row := range g.Rows {
+	for _, g := range examples {
+		number(int64(len(g.Sequences)))
+		for _, row := range g.Sequences {
 			number(int64(len(row.IDs)))
 			binary.Write(sum, binary.LittleEndian, row.IDs)
 			binary.Write(sum, binary.LittleEndian, row.Labels)

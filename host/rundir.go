@@ -178,7 +178,7 @@ type DTypes struct {
 // TaskRecord says which plugin's loss was trained.
 type TaskRecord struct {
 	Name      string         `json:"name"`
-	Road      string         `json:"road"`
+	Transport string         `json:"transport"`
 	Version   string         `json:"version"`
 	Path      string         `json:"path,omitempty"`
 	SHA256    string         `json:"sha256"`

@@ -8,9 +8,9 @@ import (
 	"slices"
 	"strings"
 
-	"llmhost/host/program"
 	"llmhost/host/safetensors"
 	"llmhost/sdk/op"
+	"llmhost/sdk/program"
 )
 
 // openInputs opens the file with the inputs of a program: safetensors, or JSON,

@@ -13,11 +13,11 @@ import (
 	"llmhost/host/exec"
 	"llmhost/host/model"
 	"llmhost/host/plugin"
-	"llmhost/host/program"
 	"llmhost/host/safetensors"
 	"llmhost/host/tensor"
 	"llmhost/sdk"
 	"llmhost/sdk/op"
+	"llmhost/sdk/program"
 )
 
 // ProgramRun asks for one run of a loss or pooling on tensors from a file.

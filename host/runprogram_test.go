@@ -67,8 +67,8 @@ func run(r host.ProgramRun) (host.ProgramResult, error) {
 	return host.RunProgram(context.Background(), r)
 }
 
-// One loss over two roads gives the same numbers, to the last bit.
-func TestRoadsComputeAlike(t *testing.T) {
+// One loss over two transports gives the same numbers, to the last bit.
+func TestTransportsComputeAlike(t *testing.T) {
 	module, inputs := rrhfModule(t), candidates(t, 5, 4, 7)
 	for _, params := range []map[string]string{nil, {"rrhf_weight": "10", "length_penalty": "0.5"}, {"rrhf_reduction": "paper_sum"}} {
 		var results []string

@@ -11,9 +11,9 @@ import (
 	"llmhost/host/config"
 	"llmhost/host/data"
 	"llmhost/host/plugin"
-	"llmhost/host/program"
 	"llmhost/host/train"
 	"llmhost/sdk"
+	"llmhost/sdk/program"
 )
 
 // task is what the plugins of a run came to: a checked loss program and a
@@ -123,7 +123,7 @@ func (t *task) poolingName() string { return t.Task.Pooling.Name }
 // poolsAtEOS tells whether rows are pooled as transformers' …ForSequenceClassification
 // does: at their last token.
 func (t *task) poolsAtEOS() bool {
-	return t.Task.Pooling != nil && t.Task.Pooling.Name == "eos" && t.Task.Pooling.Plugin.Road == plugin.Builtin
+	return t.Task.Pooling != nil && t.Task.Pooling.Name == "eos" && t.Task.Pooling.Plugin.Transport == plugin.Builtin
 }
 
 // formatter is the task's formatter for reading data.
@@ -226,13 +226,13 @@ func (t *task) updateLock() {
 func (t *task) describe() string {
 	info := t.Plugin.Info
 	if info.Path == "" {
-		return fmt.Sprintf("%s: %s (%s)", t.Name, t.Doc, info.Road)
+		return fmt.Sprintf("%s: %s (%s)", t.Name, t.Doc, info.Transport)
 	}
-	return fmt.Sprintf("%s: %s (%s %s, sha256 %.12s…)", t.Name, t.Doc, info.Road, info.Path, info.Digest)
+	return fmt.Sprintf("%s: %s (%s %s, sha256 %.12s…)", t.Name, t.Doc, info.Transport, info.Path, info.Digest)
 }
 
 func (t *task) record() TaskRecord {
 	info := t.Plugin.Info
-	return TaskRecord{Name: t.Name, Road: string(info.Road), Version: info.Version, Path: info.Path, SHA256: info.Digest,
+	return TaskRecord{Name: t.Name, Transport: string(info.Transport), Version: info.Version, Path: info.Path, SHA256: info.Digest,
 		Program: t.program.Digest(), Formatter: t.Formatter.String(), Params: t.params}
 }

@@ -93,7 +93,7 @@ func Train(ctx context.Context, s config.Settings, env Env) (err error) {
 	if err := r.openModel(); err != nil {
 		return err
 	}
-	if s.Precompute {
+	if s.PrecomputeRefLogProbs {
 		if err := r.precompute(); err != nil {
 			return err
 		}
@@ -194,10 +194,10 @@ func (r *run) openLoop() (err error) {
 				Checkpointing: s.Checkpointing, SharePrefix: s.SharePrefix, MaxLength: s.MaxLength,
 				CalibrationBins: calibrationBins(s), CalibrationStrategy: s.ECEStrategy},
 		},
-		Plan: plan, Groups: r.data.train.Groups, Order: data.NewOrder(len(r.data.train.Groups), r.dataSeed(), true),
+		Plan: plan, Examples: r.data.train.Examples, Order: data.NewOrder(len(r.data.train.Examples), r.dataSeed(), true),
 		Eval: r.data.eval, Save: r.save, Emit: r.emit,
 	}
-	if err := r.loop.Trainer.Objective.Check(r.data.train.Groups); err != nil {
+	if err := r.loop.Trainer.Objective.Check(r.data.train.Examples); err != nil {
 		return fmt.Errorf("task %s: %w", r.settings.Task, err)
 	}
 	return r.resume()

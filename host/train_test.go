@@ -254,7 +254,7 @@ func TestRecord(t *testing.T) {
 	require.Equal(t, digest(t, binary), r.Binary)
 	require.Equal(t, host.DTypes{Param: "float32", Compute: "float32", Loss: "float32"}, r.DTypes)
 	require.Equal(t, []any{"cpu", 2, "test", tensor.Version()}, []any{r.Device, r.Threads, r.Versions.LLMHost, r.Versions.Torch})
-	require.Equal(t, []string{"rrhf", "builtin", "formatter preference of plugin preference"}, []string{r.Task.Name, r.Task.Road, r.Task.Formatter})
+	require.Equal(t, []string{"rrhf", "builtin", "formatter preference of plugin preference"}, []string{r.Task.Name, r.Task.Transport, r.Task.Formatter})
 	require.Equal(t, 2.0, r.Task.Params["rrhf_weight"])
 	require.Equal(t, "mean", r.Task.Params["rrhf_reduction"], "a parameter that nobody set")
 	require.Equal(t, 1e-2, r.Settings["learning_rate"])

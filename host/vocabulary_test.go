@@ -86,7 +86,7 @@ func TestAdapterOnAGrownVocabulary(t *testing.T) {
 	mustTrain(t, on)
 
 	out := filepath.Join(t.TempDir(), "merged")
-	_, err = host.Merge(host.Merging{Adapter: on.OutputDir, OutputDir: out, Tolerance: 1e-4})
+	_, err = host.Merge(host.MergeOptions{Adapter: on.OutputDir, OutputDir: out, Tolerance: 1e-4})
 	require.NoError(t, err)
 	requireVocabulary(t, out, 261, 3)
 }

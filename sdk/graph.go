@@ -205,7 +205,7 @@ func (g *Graph) fail(place, text string) {
 const ownPrefix = "llmhost/sdk."
 
 // authorLine is the innermost line outside this package, as
-// "folder/file.go:12", the same on every machine and on every road.
+// "folder/file.go:12", the same on every machine and on every transport.
 func authorLine() string {
 	var callers [16]uintptr
 	frames := runtime.CallersFrames(callers[:runtime.Callers(2, callers[:])])

@@ -91,16 +91,16 @@ func drawIDs(rng *rand.Rand, vocab int64, n int) []int64 {
 	return ids
 }
 
-// group is the record as llmhost's batches want it.
-func (r record) group() data.Group {
-	var g data.Group
+// example is the record as llmhost's batches want it.
+func (r record) example() data.Example {
+	var g data.Example
 	for _, answer := range r.Answers {
 		row := data.Sequence{IDs: append(append([]int64{}, r.Prompt...), answer...)}
 		for range r.Prompt {
 			row.Labels = append(row.Labels, data.Ignore)
 		}
 		row.Labels = append(row.Labels, answer...)
-		g.Rows = append(g.Rows, row)
+		g.Sequences = append(g.Sequences, row)
 	}
 	if r.Scores != nil {
 		g.Columns = map[string][]float64{"score": r.Scores}

@@ -63,20 +63,20 @@ func TestLengthsAreThoseOfChat(t *testing.T) {
 	require.InDelta(t, 0.48, float64(answers)/float64(total), 0.03)
 }
 
-func TestGroup(t *testing.T) {
-	g := record{Prompt: []int64{1, 5}, Answers: [][]int64{{6, 2}, {7, 8, 2}}, Scores: []float64{0.5, -1}}.group()
+func TestExample(t *testing.T) {
+	g := record{Prompt: []int64{1, 5}, Answers: [][]int64{{6, 2}, {7, 8, 2}}, Scores: []float64{0.5, -1}}.example()
 	require.Equal(t, []data.Sequence{
 		{IDs: []int64{1, 5, 6, 2}, Labels: []int64{data.Ignore, data.Ignore, 6, 2}},
 		{IDs: []int64{1, 5, 7, 8, 2}, Labels: []int64{data.Ignore, data.Ignore, 7, 8, 2}},
-	}, g.Rows)
+	}, g.Sequences)
 	require.Equal(t, map[string][]float64{"score": {0.5, -1}}, g.Columns)
-	require.Nil(t, record{Prompt: []int64{1}, Answers: [][]int64{{2}}}.group().Columns)
+	require.Nil(t, record{Prompt: []int64{1}, Answers: [][]int64{{2}}}.example().Columns)
 }
 
 func TestTokensCountsASharedPromptOnceARow(t *testing.T) {
 	batch := []record{{Prompt: make([]int64, 10), Answers: [][]int64{make([]int64, 3), make([]int64, 4)}}}
 	require.Equal(t, 27, tokens(batch))
-	packed := data.Pack([]data.Group{batch[0].group()}, true)
+	packed := data.Pack([]data.Example{batch[0].example()}, true)
 	require.Equal(t, 27, packed.Tokens, "llmhost counts alike")
 }
 

@@ -14,9 +14,9 @@ import (
 	"llmhost/host/model"
 	"llmhost/host/optim"
 	"llmhost/host/plugin"
-	"llmhost/host/program"
 	"llmhost/host/tensor"
 	"llmhost/host/train"
+	"llmhost/sdk/program"
 )
 
 // greeting is what a worker says when it is ready for its first step.
@@ -78,11 +78,11 @@ func serve(in io.Reader, answers *json.Encoder, step func(int) (any, error)) err
 // trainStep is timed from the records to the moved weights; so is the peer's.
 func trainStep(t *train.Trainer, batch []record) (outcome, error) {
 	began := time.Now()
-	var groups []data.Group
+	var examples []data.Example
 	for _, r := range batch {
-		groups = append(groups, r.group())
+		examples = append(examples, r.example())
 	}
-	report, err := t.Step([][]data.Group{groups})
+	report, err := t.Step([][]data.Example{examples})
 	return outcome{Seconds: time.Since(began).Seconds(), Loss: report.Loss}, err
 }
 

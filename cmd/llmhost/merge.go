@@ -11,7 +11,7 @@ import (
 
 // runMerge puts an adapter into its model's weights.
 func runMerge(_ context.Context, args []string) error {
-	var m host.Merging
+	var m host.MergeOptions
 	flags := flag.NewFlagSet("llmhost merge", flag.ContinueOnError)
 	flags.StringVar(&m.Adapter, "adapter_name_or_path", "", "folder of the adapter, in PEFT's format")
 	flags.StringVar(&m.Model, "model_name_or_path", "", "folder of the model that it was trained on; the one that the adapter names by default")

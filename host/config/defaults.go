@@ -67,7 +67,7 @@ func meant(name string) string {
 	return ""
 }
 
-// plain makes of a plugin's value, whose numbers are float64 on some roads,
+// plain makes of a plugin's value, whose numbers are float64 on some transports,
 // what TOML would have given.
 func plain(row setting, v any) any {
 	switch v := v.(type) {

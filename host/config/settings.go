@@ -12,15 +12,15 @@ package config
 // Names are those of Hugging Face's TrainingArguments, of TRL and of the
 // reference system; paths are seen from the working folder.
 type Settings struct {
-	Task             string `group:"task and model" name:"task" alias:"task_type" help:"NAME of a builtin task, FILE.wasm or EXECUTABLE, with #task where a file has several"`
-	TaskSHA256       string `name:"task_sha256" help:"SHA-256 that the plugin file must have, 64 hex digits; empty = not held to one"`
-	Locked           bool   `name:"locked" default:"false" help:"stop where the plugin file is another than llmhost.lock of output_dir says"`
-	Model            string `name:"model_name_or_path" help:"folder of a Hugging Face model"`
-	Tokenizer        string `name:"tokenizer_name_or_path" help:"folder of its tokenizer; empty = the model's"`
-	RefModel         string `name:"ref_model_name_or_path" help:"folder of the model that losses hold the trained one against; empty = the model as it is at the start"`
-	IgnoreMismatched bool   `name:"ignore_mismatched_sizes" default:"false" help:"begin a score or class head anew where the model has it for other classes or in another size"`
-	Precompute       bool   `name:"precompute_ref_log_probs" default:"false" help:"compute what the reference model says once, before the first step, and keep it on disk"`
-	Pooling          string `name:"pooling_type" default:"auto" choices:"auto|last|eos|average|max" help:"how score and class heads make one vector of a row; auto = as the task does"`
+	Task                  string `group:"task and model" name:"task" alias:"task_type" help:"NAME of a builtin task, FILE.wasm or EXECUTABLE, with #task where a file has several"`
+	TaskSHA256            string `name:"task_sha256" help:"SHA-256 that the plugin file must have, 64 hex digits; empty = not held to one"`
+	Locked                bool   `name:"locked" default:"false" help:"stop where the plugin file is another than llmhost.lock of output_dir says"`
+	Model                 string `name:"model_name_or_path" help:"folder of a Hugging Face model"`
+	Tokenizer             string `name:"tokenizer_name_or_path" help:"folder of its tokenizer; empty = the model's"`
+	RefModel              string `name:"ref_model_name_or_path" help:"folder of the model that losses hold the trained one against; empty = the model as it is at the start"`
+	IgnoreMismatched      bool   `name:"ignore_mismatched_sizes" default:"false" help:"begin a score or class head anew where the model has it for other classes or in another size"`
+	PrecomputeRefLogProbs bool   `name:"precompute_ref_log_probs" default:"false" help:"compute what the reference model says once, before the first step, and keep it on disk"`
+	Pooling               string `name:"pooling_type" default:"auto" choices:"auto|last|eos|average|max" help:"how score and class heads make one vector of a row; auto = as the task does"`
 
 	LoraR             int      `group:"adapters" name:"lora_r" default:"0" min:"0" help:"rank of LoRA adapters, which are trained in the place of the model; 0 = none"`
 	LoraAlpha         float64  `name:"lora_alpha" default:"32" above:"0" help:"what adapters are scaled by, over their rank"`

@@ -17,19 +17,19 @@ var (
 	exampleKeys = map[string]string{"weights": "weight", "rewards": "reward", "lm_mask": "lm_mask"}
 )
 
-// groups makes examples of a padded batch: "input_ids" and "attention_mask" are
+// examples makes examples of a padded batch: "input_ids" and "attention_mask" are
 // [B, T] or [B, K, T]. "labels" has that shape too, or holds a class of each
 // example, as "labels.HEAD" does; without it every token is a label. Scores are
 // one a candidate. Padding goes, on whichever side it is.
-func groups(in map[string]array) []data.Group {
+func examples(in map[string]array) []data.Example {
 	ids := in["input_ids"]
 	k := 1
 	if len(ids.shape) == 3 {
 		k = int(ids.shape[1])
 	}
-	out := make([]data.Group, ids.shape[0])
+	out := make([]data.Example, ids.shape[0])
 	for i := range out {
-		out[i] = data.Group{Columns: map[string][]float64{}, Labels: classes(in, i), Example: numbers(in, i), Source: data.Position{File: "fixture", Line: i + 1}}
+		out[i] = data.Example{Columns: map[string][]float64{}, Labels: classes(in, i), ExampleColumns: numbers(in, i), Source: data.Position{File: "fixture", Line: i + 1}}
 	}
 	scores := scoresOf(in, k)
 	labels := ids.ints()
@@ -44,7 +44,7 @@ func groups(in map[string]array) []data.Group {
 		if scores != nil {
 			g.Columns["score"] = append(g.Columns["score"], scores[r])
 		}
-		g.Rows = append(g.Rows, unpad(row, in["attention_mask"].ints()[r], labels[r]))
+		g.Sequences = append(g.Sequences, unpad(row, in["attention_mask"].ints()[r], labels[r]))
 	}
 	return out
 }

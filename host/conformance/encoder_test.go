@@ -33,17 +33,17 @@ func checkEncoder(t *testing.T, f fixtures, name string) {
 		for _, layout := range layouts {
 			t.Run(kind+"/"+layout, func(t *testing.T) {
 				m := loadLayout(t, f, c.Model, layout)
-				b := data.Pack([]data.Group{{Rows: encoderRows(want.IDs, want.Mask, want.Types)}}, true)
+				b := data.Pack([]data.Example{{Sequences: encoderRows(want.IDs, want.Mask, want.Types)}}, true)
 				tensor.Scoped(func() {
 					tensor.NoGrad(func() {
-						hidden := m.Forward(train.NewPack(tensor.CPU, &b), nil)
+						hidden := m.Forward(train.NewPass(tensor.CPU, &b))
 						requireAtReal(t, want.Mask, fetch(t, golden, kind+".last_hidden_state"), hidden, "hidden")
-						pooled := m.Model.(model.Encoder).Pooled(hidden, tensor.Of(tensor.CPU, firstTokens(&b)))
+						pooled := m.Backbone.(model.Encoder).Pooled(hidden, tensor.Of(tensor.CPU, firstTokens(&b)))
 						require.InDeltaSlice(t, fetch(t, golden, kind+".pooler_output").values, pooled.Floats(), logitsTolerance)
 						requireLogitsOfClasses(t, want.Logits, want.Labels, want.CE, m.Classes[""].Forward(pooled))
 						if kind == "single" {
 							b.Types = nil
-							without := m.Forward(train.NewPack(tensor.CPU, &b), nil)
+							without := m.Forward(train.NewPass(tensor.CPU, &b))
 							require.Equal(t, hidden.Floats(), without.Floats(), "types that are left out are 0")
 						}
 					})
@@ -75,8 +75,8 @@ func encoderRows(ids, mask, kinds array) (rows []data.Sequence) {
 
 // firstTokens are where the rows of a batch begin.
 func firstTokens(b *data.Batch) (first []int64) {
-	for r := range b.Rows {
-		first = append(first, b.RowTokens(r)[0])
+	for r := range b.Sequences {
+		first = append(first, b.SequenceTokens(r)[0])
 	}
 	return first
 }

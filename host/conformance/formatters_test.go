@@ -95,9 +95,9 @@ func (c formatterCase) check(t *testing.T, f fixtures, all formatterFile) {
 	require.NoError(t, err)
 	var want map[string]array
 	require.NoError(t, json.Unmarshal(c.Batch, &want))
-	requirePadded(t, want, got.Groups, pad)
-	c.requireClasses(t, want["labels"], got.Groups)
-	c.requireColumns(t, want, data.Pack(got.Groups, true))
+	requirePadded(t, want, got.Examples, pad)
+	c.requireClasses(t, want["labels"], got.Examples)
+	c.requireColumns(t, want, data.Pack(got.Examples, true))
 }
 
 // padding is the score of candidates that only fill up.
@@ -119,26 +119,26 @@ func (c formatterCase) params(all map[string]any) map[string]any {
 }
 
 // requireClasses compares the numbers of classes, where the case has any.
-func (c formatterCase) requireClasses(t *testing.T, want array, groups []data.Group) {
+func (c formatterCase) requireClasses(t *testing.T, want array, examples []data.Example) {
 	t.Helper()
 	if len(want.shape) != 1 {
 		return
 	}
-	names := data.ClassNames(groups, onlyHead)
+	names := data.ClassNames(examples, onlyHead)
 	for name, id := range c.Options.Classes {
 		require.Equal(t, name, names[id])
 	}
-	unseen, _ := data.SetLabels(groups, map[string][]string{onlyHead: names})
+	unseen, _ := data.SetLabels(examples, map[string][]string{onlyHead: names})
 	require.Nil(t, unseen)
 	for i, class := range want.values {
-		require.EqualValues(t, class, groups[i].Labels[onlyHead], "class of example %d", i)
+		require.EqualValues(t, class, examples[i].Labels[onlyHead], "class of example %d", i)
 	}
 }
 
 func orTrue(b *bool) bool { return b == nil || *b }
 
 // format runs a formatter over records.
-func format(t *testing.T, rows []byte, c *plugin.Component, params map[string]any) []data.Example {
+func format(t *testing.T, rows []byte, c *plugin.Component, params map[string]any) []data.Formatted {
 	t.Helper()
 	path := filepath.Join(t.TempDir(), "rows.json")
 	require.NoError(t, os.WriteFile(path, rows, 0o666))
@@ -149,17 +149,17 @@ func format(t *testing.T, rows []byte, c *plugin.Component, params map[string]an
 	return examples.All
 }
 
-// requirePadded compares the padded view of groups. A candidate that only
-// fills up a group has no tokens here, where the golden numbers have an empty
+// requirePadded compares the padded view of examples. A candidate that only
+// fills up an example has no tokens here, where the golden numbers have an empty
 // text; nothing is learned from it in either.
-func requirePadded(t *testing.T, want map[string]array, groups []data.Group, pad int64) {
+func requirePadded(t *testing.T, want map[string]array, examples []data.Example, pad int64) {
 	t.Helper()
-	got := data.Pad(groups, pad)
+	got := data.Pad(examples, pad)
 	ids, mask := want["input_ids"].ints(), want["attention_mask"].ints()
 	require.Len(t, got.IDs, len(ids))
-	k := len(ids) / len(groups)
+	k := len(ids) / len(examples)
 	for r := range ids {
-		if r%k >= len(groups[r/k].Rows) {
+		if r%k >= len(examples[r/k].Sequences) {
 			continue
 		}
 		require.Equal(t, ids[r], got.IDs[r], "ids of row %d", r)
@@ -179,7 +179,7 @@ func (c formatterCase) requireColumns(t *testing.T, want map[string]array, b dat
 	}
 	for key, name := range exampleKeys {
 		for g, v := range want[key].values {
-			require.Equal(t, float32(v), b.Example[name][g], "%s of example %d", name, g)
+			require.Equal(t, float32(v), b.ExampleColumns[name][g], "%s of example %d", name, g)
 		}
 	}
 }
@@ -200,7 +200,7 @@ func (c pairCase) check(t *testing.T, f fixtures, all formatterFile) {
 			examples := format(t, c.Rows, component(t, plugin.Formatter, "chosen_rejected"), params)
 			tokens, err := data.Tokenize(examples, tok, data.Tokenizing{MaxLength: all.MaxLength, BOS: -1, EOS: -1, OnlyPredictAnswer: true})
 			require.NoError(t, err)
-			b := data.Pack(tokens.Groups, true)
+			b := data.Pack(tokens.Examples, true)
 			objective := train.NewObjective(trace(t, plugin.Loss, "dpo", params), tensor.CPU, tensor.Float32)
 			require.EqualValues(t, len(want), objective.Counts(&b)[0], "pairs")
 			for _, pair := range want {
@@ -212,7 +212,7 @@ func (c pairCase) check(t *testing.T, f fixtures, all formatterFile) {
 }
 
 // scoreOf finds an answer's score.
-func scoreOf(t *testing.T, e data.Example, answer string) float64 {
+func scoreOf(t *testing.T, e data.Formatted, answer string) float64 {
 	t.Helper()
 	for _, c := range e.Candidates {
 		if c.Answer == answer {

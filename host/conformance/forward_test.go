@@ -20,7 +20,7 @@ import (
 var cpu = model.Options{Device: tensor.CPU, Param: tensor.Float32, Compute: tensor.Float32}
 
 // load loads the model of a folder until the test ends.
-func load(t *testing.T, folder string, o model.Options) *model.Folder {
+func load(t *testing.T, folder string, o model.Options) *model.Model {
 	t.Helper()
 	m, err := model.Load(folder, o)
 	require.NoError(t, err)
@@ -90,7 +90,7 @@ func checkModel(t *testing.T, f fixtures, name string) {
 var layouts = []string{"config.json", "config_v4.json"}
 
 // loadLayout loads a model under one of its configs.
-func loadLayout(t *testing.T, f fixtures, name, layout string) *model.Folder {
+func loadLayout(t *testing.T, f fixtures, name, layout string) *model.Model {
 	t.Helper()
 	folder, err := filepath.Abs(filepath.Join(f.root, "models", name))
 	require.NoError(t, err)
@@ -141,10 +141,10 @@ func checkForward(t *testing.T, f fixtures, name string) {
 		for _, layout := range layouts {
 			t.Run(side+"/"+layout, func(t *testing.T) {
 				m := loadLayout(t, f, c.Model, layout)
-				b := data.Pack(groups(map[string]array{"input_ids": want.IDs, "attention_mask": want.Mask, "labels": want.Labels}), true)
+				b := data.Pack(examples(map[string]array{"input_ids": want.IDs, "attention_mask": want.Mask, "labels": want.Labels}), true)
 				tensor.Scoped(func() {
 					tensor.NoGrad(func() {
-						hidden := m.Forward(train.NewPack(tensor.CPU, &b), nil)
+						hidden := m.Forward(train.NewPass(tensor.CPU, &b))
 						requireAtReal(t, want.Mask, fetch(t, golden, side+".hidden"), hidden, "hidden")
 						requireAtReal(t, want.Mask, fetch(t, golden, side+".logits"), m.Head().Logits(hidden), "logits")
 						requireLogps(t, m, hidden, &b, want.NLLPerRow, want.LabelsPerRow, want.CE)
@@ -169,7 +169,7 @@ func requireAtReal(t *testing.T, mask, want array, got tensor.Tensor, what strin
 	require.Len(t, packed, at)
 }
 
-func requireLogps(t *testing.T, m *model.Folder, hidden tensor.Tensor, b *data.Batch, nll []float64, labels []int, mean float64) {
+func requireLogps(t *testing.T, m *model.Model, hidden tensor.Tensor, b *data.Batch, nll []float64, labels []int, mean float64) {
 	t.Helper()
 	at := hidden.IndexSelect(0, tensor.Of(tensor.CPU, b.Source))
 	logps := m.Head().TokenLogps(at, tensor.Of(tensor.CPU, b.Target)).Floats()

@@ -8,10 +8,10 @@ import (
 
 	"llmhost/host/model"
 	"llmhost/host/plugin"
-	"llmhost/host/program"
 	"llmhost/host/safetensors"
 	"llmhost/host/tensor"
 	"llmhost/host/train"
+	"llmhost/sdk/program"
 
 	"github.com/stretchr/testify/require"
 )
@@ -37,7 +37,7 @@ func headsOf(t *testing.T, folder string) (h model.Heads) {
 }
 
 // loadHeads loads a model with all heads that its files hold.
-func loadHeads(t *testing.T, folder string, compute tensor.DType) *model.Folder {
+func loadHeads(t *testing.T, folder string, compute tensor.DType) *model.Model {
 	t.Helper()
 	return load(t, folder, model.Options{Device: tensor.CPU, Param: tensor.Float32, Compute: compute, Heads: headsOf(t, folder)})
 }
@@ -73,7 +73,7 @@ func (s setting) pooling(t *testing.T) *program.Program {
 
 // objective binds a loss to what the case puts around it: its pooling, its
 // reference model and the end token of m.
-func (s setting) objective(t *testing.T, f fixtures, p *program.Program, m *model.Folder) *train.Objective {
+func (s setting) objective(t *testing.T, f fixtures, p *program.Program, m *model.Model) *train.Objective {
 	t.Helper()
 	o := train.NewObjective(p, tensor.CPU, tensor.Float32)
 	needs := train.NeedsOf(p)

@@ -40,7 +40,7 @@ func checkAdapter(t *testing.T, f fixtures, name string) {
 	for _, key := range []string{"input_ids", "attention_mask", "labels"} {
 		inputs[key] = fetch(t, golden, key)
 	}
-	rows := groups(inputs)
+	rows := examples(inputs)
 	m := load(t, filepath.Join(f.root, "models", c.Model), cpu)
 	requireLogits(t, golden, "logits_base", m, rows)
 	folder, _, _ := strings.Cut(c.Adapter, " ")
@@ -78,12 +78,12 @@ func checkAdapter(t *testing.T, f fixtures, name string) {
 // the name of the adapter.
 func ownName(stored string) string { return strings.Replace(stored, ".default", "", 1) }
 
-func requireLogits(t *testing.T, golden *safetensors.File, name string, m *model.Folder, rows []data.Group) {
+func requireLogits(t *testing.T, golden *safetensors.File, name string, m *model.Model, rows []data.Example) {
 	t.Helper()
 	b := data.Pack(rows, false)
 	tensor.Scoped(func() {
 		tensor.NoGrad(func() {
-			hidden := m.Forward(train.NewPack(tensor.CPU, &b), nil)
+			hidden := m.Forward(train.NewPass(tensor.CPU, &b))
 			requireAtReal(t, fetch(t, golden, "attention_mask"), fetch(t, golden, name), m.Head().Logits(hidden), name)
 		})
 	})
@@ -103,7 +103,7 @@ func requireSaved(t *testing.T, a *lora.Adapter, folder string) {
 }
 
 // adapt gives a model the adapter that a training curve begins with.
-func adapt(t *testing.T, f fixtures, name string, m *model.Folder) {
+func adapt(t *testing.T, f fixtures, name string, m *model.Model) {
 	t.Helper()
 	config := lora.Default()
 	config.Alpha, config.Targets = 16, lora.ParseModules([]string{"q_proj", "v_proj"})

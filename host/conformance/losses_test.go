@@ -8,9 +8,9 @@ import (
 
 	"llmhost/host/exec"
 	"llmhost/host/plugin"
-	"llmhost/host/program"
 	"llmhost/host/safetensors"
 	"llmhost/host/tensor"
+	"llmhost/sdk/program"
 
 	"github.com/stretchr/testify/require"
 )
@@ -51,9 +51,9 @@ func checkLoss(t *testing.T, f fixtures, name string) {
 			if strings.HasPrefix(variant, "seed_") && strings.HasSuffix(variant, "_literal") || want.Target != nil && !*want.Target {
 				t.Skip("no target: it records what the reference does where the reference is wrong")
 			}
-			for _, road := range roadsOf(loss, loss) {
-				t.Run(road.name, func(t *testing.T) {
-					p := trace(t, plugin.Loss, road.spec(t), lossParams(task, variant, want.Params))
+			for _, transport := range transportsOf(loss, loss) {
+				t.Run(transport.name, func(t *testing.T) {
+					p := trace(t, plugin.Loss, transport.spec(t), lossParams(task, variant, want.Params))
 					rawLoss{t: t, golden: golden, program: p, task: task, variant: variant}.compare(want)
 				})
 			}

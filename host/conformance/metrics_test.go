@@ -15,10 +15,10 @@ import (
 	"llmhost/host/metrics"
 	"llmhost/host/model"
 	"llmhost/host/plugin"
-	"llmhost/host/program"
 	"llmhost/host/tensor"
 	"llmhost/host/tokenizer"
 	"llmhost/host/train"
+	"llmhost/sdk/program"
 
 	"github.com/stretchr/testify/require"
 )
@@ -174,7 +174,7 @@ func checkPerplexity(t *testing.T, f fixtures, name string) {
 	}
 }
 
-func (p perplexities) check(t *testing.T, m *model.Folder, tok *tokenizer.Tokenizer, maxLength int) {
+func (p perplexities) check(t *testing.T, m *model.Model, tok *tokenizer.Tokenizer, maxLength int) {
 	rows, err := json.Marshal(p.Rows)
 	require.NoError(t, err)
 	names := map[string]any{"keep_empty_answers": true, "sft_data_prompt_name": "Prompt", "sft_data_answer_name": "Answer"}
@@ -182,20 +182,20 @@ func (p perplexities) check(t *testing.T, m *model.Folder, tok *tokenizer.Tokeni
 		data.Tokenizing{MaxLength: maxLength, OnlyPredictAnswer: true, AddSpecialTokens: true, BOS: tok.Special().BOS, EOS: -1})
 	require.NoError(t, err)
 	trainer := train.Trainer{Model: m, Objective: train.NewObjective(trace(t, plugin.Loss, "sft", nil), tensor.CPU, tensor.Float32)}
-	evaluate := func(groups ...data.Group) (loss, perplexity float64) {
-		e, err := trainer.Evaluate([][]data.Group{groups})
+	evaluate := func(examples ...data.Example) (loss, perplexity float64) {
+		e, err := trainer.Evaluate([][]data.Example{examples})
 		require.NoError(t, err)
 		e.Values(func(_ string, value float64) { perplexity = value })
 		return e.Loss(), perplexity
 	}
 	sum, sumOfLosses := 0.0, 0.0
-	var asReference []data.Group
+	var asReference []data.Example
 	for i, want := range p.Rows {
-		g := read.Groups[i]
-		require.Equal(t, want.IDs, g.Rows[0].IDs)
+		g := read.Examples[i]
+		require.Equal(t, want.IDs, g.Sequences[0].IDs)
 		loss, _ := evaluate(g)
 		requireClose(t, want.CommonPrefix, loss, lossTolerance, want.Answer)
-		g.Rows = []data.Sequence{lastLabels(want.IDs, want.Labels)}
+		g.Sequences = []data.Sequence{lastLabels(want.IDs, want.Labels)}
 		loss, perplexity := evaluate(g)
 		requireClose(t, want.Loss, loss, lossTolerance, want.Answer)
 		requireClose(t, want.PPL, perplexity, gradientTolerance, want.Answer)

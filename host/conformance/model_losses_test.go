@@ -10,9 +10,9 @@ import (
 	"llmhost/host/model"
 	"llmhost/host/nn"
 	"llmhost/host/optim"
-	"llmhost/host/program"
 	"llmhost/host/tensor"
 	"llmhost/host/train"
+	"llmhost/sdk/program"
 
 	"github.com/stretchr/testify/require"
 )
@@ -48,7 +48,7 @@ func checkModelLoss(t *testing.T, f fixtures, name string) {
 		if train.NeedsOf(p).Mismatched {
 			return mismatched(t, m, objective, o, c.Inputs)
 		}
-		return measure(t, m, objective, o, groups(c.Inputs))
+		return measure(t, m, objective, o, examples(c.Inputs))
 	}
 	for _, way := range []struct {
 		name    string
@@ -101,24 +101,24 @@ type measured struct {
 }
 
 // measure makes one step of rate 0 over one micro-batch.
-func measure(t *testing.T, m *model.Folder, objective *train.Objective, o train.Options, batch []data.Group) measured {
+func measure(t *testing.T, m *model.Model, objective *train.Objective, o train.Options, batch []data.Example) measured {
 	t.Helper()
 	adam := optim.NewAdamW(m.Params().Trained(), optim.Options{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8})
 	defer adam.Free()
 	still, err := optim.NewSchedule("constant", 0, 0, 1, nil)
 	require.NoError(t, err)
 	trainer := train.Trainer{Model: m, Objective: objective, Optimizer: adam, Schedule: still, Options: o}
-	report, err := trainer.Step([][]data.Group{batch})
+	report, err := trainer.Step([][]data.Example{batch})
 	require.NoError(t, err)
 	return measured{report.Loss, report.GradNorm, gradients(m)}
 }
 
 // mismatched measures a loss on the mismatched answers that the case gives: a
 // trainer would choose others.
-func mismatched(t *testing.T, m *model.Folder, objective *train.Objective, o train.Options, in map[string]array) (got measured) {
+func mismatched(t *testing.T, m *model.Model, objective *train.Objective, o train.Options, in map[string]array) (got measured) {
 	t.Helper()
-	b := data.Pack(groups(in), o.SharePrefix)
-	others := data.Pack(groups(map[string]array{"input_ids": in["kl_input_ids"], "attention_mask": in["kl_attention_mask"], "labels": in["kl_labels"]}), false)
+	b := data.Pack(examples(in), o.SharePrefix)
+	others := data.Pack(examples(map[string]array{"input_ids": in["kl_input_ids"], "attention_mask": in["kl_attention_mask"], "labels": in["kl_labels"]}), false)
 	b.Mismatched = &others
 	tensor.Scoped(func() {
 		var tape *nn.Tape
@@ -153,7 +153,7 @@ func sumOf(p *program.Program, terms []exec.Fraction) tensor.Tensor {
 }
 
 // gradients are those that there are.
-func gradients(m *model.Folder) map[string][]float64 {
+func gradients(m *model.Model) map[string][]float64 {
 	found := map[string][]float64{}
 	tensor.Scoped(func() {
 		for _, p := range m.Params().All() {

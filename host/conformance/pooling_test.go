@@ -11,10 +11,10 @@ import (
 	"llmhost/host/exec"
 	"llmhost/host/model"
 	"llmhost/host/plugin"
-	"llmhost/host/program"
 	"llmhost/host/safetensors"
 	"llmhost/host/tensor"
 	"llmhost/host/train"
+	"llmhost/sdk/program"
 
 	"github.com/stretchr/testify/require"
 )
@@ -44,9 +44,9 @@ func checkPooling(t *testing.T, f fixtures, name string) {
 			if !found {
 				continue
 			}
-			for _, road := range roadsOf("pooling", kind) {
-				t.Run(side+"/"+kind+"/"+road.name, func(t *testing.T) {
-					p := trace(t, plugin.Pooling, road.spec(t), nil)
+			for _, transport := range transportsOf("pooling", kind) {
+				t.Run(side+"/"+kind+"/"+transport.name, func(t *testing.T) {
+					p := trace(t, plugin.Pooling, transport.spec(t), nil)
 					tensor.Scoped(func() { requirePooled(t, p, pooled(t, golden, side, eos), fetch(t, golden, of)) })
 				})
 			}
@@ -78,14 +78,14 @@ func requirePooled(t *testing.T, p *program.Program, in exec.Arguments, want arr
 
 // requireRewards compares the reward of each row by a model and a pooling: the
 // mean over that row alone.
-func requireRewards(t *testing.T, c poolingSide, kind string, eos int64, m *model.Folder) {
+func requireRewards(t *testing.T, c poolingSide, kind string, eos int64, m *model.Model) {
 	t.Helper()
 	objective := train.NewObjective(trace(t, plugin.Loss, "reward", nil), tensor.CPU, tensor.Float32)
 	objective.Pooling, objective.EOS = trace(t, plugin.Pooling, kind, nil), eos
 	mean := slices.IndexFunc(objective.Program().Metrics, func(m program.Metric) bool { return m.Name == "mean_reward" })
-	for i, row := range groups(map[string]array{"input_ids": c.IDs, "attention_mask": c.Mask}) {
+	for i, row := range examples(map[string]array{"input_ids": c.IDs, "attention_mask": c.Mask}) {
 		row.Columns["score"] = []float64{0}
-		b := data.Pack([]data.Group{row}, true)
+		b := data.Pack([]data.Example{row}, true)
 		tensor.Scoped(func() {
 			tensor.NoGrad(func() {
 				reward, rows := objective.Run(m, &b, nil, nil).Metrics[mean].Read()

@@ -11,7 +11,7 @@ import (
 
 	"llmhost/builtin"
 	"llmhost/host/plugin"
-	"llmhost/host/program"
+	"llmhost/sdk/program"
 
 	"github.com/stretchr/testify/require"
 )

@@ -130,7 +130,7 @@ func (r realModel) check(t *testing.T, folder string) {
 			t.Skip("the reference has no gradients")
 		}
 		row := data.Sequence{IDs: r.TextIDs, Labels: r.TextIDs}
-		got := measure(t, m, train.NewObjective(trace(t, plugin.Loss, "sft", nil), tensor.CPU, tensor.Float32), train.Options{}, []data.Group{{Rows: []data.Sequence{row}}})
+		got := measure(t, m, train.NewObjective(trace(t, plugin.Loss, "sft", nil), tensor.CPU, tensor.Float32), train.Options{}, []data.Example{{Sequences: []data.Sequence{row}}})
 		require.InDelta(t, r.MeanNLL, got.loss, tolerance)
 		for name, want := range r.GradientNorm {
 			require.InDelta(t, want, norm(got.gradients[name]), tolerance, name)
@@ -139,28 +139,28 @@ func (r realModel) check(t *testing.T, folder string) {
 }
 
 // checkSentences holds the ids of sentences and their vectors, all of one batch.
-func checkSentences(t *testing.T, m *model.Folder, folder string, all []sentence, tolerance float64) {
+func checkSentences(t *testing.T, m *model.Model, folder string, all []sentence, tolerance float64) {
 	tok, err := tokenizer.Load(folder)
 	require.NoError(t, err)
 	defer tok.Close()
-	var groups []data.Group
+	var examples []data.Example
 	for _, s := range all {
-		examples := []data.Example{{Example: sdk.Example{Candidates: []sdk.Candidate{{Answer: s.Text}}}}}
-		rows, err := data.Tokenize(examples, tok, data.Tokenizing{MaxLength: 512, AddSpecialTokens: true, BOS: tok.Special().CLS, EOS: tok.Special().SEP, Encoder: true})
+		formatted := []data.Formatted{{Example: sdk.Example{Candidates: []sdk.Candidate{{Answer: s.Text}}}}}
+		rows, err := data.Tokenize(formatted, tok, data.Tokenizing{MaxLength: 512, AddSpecialTokens: true, BOS: tok.Special().CLS, EOS: tok.Special().SEP, Encoder: true})
 		require.NoError(t, err)
-		require.Equal(t, s.IDs, rows.Groups[0].Rows[0].IDs)
-		groups = append(groups, rows.Groups...)
+		require.Equal(t, s.IDs, rows.Examples[0].Sequences[0].IDs)
+		examples = append(examples, rows.Examples...)
 	}
-	b := data.Pack(groups, false)
+	b := data.Pack(examples, false)
 	var token, row []int64
-	for r := range b.Rows {
-		for _, at := range b.RowTokens(r) {
+	for r := range b.Sequences {
+		for _, at := range b.SequenceTokens(r) {
 			token, row = append(token, at), append(row, int64(r))
 		}
 	}
 	tensor.Scoped(func() {
 		tensor.NoGrad(func() {
-			hidden := m.Forward(train.NewPack(tensor.CPU, &b), nil)
+			hidden := m.Forward(train.NewPass(tensor.CPU, &b))
 			vectors := exec.Pool(trace(t, plugin.Pooling, "average", nil), exec.Where{Device: tensor.CPU, Real: tensor.Float32}, exec.Arguments{
 				Inputs: map[string]tensor.Tensor{"hidden": hidden, "token": tensor.Of(tensor.CPU, token), "row": tensor.Of(tensor.CPU, row)},
 				Sizes:  map[string]int64{"P": hidden.Size(0), "H": hidden.Size(1), "M": int64(len(token)), "N": int64(len(all))},
@@ -196,12 +196,12 @@ func (r realModel) tokens(t *testing.T, folder string) {
 }
 
 // logitsOf runs one row through a model: [tokens][vocab].
-func logitsOf(m *model.Folder, ids []int64) [][]float64 {
+func logitsOf(m *model.Model, ids []int64) [][]float64 {
 	var rows [][]float64
-	b := data.Pack([]data.Group{{Rows: []data.Sequence{{IDs: ids, Labels: ids}}}}, true)
+	b := data.Pack([]data.Example{{Sequences: []data.Sequence{{IDs: ids, Labels: ids}}}}, true)
 	tensor.Scoped(func() {
 		tensor.NoGrad(func() {
-			logits := m.Head().Logits(m.Forward(train.NewPack(tensor.CPU, &b), nil))
+			logits := m.Head().Logits(m.Forward(train.NewPass(tensor.CPU, &b)))
 			rows = array{logits.Floats(), logits.Shape()}.rows()
 		})
 	})

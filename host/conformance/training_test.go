@@ -83,7 +83,7 @@ func checkCurve(t *testing.T, f fixtures, name string, fused bool) {
 	trainer := c.trainer(t, f, m, strings.TrimPrefix(name, "lora_"), fused)
 	const early = 2 // steps, after which norms are stored
 	for step := range c.Loss {
-		var micro [][]data.Group
+		var micro [][]data.Example
 		for i := range c.Accumulation {
 			micro = append(micro, batches[(step*c.Accumulation+i)%c.Batches])
 		}
@@ -111,7 +111,7 @@ func checkCurve(t *testing.T, f fixtures, name string, fused bool) {
 
 // trainer sets up the run that a curve describes. Where micro-batches are
 // accumulated, their losses are averaged, as the curves have it.
-func (c curve) trainer(t *testing.T, f fixtures, m *model.Folder, name string, fused bool) *train.Trainer {
+func (c curve) trainer(t *testing.T, f fixtures, m *model.Model, name string, fused bool) *train.Trainer {
 	t.Helper()
 	adam := optim.NewAdamW(m.Params().Trained(), optim.Options{Beta1: c.Optimizer.Betas[0], Beta2: c.Optimizer.Betas[1],
 		Epsilon: c.Optimizer.Eps, WeightDecay: c.Optimizer.WeightDecay, Fused: fused})
@@ -126,7 +126,7 @@ func (c curve) trainer(t *testing.T, f fixtures, m *model.Folder, name string, f
 }
 
 // readBatches reads the tensors batch0.KEY, batch1.KEY and so on.
-func readBatches(t *testing.T, file *safetensors.File, n int) [][]data.Group {
+func readBatches(t *testing.T, file *safetensors.File, n int) [][]data.Example {
 	t.Helper()
 	inputs := map[string]map[string]array{}
 	for _, name := range file.Names() {
@@ -137,14 +137,14 @@ func readBatches(t *testing.T, file *safetensors.File, n int) [][]data.Group {
 		inputs[batch][key] = fetch(t, file, name)
 	}
 	require.Len(t, inputs, n)
-	var batches [][]data.Group
+	var batches [][]data.Example
 	for i := range n {
-		batches = append(batches, groups(inputs[fmt.Sprintf("batch%d", i)]))
+		batches = append(batches, examples(inputs[fmt.Sprintf("batch%d", i)]))
 	}
 	return batches
 }
 
-func (c curve) requireNorms(t *testing.T, m *model.Folder, want map[string]float64, steps int, tolerance float64) {
+func (c curve) requireNorms(t *testing.T, m *model.Model, want map[string]float64, steps int, tolerance float64) {
 	t.Helper()
 	for stored, length := range want {
 		values := param(t, m, ownName(stored)).Floats()
@@ -171,7 +171,7 @@ func (c curve) drift(name string, steps int) (far float64) {
 }
 
 // param finds a parameter that is trained.
-func param(t *testing.T, m *model.Folder, name string) tensor.Tensor {
+func param(t *testing.T, m *model.Model, name string) tensor.Tensor {
 	t.Helper()
 	for _, p := range m.Params().Trained() {
 		if p.Name == name {

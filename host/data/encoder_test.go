@@ -37,9 +37,9 @@ func TestEncoderRows(t *testing.T) {
 		{"both are too long", 6, "abcd", "efgh", []int64{cls, cd, sep, ef, gh, sep}, []int64{0, 0, 0, 1, 1, 1}, true, false},
 	} {
 		t.Run(x.name, func(t *testing.T) {
-			got, err := data.Tokenize([]data.Example{example(sdk.Candidate{Prompt: x.prompt, Answer: x.answer})}, pairs{new([]string)}, encoder(x.length))
+			got, err := data.Tokenize([]data.Formatted{example(sdk.Candidate{Prompt: x.prompt, Answer: x.answer})}, pairs{new([]string)}, encoder(x.length))
 			require.NoError(t, err)
-			row := got.Groups[0].Rows[0]
+			row := got.Examples[0].Sequences[0]
 			require.Equal(t, x.ids, row.IDs)
 			require.Equal(t, x.types, row.Types)
 			require.Equal(t, x.truncated, row.Truncated)
@@ -88,9 +88,9 @@ print(json.dumps(rows))
 		for length := 4; length < 40; length++ {
 			how := encoder(length)
 			how.BOS, how.EOS = tokens.Special().CLS, tokens.Special().SEP
-			got, err := data.Tokenize([]data.Example{example(sdk.Candidate{Prompt: text[0], Answer: text[1]})}, tokens, how)
+			got, err := data.Tokenize([]data.Formatted{example(sdk.Candidate{Prompt: text[0], Answer: text[1]})}, tokens, how)
 			require.NoError(t, err)
-			row := got.Groups[0].Rows[0]
+			row := got.Examples[0].Sequences[0]
 			if row.Types == nil {
 				row.Types = make([]int64, len(row.IDs))
 			}

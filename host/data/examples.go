@@ -28,8 +28,8 @@ func InProcess(name string, f sdk.Formatter) Formatter {
 	}}
 }
 
-// Example is what a formatter made of the record at Source.
-type Example struct {
+// Formatted is what a formatter made of the record at Source.
+type Formatted struct {
 	sdk.Example
 	Source Position
 }
@@ -43,10 +43,10 @@ type Drop struct {
 
 // Examples is what came of the records of some files.
 type Examples struct {
-	All     []Example // in file order
-	Records int       // how many there were
-	Drops   []Drop    // by reason, in the order in which the reasons came up
-	Bad     []error   // the bad rows, where they are skipped
+	All     []Formatted // in file order
+	Records int         // how many there were
+	Drops   []Drop      // by reason, in the order in which the reasons came up
+	Bad     []error     // the bad rows, where they are skipped
 }
 
 // OnBadRow says what a bad row does: a record that is broken, lacks a field,
@@ -83,7 +83,7 @@ func (e *Examples) lost() string {
 
 // sameColumns demands that an example has the columns that the first one has:
 // a batch has them for all of its rows.
-func sameColumns(first, e Example) error {
+func sameColumns(first, e Formatted) error {
 	wantRows, foundRows := columnNames(first.Candidates[0].Columns), columnNames(e.Candidates[0].Columns)
 	if !slices.Equal(wantRows, foundRows) {
 		return fmt.Errorf("%s: the candidates have the columns %q; those of %s have %q", e.Source, foundRows, first.Source, wantRows)
@@ -98,7 +98,7 @@ func sameColumns(first, e Example) error {
 func columnNames(columns map[string]float64) []string { return slices.Sorted(maps.Keys(columns)) }
 
 // fitsFloat32 refuses a column that a batch could not hold.
-func fitsFloat32(e Example) error {
+func fitsFloat32(e Formatted) error {
 	all := []map[string]float64{e.Columns}
 	for _, c := range e.Candidates {
 		all = append(all, c.Columns)

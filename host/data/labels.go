@@ -10,12 +10,12 @@ import (
 // learned nor hit.
 const Unseen = -1
 
-// ClassNames lists the different classes that groups have under a head: in the
+// ClassNames lists the different classes that examples have under a head: in the
 // order of numbers where all of them are numbers, else of texts.
-func ClassNames(groups []Group, head string) []string {
+func ClassNames(examples []Example, head string) []string {
 	seen := map[string]bool{}
 	var names []string
-	for _, g := range groups {
+	for _, g := range examples {
 		if name, has := g.Classes[head]; has && !seen[name] {
 			seen[name], names = true, append(names, name)
 		}
@@ -35,12 +35,12 @@ func ClassNames(groups []Group, head string) []string {
 	return names
 }
 
-// SetLabels numbers the classes of groups by their place in classes, which holds
-// those of each head. It returns the first group with a class that is not
+// SetLabels numbers the classes of examples by their place in classes, which holds
+// those of each head. It returns the first example with a class that is not
 // there, under its head, nil where there is none.
-func SetLabels(groups []Group, classes map[string][]string) (unseen *Group, head string) {
-	for i := range groups {
-		g := &groups[i]
+func SetLabels(examples []Example, classes map[string][]string) (unseen *Example, head string) {
+	for i := range examples {
+		g := &examples[i]
 		g.Labels = map[string]int64{}
 		for name, known := range classes {
 			class, has := g.Classes[name]

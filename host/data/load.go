@@ -178,7 +178,7 @@ func (l *loader) takeResult(result sdk.Result, at Position) error {
 		l.out.drop(result.Dropped, at)
 		return nil
 	}
-	e := Example{Example: result.Example, Source: at}
+	e := Formatted{Example: result.Example, Source: at}
 	if len(l.out.All) > 0 {
 		if err := sameColumns(l.out.All[0], e); err != nil {
 			return l.bad(err)

@@ -2,18 +2,18 @@ package data
 
 import "slices"
 
-// Mismatch gives each row the answer that the row of the group before it has,
+// Mismatch gives each row the answer that the row of the example before it has,
 // the first that of the last, behind its own prompt: what a loss estimates the
 // distance of two models by. A row's answer begins at its first label. Rows
-// longer than maxLength lose their first tokens. One group alone keeps its own
+// longer than maxLength lose their first tokens. One example alone keeps its own
 // answers.
-func Mismatch(groups []Group, maxLength int) []Group {
-	out := make([]Group, len(groups))
-	for i, g := range groups {
-		other := groups[(i+len(groups)-1)%len(groups)]
-		out[i] = Group{Source: g.Source}
-		for k, row := range g.Rows {
-			out[i].Rows = append(out[i].Rows, mismatched(row, other.Rows[min(k, len(other.Rows)-1)], maxLength))
+func Mismatch(examples []Example, maxLength int) []Example {
+	out := make([]Example, len(examples))
+	for i, g := range examples {
+		other := examples[(i+len(examples)-1)%len(examples)]
+		out[i] = Example{Source: g.Source}
+		for k, row := range g.Sequences {
+			out[i].Sequences = append(out[i].Sequences, mismatched(row, other.Sequences[min(k, len(other.Sequences)-1)], maxLength))
 		}
 	}
 	return out

@@ -17,15 +17,15 @@ type Sequence struct {
 	RefLogps    []float32 // of the labels that can be predicted, under the reference model; nil where not computed before
 }
 
-// Group is one tokenised example: its candidates, one number a candidate in
+// Example is one tokenised example: its candidates, one number a candidate in
 // each of Columns, one number in each of Example.
-type Group struct {
-	Rows    []Sequence
-	Columns map[string][]float64
-	Example map[string]float64
-	Classes map[string]string // the class under each head by name; none where the record has none
-	Labels  map[string]int64  // the same by number, which SetLabels makes of it
-	Source  Position
+type Example struct {
+	Sequences      []Sequence
+	Columns        map[string][]float64
+	ExampleColumns map[string]float64
+	Classes        map[string]string // the class under each head by name; none where the record has none
+	Labels         map[string]int64  // the same by number, which SetLabels makes of it
+	Source         Position
 
 	// PaddingScore is the column "score" of candidates that only fill up a batch.
 	PaddingScore float32
@@ -36,14 +36,14 @@ type Group struct {
 // Prefix is not -1, to all tokens of segment Prefix, which has no prefix itself.
 type Segment struct{ Start, Len, Prefix int }
 
-// Batch is what a model and a loss see of some groups: B groups of up to K
+// Batch is what a model and a loss see of some examples: B examples of up to K
 // rows, every real token of them in one flat vector of P tokens, nothing
-// padded. Rows of one group that begin with the same tokens share them: the
+// padded. Rows of one example that begin with the same tokens share them: the
 // shared tokens stand once, in a segment that the rows' own segments name as
 // their prefix.
 //
-// Row r = b*K + k is candidate k of group b. Rows that fill a group up to K
-// have no tokens; Real is false there, the column "score" the group's
+// Row r = b*K + k is candidate k of example b. Rows that fill an example up to K
+// have no tokens; Real is false there, the column "score" the example's
 // PaddingScore and every other one 0.
 type Batch struct {
 	B, K, T int // T is the most labels of any row, at least 1
@@ -51,7 +51,7 @@ type Batch struct {
 	IDs, Positions []int64 // [P]; positions count from 0 in each row
 	Types          []int64 // [P], or nil where no row has any
 	Segments       []Segment
-	Rows           []int // [B*K]: the last segment of the row, -1 where it has no tokens
+	Sequences      []int // [B*K]: the last segment of the row, -1 where it has no tokens
 
 	// [M]: label m is the id Target[m] at some position t of a row, is
 	// predicted from packed token Source[m], which is the row's token t-1, and
@@ -59,51 +59,51 @@ type Batch struct {
 	// nothing before it to be predicted from and is left out.
 	Source, Target, Slot []int64
 
-	LabelMask []bool               // [B*K*T]
-	Real      []bool               // [B*K]
-	Columns   map[string][]float32 // [B*K]
-	Example   map[string][]float32 // [B]
-	Labels    map[string][]int64   // [B], Ignore where there is none
-	RefLogps  []float32            // [B*K*T], 0 where there is no label; nil where not every row has them
+	LabelMask      []bool               // [B*K*T]
+	Real           []bool               // [B*K]
+	Columns        map[string][]float32 // [B*K]
+	ExampleColumns map[string][]float32 // [B]
+	Labels         map[string][]int64   // [B], Ignore where there is none
+	RefLogps       []float32            // [B*K*T], 0 where there is no label; nil where not every row has them
 
-	// Mismatched holds the same prompts, each with an answer of another group; nil
+	// Mismatched holds the same prompts, each with an answer of another example; nil
 	// where no loss asks for it.
 	Mismatched *Batch
 
 	Tokens int // tokens of all rows, a shared one counted once a row; Tokens - P is what sharing saved
 }
 
-// Pack lays groups out as one batch. With share, rows of a group share equal
+// Pack lays examples out as one batch. With share, rows of an example share equal
 // ids at equal positions. Which rows share never changes what a row contains:
 // a causal model's state at a token depends on the tokens up to it alone. Rows
 // with Types share nothing.
-func Pack(groups []Group, share bool) Batch {
-	b := Batch{B: len(groups), T: 1}
-	for _, g := range groups {
-		b.K = max(b.K, len(g.Rows))
-		for _, row := range g.Rows {
+func Pack(examples []Example, share bool) Batch {
+	b := Batch{B: len(examples), T: 1}
+	for _, g := range examples {
+		b.K = max(b.K, len(g.Sequences))
+		for _, row := range g.Sequences {
 			b.T = max(b.T, row.LabelCount())
 		}
 	}
-	b.allocate(groups)
-	typed := hasTypes(groups)
-	for i, g := range groups {
-		b.addTokens(i, g.Rows, share && !typed)
+	b.allocate(examples)
+	typed := hasTypes(examples)
+	for i, g := range examples {
+		b.addTokens(i, g.Sequences, share && !typed)
 		if typed {
-			b.addTypes(g.Rows)
+			b.addTypes(g.Sequences)
 		}
 		b.addNumbers(i, g)
 	}
-	b.addRefLogps(groups)
+	b.addRefLogps(examples)
 	return b
 }
 
-// RowTokens returns the indices in the packed batch of row r's tokens, in the row's order.
-func (b *Batch) RowTokens(r int) []int64 {
-	if b.Rows[r] < 0 {
+// SequenceTokens returns the indices in the packed batch of row r's tokens, in the row's order.
+func (b *Batch) SequenceTokens(r int) []int64 {
+	if b.Sequences[r] < 0 {
 		return nil
 	}
-	own := b.Segments[b.Rows[r]]
+	own := b.Segments[b.Sequences[r]]
 	var tokens []int64
 	if own.Prefix >= 0 {
 		tokens = b.Segments[own.Prefix].appendTokens(tokens)
@@ -129,20 +129,20 @@ func (s Sequence) LabelCount() int {
 	return n
 }
 
-func (b *Batch) allocate(groups []Group) {
+func (b *Batch) allocate(examples []Example) {
 	rows := b.B * b.K
-	b.Rows, b.Real = make([]int, rows), make([]bool, rows)
+	b.Sequences, b.Real = make([]int, rows), make([]bool, rows)
 	b.LabelMask = make([]bool, rows*b.T)
-	b.Columns, b.Example, b.Labels = map[string][]float32{}, map[string][]float32{}, map[string][]int64{}
-	for r := range b.Rows {
-		b.Rows[r] = -1
+	b.Columns, b.ExampleColumns, b.Labels = map[string][]float32{}, map[string][]float32{}, map[string][]int64{}
+	for r := range b.Sequences {
+		b.Sequences[r] = -1
 	}
-	for _, g := range groups {
+	for _, g := range examples {
 		for name := range g.Columns {
 			b.Columns[name] = make([]float32, rows)
 		}
-		for name := range g.Example {
-			b.Example[name] = make([]float32, b.B)
+		for name := range g.ExampleColumns {
+			b.ExampleColumns[name] = make([]float32, b.B)
 		}
 		for name := range g.Labels {
 			b.Labels[name] = slices.Repeat([]int64{Ignore}, b.B)
@@ -150,7 +150,7 @@ func (b *Batch) allocate(groups []Group) {
 	}
 }
 
-// addTokens lays out the rows of group g: cluster by cluster, the shared
+// addTokens lays out the rows of example g: cluster by cluster, the shared
 // tokens of a cluster before its rows' own.
 func (b *Batch) addTokens(g int, rows []Sequence, share bool) {
 	for _, c := range clusters(rows, share) {
@@ -166,7 +166,7 @@ func (b *Batch) addTokens(g int, rows []Sequence, share bool) {
 			if from < len(rows[k].IDs) {
 				own = b.addSegment(rows[k].IDs[from:], from, prefix)
 			}
-			b.Rows[g*b.K+k] = own
+			b.Sequences[g*b.K+k] = own
 		}
 	}
 	for k, row := range rows {
@@ -185,9 +185,9 @@ func (b *Batch) addTypes(rows []Sequence) {
 	}
 }
 
-func hasTypes(groups []Group) bool {
-	for _, g := range groups {
-		for _, row := range g.Rows {
+func hasTypes(examples []Example) bool {
+	for _, g := range examples {
+		for _, row := range g.Sequences {
 			if row.Types != nil {
 				return true
 			}
@@ -208,7 +208,7 @@ func (b *Batch) addSegment(ids []int64, from, prefix int) int {
 }
 
 func (b *Batch) addLabels(row int, labels []int64) {
-	tokens := b.RowTokens(row)
+	tokens := b.SequenceTokens(row)
 	slot := row * b.T
 	for t := 1; t < len(labels); t++ {
 		if labels[t] == Ignore {
@@ -222,8 +222,8 @@ func (b *Batch) addLabels(row int, labels []int64) {
 	}
 }
 
-func (b *Batch) addNumbers(g int, from Group) {
-	for k := range from.Rows {
+func (b *Batch) addNumbers(g int, from Example) {
+	for k := range from.Sequences {
 		b.Real[g*b.K+k] = true
 	}
 	for name, values := range from.Columns {
@@ -235,8 +235,8 @@ func (b *Batch) addNumbers(g int, from Group) {
 			row[k] = from.PaddingScore
 		}
 	}
-	for name, v := range from.Example {
-		b.Example[name][g] = float32(v)
+	for name, v := range from.ExampleColumns {
+		b.ExampleColumns[name][g] = float32(v)
 	}
 	for name, class := range from.Labels {
 		b.Labels[name][g] = class
@@ -244,17 +244,17 @@ func (b *Batch) addNumbers(g int, from Group) {
 }
 
 // addRefLogps lays out what the reference model said before, if it did of every row.
-func (b *Batch) addRefLogps(groups []Group) {
-	for _, g := range groups {
-		for _, row := range g.Rows {
+func (b *Batch) addRefLogps(examples []Example) {
+	for _, g := range examples {
+		for _, row := range g.Sequences {
 			if row.RefLogps == nil {
 				return
 			}
 		}
 	}
 	b.RefLogps = make([]float32, len(b.LabelMask))
-	for i, g := range groups {
-		for k, row := range g.Rows {
+	for i, g := range examples {
+		for k, row := range g.Sequences {
 			copy(b.RefLogps[(i*b.K+k)*b.T:], row.RefLogps)
 		}
 	}

@@ -24,8 +24,8 @@ func sequence(start int, ids ...int64) data.Sequence {
 	return s
 }
 
-func group(rows ...data.Sequence) data.Group {
-	g := data.Group{Rows: rows, Columns: map[string][]float64{"score": nil}, Example: map[string]float64{"weight": float64(len(rows))}}
+func tokenized(rows ...data.Sequence) data.Example {
+	g := data.Example{Sequences: rows, Columns: map[string][]float64{"score": nil}, ExampleColumns: map[string]float64{"weight": float64(len(rows))}}
 	for k := range rows {
 		g.Columns["score"] = append(g.Columns["score"], float64(k)+0.5)
 	}
@@ -34,28 +34,28 @@ func group(rows ...data.Sequence) data.Group {
 
 var packCases = []struct {
 	name                  string
-	groups                []data.Group
+	examples              []data.Example
 	shared, tokens, parts int // packed tokens with sharing, tokens of all rows, segments with sharing
 }{
 	{"nothing", nil, 0, 0, 0},
-	{"one row", []data.Group{group(sequence(2, 1, 5, 6, 2))}, 4, 4, 1},
-	{"two rows share their prompt", []data.Group{group(sequence(3, 1, 5, 6, 7, 2), sequence(3, 1, 5, 6, 8, 8, 2))}, 8, 11, 3},
-	{"shared labels", []data.Group{group(sequence(1, 1, 5, 6, 7, 2), sequence(1, 1, 5, 6, 8, 2))}, 7, 10, 3},
-	{"a row is the prefix of another", []data.Group{group(sequence(1, 1, 5), sequence(1, 1, 5, 6))}, 3, 5, 2},
-	{"equal rows", []data.Group{group(sequence(1, 1, 5), sequence(1, 1, 5))}, 2, 4, 1},
-	{"a cut row shares nothing, the others do", []data.Group{group(sequence(3, 1, 5, 6, 7), sequence(2, 5, 6, 9), sequence(3, 1, 5, 6, 8))}, 8, 11, 4},
-	{"a chance first token does not shorten the prefix", []data.Group{group(sequence(3, 1, 5, 6, 7), sequence(2, 1, 9), sequence(3, 1, 5, 6, 8))}, 7, 10, 4},
-	{"two clusters", []data.Group{group(sequence(2, 1, 5, 6), sequence(2, 2, 7, 8), sequence(2, 1, 5, 7), sequence(2, 2, 7, 9))}, 8, 12, 6},
-	{"groups never share", []data.Group{group(sequence(2, 1, 5, 6)), group(sequence(2, 1, 5, 6), sequence(2, 1, 5, 7))}, 7, 9, 4},
-	{"a row without tokens, a row without labels", []data.Group{group(sequence(0), sequence(9, 1, 2)), group(sequence(0, 3))}, 3, 3, 2},
+	{"one row", []data.Example{tokenized(sequence(2, 1, 5, 6, 2))}, 4, 4, 1},
+	{"two rows share their prompt", []data.Example{tokenized(sequence(3, 1, 5, 6, 7, 2), sequence(3, 1, 5, 6, 8, 8, 2))}, 8, 11, 3},
+	{"shared labels", []data.Example{tokenized(sequence(1, 1, 5, 6, 7, 2), sequence(1, 1, 5, 6, 8, 2))}, 7, 10, 3},
+	{"a row is the prefix of another", []data.Example{tokenized(sequence(1, 1, 5), sequence(1, 1, 5, 6))}, 3, 5, 2},
+	{"equal rows", []data.Example{tokenized(sequence(1, 1, 5), sequence(1, 1, 5))}, 2, 4, 1},
+	{"a cut row shares nothing, the others do", []data.Example{tokenized(sequence(3, 1, 5, 6, 7), sequence(2, 5, 6, 9), sequence(3, 1, 5, 6, 8))}, 8, 11, 4},
+	{"a chance first token does not shorten the prefix", []data.Example{tokenized(sequence(3, 1, 5, 6, 7), sequence(2, 1, 9), sequence(3, 1, 5, 6, 8))}, 7, 10, 4},
+	{"two clusters", []data.Example{tokenized(sequence(2, 1, 5, 6), sequence(2, 2, 7, 8), sequence(2, 1, 5, 7), sequence(2, 2, 7, 9))}, 8, 12, 6},
+	{"examples never share", []data.Example{tokenized(sequence(2, 1, 5, 6)), tokenized(sequence(2, 1, 5, 6), sequence(2, 1, 5, 7))}, 7, 9, 4},
+	{"a row without tokens, a row without labels", []data.Example{tokenized(sequence(0), sequence(9, 1, 2)), tokenized(sequence(0, 3))}, 3, 3, 2},
 }
 
 func TestPack(t *testing.T) {
 	for _, c := range packCases {
 		t.Run(c.name, func(t *testing.T) {
-			shared, apart := data.Pack(c.groups, true), data.Pack(c.groups, false)
-			require.NoError(t, check(c.groups, shared))
-			require.NoError(t, check(c.groups, apart))
+			shared, apart := data.Pack(c.examples, true), data.Pack(c.examples, false)
+			require.NoError(t, check(c.examples, shared))
+			require.NoError(t, check(c.examples, apart))
 			require.Equal(t, relation(apart), relation(shared), "sharing must not change which label stands where")
 			require.Len(t, shared.IDs, c.shared)
 			require.Len(t, apart.IDs, c.tokens)
@@ -67,33 +67,33 @@ func TestPack(t *testing.T) {
 
 // TestPackLayout holds one batch in full, as the doc of Batch describes it.
 func TestPackLayout(t *testing.T) {
-	b := data.Pack([]data.Group{
-		group(sequence(2, 1, 5, 6, 2), sequence(2, 1, 5, 7, 8, 2)),
-		group(sequence(1, 1, 9)),
+	b := data.Pack([]data.Example{
+		tokenized(sequence(2, 1, 5, 6, 2), sequence(2, 1, 5, 7, 8, 2)),
+		tokenized(sequence(1, 1, 9)),
 	}, true)
 	require.Equal(t, data.Batch{
 		B: 2, K: 2, T: 3,
-		IDs:       []int64{1, 5, 6, 2, 7, 8, 2, 1, 9},
-		Positions: []int64{0, 1, 2, 3, 2, 3, 4, 0, 1},
-		Segments:  []data.Segment{{Start: 0, Len: 2, Prefix: -1}, {Start: 2, Len: 2, Prefix: 0}, {Start: 4, Len: 3, Prefix: 0}, {Start: 7, Len: 2, Prefix: -1}},
-		Rows:      []int{1, 2, 3, -1},
-		Source:    []int64{1, 2, 1, 4, 5, 7},
-		Target:    []int64{6, 2, 7, 8, 2, 9},
-		Slot:      []int64{0, 1, 3, 4, 5, 6},
-		LabelMask: []bool{true, true, false, true, true, true, true, false, false, false, false, false},
-		Real:      []bool{true, true, true, false},
-		Columns:   map[string][]float32{"score": {0.5, 1.5, 0.5, 0}},
-		Example:   map[string][]float32{"weight": {2, 1}},
-		Labels:    map[string][]int64{},
-		Tokens:    11,
+		IDs:            []int64{1, 5, 6, 2, 7, 8, 2, 1, 9},
+		Positions:      []int64{0, 1, 2, 3, 2, 3, 4, 0, 1},
+		Segments:       []data.Segment{{Start: 0, Len: 2, Prefix: -1}, {Start: 2, Len: 2, Prefix: 0}, {Start: 4, Len: 3, Prefix: 0}, {Start: 7, Len: 2, Prefix: -1}},
+		Sequences:      []int{1, 2, 3, -1},
+		Source:         []int64{1, 2, 1, 4, 5, 7},
+		Target:         []int64{6, 2, 7, 8, 2, 9},
+		Slot:           []int64{0, 1, 3, 4, 5, 6},
+		LabelMask:      []bool{true, true, false, true, true, true, true, false, false, false, false, false},
+		Real:           []bool{true, true, true, false},
+		Columns:        map[string][]float32{"score": {0.5, 1.5, 0.5, 0}},
+		ExampleColumns: map[string][]float32{"weight": {2, 1}},
+		Labels:         map[string][]int64{},
+		Tokens:         11,
 	}, b)
 }
 
 // TestCheckSeesMistakes are the negative controls of check.
 func TestCheckSeesMistakes(t *testing.T) {
-	groups := []data.Group{
-		group(sequence(2, 1, 5, 6, 2), sequence(2, 1, 5, 7, 8, 2)),
-		group(sequence(1, 1, 9)),
+	examples := []data.Example{
+		tokenized(sequence(2, 1, 5, 6, 2), sequence(2, 1, 5, 7, 8, 2)),
+		tokenized(sequence(1, 1, 9)),
 	}
 	mistakes := map[string]func(*data.Batch){
 		"position goes on after the row": func(b *data.Batch) { b.Positions[7] = 5 },
@@ -109,15 +109,15 @@ func TestCheckSeesMistakes(t *testing.T) {
 		"wrong id":                       func(b *data.Batch) { b.IDs[0] = 3 },
 		"padding taken for real":         func(b *data.Batch) { b.Real[3] = true },
 		"column of another row":          func(b *data.Batch) { b.Columns["score"][0] = 1.5 },
-		"column of another group":        func(b *data.Batch) { b.Example["weight"][0] = 1 },
+		"column of another example":      func(b *data.Batch) { b.ExampleColumns["weight"][0] = 1 },
 		"tokens counted once":            func(b *data.Batch) { b.Tokens = len(b.IDs) },
 	}
 	for name, spoil := range mistakes {
 		t.Run(name, func(t *testing.T) {
-			b := data.Pack(groups, true)
-			require.NoError(t, check(groups, b))
+			b := data.Pack(examples, true)
+			require.NoError(t, check(examples, b))
 			spoil(&b)
-			require.Error(t, check(groups, b))
+			require.Error(t, check(examples, b))
 		})
 	}
 }
@@ -126,8 +126,8 @@ func FuzzPack(f *testing.F) {
 	for seed := range uint64(20) {
 		f.Add(seed, uint8(seed%5), uint8(seed%4+1))
 	}
-	f.Fuzz(func(t *testing.T, seed uint64, groups, rows uint8) {
-		all := randomGroups(rand.New(rand.NewPCG(seed, 1)), int(groups%8), int(rows%6))
+	f.Fuzz(func(t *testing.T, seed uint64, examples, rows uint8) {
+		all := randomExamples(rand.New(rand.NewPCG(seed, 1)), int(examples%8), int(rows%6))
 		shared, apart := data.Pack(all, true), data.Pack(all, false)
 		require.NoError(t, check(all, shared))
 		require.NoError(t, check(all, apart))
@@ -136,9 +136,9 @@ func FuzzPack(f *testing.F) {
 	})
 }
 
-// randomGroups makes rows over three ids, so that chance prefixes are common.
-func randomGroups(r *rand.Rand, groups, rows int) []data.Group {
-	all := make([]data.Group, groups)
+// randomExamples makes rows over three ids, so that chance prefixes are common.
+func randomExamples(r *rand.Rand, examples, rows int) []data.Example {
+	all := make([]data.Example, examples)
 	for i := range all {
 		sequences := make([]data.Sequence, r.IntN(rows+1))
 		for k := range sequences {
@@ -153,7 +153,7 @@ func randomGroups(r *rand.Rand, groups, rows int) []data.Group {
 				}
 			}
 		}
-		all[i] = group(sequences...)
+		all[i] = tokenized(sequences...)
 	}
 	return all
 }
@@ -167,7 +167,7 @@ func relation(b data.Batch) []placed {
 	var all []placed
 	for m, slot := range b.Slot {
 		row := int(slot) / b.T
-		all = append(all, placed{int64(row), indexIn(b.RowTokens(row), b.Source[m]) + 1, b.Target[m], slot})
+		all = append(all, placed{int64(row), indexIn(b.SequenceTokens(row), b.Source[m]) + 1, b.Target[m], slot})
 	}
 	sort.Slice(all, func(i, j int) bool { return all[i].slot < all[j].slot })
 	return all
@@ -182,16 +182,16 @@ func indexIn(tokens []int64, token int64) int64 {
 	return -100
 }
 
-// check unpacks b and compares it, and its columns score and weight, with the groups that it was packed from.
-func check(groups []data.Group, b data.Batch) error {
-	if err := checkLayout(groups, b); err != nil {
+// check unpacks b and compares it, and its columns score and weight, with the examples that it was packed from.
+func check(examples []data.Example, b data.Batch) error {
+	if err := checkLayout(examples, b); err != nil {
 		return err
 	}
-	return checkNumbers(groups, b)
+	return checkNumbers(examples, b)
 }
 
-// checkLayout unpacks b and compares tokens and labels with the groups that it was packed from.
-func checkLayout(groups []data.Group, b data.Batch) error {
+// checkLayout unpacks b and compares tokens and labels with the examples that it was packed from.
+func checkLayout(examples []data.Example, b data.Batch) error {
 	if len(b.LabelMask) != b.B*b.K*b.T || len(b.Positions) != len(b.IDs) {
 		return fmt.Errorf("sizes: mask %d, positions %d", len(b.LabelMask), len(b.Positions))
 	}
@@ -199,19 +199,19 @@ func checkLayout(groups []data.Group, b data.Batch) error {
 		return err
 	}
 	tokens, mask, labels := 0, make([]bool, b.B*b.K*b.T), []placed(nil)
-	for g, from := range groups {
+	for g, from := range examples {
 		for k := range b.K {
 			r := g*b.K + k
-			if real := k < len(from.Rows); b.Real[r] != real || !real && b.Rows[r] != -1 {
+			if real := k < len(from.Sequences); b.Real[r] != real || !real && b.Sequences[r] != -1 {
 				return fmt.Errorf("row %d: real is %v", r, b.Real[r])
 			} else if !real {
 				continue
 			}
-			tokens += len(from.Rows[k].IDs)
-			if err := checkRow(b, r, from.Rows[k]); err != nil {
+			tokens += len(from.Sequences[k].IDs)
+			if err := checkRow(b, r, from.Sequences[k]); err != nil {
 				return err
 			}
-			for _, l := range labelsOf(r, b.T, from.Rows[k]) {
+			for _, l := range labelsOf(r, b.T, from.Sequences[k]) {
 				mask[l.slot], labels = true, append(labels, l)
 			}
 		}
@@ -241,7 +241,7 @@ func checkSegments(b data.Batch) error {
 }
 
 func checkRow(b data.Batch, r int, want data.Sequence) error {
-	tokens := b.RowTokens(r)
+	tokens := b.SequenceTokens(r)
 	if len(tokens) != len(want.IDs) {
 		return fmt.Errorf("row %d has %d tokens, want %d", r, len(tokens), len(want.IDs))
 	}
@@ -263,19 +263,19 @@ func labelsOf(r, slots int, row data.Sequence) []placed {
 	return all
 }
 
-func checkNumbers(groups []data.Group, b data.Batch) error {
-	for g, from := range groups {
+func checkNumbers(examples []data.Example, b data.Batch) error {
+	for g, from := range examples {
 		for k := range b.K {
 			want := float32(0)
-			if k < len(from.Rows) {
+			if k < len(from.Sequences) {
 				want = float32(from.Columns["score"][k])
 			}
 			if got := b.Columns["score"][g*b.K+k]; got != want {
 				return fmt.Errorf("score of row %d is %v, want %v", g*b.K+k, got, want)
 			}
 		}
-		if got := b.Example["weight"][g]; got != float32(from.Example["weight"]) {
-			return fmt.Errorf("weight of group %d is %v", g, got)
+		if got := b.ExampleColumns["weight"][g]; got != float32(from.ExampleColumns["weight"]) {
+			return fmt.Errorf("weight of example %d is %v", g, got)
 		}
 	}
 	return nil
@@ -285,14 +285,14 @@ func checkNumbers(groups []data.Group, b data.Batch) error {
 func TestPackTypes(t *testing.T) {
 	pair := data.Sequence{IDs: []int64{1, 2, 3, 4}, Labels: make([]int64, 4), Types: []int64{0, 0, 1, 1}}
 	single := data.Sequence{IDs: []int64{1, 2, 5}, Labels: make([]int64, 3)}
-	b := data.Pack([]data.Group{{Rows: []data.Sequence{pair, single}}, {Rows: []data.Sequence{single, pair}}}, true)
+	b := data.Pack([]data.Example{{Sequences: []data.Sequence{pair, single}}, {Sequences: []data.Sequence{single, pair}}}, true)
 	require.Equal(t, []int64{1, 2, 3, 4, 1, 2, 5, 1, 2, 5, 1, 2, 3, 4}, b.IDs)
 	require.Equal(t, []int64{0, 0, 1, 1, 0, 0, 0, 0, 0, 0, 0, 0, 1, 1}, b.Types)
 	for _, s := range b.Segments {
 		require.Equal(t, -1, s.Prefix)
 	}
 	require.Nil(t, func() []int64 {
-		b := data.Pack([]data.Group{{Rows: []data.Sequence{single, single}}}, true)
+		b := data.Pack([]data.Example{{Sequences: []data.Sequence{single, single}}}, true)
 		return b.Types
 	}())
 }

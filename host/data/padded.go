@@ -1,27 +1,27 @@
 package data
 
-// Padded is the view of groups that most other software trains on: one line
+// Padded is the view of examples that most other software trains on: one line
 // of equal length for each of B*K rows, filled up on the right. The host never
 // computes it; it serves comparisons.
 type Padded struct {
 	IDs, Mask, Labels [][]int64 // [B*K][T], T the tokens of the longest row
 }
 
-// Pad returns the padded view of groups. Rows that fill a group up to K hold pad alone.
-func Pad(groups []Group, pad int64) Padded {
+// Pad returns the padded view of examples. Rows that fill an example up to K hold pad alone.
+func Pad(examples []Example, pad int64) Padded {
 	rows, length := 0, 0
-	for _, g := range groups {
-		rows = max(rows, len(g.Rows))
-		for _, row := range g.Rows {
+	for _, g := range examples {
+		rows = max(rows, len(g.Sequences))
+		for _, row := range g.Sequences {
 			length = max(length, len(row.IDs))
 		}
 	}
 	var p Padded
-	for _, g := range groups {
+	for _, g := range examples {
 		for k := range rows {
 			var row Sequence
-			if k < len(g.Rows) {
-				row = g.Rows[k]
+			if k < len(g.Sequences) {
+				row = g.Sequences[k]
 			}
 			p.add(row, length, pad)
 		}

@@ -49,14 +49,14 @@ func TestRealData(t *testing.T) {
 					MaxLength: 512, OnlyPredictAnswer: true, AddSpecialTokens: true, BOS: tokens.Special().BOS, EOS: tokens.Special().EOS,
 				})
 				require.NoError(t, err)
-				packed, cut := 0, got.Groups
+				packed, cut := 0, got.Examples
 				for ; len(cut) > 0; cut = cut[min(8, len(cut)):] {
 					batch := data.Pack(cut[:min(8, len(cut))], true)
 					require.NoError(t, checkLayout(cut[:min(8, len(cut))], batch))
 					packed += len(batch.IDs)
 				}
 				t.Logf("%d records, drops %v, %d rows of %d tokens, %d cut (%d of their answer), %d tokens packed, %.0f%% saved by sharing",
-					examples.Records, examples.Drops, got.Rows, got.Tokens, got.Truncated, got.AnswersCut, packed, 100-100*float64(packed)/float64(got.Tokens))
+					examples.Records, examples.Drops, got.Sequences, got.Tokens, got.Truncated, got.AnswersCut, packed, 100-100*float64(packed)/float64(got.Tokens))
 			})
 		}
 	}

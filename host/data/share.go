@@ -2,13 +2,13 @@ package data
 
 import "sort"
 
-// cluster is a set of rows of a group that share their first tokens; one row alone shares none.
+// cluster is a set of rows of an example that share their first tokens; one row alone shares none.
 type cluster struct {
-	rows   []int // in the group's order
+	rows   []int // in the example's order
 	shared int
 }
 
-// clusters divides the rows of a group. It takes the first row that is left,
+// clusters divides the rows of an example. It takes the first row that is left,
 // shares with those rows, and as many tokens, as save the most, and goes on
 // with the rest. So rows cut on the left, which begin elsewhere in the text,
 // neither share with the others nor keep the others from sharing.

@@ -28,8 +28,8 @@ type Tokenizing struct {
 
 // Tokenized is what came of some examples.
 type Tokenized struct {
-	Groups     []Group // one an example, in order
-	Rows       int
+	Examples   []Example // one an example, in order
+	Sequences  int
 	Tokens     int // of all rows, after truncation
 	Truncated  int // rows that lost tokens of their prompt, or more
 	AnswersCut int // rows, among the truncated, that lost tokens of their answer
@@ -39,7 +39,7 @@ type Tokenized struct {
 // and answer as one text. The answer begins where those tokens part from the
 // tokens of the prompt alone, so a token that spans both counts as answer. For an
 // encoder prompt and answer, where both are there, are a pair of texts.
-func Tokenize(examples []Example, tokenizer Tokenizer, how Tokenizing) (Tokenized, error) {
+func Tokenize(examples []Formatted, tokenizer Tokenizer, how Tokenizing) (Tokenized, error) {
 	if how.MaxLength < 1 {
 		return Tokenized{}, fmt.Errorf("max_length is %d; want at least 1", how.MaxLength)
 	}
@@ -53,7 +53,7 @@ func Tokenize(examples []Example, tokenizer Tokenizer, how Tokenizing) (Tokenize
 			return Tokenized{}, fmt.Errorf("%s to %s: %w", chunk[0].Source, chunk[len(chunk)-1].Source, err)
 		}
 		for _, e := range chunk {
-			out.Groups = append(out.Groups, out.group(e, encoded, how))
+			out.Examples = append(out.Examples, out.example(e, encoded, how))
 		}
 	}
 	return out, nil
@@ -61,7 +61,7 @@ func Tokenize(examples []Example, tokenizer Tokenizer, how Tokenizing) (Tokenize
 
 // encode returns the ids of every prompt and every whole text of examples; for an
 // encoder those of every answer by itself.
-func (how Tokenizing) encode(examples []Example, tokenizer Tokenizer) (map[string][]int32, error) {
+func (how Tokenizing) encode(examples []Formatted, tokenizer Tokenizer) (map[string][]int32, error) {
 	encoded := map[string][]int32{}
 	var texts []string
 	add := func(text string) {
@@ -90,15 +90,15 @@ func (how Tokenizing) encode(examples []Example, tokenizer Tokenizer) (map[strin
 	return encoded, nil
 }
 
-func (t *Tokenized) group(e Example, encoded map[string][]int32, how Tokenizing) Group {
-	g := Group{Source: e.Source, Example: e.Columns, Classes: e.Labels, Columns: map[string][]float64{}, PaddingScore: float32(how.PaddingScore)}
+func (t *Tokenized) example(e Formatted, encoded map[string][]int32, how Tokenizing) Example {
+	g := Example{Source: e.Source, ExampleColumns: e.Columns, Classes: e.Labels, Columns: map[string][]float64{}, PaddingScore: float32(how.PaddingScore)}
 	for _, c := range e.Candidates {
 		row, answerCut := how.row(c, encoded)
-		g.Rows = append(g.Rows, row)
+		g.Sequences = append(g.Sequences, row)
 		for name, v := range c.Columns {
 			g.Columns[name] = append(g.Columns[name], v)
 		}
-		t.Rows++
+		t.Sequences++
 		t.Tokens += len(row.IDs)
 		t.Truncated += count(row.Truncated)
 		t.AnswersCut += count(answerCut)

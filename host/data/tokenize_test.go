@@ -41,8 +41,8 @@ func pair(s string) int64 {
 	return int64(s[0])<<8 | int64(s[1])
 }
 
-func example(candidates ...sdk.Candidate) data.Example {
-	return data.Example{Example: sdk.Example{Candidates: candidates}, Source: data.Position{File: "a.jsonl", Line: 1}}
+func example(candidates ...sdk.Candidate) data.Formatted {
+	return data.Formatted{Example: sdk.Example{Candidates: candidates}, Source: data.Position{File: "a.jsonl", Line: 1}}
 }
 
 func TestTokenizeRows(t *testing.T) {
@@ -77,9 +77,9 @@ func TestTokenizeRows(t *testing.T) {
 		{"loses of its answer", with(func(h *data.Tokenizing) { h.MaxLength = 2 }), "ab", "cdef", []int64{ef, eos}, []int64{ef, eos}, true, 1},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			got, err := data.Tokenize([]data.Example{example(sdk.Candidate{Prompt: test.prompt, Answer: test.answer})}, pairs{new([]string)}, test.how)
+			got, err := data.Tokenize([]data.Formatted{example(sdk.Candidate{Prompt: test.prompt, Answer: test.answer})}, pairs{new([]string)}, test.how)
 			require.NoError(t, err)
-			row := got.Groups[0].Rows[0]
+			row := got.Examples[0].Sequences[0]
 			require.Equal(t, data.Sequence{IDs: append([]int64{}, test.ids...), Labels: test.labels, Truncated: test.truncated}, row)
 			require.Equal(t, test.answerCut, got.AnswersCut)
 			require.Equal(t, len(test.ids), got.Tokens)
@@ -94,14 +94,14 @@ func TestTokenizeAsksForEachTextOnce(t *testing.T) {
 	}
 	e := example(candidate("x"), candidate("yz"), candidate("x"))
 	e.Columns = map[string]float64{"weight": 2}
-	got, err := data.Tokenize([]data.Example{e, e}, pairs{&asked}, data.Tokenizing{MaxLength: 2, BOS: -1, EOS: -1})
+	got, err := data.Tokenize([]data.Formatted{e, e}, pairs{&asked}, data.Tokenizing{MaxLength: 2, BOS: -1, EOS: -1})
 	require.NoError(t, err)
 	require.Equal(t, []string{"abcd", "abcdx", "abcdyz"}, asked)
-	require.Equal(t, 6, got.Rows)
+	require.Equal(t, 6, got.Sequences)
 	require.Equal(t, 6, got.Truncated)
-	require.Equal(t, map[string][]float64{"score": {1, 2, 1}}, got.Groups[1].Columns)
-	require.Equal(t, map[string]float64{"weight": 2}, got.Groups[1].Example)
-	require.Equal(t, e.Source, got.Groups[1].Source)
+	require.Equal(t, map[string][]float64{"score": {1, 2, 1}}, got.Examples[1].Columns)
+	require.Equal(t, map[string]float64{"weight": 2}, got.Examples[1].ExampleColumns)
+	require.Equal(t, e.Source, got.Examples[1].Source)
 }
 
 type broken struct{}
@@ -111,7 +111,7 @@ func (broken) EncodeBatch([]string, bool) ([][]int32, error) {
 }
 
 func TestTokenizeErrors(t *testing.T) {
-	_, err := data.Tokenize([]data.Example{example()}, broken{}, data.Tokenizing{MaxLength: 1})
+	_, err := data.Tokenize([]data.Formatted{example()}, broken{}, data.Tokenizing{MaxLength: 1})
 	require.EqualError(t, err, "a.jsonl:1 to a.jsonl:1: text 0: out of memory")
 	_, err = data.Tokenize(nil, broken{}, data.Tokenizing{})
 	require.EqualError(t, err, "max_length is 0; want at least 1")
@@ -125,7 +125,7 @@ func TestFromFileToBatch(t *testing.T) {
 	require.NoError(t, err)
 	tokenized, err := data.Tokenize(examples.All, pairs{new([]string)}, data.Tokenizing{MaxLength: 8, AddSpecialTokens: true, BOS: 1, EOS: 2})
 	require.NoError(t, err)
-	b := data.Pack(tokenized.Groups, true)
+	b := data.Pack(tokenized.Examples, true)
 	ab := pair("ab")
 	require.Equal(t, []int64{ab, ab, ab, ab, ab, ab, pair("x"), 2, 1, ab, 2}, b.IDs)
 	require.Equal(t, map[string][]float32{"mark": {0.5, 1}}, b.Columns)

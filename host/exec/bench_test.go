@@ -11,8 +11,8 @@ import (
 	"llmhost/builtin"
 	"llmhost/host/exec"
 	"llmhost/host/plugin"
-	"llmhost/host/program"
 	"llmhost/host/tensor"
+	"llmhost/sdk/program"
 
 	"github.com/stretchr/testify/require"
 )

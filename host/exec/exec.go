@@ -7,9 +7,9 @@ import (
 	"fmt"
 	"slices"
 
-	"llmhost/host/program"
 	"llmhost/host/tensor"
 	"llmhost/sdk/op"
+	"llmhost/sdk/program"
 )
 
 // Where says on which device a program runs, and what its type f32 is:

@@ -4,8 +4,8 @@ import (
 	"testing"
 
 	"llmhost/host/exec"
-	"llmhost/host/program"
 	"llmhost/host/tensor"
+	"llmhost/sdk/program"
 
 	"github.com/stretchr/testify/require"
 )

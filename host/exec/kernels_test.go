@@ -7,9 +7,9 @@ import (
 	"testing"
 
 	"llmhost/host/exec"
-	"llmhost/host/program"
 	"llmhost/host/tensor"
 	"llmhost/sdk/op"
+	"llmhost/sdk/program"
 
 	"github.com/stretchr/testify/require"
 )

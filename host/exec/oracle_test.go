@@ -10,10 +10,10 @@ import (
 	"llmhost/builtin"
 	"llmhost/host/exec"
 	"llmhost/host/plugin"
-	"llmhost/host/program"
 	"llmhost/host/tensor"
 	"llmhost/sdk"
 	"llmhost/sdk/op"
+	"llmhost/sdk/program"
 	"llmhost/sdk/sdktest"
 
 	"github.com/stretchr/testify/require"

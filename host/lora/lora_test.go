@@ -25,7 +25,7 @@ const tiny = `{"architectures": ["LlamaForCausalLM"], "model_type": "llama", "vo
 var cpu = model.Options{Device: tensor.CPU, Param: tensor.Float32, Compute: tensor.Float32}
 
 // fresh makes the model of a seed.
-func fresh(t *testing.T, config string) *model.Folder {
+func fresh(t *testing.T, config string) *model.Model {
 	t.Helper()
 	m, err := model.Create([]byte(config), 5, cpu)
 	require.NoError(t, err)
@@ -36,7 +36,7 @@ func fresh(t *testing.T, config string) *model.Folder {
 var ids = []int64{1, 7, 7, 30, 12, 39, 0, 2}
 
 // logits runs one row through a model.
-func logits(m *model.Folder) (out []float64) {
+func logits(m *model.Model) (out []float64) {
 	tensor.Scoped(func() {
 		tensor.NoGrad(func() {
 			positions := make([]int64, len(ids))
@@ -45,7 +45,7 @@ func logits(m *model.Folder) (out []float64) {
 			}
 			pack := nn.Pack{IDs: tensor.Of(tensor.CPU, ids), Positions: tensor.Of(tensor.CPU, positions), MaxPosition: int64(len(ids)) - 1}
 			pack.Segments.Add(0, len(ids), -1)
-			out = m.Head().Logits(m.Forward(pack, nil)).Floats()
+			out = m.Head().Logits(m.Forward(&nn.Pass{Pack: pack})).Floats()
 		})
 	})
 	return out
@@ -76,7 +76,7 @@ func config(change func(*lora.Config)) lora.Config {
 }
 
 // trained attaches an adapter and moves all that is trained.
-func trained(t *testing.T, m *model.Folder, c lora.Config) *lora.Adapter {
+func trained(t *testing.T, m *model.Model, c lora.Config) *lora.Adapter {
 	t.Helper()
 	a, err := lora.Attach(m.Params(), c, nil)
 	require.NoError(t, err)

@@ -15,7 +15,7 @@ import (
 )
 
 // opener builds a model of the text of a config.json.
-type opener func(config []byte, device tensor.Device, p *nn.Params, head bool) (Model, error)
+type opener func(config []byte, device tensor.Device, p *nn.Params, head bool) (Backbone, error)
 
 // architecture is one of the packages below this one.
 type architecture struct {
@@ -42,8 +42,8 @@ func Types() (types []string) {
 }
 
 // opens puts the two halves of an architecture together.
-func opens[Config any, M Model](parse func([]byte) (Config, error), build func(Config, tensor.Device, *nn.Params, bool) M) opener {
-	return func(config []byte, device tensor.Device, p *nn.Params, head bool) (Model, error) {
+func opens[Config any, M Backbone](parse func([]byte) (Config, error), build func(Config, tensor.Device, *nn.Params, bool) M) opener {
+	return func(config []byte, device tensor.Device, p *nn.Params, head bool) (Backbone, error) {
 		cfg, err := parse(config)
 		if err != nil {
 			return nil, err

@@ -17,7 +17,6 @@ import (
 	"llmhost/host/nn"
 	"llmhost/host/safetensors"
 	"llmhost/host/tensor"
-	"llmhost/host/train"
 
 	"github.com/stretchr/testify/require"
 )
@@ -132,7 +131,7 @@ type computed struct {
 }
 
 // compute runs a model over its rows, forward and backward.
-func compute(m *model.Folder, w way) computed {
+func compute(m *model.Model, w way) computed {
 	c := computed{outputs: map[string][]float64{}, gradients: map[string][]float64{}}
 	each, rows := c.decode, peerRows
 	if !m.Causal() {
@@ -168,7 +167,7 @@ func compute(m *model.Folder, w way) computed {
 	return c
 }
 
-func zeroGrad(m *model.Folder) {
+func zeroGrad(m *model.Model) {
 	var all []tensor.Tensor
 	for _, p := range m.Params().All() {
 		all = append(all, p.Tensor)
@@ -177,21 +176,21 @@ func zeroGrad(m *model.Folder) {
 }
 
 func packRows(rows [][]int64, share bool) *data.Batch {
-	var g data.Group
+	var g data.Example
 	for _, row := range rows {
-		g.Rows = append(g.Rows, data.Sequence{IDs: row, Labels: row})
+		g.Sequences = append(g.Sequences, data.Sequence{IDs: row, Labels: row})
 	}
-	b := data.Pack([]data.Group{g}, share)
+	b := data.Pack([]data.Example{g}, share)
 	return &b
 }
 
 // decode notes the logits of the rows from first on, and returns their part of
 // the mean negative log-probability of all next tokens.
-func (c *computed) decode(m *model.Folder, b *data.Batch, first int, tape *nn.Tape) tensor.Tensor {
-	hidden := m.Forward(train.NewPack(tensor.CPU, b), tape)
+func (c *computed) decode(m *model.Model, b *data.Batch, first int, tape *nn.Tape) tensor.Tensor {
+	hidden := m.Forward(taped(b, tape))
 	logits := m.Head().Logits(hidden)
 	for r := range b.K {
-		c.outputs[fmt.Sprintf("logits.%d", first+r)] = logits.IndexSelect(0, tensor.Of(tensor.CPU, b.RowTokens(r))).Floats()
+		c.outputs[fmt.Sprintf("logits.%d", first+r)] = logits.IndexSelect(0, tensor.Of(tensor.CPU, b.SequenceTokens(r))).Floats()
 	}
 	targets := 0
 	for _, row := range peerRows {
@@ -201,14 +200,14 @@ func (c *computed) decode(m *model.Folder, b *data.Batch, first int, tape *nn.Ta
 }
 
 // encode notes the states of the rows from first on, and returns a weighed sum of them.
-func (c *computed) encode(m *model.Folder, b *data.Batch, first int, tape *nn.Tape) (loss tensor.Tensor) {
+func (c *computed) encode(m *model.Model, b *data.Batch, first int, tape *nn.Tape) (loss tensor.Tensor) {
 	for r := range b.K {
 		b.Types = append(b.Types, peerPairs[first+r].Types...)
 	}
-	hidden := m.Forward(train.NewPack(tensor.CPU, b), tape)
-	pooled := m.Model.(model.Encoder).Pooled(hidden, tensor.Of(tensor.CPU, firsts(b)))
+	hidden := m.Forward(taped(b, tape))
+	pooled := m.Backbone.(model.Encoder).Pooled(hidden, tensor.Of(tensor.CPU, firsts(b)))
 	for r := range b.K {
-		states, one := hidden.IndexSelect(0, tensor.Of(tensor.CPU, b.RowTokens(r))), pooled.Narrow(0, int64(r), 1)
+		states, one := hidden.IndexSelect(0, tensor.Of(tensor.CPU, b.SequenceTokens(r))), pooled.Narrow(0, int64(r), 1)
 		c.outputs[fmt.Sprintf("hidden.%d", first+r)], c.outputs[fmt.Sprintf("pooled.%d", first+r)] = states.Floats(), one.Floats()
 		part := weighed(states).Add(weighed(one))
 		if r > 0 {

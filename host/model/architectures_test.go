@@ -26,13 +26,13 @@ func TestEveryTypeHasItsConfigs(t *testing.T) {
 }
 
 // states runs rows as one pack and returns each row's hidden states.
-func states(m *model.Folder, rows [][]int64, share bool) (each [][]float64) {
+func states(m *model.Model, rows [][]int64, share bool) (each [][]float64) {
 	tensor.Scoped(func() {
 		tensor.NoGrad(func() {
 			b := packRows(rows, share)
-			hidden := m.Forward(train.NewPack(tensor.CPU, b), nil)
+			hidden := m.Forward(train.NewPass(tensor.CPU, b))
 			for r := range rows {
-				each = append(each, hidden.IndexSelect(0, tensor.Of(tensor.CPU, b.RowTokens(r))).Floats())
+				each = append(each, hidden.IndexSelect(0, tensor.Of(tensor.CPU, b.SequenceTokens(r))).Floats())
 			}
 		})
 	})
@@ -88,9 +88,9 @@ func TestRowsBeyondThePositions(t *testing.T) {
 // that float32 gives a gradient gets one.
 func TestHalfPrecision(t *testing.T) {
 	rows := [][]int64{{5, 6, 7, 8, 9, 3}, {30, 31, 32}}
-	gradients := func(m *model.Folder) (loss float64, names []string) {
+	gradients := func(m *model.Model) (loss float64, names []string) {
 		tensor.Scoped(func() {
-			hidden := m.Forward(train.NewPack(tensor.CPU, packRows(rows, false)), nil)
+			hidden := m.Forward(train.NewPass(tensor.CPU, packRows(rows, false)))
 			mean := hidden.Square().Mean()
 			mean.Backward()
 			loss = mean.Item()
@@ -135,7 +135,7 @@ func TestDropoutOfEveryFamily(t *testing.T) {
 					m.Params().Mode().Training = training
 					tensor.Scoped(func() {
 						b := packRows(rows, false)
-						out = m.Forward(train.NewPack(tensor.CPU, b), tape).Floats()
+						out = m.Forward(taped(b, tape)).Floats()
 					})
 					return out
 				}
@@ -156,15 +156,15 @@ func TestPooledRows(t *testing.T) {
 		tensor.Scoped(func() {
 			tensor.NoGrad(func() {
 				b := packRows(rows, false)
-				hidden := m.Forward(train.NewPack(tensor.CPU, b), nil)
-				out = m.Model.(model.Encoder).Pooled(hidden, tensor.Of(tensor.CPU, firsts(b))).Floats()
+				hidden := m.Forward(train.NewPass(tensor.CPU, b))
+				out = m.Backbone.(model.Encoder).Pooled(hidden, tensor.Of(tensor.CPU, firsts(b))).Floats()
 			})
 		})
 		return out
 	}
 	a, b := []int64{2, 9, 3}, []int64{2, 17, 18, 19, 3}
 	require.InDeltaSlice(t, append(pooled([][]int64{a}), pooled([][]int64{b})...), pooled([][]int64{a, b}), 1e-6)
-	dropout := m.Model.(model.Encoder).PooledDropout()
+	dropout := m.Backbone.(model.Encoder).PooledDropout()
 	require.Zero(t, dropout.Rate())
 	m.Params().Mode().Training = true
 	require.Equal(t, 0.1, dropout.Rate())
@@ -172,7 +172,14 @@ func TestPooledRows(t *testing.T) {
 
 func firsts(b *data.Batch) (first []int64) {
 	for r := range b.K {
-		first = append(first, b.RowTokens(r)[0])
+		first = append(first, b.SequenceTokens(r)[0])
 	}
 	return first
+}
+
+// taped is a pass over b that a tape runs again for the gradient.
+func taped(b *data.Batch, tape *nn.Tape) *nn.Pass {
+	pass := train.NewPass(tensor.CPU, b)
+	pass.Tape = tape
+	return pass
 }

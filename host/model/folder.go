@@ -35,17 +35,17 @@ type Options struct {
 	Heads   Heads
 	// FourBit keeps the weights of all linear maps but heads in 4 bits.
 	FourBit bool
-	// AnewIfMismatched draws a head that the files hold in another size, which is an
+	// IgnoreMismatchedSizes draws a head that the files hold in another size, which is an
 	// error without.
-	AnewIfMismatched bool
+	IgnoreMismatchedSizes bool
 	// Vocab is how many tokens the model is to have at least; rows for those that
 	// its files lack are the mean of the others. 0 = as many as it has.
 	Vocab int64
 }
 
-// Folder is a model that is open, with the text of its config.json.
-type Folder struct {
-	Model
+// Model is a model that is open, with the text of its config.json.
+type Model struct {
+	Backbone
 	Path       string
 	ConfigText []byte // as it was read: what is written back has its layout
 	Config     Config
@@ -73,7 +73,7 @@ type Config struct {
 
 // Load reads a model from a Hugging Face folder. Errors name the file, and for
 // a tensor what config.json wants of it.
-func Load(path string, o Options) (*Folder, error) {
+func Load(path string, o Options) (*Model, error) {
 	f, err := readFolder(path)
 	if err != nil {
 		return nil, err
@@ -103,8 +103,8 @@ func Load(path string, o Options) (*Folder, error) {
 
 // Create makes a new model with random weights from the text of a config.json.
 // Matrices are drawn from N(0, initializer_range²), norms change nothing, biases are 0.
-func Create(configText []byte, seed int64, o Options) (*Folder, error) {
-	f := &Folder{ConfigText: configText, PadID: -1}
+func Create(configText []byte, seed int64, o Options) (*Model, error) {
+	f := &Model{ConfigText: configText, PadID: -1}
 	if err := json.Unmarshal(configText, &f.Config); err != nil {
 		return nil, fmt.Errorf("config of the new model: %w", err)
 	}
@@ -137,8 +137,8 @@ func ReadConfig(path string) (Config, error) {
 	return f.Config, nil
 }
 
-func readFolder(path string) (*Folder, error) {
-	f := &Folder{Path: path, PadID: -1}
+func readFolder(path string) (*Model, error) {
+	f := &Model{Path: path, PadID: -1}
 	name := filepath.Join(path, ConfigName)
 	text, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -159,7 +159,7 @@ func readFolder(path string) (*Folder, error) {
 }
 
 // build chooses the architecture.
-func (f *Folder) build(o Options, source nn.Source) (err error) {
+func (f *Model) build(o Options, source nn.Source) (err error) {
 	name := filepath.Join(f.Path, ConfigName)
 	arch, err := architectureOf(f.Config.ModelType)
 	if err != nil {
@@ -176,7 +176,7 @@ func (f *Folder) build(o Options, source nn.Source) (err error) {
 	defer tensor.Catch(&err)
 	heads := o.Heads
 	heads.LM = heads.LM || heads.none()
-	if f.Model, err = arch.open(f.ConfigText, o.Device, p, heads.LM); err != nil {
+	if f.Backbone, err = arch.open(f.ConfigText, o.Device, p, heads.LM); err != nil {
 		return fmt.Errorf("%s: %w", name, inJSON(err))
 	}
 	f.addHeads(p, heads)
@@ -285,19 +285,19 @@ func randomSource(std float64, modelType string, o Options) nn.Source {
 // Save puts the model at folder, which exists, in Hugging Face's layout: its
 // weights in the type they are trained in, its config.json in the layout that
 // was read.
-func (f *Folder) Save(folder string) error {
+func (f *Model) Save(folder string) error {
 	return f.save(folder, safetensors.Save, atomicfile.WriteFile)
 }
 
 // SaveInto is Save into a fresh folder that is made durable as a whole.
-func (f *Folder) SaveInto(folder string) error {
+func (f *Model) SaveInto(folder string) error {
 	return f.save(folder, safetensors.SaveInto, func(path string, data []byte) error { return os.WriteFile(path, data, 0o644) })
 }
 
 // maxShardSize is transformers' own default.
 const maxShardSize = 50 << 30
 
-func (f *Folder) save(folder string, weights func(string, []safetensors.Source, safetensors.Layout) error, write func(string, []byte) error) error {
+func (f *Model) save(folder string, weights func(string, []safetensors.Source, safetensors.Layout) error, write func(string, []byte) error) error {
 	params := f.Params().All()
 	var sources []safetensors.Source
 	for _, p := range params {

@@ -88,7 +88,7 @@ var configs = map[string]string{
 
 // create makes a random model until the test ends. Its norms and biases are
 // random too, so that leaving one out shows.
-func create(t *testing.T, config string, o model.Options) *model.Folder {
+func create(t *testing.T, config string, o model.Options) *model.Model {
 	t.Helper()
 	m, err := model.Create([]byte(config), 3, o)
 	require.NoError(t, err)
@@ -104,7 +104,7 @@ func create(t *testing.T, config string, o model.Options) *model.Folder {
 }
 
 // load loads a model until the test ends.
-func load(t *testing.T, folder string, o model.Options) *model.Folder {
+func load(t *testing.T, folder string, o model.Options) *model.Model {
 	t.Helper()
 	m, err := model.Load(folder, o)
 	require.NoError(t, err)
@@ -114,7 +114,7 @@ func load(t *testing.T, folder string, o model.Options) *model.Folder {
 
 // logits runs a model over one row and returns [tokens][vocab], or its states
 // [hidden] where it has no head.
-func logits(m *model.Folder, ids []int64) [][]float64 {
+func logits(m *model.Model, ids []int64) [][]float64 {
 	var rows [][]float64
 	tensor.Scoped(func() {
 		tensor.NoGrad(func() {
@@ -125,7 +125,7 @@ func logits(m *model.Folder, ids []int64) [][]float64 {
 			}
 			in.Positions = tensor.Of(tensor.CPU, positions)
 			in.Segments.Add(0, len(ids), -1)
-			hidden := m.Forward(in, nil)
+			hidden := m.Forward(&nn.Pass{Pack: in})
 			out := hidden
 			if m.Head().Defined() {
 				out = m.Head().Logits(hidden)
@@ -141,7 +141,7 @@ func logits(m *model.Folder, ids []int64) [][]float64 {
 
 var someIDs = []int64{1, 7, 39, 0, 12, 12, 5, 30, 2}
 
-func requireSameModel(t *testing.T, want, got *model.Folder) {
+func requireSameModel(t *testing.T, want, got *model.Model) {
 	t.Helper()
 	require.Len(t, got.Params().All(), len(want.Params().All()))
 	for i, p := range want.Params().All() {

@@ -33,7 +33,7 @@ type ClassHead struct {
 	Name        string
 	Labels      []string // by class
 	Coefficient float64  // of its loss
-	Anew        bool     `json:"-"` // draw it, though the model's files may hold it: their classes are others
+	Fresh       bool     `json:"-"` // draw it, though the model's files may hold it: their classes are others
 }
 
 // The names of heads in files.
@@ -54,7 +54,7 @@ func (h Heads) none() bool { return !h.LM && !h.Score && len(h.Classes) == 0 }
 
 // addHeads puts the heads that are wanted on f. A decoder's score head and its
 // only head of classes have no bias; BERT's have one.
-func (f *Folder) addHeads(p *nn.Params, h Heads) {
+func (f *Model) addHeads(p *nn.Params, h Heads) {
 	bert := IsEncoder(f.Config.ModelType)
 	h.Reference = h.Reference && !bert // its pooling is that of …ForSequenceClassification, whatever a run's
 	f.Heads = h
@@ -87,7 +87,7 @@ func isHead(name string) bool {
 }
 
 // HeadParams names the parameters of the score head and of the heads of classes.
-func (f *Folder) HeadParams() (names []string) {
+func (f *Model) HeadParams() (names []string) {
 	for _, p := range f.Params().All() {
 		if isHead(p.Name) {
 			names = append(names, p.Name)
@@ -98,7 +98,7 @@ func (f *Folder) HeadParams() (names []string) {
 
 // orFresh draws the heads that the file does not have, or has for other classes,
 // and notes which.
-func (f *Folder) orFresh(weights *safetensors.File, spelled spelling, o Options) (nn.Source, error) {
+func (f *Model) orFresh(weights *safetensors.File, spelled spelling, o Options) (nn.Source, error) {
 	std, err := initializerRange(f.ConfigText)
 	if err != nil {
 		return nil, err
@@ -111,7 +111,7 @@ func (f *Folder) orFresh(weights *safetensors.File, spelled spelling, o Options)
 		stored := spelled.of(name)
 		fresh := !spelled[stored] || o.Heads.anew(name)
 		if found, err := weights.Get(stored); !fresh && err == nil && !slices.Equal(found.Shape, shape) {
-			if !o.AnewIfMismatched {
+			if !o.IgnoreMismatchedSizes {
 				panic(sourceError{fmt.Errorf("%s: tensor %q has shape %s; the head of this task wants %s; set ignore_mismatched_sizes = true to begin it anew",
 					weights.Path(), stored, safetensors.ShapeText(found.Shape), safetensors.ShapeText(shape))})
 			}
@@ -131,7 +131,7 @@ func (h Heads) anew(name string) bool {
 	if !named {
 		of = ""
 	}
-	return slices.ContainsFunc(h.Classes, func(c ClassHead) bool { return c.Anew && c.Name == of })
+	return slices.ContainsFunc(h.Classes, func(c ClassHead) bool { return c.Fresh && c.Name == of })
 }
 
 // families are the first parts of transformers' class names, by model_type.
@@ -140,7 +140,7 @@ var families = map[string]string{"llama": "Llama", "mistral": "Mistral", "qwen2"
 
 // headConfig is the text of config.json for a model with these heads. Keys that
 // heads do not concern stay as they are.
-func (f *Folder) headConfig() ([]byte, error) {
+func (f *Model) headConfig() ([]byte, error) {
 	if f.Heads.none() || f.Heads.LM && !f.Heads.Score && len(f.Heads.Classes) == 0 {
 		return f.ConfigText, nil
 	}

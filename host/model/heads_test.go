@@ -23,7 +23,7 @@ func folderOf(t *testing.T, family string) string {
 	return folder
 }
 
-func withHeads(t *testing.T, folder string, h model.Heads) *model.Folder {
+func withHeads(t *testing.T, folder string, h model.Heads) *model.Model {
 	t.Helper()
 	o := cpu
 	o.Heads = h
@@ -128,7 +128,7 @@ func TestHeadOfOtherClasses(t *testing.T) {
 }
 
 // last runs a row through the body and a head at its last token.
-func last(m *model.Folder, head *nn.Linear, ids []int64) (out []float64) {
+func last(m *model.Model, head *nn.Linear, ids []int64) (out []float64) {
 	tensor.Scoped(func() {
 		tensor.NoGrad(func() {
 			positions := make([]int64, len(ids))
@@ -137,7 +137,7 @@ func last(m *model.Folder, head *nn.Linear, ids []int64) (out []float64) {
 			}
 			pack := nn.Pack{IDs: tensor.Of(tensor.CPU, ids), Positions: tensor.Of(tensor.CPU, positions), MaxPosition: int64(len(ids)) - 1}
 			pack.Segments.Add(0, len(ids), -1)
-			out = head.Forward(m.Forward(pack, nil).Narrow(0, int64(len(ids))-1, 1)).Floats()
+			out = head.Forward(m.Forward(&nn.Pass{Pack: pack}).Narrow(0, int64(len(ids))-1, 1)).Floats()
 		})
 	})
 	return out

@@ -7,11 +7,10 @@ import (
 	"llmhost/host/tensor"
 )
 
-// Model is the body of a network, with the head that predicts tokens if it has one.
-type Model interface {
+// Backbone is the body of a network, with the head that predicts tokens if it has one.
+type Backbone interface {
 	// Forward returns the hidden states after the last norm, [tokens, hidden].
-	// With a tape, the caller runs its Backward after that of the loss.
-	Forward(in nn.Pack, tape *nn.Tape) tensor.Tensor
+	Forward(pass *nn.Pass) tensor.Tensor
 	// Head returns what predicts tokens, undefined where the model was built
 	// without it.
 	Head() nn.Head
@@ -27,7 +26,7 @@ type Model interface {
 // Encoder is a model that reads in both directions and has a pooling of its
 // own. Inside a Folder it is the field Model that may be one.
 type Encoder interface {
-	Model
+	Backbone
 	// Pooled maps the states of the rows' first tokens to one vector a row,
 	// [rows, hidden]; first [rows] int64 says where in hidden [tokens, hidden] they are.
 	Pooled(hidden, first tensor.Tensor) tensor.Tensor

@@ -20,7 +20,7 @@ func IsVocabulary(name string) bool {
 
 // grow makes config.json one of a larger vocabulary. Its rows come from a source
 // that grown makes.
-func (f *Folder) grow(vocab int64) error {
+func (f *Model) grow(vocab int64) error {
 	f.Grown = vocab - f.Config.VocabSize
 	f.Config.VocabSize = vocab
 	return f.SetConfig("vocab_size", vocab)
@@ -28,7 +28,7 @@ func (f *Folder) grow(vocab int64) error {
 
 // SetConfig gives a key of config.json a value, and the same key of
 // generation_config.json where that has it.
-func (f *Folder) SetConfig(key string, value any) error {
+func (f *Model) SetConfig(key string, value any) error {
 	config, err := jsonobject.Parse(f.ConfigText)
 	if err != nil {
 		return fmt.Errorf("%s of %s: %w", ConfigName, f.Path, err)

@@ -6,7 +6,7 @@ import "llmhost/host/tensor"
 // again for its gradient (Chen et al. 2016, arXiv:1604.06174), with the draws of
 // the first run, so that the same is dropped. A nil Tape runs steps as they are.
 //
-//	hidden := model.Forward(pack, tape)
+//	hidden := model.Forward(&nn.Pass{Pack: pack, Tape: tape})
 //	loss(hidden).Backward() // reaches the last step's result
 //	tape.Backward()         // and from there every parameter
 type Tape struct{ steps []step }

@@ -8,7 +8,7 @@ import (
 	"llmhost/host/plugin/wasm"
 )
 
-// Capabilities says what the plugin may use, which its road decides, and what it
+// Capabilities says what the plugin may use, which its transport decides, and what it
 // asks for.
 func (p *Plugin) Capabilities() string {
 	const indent, width = "          ", 97
@@ -17,29 +17,29 @@ func (p *Plugin) Capabilities() string {
 }
 
 func (p *Plugin) mayUse() string {
-	switch road := p.road.(type) {
-	case *wasmRoad:
-		limits, formatting := road.limits.WithDefaults(), ""
+	switch transport := p.transport.(type) {
+	case *wasmTransport:
+		limits, formatting := transport.limits.WithDefaults(), ""
 		if slices.ContainsFunc(p.Components, func(c *Component) bool { return c.Kind == Formatter }) {
-			limits := road.workers.WithDefaults()
+			limits := transport.workers.WithDefaults()
 			formatting = fmt.Sprintf(", %d MiB and %v a batch where it formats", limits.MemoryMiB, limits.Batch)
 		}
 		return fmt.Sprintf("%d MiB of memory and %v a call%s; no files, no network, no clock, no environment, no other program", limits.MemoryMiB, limits.Call, formatting)
-	case *processRoad:
+	case *processTransport:
 		return "all that you may: it is a program of its own with your rights, not a sandbox; of the environment it gets PATH and LANG"
 	}
 	return "all that llmhost may: it is part of the program"
 }
 
 func (p *Plugin) asksFor() string {
-	switch road := p.road.(type) {
-	case *wasmRoad:
-		imports := wasm.Imports(road.code)
+	switch transport := p.transport.(type) {
+	case *wasmTransport:
+		imports := wasm.Imports(transport.code)
 		if len(imports) == 0 {
 			return "nothing but its calls"
 		}
 		return strings.Join(imports, ", ") + " (inert: what they give is nothing, or always the same)"
-	case *processRoad:
+	case *processTransport:
 		return "to be started as " + p.Path
 	}
 	return "nothing"

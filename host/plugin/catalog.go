@@ -57,7 +57,7 @@ type Catalog struct {
 func NewCatalog(ctx context.Context, options Options) (*Catalog, error) {
 	c := &Catalog{options: options, files: map[string]*Plugin{}, pins: map[string]string{}}
 	for _, p := range options.Builtin {
-		opened := &Plugin{Info: Info{Name: p.Name, Road: Builtin}, road: builtinRoad{p}}
+		opened := &Plugin{Info: Info{Name: p.Name, Transport: Builtin}, transport: builtinTransport{p}}
 		if err := opened.describe(ctx); err != nil {
 			return nil, err
 		}
@@ -79,8 +79,8 @@ func (c *Catalog) Close(ctx context.Context) error {
 // again starts another.
 func (c *Catalog) Rest() {
 	for _, p := range c.files {
-		if road, is := p.road.(*wasmRoad); is {
-			road.rest()
+		if transport, is := p.transport.(*wasmTransport); is {
+			transport.rest()
 		}
 	}
 }

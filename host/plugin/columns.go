@@ -17,7 +17,7 @@ var columnTypes = map[string]sdk.ColumnType{"string": sdk.String, "float": sdk.F
 // Columns asks a fresh instance for the columns that the formatter reads with
 // settled parameters.
 func (c *Component) Columns(ctx context.Context, values map[string]any) ([]sdk.Column, error) {
-	running, err := c.Plugin.road.start(ctx)
+	running, err := c.Plugin.transport.start(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -6,7 +6,7 @@ import (
 	"strconv"
 	"strings"
 
-	"llmhost/host/program"
+	"llmhost/sdk/program"
 )
 
 // usualSizes are what a program's cost is told for where nothing else is asked:

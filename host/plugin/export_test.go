@@ -27,7 +27,7 @@ func ReadColumns(reply string) error {
 
 // Explained is what is shown of a plugin with a descriptor, "" where it is refused.
 func Explained(data string) string {
-	p := &Plugin{Info: Info{Path: "x.wasm"}, road: builtinRoad{}}
+	p := &Plugin{Info: Info{Path: "x.wasm"}, transport: builtinTransport{}}
 	if p.readManifest([]byte(data)) != nil {
 		return ""
 	}

@@ -32,9 +32,9 @@ func (c *Catalog) Tasks(p *Plugin) ([]*Task, error) {
 }
 
 // Restart lets go of a plugin that is a program of its own, so that whoever
-// asks it next meets it fresh. On the other roads every instance is fresh.
+// asks it next meets it fresh. On the other transports every instance is fresh.
 func (p *Plugin) Restart(ctx context.Context) error {
-	if program, is := p.road.(*processRoad); is {
+	if program, is := p.transport.(*processTransport); is {
 		return program.close(ctx)
 	}
 	return nil
@@ -42,7 +42,7 @@ func (p *Plugin) Restart(ctx context.Context) error {
 
 // Redescribe asks an instance for the descriptor, as it came.
 func (p *Plugin) Redescribe(ctx context.Context) ([]byte, error) {
-	running, err := p.road.start(ctx)
+	running, err := p.transport.start(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -57,7 +57,7 @@ func (p *Plugin) Redescribe(ctx context.Context) ([]byte, error) {
 // Reconfigure has an instance configure the component with values as they
 // are, which the host has not checked; an *Error is the plugin's own refusal.
 func (c *Component) Reconfigure(ctx context.Context, values map[string]any) error {
-	running, err := c.Plugin.road.start(ctx)
+	running, err := c.Plugin.transport.start(ctx)
 	if err != nil {
 		return err
 	}
@@ -85,7 +85,7 @@ func (c *Component) instance(ctx context.Context, running calls, values map[stri
 // Retrace traces the component as often as asked in one instance and
 // returns the traces as they came; ReadTrace reads one.
 func (c *Component) Retrace(ctx context.Context, values map[string]any, times int) ([][]byte, error) {
-	running, err := c.Plugin.road.start(ctx)
+	running, err := c.Plugin.transport.start(ctx)
 	if err != nil {
 		return nil, err
 	}

@@ -31,12 +31,12 @@ func TestGuestMemoryStaysFlat(t *testing.T) {
 	}
 }
 
-// BenchmarkTrace measures what one more trace costs on each road, in a plugin
+// BenchmarkTrace measures what one more trace costs on each transport, in a plugin
 // that runs already, and without the cache.
 func BenchmarkTrace(b *testing.B) {
 	ctx := context.Background()
-	for road, spec := range map[string]string{"builtin": "rrhf", "wasm": built(b, "plugins/rrhf"), "process": program(b, "plugins/rrhf")} {
-		b.Run(road, func(b *testing.B) {
+	for transport, spec := range map[string]string{"builtin": "rrhf", "wasm": built(b, "plugins/rrhf"), "process": program(b, "plugins/rrhf")} {
+		b.Run(transport, func(b *testing.B) {
 			task, err := catalog(b, plugin.Options{Cache: ""}).Task(ctx, spec)
 			require.NoError(b, err)
 			for b.Loop() {

@@ -29,14 +29,14 @@ func List(ctx context.Context, plugins []*Plugin) string {
 	var b strings.Builder
 	w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 	width := lastColumn(plugins)
-	fmt.Fprintln(w, "NAME\tKIND\tROAD\tVERSION\tDIGEST\tWHAT IT IS, AND NEEDS")
+	fmt.Fprintln(w, "NAME\tKIND\tTRANSPORT\tVERSION\tDIGEST\tWHAT IT IS, AND NEEDS")
 	for _, p := range plugins {
 		digest := "-"
 		if p.Digest != "" {
 			digest = p.Digest[:12]
 		}
 		row := func(name, kind, needs, doc string) {
-			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t", name, kind, p.Road, p.Version, digest)
+			fmt.Fprintf(w, "%s\t%s\t%s\t%s\t%s\t", name, kind, p.Transport, p.Version, digest)
 			lines := append(folded(doc, width), folded("needs "+needs, width)...)
 			fmt.Fprintln(w, strings.Join(lines, "\n\t\t\t\t\t"))
 		}
@@ -71,7 +71,7 @@ func lastColumn(plugins []*Plugin) int {
 			name = max(name, len(c.Name))
 		}
 	}
-	others := name + len("formatter") + len("builtin") + version + digest + 5*len("  ")
+	others := name + len("formatter") + len("TRANSPORT") + version + digest + 5*len("  ")
 	return min(widest, max(widest/2, lineWidth-others))
 }
 

@@ -24,14 +24,14 @@ type Lock struct {
 
 // LockEntry is one plugin file.
 type LockEntry struct {
-	ID      string `json:"id"` // the plugin's name
-	Version string `json:"version"`
-	SHA256  string `json:"sha256"`
-	Kind    Road   `json:"kind"`
-	ABI     int    `json:"abi"`
-	Size    int    `json:"size"`
-	SDK     string `json:"sdk"`
-	Path    string `json:"path"`
+	ID      string    `json:"id"` // the plugin's name
+	Version string    `json:"version"`
+	SHA256  string    `json:"sha256"`
+	Kind    Transport `json:"kind"`
+	ABI     int       `json:"abi"`
+	Size    int       `json:"size"`
+	SDK     string    `json:"sdk"`
+	Path    string    `json:"path"`
 }
 
 // lockVersion is the version of lock files that this package reads and writes.
@@ -127,7 +127,7 @@ func (l Lock) Check(file Info) error {
 }
 
 func entryOf(file Info) LockEntry {
-	return LockEntry{file.Name, file.Version, file.Digest, file.Road, file.ABI, file.Size, file.SDK, file.Path}
+	return LockEntry{file.Name, file.Version, file.Digest, file.Transport, file.ABI, file.Size, file.SDK, file.Path}
 }
 
 // Update makes the lock that of the files that a run uses, and returns those

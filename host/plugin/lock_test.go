@@ -15,8 +15,8 @@ func TestLock(t *testing.T) {
 	path := filepath.Join(t.TempDir(), plugin.LockName)
 	lock, err := plugin.ReadLock(path)
 	require.NoError(t, err, "no file is an empty lock")
-	used := plugin.Info{Name: "rrhf", Version: "1.0.0", Road: plugin.WASM, Path: "plugins/rrhf.wasm", Digest: strings.Repeat("a", 64), Size: 7, ABI: 1, SDK: "go 0.1.0"}
-	require.Empty(t, lock.Update(used, plugin.Info{Name: "sft", Road: plugin.Builtin}))
+	used := plugin.Info{Name: "rrhf", Version: "1.0.0", Transport: plugin.WASM, Path: "plugins/rrhf.wasm", Digest: strings.Repeat("a", 64), Size: 7, ABI: 1, SDK: "go 0.1.0"}
+	require.Empty(t, lock.Update(used, plugin.Info{Name: "sft", Transport: plugin.Builtin}))
 	require.NoError(t, lock.Write(path))
 
 	lock, err = plugin.ReadLock(path)
@@ -48,7 +48,7 @@ func TestLock(t *testing.T) {
 func TestLockCheck(t *testing.T) {
 	digest := func(c string) string { return strings.Repeat(c, 64) }
 	file := func(name, path, c string) plugin.Info {
-		return plugin.Info{Name: name, Version: "1.0.0", Road: plugin.WASM, Path: path, Digest: digest(c)}
+		return plugin.Info{Name: name, Version: "1.0.0", Transport: plugin.WASM, Path: path, Digest: digest(c)}
 	}
 	var lock plugin.Lock
 	require.NoError(t, lock.Check(file("a", "a.wasm", "a")), "first use")
@@ -56,7 +56,7 @@ func TestLockCheck(t *testing.T) {
 
 	require.NoError(t, lock.Check(file("b", "b.wasm", "b")))
 	require.NoError(t, lock.Check(file("a", "moved.wasm", "a")), "the same file elsewhere")
-	require.NoError(t, lock.Check(plugin.Info{Name: "rrhf", Road: plugin.Builtin}))
+	require.NoError(t, lock.Check(plugin.Info{Name: "rrhf", Transport: plugin.Builtin}))
 	require.EqualError(t, lock.Check(file("other", "b.wasm", "c")),
 		"plugin b.wasm: its sha256 is "+digest("c")+", llmhost.lock has "+digest("b")+"; restore the file, or start a new run without locked", "another name does not help")
 	require.EqualError(t, lock.Check(file("a", "c.wasm", "c")),
@@ -84,7 +84,7 @@ func FuzzLock(f *testing.F) {
 			require.Contains(t, err.Error(), path)
 			return
 		}
-		used := plugin.Info{Name: "x", Road: plugin.WASM, Path: "x.wasm", Digest: strings.Repeat("0", 64)}
+		used := plugin.Info{Name: "x", Transport: plugin.WASM, Path: "x.wasm", Digest: strings.Repeat("0", 64)}
 		if err := lock.Check(used); err != nil {
 			require.NotEmpty(t, err.Error())
 		}

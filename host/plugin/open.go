@@ -57,9 +57,9 @@ func (c *Catalog) find(path string) (*Plugin, error) {
 		return nil, fmt.Errorf("plugin %s: %w", path, err)
 	}
 	sum := sha256.Sum256(code)
-	p := &Plugin{Info: Info{Name: path, Road: WASM, Path: path, Digest: hex.EncodeToString(sum[:]), Size: len(code)}}
+	p := &Plugin{Info: Info{Name: path, Transport: WASM, Path: path, Digest: hex.EncodeToString(sum[:]), Size: len(code)}}
 	p.cache = cache{c.options.Cache, p.Digest}
-	p.road = &wasmRoad{name: path, digest: p.Digest, code: code, limits: c.options.Limits, workers: c.options.Workers, folder: p.cache.folder("wasm")}
+	p.transport = &wasmTransport{name: path, digest: p.Digest, code: code, limits: c.options.Limits, workers: c.options.Workers, folder: p.cache.folder("wasm")}
 	return p, nil
 }
 
@@ -70,17 +70,17 @@ func (c *Catalog) findProgram(path string) (*Plugin, error) {
 	if err != nil {
 		return nil, err
 	}
-	info := Info{Name: path, Road: Process, Path: path, Digest: program.Digest(), Size: int(program.Size())}
-	return &Plugin{Info: info, road: &processRoad{program: program, limits: c.options.Process}}, nil
+	info := Info{Name: path, Transport: Process, Path: path, Digest: program.Digest(), Size: int(program.Size())}
+	return &Plugin{Info: info, transport: &processTransport{program: program, limits: c.options.Process}}, nil
 }
 
 // admit looks at the shape of a module, and says what a program may do that is
 // about to run for the first time.
 func (c *Catalog) admit(p *Plugin) error {
-	switch road := p.road.(type) {
-	case *wasmRoad:
-		return wasm.Check(p.Path, road.code, c.options.Limits)
-	case *processRoad:
+	switch transport := p.transport.(type) {
+	case *wasmTransport:
+		return wasm.Check(p.Path, transport.code, c.options.Limits)
+	case *processTransport:
 		seen := cache{c.options.Cache, p.Digest}
 		if _, known := seen.read("seen"); !known && c.options.Notice != nil {
 			c.options.Notice(fmt.Sprintf("plugin %s is a program of its own and has your rights: it can change your files and use the network (sha256 %s)", p.Path, p.Digest))
@@ -129,7 +129,7 @@ func (p *Plugin) describe(ctx context.Context) error {
 		return nil
 	}
 	p.Components, p.tasks = nil, nil
-	running, err := p.road.start(ctx)
+	running, err := p.transport.start(ctx)
 	if err != nil {
 		return err
 	}

@@ -1,7 +1,7 @@
-// Package plugin finds plugins, whatever their road, and gets out of them what
-// a run needs: checked parameters, checked programs, formatters. A road is a
+// Package plugin finds plugins, whatever their transport, and gets out of them what
+// a run needs: checked parameters, checked programs, formatters. A transport is a
 // way to reach a plugin's code: linked in (builtin), as a WASM module in this
-// process (host/plugin/wasm), or as a program of its own (host/plugin/process). Every road answers the same five calls with
+// process (host/plugin/wasm), or as a program of its own (host/plugin/process). Every transport answers the same five calls with
 // the same bytes, so nothing above this package can tell them apart.
 //
 // It runs no program (host/exec does) and reads no settings file. Start at
@@ -15,20 +15,20 @@ import (
 	"llmhost/sdk"
 )
 
-// Road says how a plugin's code is reached.
-type Road string
+// Transport says how a plugin's code is reached.
+type Transport string
 
-// The roads of this build.
+// The transports of this build.
 const (
-	Builtin Road = "builtin"
-	WASM    Road = "wasm"
-	Process Road = "process"
+	Builtin Transport = "builtin"
+	WASM    Transport = "wasm"
+	Process Transport = "process"
 )
 
 // Info identifies a plugin.
 type Info struct {
 	Name, Version string
-	Road          Road
+	Transport     Transport
 	Path          string // of the file; "" for a builtin one
 	Digest        string // sha256 of the file in hexadecimal; "" for a builtin one
 	Size          int    // of the file, in bytes
@@ -44,15 +44,15 @@ func (i Info) String() string {
 	return i.Name
 }
 
-// Plugin is an opened plugin. Close frees what its road holds.
+// Plugin is an opened plugin. Close frees what its transport holds.
 type Plugin struct {
 	Info
 	Doc        string
 	Components []*Component
 
-	tasks []taskEntry
-	road  road
-	cache cache
+	tasks     []taskEntry
+	transport transport
+	cache     cache
 }
 
 // Kind is the kind of a component.
@@ -102,8 +102,8 @@ func (t *Task) Components() []*Component {
 	return parts
 }
 
-// Close frees what the plugin's road holds.
-func (p *Plugin) Close(ctx context.Context) error { return p.road.close(ctx) }
+// Close frees what the plugin's transport holds.
+func (p *Plugin) Close(ctx context.Context) error { return p.transport.close(ctx) }
 
 // component finds a component by kind and name.
 func (p *Plugin) component(kind Kind, name string) *Component {
@@ -115,8 +115,8 @@ func (p *Plugin) component(kind Kind, name string) *Component {
 	return nil
 }
 
-// road is a way to a plugin's code.
-type road interface {
+// transport is a way to a plugin's code.
+type transport interface {
 	// start returns the plugin running afresh.
 	start(ctx context.Context) (calls, error)
 	// formatter returns a configured formatter.
@@ -133,16 +133,16 @@ type calls interface {
 	Close(ctx context.Context) error
 }
 
-// builtinRoad reaches a plugin that is linked in.
-type builtinRoad struct{ plugin sdk.Plugin }
+// builtinTransport reaches a plugin that is linked in.
+type builtinTransport struct{ plugin sdk.Plugin }
 
-func (r builtinRoad) start(context.Context) (calls, error) {
+func (r builtinTransport) start(context.Context) (calls, error) {
 	return builtinCalls{sdk.NewServer(r.plugin)}, nil
 }
 
-func (r builtinRoad) close(context.Context) error { return nil }
+func (r builtinTransport) close(context.Context) error { return nil }
 
-func (r builtinRoad) formatter(_ context.Context, c *Component, values map[string]any) (Formatting, error) {
+func (r builtinTransport) formatter(_ context.Context, c *Component, values map[string]any) (Formatting, error) {
 	for _, spec := range r.plugin.Formatters {
 		if spec.Name() != c.Name {
 			continue

@@ -77,15 +77,15 @@ func catalog(t testing.TB, options plugin.Options) *plugin.Catalog {
 
 const guest = "host/plugin/testdata/guest"
 
-func TestRoadsGiveOneProgram(t *testing.T) {
+func TestTransportsGiveOneProgram(t *testing.T) {
 	ctx := context.Background()
 	c := catalog(t, plugin.Options{Cache: scratch})
 	linked, err := c.Task(ctx, "rrhf")
 	require.NoError(t, err)
 	module, err := c.Task(ctx, built(t, "plugins/rrhf"))
 	require.NoError(t, err)
-	require.Equal(t, plugin.Builtin, linked.Plugin.Road)
-	require.Equal(t, plugin.WASM, module.Plugin.Road)
+	require.Equal(t, plugin.Builtin, linked.Plugin.Transport)
+	require.Equal(t, plugin.WASM, module.Plugin.Transport)
 	require.Equal(t, linked.Loss.Params, module.Loss.Params)
 	require.Same(t, linked.Formatter, module.Formatter, "both name the builtin one")
 	for _, values := range []map[string]any{nil, {"rrhf_weight": 0.1, "length_penalty": 0.0}, {"rrhf_reduction": "paper_sum"}} {

@@ -46,7 +46,7 @@ func TestPythonGivesTheSameTask(t *testing.T) {
 	require.NoError(t, err)
 	task, err := c.Task(ctx, pythons+"/rrhf")
 	require.NoError(t, err)
-	require.Equal(t, plugin.Process, task.Plugin.Road)
+	require.Equal(t, plugin.Process, task.Plugin.Transport)
 	requireSameTask(t, linked, task)
 	trace, err := task.Loss.Trace(ctx, nil)
 	require.NoError(t, err)

@@ -71,7 +71,7 @@ func (c *Catalog) named(ctx context.Context, spec string) (*Plugin, string, erro
 func (p *Plugin) heading() string {
 	where, digest := "builtin", ""
 	if p.Path != "" {
-		where = fmt.Sprintf("%s, %s, %s bytes", p.Road, p.Path, grouped(int64(p.Size)))
+		where = fmt.Sprintf("%s, %s, %s bytes", p.Transport, p.Path, grouped(int64(p.Size)))
 		digest = fmt.Sprintf("sha256    %s\n", p.Digest)
 	}
 	return fmt.Sprintf("plugin %s %s (%s; sdk %s, ABI %d)\n%s\n%s", p.Name, p.Version, where, p.SDK, p.ABI, p.Doc, digest)

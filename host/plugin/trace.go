@@ -11,9 +11,9 @@ import (
 	"path/filepath"
 
 	"llmhost/host/atomicfile"
-	"llmhost/host/program"
 	"llmhost/sdk"
 	"llmhost/sdk/op"
+	"llmhost/sdk/program"
 )
 
 // Trace is a checked program and where its nodes stand in the author's files.
@@ -55,7 +55,7 @@ func (c *Component) Trace(ctx context.Context, values map[string]any) (*Trace, e
 
 // ask has a fresh instance of the plugin trace the component.
 func (c *Component) ask(ctx context.Context, config []byte) ([]byte, error) {
-	running, err := c.Plugin.road.start(ctx)
+	running, err := c.Plugin.transport.start(ctx)
 	if err != nil {
 		return nil, err
 	}
@@ -114,7 +114,7 @@ func (c *Component) Formatter(ctx context.Context, values map[string]any) (Forma
 	if c.Kind != Formatter {
 		return Formatting{}, fmt.Errorf("%v: is no formatter", c)
 	}
-	return c.Plugin.road.formatter(ctx, c, c.own(values))
+	return c.Plugin.transport.formatter(ctx, c, c.own(values))
 }
 
 // cache keeps replies of one plugin from run to run. Nothing depends on it: what

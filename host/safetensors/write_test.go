@@ -128,13 +128,13 @@ func TestSaveOneFile(t *testing.T) {
 }
 
 func TestSaveShards(t *testing.T) {
-	for _, road := range []struct {
+	for _, transport := range []struct {
 		name string
 		save func(string, []safetensors.Source, safetensors.Layout) error
 	}{{"Save", safetensors.Save}, {"SaveInto", safetensors.SaveInto}} {
-		t.Run(road.name, func(t *testing.T) {
+		t.Run(transport.name, func(t *testing.T) {
 			dir := t.TempDir()
-			require.NoError(t, road.save(dir, sample(), safetensors.Layout{MaxShardSize: 12}))
+			require.NoError(t, transport.save(dir, sample(), safetensors.Layout{MaxShardSize: 12}))
 			// mask 3 | w 24 alone | step 8 joins mask (11) | b 4 opens the next, with half 4 and none 0
 			require.Equal(t, []string{
 				"model-00001-of-00003.safetensors", "model-00002-of-00003.safetensors", "model-00003-of-00003.safetensors",

@@ -13,9 +13,9 @@ import (
 	"llmhost/host/model"
 	"llmhost/host/optim"
 	"llmhost/host/plugin"
-	"llmhost/host/program"
 	"llmhost/host/tensor"
 	"llmhost/host/train"
+	"llmhost/sdk/program"
 
 	"github.com/stretchr/testify/require"
 )
@@ -41,10 +41,10 @@ var quickstartBatches = map[string]struct {
 func BenchmarkStep(b *testing.B) {
 	for _, task := range []string{"sft", "rrhf"} {
 		b.Run(task, func(b *testing.B) {
-			trainer, groups := quickstartTrainer(b, task), quickstartGroups(task)
+			trainer, examples := quickstartTrainer(b, task), quickstartExamples(task)
 			var spoken int
 			step := func() {
-				report, err := trainer.Step([][]data.Group{groups})
+				report, err := trainer.Step([][]data.Example{examples})
 				require.NoError(b, err)
 				spoken += report.Tokens
 			}
@@ -55,19 +55,19 @@ func BenchmarkStep(b *testing.B) {
 			}
 			perStep := b.Elapsed().Seconds() / float64(b.N)
 			b.ReportMetric(float64(spoken)/b.Elapsed().Seconds(), "tokens/s")
-			b.ReportMetric(100*lossSeconds(trainer.Objective.Program(), groups)/perStep, "%loss-program")
+			b.ReportMetric(100*lossSeconds(trainer.Objective.Program(), examples)/perStep, "%loss-program")
 		})
 	}
 }
 
-func quickstartGroups(task string) []data.Group {
+func quickstartExamples(task string) []data.Example {
 	rng := rand.New(rand.NewPCG(1, 1))
 	like := quickstartBatches[task]
-	var groups []data.Group
+	var examples []data.Example
 	for i := range like.records {
-		groups = append(groups, ranked(rng, i+1, like.prompt, like.answers...))
+		examples = append(examples, ranked(rng, i+1, like.prompt, like.answers...))
 	}
-	return groups
+	return examples
 }
 
 func quickstartTrainer(b *testing.B, task string) *train.Trainer {
@@ -100,9 +100,9 @@ func builtinLoss(b *testing.B, task string) *program.Program {
 
 // lossSeconds times what a step does with the log-probabilities: denominators
 // from data alone, then terms, metrics and the gradient.
-func lossSeconds(p *program.Program, groups []data.Group) float64 {
+func lossSeconds(p *program.Program, examples []data.Example) float64 {
 	const rounds = 100
-	batch := data.Pack(groups, true)
+	batch := data.Pack(examples, true)
 	where := exec.Where{Device: tensor.CPU, Real: tensor.Float32}
 	var began time.Time
 	tensor.Scoped(func() {

@@ -48,19 +48,19 @@ var losses = []struct {
 }
 
 // everything is eight examples with all that a loss may read.
-func everything(lists bool) []data.Group {
+func everything(lists bool) []data.Example {
 	rng := rand.New(rand.NewPCG(21, 0))
-	groups := uneven(9, lists)
-	for i := range groups {
-		g := &groups[i]
+	examples := uneven(9, lists)
+	for i := range examples {
+		g := &examples[i]
 		g.Labels = map[string]int64{"label": int64(i % 3), "other": []int64{0, data.Ignore, 1}[i%3]}
-		g.Example["reward"], g.Example["lm_mask"] = rng.NormFloat64(), float64(i%2)
+		g.ExampleColumns["reward"], g.ExampleColumns["lm_mask"] = rng.NormFloat64(), float64(i%2)
 		g.Columns["score"] = nil
-		for range g.Rows {
+		for range g.Sequences {
 			g.Columns["score"] = append(g.Columns["score"], rng.Float64()-0.3)
 		}
 	}
-	return groups
+	return examples
 }
 
 // Every loss that is linked in has a row above.
@@ -85,7 +85,7 @@ func TestNoCutChangesAGradient(t *testing.T) {
 		for _, l := range losses {
 			t.Run(l.name+"/"+dtype.String(), func(t *testing.T) {
 				p := component(t, plugin.Loss, l.loss, l.params)
-				groups := everything(l.lists)
+				examples := everything(l.lists)
 				step := func(sizes ...int) pass {
 					adam := optim.NewAdamW(m.Params().All(), optim.Options{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8})
 					defer adam.Free()
@@ -94,8 +94,8 @@ func TestNoCutChangesAGradient(t *testing.T) {
 					o := train.NewObjective(p, tensor.CPU, dtype)
 					o.Pooling, o.Reference.Model = poolingProgram(t, "eos"), ref
 					trainer := train.Trainer{Model: m, Objective: o, Optimizer: adam, Schedule: still, Options: train.Options{SharePrefix: true, MaxLength: 64}}
-					var micro [][]data.Group
-					for left := groups; len(left) > 0; sizes = sizes[1:] {
+					var micro [][]data.Example
+					for left := examples; len(left) > 0; sizes = sizes[1:] {
 						micro, left = append(micro, left[:sizes[0]]), left[sizes[0]:]
 					}
 					report, err := trainer.Step(micro)
@@ -112,7 +112,7 @@ func TestNoCutChangesAGradient(t *testing.T) {
 	}
 }
 
-func headed(t *testing.T, dtype tensor.DType, heads model.Heads) *model.Folder {
+func headed(t *testing.T, dtype tensor.DType, heads model.Heads) *model.Model {
 	t.Helper()
 	folder := t.TempDir()
 	require.NoError(t, newModel(t, "llama", dtype).Save(folder))

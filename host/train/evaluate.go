@@ -5,8 +5,8 @@ import (
 
 	"llmhost/host/data"
 	hostmetrics "llmhost/host/metrics"
-	"llmhost/host/program"
 	"llmhost/host/tensor"
+	"llmhost/sdk/program"
 )
 
 // Evaluation is what a loss and its metrics came to over some records: sums and
@@ -26,7 +26,7 @@ func (t *Trainer) newEvaluation() Evaluation {
 }
 
 // Evaluate measures micro-batches, without a gradient.
-func (t *Trainer) Evaluate(micro [][]data.Group) (e Evaluation, err error) {
+func (t *Trainer) Evaluate(micro [][]data.Example) (e Evaluation, err error) {
 	defer tensor.Catch(&err)
 	e = t.newEvaluation()
 	globals := t.globals(t.batches(micro))

@@ -12,41 +12,41 @@ import (
 )
 
 // counting is sequences that count up from somewhere: a rule to learn.
-func counting(rng *rand.Rand, n int) []data.Group {
-	var groups []data.Group
+func counting(rng *rand.Rand, n int) []data.Example {
+	var examples []data.Example
 	for i := range n {
 		first := rng.Int64N(vocab)
 		ids := make([]int64, 8)
 		for j := range ids {
 			ids[j] = (first + int64(j)) % vocab
 		}
-		groups = append(groups, data.Group{Rows: []data.Sequence{row(ids[:2], ids[2:])}, Source: data.Position{File: "counting", Line: i + 1}})
+		examples = append(examples, data.Example{Sequences: []data.Sequence{row(ids[:2], ids[2:])}, Source: data.Position{File: "counting", Line: i + 1}})
 	}
-	return groups
+	return examples
 }
 
 // contested is prompts with one answer that counts on, scored high, and two that do not.
-func contested(rng *rand.Rand, n int) []data.Group {
-	groups := counting(rng, n)
-	for i, g := range groups {
-		prompt := g.Rows[0].IDs[:2]
-		groups[i].Rows = append(g.Rows, row(prompt, draw(rng, 6)), row(prompt, draw(rng, 6)))
-		groups[i].Columns = map[string][]float64{"score": {1, 0, 0}}
+func contested(rng *rand.Rand, n int) []data.Example {
+	examples := counting(rng, n)
+	for i, g := range examples {
+		prompt := g.Sequences[0].IDs[:2]
+		examples[i].Sequences = append(g.Sequences, row(prompt, draw(rng, 6)), row(prompt, draw(rng, 6)))
+		examples[i].Columns = map[string][]float64{"score": {1, 0, 0}}
 	}
-	return groups
+	return examples
 }
 
 // train50 makes 50 steps over random examples and returns the losses.
-func train50(t *testing.T, trainer *train.Trainer, groups []data.Group) []float64 {
+func train50(t *testing.T, trainer *train.Trainer, examples []data.Example) []float64 {
 	t.Helper()
-	order := data.NewOrder(len(groups), 1, true)
+	order := data.NewOrder(len(examples), 1, true)
 	var losses []float64
 	for range 50 {
-		var batch []data.Group
+		var batch []data.Example
 		for _, i := range order.Next(16) {
-			batch = append(batch, groups[i])
+			batch = append(batch, examples[i])
 		}
-		report, err := trainer.Step([][]data.Group{batch})
+		report, err := trainer.Step([][]data.Example{batch})
 		require.NoError(t, err)
 		losses = append(losses, report.Loss)
 	}
@@ -59,10 +59,10 @@ func TestTwoLayersLearnInFiftySteps(t *testing.T) {
 	for _, family := range families {
 		t.Run(family, func(t *testing.T) {
 			trainer := newTrainer(t, newModel(t, family, tensor.Float32), loss(t, "sft", nil), 0.02, train.Options{MaxGradNorm: 1})
-			before, err := trainer.Evaluate([][]data.Group{held})
+			before, err := trainer.Evaluate([][]data.Example{held})
 			require.NoError(t, err)
 			losses := train50(t, trainer, learn)
-			after, err := trainer.Evaluate([][]data.Group{held})
+			after, err := trainer.Evaluate([][]data.Example{held})
 			require.NoError(t, err)
 			require.Greater(t, before.Loss(), 3.0, "nats a token, before")
 			require.Less(t, after.Loss(), 0.3, "nats a token, after")
@@ -76,7 +76,7 @@ func TestTwoLayersLearnToRank(t *testing.T) {
 	learn, held := contested(rng, 64), contested(rng, 16)
 	trainer := newTrainer(t, newModel(t, "llama", tensor.Float32), loss(t, "rrhf", nil), 0.02, train.Options{MaxGradNorm: 1, SharePrefix: true})
 	accuracy := func() (value float64) {
-		e, err := trainer.Evaluate([][]data.Group{held})
+		e, err := trainer.Evaluate([][]data.Example{held})
 		require.NoError(t, err)
 		e.Values(func(name string, v float64) {
 			if name == "rank_accuracy" {
@@ -92,10 +92,10 @@ func TestTwoLayersLearnToRank(t *testing.T) {
 
 // The same run twice gives the same losses, bit for bit.
 func TestRunsRepeat(t *testing.T) {
-	groups := contested(rand.New(rand.NewPCG(13, 0)), 32)
+	examples := contested(rand.New(rand.NewPCG(13, 0)), 32)
 	run := func() []float64 {
 		trainer := newTrainer(t, newModel(t, "qwen2", tensor.Float32), loss(t, "rrhf", nil), 0.02, train.Options{MaxGradNorm: 1, SharePrefix: true})
-		return train50(t, trainer, groups)
+		return train50(t, trainer, examples)
 	}
 	require.Equal(t, run(), run())
 }

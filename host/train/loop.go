@@ -37,8 +37,8 @@ func NewPlan(records, batchSize, accumulation int, epochs float64, maxSteps int)
 
 // EvalSet is one set of held-out examples. Prefix begins the names of its metrics.
 type EvalSet struct {
-	Prefix string // "eval_", or "eval_NAME_" where there are several
-	Groups []data.Group
+	Prefix   string // "eval_", or "eval_NAME_" where there are several
+	Examples []data.Example
 }
 
 // EventKind tells what an Event reports.
@@ -63,13 +63,13 @@ type Event struct {
 // Loop is a run: steps over shuffled examples, with evaluations, log entries
 // and checkpoints in between.
 type Loop struct {
-	Trainer *Trainer
-	Plan    Plan
-	Groups  []data.Group
-	Order   *data.Order
-	Eval    []EvalSet
-	Save    func() (path string, err error)
-	Emit    func(Event) error
+	Trainer  *Trainer
+	Plan     Plan
+	Examples []data.Example
+	Order    *data.Order
+	Eval     []EvalSet
+	Save     func() (path string, err error)
+	Emit     func(Event) error
 
 	TrainedTokens int64
 	speeds        []float64 // tokens a second of each step of this process
@@ -168,15 +168,15 @@ func (l *Loop) Speed() float64 {
 func due(step, every int) bool { return every > 0 && step%every == 0 }
 
 // next takes the micro-batches of one step; the last of an epoch may be short.
-func (l *Loop) next() [][]data.Group {
-	var micro [][]data.Group
+func (l *Loop) next() [][]data.Example {
+	var micro [][]data.Example
 	for range l.Plan.Accumulation {
-		var groups []data.Group
+		var examples []data.Example
 		for _, i := range l.Order.Next(l.Plan.BatchSize) {
-			groups = append(groups, l.Groups[i])
+			examples = append(examples, l.Examples[i])
 		}
-		micro = append(micro, groups)
-		if l.Order.Cursor().Next == len(l.Groups) {
+		micro = append(micro, examples)
+		if l.Order.Cursor().Next == len(l.Examples) {
 			break
 		}
 	}
@@ -207,7 +207,7 @@ func (l *Loop) evaluate() error {
 	l.evaluated = l.Trainer.GlobalStep
 	var values []metrics.Value
 	for _, set := range l.Eval {
-		e, err := l.Trainer.Evaluate(cut(set.Groups, l.Plan.EvalBatchSize))
+		e, err := l.Trainer.Evaluate(cut(set.Examples, l.Plan.EvalBatchSize))
 		if err != nil {
 			return err
 		}
@@ -219,12 +219,12 @@ func (l *Loop) evaluate() error {
 	return l.emit(Evaluated, values, "")
 }
 
-func cut(groups []data.Group, size int) [][]data.Group {
-	var micro [][]data.Group
-	for len(groups) > size {
-		micro, groups = append(micro, groups[:size]), groups[size:]
+func cut(examples []data.Example, size int) [][]data.Example {
+	var micro [][]data.Example
+	for len(examples) > size {
+		micro, examples = append(micro, examples[:size]), examples[size:]
 	}
-	return append(micro, groups)
+	return append(micro, examples)
 }
 
 // save writes a checkpoint, once a step at most.

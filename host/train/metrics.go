@@ -7,7 +7,7 @@ import (
 
 	"llmhost/host/data"
 	"llmhost/host/exec"
-	"llmhost/host/program"
+	"llmhost/sdk/program"
 )
 
 // Metrics totals the metrics of a program over batches.

@@ -11,13 +11,13 @@ import (
 	"llmhost/host/model"
 	"llmhost/host/nearest"
 	"llmhost/host/nn"
-	"llmhost/host/program"
 	"llmhost/host/tensor"
+	"llmhost/sdk/program"
 )
 
 // Reference is the model that a loss holds the policy against: Model, or, where
 // that is nil, the policy with its adapters off.
-type Reference struct{ Model *model.Folder }
+type Reference struct{ Model *model.Model }
 
 // Objective computes a loss program's inputs from models and a batch, and
 // runs it. Only what the program asks for is computed.
@@ -50,9 +50,9 @@ func NewObjective(p *program.Program, device tensor.Device, param tensor.DType) 
 // Program returns the program that o runs.
 func (o *Objective) Program() *program.Program { return o.program }
 
-// Check reports the data columns that the program asks for and the groups lack.
-func (o *Objective) Check(groups []data.Group) error {
-	if len(groups) == 0 {
+// Check reports the data columns that the program asks for and the examples lack.
+func (o *Objective) Check(examples []data.Example) error {
+	if len(examples) == 0 {
 		return nil
 	}
 	for _, need := range o.program.Needs() {
@@ -60,11 +60,11 @@ func (o *Objective) Check(groups []data.Group) error {
 		var given []string
 		switch kind {
 		case "column":
-			given = slices.Sorted(maps.Keys(groups[0].Columns))
+			given = slices.Sorted(maps.Keys(examples[0].Columns))
 		case "example_column":
-			given = slices.Sorted(maps.Keys(groups[0].Example))
+			given = slices.Sorted(maps.Keys(examples[0].ExampleColumns))
 		case "label":
-			given = labelNames(groups)
+			given = labelNames(examples)
 		default:
 			continue
 		}
@@ -112,10 +112,10 @@ func NeedsOf(p *program.Program) (n Needs) {
 	return n
 }
 
-// labelNames are the heads that any of the groups has a label for.
-func labelNames(groups []data.Group) []string {
+// labelNames are the heads that any of the examples has a label for.
+func labelNames(examples []data.Example) []string {
 	names := map[string]bool{}
-	for _, g := range groups {
+	for _, g := range examples {
 		for name := range g.Labels {
 			names[name] = true
 		}
@@ -150,14 +150,14 @@ func (o *Objective) Counts(b *data.Batch) (counts []float64) {
 // Run computes the terms and metrics of b with the model. globals are the
 // program's means over the whole step by node, nil where it reads none in its
 // terms. The caller runs the tape's Backward after that of the loss.
-func (o *Objective) Run(m *model.Folder, b *data.Batch, tape *nn.Tape, globals map[int]float64) exec.Outputs {
+func (o *Objective) Run(m *model.Model, b *data.Batch, tape *nn.Tape, globals map[int]float64) exec.Outputs {
 	s := &sight{o: o, model: m, b: b, tape: tape}
 	return exec.Loss(o.program, o.where, s.arguments(exec.Reached(o.program, globals != nil), globals))
 }
 
 // look is Run for an evaluation. Where the program reads rewards it returns them
 // too, [B*K].
-func (o *Objective) look(m *model.Folder, b *data.Batch, globals map[int]float64) (out exec.Outputs, rewards []float64) {
+func (o *Objective) look(m *model.Model, b *data.Batch, globals map[int]float64) (out exec.Outputs, rewards []float64) {
 	s := &sight{o: o, model: m, b: b}
 	a := s.arguments(exec.Reached(o.program, globals != nil), globals)
 	if r, read := a.Inputs["rewards"]; read {
@@ -168,7 +168,7 @@ func (o *Objective) look(m *model.Folder, b *data.Batch, globals map[int]float64
 
 // Globals computes what the program's means over a step are made of, for one of
 // its batches.
-func (o *Objective) Globals(m *model.Folder, b *data.Batch) (parts []exec.Fraction) {
+func (o *Objective) Globals(m *model.Model, b *data.Batch) (parts []exec.Fraction) {
 	s := &sight{o: o, model: m, b: b}
 	var wanted []int
 	for _, g := range o.program.Globals() {
@@ -177,8 +177,8 @@ func (o *Objective) Globals(m *model.Folder, b *data.Batch) (parts []exec.Fracti
 	return exec.Globals(o.program, o.where, s.arguments(o.program.Reach(wanted...), nil))
 }
 
-// NewPack puts the tokens of a batch on a device.
-func NewPack(d tensor.Device, b *data.Batch) nn.Pack {
+// NewPass puts the tokens of a batch on a device.
+func NewPass(d tensor.Device, b *data.Batch) *nn.Pass {
 	p := nn.Pack{IDs: tensor.Of(d, b.IDs), Positions: tensor.Of(d, b.Positions)}
 	if len(b.Positions) > 0 {
 		p.MaxPosition = slices.Max(b.Positions)
@@ -189,7 +189,7 @@ func NewPack(d tensor.Device, b *data.Batch) nn.Pack {
 	for _, s := range b.Segments {
 		p.Segments.Add(s.Start, s.Len, s.Prefix)
 	}
-	return p
+	return &nn.Pass{Pack: p}
 }
 
 // update moves the states after a step with these means over it.

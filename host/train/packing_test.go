@@ -8,9 +8,9 @@ import (
 
 	"llmhost/host/data"
 	"llmhost/host/model"
-	"llmhost/host/program"
 	"llmhost/host/tensor"
 	"llmhost/host/train"
+	"llmhost/sdk/program"
 
 	"github.com/stretchr/testify/require"
 )
@@ -18,14 +18,14 @@ import (
 // awkward is examples in which rows share in every way there is: a common
 // prompt, a longer common beginning of two of them, a row that is the
 // beginning of others, one that was cut on the left, and one alone.
-func awkward() []data.Group {
+func awkward() []data.Example {
 	rng := rand.New(rand.NewPCG(7, 0))
 	first := ranked(rng, 1, 6, 3, 5, 2, 4)
-	first.Rows[1] = row(first.Rows[0].IDs[:6], slices.Concat(first.Rows[0].IDs[6:8], draw(rng, 4)))
+	first.Sequences[1] = row(first.Sequences[0].IDs[:6], slices.Concat(first.Sequences[0].IDs[6:8], draw(rng, 4)))
 	second := ranked(rng, 2, 5, 3, 4, 3)
-	second.Rows[0] = row(second.Rows[1].IDs[:3], second.Rows[1].IDs[3:7])
-	second.Rows[2] = data.Sequence{IDs: second.Rows[2].IDs[2:], Labels: second.Rows[2].Labels[2:], Truncated: true}
-	return []data.Group{first, second, ranked(rng, 3, 4, 6)}
+	second.Sequences[0] = row(second.Sequences[1].IDs[:3], second.Sequences[1].IDs[3:7])
+	second.Sequences[2] = data.Sequence{IDs: second.Sequences[2].IDs[2:], Labels: second.Sequences[2].Labels[2:], Truncated: true}
+	return []data.Example{first, second, ranked(rng, 3, 4, 6)}
 }
 
 // requireLaidOut makes sure that the examples test what they are meant to.
@@ -106,7 +106,7 @@ var mistakes = []struct {
 
 // apart is how far the hidden states of a batch, which spoil may have spoilt,
 // are from those of its rows alone, relative to their norm.
-func apart(m *model.Folder, share bool, spoil func(*data.Batch)) float64 {
+func apart(m *model.Model, share bool, spoil func(*data.Batch)) float64 {
 	b := data.Pack(awkward(), share)
 	tokens := rowTokens(b)
 	spoil(&b)
@@ -124,11 +124,11 @@ func apart(m *model.Folder, share bool, spoil func(*data.Batch)) float64 {
 }
 
 // oneByOne packs each row as a batch of its own.
-func oneByOne(groups []data.Group) []data.Batch {
+func oneByOne(examples []data.Example) []data.Batch {
 	var all []data.Batch
-	for _, g := range groups {
-		for _, r := range g.Rows {
-			all = append(all, data.Pack([]data.Group{{Rows: []data.Sequence{r}}}, false))
+	for _, g := range examples {
+		for _, r := range g.Sequences {
+			all = append(all, data.Pack([]data.Example{{Sequences: []data.Sequence{r}}}, false))
 		}
 	}
 	return all
@@ -139,18 +139,18 @@ func rowTokens(b data.Batch) [][]int64 {
 	var all [][]int64
 	for r, real := range b.Real {
 		if real {
-			all = append(all, b.RowTokens(r))
+			all = append(all, b.SequenceTokens(r))
 		}
 	}
 	return all
 }
 
 // states runs the model over a batch: [tokens][hidden].
-func states(m *model.Folder, b data.Batch) [][]float64 {
+func states(m *model.Model, b data.Batch) [][]float64 {
 	var out [][]float64
 	tensor.Scoped(func() {
 		tensor.NoGrad(func() {
-			hidden := m.Forward(train.NewPack(tensor.CPU, &b), nil)
+			hidden := m.Forward(train.NewPass(tensor.CPU, &b))
 			width := int(hidden.Size(1))
 			out = slices.Collect(slices.Chunk(hidden.Floats(), width))
 		})
@@ -160,7 +160,7 @@ func states(m *model.Folder, b data.Batch) [][]float64 {
 
 // Sharing a prefix changes neither the loss nor any gradient.
 func TestSharedPrefixIsNotShared(t *testing.T) {
-	eachLoss(t, func(t *testing.T, m *model.Folder, p *program.Program, limit float64) {
+	eachLoss(t, func(t *testing.T, m *model.Model, p *program.Program, limit float64) {
 		shared := data.Pack(awkward(), true)
 		requireLaidOut(t, shared)
 		require.Less(t, distance(run(m, p, data.Pack(awkward(), false)), run(m, p, shared)), limit)
@@ -169,7 +169,7 @@ func TestSharedPrefixIsNotShared(t *testing.T) {
 
 // The comparison above notices what can go wrong in a pack, or in its labels.
 func TestSharedPrefixAgainstNotSharedNoticesMistakes(t *testing.T) {
-	eachLoss(t, func(t *testing.T, m *model.Folder, p *program.Program, _ float64) {
+	eachLoss(t, func(t *testing.T, m *model.Model, p *program.Program, _ float64) {
 		want := run(m, p, data.Pack(awkward(), false))
 		for _, broken := range mistakes {
 			b := data.Pack(awkward(), broken.share)
@@ -185,7 +185,7 @@ func TestSharedPrefixAgainstNotSharedNoticesMistakes(t *testing.T) {
 }
 
 // eachLoss calls f for every family, type and loss.
-func eachLoss(t *testing.T, f func(t *testing.T, m *model.Folder, p *program.Program, limit float64)) {
+func eachLoss(t *testing.T, f func(t *testing.T, m *model.Model, p *program.Program, limit float64)) {
 	for _, name := range []string{"sft", "rrhf"} {
 		p := loss(t, name, nil)
 		for _, family := range families {

@@ -6,20 +6,20 @@ import (
 	"llmhost/host/tensor"
 )
 
-// RefLogps computes the log-probabilities of the labels of groups under a
-// model, in nats: in the order of groups, of their rows and of each row's labels.
-// Batches hold size groups.
-func RefLogps(m *model.Folder, device tensor.Device, groups []data.Group, size int, share bool) (logps []float32, err error) {
+// RefLogps computes the log-probabilities of the labels of examples under a
+// model, in nats: in the order of examples, of their rows and of each row's labels.
+// Batches hold size examples.
+func RefLogps(m *model.Model, device tensor.Device, examples []data.Example, size int, share bool) (logps []float32, err error) {
 	defer tensor.Catch(&err)
 	mode := m.Params().Mode()
 	before := *mode
 	mode.Training, mode.Off = false, true
 	defer func() { *mode = before }()
-	for start := 0; start < len(groups); start += size {
-		b := data.Pack(groups[start:min(start+size, len(groups))], share)
+	for start := 0; start < len(examples); start += size {
+		b := data.Pack(examples[start:min(start+size, len(examples))], share)
 		tensor.Scoped(func() {
 			tensor.NoGrad(func() {
-				hidden := m.Forward(NewPack(device, &b), nil)
+				hidden := m.Forward(NewPass(device, &b))
 				for _, v := range labelLogps(device, m, hidden, &b).Floats() {
 					logps = append(logps, float32(v))
 				}
@@ -29,12 +29,12 @@ func RefLogps(m *model.Folder, device tensor.Device, groups []data.Group, size i
 	return logps, nil
 }
 
-// SetRefLogps gives the rows of groups what RefLogps computed of them, and
+// SetRefLogps gives the rows of examples what RefLogps computed of them, and
 // returns what is left.
-func SetRefLogps(groups []data.Group, logps []float32) (left []float32) {
-	for i := range groups {
-		for k := range groups[i].Rows {
-			row := &groups[i].Rows[k]
+func SetRefLogps(examples []data.Example, logps []float32) (left []float32) {
+	for i := range examples {
+		for k := range examples[i].Sequences {
+			row := &examples[i].Sequences[k]
 			n := row.LabelCount()
 			row.RefLogps, logps = logps[:n:n], logps[n:]
 		}

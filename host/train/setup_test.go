@@ -13,9 +13,9 @@ import (
 	"llmhost/host/model"
 	"llmhost/host/optim"
 	"llmhost/host/plugin"
-	"llmhost/host/program"
 	"llmhost/host/tensor"
 	"llmhost/host/train"
+	"llmhost/sdk/program"
 
 	"github.com/stretchr/testify/require"
 )
@@ -60,7 +60,7 @@ var configs = map[string]string{
 var families = slices.Sorted(maps.Keys(configs))
 
 // newModel makes a random model until the test ends.
-func newModel(t *testing.T, family string, dtype tensor.DType) *model.Folder {
+func newModel(t *testing.T, family string, dtype tensor.DType) *model.Model {
 	t.Helper()
 	m, err := model.Create([]byte(configs[family]), 1, model.Options{Device: tensor.CPU, Param: dtype, Compute: dtype})
 	require.NoError(t, err)
@@ -119,29 +119,29 @@ func row(prompt, answer []int64) data.Sequence {
 
 // ranked makes an example of a prompt of some tokens, whose candidates have
 // answers of the lengths given and scores of no order.
-func ranked(rng *rand.Rand, line, prompt int, answers ...int) data.Group {
-	g := data.Group{Columns: map[string][]float64{}, Example: map[string]float64{"weight": 0.5 + rng.Float64()},
+func ranked(rng *rand.Rand, line, prompt int, answers ...int) data.Example {
+	g := data.Example{Columns: map[string][]float64{}, ExampleColumns: map[string]float64{"weight": 0.5 + rng.Float64()},
 		Source: data.Position{File: "data.jsonl", Line: line}}
 	shared := draw(rng, prompt)
 	for _, n := range answers {
-		g.Rows = append(g.Rows, row(shared, draw(rng, n)))
+		g.Sequences = append(g.Sequences, row(shared, draw(rng, n)))
 		g.Columns["score"] = append(g.Columns["score"], rng.Float64())
 	}
 	return g
 }
 
 // uneven is eight examples of uneven length: of one candidate each, or of up to four.
-func uneven(seed uint64, candidates bool) []data.Group {
+func uneven(seed uint64, candidates bool) []data.Example {
 	rng := rand.New(rand.NewPCG(seed, 0))
-	var groups []data.Group
+	var examples []data.Example
 	for i := range 8 {
 		answers := []int{2 + 3*(i%4)}
 		if candidates {
 			answers = []int{1 + i%3, 6, 4, 2 + i%5}[:2+i%3]
 		}
-		groups = append(groups, ranked(rng, i+1, 2+i%5, answers...))
+		examples = append(examples, ranked(rng, i+1, 2+i%5, answers...))
 	}
-	return groups
+	return examples
 }
 
 // pass is a loss with the gradients of all parameters.
@@ -151,7 +151,7 @@ type pass struct {
 }
 
 // gradientsOf reads the gradients that the parameters hold.
-func gradientsOf(m *model.Folder) map[string][]float64 {
+func gradientsOf(m *model.Model) map[string][]float64 {
 	gradients := map[string][]float64{}
 	tensor.Scoped(func() {
 		for _, p := range m.Params().All() {
@@ -164,7 +164,7 @@ func gradientsOf(m *model.Folder) map[string][]float64 {
 }
 
 // run makes one pass over a batch.
-func run(m *model.Folder, p *program.Program, b data.Batch) pass {
+func run(m *model.Model, p *program.Program, b data.Batch) pass {
 	all := m.Params().All()
 	var leaves []tensor.Tensor
 	for _, p := range all {
@@ -212,7 +212,7 @@ func norm(values []float64) float64 {
 }
 
 // newTrainer makes a trainer at a constant rate, 0 for one that measures alone.
-func newTrainer(t *testing.T, m *model.Folder, p *program.Program, rate float64, o train.Options) *train.Trainer {
+func newTrainer(t *testing.T, m *model.Model, p *program.Program, rate float64, o train.Options) *train.Trainer {
 	t.Helper()
 	adam := optim.NewAdamW(m.Params().All(), optim.Options{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8})
 	t.Cleanup(adam.Free)

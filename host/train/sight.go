@@ -14,7 +14,7 @@ import (
 // program asks for it, and a model runs over the batch once at most.
 type sight struct {
 	o     *Objective
-	model *model.Folder
+	model *model.Model
 	b     *data.Batch
 	tape  *nn.Tape
 
@@ -70,8 +70,8 @@ func (s *sight) input(name string) (t tensor.Tensor) {
 		return tensor.Of(d, s.b.Labels[rest], rows)
 	case kind == "column" && s.b.Columns[rest] != nil:
 		return tensor.Of(d, s.b.Columns[rest], rows, candidates)
-	case kind == "example_column" && s.b.Example[rest] != nil:
-		return tensor.Of(d, s.b.Example[rest], rows)
+	case kind == "example_column" && s.b.ExampleColumns[rest] != nil:
+		return tensor.Of(d, s.b.ExampleColumns[rest], rows)
 	}
 	return t
 }
@@ -79,13 +79,15 @@ func (s *sight) input(name string) (t tensor.Tensor) {
 // hidden runs the policy over the batch.
 func (s *sight) hidden() tensor.Tensor {
 	if !s.states.Defined() {
-		s.states = s.model.Forward(NewPack(s.o.where.Device, s.b), s.tape)
+		pass := NewPass(s.o.where.Device, s.b)
+		pass.Tape = s.tape
+		s.states = s.model.Forward(pass)
 	}
 	return s.states
 }
 
 // reference is the model that stays as it is.
-func (s *sight) reference() *model.Folder {
+func (s *sight) reference() *model.Model {
 	if s.o.Reference.Model != nil {
 		return s.o.Reference.Model
 	}
@@ -105,19 +107,19 @@ func (s *sight) asReference(f func()) {
 // refHidden runs the reference over the batch.
 func (s *sight) refHidden() tensor.Tensor {
 	if !s.refStates.Defined() {
-		s.asReference(func() { s.refStates = s.reference().Forward(NewPack(s.o.where.Device, s.b), nil) })
+		s.asReference(func() { s.refStates = s.reference().Forward(NewPass(s.o.where.Device, s.b)) })
 	}
 	return s.refStates
 }
 
 // logps returns the label tokens' log-probabilities [B, K, T] of b under a model:
 // its head runs at the positions that predict a label and nowhere else.
-func (s *sight) logps(b *data.Batch, hidden tensor.Tensor, m *model.Folder) tensor.Tensor {
+func (s *sight) logps(b *data.Batch, hidden tensor.Tensor, m *model.Model) tensor.Tensor {
 	return s.view(b, labelLogps(s.o.where.Device, m, hidden, b))
 }
 
 // labelLogps returns the log-probability of each label of b [M], in its order.
-func labelLogps(d tensor.Device, m *model.Folder, hidden tensor.Tensor, b *data.Batch) tensor.Tensor {
+func labelLogps(d tensor.Device, m *model.Model, hidden tensor.Tensor, b *data.Batch) tensor.Tensor {
 	at := hidden.IndexSelect(0, tensor.Of(d, b.Source))
 	return m.Head().TokenLogps(at, tensor.Of(d, b.Target))
 }
@@ -150,8 +152,8 @@ func (s *sight) kl(forward bool) tensor.Tensor {
 // prompts [B, K, U], under the policy or the reference, with no gradient.
 func (s *sight) mismatched(reference bool) (t tensor.Tensor) {
 	b := s.b.Mismatched
-	run := func(m *model.Folder) {
-		t = s.logps(b, m.Forward(NewPack(s.o.where.Device, b), nil), m)
+	run := func(m *model.Model) {
+		t = s.logps(b, m.Forward(NewPass(s.o.where.Device, b)), m)
 	}
 	if reference {
 		s.asReference(func() { run(s.reference()) })
@@ -168,20 +170,20 @@ func (s *sight) pooled() tensor.Tensor {
 	}
 	hidden := s.hidden()
 	d := s.o.where.Device
-	if encoder, ok := s.model.Model.(model.Encoder); ok {
+	if encoder, ok := s.model.Backbone.(model.Encoder); ok {
 		s.vectors = encoder.PooledDropout().Forward(encoder.Pooled(hidden, tensor.Of(d, s.firstTokens())))
 		return s.vectors
 	}
 	var token, row, ids []int64
-	for r := range s.b.Rows {
-		for _, t := range s.b.RowTokens(r) {
+	for r := range s.b.Sequences {
+		for _, t := range s.b.SequenceTokens(r) {
 			token, row, ids = append(token, t), append(row, int64(r)), append(ids, s.b.IDs[t])
 		}
 	}
 	s.vectors = exec.Pool(s.o.Pooling, s.o.where, exec.Arguments{
 		Inputs: map[string]tensor.Tensor{"hidden": hidden, "token": tensor.Of(d, token), "row": tensor.Of(d, row),
 			"ids": tensor.Of(d, ids), "eos_token_id": tensor.Scalar(d, s.o.EOS)},
-		Sizes: map[string]int64{"P": hidden.Size(0), "H": hidden.Size(1), "M": int64(len(token)), "N": int64(len(s.b.Rows))},
+		Sizes: map[string]int64{"P": hidden.Size(0), "H": hidden.Size(1), "M": int64(len(token)), "N": int64(len(s.b.Sequences))},
 	})
 	return s.vectors
 }
@@ -189,9 +191,9 @@ func (s *sight) pooled() tensor.Tensor {
 // firstTokens says where each row begins; a row without tokens is given the
 // first one's place, since nothing reads what comes of it.
 func (s *sight) firstTokens() []int64 {
-	first := make([]int64, len(s.b.Rows))
+	first := make([]int64, len(s.b.Sequences))
 	for r := range first {
-		if tokens := s.b.RowTokens(r); len(tokens) > 0 {
+		if tokens := s.b.SequenceTokens(r); len(tokens) > 0 {
 			first[r] = tokens[0]
 		}
 	}

@@ -11,9 +11,9 @@ import (
 	"llmhost/host/lora"
 	"llmhost/host/model"
 	"llmhost/host/nn"
-	"llmhost/host/program"
 	"llmhost/host/tensor"
 	"llmhost/host/train"
+	"llmhost/sdk/program"
 
 	"github.com/stretchr/testify/require"
 )
@@ -27,26 +27,26 @@ func summing(t *testing.T, input, shape, more string) *program.Program {
 	return p
 }
 
-func withHeads(t *testing.T, heads model.Heads) *model.Folder {
+func withHeads(t *testing.T, heads model.Heads) *model.Model {
 	t.Helper()
 	return headed(t, tensor.Float64, heads)
 }
 
 // alone runs one row through a model by itself: hidden states [tokens, hidden].
-func alone(m *model.Folder, ids []int64) tensor.Tensor {
+func alone(m *model.Model, ids []int64) tensor.Tensor {
 	positions := make([]int64, len(ids))
 	for i := range positions {
 		positions[i] = int64(i)
 	}
 	pack := nn.Pack{IDs: tensor.Of(tensor.CPU, ids), Positions: tensor.Of(tensor.CPU, positions), MaxPosition: int64(len(ids)) - 1}
 	pack.Segments.Add(0, len(ids), -1)
-	return m.Forward(pack, nil)
+	return m.Forward(&nn.Pass{Pack: pack})
 }
 
 // overLabels adds up f over the labels of all rows, each at the hidden state that predicts it.
-func overLabels(m *model.Folder, groups []data.Group, f func(row data.Sequence, at int, logps [][]float64) float64) (total float64) {
-	for _, g := range groups {
-		for _, row := range g.Rows {
+func overLabels(m *model.Model, examples []data.Example, f func(row data.Sequence, at int, logps [][]float64) float64) (total float64) {
+	for _, g := range examples {
+		for _, row := range g.Sequences {
 			tensor.Scoped(func() {
 				all := m.Head().Logits(alone(m, row.IDs)).LogSoftmax(1)
 				flat := all.Floats()
@@ -63,9 +63,9 @@ func overLabels(m *model.Folder, groups []data.Group, f func(row data.Sequence, 
 }
 
 // second is the second term of a pass over a batch.
-func second(o *train.Objective, m *model.Folder, groups []data.Group) (value float64) {
-	b := data.Pack(groups, true)
-	others := data.Pack(data.Mismatch(groups, 64), false)
+func second(o *train.Objective, m *model.Model, examples []data.Example) (value float64) {
+	b := data.Pack(examples, true)
+	others := data.Pack(data.Mismatch(examples, 64), false)
 	b.Mismatched = &others
 	tensor.Scoped(func() { value, _ = o.Run(m, &b, nil, nil).Terms[1].Read() })
 	return value
@@ -73,11 +73,11 @@ func second(o *train.Objective, m *model.Folder, groups []data.Group) (value flo
 
 func TestReferenceInputs(t *testing.T) {
 	m, ref := newModel(t, "llama", tensor.Float64), newModel(t, "qwen2", tensor.Float64)
-	groups := uneven(3, true)
+	examples := uneven(3, true)
 	kl := func(forward bool) float64 {
 		total := 0.0
-		for _, g := range groups {
-			for _, row := range g.Rows {
+		for _, g := range examples {
+			for _, row := range g.Sequences {
 				tensor.Scoped(func() {
 					p := m.Head().Logits(alone(m, row.IDs)).LogSoftmax(1)
 					q := ref.Head().Logits(alone(ref, row.IDs)).LogSoftmax(1)
@@ -100,16 +100,16 @@ func TestReferenceInputs(t *testing.T) {
 		input, shape string
 		want         float64
 	}{
-		{"ref.logps", `["B","K","T"]`, overLabels(ref, groups, logp)},
+		{"ref.logps", `["B","K","T"]`, overLabels(ref, examples, logp)},
 		{"kl.reverse", `["B","K","T"]`, kl(false)},
 		{"kl.forward", `["B","K","T"]`, kl(true)},
-		{"mismatched.policy.logps", `["B","K","U"]`, overLabels(m, data.Mismatch(groups, 64), logp)},
-		{"mismatched.ref.logps", `["B","K","U"]`, overLabels(ref, data.Mismatch(groups, 64), logp)},
+		{"mismatched.policy.logps", `["B","K","U"]`, overLabels(m, data.Mismatch(examples, 64), logp)},
+		{"mismatched.ref.logps", `["B","K","U"]`, overLabels(ref, data.Mismatch(examples, 64), logp)},
 	} {
 		t.Run(c.input, func(t *testing.T) {
 			o := train.NewObjective(summing(t, c.input, c.shape, ""), tensor.CPU, tensor.Float64)
 			o.Reference.Model = ref
-			require.InDelta(t, c.want, second(o, m, groups), 1e-9)
+			require.InDelta(t, c.want, second(o, m, examples), 1e-9)
 		})
 	}
 }
@@ -117,28 +117,28 @@ func TestReferenceInputs(t *testing.T) {
 // Log-probabilities that were computed before stand in for the reference model.
 func TestPrecomputedReference(t *testing.T) {
 	m := newModel(t, "llama", tensor.Float64)
-	groups := uneven(3, true)
+	examples := uneven(3, true)
 	want := 0.0
-	for g := range groups {
-		for k, row := range groups[g].Rows {
+	for g := range examples {
+		for k, row := range examples[g].Sequences {
 			for i := 1; i < len(row.Labels); i++ {
 				if row.Labels[i] != data.Ignore {
-					groups[g].Rows[k].RefLogps = append(groups[g].Rows[k].RefLogps, float32(-i)/8)
+					examples[g].Sequences[k].RefLogps = append(examples[g].Sequences[k].RefLogps, float32(-i)/8)
 					want -= float64(i) / 8
 				}
 			}
 		}
 	}
 	o := train.NewObjective(summing(t, "ref.logps", `["B","K","T"]`, ""), tensor.CPU, tensor.Float64)
-	require.InDelta(t, want, second(o, m, groups), 1e-9)
+	require.InDelta(t, want, second(o, m, examples), 1e-9)
 }
 
 // The policy without its adapters is a reference: no model is loaded twice.
 func TestReferenceWithoutAdapters(t *testing.T) {
 	m := newModel(t, "llama", tensor.Float64)
-	groups := uneven(3, true)
+	examples := uneven(3, true)
 	logp := func(row data.Sequence, at int, logps [][]float64) float64 { return logps[0][row.Labels[at]] }
-	want := overLabels(m, groups, logp)
+	want := overLabels(m, examples, logp)
 	config := lora.Default()
 	config.Targets = lora.ParseModules([]string{lora.AllLinear})
 	_, err := lora.Attach(m.Params(), config, nil)
@@ -146,32 +146,32 @@ func TestReferenceWithoutAdapters(t *testing.T) {
 	for _, p := range m.Params().Trained() {
 		tensor.Scoped(func() { p.Tensor.CopyTensor(tensor.Randn(tensor.CPU, tensor.Float32, 0.3, p.Tensor.Shape()...)) })
 	}
-	require.Greater(t, math.Abs(want-overLabels(m, groups, logp)), 0.1)
+	require.Greater(t, math.Abs(want-overLabels(m, examples, logp)), 0.1)
 	o := train.NewObjective(summing(t, "ref.logps", `["B","K","T"]`, ""), tensor.CPU, tensor.Float64)
-	require.InDelta(t, want, second(o, m, groups), 1e-6)
+	require.InDelta(t, want, second(o, m, examples), 1e-6)
 }
 
 // Rewards are the score head's at the last token of each candidate; logits
 // those of a head of classes.
 func TestHeadInputs(t *testing.T) {
 	pooling := poolingProgram(t, "eos")
-	groups := uneven(3, true)
+	examples := uneven(3, true)
 	m := withHeads(t, model.Heads{Score: true, LM: true, Reference: true})
 	want := 0.0
-	for _, g := range groups {
-		for _, row := range g.Rows {
+	for _, g := range examples {
+		for _, row := range g.Sequences {
 			tensor.Scoped(func() { want += m.Score.Forward(alone(m, row.IDs).Narrow(0, int64(len(row.IDs))-1, 1)).Item() })
 		}
 	}
 	o := train.NewObjective(summing(t, "rewards", `["B","K"]`, ""), tensor.CPU, tensor.Float64)
 	o.Pooling = pooling
-	require.InDelta(t, want, second(o, m, groups), 1e-5) // the head computes in float32 at least
+	require.InDelta(t, want, second(o, m, examples), 1e-5) // the head computes in float32 at least
 
 	m = withHeads(t, model.Heads{LM: true, Classes: []model.ClassHead{{Name: "topic", Labels: []string{"a", "b", "c"}}}})
 	single := uneven(3, false)
 	want = 0
 	for _, g := range single {
-		ids := g.Rows[0].IDs
+		ids := g.Sequences[0].IDs
 		tensor.Scoped(func() { want += m.Classes["topic"].Forward(alone(m, ids).Narrow(0, int64(len(ids))-1, 1)).Sum().Item() })
 	}
 	o = train.NewObjective(summing(t, "logits.topic", `["B","C_topic"]`, ""), tensor.CPU, tensor.Float64)
@@ -181,11 +181,11 @@ func TestHeadInputs(t *testing.T) {
 
 func TestMismatch(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 0))
-	groups := []data.Group{ranked(rng, 1, 3, 2), ranked(rng, 2, 1, 4), ranked(rng, 3, 2, 1)}
-	for i, g := range data.Mismatch(groups, 5) {
-		before := groups[(i+2)%3].Rows[0]
+	examples := []data.Example{ranked(rng, 1, 3, 2), ranked(rng, 2, 1, 4), ranked(rng, 3, 2, 1)}
+	for i, g := range data.Mismatch(examples, 5) {
+		before := examples[(i+2)%3].Sequences[0]
 		answer := before.IDs[len(before.IDs)-[]int{2, 4, 1}[(i+2)%3]:]
-		require.Equal(t, answer, g.Rows[0].IDs[len(g.Rows[0].IDs)-len(answer):])
-		require.LessOrEqual(t, len(g.Rows[0].IDs), 5)
+		require.Equal(t, answer, g.Sequences[0].IDs[len(g.Sequences[0].IDs)-len(answer):])
+		require.LessOrEqual(t, len(g.Sequences[0].IDs), 5)
 	}
 }

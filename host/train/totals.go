@@ -4,7 +4,7 @@ import (
 	"llmhost/host/data"
 	"llmhost/host/exec"
 	"llmhost/host/metrics"
-	"llmhost/host/program"
+	"llmhost/sdk/program"
 )
 
 // totals adds up what the means over a step are made of.

@@ -22,7 +22,7 @@ type Options struct {
 	MaxGradNorm   float64 // gradients are clipped to it; 0 = not
 	MicroMean     bool    // the mean of micro-batch means, in place of one denominator for the step
 	Checkpointing bool    // keep only block inputs, and run blocks again for the gradient
-	SharePrefix   bool    // rows of a group share their common prefix, where the model is causal
+	SharePrefix   bool    // rows of an example share their common prefix, where the model is causal
 	MaxLength     int     // the most tokens of a row that is made of two others
 
 	CalibrationBins     []int  // the numbers of bins that an evaluation measures rewards with
@@ -31,7 +31,7 @@ type Options struct {
 
 // Trainer makes optimizer steps.
 type Trainer struct {
-	Model      *model.Folder
+	Model      *model.Model
 	Objective  *Objective
 	Optimizer  *optim.AdamW
 	Schedule   optim.Schedule
@@ -78,7 +78,7 @@ func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 // totalled over all micro-batches first, and the cut of the batch cannot
 // matter. A loss or gradient that is not finite is a *NonFiniteError, and no
 // weight has moved.
-func (t *Trainer) Step(micro [][]data.Group) (report StepReport, err error) {
+func (t *Trainer) Step(micro [][]data.Example) (report StepReport, err error) {
 	defer tensor.Catch(&err)
 	t.Model.Params().Mode().Training = true
 	defer func() { t.Model.Params().Mode().Training = false }()
@@ -126,7 +126,7 @@ func (t *Trainer) Step(micro [][]data.Group) (report StepReport, err error) {
 func (t *Trainer) shares() bool { return t.Options.SharePrefix && t.Model.Causal() }
 
 // pack lays out the micro-batches and settles the denominators of each.
-func (t *Trainer) pack(micro [][]data.Group) (batches []data.Batch, denominators [][]float64) {
+func (t *Trainer) pack(micro [][]data.Example) (batches []data.Batch, denominators [][]float64) {
 	terms := len(t.Objective.program.Terms)
 	total := make([]float64, terms)
 	for b := range t.batches(micro) {
@@ -146,17 +146,17 @@ func (t *Trainer) pack(micro [][]data.Group) (batches []data.Batch, denominators
 
 // batches packs micro-batches one after the other, with mismatched answers where
 // the loss asks for them: they go round over all of micro.
-func (t *Trainer) batches(micro [][]data.Group) iter.Seq[data.Batch] {
+func (t *Trainer) batches(micro [][]data.Example) iter.Seq[data.Batch] {
 	return func(yield func(data.Batch) bool) {
-		var others []data.Group
+		var others []data.Example
 		if NeedsOf(t.Objective.program).Mismatched {
 			others = data.Mismatch(slices.Concat(micro...), t.Options.MaxLength)
 		}
-		for _, groups := range micro {
-			b := data.Pack(groups, t.shares())
+		for _, examples := range micro {
+			b := data.Pack(examples, t.shares())
 			if others != nil {
-				mismatched := data.Pack(others[:len(groups)], false)
-				b.Mismatched, others = &mismatched, others[len(groups):]
+				mismatched := data.Pack(others[:len(examples)], false)
+				b.Mismatched, others = &mismatched, others[len(examples):]
 			}
 			if !yield(b) {
 				return
@@ -223,7 +223,7 @@ func (t *Trainer) weigh(terms []exec.Fraction, denominators []float64, report *S
 	return loss
 }
 
-func (t *Trainer) checkFinite(r StepReport, groups ...data.Group) error {
+func (t *Trainer) checkFinite(r StepReport, examples ...data.Example) error {
 	if finite(r.Loss) && finite(r.GradNorm) {
 		return nil
 	}
@@ -233,7 +233,7 @@ func (t *Trainer) checkFinite(r StepReport, groups ...data.Group) error {
 			failed.Terms = append(failed.Terms, t.Objective.program.Terms[i].Name)
 		}
 	}
-	for _, g := range groups {
+	for _, g := range examples {
 		failed.Sources = append(failed.Sources, g.Source)
 	}
 	return failed

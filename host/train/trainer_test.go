@@ -11,20 +11,20 @@ import (
 	"llmhost/host/data"
 	"llmhost/host/model"
 	"llmhost/host/plugin"
-	"llmhost/host/program"
 	"llmhost/host/tensor"
 	"llmhost/host/train"
+	"llmhost/sdk/program"
 
 	"github.com/stretchr/testify/require"
 )
 
 // cut makes micro-batches of size examples, the last of what is left.
-func cut(groups []data.Group, size int) [][]data.Group {
-	return slices.Collect(slices.Chunk(groups, size))
+func cut(examples []data.Example, size int) [][]data.Example {
+	return slices.Collect(slices.Chunk(examples, size))
 }
 
 // measure makes one step that moves nothing.
-func measure(t *testing.T, m *model.Folder, p *program.Program, o train.Options, micro [][]data.Group) (pass, train.StepReport) {
+func measure(t *testing.T, m *model.Model, p *program.Program, o train.Options, micro [][]data.Example) (pass, train.StepReport) {
 	t.Helper()
 	report, err := newTrainer(t, m, p, 0, o).Step(micro)
 	require.NoError(t, err)
@@ -36,10 +36,10 @@ func TestCutsGiveOneGradient(t *testing.T) {
 	for _, name := range []string{"sft", "rrhf"} {
 		for _, dtype := range precisions {
 			t.Run(name+"/"+dtype.String(), func(t *testing.T) {
-				m, p, groups := newModel(t, "llama", dtype), loss(t, name, nil), uneven(3, name == "rrhf")
-				want, whole := measure(t, m, p, train.Options{}, cut(groups, len(groups)))
+				m, p, examples := newModel(t, "llama", dtype), loss(t, name, nil), uneven(3, name == "rrhf")
+				want, whole := measure(t, m, p, train.Options{}, cut(examples, len(examples)))
 				for _, size := range []int{1, 2, 4} {
-					got, report := measure(t, m, p, train.Options{}, cut(groups, size))
+					got, report := measure(t, m, p, train.Options{}, cut(examples, size))
 					require.Less(t, distance(want, got), limitOf(dtype), "micro-batches of %d", size)
 					require.Equal(t, whole.Tokens, report.Tokens)
 					require.InEpsilon(t, whole.GradNorm, report.GradNorm, limitOf(dtype))
@@ -71,14 +71,14 @@ func requireSameMetrics(t *testing.T, want, got valued, limit float64) {
 // not where they are even: the comparison above can fail.
 func TestMicroMeanDependsOnTheCut(t *testing.T) {
 	m, p := newModel(t, "llama", tensor.Float64), loss(t, "sft", nil)
-	far := func(groups []data.Group, size int) float64 {
-		want, _ := measure(t, m, p, train.Options{MicroMean: true}, cut(groups, len(groups)))
-		got, _ := measure(t, m, p, train.Options{MicroMean: true}, cut(groups, size))
+	far := func(examples []data.Example, size int) float64 {
+		want, _ := measure(t, m, p, train.Options{MicroMean: true}, cut(examples, len(examples)))
+		got, _ := measure(t, m, p, train.Options{MicroMean: true}, cut(examples, size))
 		return distance(want, got)
 	}
 	even := uneven(3, false)
 	for i := range even {
-		even[i].Rows[0] = even[0].Rows[0]
+		even[i].Sequences[0] = even[0].Sequences[0]
 	}
 	for _, size := range []int{1, 2} {
 		require.Greater(t, far(uneven(3, false), size), noticed, "micro-batches of %d", size)
@@ -92,20 +92,20 @@ func TestDenominators(t *testing.T) {
 	m, p := newModel(t, "llama", tensor.Float64), loss(t, "sft", nil)
 	rng := rand.New(rand.NewPCG(5, 0))
 	const n, k = 2, 6
-	short, long := []data.Group{ranked(rng, 1, 3, n)}, []data.Group{ranked(rng, 2, 3, k)}
-	a, _ := measure(t, m, p, train.Options{}, [][]data.Group{short})
-	b, _ := measure(t, m, p, train.Options{}, [][]data.Group{long})
-	global, _ := measure(t, m, p, train.Options{}, [][]data.Group{short, long})
-	micro, _ := measure(t, m, p, train.Options{MicroMean: true}, [][]data.Group{short, long})
+	short, long := []data.Example{ranked(rng, 1, 3, n)}, []data.Example{ranked(rng, 2, 3, k)}
+	a, _ := measure(t, m, p, train.Options{}, [][]data.Example{short})
+	b, _ := measure(t, m, p, train.Options{}, [][]data.Example{long})
+	global, _ := measure(t, m, p, train.Options{}, [][]data.Example{short, long})
+	micro, _ := measure(t, m, p, train.Options{MicroMean: true}, [][]data.Example{short, long})
 	require.InEpsilon(t, (n*a.loss+k*b.loss)/(n+k), global.loss, float64Limit)
 	require.InEpsilon(t, (a.loss+b.loss)/2, micro.loss, float64Limit)
 }
 
 // A plain sum has no denominator, whatever the cut.
 func TestSumsAddUp(t *testing.T) {
-	m, p, groups := newModel(t, "llama", tensor.Float64), loss(t, "rrhf", map[string]any{"rrhf_reduction": "paper_sum"}), uneven(4, true)
-	want, _ := measure(t, m, p, train.Options{}, cut(groups, len(groups)))
-	got, report := measure(t, m, p, train.Options{}, cut(groups, 2))
+	m, p, examples := newModel(t, "llama", tensor.Float64), loss(t, "rrhf", map[string]any{"rrhf_reduction": "paper_sum"}), uneven(4, true)
+	want, _ := measure(t, m, p, train.Options{}, cut(examples, len(examples)))
+	got, report := measure(t, m, p, train.Options{}, cut(examples, 2))
 	require.Less(t, distance(want, got), float64Limit)
 	require.InEpsilon(t, report.Loss, report.Terms[0]+report.Terms[1], float64Limit)
 }
@@ -114,16 +114,16 @@ func TestSumsAddUp(t *testing.T) {
 func TestCheckpointingChangesNothing(t *testing.T) {
 	for _, family := range families {
 		t.Run(family, func(t *testing.T) {
-			m, p, groups := newModel(t, family, tensor.Float32), loss(t, "rrhf", nil), uneven(5, true)
-			want, _ := measure(t, m, p, train.Options{SharePrefix: true}, cut(groups, 4))
-			got, _ := measure(t, m, p, train.Options{SharePrefix: true, Checkpointing: true}, cut(groups, 4))
+			m, p, examples := newModel(t, family, tensor.Float32), loss(t, "rrhf", nil), uneven(5, true)
+			want, _ := measure(t, m, p, train.Options{SharePrefix: true}, cut(examples, 4))
+			got, _ := measure(t, m, p, train.Options{SharePrefix: true, Checkpointing: true}, cut(examples, 4))
 			require.Less(t, distance(want, got), float32Limit)
 		})
 	}
 }
 
 // weights copies all parameters of a model.
-func weights(m *model.Folder) map[string][]float64 {
+func weights(m *model.Model) map[string][]float64 {
 	out := map[string][]float64{}
 	for _, p := range m.Params().All() {
 		out[p.Name] = p.Tensor.Floats()
@@ -137,7 +137,7 @@ func TestNonFiniteLossStopsTheStep(t *testing.T) {
 			m, p := newModel(t, "llama", tensor.Float32), loss(t, "sft", map[string]any{"sft_reduction": "seq_mean"})
 			trainer := newTrainer(t, m, p, 0.1, train.Options{MaxGradNorm: 1})
 			good, spoilt := uneven(6, false), uneven(6, false)
-			spoilt[5].Example["weight"] = bad
+			spoilt[5].ExampleColumns["weight"] = bad
 			_, err := trainer.Step(cut(good, 4))
 			require.NoError(t, err)
 			before, state := weights(m), optimizerState(trainer)
@@ -177,13 +177,13 @@ func optimizerState(trainer *train.Trainer) map[string][]float64 {
 
 // A failed tensor op comes back as an error, and leaves nothing behind.
 func TestStepReturnsTensorErrors(t *testing.T) {
-	m, p, groups := newModel(t, "llama", tensor.Float32), loss(t, "sft", nil), uneven(6, false)
+	m, p, examples := newModel(t, "llama", tensor.Float32), loss(t, "sft", nil), uneven(6, false)
 	trainer := newTrainer(t, m, p, 0.1, train.Options{})
-	_, err := trainer.Step(cut(groups, 8)) // makes the rotary table
+	_, err := trainer.Step(cut(examples, 8)) // makes the rotary table
 	require.NoError(t, err)
 	live := tensor.Live()
-	groups[3].Rows[0].IDs[0] = vocab
-	_, err = trainer.Step(cut(groups, 8))
+	examples[3].Sequences[0].IDs[0] = vocab
+	_, err = trainer.Step(cut(examples, 8))
 	var failed *tensor.Error
 	require.ErrorAs(t, err, &failed)
 	require.ErrorContains(t, err, "index out of range")
@@ -192,13 +192,13 @@ func TestStepReturnsTensorErrors(t *testing.T) {
 
 // Steps leave no tensor behind but the rotary table, which is made once.
 func TestStepsKeepNoTensors(t *testing.T) {
-	m, p, groups := newModel(t, "llama", tensor.Float32), loss(t, "rrhf", nil), uneven(6, true)
+	m, p, examples := newModel(t, "llama", tensor.Float32), loss(t, "rrhf", nil), uneven(6, true)
 	trainer := newTrainer(t, m, p, 0.01, train.Options{SharePrefix: true, Checkpointing: true, MaxGradNorm: 1})
 	var live int64
 	for i := range 5 {
-		_, err := trainer.Step(cut(groups, 4))
+		_, err := trainer.Step(cut(examples, 4))
 		require.NoError(t, err)
-		_, err = trainer.Evaluate(cut(groups, 3))
+		_, err = trainer.Evaluate(cut(examples, 3))
 		require.NoError(t, err)
 		if i == 0 {
 			live = tensor.Live()
@@ -212,11 +212,11 @@ func TestStepsKeepNoTensors(t *testing.T) {
 func TestEvaluate(t *testing.T) {
 	for _, name := range []string{"sft", "rrhf"} {
 		t.Run(name, func(t *testing.T) {
-			m, p, groups := newModel(t, "llama", tensor.Float64), loss(t, name, nil), uneven(8, name == "rrhf")
-			want, report := measure(t, m, p, train.Options{}, cut(groups, 8))
+			m, p, examples := newModel(t, "llama", tensor.Float64), loss(t, name, nil), uneven(8, name == "rrhf")
+			want, report := measure(t, m, p, train.Options{}, cut(examples, 8))
 			trainer := newTrainer(t, m, p, 0, train.Options{SharePrefix: true})
 			for _, size := range []int{1, 3, 8} {
-				e, err := trainer.Evaluate(cut(groups, size))
+				e, err := trainer.Evaluate(cut(examples, size))
 				require.NoError(t, err)
 				require.InEpsilon(t, want.loss, e.Loss(), float64Limit)
 				requireSameMetrics(t, &report.Metrics, &e, float64Limit)
@@ -239,12 +239,12 @@ func TestEvaluationsAreJoined(t *testing.T) {
 		t.Run(l.name, func(t *testing.T) {
 			trainer := newTrainer(t, m, p, 0, train.Options{SharePrefix: true, MaxLength: 64, CalibrationBins: []int{5, 10}, CalibrationStrategy: "uniform"})
 			trainer.Objective.Pooling, trainer.Objective.Reference.Model = poolingProgram(t, "eos"), ref
-			groups := everything(l.lists)
-			whole, err := trainer.Evaluate(cut(groups, 4))
+			examples := everything(l.lists)
+			whole, err := trainer.Evaluate(cut(examples, 4))
 			require.NoError(t, err)
-			joined, err := trainer.Evaluate(cut(groups[:1], 4))
+			joined, err := trainer.Evaluate(cut(examples[:1], 4))
 			require.NoError(t, err)
-			for _, part := range [][]data.Group{groups[1:4], groups[4:]} {
+			for _, part := range [][]data.Example{examples[1:4], examples[4:]} {
 				e, err := trainer.Evaluate(cut(part, 2))
 				require.NoError(t, err)
 				joined.Join(e)
@@ -256,9 +256,9 @@ func TestEvaluationsAreJoined(t *testing.T) {
 }
 
 func TestClippingReportsTheNormBefore(t *testing.T) {
-	m, p, groups := newModel(t, "llama", tensor.Float64), loss(t, "sft", nil), uneven(9, false)
-	free, report := measure(t, m, p, train.Options{}, cut(groups, 4))
-	clipped, again := measure(t, m, p, train.Options{MaxGradNorm: report.GradNorm / 4}, cut(groups, 4))
+	m, p, examples := newModel(t, "llama", tensor.Float64), loss(t, "sft", nil), uneven(9, false)
+	free, report := measure(t, m, p, train.Options{}, cut(examples, 4))
+	clipped, again := measure(t, m, p, train.Options{MaxGradNorm: report.GradNorm / 4}, cut(examples, 4))
 	require.Equal(t, report.GradNorm, again.GradNorm)
 	for name, g := range free.gradients {
 		require.InEpsilon(t, norm(g)/4, norm(clipped.gradients[name]), 1e-5, name)
@@ -268,14 +268,14 @@ func TestClippingReportsTheNormBefore(t *testing.T) {
 func TestCheckNamesAColumnThatIsMissing(t *testing.T) {
 	objective := train.NewObjective(loss(t, "rrhf", nil), tensor.CPU, tensor.Float32)
 	require.NoError(t, objective.Check(nil))
-	groups := uneven(1, true)
-	require.NoError(t, objective.Check(groups))
-	groups[0].Columns = nil
-	require.EqualError(t, objective.Check(groups), `the loss reads column "score", which the formatter does not give (of these it gives none)`)
-	groups[0].Columns = map[string][]float64{"scores": {1, 0}, "age": {1, 2}}
-	require.EqualError(t, objective.Check(groups), `the loss reads column "score", which the formatter does not give (of these it gives age, scores); did you mean scores?`)
+	examples := uneven(1, true)
+	require.NoError(t, objective.Check(examples))
+	examples[0].Columns = nil
+	require.EqualError(t, objective.Check(examples), `the loss reads column "score", which the formatter does not give (of these it gives none)`)
+	examples[0].Columns = map[string][]float64{"scores": {1, 0}, "age": {1, 2}}
+	require.EqualError(t, objective.Check(examples), `the loss reads column "score", which the formatter does not give (of these it gives age, scores); did you mean scores?`)
 
 	objective = train.NewObjective(loss(t, "sft", map[string]any{"sft_reduction": "seq_mean"}), tensor.CPU, tensor.Float32)
-	groups[0].Example = nil
-	require.EqualError(t, objective.Check(groups), `the loss reads example column "weight", which the formatter does not give (of these it gives none)`)
+	examples[0].ExampleColumns = nil
+	require.EqualError(t, objective.Check(examples), `the loss reads example column "weight", which the formatter does not give (of these it gives none)`)
 }

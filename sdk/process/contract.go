@@ -7,7 +7,7 @@
 // The five calls of the contract are methods of the service llmhost.v1.Plugin.
 // Request and reply of each are one google.protobuf.BytesValue: a request is a
 // number, little-endian in four bytes, then the payload; the reply is the same
-// frame as on every other road. So there is no schema to generate code from,
+// frame as on every other transport. So there is no schema to generate code from,
 // and another language needs no more than this file says.
 //
 // A main package that is to be built as WASM too is written with sdk/serve.

@@ -1,4 +1,4 @@
-// Package serve lets one main package be built for two roads, as a WASM module
+// Package serve lets one main package be built for two transports, as a WASM module
 // and as a program that llmhost starts:
 //
 //	var served = serve.Plugin(rrhf.Plugin)

@@ -25,7 +25,7 @@ func TestFilesAreAsGenerated(t *testing.T) {
 	}
 }
 
-func load(t *testing.T, file string, formatter sdk.Formatter) []data.Example {
+func load(t *testing.T, file string, formatter sdk.Formatter) []data.Formatted {
 	examples, err := data.Load(context.Background(), data.Files{Paths: []string{filepath.Join("..", file)}}, data.InProcess(file, formatter), data.FailOnBadRow)
 	require.NoError(t, err)
 	require.Empty(t, examples.Drops)

@@ -33,11 +33,11 @@ func New(cfg Config, _ tensor.Device, p *nn.Params, _ bool) *Model {
 	return m
 }
 
-// Forward maps the tokens of in to hidden states [tokens, hidden].
-func (m *Model) Forward(in nn.Pack, tape *nn.Tape) tensor.Tensor {
-	x := m.embeddings.Forward(in)
+// Forward maps the tokens of pass to hidden states [tokens, hidden].
+func (m *Model) Forward(pass *nn.Pass) tensor.Tensor {
+	x := m.embeddings.Forward(pass.Pack)
 	for _, b := range m.blocks {
-		x = tape.Run(x, func(x tensor.Tensor) tensor.Tensor { return b.Forward(x, in.Segments) })
+		x = pass.Block(x, func(x tensor.Tensor) tensor.Tensor { return b.Forward(x, pass) })
 	}
 	return x
 }
@@ -120,8 +120,8 @@ func newBlock(cfg Config, p *nn.Params, layer int) Block {
 }
 
 // Forward maps x [tokens, hidden] to the same shape.
-func (b Block) Forward(x tensor.Tensor, segments tensor.Segments) tensor.Tensor {
-	x = b.attnNorm.Forward(x.Add(b.dropout.Forward(b.attn.Forward(x, segments))))
+func (b Block) Forward(x tensor.Tensor, pass *nn.Pass) tensor.Tensor {
+	x = b.attnNorm.Forward(x.Add(b.dropout.Forward(b.attn.Forward(x, pass))))
 	return b.mlpNorm.Forward(x.Add(b.dropout.Forward(b.out.Forward(b.bend(b.in.Forward(x))))))
 }
 
@@ -139,8 +139,8 @@ func newAttention(cfg Config, p *nn.Params, name string) Attention {
 }
 
 // Forward maps x [tokens, hidden] to the same shape.
-func (a Attention) Forward(x tensor.Tensor, segments tensor.Segments) tensor.Tensor {
-	y := tensor.Attention(a.heads(a.q.Forward(x)), a.heads(a.k.Forward(x)), a.heads(a.v.Forward(x)), segments, tensor.AttentionOptions{
+func (a Attention) Forward(x tensor.Tensor, pass *nn.Pass) tensor.Tensor {
+	y := pass.Attention(a.heads(a.q.Forward(x)), a.heads(a.k.Forward(x)), a.heads(a.v.Forward(x)), tensor.AttentionOptions{
 		Scale: 1 / math.Sqrt(float64(a.headDim)), Bidirectional: true, Dropout: a.dropout.Rate()})
 	return a.o.Forward(y.Reshape(x.Size(0), -1))
 }

@@ -43,17 +43,17 @@ func New(cfg Config, device tensor.Device, p *nn.Params, head bool) *Model {
 	return m
 }
 
-// Forward maps the tokens of in to hidden states [tokens, hidden], after the
+// Forward maps the tokens of pass to hidden states [tokens, hidden], after the
 // last norm.
-func (m *Model) Forward(in nn.Pack, tape *nn.Tape) tensor.Tensor {
-	all, windowed := m.rope.At(in.Positions, in.MaxPosition+1), m.windowRope.At(in.Positions, in.MaxPosition+1)
-	x := m.embedded(in.IDs)
+func (m *Model) Forward(pass *nn.Pass) tensor.Tensor {
+	all, windowed := m.rope.At(pass.Positions, pass.MaxPosition+1), m.windowRope.At(pass.Positions, pass.MaxPosition+1)
+	x := m.embedded(pass.IDs)
 	for _, b := range m.blocks {
 		rope := all
 		if b.attn.window > 0 {
 			rope = windowed
 		}
-		x = tape.Run(x, func(x tensor.Tensor) tensor.Tensor { return b.Forward(x, rope, in.Segments) })
+		x = pass.Block(x, func(x tensor.Tensor) tensor.Tensor { return b.Forward(x, rope, pass) })
 	}
 	return m.norm.Forward(x)
 }
@@ -105,8 +105,8 @@ func newBlock(cfg Config, p *nn.Params, layer int) Block {
 }
 
 // Forward maps x [tokens, hidden] to the same shape.
-func (b Block) Forward(x tensor.Tensor, rope nn.Rope, segments tensor.Segments) tensor.Tensor {
-	x = x.Add(b.attnOut.Forward(b.attn.Forward(b.attnIn.Forward(x), rope, segments)))
+func (b Block) Forward(x tensor.Tensor, rope nn.Rope, pass *nn.Pass) tensor.Tensor {
+	x = x.Add(b.attnOut.Forward(b.attn.Forward(b.attnIn.Forward(x), rope, pass)))
 	return x.Add(b.mlpOut.Forward(b.mlp.Forward(b.mlpIn.Forward(x))))
 }
 
@@ -141,12 +141,12 @@ func newAttention(cfg Config, p *nn.Params, name string, layer int) Attention {
 }
 
 // Forward maps x [tokens, hidden] to the same shape.
-func (a Attention) Forward(x tensor.Tensor, rope nn.Rope, segments tensor.Segments) tensor.Tensor {
+func (a Attention) Forward(x tensor.Tensor, rope nn.Rope, pass *nn.Pass) tensor.Tensor {
 	q, k, v := a.heads(a.q.Forward(x)), a.heads(a.k.Forward(x)), a.heads(a.v.Forward(x))
 	if a.qNorm != nil {
 		q, k = a.qNorm.Forward(q), a.kNorm.Forward(k)
 	}
-	y := tensor.Attention(rope.Apply(q), rope.Apply(k), v, segments, tensor.AttentionOptions{
+	y := pass.Attention(rope.Apply(q), rope.Apply(k), v, tensor.AttentionOptions{
 		Scale: a.scale, Window: a.window, Softcap: a.softcap, Dropout: a.dropout.Rate()})
 	return a.o.Forward(y.Reshape(x.Size(0), -1))
 }

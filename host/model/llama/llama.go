@@ -41,13 +41,13 @@ func New(cfg Config, device tensor.Device, p *nn.Params, head bool) *Model {
 	return m
 }
 
-// Forward maps the tokens of in to hidden states [tokens, hidden], after the
+// Forward maps the tokens of pass to hidden states [tokens, hidden], after the
 // last norm.
-func (m *Model) Forward(in nn.Pack, tape *nn.Tape) tensor.Tensor {
-	rope := m.rope.At(in.Positions, in.MaxPosition+1)
-	x := m.embed.Embedding(in.IDs)
+func (m *Model) Forward(pass *nn.Pass) tensor.Tensor {
+	rope := m.rope.At(pass.Positions, pass.MaxPosition+1)
+	x := m.embed.Embedding(pass.IDs)
 	for _, b := range m.blocks {
-		x = tape.Run(x, func(x tensor.Tensor) tensor.Tensor { return b.Forward(x, rope, in.Segments) })
+		x = pass.Block(x, func(x tensor.Tensor) tensor.Tensor { return b.Forward(x, rope, pass) })
 	}
 	return m.norm.Forward(x)
 }
@@ -86,8 +86,8 @@ func newBlock(cfg Config, p *nn.Params, layer int) Block {
 }
 
 // Forward maps x [tokens, hidden] to the same shape.
-func (b Block) Forward(x tensor.Tensor, rope nn.Rope, segments tensor.Segments) tensor.Tensor {
-	x = x.Add(b.attn.Forward(b.attnNorm.Forward(x), rope, segments))
+func (b Block) Forward(x tensor.Tensor, rope nn.Rope, pass *nn.Pass) tensor.Tensor {
+	x = x.Add(b.attn.Forward(b.attnNorm.Forward(x), rope, pass))
 	return x.Add(b.mlp.Forward(b.mlpNorm.Forward(x)))
 }
 
@@ -119,12 +119,12 @@ func newAttention(cfg Config, p *nn.Params, name string, layer int) Attention {
 }
 
 // Forward maps x [tokens, hidden] to the same shape.
-func (a Attention) Forward(x tensor.Tensor, rope nn.Rope, segments tensor.Segments) tensor.Tensor {
+func (a Attention) Forward(x tensor.Tensor, rope nn.Rope, pass *nn.Pass) tensor.Tensor {
 	q, k, v := a.heads(a.q.Forward(x)), a.heads(a.k.Forward(x)), a.heads(a.v.Forward(x))
 	if a.qNorm != nil {
 		q, k = a.qNorm.Forward(q), a.kNorm.Forward(k)
 	}
-	y := tensor.Attention(rope.Apply(q), rope.Apply(k), v, segments, tensor.AttentionOptions{
+	y := pass.Attention(rope.Apply(q), rope.Apply(k), v, tensor.AttentionOptions{
 		Scale: 1 / math.Sqrt(float64(a.headDim)), Window: a.window, Dropout: a.dropout.Rate()})
 	return a.o.Forward(y.Reshape(x.Size(0), -1))
 }

@@ -40,13 +40,13 @@ func New(cfg Config, device tensor.Device, p *nn.Params, head bool) *Model {
 	return m
 }
 
-// Forward maps the tokens of in to hidden states [tokens, hidden], after the
+// Forward maps the tokens of pass to hidden states [tokens, hidden], after the
 // last norm.
-func (m *Model) Forward(in nn.Pack, tape *nn.Tape) tensor.Tensor {
-	rope := m.rope.At(in.Positions, in.MaxPosition+1)
-	x := m.dropout.Forward(m.embed.Embedding(in.IDs))
+func (m *Model) Forward(pass *nn.Pass) tensor.Tensor {
+	rope := m.rope.At(pass.Positions, pass.MaxPosition+1)
+	x := m.dropout.Forward(m.embed.Embedding(pass.IDs))
 	for _, b := range m.blocks {
-		x = tape.Run(x, func(x tensor.Tensor) tensor.Tensor { return b.Forward(x, rope, in.Segments) })
+		x = pass.Block(x, func(x tensor.Tensor) tensor.Tensor { return b.Forward(x, rope, pass) })
 	}
 	return m.norm.Forward(x)
 }
@@ -90,8 +90,8 @@ func newBlock(cfg Config, p *nn.Params, layer int) Block {
 // Forward maps x [tokens, hidden] to the same shape. In parallel both layers
 // read x (Black et al. 2022, section 2.1, after Wang and Komatsuzaki's GPT-J);
 // otherwise the feed-forward layer reads what attention made of it.
-func (b Block) Forward(x tensor.Tensor, rope nn.Rope, segments tensor.Segments) tensor.Tensor {
-	attn := b.dropout.Forward(b.attn.Forward(b.attnNorm.Forward(x), rope, segments))
+func (b Block) Forward(x tensor.Tensor, rope nn.Rope, pass *nn.Pass) tensor.Tensor {
+	attn := b.dropout.Forward(b.attn.Forward(b.attnNorm.Forward(x), rope, pass))
 	if !b.parallel {
 		x = x.Add(attn)
 		return x.Add(b.feed(x))
@@ -121,11 +121,11 @@ func newAttention(cfg Config, p *nn.Params, name string) Attention {
 
 // Forward maps x [tokens, hidden] to the same shape. The rows of the matrix
 // stand head by head: query, key and value of the first head, then of the second.
-func (a Attention) Forward(x tensor.Tensor, rope nn.Rope, segments tensor.Segments) tensor.Tensor {
+func (a Attention) Forward(x tensor.Tensor, rope nn.Rope, pass *nn.Pass) tensor.Tensor {
 	tokens := x.Size(0)
 	qkv := a.qkv.Forward(x).View(tokens, -1, 3*a.headDim) // [tokens, heads, 3*head_dim]
 	q, k, v := qkv.Narrow(2, 0, a.headDim), qkv.Narrow(2, a.headDim, a.headDim), qkv.Narrow(2, 2*a.headDim, a.headDim)
-	y := tensor.Attention(rope.Apply(q), rope.Apply(k), v, segments, tensor.AttentionOptions{
+	y := pass.Attention(rope.Apply(q), rope.Apply(k), v, tensor.AttentionOptions{
 		Scale: 1 / math.Sqrt(float64(a.headDim)), Dropout: a.dropout.Rate()})
 	return a.dense.Forward(y.Reshape(tokens, -1))
 }

@@ -38,13 +38,13 @@ func New(cfg Config, device tensor.Device, p *nn.Params, head bool) *Model {
 	return m
 }
 
-// Forward maps the tokens of in to hidden states [tokens, hidden], after the
+// Forward maps the tokens of pass to hidden states [tokens, hidden], after the
 // last norm.
-func (m *Model) Forward(in nn.Pack, tape *nn.Tape) tensor.Tensor {
-	rope := m.rope.At(in.Positions, in.MaxPosition+1)
-	x := m.embed.Embedding(in.IDs)
+func (m *Model) Forward(pass *nn.Pass) tensor.Tensor {
+	rope := m.rope.At(pass.Positions, pass.MaxPosition+1)
+	x := m.embed.Embedding(pass.IDs)
 	for _, b := range m.blocks {
-		x = tape.Run(x, func(x tensor.Tensor) tensor.Tensor { return b.Forward(x, rope, in.Segments) })
+		x = pass.Block(x, func(x tensor.Tensor) tensor.Tensor { return b.Forward(x, rope, pass) })
 	}
 	return m.norm.Forward(x)
 }
@@ -85,8 +85,8 @@ func newBlock(cfg Config, p *nn.Params, layer int) Block {
 }
 
 // Forward maps x [tokens, hidden] to the same shape.
-func (b Block) Forward(x tensor.Tensor, rope nn.Rope, segments tensor.Segments) tensor.Tensor {
-	x = x.Add(b.dropout.Forward(b.attn.Forward(b.attnNorm.Forward(x), rope, segments)))
+func (b Block) Forward(x tensor.Tensor, rope nn.Rope, pass *nn.Pass) tensor.Tensor {
+	x = x.Add(b.dropout.Forward(b.attn.Forward(b.attnNorm.Forward(x), rope, pass)))
 	return x.Add(b.dropout.Forward(b.mlp.Forward(b.mlpNorm.Forward(x))))
 }
 
@@ -108,11 +108,11 @@ func newAttention(cfg Config, p *nn.Params, name string) Attention {
 
 // Forward maps x [tokens, hidden] to the same shape. The rows of the matrix are
 // the heads of all queries, then of all keys, then of all values.
-func (a Attention) Forward(x tensor.Tensor, rope nn.Rope, segments tensor.Segments) tensor.Tensor {
+func (a Attention) Forward(x tensor.Tensor, rope nn.Rope, pass *nn.Pass) tensor.Tensor {
 	tokens := x.Size(0)
 	qkv := a.qkv.Forward(x).View(tokens, -1, a.headDim) // [tokens, heads + 2*kv_heads, head_dim]
 	q, k, v := qkv.Narrow(1, 0, a.heads), qkv.Narrow(1, a.heads, a.keyHeads), qkv.Narrow(1, a.heads+a.keyHeads, a.keyHeads)
-	y := tensor.Attention(rope.Apply(q), rope.Apply(k), v, segments, tensor.AttentionOptions{
+	y := pass.Attention(rope.Apply(q), rope.Apply(k), v, tensor.AttentionOptions{
 		Scale: 1 / math.Sqrt(float64(a.headDim)), Window: int(a.window), Dropout: a.dropout.Rate()})
 	return a.o.Forward(y.Reshape(tokens, -1))
 }

@@ -89,7 +89,7 @@ func TestShippedPluginsPass(t *testing.T) {
 			path := build(t, "plugins/"+name, name+".wasm", forWASM...)
 			report := checkedIn(t, plugin.Options{Builtin: builtin.All(), Cache: t.TempDir()}, path, check.Options{})
 			require.True(t, report.OK(), report.Text())
-			require.Equal(t, "wasm", report.Road)
+			require.Equal(t, "wasm", report.Transport)
 			require.Less(t, report.Seconds, 10.0)
 		})
 	}

@@ -21,8 +21,8 @@ const (
 	memoryTime   = 3 * time.Second
 )
 
-// noise is how much memory goes up and down by itself on each road, in bytes.
-var noise = map[plugin.Road]uint64{plugin.Builtin: 2 << 20, plugin.WASM: 8 << 20, plugin.Process: 24 << 20}
+// noise is how much memory goes up and down by itself on each transport, in bytes.
+var noise = map[plugin.Transport]uint64{plugin.Builtin: 2 << 20, plugin.WASM: 8 << 20, plugin.Process: 24 << 20}
 
 // memory formats many records and looks whether memory keeps growing.
 func (f *formatter) memory() error {
@@ -33,7 +33,7 @@ func (f *formatter) memory() error {
 	f.make.filler = " " + strings.Repeat("lorem ipsum ", 25) // some 300 bytes, as texts have
 	defer func() { f.make.filler = "" }()
 	most := memoryRows
-	if f.component.Plugin.Road == plugin.Builtin {
+	if f.component.Plugin.Transport == plugin.Builtin {
 		most /= 2
 	}
 	begin, done := time.Now(), 0
@@ -44,7 +44,7 @@ func (f *formatter) memory() error {
 			}
 			done += 1000
 		}
-		used, known := held(f.component.Plugin.Road)
+		used, known := held(f.component.Plugin.Transport)
 		if !known {
 			f.note = "this system does not say what a process holds"
 			return nil
@@ -55,7 +55,7 @@ func (f *formatter) memory() error {
 		f.note = fmt.Sprintf("too slow to tell: %d records in %.1f s", done, time.Since(begin).Seconds())
 		return nil
 	}
-	if from, to := rise(kept); kept[to] > kept[from]+noise[f.component.Plugin.Road] {
+	if from, to := rise(kept); kept[to] > kept[from]+noise[f.component.Plugin.Transport] {
 		f.find(Finding{
 			Text:  fmt.Sprintf("memory grows with the records: %d MiB after %d of them, %d MiB after %d", kept[from]>>20, (from+1)*memoryWindow, kept[to]>>20, (to+1)*memoryWindow),
 			Cause: "Format keeps what it has seen (a map, a slice that is appended to), or the guest's garbage collector never runs (llmhost's Go SDK lets it)",
@@ -77,10 +77,10 @@ func (f *formatter) many(n int) []record {
 	return out
 }
 
-// held is what the code of a road keeps in memory: of this process what its
+// held is what the code of a transport keeps in memory: of this process what its
 // collector leaves, of others what is resident.
-func held(road plugin.Road) (bytes uint64, known bool) {
-	if road == plugin.Builtin {
+func held(transport plugin.Transport) (bytes uint64, known bool) {
+	if transport == plugin.Builtin {
 		runtime.GC()
 		var m runtime.MemStats
 		runtime.ReadMemStats(&m)

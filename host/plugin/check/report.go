@@ -42,15 +42,15 @@ type Finding struct {
 
 // Report is what a check of a plugin found.
 type Report struct {
-	Spec     string    `json:"spec"`
-	Plugin   string    `json:"plugin,omitempty"`
-	Version  string    `json:"version,omitempty"`
-	Road     string    `json:"road,omitempty"`
-	Digest   string    `json:"sha256,omitempty"`
-	SDK      string    `json:"sdk,omitempty"`
-	Seconds  float64   `json:"seconds"`
-	Steps    []Step    `json:"steps"`
-	Findings []Finding `json:"findings"`
+	Spec      string    `json:"spec"`
+	Plugin    string    `json:"plugin,omitempty"`
+	Version   string    `json:"version,omitempty"`
+	Transport string    `json:"transport,omitempty"`
+	Digest    string    `json:"sha256,omitempty"`
+	SDK       string    `json:"sdk,omitempty"`
+	Seconds   float64   `json:"seconds"`
+	Steps     []Step    `json:"steps"`
+	Findings  []Finding `json:"findings"`
 }
 
 // OK says whether nothing is wrong but what was allowed or is a warning.
@@ -59,7 +59,7 @@ func (r *Report) OK() bool {
 }
 
 func (r *Report) identify(p *plugin.Plugin) {
-	r.Plugin, r.Version, r.Road, r.Digest, r.SDK = p.Name, p.Version, string(p.Road), p.Digest, p.SDK
+	r.Plugin, r.Version, r.Transport, r.Digest, r.SDK = p.Name, p.Version, string(p.Transport), p.Digest, p.SDK
 }
 
 // add enters a step; one check that ran under several parameters is one step.
@@ -135,7 +135,7 @@ func (r *Report) heading() string {
 	if r.Plugin == "" {
 		return r.Spec + "\n"
 	}
-	line := fmt.Sprintf("%s: plugin %s %s (%s; sdk %s", r.Spec, r.Plugin, r.Version, r.Road, r.SDK)
+	line := fmt.Sprintf("%s: plugin %s %s (%s; sdk %s", r.Spec, r.Plugin, r.Version, r.Transport, r.SDK)
 	if r.Digest != "" {
 		line += "; sha256 " + r.Digest[:12]
 	}

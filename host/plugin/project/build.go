@@ -56,7 +56,7 @@ func Build(ctx context.Context, b Building) (Result, error) {
 	if b.Folder = folder; !exists(folder) {
 		return Result{}, fmt.Errorf("folder %s: there is no such folder", folder)
 	}
-	if b.As != "" && b.As != string(wasmRoad) && b.As != string(processRoad) {
+	if b.As != "" && b.As != string(wasmTransport) && b.As != string(processTransport) {
 		return Result{}, fmt.Errorf("--as %q; want wasm or process", b.As)
 	}
 	for _, candidate := range builders {
@@ -74,15 +74,15 @@ func (b Building) out() (string, error) {
 		return filepath.Abs(b.Out)
 	}
 	name := filepath.Base(b.Folder)
-	if b.As != string(processRoad) {
+	if b.As != string(processTransport) {
 		name += ".wasm"
 	}
 	return filepath.Join(b.Folder, name), nil
 }
 
-// moduleOnly refuses the process road for a language that has none.
+// moduleOnly refuses the process transport for a language that has none.
 func (b Building) moduleOnly(language string) error {
-	if b.As == string(processRoad) {
+	if b.As == string(processTransport) {
 		return fmt.Errorf("plugins in %s are built as WASM alone; leave --as process out", language)
 	}
 	return nil

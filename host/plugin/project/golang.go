@@ -22,7 +22,7 @@ func buildGo(ctx context.Context, b Building) (string, error) {
 		return "", err
 	}
 	args, env := []string{"build", "-buildvcs=false", "-trimpath", "-ldflags=-s -w", "-o", out}, []string{"CGO_ENABLED=0"}
-	if b.As == string(processRoad) {
+	if b.As == string(processTransport) {
 		return out, b.buildGoProgram(ctx, args, env)
 	}
 	if own := filepath.Join(b.Folder, "go.mod"); exists(own) {
@@ -66,7 +66,7 @@ func (b Building) renewSDK(goMod string) error {
 	if !b.mayReplace(chosen) {
 		return nil
 	}
-	folder, err := unpackSDK(b.Sources.SDK, b.Cache, wasmRoad)
+	folder, err := unpackSDK(b.Sources.SDK, b.Cache, wasmTransport)
 	if err != nil || folder == chosen {
 		return err
 	}
@@ -95,7 +95,7 @@ func (b Building) buildGoProgram(ctx context.Context, args, env []string) error 
 	if err != nil {
 		return err
 	}
-	folder, err := unpackSDK(b.Sources.SDK, b.Cache, processRoad)
+	folder, err := unpackSDK(b.Sources.SDK, b.Cache, processTransport)
 	if err != nil {
 		return err
 	}

@@ -150,7 +150,7 @@ func (b Building) findAsc() string {
 
 // buildPython has nothing to build: the folder is the plugin.
 func buildPython(_ context.Context, b Building) (string, error) {
-	if b.As == string(wasmRoad) {
+	if b.As == string(wasmTransport) {
 		return "", errors.New("plugins in Python run as programs of their own; leave --as wasm out")
 	}
 	if !onPath("python3") {

@@ -160,7 +160,7 @@ func (s Spec) tokens() (*strings.Replacer, error) {
 	sdk := ""
 	if s.Language == "go" {
 		var err error
-		if sdk, err = unpackSDK(s.Sources.SDK, s.Cache, wasmRoad); err != nil {
+		if sdk, err = unpackSDK(s.Sources.SDK, s.Cache, wasmTransport); err != nil {
 			return nil, err
 		}
 	}

@@ -136,7 +136,7 @@ func same(t *testing.T, want, got *plugin.Plugin) {
 			o := other.Params[i]
 			require.Equal(t, []any{p.Name, p.Type, p.Default, p.Min, p.Max, p.Choices, p.Doc}, []any{o.Name, o.Type, o.Default, o.Min, o.Max, o.Choices, o.Doc})
 		}
-		if c.Kind == plugin.Formatter && got.Road != plugin.WASM {
+		if c.Kind == plugin.Formatter && got.Transport != plugin.WASM {
 			continue // its own test gives it rows
 		}
 		if c.Kind == plugin.Formatter {

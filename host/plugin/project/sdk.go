@@ -13,12 +13,12 @@ import (
 	"strings"
 )
 
-// road is how a Go project is built.
-type road string
+// transport is how a Go project is built.
+type transport string
 
 const (
-	wasmRoad    road = "wasm"
-	processRoad road = "process"
+	wasmTransport    transport = "wasm"
+	processTransport transport = "process"
 )
 
 // The SDK as a module of its own, for projects outside of this repository.
@@ -28,10 +28,10 @@ const (
 )
 
 // unpackSDK writes the SDK into the cache, unless it is there, and returns its
-// folder, whose name is a digest of all that it holds. That of the WASM road
+// folder, whose name is a digest of all that it holds. That of the WASM transport
 // needs no other module, so that projects build without network; that of the
-// process road needs gRPC.
-func unpackSDK(sources fs.FS, cache string, to road) (string, error) {
+// process transport needs gRPC.
+func unpackSDK(sources fs.FS, cache string, to transport) (string, error) {
 	files, err := sdkFiles(sources, to)
 	if err != nil {
 		return "", err
@@ -78,21 +78,21 @@ func digest(files map[string][]byte) string {
 	return hex.EncodeToString(all.Sum(nil))[:16]
 }
 
-// sdkFiles are the files of the SDK for a road, without its tests and without
+// sdkFiles are the files of the SDK for a transport, without its tests and without
 // what embeds all of them.
-func sdkFiles(sources fs.FS, to road) (map[string][]byte, error) {
+func sdkFiles(sources fs.FS, to transport) (map[string][]byte, error) {
 	files := map[string][]byte{"go.mod": []byte(sdkGoMod)}
 	err := fs.WalkDir(sources, ".", func(file string, e fs.DirEntry, err error) error {
 		if err != nil || e.IsDir() || strings.HasSuffix(file, "_test.go") || file == "source.go" {
 			return err
 		}
-		if to == wasmRoad && (strings.HasPrefix(file, "process/") || file == "serve/serve_process.go") {
+		if to == wasmTransport && (strings.HasPrefix(file, "process/") || file == "serve/serve_process.go") {
 			return nil
 		}
 		files["sdk/"+file], err = fs.ReadFile(sources, file)
 		return err
 	})
-	if err != nil || to == processRoad {
+	if err != nil || to == processTransport {
 		return files, err
 	}
 	files["sdk/serve/serve_other.go"] = shared("serve_other.go.tmpl")

@@ -8,8 +8,8 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"llmhost/host/program"
 	"llmhost/sdk/op"
+	"llmhost/sdk/program"
 )
 
 // Inputs that come of other models and heads.

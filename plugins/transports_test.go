@@ -50,7 +50,7 @@ func TestEveryFolderIsListed(t *testing.T) {
 
 // One source, three builds: the same components with the same parameters and,
 // byte for byte, the same programs.
-func TestRoadsAgree(t *testing.T) {
+func TestTransportsAgree(t *testing.T) {
 	if _, err := exec.LookPath("go"); err != nil {
 		t.Skip("there is no go command to build plugins with")
 	}
@@ -60,12 +60,12 @@ func TestRoadsAgree(t *testing.T) {
 			native, err := plugin.NewCatalog(ctx, plugin.Options{Builtin: []sdk.Plugin{source}})
 			require.NoError(t, err)
 			want := native.Builtin()[0]
-			for _, road := range []plugin.Road{plugin.WASM, plugin.Process} {
+			for _, transport := range []plugin.Transport{plugin.WASM, plugin.Process} {
 				catalog, err := plugin.NewCatalog(ctx, plugin.Options{Builtin: builtin.All(), Cache: cache})
 				require.NoError(t, err)
-				got, err := catalog.Open(ctx, build(t, name, road))
+				got, err := catalog.Open(ctx, build(t, name, transport))
 				require.NoError(t, err)
-				require.Equal(t, road, got.Road)
+				require.Equal(t, transport, got.Transport)
 				require.Equal(t, []string{want.Name, want.Version, want.Doc, want.SDK}, []string{got.Name, got.Version, got.Doc, got.SDK})
 				require.Len(t, got.Components, len(want.Components))
 				for i, c := range got.Components {
@@ -101,12 +101,12 @@ func requireSame(t *testing.T, want, got *plugin.Component) {
 	require.Equal(t, one.Locations, other.Locations)
 }
 
-// build builds the plugin of a folder for a road.
-func build(t *testing.T, name string, road plugin.Road) string {
+// build builds the plugin of a folder for a transport.
+func build(t *testing.T, name string, transport plugin.Transport) string {
 	t.Helper()
 	path, args := filepath.Join(t.TempDir(), name), []string{"build", "-buildvcs=false", "-trimpath", "-ldflags=-s -w"}
 	env := append(os.Environ(), "CGO_ENABLED=0")
-	if road == plugin.WASM {
+	if transport == plugin.WASM {
 		path, args, env = path+".wasm", append(args, "-buildmode=c-shared"), append(env, "GOOS=wasip1", "GOARCH=wasm")
 	}
 	command := exec.Command("go", append(args, "-o", path, "./"+name)...)

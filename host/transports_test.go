@@ -40,8 +40,8 @@ func withSection(module string) string { return module + "\x00\x03\x01xy" }
 
 func itoa(n int) string { return strconv.Itoa(n) }
 
-// One loss over two roads gives one run, to the byte.
-func TestRoadsTrainAlike(t *testing.T) {
+// One loss over two transports gives one run, to the byte.
+func TestTransportsTrainAlike(t *testing.T) {
 	builtin := ranking(t)
 	mustTrain(t, builtin)
 	module := builtin
@@ -54,6 +54,6 @@ func TestRoadsTrainAlike(t *testing.T) {
 	one, other := readRecord(t, builtin.OutputDir).Task, readRecord(t, module.OutputDir).Task
 	require.Equal(t, one.Program, other.Program)
 	require.Equal(t, one.Params, other.Params)
-	require.Equal(t, []string{"wasm", module.Task, digest(t, module.Task)}, []string{other.Road, other.Path, other.SHA256})
+	require.Equal(t, []string{"wasm", module.Task, digest(t, module.Task)}, []string{other.Transport, other.Path, other.SHA256})
 	require.Contains(t, contents(t, module.OutputDir, "llmhost.lock"), `"sha256": "`+other.SHA256+`"`)
 }

@@ -3,7 +3,7 @@ package program_test
 import (
 	"testing"
 
-	"llmhost/host/program"
+	"llmhost/sdk/program"
 
 	"github.com/stretchr/testify/require"
 )

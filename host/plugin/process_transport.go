@@ -9,15 +9,15 @@ import (
 	"llmhost/sdk"
 )
 
-// processRoad reaches a plugin that is a program of its own. One process serves
+// processTransport reaches a plugin that is a program of its own. One process serves
 // all calls until one of them fails.
-type processRoad struct {
+type processTransport struct {
 	program *process.Program
 	limits  process.Limits
 	running *process.Process // nil where none runs
 }
 
-func (r *processRoad) start(ctx context.Context) (calls, error) {
+func (r *processTransport) start(ctx context.Context) (calls, error) {
 	if r.running == nil {
 		running, err := r.program.Start(ctx, r.limits)
 		if err != nil {
@@ -28,7 +28,7 @@ func (r *processRoad) start(ctx context.Context) (calls, error) {
 	return processCalls{r}, nil
 }
 
-func (r *processRoad) close(ctx context.Context) error {
+func (r *processTransport) close(ctx context.Context) error {
 	if r.running == nil {
 		return nil
 	}
@@ -38,7 +38,7 @@ func (r *processRoad) close(ctx context.Context) error {
 }
 
 // after lets go of a process whose call failed.
-func (r *processRoad) after(ctx context.Context, reply []byte, err error) ([]byte, error) {
+func (r *processTransport) after(ctx context.Context, reply []byte, err error) ([]byte, error) {
 	if err != nil {
 		_ = r.close(ctx) // what is wrong is said already
 	}
@@ -46,28 +46,28 @@ func (r *processRoad) after(ctx context.Context, reply []byte, err error) ([]byt
 }
 
 // processCalls are the calls of the process that runs.
-type processCalls struct{ road *processRoad }
+type processCalls struct{ transport *processTransport }
 
 func (c processCalls) Describe(ctx context.Context) ([]byte, error) {
-	reply, err := c.road.running.Describe(ctx)
-	return c.road.after(ctx, reply, err)
+	reply, err := c.transport.running.Describe(ctx)
+	return c.transport.after(ctx, reply, err)
 }
 
 func (c processCalls) Configure(ctx context.Context, component uint32, config []byte) ([]byte, error) {
-	reply, err := c.road.running.Configure(ctx, component, config)
-	return c.road.after(ctx, reply, err)
+	reply, err := c.transport.running.Configure(ctx, component, config)
+	return c.transport.after(ctx, reply, err)
 }
 
 func (c processCalls) Trace(ctx context.Context, instance uint32, request []byte) ([]byte, error) {
-	reply, err := c.road.running.Trace(ctx, instance, request)
-	return c.road.after(ctx, reply, err)
+	reply, err := c.transport.running.Trace(ctx, instance, request)
+	return c.transport.after(ctx, reply, err)
 }
 
 // Close leaves the process running, for the next who starts it.
 func (c processCalls) Close(context.Context) error { return nil }
 
-func (r *processRoad) formatter(ctx context.Context, c *Component, values map[string]any) (Formatting, error) {
-	f := &processFormatter{road: r, component: c, config: sdk.CanonicalConfig(values)}
+func (r *processTransport) formatter(ctx context.Context, c *Component, values map[string]any) (Formatting, error) {
+	f := &processFormatter{transport: r, component: c, config: sdk.CanonicalConfig(values)}
 	if err := f.configure(ctx); err != nil {
 		return Formatting{}, err
 	}
@@ -76,7 +76,7 @@ func (r *processRoad) formatter(ctx context.Context, c *Component, values map[st
 
 // processFormatter is a formatter that is configured in a process.
 type processFormatter struct {
-	road      *processRoad
+	transport *processTransport
 	component *Component
 	config    []byte
 	process   *process.Process // that knows the instance
@@ -86,7 +86,7 @@ type processFormatter struct {
 
 // configure makes the instance in the process that runs.
 func (f *processFormatter) configure(ctx context.Context) error {
-	running, err := f.road.start(ctx)
+	running, err := f.transport.start(ctx)
 	if err != nil {
 		return err
 	}
@@ -101,7 +101,7 @@ func (f *processFormatter) configure(ctx context.Context) error {
 	if f.columns != nil && !slices.Equal(f.columns, columns) {
 		return fmt.Errorf("%v: it reads other columns than before it was started again", f.component)
 	}
-	f.process, f.instance, f.columns = f.road.running, instance, columns
+	f.process, f.instance, f.columns = f.transport.running, instance, columns
 	return nil
 }
 
@@ -131,7 +131,7 @@ func (f *processFormatter) format(ctx context.Context, rows []sdk.Row) ([]sdk.Re
 
 // once sends rows to the process, to a new one where the old one is gone.
 func (f *processFormatter) once(ctx context.Context, rows []sdk.Row) ([]sdk.Result, error) {
-	if f.process == nil || f.process != f.road.running {
+	if f.process == nil || f.process != f.transport.running {
 		if err := f.configure(ctx); err != nil {
 			return nil, err
 		}
@@ -141,7 +141,7 @@ func (f *processFormatter) once(ctx context.Context, rows []sdk.Row) ([]sdk.Resu
 		return nil, err
 	}
 	reply, err := f.process.Format(ctx, f.instance, frame, len(rows))
-	if reply, err = f.road.after(ctx, reply, err); err != nil {
+	if reply, err = f.transport.after(ctx, reply, err); err != nil {
 		return nil, err
 	}
 	return f.component.results(reply, len(rows))

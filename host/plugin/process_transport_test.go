@@ -52,7 +52,7 @@ const unruly = "host/plugin/process/testdata/guest"
 // variants are parameters of the rrhf loss that change its program.
 var variants = []map[string]any{nil, {"rrhf_weight": 0.1, "length_penalty": 0.0}, {"rrhf_reduction": "paper_sum"}}
 
-// requireSameTask holds a task to another one that came over another road.
+// requireSameTask holds a task to another one that came over another transport.
 func requireSameTask(t *testing.T, want, got *plugin.Task) {
 	t.Helper()
 	ctx := context.Background()
@@ -79,8 +79,8 @@ func TestProgramGivesTheSameTask(t *testing.T) {
 	requireSameTask(t, linked, task)
 
 	info := task.Plugin.Info
-	require.Equal(t, plugin.Process, info.Road)
-	require.Equal(t, "process", string(info.Road))
+	require.Equal(t, plugin.Process, info.Transport)
+	require.Equal(t, "process", string(info.Transport))
 	require.Equal(t, []string{"rrhf", "1.0.0", path}, []string{info.Name, info.Version, info.Path})
 	require.Len(t, info.Digest, 64)
 	a, err := linked.Loss.Trace(ctx, nil)
@@ -143,12 +143,12 @@ func TestFormattersGiveTheSameRows(t *testing.T) {
 	require.NotEmpty(t, want[2].Dropped)
 	require.NotEmpty(t, want[3].Err)
 	const source = "host/plugin/testdata/preference"
-	for road, path := range map[plugin.Road]string{plugin.WASM: built(t, source), plugin.Process: program(t, source)} {
+	for transport, path := range map[plugin.Transport]string{plugin.WASM: built(t, source), plugin.Process: program(t, source)} {
 		f := formatting(t, c, path)
-		require.Equal(t, linked.Columns, f.Columns, road)
+		require.Equal(t, linked.Columns, f.Columns, transport)
 		got, err := format(f, preferences(t))
-		require.NoError(t, err, road)
-		require.Equal(t, want, got, road)
+		require.NoError(t, err, transport)
+		require.Equal(t, want, got, transport)
 	}
 }
 

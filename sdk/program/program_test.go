@@ -7,7 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"llmhost/host/program"
+	"llmhost/sdk/program"
 )
 
 // The parts of a small sound loss, for tests that break one of them.

@@ -11,11 +11,11 @@ import (
 	"llmhost/sdk"
 )
 
-// wasmRoad reaches a WASM module. It compiles the module when it is first
+// wasmTransport reaches a WASM module. It compiles the module when it is first
 // needed, which a run whose programs are all cached never does. All of it runs
 // in worker processes; where this program cannot be started as one, describing
 // and tracing run in this process, with guards, and formatters do not run.
-type wasmRoad struct {
+type wasmTransport struct {
 	name, digest string
 	code         []byte
 	limits       wasm.Limits
@@ -26,7 +26,7 @@ type wasmRoad struct {
 	pools        []*worker.Pool
 }
 
-func (r *wasmRoad) start(ctx context.Context) (calls, error) {
+func (r *wasmTransport) start(ctx context.Context) (calls, error) {
 	if !worker.Able() {
 		return r.startHere(ctx)
 	}
@@ -45,7 +45,7 @@ func (r *wasmRoad) start(ctx context.Context) (calls, error) {
 }
 
 // rest ends the worker that describes and traces.
-func (r *wasmRoad) rest() {
+func (r *wasmTransport) rest() {
 	if r.session != nil {
 		r.session.Close()
 		r.session = nil
@@ -59,7 +59,7 @@ type sessionCalls struct{ *worker.Session }
 // Close leaves the worker, for the next instance.
 func (sessionCalls) Close(context.Context) error { return nil }
 
-func (r *wasmRoad) startHere(ctx context.Context) (calls, error) {
+func (r *wasmTransport) startHere(ctx context.Context) (calls, error) {
 	if r.module == nil {
 		module, err := wasm.Open(ctx, r.name, r.code, r.limits, r.folder)
 		if err != nil {
@@ -74,7 +74,7 @@ func (r *wasmRoad) startHere(ctx context.Context) (calls, error) {
 	return instance, nil
 }
 
-func (r *wasmRoad) close(ctx context.Context) error {
+func (r *wasmTransport) close(ctx context.Context) error {
 	r.rest()
 	for _, pool := range r.pools {
 		pool.Close()
@@ -85,7 +85,7 @@ func (r *wasmRoad) close(ctx context.Context) error {
 	return r.module.Close(ctx)
 }
 
-func (r *wasmRoad) formatter(ctx context.Context, c *Component, values map[string]any) (Formatting, error) {
+func (r *wasmTransport) formatter(ctx context.Context, c *Component, values map[string]any) (Formatting, error) {
 	pool, reply, err := worker.Open(ctx, worker.Formatter{Plugin: r.name, Digest: r.digest, Code: r.code, Cache: r.folder,
 		Component: c.index, Config: sdk.CanonicalConfig(values)}, r.workers)
 	if err != nil {

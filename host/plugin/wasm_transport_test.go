@@ -46,30 +46,30 @@ func opened(t testing.TB, options plugin.Options, spec string, params map[string
 	return f
 }
 
-// roads opens one formatter over every road.
-func roads(t *testing.T, pkg, name string) map[string]plugin.Formatting {
+// transports opens one formatter over every transport.
+func transports(t *testing.T, pkg, name string) map[string]plugin.Formatting {
 	return map[string]plugin.Formatting{
 		"wasm":    opened(t, plugin.Options{}, built(t, pkg)+"#"+name, nil),
 		"process": opened(t, plugin.Options{}, program(t, pkg)+"#"+name, nil),
 	}
 }
 
-func TestFormattersOverAllRoads(t *testing.T) {
+func TestFormattersOverAllTransports(t *testing.T) {
 	rows := alpacaRows(2000)
 	rows[7] = sdk.NewRow([]sdk.Cell{{Type: sdk.String, Str: "grüße\x00"}, {}, {Type: sdk.String, Str: " "}})
 	linked := opened(t, plugin.Options{}, "alpaca", nil)
 	want, err := format(linked, rows)
 	require.NoError(t, err)
 	require.Equal(t, "an empty answer", want[7].Dropped)
-	for road, f := range roads(t, "plugins/alpaca", "alpaca") {
-		require.Equal(t, linked.Columns, f.Columns, road)
+	for transport, f := range transports(t, "plugins/alpaca", "alpaca") {
+		require.Equal(t, linked.Columns, f.Columns, transport)
 		got, err := format(f, rows)
 		require.NoError(t, err)
-		require.Equal(t, want, got, road)
+		require.Equal(t, want, got, transport)
 		for i := range 20 { // one row a batch gives what many give
 			one, err := format(f, rows[i:i+1])
 			require.NoError(t, err)
-			require.Equal(t, want[i:i+1], one, road)
+			require.Equal(t, want[i:i+1], one, transport)
 		}
 		none, err := format(f, nil)
 		require.NoError(t, err)
@@ -85,20 +85,20 @@ func TestCellsAndColumnsCross(t *testing.T) {
 		{Prompt: "", Answer: `é{"a":[]}`, Columns: map[string]float64{"n": 2}},
 		{Prompt: "c", Answer: `é{"a":[]}`, Columns: map[string]float64{"n": 3}},
 	}}}
-	for road, f := range roads(t, obedient, "all") {
+	for transport, f := range transports(t, obedient, "all") {
 		got, err := format(f, []sdk.Row{row, sdk.NewRow(make([]sdk.Cell, 7)), row})
-		require.NoError(t, err, road)
-		require.Equal(t, want, got[0], road)
-		require.Contains(t, got[1].Err, "made no candidate", road)
-		require.Equal(t, want, got[2], road)
+		require.NoError(t, err, transport)
+		require.Equal(t, want, got[0], transport)
+		require.Contains(t, got[1].Err, "made no candidate", transport)
+		require.Equal(t, want, got[2], transport)
 	}
 }
 
 // One bad row does not keep the others back, whatever is bad about it.
 func TestBadRowsAreTheirOwn(t *testing.T) {
-	for road, f := range roads(t, obedient, "obey") {
+	for transport, f := range transports(t, obedient, "obey") {
 		got, err := format(f, texts("a", "panic", "drop", "cut", "b"))
-		require.NoError(t, err, road)
+		require.NoError(t, err, transport)
 		require.Equal(t, "a", got[0].Example.Candidates[0].Prompt)
 		require.Regexp(t, `^formatters/main\.go:\d+: panicked: told to$`, got[1].Err)
 		require.Equal(t, "told to", got[2].Dropped)
@@ -194,8 +194,8 @@ func TestFormattersThatLie(t *testing.T) {
 	}
 }
 
-// TestPoolingsOverAllRoads: one source gives one program.
-func TestPoolingsOverAllRoads(t *testing.T) {
+// TestPoolingsOverAllTransports: one source gives one program.
+func TestPoolingsOverAllTransports(t *testing.T) {
 	ctx := context.Background()
 	c := catalog(t, plugin.Options{Cache: scratch})
 	for _, name := range []string{"last", "eos", "average", "max"} {

@@ -5,7 +5,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"llmhost/host/program"
+	"llmhost/sdk/program"
 )
 
 func TestCost(t *testing.T) {

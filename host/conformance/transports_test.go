@@ -32,22 +32,22 @@ func within(m *testing.M) int {
 	return m.Run()
 }
 
-// road is a way to a component: linked in, or built from its folder in plugins.
-type road struct {
+// transport is a way to a component: linked in, or built from its folder in plugins.
+type transport struct {
 	name string
 	spec func(t *testing.T) string // names the component
 }
 
-// roadsOf are the ways to a component of a plugin: all three where plugins has
+// transportsOf are the ways to a component of a plugin: all three where plugins has
 // a folder that builds it.
-func roadsOf(plugin, component string) []road {
-	ways := []road{{"builtin", func(*testing.T) string { return component }}}
+func transportsOf(plugin, component string) []transport {
+	ways := []transport{{"builtin", func(*testing.T) string { return component }}}
 	if _, err := os.Stat(filepath.Join("..", "..", "plugins", plugin)); err != nil {
 		return ways
 	}
 	return append(ways,
-		road{"wasm", func(t *testing.T) string { return build(t, plugin, ".wasm", asModule) + "#" + component }},
-		road{"process", func(t *testing.T) string { return build(t, plugin, "", asProgram) + "#" + component }})
+		transport{"wasm", func(t *testing.T) string { return build(t, plugin, ".wasm", asModule) + "#" + component }},
+		transport{"process", func(t *testing.T) string { return build(t, plugin, "", asProgram) + "#" + component }})
 }
 
 // Each is what go build is told besides, and its environment.

@@ -18,13 +18,13 @@ var caught = map[string]string{
 }
 
 // The same mutants are caught as WASM module and as program.
-func TestMutantsAreCaughtOnEveryRoad(t *testing.T) {
+func TestMutantsAreCaughtOnEveryTransport(t *testing.T) {
 	const guest = "host/plugin/testdata/mutants/guest"
-	for road, path := range map[string]string{"wasm": build(t, guest, "mutants.wasm", forWASM...), "process": build(t, guest, "mutants")} {
-		t.Run(road, func(t *testing.T) {
+	for transport, path := range map[string]string{"wasm": build(t, guest, "mutants.wasm", forWASM...), "process": build(t, guest, "mutants")} {
+		t.Run(transport, func(t *testing.T) {
 			cache := t.TempDir()
 			report := checkedIn(t, plugin.Options{Cache: cache}, path, check.Options{Time: 60e9})
-			require.Equal(t, road, report.Road)
+			require.Equal(t, transport, report.Transport)
 			for component, name := range caught {
 				require.True(t, slices.ContainsFunc(report.Findings, func(f check.Finding) bool { return f.Component == component && f.Check == name }),
 					"%s by %s\n%s", component, name, report.Text())
