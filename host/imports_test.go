@@ -19,7 +19,7 @@ import (
 var arrows = map[string][]string{
 	"cmd/llmhost":          {"host", "host/train", "host/config", "host/tensor", "host/nearest", "host/plugin", "host/plugin/check", "host/plugin/project", "host/plugin/worker", "builtin", "examples", "sdk"}, // examples holds the helpers that new projects get
 	"cmd/setup":            {},
-	"cmd/bench":            {"host/...", "builtin/...", "sdk"},
+	"cmd/bench":            {"host/...", "builtin/...", "sdk", "sdk/program"},
 	"host":                 {"host/...", "sdk", "sdk/op", "sdk/program"},
 	"host/atomicfile":      {},
 	"host/checkpoint":      {"host/atomicfile", "host/data"},
