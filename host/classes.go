@@ -38,10 +38,12 @@ func (r *run) openClasses() error {
 		r.classHeads = append(r.classHeads, head)
 		classes[name] = head.Labels
 	}
-	data.SetLabels(r.data.train.Examples, classes)
+	r.data.labels = data.NewLabeler(classes)
 	for _, set := range r.data.eval {
-		if g, head := data.SetLabels(set.Examples, classes); g != nil {
-			r.from.notes = append(r.from.notes, fmt.Sprintf("%s: the class %q of %s is not among those that are trained; it and its like count as wrong", g.Source, g.Classes[head], head))
+		for _, head := range names {
+			if c, found := set.data.Survey.Unseen(head, classes[head]); found {
+				r.from.notes = append(r.from.notes, fmt.Sprintf("%s: the class %q of %s is not among those that are trained; it and its like count as wrong", c.First, c.Name, head))
+			}
 		}
 	}
 	return nil
@@ -64,27 +66,28 @@ func (r *run) oldClasses() (path string, heads []model.ClassHead, err error) {
 // the model has for it, of which the training data may have no other, or those of
 // the training data.
 func (r *run) settleClasses(name string, head *model.ClassHead, path string, old []model.ClassHead) error {
-	found := data.ClassNames(r.data.train.Examples, name)
+	survey := r.data.train.Survey
+	found := survey.ClassNames(name)
 	at := slices.IndexFunc(old, func(have model.ClassHead) bool { return have.Name == head.Name })
 	if at >= 0 {
 		have := old[at].Labels
 		if placeholders(have) && len(found) == len(have) {
 			have = found
 		}
-		g, _ := data.SetLabels(r.data.train.Examples, map[string][]string{name: have})
-		if g == nil {
+		unseen, found := survey.Unseen(name, have)
+		if !found {
 			head.Labels = have
 			return nil
 		}
 		if !r.settings.IgnoreMismatched {
 			return fmt.Errorf("%s: the class %q of %s is none of those of %s, which are %s%s; set ignore_mismatched_sizes = true to begin the head anew with the classes of the data",
-				g.Source, g.Classes[name], name, path, strings.Join(have, ", "), nearest.Hint(g.Classes[name], have))
+				unseen.First, unseen.Name, name, path, strings.Join(have, ", "), nearest.Hint(unseen.Name, have))
 		}
 		head.Fresh = true
 	}
 	switch len(found) {
 	case 0:
-		return fmt.Errorf("no training record has a class of %s; the data has those of %s", name, strings.Join(r.classNames(), ", "))
+		return fmt.Errorf("no training record has a class of %s; the data has those of %s", name, strings.Join(survey.Heads(), ", "))
 	case 1:
 		return fmt.Errorf("all training records have the class %q of %s; want two classes at least", found[0], name)
 	}
@@ -101,19 +104,6 @@ func placeholders(names []string) bool {
 		}
 	}
 	return true
-}
-
-// classNames are the heads that the training data has classes for.
-func (r *run) classNames() (names []string) {
-	for _, g := range r.data.train.Examples {
-		for name := range g.Classes {
-			if !slices.Contains(names, name) {
-				names = append(names, name)
-			}
-		}
-	}
-	slices.Sort(names)
-	return names
 }
 
 // coefficient is what cls_objectives says of a head, 1 where it says nothing.

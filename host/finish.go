@@ -39,7 +39,7 @@ func openTokenizer(s config.Settings) (*tokenizer.Tokenizer, error) {
 // plan settles the course of the run from settings and data.
 func (r *run) plan() train.Plan {
 	s := r.settings
-	p := train.NewPlan(len(r.data.train.Examples), s.TrainBatchSize, s.AccumulationSteps, s.NumTrainEpochs, s.MaxSteps)
+	p := train.NewPlan(r.data.train.Survey.Examples, s.TrainBatchSize, s.AccumulationSteps, s.NumTrainEpochs, s.MaxSteps)
 	p.EvalBatchSize, p.LogFirst, p.EvalAtBeginning = s.EvalBatchSize, s.LoggingFirstStep, s.EvaluateAtBeginning
 	every := func(strategy string, steps int) int {
 		switch strategy {

@@ -14,25 +14,14 @@ func leastSizes(s config.Settings) map[string]int64 {
 	return map[string]int64{"B": int64(max(s.TrainBatchSize, s.EvalBatchSize)), "K": 1, "T": int64(s.MaxLength)}
 }
 
-// mostSizes are the largest dimensions of any batch of so many of the examples.
-func mostSizes(examples []data.Example, batch int) map[string]int64 {
-	sizes := map[string]int64{"B": int64(min(batch, len(examples))), "K": 1, "T": 1}
-	for _, g := range examples {
-		sizes["K"] = max(sizes["K"], int64(len(g.Sequences)))
-		for _, row := range g.Sequences {
-			sizes["T"] = max(sizes["T"], int64(labels(row)))
-		}
+// mostSizes are the largest dimensions of any batch of so many of the surveyed
+// examples.
+func mostSizes(s data.Survey, batch int) map[string]int64 {
+	return map[string]int64{
+		"B": int64(min(batch, s.Examples)),
+		"K": int64(max(1, s.MostCandidates)),
+		"T": int64(max(1, s.MostLabels)),
 	}
-	return sizes
-}
-
-func labels(row data.Sequence) (n int) {
-	for _, label := range row.Labels {
-		if label != data.Ignore {
-			n++
-		}
-	}
-	return n
 }
 
 // checkSize holds what the loss program takes for a batch of the given sizes to
@@ -52,11 +41,11 @@ func (t *task) checkSize(s config.Settings, sizes map[string]int64) error {
 // checkSizes does so for the data of the run.
 func (r *run) checkSizes() error {
 	s := r.settings
-	if err := r.task.checkSize(s, mostSizes(r.data.train.Examples, s.TrainBatchSize)); err != nil {
+	if err := r.task.checkSize(s, mostSizes(r.data.train.Survey, s.TrainBatchSize)); err != nil {
 		return err
 	}
 	for _, set := range r.data.eval {
-		if err := r.task.checkSize(s, mostSizes(set.Examples, s.EvalBatchSize)); err != nil {
+		if err := r.task.checkSize(s, mostSizes(set.data.Survey, s.EvalBatchSize)); err != nil {
 			return err
 		}
 	}

@@ -24,27 +24,18 @@ func (r *run) precompute() error {
 	if err != nil {
 		return err
 	}
-	for _, examples := range r.examples() {
-		logps, err := r.refLogps(path, examples)
+	for _, set := range r.data.sets() {
+		logps, err := r.refLogps(path, set)
 		if err != nil {
 			return err
 		}
-		train.SetRefLogps(examples, logps)
+		train.SetRefLogps(set.Examples, logps)
 	}
 	if r.networks.reference != nil {
 		r.networks.reference.Free()
 		r.networks.reference = nil
 	}
 	return nil
-}
-
-// examples are the training examples and those of each evaluation set.
-func (r *run) examples() [][]data.Example {
-	all := [][]data.Example{r.data.train.Examples}
-	for _, set := range r.data.eval {
-		all = append(all, set.Examples)
-	}
-	return all
 }
 
 // refCache is the folder that keeps log-probabilities of this reference model.
@@ -67,10 +58,10 @@ func (r *run) refCache() (string, error) {
 
 const refName = "ref_logps"
 
-// refLogps returns the numbers of examples, computed or kept.
-func (r *run) refLogps(folder string, examples []data.Example) ([]float32, error) {
-	file := filepath.Join(folder, digestOf(examples)+".safetensors")
-	if kept, err := readRefLogps(file, examples); err == nil {
+// refLogps returns the numbers of a set, computed or kept.
+func (r *run) refLogps(folder string, set data.Set) ([]float32, error) {
+	file := filepath.Join(folder, digestOf(set.Examples)+".safetensors")
+	if kept, err := readRefLogps(file, set.Survey.Labels); err == nil {
 		r.console.Printf("note: log-probabilities of the reference model are those of %s", file)
 		return kept, nil
 	}
@@ -78,27 +69,21 @@ func (r *run) refLogps(folder string, examples []data.Example) ([]float32, error
 	if ref == nil {
 		ref = r.networks.policy // without its adapter
 	}
-	logps, err := train.RefLogps(ref, r.device, examples, r.settings.EvalBatchSize, r.settings.SharePrefix)
+	logps, err := train.RefLogps(ref, r.device, set.Examples, r.settings.EvalBatchSize, r.settings.SharePrefix)
 	if err != nil {
 		return nil, err
 	}
 	return logps, safetensors.Write(file, []safetensors.Source{safetensors.Float32Source(refName, logps, int64(len(logps)))}, nil)
 }
 
-// readRefLogps reads a file of as many numbers as examples have labels.
-func readRefLogps(path string, examples []data.Example) ([]float32, error) {
+// readRefLogps reads a file of one number a label.
+func readRefLogps(path string, labels int) ([]float32, error) {
 	file, err := safetensors.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	labels := int64(0)
-	for _, g := range examples {
-		for _, row := range g.Sequences {
-			labels += int64(row.LabelCount())
-		}
-	}
-	found, err := file.Want(refName, "the data", labels)
+	found, err := file.Want(refName, "the data", int64(labels))
 	if err != nil {
 		return nil, err
 	}

@@ -194,10 +194,10 @@ func (r *run) openLoop() (err error) {
 				Checkpointing: s.Checkpointing, SharePrefix: s.SharePrefix, MaxLength: s.MaxLength,
 				CalibrationBins: calibrationBins(s), CalibrationStrategy: s.ECEStrategy},
 		},
-		Plan: plan, Examples: r.data.train.Examples, Order: data.NewOrder(len(r.data.train.Examples), r.dataSeed(), true),
-		Eval: r.data.eval, Save: r.save, Emit: r.emit,
+		Plan: plan, Batches: data.NewShuffled(r.data.train.Examples, r.data.labels, r.dataSeed()),
+		Eval: r.data.evalSets(), Save: r.save, Emit: r.emit,
 	}
-	if err := r.loop.Trainer.Objective.Check(r.data.train.Examples); err != nil {
+	if err := r.loop.Trainer.Objective.Check(r.data.train.Survey); err != nil {
 		return fmt.Errorf("task %s: %w", r.settings.Task, err)
 	}
 	return r.resume()
@@ -250,7 +250,7 @@ func (r *run) resume() error {
 	if err := r.loop.Restore(state.Progress); err != nil {
 		return fmt.Errorf("%s: %w", r.from.Path, err)
 	}
-	if err := r.loop.Order.Seek(state.Cursor); err != nil {
+	if err := r.loop.Batches.Seek(state.Cursor); err != nil {
 		return fmt.Errorf("%s: %w", r.from.Path, err)
 	}
 	return r.noteChanges()
@@ -258,7 +258,7 @@ func (r *run) resume() error {
 
 // state is what a checkpoint of now records.
 func (r *run) state() checkpoint.State {
-	return checkpoint.State{GlobalStep: r.loop.Trainer.GlobalStep, TotalSteps: r.loop.Plan.TotalSteps, Cursor: r.loop.Order.Cursor(),
+	return checkpoint.State{GlobalStep: r.loop.Trainer.GlobalStep, TotalSteps: r.loop.Plan.TotalSteps, Cursor: r.loop.Batches.Cursor(),
 		Epoch:   float64(r.loop.Trainer.GlobalStep) / float64(r.loop.Plan.StepsPerEpoch),
 		Threads: r.threads, Device: r.device.String(), Torch: tensor.Version(), RNG: tensor.RNGState(),
 		DataDigest: r.data.digest, ProgramDigest: r.task.program.Digest(), Progress: r.loop.Progress(),
