@@ -4,15 +4,18 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 
-	"llmhost/host/checkpoint"
 	"llmhost/host/config"
 	"llmhost/host/data"
+	"llmhost/host/data/source"
 	"llmhost/host/model"
+	"llmhost/host/plugin"
 	"llmhost/host/rundir"
 	"llmhost/host/task"
 	"llmhost/host/tokenizer"
@@ -21,11 +24,36 @@ import (
 
 // dataset is the data of a run, tokenised.
 type dataset struct {
-	train       data.Tokenized
-	eval        []train.EvalSet
+	train       data.Set
+	eval        []evalSet
+	labels      data.Labeler // of the classes that the loss reads
 	files, held []rundir.SourceRecord
 	digest      string   // over the training files, in order
 	report      []string // what was read, dropped and cut, a line each
+}
+
+// evalSet is one set of held-out examples. prefix begins the names of its metrics.
+type evalSet struct {
+	prefix string
+	data   data.Set
+}
+
+// sets are the training set and each evaluation set.
+func (d dataset) sets() []data.Set {
+	sets := []data.Set{d.train}
+	for _, set := range d.eval {
+		sets = append(sets, set.data)
+	}
+	return sets
+}
+
+// evalSets are the evaluation sets as the loop goes through them.
+func (d dataset) evalSets() []train.EvalSet {
+	var sets []train.EvalSet
+	for _, set := range d.eval {
+		sets = append(sets, train.EvalSet{Prefix: set.prefix, Batches: data.InOrder(set.data.Examples, d.labels)})
+	}
+	return sets
 }
 
 // debugRecords is how many records of each file debug_mode takes.
@@ -35,141 +63,161 @@ const debugRecords = 100
 // formatter is closed.
 func loadData(ctx context.Context, s config.Settings, t *task.Task, tok *tokenizer.Tokenizer) (d dataset, err error) {
 	defer t.CloseFormatter()
-	paths, setting := s.DataPaths, "data_paths"
-	if s.DataDir != "" {
-		paths, setting = []string{s.DataDir}, "data_dir"
-	}
 	config, err := model.ReadConfig(s.Model)
 	if err != nil {
 		return d, err
 	}
-	l := dataLoader{settings: s, task: t, tokenizer: tok, encoder: model.IsEncoder(config.ModelType), dataset: &d}
-	if l.encoder && train.NeedsOf(t.Program).LM {
+	encoder := model.IsEncoder(config.ModelType)
+	if encoder && train.NeedsOf(t.Program).LM {
 		return d, fmt.Errorf("task %s reads log-probabilities of tokens, which %s, a %s, does not give; give a causal model", t.Name, s.Model, config.ModelType)
 	}
-	files := data.Files{Paths: paths, Setting: setting, Limit: l.limit()}
-	if d.train, d.files, err = l.load(ctx, "train", files); err != nil {
+	options := dataOptions(s, t, tok, encoder)
+	if err := d.loadTrain(ctx, s, options); err != nil {
 		return d, err
 	}
-	if err := l.loadEval(ctx); err != nil {
-		return d, err
+	return d, d.loadEval(ctx, s, options)
+}
+
+// dataOptions say how the files of a run become sequences.
+func dataOptions(s config.Settings, t *task.Task, tok *tokenizer.Tokenizer, encoder bool) data.Options {
+	special := tok.Special()
+	how := data.Tokenizing{
+		MaxLength:         s.MaxLength,
+		OnlyPredictAnswer: s.OnlyPredictAnswer,
+		AddSpecialTokens:  s.AddSpecialTokens,
+		BOS:               special.BOS,
+		EOS:               special.EOS,
+		Padding:           map[string]float32{"score": float32(t.PaddingScore(s))},
 	}
+	if encoder {
+		how.BOS, how.EOS, how.Encoder = special.CLS, special.SEP, true
+	}
+	return data.Options{
+		Formatter:   t.DataFormatter(),
+		OnBadRow:    data.FailOnBadRow,
+		Tokenizer:   tok,
+		Tokenizing:  how,
+		SharePrefix: s.SharePrefix,
+		Cache:       surveyCache(t, tok),
+	}
+}
+
+// surveyCache keeps surveys in the user's cache. Nothing is kept where that, or
+// what code the formatter is, cannot be told.
+func surveyCache(t *task.Task, tok *tokenizer.Tokenizer) data.SurveyCache {
+	folder, code := plugin.DefaultCache(), t.Formatter.Plugin.Digest
+	if code == "" {
+		code = ownBuild()
+	}
+	params, err := json.Marshal(t.Params)
+	if folder == "" || code == "" || err != nil {
+		return data.SurveyCache{}
+	}
+	return data.SurveyCache{
+		Folder: filepath.Join(folder, "surveys"),
+		Key:    []string{t.Formatter.String(), code, string(params), tok.Digest()},
+	}
+}
+
+// ownBuild tells this build of the program, and with it the builtin formatters,
+// from others; "" where it cannot. It reads no more than the file's entry.
+func ownBuild() string {
+	path, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%d bytes of %d", info.Size(), info.ModTime().UnixNano())
+}
+
+// loadTrain loads the training files.
+func (d *dataset) loadTrain(ctx context.Context, s config.Settings, o data.Options) (err error) {
+	files := dataFiles(s, "", s.DataDir, s.DataPaths)
+	if d.train, err = data.Load(ctx, files, o); err != nil {
+		return err
+	}
+	d.describe("train", d.train.Survey, s.MaxLength)
+	d.files = sourceRecords(d.train.Files)
 	sum := sha256.New()
 	for _, f := range d.files {
 		sum.Write([]byte(f.SHA256))
 	}
 	d.digest = hex.EncodeToString(sum.Sum(nil))
-	return d, nil
+	return nil
 }
 
-// dataLoader reads files into a dataset.
-type dataLoader struct {
-	settings  config.Settings
-	task      *task.Task
-	tokenizer *tokenizer.Tokenizer
-	encoder   bool // the model reads in both directions, as BERT does
-	*dataset
+// dataFiles are those of a folder, or, where that is "", of paths. prefix begins
+// the names of the settings that give them.
+func dataFiles(s config.Settings, prefix, folder string, paths []string) source.Files {
+	files := source.Files{Paths: paths, Setting: prefix + "data_paths"}
+	if folder != "" {
+		files = source.Files{Paths: []string{folder}, Setting: prefix + "data_dir"}
+	}
+	if s.DebugMode {
+		files.Limit = debugRecords
+	}
+	return files
 }
 
-func (l dataLoader) load(ctx context.Context, name string, files data.Files) (data.Tokenized, []rundir.SourceRecord, error) {
-	records, err := digests(files)
-	if err != nil {
-		return data.Tokenized{}, nil, err
+// sourceRecords are files as run.json has them.
+func sourceRecords(files []source.File) []rundir.SourceRecord {
+	var records []rundir.SourceRecord
+	for _, f := range files {
+		records = append(records, rundir.SourceRecord{Path: f.Path, SHA256: f.SHA256})
 	}
-	examples, err := data.Load(ctx, files, l.task.DataFormatter(), data.FailOnBadRow)
-	if err != nil {
-		return data.Tokenized{}, nil, err
-	}
-	special := l.tokenizer.Special()
-	how := data.Tokenizing{MaxLength: l.settings.MaxLength, OnlyPredictAnswer: l.settings.OnlyPredictAnswer,
-		AddSpecialTokens: l.settings.AddSpecialTokens, BOS: special.BOS, EOS: special.EOS, PaddingScore: l.task.PaddingScore(l.settings)}
-	if l.encoder {
-		how.BOS, how.EOS, how.Encoder = special.CLS, special.SEP, true
-	}
-	out, err := data.Tokenize(examples.All, l.tokenizer, how)
-	l.describe(name, examples, out)
-	return out, records, err
+	return records
 }
 
-// limit is how many records of each file the run takes, 0 for all.
-func (l dataLoader) limit() int {
-	if l.settings.DebugMode {
-		return debugRecords
+// describe notes what some files held.
+func (d *dataset) describe(name string, s data.Survey, maxLength int) {
+	line := fmt.Sprintf("%-6s %d records, %d sequences, %d tokens", name, s.Records, s.Sequences, s.Tokens)
+	if s.PackedTokens < s.Tokens {
+		line += fmt.Sprintf("; shared prompts save %.0f%%", 100*(1-float64(s.PackedTokens)/float64(s.Tokens)))
 	}
-	return 0
-}
-
-func digests(files data.Files) ([]rundir.SourceRecord, error) {
-	paths, err := files.List()
-	if err != nil {
-		return nil, err
+	d.report = append(d.report, line)
+	for _, drop := range s.Drops {
+		d.report = append(d.report, fmt.Sprintf("       %d dropped: %s (the first at %s)", drop.Count, drop.Reason, drop.First))
 	}
-	records := make([]rundir.SourceRecord, len(paths))
-	for i, path := range paths {
-		digest, _, err := checkpoint.Digest(path)
-		if err != nil {
-			return nil, err
-		}
-		records[i] = rundir.SourceRecord{Path: path, SHA256: digest}
+	if s.Truncated > 0 {
+		d.report = append(d.report, fmt.Sprintf("       %d sequences cut from the left to max_length %d, %d of them into their answer", s.Truncated, maxLength, s.AnswersCut))
 	}
-	return records, nil
-}
-
-// describe notes what came of some files.
-func (l dataLoader) describe(name string, e data.Examples, t data.Tokenized) {
-	line := fmt.Sprintf("%-6s %d records, %d rows, %d tokens", name, e.Records, t.Sequences, t.Tokens)
-	if stored := l.stored(t.Examples); stored < t.Tokens {
-		line += fmt.Sprintf("; shared prompts save %.0f%%", 100*(1-float64(stored)/float64(t.Tokens)))
-	}
-	l.report = append(l.report, line)
-	for _, d := range e.Drops {
-		l.report = append(l.report, fmt.Sprintf("       %d dropped: %s (the first at %s)", d.Count, d.Reason, d.First))
-	}
-	if t.Truncated > 0 {
-		l.report = append(l.report, fmt.Sprintf("       %d rows cut from the left to max_length %d, %d of them into their answer", t.Truncated, l.settings.MaxLength, t.AnswersCut))
-	}
-}
-
-// stored counts the tokens that batches of examples hold, a shared prefix once.
-func (l dataLoader) stored(examples []data.Example) (tokens int) {
-	for chunk := range slices.Chunk(examples, 64) {
-		batch := data.Pack(chunk, l.settings.SharePrefix && !l.encoder)
-		tokens += len(batch.IDs)
-	}
-	return tokens
 }
 
 // loadEval makes the evaluation sets, each file apart, all together, or both.
-func (l dataLoader) loadEval(ctx context.Context) error {
-	paths, setting := l.settings.EvalDataPaths, "eval_data_paths"
-	if l.settings.EvalDataDir != "" {
-		paths, setting = []string{l.settings.EvalDataDir}, "eval_data_dir"
-	}
-	if len(paths) == 0 {
+func (d *dataset) loadEval(ctx context.Context, s config.Settings, o data.Options) error {
+	files := dataFiles(s, "eval_", s.EvalDataDir, s.EvalDataPaths)
+	if len(files.Paths) == 0 {
 		return nil
 	}
-	files, err := data.Files{Paths: paths, Setting: setting}.List()
+	paths, err := files.List()
 	if err != nil {
 		return err
 	}
-	var all []data.Example
-	names := setNames(files)
-	for i, file := range files {
-		set, records, err := l.load(ctx, "eval", data.Files{Paths: []string{file}, Setting: setting, Limit: l.limit()})
+	var sets []data.Set
+	for _, path := range paths {
+		one := files
+		one.Paths = []string{path}
+		set, err := data.Load(ctx, one, o)
 		if err != nil {
 			return err
 		}
-		l.held = append(l.held, records...)
-		all = append(all, set.Examples...)
-		if l.settings.EvalDatasetMergeMode != "merge" {
-			l.eval = append(l.eval, train.EvalSet{Prefix: "eval_" + names[i] + "_", Examples: set.Examples})
-		}
+		d.describe("eval", set.Survey, s.MaxLength)
+		sets = append(sets, set)
 	}
-	switch {
-	case len(files) == 1 || l.settings.EvalDatasetMergeMode == "merge":
-		l.eval = []train.EvalSet{{Prefix: "eval_", Examples: all}}
-	case l.settings.EvalDatasetMergeMode == "both":
-		l.eval = append(l.eval, train.EvalSet{Prefix: "eval_all_", Examples: all})
+	all := data.Join(sets...)
+	d.held = sourceRecords(all.Files)
+	if len(sets) == 1 || s.EvalDatasetMergeMode == "merge" {
+		d.eval = []evalSet{{"eval_", all}}
+		return nil
+	}
+	for i, name := range setNames(paths) {
+		d.eval = append(d.eval, evalSet{"eval_" + name + "_", sets[i]})
+	}
+	if s.EvalDatasetMergeMode == "both" {
+		d.eval = append(d.eval, evalSet{"eval_all_", all})
 	}
 	return nil
 }

@@ -76,7 +76,7 @@ func TestTaskOfOneModuleTrains(t *testing.T) {
 	s := obedient(t, append(repeated(31, "say it"), "drop")...)
 	lines, err := trainedUntil(context.Background(), s, func(string) { require.Zero(t, workers(t)) })
 	require.NoError(t, err, lines)
-	require.Contains(t, lines, "train  32 records, 31 rows, ")
+	require.Contains(t, lines, "train  32 records, 31 sequences, ")
 	require.Contains(t, lines, "1 dropped: told to (the first at "+s.DataPaths[0]+":32)\n")
 	require.Equal(t, "formatter obey of plugin "+s.Task, readRecord(t, s.OutputDir).Task.Formatter)
 }

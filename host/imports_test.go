@@ -29,7 +29,8 @@ var arrows = map[string][]string{
 	"host/rundir/report":   {"host/metrics"},
 	"host/config":          {"host/nearest"},
 	"host/console":         {"host/metrics", "host/train"},
-	"host/data":            {"host/nearest", "sdk"},
+	"host/data":            {"host/atomicfile", "host/data/source", "sdk"},
+	"host/data/source":     {"sdk"},
 	"host/exec":            {"sdk/program", "host/tensor", "sdk/op"},
 	"host/jsonobject":      {},
 	"host/lora":            {"host/atomicfile", "host/model", "host/nearest", "host/nn", "host/safetensors", "host/tensor"},
@@ -57,7 +58,7 @@ var arrows = map[string][]string{
 	"host/plugin/wasm":     {"host/plugin/...", "sdk", "sdk/op"},
 	"host/plugin/process":  {"host/plugin/output", "sdk", "sdk/process"}, // both sides of one protocol
 	"host/plugin/output":   {},
-	"host/plugin/check":    {"host/data", "host/plugin", "sdk", "sdk/op", "sdk/sdktest"}, // data reads the records that an author gives
+	"host/plugin/check":    {"host/data/source", "host/plugin", "sdk", "sdk/op", "sdk/sdktest"}, // source reads the records that an author gives
 	"sdk/sdktest":          {"sdk", "sdk/op"},
 	"host/plugin/project":  {"host/nearest"},                           // cmd hands it the sources of sdk and examples
 	"host/plugin/worker":   {"host/plugin/output", "host/plugin/wasm"}, // its child's main runs before all else, so cmd imports it

@@ -105,15 +105,16 @@ func (m *models) objective(t *task.Task) *train.Objective {
 	return o
 }
 
-// settleClasses settles which classes each head of the loss has, and numbers those
-// of all records.
-func settleClasses(s config.Settings, t *task.Task, src lm.Source, sets dataset, out *console.Console) ([]model.ClassHead, error) {
+// settleClasses settles which classes each head of the loss has, by whose numbers
+// batches carry the labels of records.
+func settleClasses(s config.Settings, t *task.Task, src lm.Source, sets *dataset, out *console.Console) ([]model.ClassHead, error) {
 	names := train.NeedsOf(t.Program).Classes
+	survey := sets.train.Survey
 	var wanted []lm.HeadClasses
 	for _, name := range names {
-		wanted = append(wanted, lm.HeadClasses{Head: name, Coefficient: coefficient(t, name), Found: foundClasses(sets.train.Examples, name)})
+		wanted = append(wanted, lm.HeadClasses{Head: name, Coefficient: coefficient(t, name), Found: foundClasses(survey, name)})
 	}
-	heads, err := lm.SettleClasses(src, wanted, classNames(sets.train.Examples), s.IgnoreMismatched)
+	heads, err := lm.SettleClasses(src, wanted, survey.Heads(), s.IgnoreMismatched)
 	if err != nil || len(heads) == 0 {
 		return nil, err
 	}
@@ -121,34 +122,31 @@ func settleClasses(s config.Settings, t *task.Task, src lm.Source, sets dataset,
 	for i, name := range names {
 		classes[name] = heads[i].Labels
 	}
-	data.SetLabels(sets.train.Examples, classes)
+	sets.labels = data.NewLabeler(classes)
 	for _, set := range sets.eval {
-		if e, head := data.SetLabels(set.Examples, classes); e != nil {
-			out.Notef("%s: the class %q of %s is not among those that are trained; it and its like count as wrong", e.Source, e.Classes[head], head)
-		}
+		noteUnseen(set.data.Survey, names, classes, out)
 	}
 	return heads, nil
 }
 
-func foundClasses(examples []data.Example, head string) (found []lm.FoundClass) {
-	for _, name := range data.ClassNames(examples, head) {
-		first := slices.IndexFunc(examples, func(e data.Example) bool { return e.Classes[head] == name })
-		found = append(found, lm.FoundClass{Name: name, First: first, At: examples[first].Source.String()})
-	}
-	return found
-}
-
-// classNames are the heads that the training data has classes for.
-func classNames(examples []data.Example) (names []string) {
-	for _, e := range examples {
-		for name := range e.Classes {
-			if !slices.Contains(names, name) {
-				names = append(names, name)
-			}
+// noteUnseen notes classes of an evaluation set that the heads do not have.
+func noteUnseen(survey data.Survey, heads []string, classes map[string][]string, out *console.Console) {
+	for _, head := range heads {
+		if c, found := survey.Unseen(head, classes[head]); found {
+			out.Notef("%s: the class %q of %s is not among those that are trained; it and its like count as wrong", c.First, c.Name, head)
 		}
 	}
-	slices.Sort(names)
-	return names
+}
+
+// foundClasses are the classes of surveyed data under a head, in the order in
+// which their labels are numbered.
+func foundClasses(survey data.Survey, head string) (found []lm.FoundClass) {
+	classes := survey.Classes[head]
+	for _, name := range survey.ClassNames(head) {
+		first := slices.IndexFunc(classes, func(c data.Class) bool { return c.Name == name })
+		found = append(found, lm.FoundClass{Name: name, First: first, At: classes[first].First.String()})
+	}
+	return found
 }
 
 // coefficient is what cls_objectives says of a head, 1 where it says nothing.

@@ -7,34 +7,23 @@ import (
 	"llmhost/sdk/program"
 )
 
-// mostSizes are the largest dimensions of any batch of so many of the examples.
-func mostSizes(examples []data.Example, batch int) map[string]int64 {
-	sizes := map[string]int64{"B": int64(min(batch, len(examples))), "K": 1, "T": 1}
-	for _, g := range examples {
-		sizes["K"] = max(sizes["K"], int64(len(g.Sequences)))
-		for _, row := range g.Sequences {
-			sizes["T"] = max(sizes["T"], int64(labels(row)))
-		}
+// mostSizes are the largest dimensions of any batch of so many of the surveyed
+// examples.
+func mostSizes(s data.Survey, batch int) map[string]int64 {
+	return map[string]int64{
+		"B": int64(min(batch, s.Examples)),
+		"K": int64(max(1, s.MostCandidates)),
+		"T": int64(max(1, s.MostLabels)),
 	}
-	return sizes
-}
-
-func labels(row data.Sequence) (n int) {
-	for _, label := range row.Labels {
-		if label != data.Ignore {
-			n++
-		}
-	}
-	return n
 }
 
 // checkSizes holds the loss program to plugin_program_mb at the sizes of the data.
 func checkSizes(s config.Settings, t *task.Task, sets dataset) error {
-	if err := t.CheckSize(s.PluginProgramMB, mostSizes(sets.train.Examples, s.TrainBatchSize)); err != nil {
+	if err := t.CheckSize(s.PluginProgramMB, mostSizes(sets.train.Survey, s.TrainBatchSize)); err != nil {
 		return err
 	}
 	for _, set := range sets.eval {
-		if err := t.CheckSize(s.PluginProgramMB, mostSizes(set.Examples, s.EvalBatchSize)); err != nil {
+		if err := t.CheckSize(s.PluginProgramMB, mostSizes(set.data.Survey, s.EvalBatchSize)); err != nil {
 			return err
 		}
 	}

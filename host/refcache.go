@@ -27,27 +27,18 @@ func (m *models) precompute(s config.Settings, sets dataset, out *console.Consol
 	if err != nil {
 		return err
 	}
-	for _, examples := range sets.all() {
-		logps, err := m.refLogps(folder, examples, s, out)
+	for _, set := range sets.sets() {
+		logps, err := m.refLogps(folder, set, s, out)
 		if err != nil {
 			return err
 		}
-		train.SetRefLogps(examples, logps)
+		train.SetRefLogps(set.Examples, logps)
 	}
 	if m.reference != nil {
 		m.reference.Free()
 		m.reference = nil
 	}
 	return nil
-}
-
-// all are the training examples and those of each evaluation set.
-func (d dataset) all() [][]data.Example {
-	all := [][]data.Example{d.train.Examples}
-	for _, set := range d.eval {
-		all = append(all, set.Examples)
-	}
-	return all
 }
 
 // refCache is the folder that keeps log-probabilities of this reference model.
@@ -69,10 +60,10 @@ func (m *models) refCache(s config.Settings) (string, error) {
 
 const refName = "ref_logps"
 
-// refLogps returns the log-probabilities of the labels of examples, computed or kept.
-func (m *models) refLogps(folder string, examples []data.Example, s config.Settings, out *console.Console) ([]float32, error) {
-	file := filepath.Join(folder, digestOf(examples)+".safetensors")
-	if kept, err := readRefLogps(file, examples); err == nil {
+// refLogps returns the log-probabilities of the labels of a set, computed or kept.
+func (m *models) refLogps(folder string, set data.Set, s config.Settings, out *console.Console) ([]float32, error) {
+	file := filepath.Join(folder, digestOf(set.Examples)+".safetensors")
+	if kept, err := readRefLogps(file, set.Survey.Labels); err == nil {
 		out.Notef("log-probabilities of the reference model are those of %s", file)
 		return kept, nil
 	}
@@ -80,27 +71,21 @@ func (m *models) refLogps(folder string, examples []data.Example, s config.Setti
 	if ref == nil {
 		ref = m.policy.Model // without its adapter
 	}
-	logps, err := train.RefLogps(ref, m.device, examples, s.EvalBatchSize, s.SharePrefix)
+	logps, err := train.RefLogps(ref, m.device, set.Examples, s.EvalBatchSize, s.SharePrefix)
 	if err != nil {
 		return nil, err
 	}
 	return logps, safetensors.Write(file, []safetensors.Source{safetensors.Float32Source(refName, logps, int64(len(logps)))}, nil)
 }
 
-// readRefLogps reads a file of as many numbers as examples have labels.
-func readRefLogps(path string, examples []data.Example) ([]float32, error) {
+// readRefLogps reads a file of one number a label.
+func readRefLogps(path string, labels int) ([]float32, error) {
 	file, err := safetensors.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	defer file.Close()
-	labels := int64(0)
-	for _, g := range examples {
-		for _, row := range g.Sequences {
-			labels += int64(row.LabelCount())
-		}
-	}
-	found, err := file.Want(refName, "the data", labels)
+	found, err := file.Want(refName, "the data", int64(labels))
 	if err != nil {
 		return nil, err
 	}

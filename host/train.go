@@ -75,11 +75,11 @@ func Train(ctx context.Context, s config.Settings, env Env) (err error) {
 	if err != nil {
 		return err
 	}
-	plan := planOf(s, len(sets.train.Examples))
+	plan := planOf(s, sets.train.Survey.Examples)
 	if done, err := finished(s.OutputDir, s.Resume != "", plan, out); done || err != nil {
 		return err
 	}
-	classes, err := settleClasses(s, t, src, sets, out)
+	classes, err := settleClasses(s, t, src, &sets, out)
 	if err != nil {
 		return err
 	}
@@ -182,7 +182,7 @@ func newLoop(s config.Settings, t *task.Task, m *models, sets dataset, plan trai
 		return nil, err
 	}
 	objective := m.objective(t)
-	if err := objective.Check(sets.train.Examples); err != nil {
+	if err := objective.Check(sets.train.Survey); err != nil {
 		return nil, fmt.Errorf("task %s: %w", s.Task, err)
 	}
 	trainer := &train.Trainer{
@@ -201,11 +201,10 @@ func newLoop(s config.Settings, t *task.Task, m *models, sets dataset, plan trai
 		},
 	}
 	return &train.Loop{
-		Trainer:  trainer,
-		Plan:     plan,
-		Examples: sets.train.Examples,
-		Order:    data.NewOrder(len(sets.train.Examples), dataSeed(s.RunSettings), true),
-		Eval:     sets.eval,
+		Trainer: trainer,
+		Plan:    plan,
+		Batches: data.NewShuffled(sets.train.Examples, sets.labels, dataSeed(s.RunSettings)),
+		Eval:    sets.evalSets(),
 	}, nil
 }
 

@@ -267,15 +267,15 @@ func TestClippingReportsTheNormBefore(t *testing.T) {
 
 func TestCheckNamesAColumnThatIsMissing(t *testing.T) {
 	objective := train.NewObjective(loss(t, "rrhf", nil), tensor.CPU, tensor.Float32)
-	require.NoError(t, objective.Check(nil))
+	require.NoError(t, objective.Check(data.Survey{}))
 	examples := uneven(1, true)
-	require.NoError(t, objective.Check(examples))
+	require.NoError(t, objective.Check(data.TakeSurvey(examples, false)))
 	examples[0].Columns = nil
-	require.EqualError(t, objective.Check(examples), `the loss reads column "score", which the formatter does not give (of these it gives none)`)
+	require.EqualError(t, objective.Check(data.TakeSurvey(examples, false)), `the loss reads column "score", which the formatter does not give (of these it gives none)`)
 	examples[0].Columns = map[string][]float64{"scores": {1, 0}, "age": {1, 2}}
-	require.EqualError(t, objective.Check(examples), `the loss reads column "score", which the formatter does not give (of these it gives age, scores); did you mean scores?`)
+	require.EqualError(t, objective.Check(data.TakeSurvey(examples, false)), `the loss reads column "score", which the formatter does not give (of these it gives age, scores); did you mean scores?`)
 
 	objective = train.NewObjective(loss(t, "sft", map[string]any{"sft_reduction": "seq_mean"}), tensor.CPU, tensor.Float32)
 	examples[0].ExampleColumns = nil
-	require.EqualError(t, objective.Check(examples), `the loss reads example column "weight", which the formatter does not give (of these it gives none)`)
+	require.EqualError(t, objective.Check(data.TakeSurvey(examples, false)), `the loss reads example column "weight", which the formatter does not give (of these it gives none)`)
 }

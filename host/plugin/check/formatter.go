@@ -7,7 +7,7 @@ import (
 	"strings"
 	"time"
 
-	"llmhost/host/data"
+	"llmhost/host/data/source"
 	"llmhost/host/plugin"
 	"llmhost/sdk"
 )
@@ -210,7 +210,7 @@ func (f *formatter) read() ([]record, error) {
 		return nil, nil
 	}
 	var all []record
-	for found, err := range (data.Files{Paths: []string{f.run.options.Records}}).Records() {
+	for found, err := range (source.Files{Paths: []string{f.run.options.Records}}).Records() {
 		if err != nil {
 			return nil, err
 		}

@@ -36,13 +36,13 @@ type Formatted struct {
 
 // Drop counts the records that were left out for one reason. First is where the first one stands.
 type Drop struct {
-	Reason string
-	Count  int
-	First  Position
+	Reason string   `json:"reason"`
+	Count  int      `json:"count"`
+	First  Position `json:"first"`
 }
 
-// Examples is what came of the records of some files.
-type Examples struct {
+// Texts are the records of some files as a formatter made texts of them.
+type Texts struct {
 	All     []Formatted // in file order
 	Records int         // how many there were
 	Drops   []Drop      // by reason, in the order in which the reasons came up
@@ -59,34 +59,34 @@ const (
 	SkipBadRow   OnBadRow = "skip"
 )
 
-func (e *Examples) drop(reason string, at Position) {
-	for i := range e.Drops {
-		if e.Drops[i].Reason == reason {
-			e.Drops[i].Count++
+func (t *Texts) drop(reason string, at Position) {
+	for i := range t.Drops {
+		if t.Drops[i].Reason == reason {
+			t.Drops[i].Count++
 			return
 		}
 	}
-	e.Drops = append(e.Drops, Drop{Reason: reason, Count: 1, First: at})
+	t.Drops = append(t.Drops, Drop{Reason: reason, Count: 1, First: at})
 }
 
 // lost lists why records are missing: "3 dropped (empty answer), 2 bad".
-func (e *Examples) lost() string {
+func (t *Texts) lost() string {
 	var why []string
-	for _, d := range e.Drops {
+	for _, d := range t.Drops {
 		why = append(why, fmt.Sprintf("%d dropped (%s)", d.Count, d.Reason))
 	}
-	if len(e.Bad) > 0 {
-		why = append(why, fmt.Sprintf("%d bad, the first of them %v", len(e.Bad), e.Bad[0]))
+	if len(t.Bad) > 0 {
+		why = append(why, fmt.Sprintf("%d bad, the first of them %v", len(t.Bad), t.Bad[0]))
 	}
 	return strings.Join(why, ", ")
 }
 
 // sameColumns demands that an example has the columns that the first one has:
-// a batch has them for all of its rows.
+// a batch has them for all of its examples.
 func sameColumns(first, e Formatted) error {
-	wantRows, foundRows := columnNames(first.Candidates[0].Columns), columnNames(e.Candidates[0].Columns)
-	if !slices.Equal(wantRows, foundRows) {
-		return fmt.Errorf("%s: the candidates have the columns %q; those of %s have %q", e.Source, foundRows, first.Source, wantRows)
+	wantEach, foundEach := columnNames(first.Candidates[0].Columns), columnNames(e.Candidates[0].Columns)
+	if !slices.Equal(wantEach, foundEach) {
+		return fmt.Errorf("%s: the candidates have the columns %q; those of %s have %q", e.Source, foundEach, first.Source, wantEach)
 	}
 	want, found := columnNames(first.Columns), columnNames(e.Columns)
 	if !slices.Equal(want, found) {

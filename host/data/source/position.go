@@ -1,12 +1,12 @@
-package data
+package source
 
 import "strconv"
 
 // Position is where a record stands: a file as the run names it, and the
 // line, from 1, on which the record begins.
 type Position struct {
-	File string
-	Line int
+	File string `json:"file"`
+	Line int    `json:"line"`
 }
 
 // String returns "file:line".

@@ -15,31 +15,31 @@ import (
 	"llmhost/sdk"
 )
 
-func TestLoadCountsDrops(t *testing.T) {
+func TestFormatCountsDrops(t *testing.T) {
 	files := write(t, "a.jsonl", "{\"q\":\"a\"}\n{\"q\":\"drop\"}\n{\"q\":\"b\"}\n{\"q\":\"drop\"}\n")
-	got, err := data.Load(context.Background(), files, data.InProcess("qa", qa{}), data.FailOnBadRow)
+	got, err := data.Format(context.Background(), files, data.InProcess("qa", qa{}), data.FailOnBadRow)
 	require.NoError(t, err)
 	require.Equal(t, 4, got.Records)
 	require.Len(t, got.All, 2)
 	require.Equal(t, []data.Drop{{Reason: "asked to", Count: 2, First: data.Position{File: "a.jsonl", Line: 2}}}, got.Drops)
 }
 
-func TestLoadBadRows(t *testing.T) {
+func TestFormatBadRows(t *testing.T) {
 	const lines = "{\"q\":\"a\"}\n{\"q\":3}\n{\"q\":\n{\"q\":\"b\"}\n"
-	_, err := data.Load(context.Background(), write(t, "a.jsonl", lines), data.InProcess("qa", qa{}), data.FailOnBadRow)
+	_, err := data.Format(context.Background(), write(t, "a.jsonl", lines), data.InProcess("qa", qa{}), data.FailOnBadRow)
 	require.EqualError(t, err, `a.jsonl:2: field "q" is 3; want a string`)
 
-	got, err := data.Load(context.Background(), write(t, "a.jsonl", lines), data.InProcess("qa", qa{}), data.SkipBadRow)
+	got, err := data.Format(context.Background(), write(t, "a.jsonl", lines), data.InProcess("qa", qa{}), data.SkipBadRow)
 	require.NoError(t, err)
 	require.Len(t, got.All, 2)
 	require.Len(t, got.Bad, 2)
 	require.EqualError(t, got.Bad[1], "a.jsonl:3:6: found the end of the record; want a value")
 
-	_, err = data.Load(context.Background(), write(t, "a.jsonl", "{\"q\":\"drop\"}\n{}\n"), data.InProcess("qa", qa{}), data.SkipBadRow)
+	_, err = data.Format(context.Background(), write(t, "a.jsonl", "{\"q\":\"drop\"}\n{}\n"), data.InProcess("qa", qa{}), data.SkipBadRow)
 	require.EqualError(t, err, `a.jsonl: none of 2 records is left: 1 dropped (asked to), 1 bad, the first of them a.jsonl:2: field "q" missing; qa needs it as a string; the record has no field`)
 }
 
-func TestLoadInBatches(t *testing.T) {
+func TestFormatInPortions(t *testing.T) {
 	var lines strings.Builder
 	for i := range 1000 {
 		fmt.Fprintf(&lines, "{\"q\":\"%d\"}\n", i)
@@ -51,7 +51,7 @@ func TestLoadInBatches(t *testing.T) {
 		batches = append(batches, len(rows))
 		return format(ctx, rows)
 	}
-	got, err := data.Load(context.Background(), write(t, "a.jsonl", lines.String()), formatter, data.FailOnBadRow)
+	got, err := data.Format(context.Background(), write(t, "a.jsonl", lines.String()), formatter, data.FailOnBadRow)
 	require.NoError(t, err)
 	require.Equal(t, []int{512, 488}, batches)
 	for i, e := range got.All {
@@ -60,15 +60,15 @@ func TestLoadInBatches(t *testing.T) {
 	}
 
 	formatter.Format = func(context.Context, []sdk.Row) ([]sdk.Result, error) { return nil, errors.New("plugin died") }
-	_, err = data.Load(context.Background(), write(t, "a.jsonl", lines.String()), formatter, data.FailOnBadRow)
+	_, err = data.Format(context.Background(), write(t, "a.jsonl", lines.String()), formatter, data.FailOnBadRow)
 	require.EqualError(t, err, "a.jsonl:1 to a.jsonl:512: formatter qa: plugin died")
 	formatter.Format = func(context.Context, []sdk.Row) ([]sdk.Result, error) { return nil, nil }
-	_, err = data.Load(context.Background(), write(t, "a.jsonl", lines.String()), formatter, data.FailOnBadRow)
+	_, err = data.Format(context.Background(), write(t, "a.jsonl", lines.String()), formatter, data.FailOnBadRow)
 	require.EqualError(t, err, "a.jsonl:1 to a.jsonl:512: formatter qa: 0 results for 512 rows")
 }
 
-func TestLoadWantsTheSameColumns(t *testing.T) {
-	_, err := data.Load(context.Background(), write(t, "a.jsonl", "{\"q\":\"a\",\"marks\":[1]}\n{\"q\":\"b\"}\n"), data.InProcess("qa", qa{}), data.FailOnBadRow)
+func TestFormatWantsTheSameColumns(t *testing.T) {
+	_, err := data.Format(context.Background(), write(t, "a.jsonl", "{\"q\":\"a\",\"marks\":[1]}\n{\"q\":\"b\"}\n"), data.InProcess("qa", qa{}), data.FailOnBadRow)
 	require.EqualError(t, err, `a.jsonl:2: the candidates have the columns []; those of a.jsonl:1 have ["mark"]`)
 }
 
@@ -89,7 +89,7 @@ func TestShippedFormatters(t *testing.T) {
 		{"no answer", tune, `{"prompt":"Q"}`, `a.jsonl:1: field "answer" missing; promptanswer needs it as a string; the record has "prompt"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			_, err := data.Load(context.Background(), write(t, "a.jsonl", c.record), c.formatter, data.FailOnBadRow)
+			_, err := data.Format(context.Background(), write(t, "a.jsonl", c.record), c.formatter, data.FailOnBadRow)
 			require.EqualError(t, err, c.sentence)
 		})
 	}

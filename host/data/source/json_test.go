@@ -1,7 +1,6 @@
-package data_test
+package source_test
 
 import (
-	"context"
 	"encoding/json"
 	"os"
 	"path/filepath"
@@ -11,45 +10,36 @@ import (
 
 	"github.com/stretchr/testify/require"
 
-	"llmhost/host/data"
+	"llmhost/host/data/source"
 	"llmhost/sdk"
 )
 
-// qa reads a question and marks, and hands both on.
-type qa struct{}
-
-func (qa) Columns() []sdk.Column {
-	return []sdk.Column{{Name: "q", Type: sdk.String, Required: true}, {Name: "marks", Type: sdk.FloatList}}
-}
-
-func (qa) Format(r *sdk.Row, o *sdk.Out) error {
-	if r.Str(0) == "drop" {
-		return o.Drop("asked to")
-	}
-	c := o.Candidate(r.Str(0), "")
-	for _, m := range r.Floats(1) {
-		c.Set("mark", m)
-	}
-	return nil
-}
+// qaColumns are a question and its marks.
+var qaColumns = []sdk.Column{{Name: "q", Type: sdk.String, Required: true}, {Name: "marks", Type: sdk.FloatList}}
 
 // write puts a file into a new folder and makes that the working folder, so that errors name it shortly.
-func write(t *testing.T, name, content string) data.Files {
+func write(t *testing.T, name, content string) source.Files {
 	t.Helper()
 	t.Chdir(t.TempDir())
 	require.NoError(t, os.MkdirAll(filepath.Dir(name), 0o777))
 	require.NoError(t, os.WriteFile(name, []byte(content), 0o666))
-	return data.Files{Paths: []string{name}, Setting: "data_paths"}
+	return source.Files{Paths: []string{name}, Setting: "data_paths"}
 }
 
-// questions loads files and lists each example as "file:line prompt".
-func questions(files data.Files) ([]string, error) {
-	examples, err := data.Load(context.Background(), files, data.InProcess("qa", qa{}), data.FailOnBadRow)
+// questions reads files and lists each record as "file:line question".
+func questions(files source.Files) ([]string, error) {
 	var all []string
-	for _, e := range examples.All {
-		all = append(all, e.Source.String()+" "+e.Candidates[0].Prompt)
+	for record, err := range files.Records() {
+		if err != nil {
+			return nil, err
+		}
+		row, err := record.Row("qa", qaColumns)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, record.Position().String()+" "+row.Str(0))
 	}
-	return all, err
+	return all, nil
 }
 
 func TestFileForms(t *testing.T) {
@@ -145,7 +135,7 @@ func TestBadFiles(t *testing.T) {
 
 func TestMissingFiles(t *testing.T) {
 	files := write(t, "empty/notes.txt", "")
-	_, err := data.Files{Setting: "data_paths"}.List()
+	_, err := source.Files{Setting: "data_paths"}.List()
 	require.EqualError(t, err, "data_paths names no file")
 	files.Paths = []string{"data/train.jsonl"}
 	_, err = questions(files)
@@ -218,7 +208,7 @@ func FuzzRow(f *testing.F) {
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o666))
 		var want map[string]any
 		wantErr := json.Unmarshal([]byte(text), &want)
-		for record, err := range (data.Files{Paths: []string{path}}).Records() {
+		for record, err := range (source.Files{Paths: []string{path}}).Records() {
 			if err != nil {
 				return
 			}
@@ -233,4 +223,31 @@ func FuzzRow(f *testing.F) {
 			}
 		}
 	})
+}
+
+func TestDigests(t *testing.T) {
+	files := write(t, "d/b.jsonl", `{"q":"b"}`)
+	require.NoError(t, os.WriteFile("d/a.json", []byte("[]"), 0o666))
+	files.Paths = []string{"d"}
+	got, err := files.Digests()
+	require.NoError(t, err)
+	require.Equal(t, []source.File{
+		{Path: "d/a.json", SHA256: "4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945"},
+		{Path: "d/b.jsonl", SHA256: "d235bf2e2dc7927c689aecdeee215da93f8d203fe31b1d54f11b87a07845b5f0"},
+	}, got)
+}
+
+// Every ending, in capitals too, is read by its own source alone.
+func TestEndingsAreUnique(t *testing.T) {
+	seen := map[string]bool{}
+	for _, s := range []source.Source{source.JSON{}} {
+		require.NotEmpty(t, s.Endings())
+		for _, e := range s.Endings() {
+			require.False(t, seen[e.Name], e.Name)
+			seen[e.Name] = true
+			found, err := source.Of("folder/FILE" + strings.ToUpper(e.Name))
+			require.NoError(t, err)
+			require.Equal(t, s, found)
+		}
+	}
 }
