@@ -38,8 +38,8 @@ type evalSet struct {
 	data   data.Set
 }
 
-// sets are the training set and each evaluation set.
-func (d dataset) sets() []data.Set {
+// all are the training set and each evaluation set.
+func (d dataset) all() []data.Set {
 	sets := []data.Set{d.train}
 	for _, set := range d.eval {
 		sets = append(sets, set.data)

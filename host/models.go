@@ -105,46 +105,41 @@ func (m *models) objective(t *task.Task) *train.Objective {
 	return o
 }
 
-// settleClasses settles which classes each head of the loss has, by whose numbers
-// batches carry the labels of records.
-func settleClasses(s config.Settings, t *task.Task, src lm.Source, sets *dataset, out *console.Console) ([]model.ClassHead, error) {
+// settleClasses settles which classes each head of the loss has.
+func settleClasses(s config.Settings, t *task.Task, src lm.Source, sets dataset, out *console.Console) ([]model.ClassHead, error) {
 	names := train.NeedsOf(t.Program).Classes
-	survey := sets.train.Survey
 	var wanted []lm.HeadClasses
 	for _, name := range names {
-		wanted = append(wanted, lm.HeadClasses{Head: name, Coefficient: coefficient(t, name), Found: foundClasses(survey, name)})
+		wanted = append(wanted, lm.HeadClasses{Head: name, Coefficient: coefficient(t, name), Found: foundClasses(sets.train.Survey, name)})
 	}
-	heads, err := lm.SettleClasses(src, wanted, survey.Heads(), s.IgnoreMismatched)
+	heads, err := lm.SettleClasses(src, wanted, sets.train.Survey.Heads(), s.IgnoreMismatched)
 	if err != nil || len(heads) == 0 {
 		return nil, err
 	}
-	classes := map[string][]string{}
-	for i, name := range names {
-		classes[name] = heads[i].Labels
-	}
-	sets.labels = data.NewLabeler(classes)
 	for _, set := range sets.eval {
-		noteUnseen(set.data.Survey, names, classes, out)
+		for i, name := range names {
+			if c, unseen := set.data.Survey.Unseen(name, heads[i].Labels); unseen {
+				out.Notef("%s: the class %q of %s is not among those that are trained; it and its like count as wrong", c.First, c.Name, name)
+			}
+		}
 	}
 	return heads, nil
 }
 
-// noteUnseen notes classes of an evaluation set that the heads do not have.
-func noteUnseen(survey data.Survey, heads []string, classes map[string][]string, out *console.Console) {
-	for _, head := range heads {
-		if c, found := survey.Unseen(head, classes[head]); found {
-			out.Notef("%s: the class %q of %s is not among those that are trained; it and its like count as wrong", c.First, c.Name, head)
-		}
+// labelerOf numbers the classes of the loss's heads as the settled heads do.
+func labelerOf(t *task.Task, heads []model.ClassHead) data.Labeler {
+	classes := map[string][]string{}
+	for i, name := range train.NeedsOf(t.Program).Classes {
+		classes[name] = heads[i].Labels
 	}
+	return data.NewLabeler(classes)
 }
 
-// foundClasses are the classes of surveyed data under a head, in the order in
-// which their labels are numbered.
-func foundClasses(survey data.Survey, head string) (found []lm.FoundClass) {
-	classes := survey.Classes[head]
-	for _, name := range survey.ClassNames(head) {
-		first := slices.IndexFunc(classes, func(c data.Class) bool { return c.Name == name })
-		found = append(found, lm.FoundClass{Name: name, First: first, At: classes[first].First.String()})
+// foundClasses are the classes that the surveyed examples have under a head.
+func foundClasses(s data.Survey, head string) (found []lm.FoundClass) {
+	for _, name := range s.ClassNames(head) {
+		first := slices.IndexFunc(s.Classes[head], func(c data.Class) bool { return c.Name == name })
+		found = append(found, lm.FoundClass{Name: name, First: first, At: s.Classes[head][first].First.String()})
 	}
 	return found
 }

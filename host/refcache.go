@@ -27,7 +27,7 @@ func (m *models) precompute(s config.Settings, sets dataset, out *console.Consol
 	if err != nil {
 		return err
 	}
-	for _, set := range sets.sets() {
+	for _, set := range sets.all() {
 		logps, err := m.refLogps(folder, set, s, out)
 		if err != nil {
 			return err

@@ -79,10 +79,11 @@ func Train(ctx context.Context, s config.Settings, env Env) (err error) {
 	if done, err := finished(s.OutputDir, s.Resume != "", plan, out); done || err != nil {
 		return err
 	}
-	classes, err := settleClasses(s, t, src, &sets, out)
+	classes, err := settleClasses(s, t, src, sets, out)
 	if err != nil {
 		return err
 	}
+	sets.labels = labelerOf(t, classes)
 	if err := checkSizes(s, t, sets); err != nil {
 		return err
 	}

@@ -20,8 +20,8 @@ type HeadClasses struct {
 // FoundClass is a class of the data.
 type FoundClass struct {
 	Name  string
-	First int    // its place in the order in which classes came up
-	At    string // the first record that has it
+	First int    // its rank among the classes by the first record of each
+	At    string // where that record stands
 }
 
 // SettleClasses settles the classes of each head: those that the model has for
