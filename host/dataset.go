@@ -16,6 +16,8 @@ import (
 	"llmhost/host/data/source"
 	"llmhost/host/model"
 	"llmhost/host/plugin"
+	"llmhost/host/rundir"
+	"llmhost/host/task"
 	"llmhost/host/tokenizer"
 	"llmhost/host/train"
 )
@@ -25,7 +27,7 @@ type dataset struct {
 	train       data.Set
 	eval        []evalSet
 	labels      data.Labeler // of the classes that the loss reads
-	files, held []SourceRecord
+	files, held []rundir.SourceRecord
 	digest      string   // over the training files, in order
 	report      []string // what was read, dropped and cut, a line each
 }
@@ -36,8 +38,8 @@ type evalSet struct {
 	data   data.Set
 }
 
-// sets are the training set and each evaluation set.
-func (d dataset) sets() []data.Set {
+// all are the training set and each evaluation set.
+func (d dataset) all() []data.Set {
 	sets := []data.Set{d.train}
 	for _, set := range d.eval {
 		sets = append(sets, set.data)
@@ -59,14 +61,14 @@ const debugRecords = 100
 
 // loadData reads, formats and tokenises the data of a run; after it the task's
 // formatter is closed.
-func loadData(ctx context.Context, s config.Settings, t *task, tok *tokenizer.Tokenizer) (d dataset, err error) {
-	defer t.formatting.Close()
+func loadData(ctx context.Context, s config.Settings, t *task.Task, tok *tokenizer.Tokenizer) (d dataset, err error) {
+	defer t.CloseFormatter()
 	config, err := model.ReadConfig(s.Model)
 	if err != nil {
 		return d, err
 	}
 	encoder := model.IsEncoder(config.ModelType)
-	if encoder && train.NeedsOf(t.program).LM {
+	if encoder && train.NeedsOf(t.Program).LM {
 		return d, fmt.Errorf("task %s reads log-probabilities of tokens, which %s, a %s, does not give; give a causal model", t.Name, s.Model, config.ModelType)
 	}
 	options := dataOptions(s, t, tok, encoder)
@@ -77,7 +79,7 @@ func loadData(ctx context.Context, s config.Settings, t *task, tok *tokenizer.To
 }
 
 // dataOptions say how the files of a run become sequences.
-func dataOptions(s config.Settings, t *task, tok *tokenizer.Tokenizer, encoder bool) data.Options {
+func dataOptions(s config.Settings, t *task.Task, tok *tokenizer.Tokenizer, encoder bool) data.Options {
 	special := tok.Special()
 	how := data.Tokenizing{
 		MaxLength:         s.MaxLength,
@@ -85,13 +87,13 @@ func dataOptions(s config.Settings, t *task, tok *tokenizer.Tokenizer, encoder b
 		AddSpecialTokens:  s.AddSpecialTokens,
 		BOS:               special.BOS,
 		EOS:               special.EOS,
-		Padding:           map[string]float32{"score": float32(t.paddingScore(s))},
+		Padding:           map[string]float32{"score": float32(t.PaddingScore(s))},
 	}
 	if encoder {
 		how.BOS, how.EOS, how.Encoder = special.CLS, special.SEP, true
 	}
 	return data.Options{
-		Formatter:   t.formatter(),
+		Formatter:   t.DataFormatter(),
 		OnBadRow:    data.FailOnBadRow,
 		Tokenizer:   tok,
 		Tokenizing:  how,
@@ -102,12 +104,12 @@ func dataOptions(s config.Settings, t *task, tok *tokenizer.Tokenizer, encoder b
 
 // surveyCache keeps surveys in the user's cache. Nothing is kept where that, or
 // what code the formatter is, cannot be told.
-func surveyCache(t *task, tok *tokenizer.Tokenizer) data.SurveyCache {
+func surveyCache(t *task.Task, tok *tokenizer.Tokenizer) data.SurveyCache {
 	folder, code := plugin.DefaultCache(), t.Formatter.Plugin.Digest
 	if code == "" {
 		code = ownBuild()
 	}
-	params, err := json.Marshal(t.params)
+	params, err := json.Marshal(t.Params)
 	if folder == "" || code == "" || err != nil {
 		return data.SurveyCache{}
 	}
@@ -161,10 +163,10 @@ func dataFiles(s config.Settings, prefix, folder string, paths []string) source.
 }
 
 // sourceRecords are files as run.json has them.
-func sourceRecords(files []source.File) []SourceRecord {
-	var records []SourceRecord
+func sourceRecords(files []source.File) []rundir.SourceRecord {
+	var records []rundir.SourceRecord
 	for _, f := range files {
-		records = append(records, SourceRecord{Path: f.Path, SHA256: f.SHA256})
+		records = append(records, rundir.SourceRecord{Path: f.Path, SHA256: f.SHA256})
 	}
 	return records
 }
