@@ -119,6 +119,8 @@ func appendColumn(b []byte, c Column) []byte {
 	return append(b, '}')
 }
 
+// appendOutputs writes the list even where it is empty, which says that there is
+// nothing to give.
 func appendOutputs(b []byte, outputs []Output) []byte {
 	b = append(appendKey(b, "gives"), '[')
 	first := true

@@ -63,7 +63,9 @@ type Column struct {
 	Role ColumnRole
 
 	// Examples are values of the field as they stand in a record, each as JSON:
-	// `"Name a colour."`, `[1, 0.5]`. A check makes records of them.
+	// `"Name a colour."`, `[1, 0.5]`; `null` is a field that is absent. The first
+	// ones of all columns make a record together, and so do the second ones; a
+	// column that has none is filled by its type. A check makes records of them.
 	Examples []string
 }
 

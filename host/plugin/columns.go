@@ -131,7 +131,10 @@ func readOutputs(entries []outputEntry) ([]sdk.Output, error) {
 	if len(entries) > maxParts {
 		return nil, fmt.Errorf("it gives %d columns and labels; at most %d are allowed", len(entries), maxParts)
 	}
-	var outputs []sdk.Output
+	if entries == nil {
+		return nil, nil
+	}
+	outputs := []sdk.Output{}
 	for _, e := range entries {
 		output := sdk.Output{Kind: sdk.OutputKind(e.Kind), Name: e.Name, Role: sdk.ColumnRole(e.Role), Padding: e.Padding}
 		switch {
