@@ -87,7 +87,7 @@ func dataOptions(s config.Settings, t *task.Task, tok *tokenizer.Tokenizer, enco
 		AddSpecialTokens:  s.AddSpecialTokens,
 		BOS:               special.BOS,
 		EOS:               special.EOS,
-		Padding:           map[string]float32{"score": float32(t.PaddingScore(s))},
+		Padding:           t.Padding(),
 	}
 	if encoder {
 		how.BOS, how.EOS, how.Encoder = special.CLS, special.SEP, true

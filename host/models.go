@@ -4,7 +4,6 @@ import (
 	"fmt"
 	"slices"
 	"strconv"
-	"strings"
 
 	"llmhost/host/config"
 	"llmhost/host/console"
@@ -83,7 +82,7 @@ func computeType(s config.RunSettings) tensor.DType {
 func headsOf(t *task.Task, classes []model.ClassHead) *model.Heads {
 	needs := train.NeedsOf(t.Program)
 	h := &model.Heads{LM: needs.LM, Score: needs.Score, Classes: classes}
-	h.Reference = h.Score && (h.LM || !t.PoolsAtEOS())
+	h.Reference = h.Score && (h.LM || !t.PoolsLastToken)
 	return h
 }
 
@@ -101,6 +100,7 @@ func (m *models) objective(t *task.Task) *train.Objective {
 	o := train.NewObjective(t.Program, m.device, tensor.Float32)
 	o.Pooling = t.PoolingProgram
 	o.Reference.Model = m.reference
+	o.Scores = t.ScoreColumn()
 	o.EOS = int64(m.policy.Tokenizer.Special().EOS)
 	return o
 }
@@ -110,7 +110,7 @@ func settleClasses(s config.Settings, t *task.Task, src lm.Source, sets dataset,
 	names := train.NeedsOf(t.Program).Classes
 	var wanted []lm.HeadClasses
 	for _, name := range names {
-		wanted = append(wanted, lm.HeadClasses{Head: name, Coefficient: coefficient(t, name), Found: foundClasses(sets.train.Survey, name)})
+		wanted = append(wanted, lm.HeadClasses{Head: name, Coefficient: t.Program.CoefficientOf("logits." + name), Found: foundClasses(sets.train.Survey, name)})
 	}
 	heads, err := lm.SettleClasses(src, wanted, sets.train.Survey.Heads(), s.IgnoreMismatched)
 	if err != nil || len(heads) == 0 {
@@ -142,18 +142,6 @@ func foundClasses(s data.Survey, head string) (found []lm.FoundClass) {
 		found = append(found, lm.FoundClass{Name: name, First: first, At: s.Classes[head][first].First.String()})
 	}
 	return found
-}
-
-// coefficient is what cls_objectives says of a head, 1 where it says nothing.
-func coefficient(t *task.Task, head string) float64 {
-	list, _ := t.Params["cls_objectives"].(string)
-	for part := range strings.SplitSeq(list, ",") {
-		name, number, _ := strings.Cut(strings.TrimSpace(part), "=")
-		if c, err := strconv.ParseFloat(strings.TrimSpace(number), 64); err == nil && strings.TrimSpace(name) == head {
-			return c
-		}
-	}
-	return 1
 }
 
 // calibrationBins are the numbers of bins that rewards are measured with.

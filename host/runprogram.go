@@ -128,7 +128,7 @@ func bindInputs(p *program.Program, file *safetensors.File) (exec.Arguments, err
 		args.Inputs[input.Name] = t
 	}
 	if _, known := args.Sizes["N"]; !known {
-		args.Sizes["N"] = rowCount(args.Inputs["row"])
+		args.Sizes["N"] = sequenceCount(args.Inputs["sequence"])
 	}
 	return args, nil
 }
@@ -142,12 +142,13 @@ func inFile(path string, err error) error {
 	return err
 }
 
-// rowCount is the number of rows of a pooling: the last row's number and one.
-func rowCount(row tensor.Tensor) int64 {
-	if !row.Defined() || row.Numel() == 0 {
+// sequenceCount is the number of sequences of a pooling: the last one's number
+// and one.
+func sequenceCount(sequence tensor.Tensor) int64 {
+	if !sequence.Defined() || sequence.Numel() == 0 {
 		return 0
 	}
-	return slices.Max(tensor.Slice[int64](row)) + 1
+	return slices.Max(tensor.Slice[int64](sequence)) + 1
 }
 
 func bindDims(sizes map[string]int64, input op.Input, shape []int64) error {

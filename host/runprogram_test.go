@@ -139,7 +139,7 @@ func TestRunProgramReadsJSON(t *testing.T) {
 }
 
 func TestRunPooling(t *testing.T) {
-	inputs := saved(t, floats("hidden", []float32{1, 2, 3, 4, 5, 7}, 3, 2), ints("token", []int64{0, 1, 0, 2}, 4), ints("row", []int64{0, 0, 1, 1}, 4))
+	inputs := saved(t, floats("hidden", []float32{1, 2, 3, 4, 5, 7}, 3, 2), ints("token", []int64{0, 1, 0, 2}, 4), ints("sequence", []int64{0, 0, 1, 1}, 4))
 	result, err := run(host.ProgramRun{Spec: "average", Inputs: inputs})
 	require.NoError(t, err)
 	require.Equal(t, []int64{2, 2}, result.Shape)
