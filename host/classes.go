@@ -11,14 +11,13 @@ import (
 	"llmhost/host/lora"
 	"llmhost/host/model"
 	"llmhost/host/nearest"
-	"llmhost/host/train"
 )
 
 // openClasses settles which classes each head of the loss has, and numbers those
 // of all records: those of the model where it has that head, else those of the
 // training data.
 func (r *run) openClasses() error {
-	names := train.NeedsOf(r.task.program).Classes
+	names := r.task.program.Needs().Classes
 	if len(names) == 0 {
 		return nil
 	}

@@ -42,7 +42,7 @@ func loadData(ctx context.Context, s config.Settings, t *task, tok *tokenizer.To
 		return d, err
 	}
 	l := dataLoader{settings: s, task: t, tokenizer: tok, encoder: model.IsEncoder(config.ModelType), dataset: &d}
-	if l.encoder && train.NeedsOf(t.program).LM {
+	if l.encoder && t.program.Needs().LM {
 		return d, fmt.Errorf("task %s reads log-probabilities of tokens, which %s, a %s, does not give; give a causal model", t.Name, s.Model, config.ModelType)
 	}
 	files := data.Files{Paths: paths, Setting: setting, Limit: l.limit()}

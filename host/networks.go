@@ -11,7 +11,6 @@ import (
 	"llmhost/host/model"
 	"llmhost/host/nn"
 	"llmhost/host/tensor"
-	"llmhost/host/train"
 )
 
 // networks are the models of a run.
@@ -58,7 +57,7 @@ func adapterConfig(s config.Settings) (lora.Config, error) {
 
 // heads says what the loss wants to stand on the model.
 func (r *run) heads() model.Heads {
-	needs := train.NeedsOf(r.task.program)
+	needs := r.task.program.Needs()
 	h := model.Heads{LM: needs.LM, Score: needs.Score, Classes: r.classHeads}
 	if h.Score && (h.LM || !r.task.poolsAtEOS()) {
 		h.Reference = true
@@ -89,7 +88,7 @@ func (r *run) openNetworks() (err error) {
 			return err
 		}
 	}
-	if train.NeedsOf(r.task.program).Reference {
+	if r.task.program.Needs().Reference {
 		options.Heads = model.Heads{LM: true}
 		return r.openReference(options)
 	}
@@ -235,7 +234,7 @@ func (r *run) describeReference() string {
 		ahead = ", asked ahead"
 	}
 	switch {
-	case !train.NeedsOf(r.task.program).Reference:
+	case !r.task.program.Needs().Reference:
 		return ""
 	case s.RefModel != "":
 		return fmt.Sprintf("held against %s%s", s.RefModel, ahead)
@@ -248,7 +247,7 @@ func (r *run) describeReference() string {
 // noGradient says that the first step moved no weight.
 func (r *run) noGradient() string {
 	note := "step 1 has no gradient: nothing is learned from its records"
-	if train.NeedsOf(r.task.program).Reference && r.settings.RefModel == "" {
+	if r.task.program.Needs().Reference && r.settings.RefModel == "" {
 		note += ", for which the reference model is the model itself; is ref_model_name_or_path to be another?"
 	}
 	return note

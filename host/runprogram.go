@@ -59,7 +59,7 @@ func RunProgram(ctx context.Context, r ProgramRun) (result ProgramResult, err er
 	}
 	file, err := openInputs(p, r.Inputs)
 	if errors.Is(err, fs.ErrNotExist) {
-		return result, fmt.Errorf("inputs %s: no such file; want a safetensors or JSON file with %s", r.Inputs, strings.Join(p.Needs(), ", "))
+		return result, fmt.Errorf("inputs %s: no such file; want a safetensors or JSON file with %s", r.Inputs, strings.Join(p.InputNames(), ", "))
 	}
 	if err != nil {
 		return result, err
@@ -113,7 +113,7 @@ func bindInputs(p *program.Program, file *safetensors.File) (exec.Arguments, err
 	for _, input := range p.Inputs {
 		found, err := file.Get(input.Name)
 		if err != nil {
-			return args, fmt.Errorf("%w (the program reads %s)", err, strings.Join(p.Needs(), ", "))
+			return args, fmt.Errorf("%w (the program reads %s)", err, strings.Join(p.InputNames(), ", "))
 		}
 		if err := bindDims(args.Sizes, input, found.Shape); err != nil {
 			return args, fmt.Errorf("%s: tensor %q %w", file.Path(), input.Name, err)

@@ -11,7 +11,6 @@ import (
 	"llmhost/host/config"
 	"llmhost/host/data"
 	"llmhost/host/plugin"
-	"llmhost/host/train"
 	"llmhost/sdk"
 	"llmhost/sdk/program"
 )
@@ -93,7 +92,7 @@ func (t *task) trace(ctx context.Context, s config.Settings) error {
 // tracePooling traces the pooling of score and class heads: the setting's, or
 // the task's own.
 func (t *task) tracePooling(ctx context.Context, s config.Settings) (err error) {
-	needs := train.NeedsOf(t.program)
+	needs := t.program.Needs()
 	heads := needs.Score || len(needs.Classes) > 0
 	if s.Pooling != "auto" {
 		if !heads {

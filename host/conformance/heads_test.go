@@ -76,7 +76,7 @@ func (s setting) pooling(t *testing.T) *program.Program {
 func (s setting) objective(t *testing.T, f fixtures, p *program.Program, m *model.Model) *train.Objective {
 	t.Helper()
 	o := train.NewObjective(p, tensor.CPU, tensor.Float32)
-	needs := train.NeedsOf(p)
+	needs := p.Needs()
 	if (needs.Score || len(needs.Classes) > 0) && m.Causal() {
 		o.Pooling = s.pooling(t)
 		o.EOS = endOf(t, f, s.Model)

@@ -45,7 +45,7 @@ func checkModelLoss(t *testing.T, f fixtures, name string) {
 	step := func(t *testing.T, o train.Options, compute tensor.DType) measured {
 		m := loadHeads(t, filepath.Join(f.root, "models", c.Model), compute)
 		objective := c.objective(t, f, p, m)
-		if train.NeedsOf(p).Mismatched {
+		if p.Needs().Mismatched {
 			return mismatched(t, m, objective, o, c.Inputs)
 		}
 		return measure(t, m, objective, o, examples(c.Inputs))

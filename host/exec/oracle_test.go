@@ -215,7 +215,7 @@ func arguments(t *testing.T, rng *rand.Rand, p *program.Program) sdktest.Argumen
 		}
 		in.Logps, in.RefLogps = append(in.Logps, logps), append(in.RefLogps, reference)
 	}
-	for _, name := range p.Needs() {
+	for _, name := range p.InputNames() {
 		drawColumn(rng, &in, name)
 	}
 	a, err := in.Arguments()

@@ -107,7 +107,7 @@ func (c *Component) needs(ctx context.Context) string {
 		if err != nil {
 			return unknownNeeds
 		}
-		return strings.Join(trace.Needs(), " ")
+		return strings.Join(trace.InputNames(), " ")
 	}
 	columns, err := c.Columns(ctx, nil)
 	if err != nil {

@@ -134,7 +134,7 @@ func runLoss(p *program.Program, where exec.Where, arguments exec.Arguments) {
 func lossArguments(p *program.Program, b *data.Batch) exec.Arguments {
 	rows, candidates, labels := int64(b.B), int64(b.K), int64(b.T)
 	inputs := map[string]tensor.Tensor{}
-	for _, need := range p.Needs() {
+	for _, need := range p.InputNames() {
 		switch name, isColumn := strings.CutPrefix(need, "column."); {
 		case isColumn:
 			inputs[need] = tensor.Of(tensor.CPU, b.Columns[name], rows, candidates)

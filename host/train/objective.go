@@ -55,7 +55,7 @@ func (o *Objective) Check(examples []data.Example) error {
 	if len(examples) == 0 {
 		return nil
 	}
-	for _, need := range o.program.Needs() {
+	for _, need := range o.program.InputNames() {
 		kind, name, _ := strings.Cut(need, ".")
 		var given []string
 		switch kind {
@@ -73,43 +73,6 @@ func (o *Objective) Check(examples []data.Example) error {
 		}
 	}
 	return nil
-}
-
-// Needs says what a loss program makes a run provide.
-type Needs struct {
-	LM         bool     // the head that predicts tokens
-	Score      bool     // the score head
-	Classes    []string // heads of classes, by name
-	Reference  bool     // a model that stays as it is
-	Mismatched bool     // prompts with answers of others
-	// RefLogps says that a reference model is asked for log-probabilities of the
-	// labels alone, which can be computed once for all steps.
-	RefLogps bool
-}
-
-// NeedsOf reads them off the program's inputs.
-func NeedsOf(p *program.Program) (n Needs) {
-	others := false
-	for _, need := range p.Needs() {
-		kind, rest, _ := strings.Cut(need, ".")
-		switch kind {
-		case "policy":
-			n.LM = true
-		case "rewards":
-			n.Score = true
-		case "logits":
-			n.Classes = append(n.Classes, rest)
-		case "ref":
-			n.LM, n.Reference = true, true
-		case "kl":
-			n.LM, n.Reference, others = true, true, true
-		case "mismatched":
-			n.LM, n.Mismatched = true, true
-			n.Reference, others = n.Reference || rest == "ref.logps", true
-		}
-	}
-	n.RefLogps = n.Reference && !others
-	return n
 }
 
 // labelNames are the heads that any of the examples has a label for.

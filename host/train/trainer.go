@@ -149,7 +149,7 @@ func (t *Trainer) pack(micro [][]data.Example) (batches []data.Batch, denominato
 func (t *Trainer) batches(micro [][]data.Example) iter.Seq[data.Batch] {
 	return func(yield func(data.Batch) bool) {
 		var others []data.Example
-		if NeedsOf(t.Objective.program).Mismatched {
+		if t.Objective.program.Needs().Mismatched {
 			others = data.Mismatch(slices.Concat(micro...), t.Options.MaxLength)
 		}
 		for _, examples := range micro {
