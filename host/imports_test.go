@@ -19,8 +19,8 @@ import (
 var arrows = map[string][]string{
 	"cmd/llmhost":          {"host", "host/train", "host/config", "host/tensor", "host/nearest", "host/plugin", "host/plugin/check", "host/plugin/project", "host/plugin/worker", "builtin", "examples", "sdk"}, // examples holds the helpers that new projects get
 	"cmd/setup":            {},
-	"cmd/bench":            {"host/...", "builtin/...", "sdk"},
-	"host":                 {"host/...", "sdk", "sdk/op"},
+	"cmd/bench":            {"host/...", "builtin/...", "sdk", "sdk/program"},
+	"host":                 {"host/...", "sdk", "sdk/op", "sdk/program"},
 	"host/atomicfile":      {},
 	"host/checkpoint":      {"host/atomicfile", "host/data"},
 	"host/config":          {"host/nearest"},
@@ -40,7 +40,8 @@ var arrows = map[string][]string{
 	"host/safetensors":     {"host/atomicfile", "host/nearest"},
 	"host/tensor/...":      {"host/tensor/internal/..."},
 	"host/tokenizer":       {"host/jsonobject"},
-	"host/train":           {"host/data", "host/exec", "host/metrics", "host/model", "host/nearest", "host/nn", "host/optim", "sdk/program", "host/tensor"},
+	"host/objective":       {"host/data", "host/exec", "host/model", "host/nearest", "host/nn", "host/tensor", "sdk/program"},
+	"host/train":           {"host/data", "host/exec", "host/metrics", "host/model", "host/nn", "host/objective", "host/optim", "sdk/program", "host/tensor"},
 	"sdk":                  {"sdk/op"},
 	"sdk/op":               {},
 	"sdk/wasm":             {"sdk"},

@@ -11,9 +11,9 @@ import (
 	"llmhost/host/data"
 	"llmhost/host/lora"
 	"llmhost/host/model"
+	"llmhost/host/objective"
 	"llmhost/host/tensor"
 	"llmhost/host/tokenizer"
-	"llmhost/host/train"
 )
 
 // MergeOptions says what Merge puts together.
@@ -133,7 +133,7 @@ func probe(m *model.Model) (numbers []float64) {
 	b := data.Pack(examples, false)
 	tensor.Scoped(func() {
 		tensor.NoGrad(func() {
-			hidden := m.Forward(train.NewPass(tensor.CPU, &b))
+			hidden := m.Forward(objective.NewPass(tensor.CPU, &b))
 			if m.Score != nil {
 				numbers = append(numbers, m.Score.Forward(hidden).Floats()...)
 			}

@@ -11,9 +11,9 @@ import (
 	"llmhost/host/checkpoint"
 	"llmhost/host/data"
 	"llmhost/host/model"
+	"llmhost/host/objective"
 	"llmhost/host/plugin"
 	"llmhost/host/safetensors"
-	"llmhost/host/train"
 )
 
 // precompute computes what the reference model says of every label before the
@@ -29,7 +29,7 @@ func (r *run) precompute() error {
 		if err != nil {
 			return err
 		}
-		train.SetRefLogps(examples, logps)
+		objective.SetRefLogps(examples, logps)
 	}
 	if r.networks.reference != nil {
 		r.networks.reference.Free()
@@ -78,7 +78,7 @@ func (r *run) refLogps(folder string, examples []data.Example) ([]float32, error
 	if ref == nil {
 		ref = r.networks.policy // without its adapter
 	}
-	logps, err := train.RefLogps(ref, r.device, examples, r.settings.EvalBatchSize, r.settings.SharePrefix)
+	logps, err := objective.RefLogps(ref, r.device, examples, r.settings.EvalBatchSize, r.settings.SharePrefix)
 	if err != nil {
 		return nil, err
 	}

@@ -17,6 +17,7 @@ import (
 	"llmhost/host/console"
 	"llmhost/host/data"
 	"llmhost/host/model"
+	"llmhost/host/objective"
 	"llmhost/host/optim"
 	"llmhost/host/plugin"
 	"llmhost/host/tensor"
@@ -123,6 +124,10 @@ func (r *run) close() {
 	if r.log != nil {
 		r.log.close()
 	}
+	if r.loop != nil {
+		r.loop.Trainer.Free()
+		r.loop.Trainer.Objective.Free()
+	}
 	if r.optimizer != nil {
 		r.optimizer.Free()
 	}
@@ -192,6 +197,7 @@ func (r *run) openLoop() (err error) {
 			Optimizer: r.optimizer, Schedule: schedule,
 			Options: train.Options{MaxGradNorm: s.MaxGradNorm, MicroMean: s.AccumulationMean == "micro_batch",
 				Checkpointing: s.Checkpointing, SharePrefix: s.SharePrefix, MaxLength: s.MaxLength,
+				CheckEvery:      checkEvery(r.device),
 				CalibrationBins: calibrationBins(s), CalibrationStrategy: s.ECEStrategy},
 		},
 		Plan: plan, Examples: r.data.train.Examples, Order: data.NewOrder(len(r.data.train.Examples), r.dataSeed(), true),
@@ -203,9 +209,18 @@ func (r *run) openLoop() (err error) {
 	return r.resume()
 }
 
+// checkEvery is how many steps are made before a device is asked whether they
+// were finite: on the CPU to ask costs nothing, elsewhere it waits for the work.
+func checkEvery(d tensor.Device) int {
+	if d == tensor.CPU {
+		return 1
+	}
+	return 50
+}
+
 // objective binds the task's loss to the run's models.
-func (r *run) objective() *train.Objective {
-	o := train.NewObjective(r.task.program, r.device, tensor.Float32)
+func (r *run) objective() *objective.Objective {
+	o := objective.New(r.task.program, r.device, tensor.Float32)
 	o.Pooling, o.Reference.Model, o.EOS = r.task.pooling, r.networks.reference, int64(r.tokenizer.Special().EOS)
 	return o
 }
@@ -244,9 +259,7 @@ func (r *run) resume() error {
 	}
 	tensor.SetRNGState(state.RNG)
 	r.loop.Trainer.GlobalStep = state.GlobalStep
-	for name, value := range state.LossStates {
-		r.loop.Trainer.Objective.States[name] = value
-	}
+	r.loop.Trainer.Objective.SetStates(state.LossStates)
 	if err := r.loop.Restore(state.Progress); err != nil {
 		return fmt.Errorf("%s: %w", r.from.Path, err)
 	}
@@ -262,7 +275,7 @@ func (r *run) state() checkpoint.State {
 		Epoch:   float64(r.loop.Trainer.GlobalStep) / float64(r.loop.Plan.StepsPerEpoch),
 		Threads: r.threads, Device: r.device.String(), Torch: tensor.Version(), RNG: tensor.RNGState(),
 		DataDigest: r.data.digest, ProgramDigest: r.task.program.Digest(), Progress: r.loop.Progress(),
-		LossStates: r.loop.Trainer.Objective.States}
+		LossStates: r.loop.Trainer.Objective.States()}
 }
 
 // save writes a checkpoint and forgets those beyond save_total_limit.

@@ -48,7 +48,7 @@ func train50(t *testing.T, trainer *train.Trainer, examples []data.Example) []fl
 		}
 		report, err := trainer.Step([][]data.Example{batch})
 		require.NoError(t, err)
-		losses = append(losses, report.Loss)
+		losses = append(losses, report.Read().Loss)
 	}
 	return losses
 }
