@@ -56,7 +56,7 @@ func TestClassesOfAnotherModel(t *testing.T) {
 	s.Model, s.NumTrainEpochs = two, 1
 	_, err := trained(s)
 	require.EqualError(t, err, s.DataPaths[0]+`:25: the class "flat" of label is none of those of `+two+
-		`, which are down, up; set ignore_mismatched_sizes = true to begin the head anew with the classes of the data`)
+		`, which are down, up; set ignore_mismatched_sizes = true to train a new head for the classes of the data`)
 	s.IgnoreMismatched = true
 	require.Contains(t, mustTrain(t, s), two+" has no score.weight that fits; it begins with random weights")
 	require.Len(t, classesOf(t, s.OutputDir), 3)

@@ -13,6 +13,8 @@ import (
 	"llmhost/host/config"
 	"llmhost/host/data"
 	"llmhost/host/model"
+	"llmhost/host/rundir"
+	"llmhost/host/task"
 	"llmhost/host/tokenizer"
 	"llmhost/host/train"
 )
@@ -21,7 +23,7 @@ import (
 type dataset struct {
 	train       data.Tokenized
 	eval        []train.EvalSet
-	files, held []SourceRecord
+	files, held []rundir.SourceRecord
 	digest      string   // over the training files, in order
 	report      []string // what was read, dropped and cut, a line each
 }
@@ -31,8 +33,8 @@ const debugRecords = 100
 
 // loadData reads, formats and tokenises the data of a run; after it the task's
 // formatter is closed.
-func loadData(ctx context.Context, s config.Settings, t *task, tok *tokenizer.Tokenizer) (d dataset, err error) {
-	defer t.formatting.Close()
+func loadData(ctx context.Context, s config.Settings, t *task.Task, tok *tokenizer.Tokenizer) (d dataset, err error) {
+	defer t.CloseFormatter()
 	paths, setting := s.DataPaths, "data_paths"
 	if s.DataDir != "" {
 		paths, setting = []string{s.DataDir}, "data_dir"
@@ -42,7 +44,7 @@ func loadData(ctx context.Context, s config.Settings, t *task, tok *tokenizer.To
 		return d, err
 	}
 	l := dataLoader{settings: s, task: t, tokenizer: tok, encoder: model.IsEncoder(config.ModelType), dataset: &d}
-	if l.encoder && t.program.Needs().LM {
+	if l.encoder && t.Program.Needs().LM {
 		return d, fmt.Errorf("task %s reads log-probabilities of tokens, which %s, a %s, does not give; give a causal model", t.Name, s.Model, config.ModelType)
 	}
 	files := data.Files{Paths: paths, Setting: setting, Limit: l.limit()}
@@ -63,24 +65,24 @@ func loadData(ctx context.Context, s config.Settings, t *task, tok *tokenizer.To
 // dataLoader reads files into a dataset.
 type dataLoader struct {
 	settings  config.Settings
-	task      *task
+	task      *task.Task
 	tokenizer *tokenizer.Tokenizer
 	encoder   bool // the model reads in both directions, as BERT does
 	*dataset
 }
 
-func (l dataLoader) load(ctx context.Context, name string, files data.Files) (data.Tokenized, []SourceRecord, error) {
+func (l dataLoader) load(ctx context.Context, name string, files data.Files) (data.Tokenized, []rundir.SourceRecord, error) {
 	records, err := digests(files)
 	if err != nil {
 		return data.Tokenized{}, nil, err
 	}
-	examples, err := data.Load(ctx, files, l.task.formatter(), data.FailOnBadRow)
+	examples, err := data.Load(ctx, files, l.task.DataFormatter(), data.FailOnBadRow)
 	if err != nil {
 		return data.Tokenized{}, nil, err
 	}
 	special := l.tokenizer.Special()
 	how := data.Tokenizing{MaxLength: l.settings.MaxLength, OnlyPredictAnswer: l.settings.OnlyPredictAnswer,
-		AddSpecialTokens: l.settings.AddSpecialTokens, BOS: special.BOS, EOS: special.EOS, PaddingScore: l.task.paddingScore(l.settings)}
+		AddSpecialTokens: l.settings.AddSpecialTokens, BOS: special.BOS, EOS: special.EOS, PaddingScore: l.task.PaddingScore(l.settings)}
 	if l.encoder {
 		how.BOS, how.EOS, how.Encoder = special.CLS, special.SEP, true
 	}
@@ -97,18 +99,18 @@ func (l dataLoader) limit() int {
 	return 0
 }
 
-func digests(files data.Files) ([]SourceRecord, error) {
+func digests(files data.Files) ([]rundir.SourceRecord, error) {
 	paths, err := files.List()
 	if err != nil {
 		return nil, err
 	}
-	records := make([]SourceRecord, len(paths))
+	records := make([]rundir.SourceRecord, len(paths))
 	for i, path := range paths {
 		digest, _, err := checkpoint.Digest(path)
 		if err != nil {
 			return nil, err
 		}
-		records[i] = SourceRecord{Path: path, SHA256: digest}
+		records[i] = rundir.SourceRecord{Path: path, SHA256: digest}
 	}
 	return records, nil
 }

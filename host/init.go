@@ -2,10 +2,10 @@ package host
 
 import (
 	"encoding/json"
-	"fmt"
 	"os"
 
 	"llmhost/host/model"
+	"llmhost/host/rundir"
 	"llmhost/host/tensor"
 	"llmhost/host/tokenizer"
 )
@@ -28,7 +28,7 @@ type NewModel struct {
 // Init writes a new model folder, which must be empty or absent, and returns
 // the number of weights.
 func Init(n NewModel) (weights int64, err error) {
-	if err := wantEmpty(n.OutputDir); err != nil {
+	if err := rundir.WantEmpty(n.OutputDir); err != nil {
 		return 0, err
 	}
 	if err := tensor.Load(); err != nil {
@@ -51,17 +51,6 @@ func Init(n NewModel) (weights int64, err error) {
 	}
 	defer m.Free()
 	return m.Params().Count(), m.Save(n.OutputDir)
-}
-
-func wantEmpty(folder string) error {
-	entries, err := os.ReadDir(folder)
-	if os.IsNotExist(err) {
-		return nil
-	}
-	if err == nil && len(entries) > 0 {
-		return fmt.Errorf("output_dir %s is not empty; name another folder or empty this one", folder)
-	}
-	return err
 }
 
 // config is the text of config.json, in the layout of transformers 5.

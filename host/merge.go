@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 	"math/rand/v2"
@@ -9,9 +10,11 @@ import (
 
 	"llmhost/host/atomicfile"
 	"llmhost/host/data"
+	"llmhost/host/lm"
 	"llmhost/host/lora"
 	"llmhost/host/model"
 	"llmhost/host/objective"
+	"llmhost/host/rundir"
 	"llmhost/host/tensor"
 	"llmhost/host/tokenizer"
 )
@@ -25,97 +28,93 @@ type MergeOptions struct {
 	Tolerance float64
 }
 
-// Merged is what came of it.
+// Merged is the result of Merge.
 type Merged struct {
 	Maps int     // that the adapter changed
 	Gap  float64 // between what model and adapter give and what was written, relative to the largest number
 }
 
 // Merge writes a model that computes without an adapter what it did with one.
-// It reads back what it wrote, runs both over rows of random tokens, and fails
-// where they part by more than the tolerance.
+// It reads back what it wrote, runs both over sequences of random tokens, and
+// fails where they differ by more than the tolerance.
 func Merge(m MergeOptions) (out Merged, err error) {
 	defer tensor.Catch(&err)
-	if err := wantEmpty(m.OutputDir); err != nil {
+	if err := rundir.WantEmpty(m.OutputDir); err != nil {
 		return out, err
 	}
-	if err := m.settle(); err != nil {
+	src, err := m.source()
+	if err != nil {
 		return out, err
 	}
-	options := model.Options{Device: tensor.CPU, Param: tensor.Float32, Compute: tensor.Float32,
-		IgnoreMismatchedSizes: true} // the adapter holds the head
-	if options.Heads, err = lora.Heads(m.Adapter); err != nil {
-		return out, err
-	}
-	if options.Vocab, err = lora.VocabSize(m.Adapter); err != nil {
-		return out, err
-	}
-	merged, err := model.Load(m.Model, options)
+	options := lm.Options{Device: tensor.CPU, Compute: tensor.Float32}
+	merged, err := lm.Open(src, nil, options)
 	if err != nil {
 		return out, err
 	}
 	defer merged.Free()
-	adapter, err := lora.Load(merged.Params(), m.Adapter)
-	if err != nil {
-		return out, err
-	}
-	if adapter.FourBit { // what it was trained on
+	if merged.Adapter.FourBit { // what it was trained on
 		merged.Params().RoundNF4()
 	}
-	out.Maps = adapter.Len()
-	want := probe(merged)
-	if err := adapter.Merge(); err != nil {
+	out.Maps = merged.Adapter.Len()
+	want := probe(merged.Model)
+	if err := merged.Adapter.Merge(); err != nil {
 		return out, err
 	}
-	if err := m.write(merged); err != nil {
+	if err := writeMerged(merged.Model, src.Tokenizer, m.OutputDir); err != nil {
 		return out, err
 	}
-	again, err := model.Load(m.OutputDir, options)
+	options.Heads = &merged.Heads
+	written, err := lm.Open(lm.Source{Name: m.OutputDir, Weights: m.OutputDir}, nil, options)
 	if err != nil {
 		return out, err
 	}
-	defer again.Free()
-	if out.Gap = gap(want, probe(again)); !(out.Gap <= m.Tolerance) {
-		return out, fmt.Errorf("what was written to %s parts from the model with its adapter by %.2g of the largest number; want at most %.2g: do not use it", m.OutputDir, out.Gap, m.Tolerance)
+	defer written.Free()
+	if out.Gap = gap(want, probe(written.Model)); !(out.Gap <= m.Tolerance) {
+		return out, fmt.Errorf("what was written to %s differs from the model with its adapter by %.2g of the largest number; want at most %.2g: do not use it", m.OutputDir, out.Gap, m.Tolerance)
 	}
 	return out, nil
 }
 
-// settle finds the folders that were left out.
-func (m *MergeOptions) settle() error {
+// source finds the folders that were left out.
+func (m MergeOptions) source() (lm.Source, error) {
 	c, err := lora.ReadConfig(filepath.Join(m.Adapter, lora.ConfigName))
+	if err != nil {
+		return lm.Source{}, err
+	}
+	base := cmp.Or(m.Model, c.Base)
+	src := lm.Source{Name: base, Weights: base, Adapter: m.Adapter, Tokenizer: m.Tokenizer}
+	if src.Tokenizer == "" {
+		src.Tokenizer = base
+		if hasTokenizer(m.Adapter) {
+			src.Tokenizer = m.Adapter
+		}
+	}
+	return src, tensor.Load()
+}
+
+func hasTokenizer(folder string) bool {
+	_, err := os.Stat(filepath.Join(folder, "tokenizer.json"))
+	return err == nil
+}
+
+// writeMerged saves the model, with a tokenizer where there is one.
+func writeMerged(merged *model.Model, tokenizerFolder, dir string) error {
+	if err := os.MkdirAll(dir, 0o755); err != nil {
+		return err
+	}
+	if !hasTokenizer(tokenizerFolder) {
+		return merged.Save(dir)
+	}
+	tok, err := tokenizer.Load(tokenizerFolder)
 	if err != nil {
 		return err
 	}
-	if m.Model == "" {
-		m.Model = c.Base
-	}
-	if m.Tokenizer == "" {
-		m.Tokenizer = m.Model
-		if _, err := os.Stat(filepath.Join(m.Adapter, "tokenizer.json")); err == nil {
-			m.Tokenizer = m.Adapter
-		}
-	}
-	return tensor.Load()
-}
-
-// write saves the model, with a tokenizer where there is one.
-func (m MergeOptions) write(merged *model.Model) error {
-	if err := os.MkdirAll(m.OutputDir, 0o755); err != nil {
+	defer tok.Close()
+	merged.PadID = int64(tok.Special().PAD)
+	if err := tok.Save(dir, atomicfile.WriteFile); err != nil {
 		return err
 	}
-	if _, err := os.Stat(filepath.Join(m.Tokenizer, "tokenizer.json")); err == nil {
-		tok, err := tokenizer.Load(m.Tokenizer)
-		if err != nil {
-			return err
-		}
-		defer tok.Close()
-		merged.PadID = int64(tok.Special().PAD)
-		if err := tok.Save(m.OutputDir, atomicfile.WriteFile); err != nil {
-			return err
-		}
-	}
-	return merged.Save(m.OutputDir)
+	return merged.Save(dir)
 }
 
 // probe runs rows of random tokens through a model: what its heads give, or its

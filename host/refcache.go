@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -9,6 +10,8 @@ import (
 	"path/filepath"
 
 	"llmhost/host/checkpoint"
+	"llmhost/host/config"
+	"llmhost/host/console"
 	"llmhost/host/data"
 	"llmhost/host/model"
 	"llmhost/host/objective"
@@ -19,66 +22,65 @@ import (
 // precompute computes what the reference model says of every label before the
 // first step, or takes it from the disk where an earlier run left it, and lets
 // the model go.
-func (r *run) precompute() error {
-	path, err := r.refCache()
+func (m *models) precompute(s config.Settings, sets dataset, out *console.Console) error {
+	folder, err := m.refCache(s)
 	if err != nil {
 		return err
 	}
-	for _, examples := range r.examples() {
-		logps, err := r.refLogps(path, examples)
+	for _, examples := range sets.all() {
+		logps, err := m.refLogps(folder, examples, s, out)
 		if err != nil {
 			return err
 		}
 		objective.SetRefLogps(examples, logps)
 	}
-	if r.networks.reference != nil {
-		r.networks.reference.Free()
-		r.networks.reference = nil
+	if m.reference != nil {
+		m.reference.Free()
+		m.reference = nil
 	}
 	return nil
 }
 
-// examples are the training examples and those of each evaluation set.
-func (r *run) examples() [][]data.Example {
-	all := [][]data.Example{r.data.train.Examples}
-	for _, set := range r.data.eval {
+// all are the training examples and those of each evaluation set.
+func (d dataset) all() [][]data.Example {
+	all := [][]data.Example{d.train.Examples}
+	for _, set := range d.eval {
 		all = append(all, set.Examples)
 	}
 	return all
 }
 
 // refCache is the folder that keeps log-probabilities of this reference model.
-func (r *run) refCache() (string, error) {
-	path := r.settings.RefModel
-	if path == "" {
-		path = r.settings.Model
-	}
+func (m *models) refCache(s config.Settings) (string, error) {
+	path := cmp.Or(s.RefModel, s.Model)
 	weights, err := model.WeightsDigest(path)
 	if err != nil {
 		return "", err
 	}
-	config, _, err := checkpoint.Digest(filepath.Join(path, model.ConfigName))
+	configDigest, _, err := checkpoint.Digest(filepath.Join(path, model.ConfigName))
 	if err != nil {
 		return "", err
 	}
-	folder := filepath.Join(plugin.DefaultCache(), "ref_logps", fmt.Sprintf("%s-%.16s-%d-%s-%s", weights, config, r.networks.policy.Config.VocabSize, r.dtypes().Param, r.dtypes().Compute))
+	types := dtypesOf(s)
+	name := fmt.Sprintf("%s-%.16s-%d-%s-%s", weights, configDigest, m.policy.Config.VocabSize, types.Param, types.Compute)
+	folder := filepath.Join(plugin.DefaultCache(), "ref_logps", name)
 	return folder, os.MkdirAll(folder, 0o755)
 }
 
 const refName = "ref_logps"
 
-// refLogps returns the numbers of examples, computed or kept.
-func (r *run) refLogps(folder string, examples []data.Example) ([]float32, error) {
+// refLogps returns the log-probabilities of the labels of examples, computed or kept.
+func (m *models) refLogps(folder string, examples []data.Example, s config.Settings, out *console.Console) ([]float32, error) {
 	file := filepath.Join(folder, digestOf(examples)+".safetensors")
 	if kept, err := readRefLogps(file, examples); err == nil {
-		r.console.Printf("note: log-probabilities of the reference model are those of %s", file)
+		out.Notef("log-probabilities of the reference model are those of %s", file)
 		return kept, nil
 	}
-	ref := r.networks.reference
+	ref := m.reference
 	if ref == nil {
-		ref = r.networks.policy // without its adapter
+		ref = m.policy.Model // without its adapter
 	}
-	logps, err := objective.RefLogps(ref, r.device, examples, r.settings.EvalBatchSize, r.settings.SharePrefix)
+	logps, err := objective.RefLogps(ref, m.device, examples, s.EvalBatchSize, s.SharePrefix)
 	if err != nil {
 		return nil, err
 	}

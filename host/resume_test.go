@@ -317,7 +317,7 @@ func TestOutputDirInUse(t *testing.T) {
 	before := tree(t, s.OutputDir)
 	s.LearningRate = 1e-3
 	_, err := trained(s)
-	require.EqualError(t, err, "output_dir "+s.OutputDir+" is not empty; give --resume_from_checkpoint auto to go on from its newest checkpoint, or --overwrite_output_dir to start anew")
+	require.EqualError(t, err, "output_dir "+s.OutputDir+" is not empty; give --resume_from_checkpoint auto to go on from its newest checkpoint, or --overwrite_output_dir to start from scratch")
 	require.Equal(t, before, tree(t, s.OutputDir))
 
 	s.OverwriteOutput, s.SaveStrategy = true, "no"
@@ -368,7 +368,7 @@ func TestResumeIsRefusedWhereItCouldNotBeExact(t *testing.T) {
 		want   string
 	}{
 		{"threads", func(s *config.Settings) { s.Threads = 1 }, at + " was trained with 2 threads, this run has 1, and the last bits of its numbers would differ; give --threads 2, or --allow_thread_count_change"},
-		{"data", func(s *config.Settings) { s.DataPaths = []string{other} }, at + " was trained on other data (sha256 " + short(sha(data)) + "… then, " + short(sha(digest(t, other))) + "… now); give the same data_paths, or --overwrite_output_dir to start anew"},
+		{"data", func(s *config.Settings) { s.DataPaths = []string{other} }, at + " was trained on other data (sha256 " + short(sha(data)) + "… then, " + short(sha(digest(t, other))) + "… now); give the same data_paths, or --overwrite_output_dir to start from scratch"},
 		{"loss", func(s *config.Settings) {
 			s.Params = map[string]config.Param{"length_penalty": {Value: 0.5, Where: "run.toml:3:1"}}
 		}, at + " was trained with another loss program (sha256 " + short(program) + "… then, "},

@@ -180,7 +180,7 @@ func TestNoGradient(t *testing.T) {
 	s := lesson(t, "distill", promptAnswer(nil), nil)
 	s.MaxSteps = 1
 	lines := mustTrain(t, s)
-	require.Contains(t, lines, "held against the model as "+s.Model+" has it")
+	require.Contains(t, lines, "reference: the model as "+s.Model+" has it")
 	require.Contains(t, lines, "step 1 has no gradient: nothing is learned from its records, for which the reference model is the model itself")
 	s = lesson(t, "dpo", pair, nil)
 	s.MaxSteps = 1

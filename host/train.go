@@ -1,5 +1,5 @@
-// Package host assembles runs: each of its functions builds one run from the
-// settings, top to bottom. Start at Train.
+// Package host assembles what each verb of llmhost does from the packages below
+// it, one file a verb, top to bottom. Start at Train.
 package host
 
 import (
@@ -7,26 +7,27 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"math"
 	"path/filepath"
 	"slices"
 	"time"
 
-	"llmhost/host/atomicfile"
 	"llmhost/host/checkpoint"
 	"llmhost/host/config"
 	"llmhost/host/console"
 	"llmhost/host/data"
+	"llmhost/host/lm"
 	"llmhost/host/model"
-	"llmhost/host/objective"
 	"llmhost/host/optim"
 	"llmhost/host/plugin"
+	"llmhost/host/rundir"
+	"llmhost/host/task"
 	"llmhost/host/tensor"
-	"llmhost/host/tokenizer"
 	"llmhost/host/train"
 	"llmhost/sdk"
 )
 
-// Env is what a run gets from the program around it.
+// Env is what a verb gets from the program around it.
 type Env struct {
 	Builtins []sdk.Plugin
 	Version  string    // of llmhost
@@ -34,183 +35,185 @@ type Env struct {
 	Terminal io.Writer // for the progress bar; nil where nobody watches
 }
 
-// run is one training run and all that it holds open.
-type run struct {
-	settings   config.Settings
-	env        Env
-	console    *console.Console
-	from       origin
-	task       *task
-	tokenizer  *tokenizer.Tokenizer
-	data       dataset
-	device     tensor.Device
-	threads    int
-	classHeads []model.ClassHead // that the loss reads
-	networks   networks
-	// modelDigest is of the weights that model_name_or_path held at the start.
-	modelDigest string
-	optimizer   *optim.AdamW
-	loop        *train.Loop
-	log         *runLog
-	began       time.Time
+// plugins says which plugins a verb finds and where their notices go.
+func (e Env) plugins(out *console.Console) plugin.Options {
+	notice := func(line string) { out.Notef("%s", line) }
+	return plugin.Options{Builtin: e.Builtins, Cache: plugin.DefaultCache(), Notice: notice}
 }
 
-// Train makes a training run of the settings: from the plugin, the data and
-// the model to the trained model in output_dir. Everything that can be wrong
-// with the plugin and the data is found before the first weight is read. When
-// ctx ends the run saves a checkpoint and returns *train.Interrupted.
+// Train makes the training run that the settings describe: from the plugin, the
+// data and the model to the trained model in output_dir. Everything that can be
+// wrong with the plugin and the data is found before the first weight is read.
+// When ctx ends the run saves a checkpoint and returns *train.Interrupted.
 func Train(ctx context.Context, s config.Settings, env Env) (err error) {
-	r := &run{settings: s, env: env, console: console.New(env.Lines, env.Terminal), began: time.Now()}
-	defer r.close()
-	defer func() {
-		if errors.Is(err, context.Canceled) { // the loop has an error of its own
-			err = fmt.Errorf("interrupted before the first step: %w", ctx.Err())
-		}
-	}()
-	if r.from, err = findOrigin(s); err != nil {
-		return err
-	}
-	if r.task, err = openTask(ctx, s, r.from, r.plugins()); err != nil {
-		return err
-	}
-	if s, err = r.applyDefaults(); err != nil {
-		return err
-	}
-	if r.tokenizer, err = openTokenizer(s); err != nil {
-		return err
-	}
-	if r.data, err = loadData(ctx, s, r.task, r.tokenizer); err != nil {
-		return err
-	}
-	if err := r.openClasses(); err != nil {
-		return err
-	}
-	if err := r.checkSizes(); err != nil {
-		return err
-	}
-	if done, err := r.finished(); done || err != nil {
-		return err
-	}
-	if err := r.openModel(); err != nil {
-		return err
-	}
-	if s.PrecomputeRefLogProbs {
-		if err := r.precompute(); err != nil {
-			return err
-		}
-	}
-	if err := r.openLoop(); err != nil {
-		return err
-	}
-	if err := r.openFolder(); err != nil {
-		return err
-	}
-	r.introduce()
-	if err := r.loop.Run(ctx); err != nil {
-		return r.stopped(err)
-	}
-	if err := r.finish(); err != nil {
-		return r.stopped(err)
-	}
-	return nil
-}
+	began := time.Now()
+	out := console.New(env.Lines, env.Terminal)
+	defer func() { err = beforeFirstStep(ctx, err) }()
 
-// plugins says what this run's plugins are and may do.
-func (r *run) plugins() plugin.Options {
-	return plugin.Options{Builtin: r.env.Builtins, Cache: plugin.DefaultCache(), Notice: func(line string) { r.console.Printf("note: %s", line) }}
-}
-
-func (r *run) close() {
-	if r.log != nil {
-		r.log.close()
-	}
-	if r.loop != nil {
-		r.loop.Trainer.Free()
-		r.loop.Trainer.Objective.Free()
-	}
-	if r.optimizer != nil {
-		r.optimizer.Free()
-	}
-	r.networks.free()
-	if r.tokenizer != nil {
-		r.tokenizer.Close()
-	}
-	if r.task != nil {
-		r.task.catalog.Close(context.Background())
-	}
-}
-
-// applyDefaults lets the task choose settings that the user left open.
-func (r *run) applyDefaults() (config.Settings, error) {
-	s, notices, err := r.settings.WithDefaults("task "+r.task.Name, r.task.Settings())
-	r.settings, r.from.notes = s, slices.Concat(r.from.notes, notices, r.task.unread(r.settings))
-	return s, err
-}
-
-// finished tells whether there is nothing left to do, and says so.
-func (r *run) finished() (bool, error) {
-	if r.settings.Resume == "" {
-		return false, nil
-	}
-	record, err := readRecord(r.settings.OutputDir)
-	if err != nil || !record.Finished || record.GlobalStep < r.plan().TotalSteps {
-		return false, err
-	}
-	r.console.Printf("%s is finished: %d of %d steps; nothing to do", r.settings.OutputDir, record.GlobalStep, r.plan().TotalSteps)
-	return true, nil
-}
-
-// openModel loads weights onto the device: the checkpoint's, where the run goes on.
-func (r *run) openModel() (err error) {
-	s := r.settings
-	if r.device, err = tensor.OpenDevice(s.Device); err != nil {
-		return err
-	}
-	r.threads = tensor.SetThreads(s.Threads)
-	tensor.SetDeterministic(s.FullDeterminism)
-	tensor.ManualSeed(int64(s.Seed))
-	if err := r.openNetworks(); err != nil {
-		return err
-	}
-	if r.modelDigest, err = model.WeightsDigest(s.Model); err != nil {
-		return err
-	}
-	if most := int64(r.tokenizer.MaxID()); most >= r.networks.policy.Config.VocabSize {
-		return fmt.Errorf("tokenizer %s has ids up to %d, and the model %s has vocab_size %d; give the tokenizer that the model was trained with, or resize_vocab = true to let the model grow",
-			tokenizerFolder(s), most, s.Model, r.networks.policy.Config.VocabSize)
-	}
-	return nil
-}
-
-// openLoop builds trainer and loop, and puts back the state of the checkpoint.
-func (r *run) openLoop() (err error) {
-	s, plan := r.settings, r.plan()
-	schedule, err := optim.NewSchedule(s.SchedulerType, s.LearningRate, warmup(s, plan.TotalSteps), plan.TotalSteps, s.SchedulerKwargs)
+	start, err := rundir.Find(s.OutputDir, s.Resume, s.OverwriteOutput, out.Notef)
 	if err != nil {
 		return err
 	}
-	r.optimizer = optim.NewAdamW(r.networks.policy.Params().Trained(), optim.Options{Beta1: s.AdamBeta1, Beta2: s.AdamBeta2,
-		Epsilon: s.AdamEpsilon, WeightDecay: s.WeightDecay, Fused: s.Optim == "adamw_torch_fused"})
-	r.loop = &train.Loop{
-		Trainer: &train.Trainer{
-			Model: r.networks.policy, Objective: r.objective(),
-			Optimizer: r.optimizer, Schedule: schedule,
-			Options: train.Options{MaxGradNorm: s.MaxGradNorm, MicroMean: s.AccumulationMean == "micro_batch",
-				Checkpointing: s.Checkpointing, SharePrefix: s.SharePrefix, MaxLength: s.MaxLength,
-				CheckEvery:      checkEvery(r.device),
-				CalibrationBins: calibrationBins(s), CalibrationStrategy: s.ECEStrategy},
+	t, err := task.Open(ctx, s, task.Options{Plugins: env.plugins(out), LockFolder: start.Home(s.OutputDir), Resumed: start.Checkpoint != ""})
+	if err != nil {
+		return err
+	}
+	defer t.Close()
+	s, notes, err := t.ApplyDefaults(s)
+	if err != nil {
+		return err
+	}
+	out.Notes(notes)
+
+	src := lm.SourceOf(s.ModelSettings, s.AdapterSettings, start.Checkpoint)
+	tok, err := src.OpenTokenizer(s.TokenSettings)
+	if err != nil {
+		return err
+	}
+	defer tok.Close()
+	sets, err := loadData(ctx, s, t, tok)
+	if err != nil {
+		return err
+	}
+	plan := planOf(s, len(sets.train.Examples))
+	if done, err := finished(s.OutputDir, s.Resume != "", plan, out); done || err != nil {
+		return err
+	}
+	classes, err := settleClasses(s, t, src, sets, out)
+	if err != nil {
+		return err
+	}
+	if err := checkSizes(s, t, sets); err != nil {
+		return err
+	}
+
+	m, err := openModels(s, t, src, tok, classes)
+	if err != nil {
+		return err
+	}
+	defer m.free()
+	if s.PrecomputeRefLogProbs {
+		if err := m.precompute(s, sets, out); err != nil {
+			return err
+		}
+	}
+	loop, err := newLoop(s, t, m, sets, plan)
+	if err != nil {
+		return err
+	}
+	defer loop.Trainer.Optimizer.Free()
+	defer loop.Trainer.Objective.Free()
+	defer loop.Trainer.Free()
+
+	identity, record := identityOf(t, m, sets), recordOf(s, env, t, m, sets, plan, start)
+	if err := resume(s, loop, start, identity, record, out); err != nil {
+		return err
+	}
+	dir, err := openFolder(s, t, start, record.At(loop.Trainer.GlobalStep, time.Since(began)), out)
+	if err != nil {
+		return err
+	}
+	defer dir.Close()
+	checkpoints := train.Checkpoints{Folder: s.OutputDir, Limit: s.SaveTotalLimit, Model: m.policy, Identity: identity, SyncLog: dir.Sync}
+	loop.Save = func() (string, error) { return checkpoints.Save(loop) }
+	loop.Emit = func(e train.Event) error { return emit(e, out, dir, t, s) }
+
+	introduce(out, s, t, m, sets, plan, start)
+	if err := loop.Run(ctx); err != nil {
+		return howToGoOn(s.OutputDir, err)
+	}
+	record = record.At(loop.Trainer.GlobalStep, time.Since(began))
+	if err := finish(dir, m.policy, record, t.Name); err != nil {
+		return howToGoOn(s.OutputDir, err)
+	}
+	return summarise(out, dir, m, loop.Speed(), time.Since(began))
+}
+
+// beforeFirstStep explains the end of a context that came before the loop, which
+// has an error of its own.
+func beforeFirstStep(ctx context.Context, err error) error {
+	if errors.Is(err, context.Canceled) {
+		return fmt.Errorf("interrupted before the first step: %w", ctx.Err())
+	}
+	return err
+}
+
+// planOf settles the course of the run from settings and data.
+func planOf(s config.Settings, examples int) train.Plan {
+	p := train.NewPlan(examples, s.TrainBatchSize, s.AccumulationSteps, s.NumTrainEpochs, s.MaxSteps)
+	p.EvalBatchSize = s.EvalBatchSize
+	p.LogFirst = s.LoggingFirstStep
+	p.EvalAtBeginning = s.EvaluateAtBeginning
+	p.LogSteps = every(s.LoggingStrategy, s.LoggingSteps, p)
+	p.SaveSteps = every(s.SaveStrategy, s.SaveSteps, p)
+	p.EvalSteps = every(s.EvalStrategy, s.EvalSteps, p)
+	if s.EvalStrategy == "steps" && s.EvalSteps == 0 {
+		p.EvalSteps = s.LoggingSteps
+	}
+	return p
+}
+
+// every is the number of steps between two events of a strategy, 0 for never.
+func every(strategy string, steps int, p train.Plan) int {
+	switch strategy {
+	case "epoch":
+		return p.StepsPerEpoch
+	case "steps":
+		return steps
+	}
+	return 0
+}
+
+// finished tells whether a run that is resumed has nothing left to do, and says so.
+func finished(dir string, resumed bool, plan train.Plan, out *console.Console) (bool, error) {
+	if !resumed {
+		return false, nil
+	}
+	record, err := rundir.ReadRecord(dir)
+	if err != nil || !record.Finished || record.GlobalStep < plan.TotalSteps {
+		return false, err
+	}
+	out.Printf("%s is finished: %d of %d steps; nothing to do", dir, record.GlobalStep, plan.TotalSteps)
+	return true, nil
+}
+
+// newLoop builds trainer and loop.
+func newLoop(s config.Settings, t *task.Task, m *models, sets dataset, plan train.Plan) (*train.Loop, error) {
+	schedule, err := optim.NewSchedule(s.SchedulerType, s.LearningRate, warmup(s, plan.TotalSteps), plan.TotalSteps, s.SchedulerKwargs)
+	if err != nil {
+		return nil, err
+	}
+	objective := m.objective(t)
+	if err := objective.Check(sets.train.Examples); err != nil {
+		return nil, fmt.Errorf("task %s: %w", s.Task, err)
+	}
+	trainer := &train.Trainer{
+		Model:     m.policy.Model,
+		Objective: objective,
+		Optimizer: newOptimizer(s.OptimisationSettings, m.policy),
+		Schedule:  schedule,
+		Options: train.Options{
+			MaxGradNorm:         s.MaxGradNorm,
+			MicroMean:           s.AccumulationMean == "micro_batch",
+			Checkpointing:       s.Checkpointing,
+			SharePrefix:         s.SharePrefix,
+			MaxLength:           s.MaxLength,
+			CheckEvery:          checkEvery(m.device),
+			CalibrationBins:     calibrationBins(s.EvaluationSettings),
+			CalibrationStrategy: s.ECEStrategy,
 		},
-		Plan: plan, Examples: r.data.train.Examples, Order: data.NewOrder(len(r.data.train.Examples), r.dataSeed(), true),
-		Eval: r.data.eval, Save: r.save, Emit: r.emit,
 	}
-	if err := r.loop.Trainer.Objective.Check(r.data.train.Examples); err != nil {
-		return fmt.Errorf("task %s: %w", r.settings.Task, err)
-	}
-	return r.resume()
+	return &train.Loop{
+		Trainer:  trainer,
+		Plan:     plan,
+		Examples: sets.train.Examples,
+		Order:    data.NewOrder(len(sets.train.Examples), dataSeed(s.RunSettings), true),
+		Eval:     sets.eval,
+	}, nil
 }
 
 // checkEvery is how many steps are made before a device is asked whether they
-// were finite: on the CPU to ask costs nothing, elsewhere it waits for the work.
+// were finite: the CPU has the answer at hand, another device is waited for.
 func checkEvery(d tensor.Device) int {
 	if d == tensor.CPU {
 		return 1
@@ -218,86 +221,123 @@ func checkEvery(d tensor.Device) int {
 	return 50
 }
 
-// objective binds the task's loss to the run's models.
-func (r *run) objective() *objective.Objective {
-	o := objective.New(r.task.program, r.device, tensor.Float32)
-	o.Pooling, o.Reference.Model, o.EOS = r.task.pooling, r.networks.reference, int64(r.tokenizer.Special().EOS)
-	return o
+func newOptimizer(s config.OptimisationSettings, policy *lm.Model) *optim.AdamW {
+	return optim.NewAdamW(policy.Params().Trained(), optim.Options{
+		Beta1:       s.AdamBeta1,
+		Beta2:       s.AdamBeta2,
+		Epsilon:     s.AdamEpsilon,
+		WeightDecay: s.WeightDecay,
+		Fused:       s.Optim == "adamw_torch_fused",
+	})
+}
+
+// warmup is warmup_steps, or else warmup_ratio of all steps, rounded up.
+func warmup(s config.Settings, total int) int {
+	if s.WarmupSteps > 0 {
+		return s.WarmupSteps
+	}
+	return int(math.Ceil(s.WarmupRatio * float64(total)))
+}
+
+func dataSeed(s config.RunSettings) uint64 {
+	if s.DataSeed >= 0 {
+		return uint64(s.DataSeed)
+	}
+	return uint64(s.Seed)
+}
+
+// resume puts the loop where the checkpoint left it, and notes what the run does
+// differently from then on.
+func resume(s config.Settings, loop *train.Loop, start rundir.Start, identity checkpoint.State, record rundir.Record, out *console.Console) error {
+	if start.Checkpoint == "" {
+		return nil
+	}
+	if err := rundir.CheckResumable(start, identity, s.AllowThreadChange); err != nil {
+		return err
+	}
+	if err := loop.Resume(start.Checkpoint, start.State); err != nil {
+		return err
+	}
+	return rundir.NoteChanges(start, record, identity, out.Notef)
 }
 
 // openFolder makes output_dir ready and writes down what the run is made of.
-// What was wrong with the input has come out before, so a folder that a failed
-// start leaves behind is none that stands in the way of the next.
-func (r *run) openFolder() (err error) {
-	dir := r.settings.OutputDir
-	if err := openRunDir(dir, &r.from, r.settings.Resume != ""); err != nil {
-		return err
+// What is wrong with the input has come out before, so a failed start leaves no
+// folder that stands in the way of the next.
+func openFolder(s config.Settings, t *task.Task, start rundir.Start, record rundir.Record, out *console.Console) (*rundir.Dir, error) {
+	dir, err := rundir.Open(s.OutputDir, rundir.Options{
+		Start:       start,
+		Resumed:     s.Resume != "",
+		TensorBoard: slices.Contains(s.ReportTo, "tensorboard"),
+	}, out.Notef)
+	if err != nil {
+		return nil, err
 	}
-	if err := r.task.lock.Write(filepath.Join(dir, plugin.LockName)); err != nil {
-		return err
+	err = errors.Join(
+		t.Lock.Write(filepath.Join(s.OutputDir, plugin.LockName)),
+		dir.WriteSettings(s.TOML()),
+		dir.WriteRecord(record),
+	)
+	if err != nil {
+		dir.Close()
+		return nil, err
 	}
-	if r.log, err = openRunLog(r.settings, r.from); err != nil {
-		return err
-	}
-	if err := atomicfile.WriteFile(filepath.Join(dir, settingsName), []byte(r.settings.TOML())); err != nil {
-		return err
-	}
-	return r.record(false).write(dir)
+	return dir, nil
 }
 
-// resume puts optimizer, order, generator and counters back to the checkpoint's.
-func (r *run) resume() error {
-	if r.from.Path == "" {
+// emit shows an event and logs it.
+func emit(e train.Event, out *console.Console, dir *rundir.Dir, t *task.Task, s config.Settings) error {
+	out.Emit(e)
+	if norm, has := e.Get("grad_norm"); e.Kind == train.Stepped && e.Step == 1 && has && norm == 0 {
+		out.Notef("%s", noGradient(t, s))
+	}
+	if e.Kind != train.Logged && e.Kind != train.Evaluated {
 		return nil
 	}
-	state := r.from.State
-	if err := checkResumable(r.from.Path, state, r.state(), r.settings.AllowThreadChange); err != nil {
-		return err
-	}
-	if err := readOptimizer(r.from.Path, r.optimizer); err != nil {
-		return err
-	}
-	tensor.SetRNGState(state.RNG)
-	r.loop.Trainer.GlobalStep = state.GlobalStep
-	r.loop.Trainer.Objective.SetStates(state.LossStates)
-	if err := r.loop.Restore(state.Progress); err != nil {
-		return fmt.Errorf("%s: %w", r.from.Path, err)
-	}
-	if err := r.loop.Order.Seek(state.Cursor); err != nil {
-		return fmt.Errorf("%s: %w", r.from.Path, err)
-	}
-	return r.noteChanges()
+	return dir.Append(e.Entry)
 }
 
-// state is what a checkpoint of now records.
-func (r *run) state() checkpoint.State {
-	return checkpoint.State{GlobalStep: r.loop.Trainer.GlobalStep, TotalSteps: r.loop.Plan.TotalSteps, Cursor: r.loop.Order.Cursor(),
-		Epoch:   float64(r.loop.Trainer.GlobalStep) / float64(r.loop.Plan.StepsPerEpoch),
-		Threads: r.threads, Device: r.device.String(), Torch: tensor.Version(), RNG: tensor.RNGState(),
-		DataDigest: r.data.digest, ProgramDigest: r.task.program.Digest(), Progress: r.loop.Progress(),
-		LossStates: r.loop.Trainer.Objective.States()}
+// howToGoOn explains an early end of the loop and how to resume.
+func howToGoOn(dir string, err error) error {
+	var interrupted *train.Interrupted
+	if errors.As(err, &interrupted) {
+		if interrupted.CanSave {
+			return fmt.Errorf("%w\nto go on, run the same command with --resume_from_checkpoint auto", err)
+		}
+		return err
+	}
+	if last, _, _, listErr := checkpoint.Newest(dir); listErr == nil && last != "" {
+		return fmt.Errorf("%w\nthe last good checkpoint is %s; --resume_from_checkpoint auto goes on from it", err, last)
+	}
+	return err
 }
 
-// save writes a checkpoint and forgets those beyond save_total_limit.
-func (r *run) save() (path string, err error) {
-	state := r.state()
-	if state.MetricsBytes, err = r.log.bytes(); err != nil {
-		return "", err
+// finish writes the final model into the run's folder and marks the run as finished.
+func finish(dir *rundir.Dir, policy *lm.Model, record rundir.Record, taskName string) error {
+	if err := policy.Save(dir.Path); err != nil {
+		return err
 	}
-	path, err = checkpoint.Save(r.settings.OutputDir, state, func(folder string) error {
-		return writeSnapshot(folder, r.networks, r.tokenizer, r.optimizer)
-	})
+	entries, err := dir.Entries()
 	if err != nil {
-		return "", err
+		return err
 	}
-	return path, checkpoint.Prune(r.settings.OutputDir, r.settings.SaveTotalLimit)
+	if err := dir.Draw(fmt.Sprintf("%s, task %s", filepath.Base(dir.Path), taskName), entries); err != nil {
+		return err
+	}
+	record.Finished = true
+	if record.FinalSHA256, err = model.WeightsDigest(dir.Path); err != nil {
+		return err
+	}
+	return dir.WriteRecord(record)
 }
 
-// emit shows an event and records it.
-func (r *run) emit(e train.Event) error {
-	r.console.Emit(e)
-	if norm, has := e.Get("grad_norm"); e.Kind == train.Stepped && e.Step == 1 && has && norm == 0 {
-		r.console.Printf("note: %s", r.noGradient())
+// identityOf is what must be the same where the run is resumed.
+func identityOf(t *task.Task, m *models, sets dataset) checkpoint.State {
+	return checkpoint.State{
+		Threads:       m.threads,
+		Device:        m.device.String(),
+		Torch:         tensor.Version(),
+		DataDigest:    sets.digest,
+		ProgramDigest: t.Program.Digest(),
 	}
-	return r.log.emit(e)
 }

@@ -20,6 +20,7 @@ import (
 	"llmhost/host/metrics"
 	"llmhost/host/model"
 	"llmhost/host/plugin/worker"
+	"llmhost/host/rundir"
 	"llmhost/host/tensor"
 	"llmhost/sdk"
 
@@ -192,7 +193,7 @@ func names(t *testing.T, folder string) map[string]bool {
 	return found
 }
 
-func readRecord(t *testing.T, folder string) (r host.Record) {
+func readRecord(t *testing.T, folder string) (r rundir.Record) {
 	t.Helper()
 	require.NoError(t, json.Unmarshal([]byte(contents(t, folder, "run.json")), &r))
 	return r
@@ -245,14 +246,14 @@ func TestRecord(t *testing.T) {
 	require.True(t, r.Finished)
 	require.Equal(t, []int{6, 6}, []int{r.GlobalStep, r.TotalSteps})
 	require.Equal(t, digest(t, s.OutputDir, "model.safetensors"), r.FinalSHA256)
-	require.Equal(t, host.SourceRecord{Path: s.Model, SHA256: digest(t, s.Model, "model.safetensors")}, r.Model)
-	require.Equal(t, host.SourceRecord{Path: s.Model, SHA256: digest(t, s.Model, "tokenizer.json")}, r.Tokenizer)
-	require.Equal(t, []host.SourceRecord{{Path: s.DataPaths[0], SHA256: digest(t, s.DataPaths[0])}}, r.Data)
-	require.Equal(t, []host.SourceRecord{{Path: s.EvalDataPaths[0], SHA256: digest(t, s.EvalDataPaths[0])}}, r.EvalData)
+	require.Equal(t, rundir.SourceRecord{Path: s.Model, SHA256: digest(t, s.Model, "model.safetensors")}, r.Model)
+	require.Equal(t, rundir.SourceRecord{Path: s.Model, SHA256: digest(t, s.Model, "tokenizer.json")}, r.Tokenizer)
+	require.Equal(t, []rundir.SourceRecord{{Path: s.DataPaths[0], SHA256: digest(t, s.DataPaths[0])}}, r.Data)
+	require.Equal(t, []rundir.SourceRecord{{Path: s.EvalDataPaths[0], SHA256: digest(t, s.EvalDataPaths[0])}}, r.EvalData)
 	binary, err := os.Executable()
 	require.NoError(t, err)
 	require.Equal(t, digest(t, binary), r.Binary)
-	require.Equal(t, host.DTypes{Param: "float32", Compute: "float32", Loss: "float32"}, r.DTypes)
+	require.Equal(t, rundir.DTypes{Param: "float32", Compute: "float32", Loss: "float32"}, r.DTypes)
 	require.Equal(t, []any{"cpu", 2, "test", tensor.Version()}, []any{r.Device, r.Threads, r.Versions.LLMHost, r.Versions.Torch})
 	require.Equal(t, []string{"rrhf", "builtin", "formatter preference of plugin preference"}, []string{r.Task.Name, r.Task.Transport, r.Task.Formatter})
 	require.Equal(t, 2.0, r.Task.Params["rrhf_weight"])
@@ -351,7 +352,7 @@ func TestBFloat16RunsAndLearns(t *testing.T) {
 	require.Contains(t, lines, "float32 weights, bfloat16 products")
 	first, _ := entries(t, s.OutputDir)[0].Get("eval_loss")
 	require.Less(t, last(t, s.OutputDir, "eval_loss"), 0.8*first)
-	require.Equal(t, host.DTypes{Param: "float32", Compute: "bfloat16", Loss: "float32"}, readRecord(t, s.OutputDir).DTypes)
+	require.Equal(t, rundir.DTypes{Param: "float32", Compute: "bfloat16", Loss: "float32"}, readRecord(t, s.OutputDir).DTypes)
 }
 
 func TestCheckpointedActivationsGiveTheSameLoss(t *testing.T) {

@@ -162,7 +162,7 @@ func TestHelpNamesEverySetting(t *testing.T) {
 func TestTable(t *testing.T) {
 	seen := map[string]bool{}
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[config.Settings]()) {
-		if !f.IsExported() {
+		if f.Anonymous || !f.IsExported() {
 			continue
 		}
 		name := f.Tag.Get("name")

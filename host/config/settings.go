@@ -7,22 +7,51 @@ package config
 // Settings holds every setting. The tags are the table that reading, checking,
 // help and writing share: name in the TOML file and as a flag, alias for old
 // spellings, default, min and max (or above and below, exclusive), choices,
-// keys (of a table), help, and group, which holds for the fields after it too.
+// keys (of a table) and help. Each group is a struct of its own, so that a function
+// takes the groups that it reads.
 //
 // Names are those of Hugging Face's TrainingArguments, of TRL and of the
 // reference system; paths are seen from the working folder.
 type Settings struct {
-	Task                  string `group:"task and model" name:"task" alias:"task_type" help:"NAME of a builtin task, FILE.wasm or EXECUTABLE, with #task where a file has several"`
-	TaskSHA256            string `name:"task_sha256" help:"SHA-256 that the plugin file must have, 64 hex digits; empty = not held to one"`
-	Locked                bool   `name:"locked" default:"false" help:"stop where the plugin file is another than llmhost.lock of output_dir says"`
+	TaskSettings         `group:"task"`
+	ModelSettings        `group:"model"`
+	AdapterSettings      `group:"adapters"`
+	DataSettings         `group:"data"`
+	RecordSettings       `group:"records"`
+	TokenSettings        `group:"tokens"`
+	RunSettings          `group:"run"`
+	PluginLimits         `group:"limits of plugins"`
+	OptimisationSettings `group:"optimisation"`
+	EvaluationSettings   `group:"evaluation"`
+	LoggingSettings      `group:"logging and saving"`
+
+	// Params are the parameters of the task's plugin, by name: the table
+	// [params], --params.NAME value, and --NAME value where no setting has the name.
+	Params map[string]Param `group:"parameters of the plugin" name:"params" help:"table of the plugin's own parameters"`
+
+	given map[string]bool // the settings that a file or a flag set
+}
+
+// TaskSettings say what is trained.
+type TaskSettings struct {
+	Task       string `name:"task" alias:"task_type" help:"NAME of a builtin task, FILE.wasm or EXECUTABLE, with #task where a file has several"`
+	TaskSHA256 string `name:"task_sha256" help:"SHA-256 that the plugin file must have, 64 hex digits; empty = not held to one"`
+	Locked     bool   `name:"locked" default:"false" help:"stop where the plugin file is another than llmhost.lock of output_dir says"`
+	Pooling    string `name:"pooling_type" default:"auto" choices:"auto|last|eos|average|max" help:"how score and class heads make one vector of a row; auto = as the task does"`
+}
+
+// ModelSettings say which models a run opens.
+type ModelSettings struct {
 	Model                 string `name:"model_name_or_path" help:"folder of a Hugging Face model"`
 	Tokenizer             string `name:"tokenizer_name_or_path" help:"folder of its tokenizer; empty = the model's"`
 	RefModel              string `name:"ref_model_name_or_path" help:"folder of the model that losses hold the trained one against; empty = the model as it is at the start"`
 	IgnoreMismatched      bool   `name:"ignore_mismatched_sizes" default:"false" help:"begin a score or class head anew where the model has it for other classes or in another size"`
 	PrecomputeRefLogProbs bool   `name:"precompute_ref_log_probs" default:"false" help:"compute what the reference model says once, before the first step, and keep it on disk"`
-	Pooling               string `name:"pooling_type" default:"auto" choices:"auto|last|eos|average|max" help:"how score and class heads make one vector of a row; auto = as the task does"`
+}
 
-	LoraR             int      `group:"adapters" name:"lora_r" default:"0" min:"0" help:"rank of LoRA adapters, which are trained in the place of the model; 0 = none"`
+// AdapterSettings say which adapters are trained, in PEFT's terms.
+type AdapterSettings struct {
+	LoraR             int      `name:"lora_r" default:"0" min:"0" help:"rank of LoRA adapters, which are trained in the place of the model; 0 = none"`
 	LoraAlpha         float64  `name:"lora_alpha" default:"32" above:"0" help:"what adapters are scaled by, over their rank"`
 	LoraDropout       float64  `name:"lora_dropout" default:"0.05" min:"0" below:"1" help:"share of the entries that adapters do not see in training"`
 	LoraTargetModules []string `name:"lora_target_modules" default:"all-linear" help:"maps that get adapters: names of modules, or all-linear"`
@@ -32,8 +61,11 @@ type Settings struct {
 	PEFTConfigPath    string   `name:"peft_config_path" help:"JSON file of a LoraConfig; in the place of the lora settings"`
 	Adapter           string   `name:"adapter_name_or_path" help:"folder of an adapter in PEFT's format to go on from"`
 	LoadIn4Bit        bool     `name:"load_in_4bit" default:"false" help:"keep the weights that adapters stand on in 4 bits (QLoRA, in NF4); they are made whole for each product"`
+}
 
-	DataPaths            []string `group:"data" name:"data_paths" help:"training files, .json or .jsonl, taken in this order"`
+// DataSettings name the files that a run reads.
+type DataSettings struct {
+	DataPaths            []string `name:"data_paths" help:"training files, .json or .jsonl, taken in this order"`
 	DataDir              string   `name:"data_dir" help:"folder of training files, taken by name; in the place of data_paths"`
 	EvalDataPaths        []string `name:"eval_data_paths" help:"evaluation files"`
 	EvalDataDir          string   `name:"eval_data_dir" help:"folder of evaluation files; in the place of eval_data_paths"`
@@ -41,8 +73,11 @@ type Settings struct {
 	DebugMode            bool     `name:"debug_mode" default:"false" help:"take only the first 100 records of each file"`
 	Formatter            string   `name:"formatter" help:"what makes examples of records in the place of the task's own: NAME of a builtin formatter, or FILE with #formatter where it has several"`
 	PaddingScore         float64  `name:"padding_score" default:"-100" help:"score of a candidate that only fills up a batch; with -1 the scores of each record are moved so that the lowest is 0"`
+}
 
-	PromptSplit         string `group:"records" name:"prompt_split" default:"auto" choices:"auto|sep|assistant|common_prefix" help:"where in a preference text the answer begins: at sep_token, after the last assistant mark, or after the longest common prefix; auto = sep if every text has the mark, else assistant"`
+// RecordSettings name the fields of records.
+type RecordSettings struct {
+	PromptSplit         string `name:"prompt_split" default:"auto" choices:"auto|sep|assistant|common_prefix" help:"where in a preference text the answer begins: at sep_token, after the last assistant mark, or after the longest common prefix; auto = sep if every text has the mark, else assistant"`
 	SepToken            string `name:"sep_token" default:"<sep>" help:"the mark between prompt and answer in a preference text"`
 	SFTPromptName       string `name:"sft_data_prompt_name" help:"field of the prompt in SFT records; empty = prompt"`
 	SFTAnswerName       string `name:"sft_data_answer_name" help:"field of the answer in SFT records; empty = answer"`
@@ -64,8 +99,11 @@ type Settings struct {
 	ChosenName          string `name:"chosen_name" help:"field of the better answer; empty = chosen"`
 	RejectedName        string `name:"rejected_name" help:"field of the worse answer; empty = rejected"`
 	WeightName          string `name:"weight_name" help:"field of a record's weight; empty = weight"`
+}
 
-	MaxLength         int      `group:"tokens" name:"max_length" alias:"model_max_length" default:"512" min:"1" help:"longest row in tokens; a longer one loses its first tokens"`
+// TokenSettings say how texts become tokens.
+type TokenSettings struct {
+	MaxLength         int      `name:"max_length" alias:"model_max_length" default:"512" min:"1" help:"longest row in tokens; a longer one loses its first tokens"`
 	TruncationSide    string   `name:"truncation_side" default:"left" choices:"left" help:"the side on which a long row is cut"`
 	AddSpecialTokens  bool     `name:"add_special_tokens" default:"true" help:"put BOS before and EOS after every row"`
 	SetSpecialTokens  bool     `name:"set_special_tokens" alias:"set_llama_special_tokens" default:"false" help:"add <pad>, </s>, <s> and <unk> for those of these roles that no token of the tokenizer has"`
@@ -74,8 +112,11 @@ type Settings struct {
 	ResizeVocab       bool     `name:"resize_vocab" default:"false" help:"let the model's vocabulary grow to the tokenizer's; tokens that are added here make it grow all the same"`
 	OnlyPredictAnswer bool     `name:"only_predict_answer" default:"true" help:"train on the answer's tokens alone"`
 	SharePrefix       bool     `name:"share_prefix" default:"true" help:"store and compute the prompt that candidates have in common once"`
+}
 
-	OutputDir         string `group:"run" name:"output_dir" help:"folder of the run: model, checkpoints, logs"`
+// RunSettings say where and on what a run takes place.
+type RunSettings struct {
+	OutputDir         string `name:"output_dir" help:"folder of the run: model, checkpoints, logs"`
 	OverwriteOutput   bool   `name:"overwrite_output_dir" default:"false" help:"start anew in a folder that is not empty"`
 	Resume            string `name:"resume_from_checkpoint" help:"auto = go on from the newest whole checkpoint of output_dir, or the path of one"`
 	Device            string `name:"device" default:"auto" help:"auto, cpu or cuda:N"`
@@ -86,8 +127,11 @@ type Settings struct {
 	FullDeterminism   bool   `name:"full_determinism" default:"false" help:"the same bytes for the same run on the same hardware; a kernel that cannot is refused"`
 	BF16              bool   `name:"bf16" default:"false" help:"compute in bfloat16 with float32 weights; false = float32 throughout"`
 	Checkpointing     bool   `name:"gradient_checkpointing" default:"false" help:"compute activations again in the backward pass instead of keeping them"`
+}
 
-	PluginMemoryMB        int `group:"limits of plugins" name:"plugin_memory_mb" default:"64" min:"1" max:"4096" help:"memory of a WASM plugin while it describes itself and its programs are traced, in MiB"`
+// PluginLimits bound what plugins may take.
+type PluginLimits struct {
+	PluginMemoryMB        int `name:"plugin_memory_mb" default:"64" min:"1" max:"4096" help:"memory of a WASM plugin while it describes itself and its programs are traced, in MiB"`
 	PluginFormatMemoryMB  int `name:"plugin_format_memory_mb" default:"256" min:"1" max:"4096" help:"memory of each instance of a WASM formatter, in MiB"`
 	PluginCompileMS       int `name:"plugin_compile_ms" default:"30000" min:"1" max:"600000" help:"milliseconds that compiling a WASM plugin of 2.5 MiB or more may take, once for each file and user; a smaller one gets less, at least a twentieth"`
 	PluginStartMS         int `name:"plugin_start_ms" default:"1000" min:"1" max:"600000" help:"milliseconds that a WASM plugin may take to initialise itself"`
@@ -97,8 +141,11 @@ type Settings struct {
 	PluginProcessMS       int `name:"plugin_process_ms" default:"10000" min:"1" max:"600000" help:"milliseconds that a plugin which is a program of its own may take to start, and for each call but those that format"`
 	PluginProcessMemoryMB int `name:"plugin_process_memory_mb" default:"8192" min:"16" help:"memory of a plugin which is a program of its own, in MiB"`
 	PluginProgramMB       int `name:"plugin_program_mb" default:"2048" min:"1" help:"memory that the values of a traced loss program may take for one batch, in MiB"`
+}
 
-	NumTrainEpochs    float64            `group:"optimisation" name:"num_train_epochs" default:"3" above:"0" help:"passes over the training records"`
+// OptimisationSettings are the course of training.
+type OptimisationSettings struct {
+	NumTrainEpochs    float64            `name:"num_train_epochs" default:"3" above:"0" help:"passes over the training records"`
 	MaxSteps          int                `name:"max_steps" default:"-1" min:"-1" help:"optimizer steps in all; wins over num_train_epochs; -1 = not set"`
 	TrainBatchSize    int                `name:"per_device_train_batch_size" alias:"per_gpu_train_batch_size" default:"8" min:"1" help:"records in a micro-batch"`
 	AccumulationSteps int                `name:"gradient_accumulation_steps" default:"1" min:"1" help:"micro-batches in an optimizer step"`
@@ -114,28 +161,28 @@ type Settings struct {
 	SchedulerKwargs   map[string]float64 `name:"lr_scheduler_kwargs" keys:"num_cycles|power|lr_end|timescale" help:"num_cycles of cosine and cosine_with_restarts, power and lr_end of polynomial, timescale of inverse_sqrt"`
 	WarmupSteps       int                `name:"warmup_steps" default:"0" min:"0" help:"steps over which the rate rises from 0; wins over warmup_ratio"`
 	WarmupRatio       float64            `name:"warmup_ratio" default:"0" min:"0" max:"1" help:"the same as a share of all steps, rounded up"`
+}
 
-	EvalStrategy        string   `group:"evaluation" name:"eval_strategy" alias:"evaluation_strategy" default:"no" choices:"no|steps|epoch" help:"when to evaluate during training"`
+// EvaluationSettings say when and how to evaluate.
+type EvaluationSettings struct {
+	EvalStrategy        string   `name:"eval_strategy" alias:"evaluation_strategy" default:"no" choices:"no|steps|epoch" help:"when to evaluate during training"`
 	EvalSteps           int      `name:"eval_steps" default:"0" min:"0" help:"steps between evaluations; 0 = logging_steps"`
 	EvaluateAtBeginning bool     `name:"evaluate_at_beginning" alias:"evaluate_at_the_beginning|eval_on_start" default:"true" help:"evaluate before the first step, where there are evaluation files"`
 	RMCalibration       bool     `name:"rm_calibration" default:"true" help:"measure the calibration of rewards in evaluations"`
 	CalibrationBins     []string `name:"calibration_bins" default:"5" min:"1" max:"1000" help:"numbers of bins to measure it with"`
 	ECEStrategy         string   `name:"ece_strategy" default:"uniform" choices:"uniform|quantile" help:"bins of equal width, or of equal numbers of pairs"`
 	EvalBatchSize       int      `name:"per_device_eval_batch_size" alias:"per_gpu_eval_batch_size" default:"8" min:"1" help:"records in a batch of an evaluation"`
+}
 
-	LoggingStrategy  string   `group:"logging and saving" name:"logging_strategy" default:"steps" choices:"no|steps|epoch" help:"when to log the training loss"`
+// LoggingSettings say what is logged and saved, and when.
+type LoggingSettings struct {
+	LoggingStrategy  string   `name:"logging_strategy" default:"steps" choices:"no|steps|epoch" help:"when to log the training loss"`
 	LoggingSteps     int      `name:"logging_steps" default:"500" min:"1" help:"steps between log lines"`
 	LoggingFirstStep bool     `name:"logging_first_step" default:"false" help:"log the first step too"`
 	ReportTo         []string `name:"report_to" default:"tensorboard" choices:"tensorboard|none" help:"where metrics go besides metrics.jsonl"`
 	SaveStrategy     string   `name:"save_strategy" default:"steps" choices:"no|steps|epoch" help:"when to save a checkpoint"`
 	SaveSteps        int      `name:"save_steps" default:"500" min:"1" help:"steps between checkpoints"`
 	SaveTotalLimit   int      `name:"save_total_limit" default:"0" min:"0" help:"checkpoints to keep, the newest; 0 = all"`
-
-	// Params are the parameters of the task's plugin, by name: the table
-	// [params], --params.NAME value, and --NAME value where no setting has the name.
-	Params map[string]Param `group:"parameters of the plugin" name:"params" help:"table of the plugin's own parameters"`
-
-	given map[string]bool // the settings that a file or a flag set
 }
 
 // Param is one parameter of a plugin, of which only the plugin knows the type
@@ -149,7 +196,7 @@ type Param struct {
 }
 
 // WantsAdapter tells whether the run trains an adapter in the place of the model.
-func (s Settings) WantsAdapter() bool {
+func (s AdapterSettings) WantsAdapter() bool {
 	return s.LoraR > 0 || s.PEFTConfigPath != "" || s.Adapter != ""
 }
 

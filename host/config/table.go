@@ -18,7 +18,7 @@ type setting struct {
 	keys              []string // of a table
 	fallback          string   // the default as text; a list is divided by |
 	limits            limits
-	index             int          // of the field
+	index             []int        // of the field
 	kind              reflect.Kind // String, Int, Float64, Bool, Slice or Map
 }
 
@@ -31,12 +31,12 @@ func table() []setting {
 	fields := reflect.VisibleFields(reflect.TypeFor[Settings]())
 	var rows []setting
 	group := ""
-	for i, f := range fields {
-		if !f.IsExported() {
-			continue
-		}
+	for _, f := range fields {
 		if g := f.Tag.Get("group"); g != "" {
 			group = g
+		}
+		if f.Anonymous || !f.IsExported() {
+			continue
 		}
 		rows = append(rows, setting{
 			name:     f.Tag.Get("name"),
@@ -47,7 +47,7 @@ func table() []setting {
 			keys:     split(f.Tag.Get("keys")),
 			fallback: f.Tag.Get("default"),
 			limits:   limits{bound(f, "min"), bound(f, "max"), bound(f, "above"), bound(f, "below")},
-			index:    i,
+			index:    f.Index,
 			kind:     f.Type.Kind(),
 		})
 	}
@@ -153,5 +153,5 @@ func (s Settings) Require(names ...string) error {
 }
 
 func (row setting) field(s *Settings) reflect.Value {
-	return reflect.ValueOf(s).Elem().Field(row.index)
+	return reflect.ValueOf(s).Elem().FieldByIndex(row.index)
 }

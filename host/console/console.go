@@ -193,3 +193,13 @@ func (c *Console) Summary(before, after []metrics.Value) {
 	}
 	c.Printf("")
 }
+
+// Notef writes one line that the user should know about.
+func (c *Console) Notef(format string, args ...any) { c.Printf("note: "+format, args...) }
+
+// Notes writes several.
+func (c *Console) Notes(notes []string) {
+	for _, note := range notes {
+		c.Notef("%s", note)
+	}
+}

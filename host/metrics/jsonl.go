@@ -1,5 +1,5 @@
-// Package metrics keeps what a run measures: metrics.jsonl, TensorBoard event
-// files and the picture of the curves. It computes no metric. Start at Entry.
+// Package metrics keeps what a run measures, in metrics.jsonl and TensorBoard event
+// files, and measures calibration. Start at Entry.
 package metrics
 
 import (
@@ -12,6 +12,7 @@ import (
 	"math"
 	"os"
 	"strconv"
+	"strings"
 )
 
 // Value is one named number.
@@ -191,4 +192,9 @@ func toNumber(token json.Token) (float64, error) {
 		return x, nil
 	}
 	return 0, fmt.Errorf("is %v; want a number", token)
+}
+
+// IsAccuracy tells whether a metric is a share of what was right.
+func IsAccuracy(name string) bool {
+	return strings.Contains(name, "accuracy") || strings.Contains(name, "accuracies") // the latter over pairs, as "rewards/accuracies"
 }

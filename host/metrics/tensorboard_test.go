@@ -70,3 +70,11 @@ assert a.file_version == 2.0, a.file_version
 const golden = "1800000000000000a37f4b22" + "090000204ffc54d9411a0d627261696e2e4576656e743a32" + "fb267d1a" +
 	"0f000000000000006d532b09" + "090000204ffc54d94110023a020801" + "ac271078" +
 	"200000000000000029eda950" + "090000204ffc54d94110022a130a110a0a747261696e2f6c6f7373150000c03f" + "8888f92c"
+
+func entry(step int, pairs ...any) metrics.Entry {
+	e := metrics.Entry{Step: step}
+	for i := 0; i < len(pairs); i += 2 {
+		e.Values = append(e.Values, metrics.Value{Name: pairs[i].(string), Value: pairs[i+1].(float64)})
+	}
+	return e
+}

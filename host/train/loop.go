@@ -129,7 +129,8 @@ func (l *Loop) Run(ctx context.Context) error {
 }
 
 // step makes one step and what falls due after it.
-func (l *Loop) step() error {
+func (l *Loop) step() (err error) {
+	defer tensor.Catch(&err)
 	start := time.Now()
 	report, err := l.Trainer.Step(l.next())
 	if err != nil {
@@ -278,7 +279,8 @@ func cut(examples []data.Example, size int) [][]data.Example {
 }
 
 // save writes a checkpoint, once a step at most.
-func (l *Loop) save() error {
+func (l *Loop) save() (err error) {
+	defer tensor.Catch(&err)
 	if l.Plan.SaveSteps == 0 || l.saved == l.Trainer.GlobalStep {
 		return nil
 	}

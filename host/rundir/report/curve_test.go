@@ -1,4 +1,4 @@
-package metrics_test
+package report_test
 
 import (
 	"bytes"
@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"llmhost/host/metrics"
+	"llmhost/host/rundir/report"
 )
 
 // run makes the entries of a run: training values after each step, evaluations
@@ -44,11 +45,11 @@ func entry(step int, pairs ...any) metrics.Entry {
 }
 
 func TestPanels(t *testing.T) {
-	panels := metrics.Panels(run(10, 5))
+	panels := report.Panels(run(10, 5))
 	require.Len(t, panels, 2)
 	require.Equal(t, "Loss", panels[0].Title)
 	require.Equal(t, "Accuracy", panels[1].Title)
-	names := func(p metrics.Panel) (list []string) {
+	names := func(p report.Panel) (list []string) {
 		for _, s := range p.Series {
 			list = append(list, fmt.Sprint(s.Name, " ", s.Eval, " ", len(s.Points)))
 		}
@@ -56,14 +57,14 @@ func TestPanels(t *testing.T) {
 	}
 	require.Equal(t, []string{"train false 10", "eval true 3"}, names(panels[0]))
 	require.Equal(t, []string{"train ranking false 10", "eval ranking true 3"}, names(panels[1]))
-	require.Equal(t, metrics.Point{X: 0, Y: 3.6}, panels[0].Series[1].Points[0])
+	require.Equal(t, report.Point{X: 0, Y: 3.6}, panels[0].Series[1].Points[0])
 }
 
 func TestPanelsOfOtherRuns(t *testing.T) {
-	require.Empty(t, metrics.Panels(nil))
-	nan := metrics.Panels([]metrics.Entry{entry(1, "loss", math.NaN(), "accuracy", math.Inf(1))})
+	require.Empty(t, report.Panels(nil))
+	nan := report.Panels([]metrics.Entry{entry(1, "loss", math.NaN(), "accuracy", math.Inf(1))})
 	require.Empty(t, nan, "a line without a point is none")
-	sets := metrics.Panels([]metrics.Entry{entry(1, "eval_a_b_loss", 1.0, "eval_perplexity", 2.0, "loss_rank", 3.0, "floss", 4.0)})
+	sets := report.Panels([]metrics.Entry{entry(1, "eval_a_b_loss", 1.0, "eval_perplexity", 2.0, "loss_rank", 3.0, "floss", 4.0)})
 	require.Len(t, sets, 2)
 	require.Equal(t, "eval a b", sets[0].Series[0].Name)
 	require.Equal(t, "Perplexity", sets[1].Title, "where nothing measures an accuracy")
@@ -83,7 +84,7 @@ var coordinate = regexp.MustCompile(`^(x|y|x1|x2|y1|y2|cx|cy)$`)
 // finite and within its frame.
 func draw(t *testing.T, entries []metrics.Entry) drawing {
 	t.Helper()
-	svg := metrics.SVG("a <run> & more", metrics.Panels(entries))
+	svg := report.SVG("a <run> & more", report.Panels(entries))
 	require.NotContains(t, string(svg), "NaN")
 	require.NotContains(t, string(svg), "Inf")
 	d := drawing{size: len(svg)}

@@ -1,9 +1,11 @@
-package metrics
+package report
 
 import (
 	"math"
 	"slices"
 	"strings"
+
+	"llmhost/host/metrics"
 )
 
 // Panel is one plot of a picture.
@@ -26,9 +28,9 @@ type Point struct{ X, Y float64 }
 // accuracy or, where nothing measures that, the perplexity; of evaluation sets
 // too, as "eval_NAME_loss", and of parts, as "accuracy/PART". A plot without a
 // point is left out.
-func Panels(entries []Entry) []Panel {
+func Panels(entries []metrics.Entry) []Panel {
 	loss := panel(entries, "Loss", "loss", isLoss)
-	second := panel(entries, "Accuracy", "accuracy", IsAccuracy)
+	second := panel(entries, "Accuracy", "accuracy", metrics.IsAccuracy)
 	if len(second.Series) == 0 {
 		second = panel(entries, "Perplexity", "perplexity", func(name string) bool { return strings.Contains(name, "perplexity") })
 	}
@@ -43,17 +45,9 @@ func Panels(entries []Entry) []Panel {
 
 func isLoss(name string) bool { return name == "loss" || strings.HasSuffix(name, "_loss") }
 
-// accuracies is the word of those over pairs, as "rewards/accuracies".
-const accuracies = "accuracies"
-
-// IsAccuracy tells whether a metric is a share of what was right.
-func IsAccuracy(name string) bool {
-	return strings.Contains(name, "accuracy") || strings.Contains(name, accuracies)
-}
-
 // panel gathers the metrics that fit, training before evaluation, else in the
 // order in which they first come.
-func panel(entries []Entry, title, word string, fits func(name string) bool) Panel {
+func panel(entries []metrics.Entry, title, word string, fits func(name string) bool) Panel {
 	p := Panel{Title: title}
 	index := map[string]int{}
 	for _, e := range entries {
@@ -86,7 +80,7 @@ func panel(entries []Entry, title, word string, fits func(name string) bool) Pan
 // the plot of the loss.
 func newSeries(metric, word string) Series {
 	s := Series{Eval: strings.HasPrefix(metric, "eval_")}
-	label := strings.NewReplacer(word, " ", accuracies, " ", "_", " ", "/", " ").Replace(metric)
+	label := strings.NewReplacer(word, " ", "accuracies", " ", "_", " ", "/", " ").Replace(metric)
 	if !s.Eval {
 		label = "train " + label
 	}

@@ -1,4 +1,6 @@
-package metrics
+// Package report draws what a run measured: a picture of its curves. Start at
+// Panels and SVG.
+package report
 
 import (
 	"bytes"

@@ -1,0 +1,297 @@
+// Package lm opens language models as every verb needs them: tokenizer, weights,
+// adapter, heads and the classes of heads. The policy of a run and its reference
+// model are two of them. Start at Open.
+package lm
+
+import (
+	"cmp"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"strings"
+
+	"llmhost/host/atomicfile"
+	"llmhost/host/config"
+	"llmhost/host/lora"
+	"llmhost/host/model"
+	"llmhost/host/nn"
+	"llmhost/host/tensor"
+	"llmhost/host/tokenizer"
+)
+
+// Source says where a language model comes from.
+type Source struct {
+	Name    string // the folder that the settings name, for messages
+	Weights string // the folder of weights and config.json: Name, or a checkpoint
+	Adapter string // the folder of an adapter in PEFT's format, "" for none
+	// Tokenizer is the folder of the tokenizer.
+	Tokenizer string
+}
+
+// SourceOf is the source that the settings describe, or, where checkpoint is not
+// "", the one that a run resumes from: a checkpoint of a run that trains an
+// adapter holds the adapter alone.
+func SourceOf(m config.ModelSettings, a config.AdapterSettings, checkpoint string) Source {
+	src := Source{Name: m.Model, Weights: m.Model, Tokenizer: cmp.Or(m.Tokenizer, m.Model)}
+	switch {
+	case checkpoint != "" && a.WantsAdapter():
+		src.Adapter = checkpoint
+	case checkpoint != "":
+		src.Weights = checkpoint
+	default:
+		src.Adapter = a.Adapter
+	}
+	return src
+}
+
+// OpenTokenizer opens the tokenizer, with the tokens that the settings add. The
+// caller closes it.
+func (s Source) OpenTokenizer(t config.TokenSettings) (*tokenizer.Tokenizer, error) {
+	if _, err := os.Stat(s.Name); errors.Is(err, fs.ErrNotExist) {
+		return nil, fmt.Errorf("model %s: no such folder; model_name_or_path wants one in Hugging Face's layout", s.Name)
+	}
+	return tokenizer.LoadWith(s.Tokenizer, tokenizer.Additions{Missing: t.SetSpecialTokens, Pad: t.PadToken, Tokens: t.AdditionalTokens})
+}
+
+// Options say how a language model is opened.
+type Options struct {
+	Device  tensor.Device
+	Compute tensor.DType // of matrix products; weights are float32
+	FourBit bool         // keep the weights that adapters stand on in 4 bits
+
+	// Heads are those that are wanted; nil means those that the adapter holds, or
+	// the one that predicts tokens.
+	Heads *model.Heads
+	// IgnoreMismatchedSizes draws a head that the files hold in another size.
+	IgnoreMismatchedSizes bool
+	// NewAdapter goes onto the model where the source has no adapter; nil means none.
+	NewAdapter *lora.Config
+
+	ResizeVocab bool // let the vocabulary grow to the tokenizer's
+	// SaveSpecialTokens has config.json name the tokenizer's special tokens.
+	SaveSpecialTokens bool
+}
+
+// Model is a language model that is open.
+type Model struct {
+	*model.Model
+	Source    Source
+	Tokenizer *tokenizer.Tokenizer // nil where it was opened without one
+	Adapter   *lora.Adapter        // nil where it has none
+
+	wasFourBit bool // the adapter was trained on 4 bits
+}
+
+// Open loads a model onto the device. tok may be nil where nothing is tokenised;
+// the caller closes it. Errors name the folder and the file.
+func Open(src Source, tok *tokenizer.Tokenizer, o Options) (_ *Model, err error) {
+	options, err := o.forModel(src, tok)
+	if err != nil {
+		return nil, err
+	}
+	loaded, err := model.Load(src.Weights, options)
+	if err != nil {
+		return nil, err
+	}
+	m := &Model{Model: loaded, Source: src, Tokenizer: tok}
+	defer func() {
+		if err != nil {
+			loaded.Free()
+		}
+	}()
+	if err := m.nameSpecialTokens(o.SaveSpecialTokens); err != nil {
+		return nil, err
+	}
+	if err := m.openAdapter(o); err != nil {
+		return nil, err
+	}
+	if err := m.checkVocabulary(); err != nil {
+		return nil, err
+	}
+	return m, nil
+}
+
+// forModel is what model.Load must know.
+func (o Options) forModel(src Source, tok *tokenizer.Tokenizer) (out model.Options, err error) {
+	out = model.Options{Device: o.Device, Param: tensor.Float32, Compute: o.Compute, FourBit: o.FourBit}
+	out.IgnoreMismatchedSizes = o.IgnoreMismatchedSizes || src.Adapter != "" // an adapter holds the head
+	switch {
+	case o.Heads != nil:
+		out.Heads = *o.Heads
+	case src.Adapter != "":
+		if out.Heads, err = lora.Heads(src.Adapter); err != nil {
+			return out, err
+		}
+	}
+	out.Vocab, err = o.vocabulary(src, tok)
+	return out, err
+}
+
+// vocabulary is how many tokens the model is to have at least: those of the
+// tokenizer, where it got some or the settings let it lead, and those that the
+// adapter was trained with.
+func (o Options) vocabulary(src Source, tok *tokenizer.Tokenizer) (size int64, err error) {
+	if tok != nil && (o.ResizeVocab || len(tok.Added()) > 0) {
+		size = int64(tok.MaxID()) + 1
+	}
+	if src.Adapter == "" {
+		return size, nil
+	}
+	stored, err := lora.VocabSize(src.Adapter)
+	return max(size, stored), err
+}
+
+// nameSpecialTokens has the model saved with the ids of the tokenizer's special
+// tokens: the pad token beside a score or class head, and all of them where the
+// settings chose their roles.
+func (m *Model) nameSpecialTokens(all bool) error {
+	if m.Tokenizer == nil {
+		return nil
+	}
+	special := m.Tokenizer.Special()
+	m.PadID = int64(special.PAD)
+	if !all {
+		return nil
+	}
+	roles := []struct {
+		key string
+		id  int32
+	}{{"bos_token_id", special.BOS}, {"eos_token_id", special.EOS}, {"pad_token_id", special.PAD}}
+	for _, role := range roles {
+		if role.id < 0 {
+			continue
+		}
+		if err := m.SetConfig(role.key, role.id); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// openAdapter gives the model the source's adapter, or a new one.
+func (m *Model) openAdapter(o Options) (err error) {
+	switch {
+	case m.Source.Adapter != "":
+		m.Adapter, err = lora.Load(m.Params(), m.Source.Adapter)
+	case o.NewAdapter != nil:
+		m.Adapter, err = m.attach(*o.NewAdapter)
+	}
+	if err != nil || m.Adapter == nil {
+		return err
+	}
+	m.wasFourBit = m.Adapter.FourBit
+	return nil
+}
+
+// attach puts a new adapter on the model.
+func (m *Model) attach(c lora.Config) (*lora.Adapter, error) {
+	c.Base, c.TaskType = m.Source.Name, "CAUSAL_LM"
+	if !m.Heads.LM {
+		c.TaskType = "SEQ_CLS"
+	}
+	// As PEFT does, also where the base has the head: an adapter holds what its task stands on.
+	adapter, err := lora.Attach(m.Params(), c, m.HeadParams())
+	if err != nil {
+		return nil, err
+	}
+	return adapter, m.checkGrown()
+}
+
+// checkGrown refuses a new adapter that would lose the rows of new tokens.
+func (m *Model) checkGrown() error {
+	if m.Grown == 0 {
+		return nil
+	}
+	var lost []string
+	for _, p := range m.Params().All() {
+		if model.IsVocabulary(p.Name) && !p.Tensor.RequiresGrad() {
+			lost = append(lost, nn.LastPart(p.Module()))
+		}
+	}
+	if len(lost) == 0 {
+		return nil
+	}
+	return fmt.Errorf("the vocabulary grows by %d tokens, whose rows an adapter does not hold; add %s to modules_to_save, or train without lora_r", m.Grown, strings.Join(lost, " and "))
+}
+
+// checkVocabulary refuses a tokenizer with ids that the model has no row for.
+func (m *Model) checkVocabulary() error {
+	if m.Tokenizer == nil || int64(m.Tokenizer.MaxID()) < m.Config.VocabSize {
+		return nil
+	}
+	return fmt.Errorf("tokenizer %s has ids up to %d, and the model %s has vocab_size %d; give the tokenizer that the model was trained with, or resize_vocab = true to let the model grow",
+		m.Source.Tokenizer, m.Tokenizer.MaxID(), m.Source.Name, m.Config.VocabSize)
+}
+
+// TrainAdapterOn has the adapter saved with the classes of its heads and with
+// the type of the weights below it.
+func (m *Model) TrainAdapterOn(classes []model.ClassHead, fourBit bool) {
+	if m.Adapter != nil {
+		m.Adapter.Classes, m.Adapter.FourBit = classes, fourBit
+	}
+}
+
+// Save writes what is trained, the adapter or the whole model, and the tokenizer
+// into folder, which exists.
+func (m *Model) Save(folder string) error {
+	save := m.Model.Save
+	if m.Adapter != nil {
+		save = m.Adapter.Save
+	}
+	if err := save(folder); err != nil || m.Tokenizer == nil {
+		return err
+	}
+	return m.Tokenizer.Save(folder, atomicfile.WriteFile)
+}
+
+// SaveInto is Save into a fresh folder that is made durable as a whole.
+func (m *Model) SaveInto(folder string) error {
+	save := m.Model.SaveInto
+	if m.Adapter != nil {
+		save = m.Adapter.SaveInto
+	}
+	if err := save(folder); err != nil || m.Tokenizer == nil {
+		return err
+	}
+	return m.Tokenizer.Save(folder, func(path string, data []byte) error { return os.WriteFile(path, data, 0o644) })
+}
+
+// Trained is how many of the weights are trained.
+func (m *Model) Trained() (weights int64) {
+	for _, p := range m.Params().Trained() {
+		weights += p.Tensor.Numel()
+	}
+	return weights
+}
+
+// Notes are what of the model a user would want to know.
+func (m *Model) Notes() (notes []string) {
+	note := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
+	if m.Adapter != nil && m.Source.Adapter != "" && m.wasFourBit != m.Adapter.FourBit {
+		note("the adapter of %s was trained with load_in_4bit = %v", m.Source.Adapter, m.wasFourBit)
+	}
+	if n := len(m.Unused); n > 0 {
+		note("%s holds %d tensors that this run does not use, %s among them", m.Source.Name, n, m.Unused[0])
+	}
+	if m.Grown > 0 {
+		note("the vocabulary of %s grows by %d to %d tokens%s; each new row is the mean of the old ones", m.Source.Name, m.Grown, m.Config.VocabSize, m.addedTokens())
+	}
+	if len(m.Fresh) > 0 {
+		note("%s has no %s that fits; it begins with random weights", m.Source.Name, strings.Join(m.Fresh, ", "))
+	}
+	return notes
+}
+
+// addedTokens lists the tokens that the settings added, the first few of many.
+func (m *Model) addedTokens() string {
+	const shown = 5
+	if m.Tokenizer == nil || len(m.Tokenizer.Added()) == 0 {
+		return ""
+	}
+	added := m.Tokenizer.Added()
+	if len(added) > shown {
+		return fmt.Sprintf(", %s and %d more", strings.Join(added[:shown], ", "), len(added)-shown)
+	}
+	return ", with " + strings.Join(added, ", ")
+}

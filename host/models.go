@@ -1,0 +1,226 @@
+package host
+
+import (
+	"fmt"
+	"slices"
+	"strconv"
+	"strings"
+
+	"llmhost/host/config"
+	"llmhost/host/console"
+	"llmhost/host/data"
+	"llmhost/host/lm"
+	"llmhost/host/model"
+	"llmhost/host/objective"
+	"llmhost/host/task"
+	"llmhost/host/tensor"
+	"llmhost/host/tokenizer"
+)
+
+// models are what a training run computes with.
+type models struct {
+	policy    *lm.Model
+	reference *model.Model // nil where there is none, or where it is the policy without its adapter
+	device    tensor.Device
+	threads   int
+	digest    string // of the weights that model_name_or_path held at the start
+}
+
+// openModels loads weights onto the device: the checkpoint's, where the run is
+// resumed.
+func openModels(s config.Settings, t *task.Task, src lm.Source, tok *tokenizer.Tokenizer, classes []model.ClassHead) (m *models, err error) {
+	m = &models{}
+	if m.device, err = tensor.OpenDevice(s.Device); err != nil {
+		return nil, err
+	}
+	m.threads = tensor.SetThreads(s.Threads)
+	tensor.SetDeterministic(s.FullDeterminism)
+	tensor.ManualSeed(int64(s.Seed))
+	options, err := modelOptions(s, t, m.device, classes)
+	if err != nil {
+		return nil, err
+	}
+	if m.policy, err = lm.Open(src, tok, options); err != nil {
+		return nil, err
+	}
+	m.policy.TrainAdapterOn(classes, s.LoadIn4Bit)
+	if t.Program.Needs().Reference {
+		m.reference, err = lm.OpenReference(m.policy, s.RefModel, options)
+	}
+	if err == nil {
+		m.digest, err = model.WeightsDigest(s.Model)
+	}
+	if err != nil {
+		m.free()
+		return nil, err
+	}
+	return m, nil
+}
+
+// modelOptions say what the loss wants of the policy.
+func modelOptions(s config.Settings, t *task.Task, device tensor.Device, classes []model.ClassHead) (o lm.Options, err error) {
+	o = lm.Options{
+		Device:                device,
+		Compute:               computeType(s.RunSettings),
+		FourBit:               s.LoadIn4Bit,
+		Heads:                 headsOf(t, classes),
+		IgnoreMismatchedSizes: s.IgnoreMismatched,
+		ResizeVocab:           s.ResizeVocab,
+		SaveSpecialTokens:     s.SetSpecialTokens || s.PadToken != "",
+	}
+	o.NewAdapter, err = lm.NewAdapter(s.AdapterSettings)
+	return o, err
+}
+
+func computeType(s config.RunSettings) tensor.DType {
+	if s.BF16 {
+		return tensor.BFloat16
+	}
+	return tensor.Float32
+}
+
+// headsOf are the heads that the loss reads.
+func headsOf(t *task.Task, classes []model.ClassHead) *model.Heads {
+	needs := t.Program.Needs()
+	h := &model.Heads{LM: needs.LM, Score: needs.Score, Classes: classes}
+	h.Reference = h.Score && (h.LM || !t.PoolsAtEOS())
+	return h
+}
+
+func (m *models) free() {
+	if m.policy != nil {
+		m.policy.Free()
+	}
+	if m.reference != nil {
+		m.reference.Free()
+	}
+}
+
+// objective binds the task's loss to the models.
+func (m *models) objective(t *task.Task) *objective.Objective {
+	o := objective.New(t.Program, m.device, tensor.Float32)
+	o.Pooling = t.PoolingProgram
+	o.Reference.Model = m.reference
+	o.EOS = int64(m.policy.Tokenizer.Special().EOS)
+	return o
+}
+
+// settleClasses settles which classes each head of the loss has, and numbers those
+// of all records.
+func settleClasses(s config.Settings, t *task.Task, src lm.Source, sets dataset, out *console.Console) ([]model.ClassHead, error) {
+	names := t.Program.Needs().Classes
+	var wanted []lm.HeadClasses
+	for _, name := range names {
+		wanted = append(wanted, lm.HeadClasses{Head: name, Coefficient: coefficient(t, name), Found: foundClasses(sets.train.Examples, name)})
+	}
+	heads, err := lm.SettleClasses(src, wanted, classNames(sets.train.Examples), s.IgnoreMismatched)
+	if err != nil || len(heads) == 0 {
+		return nil, err
+	}
+	classes := map[string][]string{}
+	for i, name := range names {
+		classes[name] = heads[i].Labels
+	}
+	data.SetLabels(sets.train.Examples, classes)
+	for _, set := range sets.eval {
+		if e, head := data.SetLabels(set.Examples, classes); e != nil {
+			out.Notef("%s: the class %q of %s is not among those that are trained; it and its like count as wrong", e.Source, e.Classes[head], head)
+		}
+	}
+	return heads, nil
+}
+
+func foundClasses(examples []data.Example, head string) (found []lm.FoundClass) {
+	for _, name := range data.ClassNames(examples, head) {
+		first := slices.IndexFunc(examples, func(e data.Example) bool { return e.Classes[head] == name })
+		found = append(found, lm.FoundClass{Name: name, First: first, At: examples[first].Source.String()})
+	}
+	return found
+}
+
+// classNames are the heads that the training data has classes for.
+func classNames(examples []data.Example) (names []string) {
+	for _, e := range examples {
+		for name := range e.Classes {
+			if !slices.Contains(names, name) {
+				names = append(names, name)
+			}
+		}
+	}
+	slices.Sort(names)
+	return names
+}
+
+// coefficient is what cls_objectives says of a head, 1 where it says nothing.
+func coefficient(t *task.Task, head string) float64 {
+	list, _ := t.Params["cls_objectives"].(string)
+	for part := range strings.SplitSeq(list, ",") {
+		name, number, _ := strings.Cut(strings.TrimSpace(part), "=")
+		if c, err := strconv.ParseFloat(strings.TrimSpace(number), 64); err == nil && strings.TrimSpace(name) == head {
+			return c
+		}
+	}
+	return 1
+}
+
+// calibrationBins are the numbers of bins that rewards are measured with.
+func calibrationBins(s config.EvaluationSettings) (bins []int) {
+	if !s.RMCalibration {
+		return nil
+	}
+	for _, text := range s.CalibrationBins {
+		n, _ := strconv.Atoi(text) // the settings are checked
+		bins = append(bins, n)
+	}
+	return bins
+}
+
+// describeReference says what the policy is compared with, "" for nothing.
+func describeReference(s config.Settings, t *task.Task, m *models) string {
+	if !t.Program.Needs().Reference {
+		return ""
+	}
+	line := "reference: " + referenceName(s, m)
+	if s.PrecomputeRefLogProbs {
+		line += ", precomputed"
+	}
+	return line
+}
+
+func referenceName(s config.Settings, m *models) string {
+	switch {
+	case s.RefModel != "":
+		return s.RefModel
+	case m.policy.Adapter != nil:
+		return "the model without its adapter"
+	}
+	return "the model as " + s.Model + " has it"
+}
+
+// noGradient says that the first step moved no weight.
+func noGradient(t *task.Task, s config.Settings) string {
+	note := "step 1 has no gradient: nothing is learned from its records"
+	if t.Program.Needs().Reference && s.RefModel == "" {
+		note += ", for which the reference model is the model itself; is ref_model_name_or_path to be another?"
+	}
+	return note
+}
+
+// modelNotes are what of the models a user would want to know, given the task.
+func modelNotes(s config.Settings, t *task.Task, policy *lm.Model) []string {
+	notes := policy.Notes()
+	if s.Pooling != "auto" && !policy.Causal() {
+		notes = append(notes, fmt.Sprintf("%s, a %s, pools rows in a way of its own; pooling_type %s has no effect", s.Model, policy.Config.ModelType, s.Pooling))
+	}
+	if policy.Heads.Score && policy.Heads.Reference {
+		why := "it pools by " + t.Task.Pooling.Name
+		if policy.Heads.LM {
+			why = "it has a head for tokens too"
+		}
+		notes = append(notes, fmt.Sprintf("the reward model is saved with rm_head in the layout of the reference system, not as …ForSequenceClassification, because %s", why))
+	}
+	if policy.Heads.Score && !policy.Heads.Reference && (policy.PadID < 0 || policy.PadID == int64(policy.Tokenizer.Special().EOS)) {
+		notes = append(notes, "the tokenizer has no pad token of its own, by which transformers finds the end of a row in a batch: there, give it one with pad_token = \"<pad>\", or score rows one by one")
+	}
+	return notes
+}

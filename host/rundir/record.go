@@ -1,0 +1,107 @@
+package rundir
+
+import (
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io/fs"
+	"os"
+	"path/filepath"
+	"time"
+
+	"llmhost/host/atomicfile"
+)
+
+// Record is run.json: what a run was made of and where it stands.
+type Record struct {
+	Finished     bool           `json:"finished"`
+	GlobalStep   int            `json:"global_step"`
+	TotalSteps   int            `json:"max_steps"`
+	Versions     Versions       `json:"versions"`
+	Device       string         `json:"device"`
+	Threads      int            `json:"threads"`
+	DTypes       DTypes         `json:"dtypes"`
+	Task         TaskRecord     `json:"task"`
+	Model        SourceRecord   `json:"model"`
+	Tokenizer    SourceRecord   `json:"tokenizer"`
+	Data         []SourceRecord `json:"data"`
+	EvalData     []SourceRecord `json:"eval_data,omitempty"`
+	Binary       string         `json:"binary_sha256"`
+	ResumedFrom  string         `json:"resumed_from,omitempty"`
+	TrainSeconds float64        `json:"train_seconds"` // of this process
+	FinalSHA256  string         `json:"final_sha256,omitempty"`
+	Settings     map[string]any `json:"settings"`
+}
+
+// Versions are those of the programs that made a run.
+type Versions struct {
+	LLMHost string `json:"llmhost"`
+	Go      string `json:"go"`
+	Torch   string `json:"libtorch"`
+}
+
+// DTypes are the element types of a run's numbers.
+type DTypes struct {
+	Param   string `json:"param"`
+	Compute string `json:"compute"`
+	Loss    string `json:"loss"`
+}
+
+// TaskRecord says which plugin's loss was trained.
+type TaskRecord struct {
+	Name      string         `json:"name"`
+	Transport string         `json:"transport"`
+	Version   string         `json:"version"`
+	Path      string         `json:"path,omitempty"`
+	SHA256    string         `json:"sha256"`
+	Program   string         `json:"program_sha256"`
+	Formatter string         `json:"formatter"`
+	Params    map[string]any `json:"params"`
+}
+
+// SourceRecord is a file or folder that a run read.
+type SourceRecord struct {
+	Path   string `json:"path"`
+	SHA256 string `json:"sha256"`
+}
+
+// WriteRecord writes run.json.
+func (d *Dir) WriteRecord(r Record) error {
+	text, err := json.MarshalIndent(r, "", "  ")
+	if err != nil {
+		return err
+	}
+	return atomicfile.WriteFile(filepath.Join(d.Path, RecordName), append(text, '\n'))
+}
+
+// ReadRecord returns the record of a run folder, the zero Record where there
+// is none.
+func ReadRecord(dir string) (r Record, err error) {
+	path := filepath.Join(dir, RecordName)
+	text, err := os.ReadFile(path)
+	if errors.Is(err, fs.ErrNotExist) {
+		return r, nil
+	}
+	if err == nil {
+		err = json.Unmarshal(text, &r)
+	}
+	if err != nil {
+		return r, fmt.Errorf("%s: %w", path, err)
+	}
+	return r, nil
+}
+
+// String writes the types as people read them.
+func (d DTypes) String() string {
+	if d.Param == d.Compute {
+		return d.Param
+	}
+	return d.Param + " weights, " + d.Compute + " products"
+}
+
+// At is the record of a run that has made so many steps and has taken so long in
+// this process.
+func (r Record) At(step int, spent time.Duration) Record {
+	r.GlobalStep, r.TrainSeconds = step, spent.Seconds()
+	return r
+}

@@ -1,0 +1,120 @@
+package train
+
+import (
+	"fmt"
+	"path/filepath"
+
+	"llmhost/host/checkpoint"
+	"llmhost/host/lm"
+	"llmhost/host/model"
+	"llmhost/host/optim"
+	"llmhost/host/safetensors"
+	"llmhost/host/tensor"
+)
+
+// Checkpoints writes the state of a loop into the folder of a run.
+type Checkpoints struct {
+	Folder   string // output_dir
+	Limit    int    // how many to keep, the newest; 0 = all
+	Model    *lm.Model
+	Identity checkpoint.State // what must be the same where a run resumes
+	// SyncLog makes the log durable and returns how many bytes it has.
+	SyncLog func() (int64, error)
+}
+
+// Save writes a checkpoint of l and deletes those beyond the limit.
+func (c Checkpoints) Save(l *Loop) (path string, err error) {
+	state := l.State(c.Identity)
+	if state.MetricsBytes, err = c.SyncLog(); err != nil {
+		return "", err
+	}
+	path, err = checkpoint.Save(c.Folder, state, func(folder string) error {
+		if err := c.Model.SaveInto(folder); err != nil {
+			return err
+		}
+		return writeOptimizer(folder, l.Trainer.Optimizer)
+	})
+	if err != nil {
+		return "", err
+	}
+	return path, checkpoint.Prune(c.Folder, c.Limit)
+}
+
+// State is identity with where the loop stands.
+func (l *Loop) State(identity checkpoint.State) checkpoint.State {
+	s := identity
+	s.GlobalStep = l.Trainer.GlobalStep
+	s.TotalSteps = l.Plan.TotalSteps
+	s.Cursor = l.Order.Cursor()
+	s.Epoch = float64(l.Trainer.GlobalStep) / float64(l.Plan.StepsPerEpoch)
+	s.RNG = tensor.RNGState()
+	s.Progress = l.Progress()
+	s.LossStates = l.Trainer.Objective.States()
+	return s
+}
+
+// Resume puts optimizer, order, generator and counters back to those of the
+// checkpoint at path.
+func (l *Loop) Resume(path string, s checkpoint.State) error {
+	if err := readOptimizer(path, l.Trainer.Optimizer); err != nil {
+		return err
+	}
+	tensor.SetRNGState(s.RNG)
+	l.Trainer.GlobalStep = s.GlobalStep
+	l.Trainer.Objective.SetStates(s.LossStates)
+	if err := l.Restore(s.Progress); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	if err := l.Order.Seek(s.Cursor); err != nil {
+		return fmt.Errorf("%s: %w", path, err)
+	}
+	return nil
+}
+
+const optimizerName = "optimizer.safetensors"
+
+// parts are a parameter's optimizer state by what its tensors are called after
+// the parameter's name.
+func parts(s optim.State) []namedTensor {
+	return []namedTensor{
+		{s.Name + ":exp_avg", s.ExpAvg},
+		{s.Name + ":exp_avg_sq", s.ExpAvgSq},
+		{s.Name + ":step", s.Step},
+	}
+}
+
+type namedTensor struct {
+	name  string
+	value tensor.Tensor
+}
+
+// writeOptimizer writes the state of o into the folder of a checkpoint.
+func writeOptimizer(folder string, o *optim.AdamW) error {
+	var sources []safetensors.Source
+	for _, s := range o.State() {
+		for _, part := range parts(s) {
+			sources = append(sources, model.SourceOf(part.name, part.value))
+		}
+	}
+	return safetensors.WriteInto(filepath.Join(folder, optimizerName), sources, nil)
+}
+
+// readOptimizer puts the state of a checkpoint into o.
+func readOptimizer(folder string, o *optim.AdamW) (err error) {
+	defer tensor.Catch(&err)
+	file, err := safetensors.Open(filepath.Join(folder, optimizerName))
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	for _, s := range o.State() {
+		for _, part := range parts(s) {
+			found, err := file.Want(part.name, "the model", part.value.Shape()...)
+			if err != nil {
+				return err
+			}
+			part.value.CopyFrom(found.Data)
+		}
+	}
+	return nil
+}
