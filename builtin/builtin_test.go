@@ -120,7 +120,7 @@ func TestSettingsTrace(t *testing.T) {
 		require.NoError(t, err, c.loss)
 		trace, err := component.Trace(ctx, values)
 		require.NoError(t, err, c.loss)
-		require.Subset(t, trace.Needs(), c.needs, c.loss)
+		require.Subset(t, trace.InputNames(), c.needs, c.loss)
 		require.Equal(t, c.passes, trace.TwoPasses(), c.loss)
 	}
 }

@@ -68,7 +68,7 @@ func loadData(ctx context.Context, s config.Settings, t *task.Task, tok *tokeniz
 		return d, err
 	}
 	encoder := model.IsEncoder(config.ModelType)
-	if encoder && train.NeedsOf(t.Program).LM {
+	if encoder && t.Program.Needs().LM {
 		return d, fmt.Errorf("task %s reads log-probabilities of tokens, which %s, a %s, does not give; give a causal model", t.Name, s.Model, config.ModelType)
 	}
 	options := dataOptions(s, t, tok, encoder)

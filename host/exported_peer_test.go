@@ -18,9 +18,9 @@ import (
 	"llmhost/host/lora"
 	"llmhost/host/model"
 	"llmhost/host/nn"
+	"llmhost/host/objective"
 	"llmhost/host/tensor"
 	"llmhost/host/tokenizer"
-	"llmhost/host/train"
 	"llmhost/sdk"
 
 	"github.com/stretchr/testify/require"
@@ -321,7 +321,7 @@ func (g reading) ours(t *testing.T) (out read) {
 	b := data.Pack(examples, false)
 	tensor.Scoped(func() {
 		tensor.NoGrad(func() {
-			hidden := m.Forward(train.NewPass(tensor.CPU, &b))
+			hidden := m.Forward(objective.NewPass(tensor.CPU, &b))
 			for r := range examples {
 				out.IDs = append(out.IDs, examples[r].Sequences[0].IDs)
 				out.Vectors = append(out.Vectors, g.vectors(m, hidden, b.SequenceTokens(r)))

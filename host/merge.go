@@ -13,10 +13,10 @@ import (
 	"llmhost/host/lm"
 	"llmhost/host/lora"
 	"llmhost/host/model"
+	"llmhost/host/objective"
 	"llmhost/host/rundir"
 	"llmhost/host/tensor"
 	"llmhost/host/tokenizer"
-	"llmhost/host/train"
 )
 
 // MergeOptions says what Merge puts together.
@@ -132,7 +132,7 @@ func probe(m *model.Model) (numbers []float64) {
 	b := data.Pack(examples, false)
 	tensor.Scoped(func() {
 		tensor.NoGrad(func() {
-			hidden := m.Forward(train.NewPass(tensor.CPU, &b))
+			hidden := m.Forward(objective.NewPass(tensor.CPU, &b))
 			if m.Score != nil {
 				numbers = append(numbers, m.Score.Forward(hidden).Floats()...)
 			}

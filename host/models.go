@@ -10,10 +10,10 @@ import (
 	"llmhost/host/data"
 	"llmhost/host/lm"
 	"llmhost/host/model"
+	"llmhost/host/objective"
 	"llmhost/host/task"
 	"llmhost/host/tensor"
 	"llmhost/host/tokenizer"
-	"llmhost/host/train"
 )
 
 // models are what a training run computes with.
@@ -43,7 +43,7 @@ func openModels(s config.Settings, t *task.Task, src lm.Source, tok *tokenizer.T
 		return nil, err
 	}
 	m.policy.TrainAdapterOn(classes, s.LoadIn4Bit)
-	if train.NeedsOf(t.Program).Reference {
+	if t.Program.Needs().Reference {
 		m.reference, err = lm.OpenReference(m.policy, s.RefModel, options)
 	}
 	if err == nil {
@@ -80,7 +80,7 @@ func computeType(s config.RunSettings) tensor.DType {
 
 // headsOf are the heads that the loss reads.
 func headsOf(t *task.Task, classes []model.ClassHead) *model.Heads {
-	needs := train.NeedsOf(t.Program)
+	needs := t.Program.Needs()
 	h := &model.Heads{LM: needs.LM, Score: needs.Score, Classes: classes}
 	h.Reference = h.Score && (h.LM || !t.PoolsLastToken)
 	return h
@@ -96,8 +96,8 @@ func (m *models) free() {
 }
 
 // objective binds the task's loss to the models.
-func (m *models) objective(t *task.Task) *train.Objective {
-	o := train.NewObjective(t.Program, m.device, tensor.Float32)
+func (m *models) objective(t *task.Task) *objective.Objective {
+	o := objective.New(t.Program, m.device, tensor.Float32)
 	o.Pooling = t.PoolingProgram
 	o.Reference.Model = m.reference
 	o.Scores = t.ScoreColumn()
@@ -107,7 +107,7 @@ func (m *models) objective(t *task.Task) *train.Objective {
 
 // settleClasses settles which classes each head of the loss has.
 func settleClasses(s config.Settings, t *task.Task, src lm.Source, sets dataset, out *console.Console) ([]model.ClassHead, error) {
-	names := train.NeedsOf(t.Program).Classes
+	names := t.Program.Needs().Classes
 	var wanted []lm.HeadClasses
 	for _, name := range names {
 		wanted = append(wanted, lm.HeadClasses{Head: name, Coefficient: t.Program.CoefficientOf("logits." + name), Found: foundClasses(sets.train.Survey, name)})
@@ -129,7 +129,7 @@ func settleClasses(s config.Settings, t *task.Task, src lm.Source, sets dataset,
 // labelerOf numbers the classes of the loss's heads as the settled heads do.
 func labelerOf(t *task.Task, heads []model.ClassHead) data.Labeler {
 	classes := map[string][]string{}
-	for i, name := range train.NeedsOf(t.Program).Classes {
+	for i, name := range t.Program.Needs().Classes {
 		classes[name] = heads[i].Labels
 	}
 	return data.NewLabeler(classes)
@@ -158,7 +158,7 @@ func calibrationBins(s config.EvaluationSettings) (bins []int) {
 
 // describeReference says what the policy is compared with, "" for nothing.
 func describeReference(s config.Settings, t *task.Task, m *models) string {
-	if !train.NeedsOf(t.Program).Reference {
+	if !t.Program.Needs().Reference {
 		return ""
 	}
 	line := "reference: " + referenceName(s, m)
@@ -181,7 +181,7 @@ func referenceName(s config.Settings, m *models) string {
 // noGradient says that the first step moved no weight.
 func noGradient(t *task.Task, s config.Settings) string {
 	note := "step 1 has no gradient: nothing is learned from its records"
-	if train.NeedsOf(t.Program).Reference && s.RefModel == "" {
+	if t.Program.Needs().Reference && s.RefModel == "" {
 		note += ", for which the reference model is the model itself; is ref_model_name_or_path to be another?"
 	}
 	return note

@@ -14,9 +14,9 @@ import (
 	"llmhost/host/console"
 	"llmhost/host/data"
 	"llmhost/host/model"
+	"llmhost/host/objective"
 	"llmhost/host/plugin"
 	"llmhost/host/safetensors"
-	"llmhost/host/train"
 )
 
 // precompute computes what the reference model says of every label before the
@@ -32,7 +32,7 @@ func (m *models) precompute(s config.Settings, sets dataset, out *console.Consol
 		if err != nil {
 			return err
 		}
-		train.SetRefLogps(set.Examples, logps)
+		objective.SetRefLogps(set.Examples, logps)
 	}
 	if m.reference != nil {
 		m.reference.Free()
@@ -71,7 +71,7 @@ func (m *models) refLogps(folder string, set data.Set, s config.Settings, out *c
 	if ref == nil {
 		ref = m.policy.Model // without its adapter
 	}
-	logps, err := train.RefLogps(ref, m.device, set.Examples, s.EvalBatchSize, s.SharePrefix)
+	logps, err := objective.RefLogps(ref, m.device, set.Examples, s.EvalBatchSize, s.SharePrefix)
 	if err != nil {
 		return nil, err
 	}

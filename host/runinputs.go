@@ -25,13 +25,13 @@ func openInputs(p *program.Program, path string) (*safetensors.File, error) {
 	}
 	var values map[string]any
 	if err := json.Unmarshal(text, &values); err != nil {
-		return nil, fmt.Errorf(`%s: %w; want {"%s": [[…], …], …}`, path, err, p.Needs()[0])
+		return nil, fmt.Errorf(`%s: %w; want {"%s": [[…], …], …}`, path, err, p.InputNames()[0])
 	}
 	var sources []safetensors.Source
 	for _, input := range p.Inputs {
 		value, found := values[input.Name]
 		if !found {
-			return nil, fmt.Errorf("%s: has no %q (the program reads %s)", path, input.Name, strings.Join(p.Needs(), ", "))
+			return nil, fmt.Errorf("%s: has no %q (the program reads %s)", path, input.Name, strings.Join(p.InputNames(), ", "))
 		}
 		source, err := sourceOf(input, value)
 		if err != nil {

@@ -59,7 +59,7 @@ func RunProgram(ctx context.Context, r ProgramRun) (result ProgramResult, err er
 	}
 	file, err := openInputs(p, r.Inputs)
 	if errors.Is(err, fs.ErrNotExist) {
-		return result, fmt.Errorf("inputs %s: no such file; want a safetensors or JSON file with %s", r.Inputs, strings.Join(p.Needs(), ", "))
+		return result, fmt.Errorf("inputs %s: no such file; want a safetensors or JSON file with %s", r.Inputs, strings.Join(p.InputNames(), ", "))
 	}
 	if err != nil {
 		return result, err
@@ -70,7 +70,7 @@ func RunProgram(ctx context.Context, r ProgramRun) (result ProgramResult, err er
 	}
 	defer tensor.Catch(&err)
 	tensor.Scoped(func() {
-		var args exec.Arguments
+		var args exec.Given
 		if args, err = bindInputs(p, file); err != nil {
 			return
 		}
@@ -108,12 +108,12 @@ func (r ProgramRun) trace(ctx context.Context) (*program.Program, error) {
 
 // bindInputs reads every input of the program and settles the named dimensions
 // from their shapes.
-func bindInputs(p *program.Program, file *safetensors.File) (exec.Arguments, error) {
-	args := exec.Arguments{Inputs: map[string]tensor.Tensor{}, Sizes: map[string]int64{}}
+func bindInputs(p *program.Program, file *safetensors.File) (exec.Given, error) {
+	args := exec.Given{Inputs: map[string]tensor.Tensor{}, Sizes: map[string]int64{}}
 	for _, input := range p.Inputs {
 		found, err := file.Get(input.Name)
 		if err != nil {
-			return args, fmt.Errorf("%w (the program reads %s)", err, strings.Join(p.Needs(), ", "))
+			return args, fmt.Errorf("%w (the program reads %s)", err, strings.Join(p.InputNames(), ", "))
 		}
 		if err := bindDims(args.Sizes, input, found.Shape); err != nil {
 			return args, fmt.Errorf("%s: tensor %q %w", file.Path(), input.Name, err)
@@ -187,15 +187,15 @@ func toTensor(found safetensors.Tensor, want op.DType) (tensor.Tensor, error) {
 	return t, nil
 }
 
-func (r ProgramRun) execute(p *program.Program, args exec.Arguments) (result ProgramResult, err error) {
-	where := exec.Where{Device: tensor.CPU, Real: tensor.Float32}
+func (r ProgramRun) execute(p *program.Program, args exec.Given) (result ProgramResult, err error) {
+	where := exec.Target{Device: tensor.CPU, Real: tensor.Float32}
 	var root tensor.Tensor
 	if p.Kind == op.PoolingProgram {
-		root = exec.Pool(p, where, args)
+		root = exec.Compile(p, where).Pool(args)
 		result.Shape, result.Output = root.Shape(), root.Floats()
 		root = root.Sum()
 	} else {
-		root = lossOf(p, exec.Loss(p, where, args), &result)
+		root = lossOf(p, exec.Compile(p, where).Loss(args, nil), &result)
 	}
 	if r.Grads == "" {
 		return result, nil
@@ -217,7 +217,7 @@ func (r ProgramRun) execute(p *program.Program, args exec.Arguments) (result Pro
 }
 
 // gradientsOf reads the gradients of the inputs that come from the model.
-func gradientsOf(p *program.Program, args exec.Arguments) map[string]tensor.Tensor {
+func gradientsOf(p *program.Program, args exec.Given) map[string]tensor.Tensor {
 	gradients := map[string]tensor.Tensor{}
 	for _, input := range p.Inputs {
 		if !input.FromModel {

@@ -103,6 +103,8 @@ func Train(ctx context.Context, s config.Settings, env Env) (err error) {
 		return err
 	}
 	defer loop.Trainer.Optimizer.Free()
+	defer loop.Trainer.Objective.Free()
+	defer loop.Trainer.Free()
 
 	identity, record := identityOf(t, m, sets), recordOf(s, env, t, m, sets, plan, start)
 	if err := resume(s, loop, start, identity, record, out); err != nil {
@@ -197,6 +199,7 @@ func newLoop(s config.Settings, t *task.Task, m *models, sets dataset, plan trai
 			Checkpointing:       s.Checkpointing,
 			SharePrefix:         s.SharePrefix,
 			MaxLength:           s.MaxLength,
+			CheckEvery:          checkEvery(m.device),
 			CalibrationBins:     calibrationBins(s.EvaluationSettings),
 			CalibrationStrategy: s.ECEStrategy,
 		},
@@ -207,6 +210,15 @@ func newLoop(s config.Settings, t *task.Task, m *models, sets dataset, plan trai
 		Batches: data.NewShuffled(sets.train.Examples, sets.labels, dataSeed(s.RunSettings)),
 		Eval:    sets.evalSets(),
 	}, nil
+}
+
+// checkEvery is how many steps are made before a device is asked whether they
+// were finite: the CPU has the answer at hand, another device is waited for.
+func checkEvery(d tensor.Device) int {
+	if d == tensor.CPU {
+		return 1
+	}
+	return 50
 }
 
 func newOptimizer(s config.OptimisationSettings, policy *lm.Model) *optim.AdamW {

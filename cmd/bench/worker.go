@@ -12,6 +12,7 @@ import (
 	"llmhost/builtin"
 	"llmhost/host/data"
 	"llmhost/host/model"
+	"llmhost/host/objective"
 	"llmhost/host/optim"
 	"llmhost/host/plugin"
 	"llmhost/host/tensor"
@@ -83,7 +84,11 @@ func trainStep(t *train.Trainer, batch []record) (outcome, error) {
 		examples = append(examples, r.example())
 	}
 	report, err := t.Step([][]data.Example{examples})
-	return outcome{Seconds: time.Since(began).Seconds(), Loss: report.Loss}, err
+	if err != nil {
+		return outcome{}, err
+	}
+	loss := report.Read().Loss
+	return outcome{Seconds: time.Since(began).Seconds(), Loss: loss}, nil
 }
 
 // newTrainer is set up as llmhost train sets it up, with the settings that the
@@ -102,7 +107,7 @@ func newTrainer(ctx context.Context, task, folder string) (*train.Trainer, error
 		return nil, err
 	}
 	return &train.Trainer{
-		Model: m, Objective: train.NewObjective(loss, tensor.CPU, tensor.Float32), Schedule: schedule,
+		Model: m, Objective: objective.New(loss, tensor.CPU, tensor.Float32), Schedule: schedule,
 		Optimizer: optim.NewAdamW(m.Params().All(), optim.Options{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, Fused: true}),
 		Options:   train.Options{MaxGradNorm: 1, SharePrefix: true},
 	}, nil

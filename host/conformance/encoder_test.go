@@ -5,8 +5,8 @@ import (
 
 	"llmhost/host/data"
 	"llmhost/host/model"
+	"llmhost/host/objective"
 	"llmhost/host/tensor"
-	"llmhost/host/train"
 
 	"github.com/stretchr/testify/require"
 )
@@ -36,14 +36,14 @@ func checkEncoder(t *testing.T, f fixtures, name string) {
 				b := data.Pack([]data.Example{{Sequences: encoderRows(want.IDs, want.Mask, want.Types)}}, true)
 				tensor.Scoped(func() {
 					tensor.NoGrad(func() {
-						hidden := m.Forward(train.NewPass(tensor.CPU, &b))
+						hidden := m.Forward(objective.NewPass(tensor.CPU, &b))
 						requireAtReal(t, want.Mask, fetch(t, golden, kind+".last_hidden_state"), hidden, "hidden")
 						pooled := m.Backbone.(model.Encoder).Pooled(hidden, tensor.Of(tensor.CPU, firstTokens(&b)))
 						require.InDeltaSlice(t, fetch(t, golden, kind+".pooler_output").values, pooled.Floats(), logitsTolerance)
 						requireLogitsOfClasses(t, want.Logits, want.Labels, want.CE, m.Classes[""].Forward(pooled))
 						if kind == "single" {
 							b.Types = nil
-							without := m.Forward(train.NewPass(tensor.CPU, &b))
+							without := m.Forward(objective.NewPass(tensor.CPU, &b))
 							require.Equal(t, hidden.Floats(), without.Floats(), "types that are left out are 0")
 						}
 					})

@@ -11,10 +11,10 @@ import (
 
 	"llmhost/host/data"
 	"llmhost/host/data/source"
+	"llmhost/host/objective"
 	"llmhost/host/plugin"
 	"llmhost/host/tensor"
 	"llmhost/host/tokenizer"
-	"llmhost/host/train"
 
 	"github.com/stretchr/testify/require"
 )
@@ -204,7 +204,7 @@ func (c pairCase) check(t *testing.T, f fixtures, all formatterFile) {
 			tokens, err := data.Tokenize(examples, tok, data.Tokenizing{MaxLength: all.MaxLength, BOS: -1, EOS: -1, OnlyPredictAnswer: true})
 			require.NoError(t, err)
 			b := data.Pack(tokens, true)
-			objective := train.NewObjective(trace(t, plugin.Loss, "dpo", params), tensor.CPU, tensor.Float32)
+			objective := objective.New(trace(t, plugin.Loss, "dpo", params), tensor.CPU, tensor.Float32)
 			require.EqualValues(t, len(want), objective.Counts(&b)[0], "pairs")
 			for _, pair := range want {
 				require.Equal(t, pair.Prompt, examples[0].Candidates[0].Prompt)

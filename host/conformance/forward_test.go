@@ -9,9 +9,9 @@ import (
 
 	"llmhost/host/data"
 	"llmhost/host/model"
+	"llmhost/host/objective"
 	"llmhost/host/safetensors"
 	"llmhost/host/tensor"
-	"llmhost/host/train"
 
 	"github.com/stretchr/testify/require"
 )
@@ -144,7 +144,7 @@ func checkForward(t *testing.T, f fixtures, name string) {
 				b := data.Pack(examples(map[string]array{"input_ids": want.IDs, "attention_mask": want.Mask, "labels": want.Labels}), true)
 				tensor.Scoped(func() {
 					tensor.NoGrad(func() {
-						hidden := m.Forward(train.NewPass(tensor.CPU, &b))
+						hidden := m.Forward(objective.NewPass(tensor.CPU, &b))
 						requireAtReal(t, want.Mask, fetch(t, golden, side+".hidden"), hidden, "hidden")
 						requireAtReal(t, want.Mask, fetch(t, golden, side+".logits"), m.Head().Logits(hidden), "logits")
 						requireLogps(t, m, hidden, &b, want.NLLPerRow, want.LabelsPerRow, want.CE)

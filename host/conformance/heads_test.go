@@ -7,10 +7,10 @@ import (
 	"testing"
 
 	"llmhost/host/model"
+	"llmhost/host/objective"
 	"llmhost/host/plugin"
 	"llmhost/host/safetensors"
 	"llmhost/host/tensor"
-	"llmhost/host/train"
 	"llmhost/sdk/program"
 
 	"github.com/stretchr/testify/require"
@@ -73,10 +73,10 @@ func (s setting) pooling(t *testing.T) *program.Program {
 
 // objective binds a loss to what the case puts around it: its pooling, its
 // reference model and the end token of m.
-func (s setting) objective(t *testing.T, f fixtures, p *program.Program, m *model.Model) *train.Objective {
+func (s setting) objective(t *testing.T, f fixtures, p *program.Program, m *model.Model) *objective.Objective {
 	t.Helper()
-	o := train.NewObjective(p, tensor.CPU, tensor.Float32)
-	needs := train.NeedsOf(p)
+	o := objective.New(p, tensor.CPU, tensor.Float32)
+	needs := p.Needs()
 	if (needs.Score || len(needs.Classes) > 0) && m.Causal() {
 		o.Pooling = s.pooling(t)
 		o.EOS = endOf(t, f, s.Model)

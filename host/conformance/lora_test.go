@@ -8,6 +8,7 @@ import (
 	"llmhost/host/data"
 	"llmhost/host/lora"
 	"llmhost/host/model"
+	"llmhost/host/objective"
 	"llmhost/host/plugin"
 	"llmhost/host/safetensors"
 	"llmhost/host/tensor"
@@ -52,7 +53,7 @@ func checkAdapter(t *testing.T, f fixtures, name string) {
 	m.Params().Mode().Off = false
 
 	for _, checkpointing := range []bool{false, true} {
-		got := measure(t, m, train.NewObjective(trace(t, plugin.Loss, "sft", nil), tensor.CPU, tensor.Float32), train.Options{Checkpointing: checkpointing}, rows)
+		got := measure(t, m, objective.New(trace(t, plugin.Loss, "sft", nil), tensor.CPU, tensor.Float32), train.Options{Checkpointing: checkpointing}, rows)
 		requireClose(t, c.Loss, got.loss, lossTolerance, "loss")
 		requireClose(t, c.Total, got.norm, gradientTolerance, "norm of all gradients")
 		require.Len(t, got.gradients, len(c.GradNorm))
@@ -83,7 +84,7 @@ func requireLogits(t *testing.T, golden *safetensors.File, name string, m *model
 	b := data.Pack(rows, false)
 	tensor.Scoped(func() {
 		tensor.NoGrad(func() {
-			hidden := m.Forward(train.NewPass(tensor.CPU, &b))
+			hidden := m.Forward(objective.NewPass(tensor.CPU, &b))
 			requireAtReal(t, fetch(t, golden, "attention_mask"), fetch(t, golden, name), m.Head().Logits(hidden), name)
 		})
 	})

@@ -7,6 +7,7 @@ import (
 	"testing"
 
 	"llmhost/host/exec"
+	"llmhost/host/objective"
 	"llmhost/host/plugin"
 	"llmhost/host/safetensors"
 	"llmhost/host/tensor"
@@ -76,12 +77,14 @@ func (c controller) check(t *testing.T) {
 	require.Len(t, p.States, 1)
 	require.Len(t, p.Globals(), 1)
 	name := p.States[0].Name
-	states := map[string]float64{name: p.States[0].Initial}
+	o := objective.New(p, tensor.CPU, tensor.Float64)
+	defer o.Free()
+	require.Equal(t, map[string]float64{name: p.States[0].Initial}, o.States())
 	for i, kl := range c.Observed {
 		tensor.Scoped(func() {
-			states = exec.Updates(p, exec.Where{Device: tensor.CPU, Real: tensor.Float64}, states, map[int]float64{p.Globals()[0].Node: kl})
+			o.Update(exec.Means{tensor.Scalar(tensor.CPU, kl)}, tensor.Scalar(tensor.CPU, float32(0)))
 		})
-		requireClose(t, c.After[i], states[name], exactTolerance, "coefficient")
+		requireClose(t, c.After[i], o.States()[name], exactTolerance, "coefficient")
 	}
 }
 
@@ -120,7 +123,7 @@ func (r rawLoss) exact() float64 {
 func (r rawLoss) compareAs(real tensor.DType, want, tolerance float64, norms map[string]float64) {
 	tensor.Scoped(func() {
 		in := newRawInputs(r, real)
-		out := exec.Loss(r.program, exec.Where{Device: tensor.CPU, Real: real}, in.Arguments)
+		out := exec.Compile(r.program, exec.Target{Device: tensor.CPU, Real: real}).Loss(in.Given, nil)
 		if r.variant == "token_sum" {
 			for i := range out.Terms {
 				out.Terms[i].Count = tensor.Tensor{}

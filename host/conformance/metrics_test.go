@@ -14,6 +14,7 @@ import (
 	"llmhost/host/exec"
 	"llmhost/host/metrics"
 	"llmhost/host/model"
+	"llmhost/host/objective"
 	"llmhost/host/plugin"
 	"llmhost/host/tensor"
 	"llmhost/host/tokenizer"
@@ -130,7 +131,7 @@ func metricsOf(t *testing.T, p *program.Program, sizes map[string]int64, inputs 
 	t.Helper()
 	got := map[string]float64{}
 	tensor.Scoped(func() {
-		out := exec.Loss(p, exec.Where{Device: tensor.CPU, Real: tensor.Float64}, exec.Arguments{Inputs: inputs, Sizes: sizes})
+		out := exec.Compile(p, exec.Target{Device: tensor.CPU, Real: tensor.Float64}).Loss(exec.Given{Inputs: inputs, Sizes: sizes}, nil)
 		for i, m := range p.Metrics {
 			sum, count := out.Metrics[i].Read()
 			got[m.Name] = sum / count
@@ -181,7 +182,7 @@ func (p perplexities) check(t *testing.T, m *model.Model, tok *tokenizer.Tokeniz
 	read, err := data.Tokenize(format(t, rows, component(t, plugin.Formatter, "promptanswer"), names), tok,
 		data.Tokenizing{MaxLength: maxLength, OnlyPredictAnswer: true, AddSpecialTokens: true, BOS: tok.Special().BOS, EOS: -1})
 	require.NoError(t, err)
-	trainer := train.Trainer{Model: m, Objective: train.NewObjective(trace(t, plugin.Loss, "sft", nil), tensor.CPU, tensor.Float32)}
+	trainer := train.Trainer{Model: m, Objective: objective.New(trace(t, plugin.Loss, "sft", nil), tensor.CPU, tensor.Float32)}
 	evaluate := func(examples ...data.Example) (loss, perplexity float64) {
 		e, err := trainer.Evaluate([][]data.Example{examples})
 		require.NoError(t, err)

@@ -9,6 +9,7 @@ import (
 	"llmhost/host/exec"
 	"llmhost/host/model"
 	"llmhost/host/nn"
+	"llmhost/host/objective"
 	"llmhost/host/optim"
 	"llmhost/host/tensor"
 	"llmhost/host/train"
@@ -45,7 +46,7 @@ func checkModelLoss(t *testing.T, f fixtures, name string) {
 	step := func(t *testing.T, o train.Options, compute tensor.DType) measured {
 		m := loadHeads(t, filepath.Join(f.root, "models", c.Model), compute)
 		objective := c.objective(t, f, p, m)
-		if train.NeedsOf(p).Mismatched {
+		if p.Needs().Mismatched {
 			return mismatched(t, m, objective, o, c.Inputs)
 		}
 		return measure(t, m, objective, o, examples(c.Inputs))
@@ -101,21 +102,23 @@ type measured struct {
 }
 
 // measure makes one step of rate 0 over one micro-batch.
-func measure(t *testing.T, m *model.Model, objective *train.Objective, o train.Options, batch []data.Example) measured {
+func measure(t *testing.T, m *model.Model, objective *objective.Objective, o train.Options, batch []data.Example) measured {
 	t.Helper()
 	adam := optim.NewAdamW(m.Params().Trained(), optim.Options{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8})
 	defer adam.Free()
 	still, err := optim.NewSchedule("constant", 0, 0, 1, nil)
 	require.NoError(t, err)
 	trainer := train.Trainer{Model: m, Objective: objective, Optimizer: adam, Schedule: still, Options: o}
+	defer trainer.Free()
 	report, err := trainer.Step([][]data.Example{batch})
 	require.NoError(t, err)
-	return measured{report.Loss, report.GradNorm, gradients(m)}
+	read := report.Read()
+	return measured{read.Loss, read.GradNorm, gradients(m)}
 }
 
 // mismatched measures a loss on the mismatched answers that the case gives: a
 // trainer would choose others.
-func mismatched(t *testing.T, m *model.Model, objective *train.Objective, o train.Options, in map[string]array) (got measured) {
+func mismatched(t *testing.T, m *model.Model, objective *objective.Objective, o train.Options, in map[string]array) (got measured) {
 	t.Helper()
 	b := data.Pack(examples(in), o.SharePrefix)
 	others := data.Pack(examples(map[string]array{"input_ids": in["kl_input_ids"], "attention_mask": in["kl_attention_mask"], "labels": in["kl_labels"]}), false)

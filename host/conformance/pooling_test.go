@@ -10,10 +10,10 @@ import (
 	"llmhost/host/data"
 	"llmhost/host/exec"
 	"llmhost/host/model"
+	"llmhost/host/objective"
 	"llmhost/host/plugin"
 	"llmhost/host/safetensors"
 	"llmhost/host/tensor"
-	"llmhost/host/train"
 	"llmhost/sdk/program"
 
 	"github.com/stretchr/testify/require"
@@ -69,9 +69,9 @@ func endOf(t *testing.T, f fixtures, model string) int64 {
 	}](t, f, filepath.Join("models", model), "config").EOS
 }
 
-func requirePooled(t *testing.T, p *program.Program, in exec.Arguments, want array) {
+func requirePooled(t *testing.T, p *program.Program, in exec.Given, want array) {
 	t.Helper()
-	got := exec.Pool(p, exec.Where{Device: tensor.CPU, Real: tensor.Float32}, in)
+	got := exec.Compile(p, exec.Target{Device: tensor.CPU, Real: tensor.Float32}).Pool(in)
 	require.Equal(t, want.shape, got.Shape())
 	require.InDeltaSlice(t, want.values, got.Floats(), logitsTolerance)
 }
@@ -80,7 +80,7 @@ func requirePooled(t *testing.T, p *program.Program, in exec.Arguments, want arr
 // mean over that row alone.
 func requireRewards(t *testing.T, c poolingSide, kind string, eos int64, m *model.Model) {
 	t.Helper()
-	objective := train.NewObjective(trace(t, plugin.Loss, "reward", nil), tensor.CPU, tensor.Float32)
+	objective := objective.New(trace(t, plugin.Loss, "reward", nil), tensor.CPU, tensor.Float32)
 	objective.Pooling, objective.EOS = trace(t, plugin.Pooling, kind, nil), eos
 	mean := slices.IndexFunc(objective.Program().Metrics, func(m program.Metric) bool { return m.Name == "mean_reward" })
 	for i, row := range examples(map[string]array{"input_ids": c.IDs, "attention_mask": c.Mask}) {
@@ -97,7 +97,7 @@ func requireRewards(t *testing.T, c poolingSide, kind string, eos int64, m *mode
 }
 
 // pooled packs the hidden states of padded rows, as a batch has them.
-func pooled(t *testing.T, golden *safetensors.File, side string, eos int64) exec.Arguments {
+func pooled(t *testing.T, golden *safetensors.File, side string, eos int64) exec.Given {
 	t.Helper()
 	hidden, ids, mask := fetch(t, golden, side+".hidden"), fetch(t, golden, side+".input_ids"), fetch(t, golden, side+".attention_mask")
 	width := hidden.shape[2]
@@ -113,7 +113,7 @@ func pooled(t *testing.T, golden *safetensors.File, side string, eos int64) exec
 		states = append(states, state...)
 	}
 	m := int64(len(token))
-	return exec.Arguments{
+	return exec.Given{
 		Inputs: map[string]tensor.Tensor{
 			"hidden": tensor.Of(tensor.CPU, states, m, width), "token": tensor.Of(tensor.CPU, token), "sequence": tensor.Of(tensor.CPU, row),
 			"ids": tensor.Of(tensor.CPU, rowIDs), "eos_token_id": tensor.Scalar(tensor.CPU, eos),

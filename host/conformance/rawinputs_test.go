@@ -13,14 +13,14 @@ import (
 // sizes are those of the logits or log-probabilities.
 type rawInputs struct {
 	rawLoss
-	exec.Arguments
+	exec.Given
 	real   tensor.DType
 	leaves map[string]tensor.Tensor // what gradients are taken of
 }
 
 func newRawInputs(r rawLoss, real tensor.DType) *rawInputs {
 	in := &rawInputs{rawLoss: r, real: real, leaves: map[string]tensor.Tensor{},
-		Arguments: exec.Arguments{Inputs: map[string]tensor.Tensor{}, Sizes: map[string]int64{}}}
+		Given: exec.Given{Inputs: map[string]tensor.Tensor{}, Sizes: map[string]int64{}}}
 	switch {
 	case in.golden.Has("in.policy_chosen_logps"):
 		in.pairs()

@@ -11,6 +11,7 @@ import (
 	"llmhost/host/data"
 	"llmhost/host/exec"
 	"llmhost/host/model"
+	"llmhost/host/objective"
 	"llmhost/host/plugin"
 	"llmhost/host/tensor"
 	"llmhost/host/tokenizer"
@@ -130,7 +131,7 @@ func (r realModel) check(t *testing.T, folder string) {
 			t.Skip("the reference has no gradients")
 		}
 		row := data.Sequence{IDs: r.TextIDs, Labels: r.TextIDs}
-		got := measure(t, m, train.NewObjective(trace(t, plugin.Loss, "sft", nil), tensor.CPU, tensor.Float32), train.Options{}, []data.Example{{Sequences: []data.Sequence{row}}})
+		got := measure(t, m, objective.New(trace(t, plugin.Loss, "sft", nil), tensor.CPU, tensor.Float32), train.Options{}, []data.Example{{Sequences: []data.Sequence{row}}})
 		require.InDelta(t, r.MeanNLL, got.loss, tolerance)
 		for name, want := range r.GradientNorm {
 			require.InDelta(t, want, norm(got.gradients[name]), tolerance, name)
@@ -160,8 +161,8 @@ func checkSentences(t *testing.T, m *model.Model, folder string, all []sentence,
 	}
 	tensor.Scoped(func() {
 		tensor.NoGrad(func() {
-			hidden := m.Forward(train.NewPass(tensor.CPU, &b))
-			vectors := exec.Pool(trace(t, plugin.Pooling, "average", nil), exec.Where{Device: tensor.CPU, Real: tensor.Float32}, exec.Arguments{
+			hidden := m.Forward(objective.NewPass(tensor.CPU, &b))
+			vectors := exec.Compile(trace(t, plugin.Pooling, "average", nil), exec.Target{Device: tensor.CPU, Real: tensor.Float32}).Pool(exec.Given{
 				Inputs: map[string]tensor.Tensor{"hidden": hidden, "token": tensor.Of(tensor.CPU, token), "sequence": tensor.Of(tensor.CPU, row)},
 				Sizes:  map[string]int64{"P": hidden.Size(0), "H": hidden.Size(1), "M": int64(len(token)), "N": int64(len(all))},
 			})
@@ -201,7 +202,7 @@ func logitsOf(m *model.Model, ids []int64) [][]float64 {
 	b := data.Pack([]data.Example{{Sequences: []data.Sequence{{IDs: ids, Labels: ids}}}}, true)
 	tensor.Scoped(func() {
 		tensor.NoGrad(func() {
-			logits := m.Head().Logits(m.Forward(train.NewPass(tensor.CPU, &b)))
+			logits := m.Head().Logits(m.Forward(objective.NewPass(tensor.CPU, &b)))
 			rows = array{logits.Floats(), logits.Shape()}.rows()
 		})
 	})

@@ -89,12 +89,13 @@ func checkCurve(t *testing.T, f fixtures, name string, fused bool) {
 		}
 		report, err := trainer.Step(micro)
 		require.NoError(t, err)
+		read := report.Read()
 		tolerance := curveTolerance
 		if step >= tenSteps {
 			tolerance = lateTolerance
 		}
-		require.InDelta(t, c.Loss[step], report.Loss, tolerance, "loss of step %d", step)
-		require.InDelta(t, c.GradNorm[step], report.GradNorm, tolerance, "gradient norm of step %d", step)
+		require.InDelta(t, c.Loss[step], read.Loss, tolerance, "loss of step %d", step)
+		require.InDelta(t, c.GradNorm[step], read.GradNorm, tolerance, "gradient norm of step %d", step)
 		require.InDelta(t, c.LR[step], report.LearningRate, exactTolerance*c.Optimizer.LR, "rate of step %d", step)
 		if step+1 == early {
 			c.requireNorms(t, m, c.EarlyNorm, early, curveTolerance)

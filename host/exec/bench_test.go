@@ -22,19 +22,18 @@ import (
 // data alone, then terms, metrics and the gradient. The batch is as small as
 // that of the quickstart, so that next to nothing of it is arithmetic.
 func BenchmarkReplay(b *testing.B) {
-	for name, direct := range map[string]func(exec.Arguments) exec.Outputs{"rrhf": directRRHF, "sft": directSFT} {
+	for name, direct := range map[string]func(exec.Given) exec.Outputs{"rrhf": directRRHF, "sft": directSFT} {
 		b.Run(name, func(b *testing.B) {
 			tensor.SetThreads(1)
-			p := builtinProgram(b, name)
-			where := exec.Where{Device: tensor.CPU, Real: tensor.Float32}
+			p := exec.Compile(builtinProgram(b, name), exec.Target{Device: tensor.CPU, Real: tensor.Float32})
 			var replayed, written []float64
 			tensor.Scoped(func() {
 				a := smallBatch()
-				requireSame(b, exec.Loss(p, where, a), direct(a))
+				requireSame(b, p.Loss(a, nil), direct(a))
 				for b.Loop() {
 					replayed = append(replayed, timed(func() {
-						tensor.NoGrad(func() { exec.Counts(p, where, a) })
-						gradient(exec.Loss(p, where, a))
+						tensor.NoGrad(func() { p.Counts(a) })
+						gradient(p.Loss(a, nil))
 					}))
 					written = append(written, timed(func() {
 						tensor.NoGrad(func() { directCounts(name, a) })
@@ -73,7 +72,7 @@ func builtinProgram(b *testing.B, name string) *program.Program {
 }
 
 // smallBatch is of eight prompts with four candidates of up to 38 label tokens.
-func smallBatch() exec.Arguments {
+func smallBatch() exec.Given {
 	const prompts, candidates, labels = 8, 4, 38
 	rng := rand.New(rand.NewPCG(1, 1))
 	logps, mask := make([]float32, prompts*candidates*labels), make([]bool, prompts*candidates*labels)
@@ -84,7 +83,7 @@ func smallBatch() exec.Arguments {
 			logps[row*labels+i], mask[row*labels+i] = -float32(rng.ExpFloat64()), true
 		}
 	}
-	return exec.Arguments{Sizes: map[string]int64{"B": prompts, "K": candidates, "T": labels}, Inputs: map[string]tensor.Tensor{
+	return exec.Given{Sizes: map[string]int64{"B": prompts, "K": candidates, "T": labels}, Inputs: map[string]tensor.Tensor{
 		"policy.logps": tensor.Of(tensor.CPU, logps, prompts, candidates, labels).RequireGrad(), "label_mask": tensor.Of(tensor.CPU, mask, prompts, candidates, labels),
 		"candidate_mask": tensor.Of(tensor.CPU, real, prompts, candidates), "column.score": tensor.Of(tensor.CPU, score, prompts, candidates)}}
 }
@@ -115,7 +114,7 @@ func requireSame(b *testing.B, want, got exec.Outputs) {
 // total counts trues as a program does.
 func total(x tensor.Tensor) tensor.Tensor { return x.Reshape(-1).SumDim(0, false).To(tensor.Float32) }
 
-func directCounts(name string, a exec.Arguments) {
+func directCounts(name string, a exec.Given) {
 	if name == "sft" {
 		total(a.Inputs["label_mask"].SumDim(2, false).To(tensor.Float32)).Item()
 		return
@@ -125,14 +124,14 @@ func directCounts(name string, a exec.Arguments) {
 	prompts.Item()
 }
 
-func directSFT(a exec.Arguments) exec.Outputs {
+func directSFT(a exec.Given) exec.Outputs {
 	nll := a.Inputs["policy.logps"].SumDim(2, false).Neg()
 	tokens := a.Inputs["label_mask"].SumDim(2, false).To(tensor.Float32)
 	f := exec.Fraction{Sum: total(nll), Count: total(tokens)}
 	return exec.Outputs{Terms: []exec.Fraction{f}, Metrics: []exec.Fraction{f}}
 }
 
-func directRRHF(a exec.Arguments) exec.Outputs {
+func directRRHF(a exec.Given) exec.Outputs {
 	score, real := a.Inputs["column.score"], a.Inputs["candidate_mask"]
 	sum := a.Inputs["policy.logps"].SumDim(2, false)
 	length := a.Inputs["label_mask"].SumDim(2, false).To(tensor.Float32).ClampMin(1)

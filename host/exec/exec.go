@@ -1,6 +1,6 @@
 // Package exec runs checked programs over libtorch. It adds the libtorch call
 // to each row of the op table in sdk/op; what a program means is said there.
-// Start at Run.
+// Start at Compile, which settles once what each kind of run computes.
 package exec
 
 import (
@@ -12,22 +12,43 @@ import (
 	"llmhost/sdk/program"
 )
 
-// Where says on which device a program runs, and what its type f32 is:
+// Target says on which device a program runs, and what its type f32 is:
 // Float32 in training, Float64 where gradients are checked.
-type Where struct {
+type Target struct {
 	Device tensor.Device
 	Real   tensor.DType
 }
 
-// Arguments are what one run of a program reads.
-type Arguments struct {
-	Inputs map[string]tensor.Tensor // by the names that the program lists
-	Sizes  map[string]int64         // of the named dimensions
-
-	// Globals are the values of the program's global means over the whole step,
-	// by node. Where it is nil each is that of this batch alone.
-	Globals map[int]float64
+// Inputs are what a run reads. It asks for those alone that its results are
+// made of, each once, in the order of the program: random numbers are then
+// drawn, and gradients added up, in one order whatever the nodes are.
+type Inputs interface {
+	// Input returns the input that the program calls name, undefined where
+	// there is none.
+	Input(name string) tensor.Tensor
+	// Size returns the size of a named dimension.
+	Size(dim string) (size int64, known bool)
 }
+
+// Given are inputs that are there before the run.
+type Given struct {
+	Inputs map[string]tensor.Tensor
+	Sizes  map[string]int64
+}
+
+// Input implements Inputs.
+func (g Given) Input(name string) tensor.Tensor { return g.Inputs[name] }
+
+// Size implements Inputs.
+func (g Given) Size(dim string) (size int64, known bool) {
+	size, known = g.Sizes[dim]
+	return size, known
+}
+
+// Means are the values of a program's global means over a whole step, scalars
+// in the order of program.Globals. Where they are nil each is that of the batch
+// alone.
+type Means []tensor.Tensor
 
 // Fraction is a sum and a count, both scalars; a count that the program leaves
 // out is the undefined tensor and stands for 1.
@@ -43,99 +64,68 @@ func (f Fraction) Read() (sum, count float64) {
 }
 
 // Outputs are the results of a loss, in the order of the program. Globals are
-// what its global means are made of; none where Arguments gave their values.
+// what its global means are made of; none where their values were given.
 type Outputs struct{ Terms, Metrics, Globals []Fraction }
 
 // Loss runs a loss program. Its sums can be differentiated.
-func Loss(p *program.Program, w Where, a Arguments) Outputs {
-	values := evaluate(p, w, a, Reached(p, a.Globals != nil))
-	var out Outputs
-	if a.Globals == nil {
-		for _, g := range p.Globals() {
-			out.Globals = append(out.Globals, fraction(values, g.Sum, g.Count))
-		}
+func (c *Compiled) Loss(in Inputs, means Means) Outputs {
+	schedule := c.alone
+	if means != nil {
+		schedule = c.known
 	}
-	for _, t := range p.Terms {
+	values := c.run(schedule, in, means)
+	var out Outputs
+	if means == nil {
+		out.Globals = c.globalFractions(values)
+	}
+	for _, t := range c.program.Terms {
 		out.Terms = append(out.Terms, fraction(values, t.Sum, t.Count))
 	}
-	for _, m := range p.Metrics {
+	for _, m := range c.program.Metrics {
 		out.Metrics = append(out.Metrics, fraction(values, m.Sum, m.Count))
 	}
 	return out
 }
 
-// Reached says which values Loss computes: all that results are made of, and,
-// where the means over the step are not known yet, what those are made of. It is
-// nil, which means all, for a program without such means.
-func Reached(p *program.Program, known bool) []bool {
-	if len(p.Globals()) == 0 {
-		return nil
-	}
-	if known {
-		return p.ReachLocal(p.Results()...)
-	}
-	return p.Reach(append(p.Results(), globals(p)...)...)
-}
-
-func globals(p *program.Program) (values []int) {
-	for _, g := range p.Globals() {
-		values = append(values, g.Sum, g.Count)
-	}
-	return values
-}
-
 // Globals runs what the global means are made of, and returns a fraction a mean.
-func Globals(p *program.Program, w Where, a Arguments) (fractions []Fraction) {
-	values := evaluate(p, w, a, p.Reach(globals(p)...))
-	for _, g := range p.Globals() {
+func (c *Compiled) Globals(in Inputs) []Fraction {
+	return c.globalFractions(c.run(c.globals, in, nil))
+}
+
+func (c *Compiled) globalFractions(values []tensor.Tensor) (fractions []Fraction) {
+	for _, g := range c.program.Globals() {
 		fractions = append(fractions, fraction(values, g.Sum, g.Count))
 	}
 	return fractions
 }
 
-// Updates returns what the states become after a step with these states and
-// these means over it.
-func Updates(p *program.Program, w Where, states map[string]float64, means map[int]float64) map[string]float64 {
-	var wanted []int
-	for _, s := range p.States {
-		wanted = append(wanted, s.Update)
-	}
-	if len(wanted) == 0 {
-		return nil
-	}
-	inputs := map[string]tensor.Tensor{}
-	for name, value := range states {
-		inputs["state."+name] = tensor.Full(w.Device, w.Real, value)
-	}
-	values := evaluate(p, w, Arguments{Inputs: inputs, Globals: means}, p.ReachLocal(wanted...))
-	next := map[string]float64{}
-	for i, s := range p.States {
-		next[s.Name] = values[wanted[i]].Item()
+// Updates returns what the states become after a step with these means over it,
+// scalars in the order of the program's States.
+func (c *Compiled) Updates(in Inputs, means Means) (next []tensor.Tensor) {
+	values := c.run(c.updates, in, means)
+	for _, s := range c.program.States {
+		next = append(next, values[s.Update])
 	}
 	return next
 }
 
 // Counts runs what the counts of a loss program's terms need, which is data
-// alone, and returns them; 1 for a term without a count.
-func Counts(p *program.Program, w Where, a Arguments) []float64 {
-	wanted := make([]int, len(p.Terms))
-	for i, t := range p.Terms {
-		wanted[i] = t.Count
-	}
-	values := evaluate(p, w, a, p.Reach(wanted...))
-	counts := make([]float64, len(p.Terms))
-	for i, v := range wanted {
+// alone, and returns them; 1 for a term without a count. The target is the CPU.
+func (c *Compiled) Counts(in Inputs) []float64 {
+	values := c.run(c.counts, in, nil)
+	counts := make([]float64, len(c.program.Terms))
+	for i, t := range c.program.Terms {
 		counts[i] = 1
-		if v != program.None {
-			counts[i] = values[v].Item()
+		if t.Count != program.None {
+			counts[i] = values[t.Count].HostItem()
 		}
 	}
 	return counts
 }
 
 // Pool runs a pooling program; the result is [N, hidden].
-func Pool(p *program.Program, w Where, a Arguments) tensor.Tensor {
-	return evaluate(p, w, a, nil)[p.Output]
+func (c *Compiled) Pool(in Inputs) tensor.Tensor {
+	return c.run(c.pool, in, nil)[c.program.Output]
 }
 
 func fraction(values []tensor.Tensor, sum, count int) Fraction {
@@ -148,56 +138,50 @@ func fraction(values []tensor.Tensor, sum, count int) Fraction {
 
 // run is one evaluation of a program.
 type run struct {
-	device  tensor.Device
-	real    tensor.DType
-	sizes   map[string]int64
-	globals map[int]float64
+	Target
+	in    Inputs
+	means Means
 }
 
-// evaluate computes the values that only names, or all where only is nil.
-func evaluate(p *program.Program, w Where, a Arguments, only []bool) []tensor.Tensor {
-	r := &run{device: w.Device, real: w.Real, sizes: a.Sizes, globals: a.Globals}
-	values := make([]tensor.Tensor, len(p.Inputs)+len(p.Nodes))
-	for i, input := range p.Inputs {
-		if only == nil || only[i] {
-			values[i] = r.input(input, a.Inputs)
-		}
+// run computes the values of a schedule; the others stay undefined.
+func (c *Compiled) run(s schedule, in Inputs, means Means) []tensor.Tensor {
+	r := &run{Target: c.target, in: in, means: means}
+	values := make([]tensor.Tensor, len(c.program.Inputs)+len(c.program.Nodes))
+	for _, i := range s.inputs {
+		values[i] = r.input(c.program.Inputs[i])
 	}
-	var in []tensor.Tensor // of one node after the other: no kernel keeps it
+	var operands []tensor.Tensor // of one node after the other: no kernel keeps them
 	running := 0
-	defer blame(p, &running)
-	for i, node := range p.Nodes {
-		running = i
-		at := len(p.Inputs) + i
-		if only != nil && !only[at] {
-			continue
+	defer c.blame(&running)
+	for i := range s.steps {
+		step := &s.steps[i]
+		running = step.node
+		operands = operands[:0]
+		for _, v := range step.in {
+			operands = append(operands, values[v])
 		}
-		in = in[:0]
-		for _, v := range node.In {
-			in = append(in, values[v])
-		}
-		values[at] = kernels[node.Op](call{run: r, in: in, node: i, Attrs: node.Attrs})
+		values[step.value] = step.kernel(call{run: r, in: operands, global: step.global, Attrs: step.attrs})
 	}
 	return values
 }
 
 // blame names the node at which an operation failed.
-func blame(p *program.Program, node *int) {
+func (c *Compiled) blame(node *int) {
 	r := recover()
 	if r == nil {
 		return
 	}
 	if e, failed := r.(*tensor.Error); failed {
-		e.Op = fmt.Sprintf("%s, node %d of the %s program,", e.Op, *node, p.Kind)
+		e.Op = fmt.Sprintf("%s, node %d of the %s program,", e.Op, *node, c.program.Kind)
 	}
 	panic(r)
 }
 
-// input fetches one argument and holds it to the program's declaration, so
-// that a wrong argument is named here and not by some op deep inside.
-func (r *run) input(declared op.Input, given map[string]tensor.Tensor) tensor.Tensor {
-	t, ok := given[declared.Name]
-	if !ok {
+// input fetches one input and compares it with the program's declaration, so
+// that a wrong one is named here and not by some op deep inside.
+func (r *run) input(declared op.Input) tensor.Tensor {
+	t := r.in.Input(declared.Name)
+	if !t.Defined() {
 		panic(&tensor.Error{Op: "program input " + declared.Name, Cause: "the program asks for it and nothing provides it"})
 	}
 	want, shape := r.shape(declared.Value.Shape), t.Shape()
@@ -214,16 +198,22 @@ func (r *run) dtype(d op.DType) tensor.DType {
 	case op.Bool:
 		return tensor.Bool
 	}
-	return r.real
+	return r.Real
 }
 
 // size is the number a dim stands for. The program was checked against the
 // dims that the host binds, so an unknown one is the host's own mistake.
 func (r *run) size(d op.Dim) int64 {
-	if n, isName := r.sizes[string(d)]; isName { // as nearly all are
+	if n, isName := r.in.Size(string(d)); isName { // as nearly all are
 		return n
 	}
-	n, err := d.Eval(r.sizes)
+	sizes := map[string]int64{}
+	for _, name := range d.Names() {
+		if n, known := r.in.Size(name); known {
+			sizes[name] = n
+		}
+	}
+	n, err := d.Eval(sizes)
 	if err != nil {
 		panic(&tensor.Error{Op: "program", Cause: err.Error()})
 	}

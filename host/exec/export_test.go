@@ -13,6 +13,6 @@ func KernelNames() []string { return slices.Collect(maps.Keys(kernels)) }
 
 // RunOp runs one op in float64 on the CPU.
 func RunOp(name string, in []tensor.Tensor, attrs op.Attrs, sizes map[string]int64) tensor.Tensor {
-	r := &run{device: tensor.CPU, real: tensor.Float64, sizes: sizes}
+	r := &run{Target: Target{Device: tensor.CPU, Real: tensor.Float64}, in: Given{Sizes: sizes}}
 	return kernels[name](call{run: r, in: in, Attrs: attrs})
 }

@@ -13,8 +13,8 @@ type kernel func(c call) tensor.Tensor
 // call is one node being run.
 type call struct {
 	*run
-	in   []tensor.Tensor
-	node int
+	in     []tensor.Tensor
+	global int // which of the program's global means it is, if any
 	op.Attrs
 }
 
@@ -26,7 +26,7 @@ func (c call) axis() int {
 // counted turns the integers that libtorch counts bools with into reals.
 func (c call) counted(sum tensor.Tensor) tensor.Tensor {
 	if c.in[0].DType() == tensor.Bool {
-		return sum.To(c.real)
+		return sum.To(c.Real)
 	}
 	return sum
 }
@@ -128,7 +128,7 @@ var kernels = map[string]kernel{
 	"ones_like":   unary(tensor.Tensor.OnesLike),
 	"global_mean": func(c call) tensor.Tensor { return c.globalMean() },
 	"dim_size": func(c call) tensor.Tensor {
-		return tensor.Full(c.device, c.real, float64(c.size(c.Size("dim"))))
+		return tensor.Full(c.Device, c.Real, float64(c.size(c.Size("dim"))))
 	},
 
 	"segment_sum": func(c call) tensor.Tensor {
@@ -141,15 +141,15 @@ var kernels = map[string]kernel{
 // globalMean is that of the step where the caller has seen all of it, else that
 // of the batch.
 func (c call) globalMean() tensor.Tensor {
-	if c.globals != nil {
-		return tensor.Full(c.device, c.real, c.globals[c.node])
+	if c.means != nil {
+		return c.means[c.global]
 	}
 	sum, count := c.in[0].Detach(), c.in[1].Detach()
 	return sum.Div(count).MaskedFill(count.EqScalar(0), 0)
 }
 
 func (c call) segmentCount(row tensor.Tensor) tensor.Tensor {
-	ones := row.OnesLike().To(c.real)
+	ones := row.OnesLike().To(c.Real)
 	return c.segments(ones).IndexAdd(0, row, ones)
 }
 
@@ -168,5 +168,5 @@ func (c call) segmentMax() tensor.Tensor {
 func (c call) segments(x tensor.Tensor) tensor.Tensor {
 	shape := x.Shape()
 	shape[0] = c.size(c.Size("segments"))
-	return tensor.Zeros(c.device, x.DType(), shape...)
+	return tensor.Zeros(c.Device, x.DType(), shape...)
 }

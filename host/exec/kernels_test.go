@@ -149,14 +149,13 @@ const meanLogp = `{"llmhost_program":1,"op_level":1,"kind":"loss",
  "metrics":[{"name":"perplexity","sum":3,"count":4,"exp":true}]}`
 
 func TestLossAndCounts(t *testing.T) {
-	p := parse(t, meanLogp)
-	where := exec.Where{Device: tensor.CPU, Real: tensor.Float32}
+	p := exec.Compile(parse(t, meanLogp), exec.Target{Device: tensor.CPU, Real: tensor.Float32})
 	sizes := map[string]int64{"B": 2, "K": 1, "T": 3}
 	tensor.Scoped(func() {
 		mask := tensor.Of(tensor.CPU, []bool{true, true, false, true, false, false}, 2, 1, 3)
 		logps := tensor.Of(tensor.CPU, []float32{-1, -2, 0, -3, 0, 0}, 2, 1, 3)
-		require.Equal(t, []float64{3}, exec.Counts(p, where, exec.Arguments{Inputs: map[string]tensor.Tensor{"label_mask": mask}, Sizes: sizes}))
-		out := exec.Loss(p, where, exec.Arguments{Inputs: map[string]tensor.Tensor{"label_mask": mask, "policy.logps": logps}, Sizes: sizes})
+		require.Equal(t, []float64{3}, p.Counts(exec.Given{Inputs: map[string]tensor.Tensor{"label_mask": mask}, Sizes: sizes}))
+		out := p.Loss(exec.Given{Inputs: map[string]tensor.Tensor{"label_mask": mask, "policy.logps": logps}, Sizes: sizes}, nil)
 		require.Equal(t, 6.0, out.Terms[0].Sum.Item())
 		require.Equal(t, 3.0, out.Terms[0].Count.Item())
 		require.Equal(t, 6.0, out.Metrics[0].Sum.Item())
@@ -164,10 +163,10 @@ func TestLossAndCounts(t *testing.T) {
 }
 
 func TestWrongArgumentsAreNamed(t *testing.T) {
-	p := parse(t, meanLogp)
+	p := exec.Compile(parse(t, meanLogp), exec.Target{Device: tensor.CPU, Real: tensor.Float32})
 	run := func(inputs map[string]tensor.Tensor) (err error) {
 		defer tensor.Catch(&err)
-		exec.Loss(p, exec.Where{Device: tensor.CPU, Real: tensor.Float32}, exec.Arguments{Inputs: inputs, Sizes: map[string]int64{"B": 2, "K": 1, "T": 3}})
+		p.Loss(exec.Given{Inputs: inputs, Sizes: map[string]int64{"B": 2, "K": 1, "T": 3}}, nil)
 		return nil
 	}
 	tensor.Scoped(func() {

@@ -215,7 +215,7 @@ func arguments(t *testing.T, rng *rand.Rand, p *program.Program) sdktest.Argumen
 		}
 		in.Logps, in.RefLogps = append(in.Logps, logps), append(in.RefLogps, reference)
 	}
-	for _, name := range p.Needs() {
+	for _, name := range p.InputNames() {
 		drawColumn(rng, &in, name)
 	}
 	a, err := in.Arguments()
@@ -301,29 +301,29 @@ func holdProgram(t *testing.T, p *program.Program, a sdktest.Arguments) {
 		require.Equal(t, e.Values[len(oracle.Inputs)+i].Data, out.Data)
 	}
 	tensor.Scoped(func() {
-		args := exec.Arguments{Inputs: map[string]tensor.Tensor{}, Sizes: a.Sizes}
+		args := exec.Given{Inputs: map[string]tensor.Tensor{}, Sizes: a.Sizes}
 		for i, input := range p.Inputs {
 			if args.Inputs[input.Name] = toTensor(e.Values[i]); input.FromModel {
 				args.Inputs[input.Name].RequireGrad()
 			}
 		}
-		where := exec.Where{Device: tensor.CPU, Real: tensor.Float64}
+		compiled := exec.Compile(p, exec.Target{Device: tensor.CPU, Real: tensor.Float64})
 		if p.Kind == op.PoolingProgram {
-			holdPooling(t, oracle, e, exec.Pool(p, where, args), args)
+			holdPooling(t, oracle, e, compiled.Pool(args), args)
 			return
 		}
-		holdLoss(t, e, exec.Loss(p, where, args), args)
+		holdLoss(t, e, compiled.Loss(args, nil), args)
 	})
 }
 
-func holdPooling(t *testing.T, p *sdktest.Program, e *sdktest.Evaluation, got tensor.Tensor, args exec.Arguments) {
+func holdPooling(t *testing.T, p *sdktest.Program, e *sdktest.Evaluation, got tensor.Tensor, args exec.Given) {
 	requireNear(t, e.Values[p.Output].Data, got.Floats(), "output")
 	weights := weighing(got.Numel())
 	got.Mul(tensor.OfShape(tensor.CPU, weights, got.Shape())).Sum().Backward()
 	requireNear(t, e.Gradient(map[int][]float64{p.Output: weights})["hidden"], args.Inputs["hidden"].Grad().Floats(), "gradient")
 }
 
-func holdLoss(t *testing.T, e *sdktest.Evaluation, got exec.Outputs, args exec.Arguments) {
+func holdLoss(t *testing.T, e *sdktest.Evaluation, got exec.Outputs, args exec.Given) {
 	total := tensor.Scalar(tensor.CPU, 0.0)
 	for i, term := range e.Program.Terms {
 		sum, count := got.Terms[i].Read()

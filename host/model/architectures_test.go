@@ -9,8 +9,8 @@ import (
 	"llmhost/host/data"
 	"llmhost/host/model"
 	"llmhost/host/nn"
+	"llmhost/host/objective"
 	"llmhost/host/tensor"
-	"llmhost/host/train"
 
 	"github.com/stretchr/testify/require"
 )
@@ -30,7 +30,7 @@ func states(m *model.Model, rows [][]int64, share bool) (each [][]float64) {
 	tensor.Scoped(func() {
 		tensor.NoGrad(func() {
 			b := packRows(rows, share)
-			hidden := m.Forward(train.NewPass(tensor.CPU, b))
+			hidden := m.Forward(objective.NewPass(tensor.CPU, b))
 			for r := range rows {
 				each = append(each, hidden.IndexSelect(0, tensor.Of(tensor.CPU, b.SequenceTokens(r))).Floats())
 			}
@@ -90,7 +90,7 @@ func TestHalfPrecision(t *testing.T) {
 	rows := [][]int64{{5, 6, 7, 8, 9, 3}, {30, 31, 32}}
 	gradients := func(m *model.Model) (loss float64, names []string) {
 		tensor.Scoped(func() {
-			hidden := m.Forward(train.NewPass(tensor.CPU, packRows(rows, false)))
+			hidden := m.Forward(objective.NewPass(tensor.CPU, packRows(rows, false)))
 			mean := hidden.Square().Mean()
 			mean.Backward()
 			loss = mean.Item()
@@ -156,7 +156,7 @@ func TestPooledRows(t *testing.T) {
 		tensor.Scoped(func() {
 			tensor.NoGrad(func() {
 				b := packRows(rows, false)
-				hidden := m.Forward(train.NewPass(tensor.CPU, b))
+				hidden := m.Forward(objective.NewPass(tensor.CPU, b))
 				out = m.Backbone.(model.Encoder).Pooled(hidden, tensor.Of(tensor.CPU, firsts(b))).Floats()
 			})
 		})
@@ -179,7 +179,7 @@ func firsts(b *data.Batch) (first []int64) {
 
 // taped is a pass over b that a tape runs again for the gradient.
 func taped(b *data.Batch, tape *nn.Tape) *nn.Pass {
-	pass := train.NewPass(tensor.CPU, b)
+	pass := objective.NewPass(tensor.CPU, b)
 	pass.Tape = tape
 	return pass
 }

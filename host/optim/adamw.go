@@ -70,23 +70,24 @@ func (a *AdamW) group(params []tensor.Tensor, members []int, decay float64) grou
 func (a *AdamW) ZeroGrad() { a.params.ZeroGrad() }
 
 // ClipGradients scales all gradients by maxNorm / (norm + 1e-6) where that is
-// below 1, and returns the L2 norm they had together. A maxNorm of 0 only
-// measures.
-func (a *AdamW) ClipGradients(maxNorm float64) float64 {
+// below 1, and returns the L2 norm they had together, a float64 scalar on their
+// device. A maxNorm of 0 only measures.
+func (a *AdamW) ClipGradients(maxNorm float64) tensor.Tensor {
 	norm := a.params.GradNorm()
-	if scale := maxNorm / (norm + 1e-6); maxNorm > 0 && scale < 1 {
-		a.params.ScaleGrad(scale)
+	if maxNorm > 0 {
+		a.params.ClipGrad(norm, maxNorm)
 	}
 	return norm
 }
 
-// Step moves every parameter that has a gradient.
-func (a *AdamW) Step(learningRate float64) {
+// Step moves every parameter that has a gradient. skip is a float32 scalar on
+// their device: where it is 1, no parameter and no state changes.
+func (a *AdamW) Step(learningRate float64, skip tensor.Tensor) {
 	for _, g := range a.groups {
 		if g.params.Len() == 0 {
 			continue
 		}
-		tensor.AdamW(g.params, g.expAvg, g.expAvgSq, g.counter, tensor.AdamWOptions{
+		tensor.AdamW(g.params, g.expAvg, g.expAvgSq, g.counter, skip, tensor.AdamWOptions{
 			LR: learningRate, Beta1: a.options.Beta1, Beta2: a.options.Beta2, Eps: a.options.Epsilon,
 			WeightDecay: g.decay, Fused: a.options.Fused})
 	}

@@ -29,6 +29,9 @@ func backward(params []nn.Param, step int) {
 	}
 }
 
+// flag is what tells a step to be skipped, at 1.
+func flag(value float32) tensor.Tensor { return tensor.Scalar(tensor.CPU, value) }
+
 // plain is algorithm 2 of the paper for one element.
 type plain struct{ p, m, v float64 }
 
@@ -63,7 +66,7 @@ func TestAdamWIsItsFormula(t *testing.T) {
 					}
 					a.ZeroGrad()
 					backward(params, step)
-					a.Step(rate)
+					a.Step(rate, flag(0))
 					for i := range want {
 						for j, v := range params[i].Tensor.Floats() {
 							require.InDelta(t, want[i][j].p, v, 1e-12, "%s, step %d", params[i].Name, step)
@@ -100,7 +103,7 @@ func TestClipGradients(t *testing.T) {
 		}
 		norm := math.Sqrt(total)
 		for _, c := range []struct{ bound, scale float64 }{{0, 1}, {2 * norm, 1}, {norm / 4, 0.25}} {
-			require.InEpsilon(t, norm, a.ClipGradients(c.bound), 1e-12)
+			require.InEpsilon(t, norm, a.ClipGradients(c.bound).Item(), 1e-12)
 			after := append(params[0].Tensor.Grad().Floats(), params[1].Tensor.Grad().Floats()...)
 			for i := range before {
 				require.InEpsilon(t, c.scale*before[i], after[i], 1e-5, "bound %v", c.bound)
@@ -108,8 +111,8 @@ func TestClipGradients(t *testing.T) {
 		}
 		a.ZeroGrad()
 		require.False(t, params[0].Tensor.Grad().Defined())
-		require.Zero(t, a.ClipGradients(1), "no gradients have the norm 0")
-		a.Step(1) // and move nothing
+		require.Zero(t, a.ClipGradients(1).Item(), "no gradients have the norm 0")
+		a.Step(1, flag(0)) // and move nothing
 		requireState(t, a, []float64{0, 0, 0})
 	})
 }
@@ -124,4 +127,68 @@ func TestFreeEndsTheState(t *testing.T) {
 		a.Free()
 		require.Equal(t, live, tensor.Live())
 	})
+}
+
+// A step that is skipped changes no bit of parameters or state, whatever the
+// gradients are, as the first step and later; the steps after it go on from there.
+func TestSkippedStepsChangeNothing(t *testing.T) {
+	for kernel, fused := range kernels {
+		t.Run(kernel, func(t *testing.T) {
+			tensor.Scoped(func() {
+				o := optim.Options{Beta1: 0.8, Beta2: 0.9, Epsilon: 1e-3, WeightDecay: 0.3, Fused: fused}
+				with, without := parameters(), parameters()
+				a, b := optim.NewAdamW(with, o), optim.NewAdamW(without, o)
+				defer a.Free()
+				defer b.Free()
+				for step := range 3 {
+					before := everything(with, a)
+					a.ZeroGrad()
+					spoilt := tensor.Scalar(tensor.CPU, []float64{math.NaN(), math.Inf(1), 1}[step])
+					with[0].Tensor.Mul(spoilt).Sum().Backward()
+					a.Step(0.1, flag(1))
+					require.Equal(t, before, everything(with, a), "step %d", step)
+
+					a.ZeroGrad()
+					backward(with, step)
+					a.Step(0.1, flag(0))
+					b.ZeroGrad()
+					backward(without, step)
+					b.Step(0.1, flag(0))
+					require.Equal(t, everything(without, b), everything(with, a), "step %d", step)
+					require.NotEqual(t, before, everything(with, a), "step %d", step)
+				}
+			})
+		})
+	}
+}
+
+// everything reads parameters and state.
+func everything(params []nn.Param, a *optim.AdamW) (values []float64) {
+	for i, s := range a.State() {
+		values = append(values, params[i].Tensor.Floats()...)
+		values = append(values, s.ExpAvg.Floats()...)
+		values = append(values, s.ExpAvgSq.Floats()...)
+		values = append(values, s.Step.Item())
+	}
+	return values
+}
+
+// Neither a step nor clipping reads a number back.
+func TestStepsReadNothingBack(t *testing.T) {
+	for kernel, fused := range kernels {
+		t.Run(kernel, func(t *testing.T) {
+			tensor.Scoped(func() {
+				params := parameters()
+				a := optim.NewAdamW(params, optim.Options{Beta1: 0.8, Beta2: 0.9, Epsilon: 1e-3, Fused: fused})
+				defer a.Free()
+				backward(params, 0)
+				reads := tensor.ReadBacks()
+				a.ClipGradients(0.1)
+				a.Step(0.1, flag(0))
+				require.Equal(t, reads, tensor.ReadBacks())
+				params[0].Tensor.Floats()
+				require.Equal(t, reads+1, tensor.ReadBacks())
+			})
+		})
+	}
 }

@@ -42,7 +42,7 @@ func TestBuiltinPrograms(t *testing.T) {
 			trace, err := found.Trace(ctx, want.values)
 			require.NoError(t, err)
 			require.False(t, trace.Cached, "builtin programs are traced anew")
-			require.Equal(t, want.needs, trace.Needs())
+			require.Equal(t, want.needs, trace.InputNames())
 			var terms, metrics []string
 			for _, term := range trace.Terms {
 				text := fmt.Sprint(term.Name, " ", term.Coefficient)

@@ -110,7 +110,7 @@ func (c *Component) needs(ctx context.Context) string {
 		if err != nil {
 			return unknownNeeds
 		}
-		return strings.Join(trace.Needs(), " ")
+		return strings.Join(trace.InputNames(), " ")
 	}
 	records, err := c.Records(ctx, nil)
 	if err != nil {

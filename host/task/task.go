@@ -15,7 +15,6 @@ import (
 	"llmhost/host/config"
 	"llmhost/host/data"
 	"llmhost/host/plugin"
-	"llmhost/host/train"
 	"llmhost/sdk"
 	"llmhost/sdk/program"
 )
@@ -140,7 +139,7 @@ func (t *Task) trace(ctx context.Context, s config.Settings) error {
 // tracePooling traces the pooling of score and class heads: the setting's, or
 // the task's own.
 func (t *Task) tracePooling(ctx context.Context, s config.Settings) error {
-	needs := train.NeedsOf(t.Program)
+	needs := t.Program.Needs()
 	heads := needs.Score || len(needs.Classes) > 0
 	if s.Pooling != "auto" && !heads {
 		return fmt.Errorf("pooling_type is %q, and the loss of task %s reads no head that pools; remove it", s.Pooling, t.Name)

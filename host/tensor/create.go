@@ -68,10 +68,23 @@ func (t Tensor) CopyFrom(raw []byte) {
 	checkShim("copy from memory", t)
 }
 
+// Scalars sets tensors without axes side by side, at least one: a vector in
+// float64 on their device, without gradient.
+func Scalars(ts ...Tensor) Tensor {
+	handles := make([]shim.Tensor, len(ts))
+	for i, t := range ts {
+		handles[i] = t.ptr()
+	}
+	out := shim.Scalars(handles)
+	checkShim("scalars", ts...)
+	return adopt(lib.Ctensor(out))
+}
+
 // Bytes returns t's elements in row-major order, little-endian.
 func (t Tensor) Bytes() []byte {
 	raw := make([]byte, t.Numel()*int64(t.DType().Size()))
 	if len(raw) > 0 {
+		readBacks.Add(1)
 		shim.CopyTo(t.ptr(), unsafe.Pointer(&raw[0]), int64(len(raw)))
 		checkShim("copy to memory", t)
 	}
@@ -85,6 +98,7 @@ func Slice[E Element](t Tensor) []E {
 	}
 	out := make([]E, t.Numel())
 	if len(out) > 0 {
+		readBacks.Add(1)
 		shim.CopyTo(t.ptr(), unsafe.Pointer(&out[0]), int64(len(bytesOf(out))))
 		checkShim("read", t)
 	}
@@ -100,6 +114,20 @@ func (t Tensor) Floats() []float64 {
 
 // Item returns the only element of t as a float64.
 func (t Tensor) Item() float64 {
+	readBacks.Add(1)
+	return t.item()
+}
+
+// HostItem is Item of a tensor that was made on the CPU whatever the device of
+// the run: no device is waited for, and so it is no read-back.
+func (t Tensor) HostItem() float64 {
+	if d := t.Device(); d != CPU {
+		panic(&Error{Op: "host item", Shapes: [][]int64{t.Shape()}, Cause: fmt.Sprintf("the tensor is on %s; want one that was made on the CPU", d)})
+	}
+	return t.item()
+}
+
+func (t Tensor) item() float64 {
 	v := lib.AtDoubleValueAtIndexes(t.c, pointer([]int64{0}), 0)
 	check("item", t)
 	return v

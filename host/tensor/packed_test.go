@@ -138,7 +138,7 @@ func TestFusedAndForeachAdamWAgree(t *testing.T) {
 			for range 5 {
 				list(p).ZeroGrad()
 				p.Square().Sum().Backward()
-				tensor.AdamW(list(p), list(m), list(v), list(step), tensor.AdamWOptions{LR: 0.1, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, WeightDecay: 0.1, Fused: fused})
+				tensor.AdamW(list(p), list(m), list(v), list(step), tensor.Zeros(tensor.CPU, tensor.Float32), tensor.AdamWOptions{LR: 0.1, Beta1: 0.9, Beta2: 0.999, Eps: 1e-8, WeightDecay: 0.1, Fused: fused})
 			}
 			require.Equal(t, 5.0, step.Item())
 			out = p.Floats()

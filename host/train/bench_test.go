@@ -11,6 +11,7 @@ import (
 	"llmhost/host/data"
 	"llmhost/host/exec"
 	"llmhost/host/model"
+	"llmhost/host/objective"
 	"llmhost/host/optim"
 	"llmhost/host/plugin"
 	"llmhost/host/tensor"
@@ -81,7 +82,7 @@ func quickstartTrainer(b *testing.B, task string) *train.Trainer {
 	schedule, err := optim.NewSchedule("constant", 1e-3, 0, 1, nil)
 	require.NoError(b, err)
 	return &train.Trainer{Model: m, Optimizer: adam, Schedule: schedule, Options: train.Options{MaxGradNorm: 1, SharePrefix: true},
-		Objective: train.NewObjective(builtinLoss(b, task), tensor.CPU, tensor.Float32)}
+		Objective: objective.New(builtinLoss(b, task), tensor.CPU, tensor.Float32)}
 }
 
 func builtinLoss(b *testing.B, task string) *program.Program {
@@ -103,7 +104,7 @@ func builtinLoss(b *testing.B, task string) *program.Program {
 func lossSeconds(p *program.Program, examples []data.Example) float64 {
 	const rounds = 100
 	batch := data.Pack(examples, true)
-	where := exec.Where{Device: tensor.CPU, Real: tensor.Float32}
+	compiled := exec.Compile(p, exec.Target{Device: tensor.CPU, Real: tensor.Float32})
 	var began time.Time
 	tensor.Scoped(func() {
 		arguments := lossArguments(p, &batch)
@@ -111,15 +112,15 @@ func lossSeconds(p *program.Program, examples []data.Example) float64 {
 			if round == 1 {
 				began = time.Now()
 			}
-			tensor.Scoped(func() { runLoss(p, where, arguments) })
+			tensor.Scoped(func() { runLoss(compiled, arguments) })
 		}
 	})
 	return time.Since(began).Seconds() / rounds
 }
 
-func runLoss(p *program.Program, where exec.Where, arguments exec.Arguments) {
-	tensor.NoGrad(func() { exec.Counts(p, where, arguments) })
-	out := exec.Loss(p, where, arguments)
+func runLoss(p *exec.Compiled, arguments exec.Given) {
+	tensor.NoGrad(func() { p.Counts(arguments) })
+	out := p.Loss(arguments, nil)
 	for _, m := range out.Metrics {
 		m.Read()
 	}
@@ -131,10 +132,10 @@ func runLoss(p *program.Program, where exec.Where, arguments exec.Arguments) {
 }
 
 // lossArguments are the inputs of p for a batch, with log-probabilities of 0.
-func lossArguments(p *program.Program, b *data.Batch) exec.Arguments {
+func lossArguments(p *program.Program, b *data.Batch) exec.Given {
 	rows, candidates, labels := int64(b.B), int64(b.K), int64(b.T)
 	inputs := map[string]tensor.Tensor{}
-	for _, need := range p.Needs() {
+	for _, need := range p.InputNames() {
 		switch name, isColumn := strings.CutPrefix(need, "column."); {
 		case isColumn:
 			inputs[need] = tensor.Of(tensor.CPU, b.Columns[name], rows, candidates)
@@ -146,5 +147,5 @@ func lossArguments(p *program.Program, b *data.Batch) exec.Arguments {
 			inputs[need] = tensor.Of(tensor.CPU, b.Real, rows, candidates)
 		}
 	}
-	return exec.Arguments{Inputs: inputs, Sizes: map[string]int64{"B": rows, "K": candidates, "T": labels}}
+	return exec.Given{Inputs: inputs, Sizes: map[string]int64{"B": rows, "K": candidates, "T": labels}}
 }

@@ -49,7 +49,7 @@ func (l *Loop) State(identity checkpoint.State) checkpoint.State {
 	s.Epoch = float64(l.Trainer.GlobalStep) / float64(l.Plan.StepsPerEpoch)
 	s.RNG = tensor.RNGState()
 	s.Progress = l.Progress()
-	s.LossStates = l.Trainer.Objective.States
+	s.LossStates = l.Trainer.Objective.States()
 	return s
 }
 
@@ -61,9 +61,7 @@ func (l *Loop) Resume(path string, s checkpoint.State) error {
 	}
 	tensor.SetRNGState(s.RNG)
 	l.Trainer.GlobalStep = s.GlobalStep
-	for name, value := range s.LossStates {
-		l.Trainer.Objective.States[name] = value
-	}
+	l.Trainer.Objective.SetStates(s.LossStates)
 	if err := l.Restore(s.Progress); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}

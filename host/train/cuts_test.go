@@ -8,6 +8,7 @@ import (
 	"llmhost/builtin"
 	"llmhost/host/data"
 	"llmhost/host/model"
+	"llmhost/host/objective"
 	"llmhost/host/optim"
 	"llmhost/host/plugin"
 	"llmhost/host/tensor"
@@ -91,16 +92,18 @@ func TestNoCutChangesAGradient(t *testing.T) {
 					defer adam.Free()
 					still, err := optim.NewSchedule("constant", 0, 0, 1, nil)
 					require.NoError(t, err)
-					o := train.NewObjective(p, tensor.CPU, dtype)
+					o := objective.New(p, tensor.CPU, dtype)
 					o.Pooling, o.Reference.Model = poolingProgram(t, "eos"), ref
 					trainer := train.Trainer{Model: m, Objective: o, Optimizer: adam, Schedule: still, Options: train.Options{SharePrefix: true, MaxLength: 64}}
+					defer o.Free()
+					defer trainer.Free()
 					var micro [][]data.Example
 					for left := examples; len(left) > 0; sizes = sizes[1:] {
 						micro, left = append(micro, left[:sizes[0]]), left[sizes[0]:]
 					}
 					report, err := trainer.Step(micro)
 					require.NoError(t, err)
-					return pass{report.Loss, gradientsOf(m)}
+					return pass{report.Read().Loss, gradientsOf(m)}
 				}
 				want := step(8)
 				require.NotZero(t, want.loss)

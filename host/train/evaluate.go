@@ -2,6 +2,7 @@ package train
 
 import (
 	"fmt"
+	"slices"
 
 	"llmhost/host/data"
 	hostmetrics "llmhost/host/metrics"
@@ -19,31 +20,62 @@ type Evaluation struct {
 	calibration  *hostmetrics.Calibration
 }
 
-func (t *Trainer) newEvaluation() Evaluation {
-	p := t.Objective.program
-	return Evaluation{program: p, sums: make([]float64, len(p.Terms)), counts: make([]float64, len(p.Terms)),
-		calibration: hostmetrics.NewCalibration(t.Options.CalibrationStrategy, t.Options.CalibrationBins...)}
-}
-
 // Evaluate measures micro-batches, without a gradient.
 func (t *Trainer) Evaluate(micro [][]data.Example) (e Evaluation, err error) {
 	defer tensor.Catch(&err)
-	e = t.newEvaluation()
-	globals := t.globals(t.batches(micro))
+	tensor.Scoped(func() {
+		tensor.NoGrad(func() { e = t.evaluate(micro) })
+	})
+	return e, nil
+}
+
+func (t *Trainer) evaluate(micro [][]data.Example) Evaluation {
+	p, d := t.Objective.Program(), t.Objective.Device()
+	calibration := hostmetrics.NewCalibration(t.Options.CalibrationStrategy, t.Options.CalibrationBins...)
+	means := t.Objective.Means(t.Model, t.batches(micro))
+	one := tensor.Full(d, tensor.Float64, 1)
+	sums := tensor.Zeros(d, tensor.Float64, int64(2*len(p.Terms)+2*len(p.Metrics)))
 	for b := range t.batches(micro) {
 		tensor.Scoped(func() {
-			tensor.NoGrad(func() {
-				outputs, rewards := t.Objective.look(t.Model, &b, globals)
-				addPreferences(e.calibration, &b, t.Objective.Scores, rewards)
-				e.metrics.Add(e.program, outputs.Metrics)
-				for j, f := range outputs.Terms {
-					sum, count := f.Read()
-					e.sums[j], e.counts[j] = e.sums[j]+sum, e.counts[j]+count
-				}
-			})
+			outputs, rewards := t.Objective.Evaluate(t.Model, &b, means)
+			addPreferences(calibration, &b, t.Objective.Scores, rewards)
+			now := tensor.Scalars(numbers(slices.Concat(outputs.Terms, outputs.Metrics), one)...)
+			sums = sums.Add(now).Keep()
 		})
 	}
-	return e, nil
+	return newEvaluation(p, sums.Floats(), calibration)
+}
+
+// newEvaluation takes sum and count of each term, then of each metric, in turns.
+func newEvaluation(p *program.Program, numbers []float64, calibration *hostmetrics.Calibration) Evaluation {
+	e := Evaluation{program: p, calibration: calibration}
+	for range p.Terms {
+		e.sums = append(e.sums, numbers[0])
+		e.counts = append(e.counts, numbers[1])
+		numbers = numbers[2:]
+	}
+	e.metrics = newMetrics(p, numbers)
+	return e
+}
+
+// addPreferences takes the rewards [B, K] of a batch whose candidates are ordered
+// by a column.
+func addPreferences(c *hostmetrics.Calibration, b *data.Batch, column string, rewards tensor.Tensor) {
+	scores := b.Columns[column]
+	if scores == nil || !rewards.Defined() {
+		return
+	}
+	read := rewards.Floats()
+	for g := range b.B {
+		var r, s []float64
+		for k := g * b.K; k < (g+1)*b.K; k++ {
+			if b.Real[k] {
+				r = append(r, read[k])
+				s = append(s, float64(scores[k]))
+			}
+		}
+		c.AddPreferences(r, s)
+	}
 }
 
 // Join takes in the evaluation of other records by the same trainer.
@@ -52,7 +84,7 @@ func (e *Evaluation) Join(other Evaluation) {
 		e.sums[j] += other.sums[j]
 		e.counts[j] += other.counts[j]
 	}
-	e.metrics.Join(other.metrics)
+	e.metrics.join(other.metrics)
 	e.calibration.Join(other.calibration)
 }
 

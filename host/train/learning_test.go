@@ -46,7 +46,7 @@ func train50(t *testing.T, trainer *train.Trainer, examples []data.Example) []fl
 		require.NoError(t, err)
 		report, err := trainer.Step([][]data.Example{batch})
 		require.NoError(t, err)
-		losses = append(losses, report.Loss)
+		losses = append(losses, report.Read().Loss)
 	}
 	return losses
 }

@@ -10,6 +10,8 @@ import (
 
 	"llmhost/host/data"
 	"llmhost/host/metrics"
+	"llmhost/host/tensor"
+	"llmhost/sdk/program"
 )
 
 // Plan is the course of a run, in optimizer steps. Steps never cross the end
@@ -49,7 +51,7 @@ type EventKind int
 
 // The kinds of events.
 const (
-	Stepped   EventKind = iota // after every step: its loss, gradient norm and speed
+	Stepped   EventKind = iota // after every step: loss, gradient norm and speed as last read, which is this step's where its report is Checked
 	Logged                     // averages over the steps since the last one
 	Evaluated                  // metrics of all evaluation sets
 	Saved                      // a checkpoint, at Path
@@ -74,7 +76,9 @@ type Loop struct {
 	Emit    func(Event) error
 
 	TrainedTokens int64
-	speeds        []float64 // tokens a second of each step of this process
+	speeds        []float64       // tokens a second, each time that a step was read
+	unread        pace            // of the steps since then
+	shown         []metrics.Value // of the step that was read last
 	window        window
 	evaluated     int    // the step of the last evaluation, -1 before any
 	saved         int    // the step of the last checkpoint
@@ -102,6 +106,7 @@ func (i *Interrupted) Error() string {
 // at the end. When ctx ends it finishes the step in hand, saves, and returns
 // *Interrupted.
 func (l *Loop) Run(ctx context.Context) error {
+	defer l.window.free()
 	l.saved = l.Trainer.GlobalStep
 	if l.Trainer.GlobalStep == 0 {
 		l.evaluated = -1
@@ -126,7 +131,8 @@ func (l *Loop) Run(ctx context.Context) error {
 }
 
 // step makes one step and what falls due after it.
-func (l *Loop) step() error {
+func (l *Loop) step() (err error) {
+	defer tensor.Catch(&err)
 	start := time.Now()
 	micro, err := data.Step(l.Batches, l.Plan.BatchSize, l.Plan.Accumulation)
 	if err != nil {
@@ -136,17 +142,25 @@ func (l *Loop) step() error {
 	if err != nil {
 		return err
 	}
-	l.TrainedTokens += int64(report.Tokens)
-	spent := time.Since(start)
-	l.speeds = append(l.speeds, float64(report.Tokens)/spent.Seconds())
-	l.window.add(report, spent)
 	step := l.Trainer.GlobalStep
-	values := []metrics.Value{{Name: "loss", Value: report.Loss}, {Name: "grad_norm", Value: report.GradNorm}, {Name: "tokens_per_second", Value: l.speeds[len(l.speeds)-1]}}
-	if err := l.emit(Stepped, values, ""); err != nil {
+	logs := due(step, l.Plan.LogSteps) || step == 1 && l.Plan.LogFirst || step == l.Plan.TotalSteps
+	var last Measured
+	reads := report.Checked || logs || l.shown == nil
+	if reads {
+		if err := l.Trainer.Check(); err != nil {
+			return err
+		}
+		last = report.Read()
+	}
+	l.count(report, time.Since(start))
+	if reads {
+		l.show(last)
+	}
+	if err := l.emit(Stepped, l.shown, ""); err != nil {
 		return err
 	}
-	if due(step, l.Plan.LogSteps) || step == 1 && l.Plan.LogFirst || step == l.Plan.TotalSteps {
-		if err := l.log(); err != nil {
+	if logs {
+		if err := l.log(report, last); err != nil {
 			return err
 		}
 	}
@@ -161,7 +175,39 @@ func (l *Loop) step() error {
 	return nil
 }
 
-// Speed returns the median over the steps of this process, in tokens a second;
+// pace is how much was done in how much time.
+type pace struct {
+	tokens int
+	spent  time.Duration
+}
+
+func (p *pace) add(tokens int, spent time.Duration) {
+	p.tokens += tokens
+	p.spent += spent
+}
+
+func (p pace) speed() float64 { return float64(p.tokens) / p.spent.Seconds() }
+
+// count takes in a step, whose numbers stay where they are.
+func (l *Loop) count(report StepReport, spent time.Duration) {
+	l.TrainedTokens += int64(report.Tokens)
+	l.unread.add(report.Tokens, spent)
+	l.window.add(report, spent)
+}
+
+// show settles what is told of the steps from here on, until the next is read.
+func (l *Loop) show(last Measured) {
+	l.speeds = append(l.speeds, l.unread.speed())
+	l.shown = []metrics.Value{
+		{Name: "loss", Value: last.Loss},
+		{Name: "grad_norm", Value: last.GradNorm},
+		{Name: "tokens_per_second", Value: l.unread.speed()},
+	}
+	l.unread = pace{}
+}
+
+// Speed returns the median over the steps of this process, in tokens a second,
+// where each step is read; else over the runs of steps between two reads. It is
 // 0 before the first.
 func (l *Loop) Speed() float64 {
 	if len(l.speeds) == 0 {
@@ -179,13 +225,15 @@ func (l *Loop) emit(kind EventKind, values []metrics.Value, path string) error {
 		Step: step, Epoch: float64(step) / float64(max(1, l.Plan.StepsPerEpoch)), Values: values}})
 }
 
-// log reports the averages since the last log entry.
-func (l *Loop) log() error {
-	if l.window.steps == 0 {
-		return nil
-	}
-	values := l.window.values(l.Trainer)
-	l.window = window{}
+// log reports the averages since the last log entry, after the step that last
+// was measured of.
+func (l *Loop) log(report StepReport, last Measured) error {
+	values := l.window.values()
+	values = append(values,
+		metrics.Value{Name: "grad_norm", Value: last.GradNorm},
+		metrics.Value{Name: "learning_rate", Value: report.LearningRate},
+		metrics.Value{Name: "tokens_per_second", Value: l.window.speed()})
+	l.window.free()
 	return l.emit(Logged, values, "")
 }
 
@@ -193,6 +241,9 @@ func (l *Loop) log() error {
 func (l *Loop) evaluate() error {
 	if len(l.Eval) == 0 || l.evaluated == l.Trainer.GlobalStep {
 		return nil
+	}
+	if err := l.Trainer.Check(); err != nil {
+		return err
 	}
 	l.evaluated = l.Trainer.GlobalStep
 	var values []metrics.Value
@@ -227,9 +278,13 @@ func (s EvalSet) micro(size int) ([][]data.Example, error) {
 }
 
 // save writes a checkpoint, once a step at most.
-func (l *Loop) save() error {
+func (l *Loop) save() (err error) {
+	defer tensor.Catch(&err)
 	if l.Plan.SaveSteps == 0 || l.saved == l.Trainer.GlobalStep {
 		return nil
+	}
+	if err := l.Trainer.Check(); err != nil {
+		return err
 	}
 	path, err := l.Save()
 	if err != nil {
@@ -240,51 +295,58 @@ func (l *Loop) save() error {
 }
 
 func (l *Loop) interrupt() error {
+	if err := l.Trainer.Check(); err != nil {
+		return err
+	}
 	if err := l.save(); err != nil {
 		return err
 	}
 	return &Interrupted{Step: l.Trainer.GlobalStep, Checkpoint: l.checkpoint, CanSave: l.Plan.SaveSteps > 0}
 }
 
-// window averages over the steps between two log entries.
+// window adds up the steps between two log entries.
 type window struct {
+	program *program.Program
 	steps   int
-	loss    float64
-	last    StepReport
-	metrics Metrics
-	terms   []float64
-	tokens  int
-	spent   time.Duration
+	sums    tensor.Tensor // as stepSums.values lays them out, on the device; undefined before the first step
+	pace
 }
 
 func (w *window) add(r StepReport, spent time.Duration) {
+	w.program = r.program
 	w.steps++
-	w.loss += r.Loss
-	w.last = r
-	w.metrics.Join(r.Metrics)
-	w.tokens += r.Tokens
-	w.spent += spent
-	if w.terms == nil {
-		w.terms = make([]float64, len(r.Terms))
-	}
-	for i, term := range r.Terms {
-		w.terms[i] += term
-	}
+	w.pace.add(r.Tokens, spent)
+	tensor.Scoped(func() {
+		before := w.sums
+		if !before.Defined() {
+			before = r.values.ZerosLike()
+		}
+		sums := before.Add(r.values).Own()
+		w.sums.Free()
+		w.sums = sums
+	})
 }
 
-// values lists the averages: loss and metrics over the window, norm and rate
-// of its last step.
-func (w *window) values(t *Trainer) []metrics.Value {
-	n := float64(w.steps)
-	values := []metrics.Value{{Name: "loss", Value: w.loss / n}}
-	if terms := t.Objective.Program().Terms; len(terms) > 1 {
-		for i, term := range terms {
-			values = append(values, metrics.Value{Name: "loss_" + term.Name, Value: w.terms[i] / n})
+// read copies the sums from the device.
+func (w *window) read() Measured { return measured(w.program, w.sums.Floats()) }
+
+// free ends the window, so that the next step begins another.
+func (w *window) free() {
+	w.sums.Free()
+	*w = window{}
+}
+
+// values lists the averages of loss, terms and metrics.
+func (w *window) values() []metrics.Value {
+	n, sums := float64(w.steps), w.read()
+	values := []metrics.Value{{Name: "loss", Value: sums.Loss / n}}
+	if len(sums.Terms) > 1 {
+		for i, term := range w.program.Terms {
+			values = append(values, metrics.Value{Name: "loss_" + term.Name, Value: sums.Terms[i] / n})
 		}
 	}
-	w.metrics.Values(func(name string, value float64) { values = append(values, metrics.Value{Name: name, Value: value}) })
-	values = append(values, metrics.Value{Name: "grad_norm", Value: w.last.GradNorm},
-		metrics.Value{Name: "learning_rate", Value: w.last.LearningRate},
-		metrics.Value{Name: "tokens_per_second", Value: float64(w.tokens) / w.spent.Seconds()})
+	sums.Metrics.Values(func(name string, value float64) {
+		values = append(values, metrics.Value{Name: name, Value: value})
+	})
 	return values
 }

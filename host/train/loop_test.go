@@ -39,14 +39,15 @@ func TestNewPlan(t *testing.T) {
 // and what it told.
 type recorded struct {
 	train.Loop
-	told  []string
-	saves int
+	examples []data.Example // that it trains on
+	told     []string
+	saves    int
 }
 
 func newLoop(t *testing.T, plan func(*train.Plan)) *recorded {
 	t.Helper()
 	examples := uneven(21, true)
-	r := &recorded{}
+	r := &recorded{examples: examples}
 	r.Plan = train.NewPlan(len(examples), 3, 2, 2, 0)
 	r.Plan.EvalBatchSize = 3
 	plan(&r.Plan)

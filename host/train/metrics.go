@@ -1,12 +1,8 @@
 package train
 
 import (
-	"fmt"
 	"math"
-	"strings"
 
-	"llmhost/host/data"
-	"llmhost/host/exec"
 	"llmhost/sdk/program"
 )
 
@@ -19,26 +15,16 @@ type metric struct {
 	exp        bool
 }
 
-// Add takes in the metrics of one batch.
-func (m *Metrics) Add(p *program.Program, found []exec.Fraction) {
-	if m.list == nil {
-		for _, d := range p.Metrics {
-			m.list = append(m.list, metric{name: d.Name, exp: d.Exp})
-		}
+// newMetrics takes sum and count of each metric of p, in turns.
+func newMetrics(p *program.Program, numbers []float64) (m Metrics) {
+	for i, d := range p.Metrics {
+		m.list = append(m.list, metric{name: d.Name, sum: numbers[2*i], count: numbers[2*i+1], exp: d.Exp})
 	}
-	for i, f := range found {
-		sum, count := f.Read()
-		m.list[i].sum += sum
-		m.list[i].count += count
-	}
+	return m
 }
 
-// Join takes in the metrics of another part of the same run.
-func (m *Metrics) Join(other Metrics) {
-	if m.list == nil {
-		m.list = append(m.list, other.list...)
-		return
-	}
+// join takes in the metrics of another part of the same run.
+func (m *Metrics) join(other Metrics) {
 	for i, o := range other.list {
 		m.list[i].sum += o.sum
 		m.list[i].count += o.count
@@ -57,17 +43,4 @@ func (m *Metrics) Values(f func(name string, value float64)) {
 		}
 		f(d.name, value)
 	}
-}
-
-// positions names records, the first few of many.
-func positions(sources []data.Position) string {
-	const shown = 4
-	var names []string
-	for _, s := range sources {
-		names = append(names, s.String())
-	}
-	if len(names) > shown {
-		return fmt.Sprintf("%s and %d more", strings.Join(names[:shown], ", "), len(names)-shown)
-	}
-	return strings.Join(names, ", ")
 }

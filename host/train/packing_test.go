@@ -8,8 +8,8 @@ import (
 
 	"llmhost/host/data"
 	"llmhost/host/model"
+	"llmhost/host/objective"
 	"llmhost/host/tensor"
-	"llmhost/host/train"
 	"llmhost/sdk/program"
 
 	"github.com/stretchr/testify/require"
@@ -150,7 +150,7 @@ func states(m *model.Model, b data.Batch) [][]float64 {
 	var out [][]float64
 	tensor.Scoped(func() {
 		tensor.NoGrad(func() {
-			hidden := m.Forward(train.NewPass(tensor.CPU, &b))
+			hidden := m.Forward(objective.NewPass(tensor.CPU, &b))
 			width := int(hidden.Size(1))
 			out = slices.Collect(slices.Chunk(hidden.Floats(), width))
 		})

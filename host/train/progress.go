@@ -7,6 +7,8 @@ import (
 	"strconv"
 	"strings"
 	"time"
+
+	"llmhost/host/tensor"
 )
 
 // progress is what a loop keeps from step to step besides weights, optimizer
@@ -52,18 +54,38 @@ func (n *number) UnmarshalJSON(text []byte) error {
 // on to the same log entries.
 func (l *Loop) Progress() json.RawMessage {
 	w := l.window
-	p := progress{TrainedTokens: l.TrainedTokens, Evaluated: l.evaluated, Steps: w.steps, Loss: number(w.loss), Tokens: w.tokens, Spent: w.spent}
-	for _, term := range w.terms {
-		p.Terms = append(p.Terms, number(term))
-	}
-	for _, m := range w.metrics.list {
-		p.Metrics = append(p.Metrics, metricSums{m.name, number(m.sum), number(m.count), m.exp})
+	p := progress{TrainedTokens: l.TrainedTokens, Evaluated: l.evaluated, Steps: w.steps, Tokens: w.tokens, Spent: w.spent}
+	if w.steps > 0 {
+		p.setSums(w.read())
 	}
 	text, err := json.Marshal(p)
 	if err != nil {
 		panic(err) // p holds plain values alone
 	}
 	return text
+}
+
+// setSums takes over the sums of a log entry that is under way.
+func (p *progress) setSums(sums Measured) {
+	p.Loss = number(sums.Loss)
+	for _, term := range sums.Terms {
+		p.Terms = append(p.Terms, number(term))
+	}
+	for _, m := range sums.Metrics.list {
+		p.Metrics = append(p.Metrics, metricSums{m.name, number(m.sum), number(m.count), m.exp})
+	}
+}
+
+// sums lays out what setSums took over, as stepSums.values does.
+func (p *progress) sums() []float64 {
+	values := []float64{float64(p.Loss)}
+	for _, term := range p.Terms {
+		values = append(values, float64(term))
+	}
+	for _, m := range p.Metrics {
+		values = append(values, float64(m.Sum), float64(m.Count))
+	}
+	return append(values, 0) // a gradient norm is not added up
 }
 
 // Restore puts back what Progress returned, before Run.
@@ -73,12 +95,14 @@ func (l *Loop) Restore(saved json.RawMessage) error {
 		return fmt.Errorf("progress of the run: %w", err)
 	}
 	l.TrainedTokens, l.evaluated = p.TrainedTokens, p.Evaluated
-	l.window = window{steps: p.Steps, loss: float64(p.Loss), tokens: p.Tokens, spent: p.Spent}
-	for _, term := range p.Terms {
-		l.window.terms = append(l.window.terms, float64(term))
+	if p.Steps == 0 {
+		return nil
 	}
-	for _, m := range p.Metrics {
-		l.window.metrics.list = append(l.window.metrics.list, metric{m.Name, float64(m.Sum), float64(m.Count), m.Exp})
+	loss := l.Trainer.Objective
+	if terms, metrics := len(loss.Program().Terms), len(loss.Program().Metrics); len(p.Terms) != terms || len(p.Metrics) != metrics {
+		return fmt.Errorf("progress of the run: it has sums of %d terms and %d metrics; want the %d and %d of the loss", len(p.Terms), len(p.Metrics), terms, metrics)
 	}
+	l.window = window{program: loss.Program(), steps: p.Steps, pace: pace{p.Tokens, p.Spent}}
+	l.window.sums = tensor.Of(loss.Device(), p.sums()).Own()
 	return nil
 }

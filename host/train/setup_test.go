@@ -11,6 +11,7 @@ import (
 	"llmhost/builtin"
 	"llmhost/host/data"
 	"llmhost/host/model"
+	"llmhost/host/objective"
 	"llmhost/host/optim"
 	"llmhost/host/plugin"
 	"llmhost/host/tensor"
@@ -173,7 +174,7 @@ func run(m *model.Model, p *program.Program, b data.Batch) pass {
 	tensor.NewList(leaves).ZeroGrad()
 	var out pass
 	tensor.Scoped(func() {
-		terms := train.NewObjective(p, tensor.CPU, all[0].Tensor.DType()).Run(m, &b, nil, nil).Terms
+		terms := objective.New(p, tensor.CPU, all[0].Tensor.DType()).Run(m, &b, nil, nil).Terms
 		total := tensor.Zeros(tensor.CPU, terms[0].Sum.DType())
 		for i, term := range terms {
 			_, count := term.Read()
@@ -218,6 +219,9 @@ func newTrainer(t *testing.T, m *model.Model, p *program.Program, rate float64, 
 	t.Cleanup(adam.Free)
 	schedule, err := optim.NewSchedule("constant", rate, 0, 1, nil)
 	require.NoError(t, err)
-	objective := train.NewObjective(p, tensor.CPU, m.Params().All()[0].Tensor.DType())
-	return &train.Trainer{Model: m, Objective: objective, Optimizer: adam, Schedule: schedule, Options: o}
+	loss := objective.New(p, tensor.CPU, m.Params().All()[0].Tensor.DType())
+	t.Cleanup(loss.Free)
+	trainer := &train.Trainer{Model: m, Objective: loss, Optimizer: adam, Schedule: schedule, Options: o}
+	t.Cleanup(trainer.Free)
+	return trainer
 }

@@ -3,16 +3,14 @@
 package train
 
 import (
-	"fmt"
 	"iter"
-	"math"
 	"slices"
-	"strings"
 
 	"llmhost/host/data"
 	"llmhost/host/exec"
 	"llmhost/host/model"
 	"llmhost/host/nn"
+	"llmhost/host/objective"
 	"llmhost/host/optim"
 	"llmhost/host/tensor"
 )
@@ -20,114 +18,130 @@ import (
 // Options are what a Trainer does besides the loss.
 type Options struct {
 	MaxGradNorm   float64 // gradients are clipped to it; 0 = not
-	MicroMean     bool    // the mean of micro-batch means, in place of one denominator for the step
+	MicroMean     bool    // the mean of micro-batch means, instead of one denominator for the step
 	Checkpointing bool    // keep only block inputs, and run blocks again for the gradient
-	SharePrefix   bool    // rows of an example share their common prefix, where the model is causal
-	MaxLength     int     // the most tokens of a row that is made of two others
+	SharePrefix   bool    // sequences of an example share their common prefix, where the model is causal
+	MaxLength     int     // the most tokens of a sequence that is made of two others
+
+	// CheckEvery is how many steps are made before Step asks the device whether
+	// they were finite; 0 is 1. No weight moves after one that was not, whenever
+	// that is found out.
+	CheckEvery int
 
 	CalibrationBins     []int  // the numbers of bins that an evaluation measures rewards with
 	CalibrationStrategy string // metrics.Uniform or metrics.Quantile
 }
 
-// Trainer makes optimizer steps.
+// Trainer makes optimizer steps. Free ends what it holds on the device; model,
+// objective and optimizer stay their owners'.
 type Trainer struct {
 	Model      *model.Model
-	Objective  *Objective
+	Objective  *objective.Objective
 	Optimizer  *optim.AdamW
 	Schedule   optim.Schedule
 	Options    Options
 	GlobalStep int // steps made so far
+
+	finite finiteFlag
+	last   tensor.Tensor // the numbers of the last report
 }
 
-// StepReport is what one step measured.
-type StepReport struct {
-	Loss         float64
-	Terms        []float64 // each term's share of Loss, in the order of the program
-	Metrics      Metrics
-	GradNorm     float64 // before clipping
-	LearningRate float64
-	Tokens       int // real tokens, a shared prefix counted once a row
+// Free ends what t holds on the device.
+func (t *Trainer) Free() {
+	t.finite.free()
+	t.last.Free()
+	t.last = tensor.Tensor{}
 }
-
-// NonFiniteError says that a loss is NaN or infinite, or, where it is not,
-// that its gradient is.
-type NonFiniteError struct {
-	Step     int
-	Loss     float64
-	GradNorm float64
-	Terms    []string        // of the loss that are not finite
-	Sources  []data.Position // of the micro-batch's records; of the step's, for the gradient
-}
-
-func (e *NonFiniteError) Error() string {
-	what, value := "loss", e.Loss
-	if finite(e.Loss) {
-		what, value = "gradient norm", e.GradNorm
-	}
-	if e.Step == 1 && len(e.Terms) > 0 { // no learning rate can be to blame
-		return fmt.Sprintf("step 1: the loss of the batch of %s is %v before any weight has moved, by its term %s; look at these records, and at the loss with llmhost plugins check",
-			positions(e.Sources), value, strings.Join(e.Terms, ", "))
-	}
-	return fmt.Sprintf("step %d: the %s of the batch of %s is %v; lower learning_rate or look at these records", e.Step, what, positions(e.Sources), value)
-}
-
-func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }
 
 // Step runs one optimizer step over micro, a list of micro-batches. Every loss
 // term is a sum over a count; counts depend on the data alone, so they are
 // totalled over all micro-batches first, and the cut of the batch cannot
-// matter. A loss or gradient that is not finite is a *NonFiniteError, and no
-// weight has moved.
+// matter. Nothing is read from the device but the finite flag, every
+// Options.CheckEvery steps: a loss or gradient that is not finite is a
+// *NonFiniteError then, no weight has moved since the step before, and
+// GlobalStep is that one's.
 func (t *Trainer) Step(micro [][]data.Example) (report StepReport, err error) {
 	defer tensor.Catch(&err)
-	t.Model.Params().Mode().Training = true
-	defer func() { t.Model.Params().Mode().Training = false }()
-	batches, counts := t.pack(micro)
-	globals := t.globals(slices.Values(batches))
-	seen := newTotals(t.Objective.program)
+	mode := t.Model.Params().Mode()
+	mode.Training = true
+	defer func() { mode.Training = false }()
+	tensor.Scoped(func() { report, err = t.step(micro) })
+	return report, err
+}
+
+func (t *Trainer) step(micro [][]data.Example) (report StepReport, err error) {
+	batches, denominators := t.pack(micro)
+	means := t.Objective.Means(t.Model, slices.Values(batches))
+	totals := t.Objective.NewTotals()
+	sums := newStepSums(t.Objective)
+
 	t.Optimizer.ZeroGrad()
-	for i, b := range batches {
+	for i := range batches {
 		tensor.Scoped(func() { // frees what this micro-batch made
-			var tape *nn.Tape
-			if t.Options.Checkpointing {
-				tape = &nn.Tape{}
-			}
-			outputs := t.Objective.Run(t.Model, &b, tape, globals)
-			seen.add(outputs.Globals)
-			loss := t.weigh(outputs.Terms, counts[i], &report)
-			report.Metrics.Add(t.Objective.program, outputs.Metrics)
-			if err = t.checkFinite(report, micro[i]...); err != nil {
-				return
-			}
-			loss.Backward()
+			tape := t.tape()
+			outputs := t.Objective.Run(t.Model, &batches[i], tape, means)
+			parts := t.weigh(outputs.Terms, denominators[i])
+			totals.Add(outputs.Globals)
+			sums.add(parts, outputs.Metrics)
+			sumOf(parts).Backward()
 			tape.Backward()
 		})
-		if err != nil {
+		report.Tokens += batches[i].Tokens
+	}
+	norm := t.Optimizer.ClipGradients(t.Options.MaxGradNorm)
+
+	t.finite.add(t.GlobalStep+1, sums.trail(norm), sourcesOf(micro))
+	if t.finite.unread() >= t.Options.CheckEvery {
+		report.Checked = true
+		if err := t.Check(); err != nil {
 			return report, err
 		}
-		report.Tokens += b.Tokens
-	}
-	report.GradNorm = t.Optimizer.ClipGradients(t.Options.MaxGradNorm)
-	if err := t.checkFinite(report, slices.Concat(micro...)...); err != nil {
-		return report, err
 	}
 	report.LearningRate = t.Schedule.At(t.GlobalStep)
-	t.Optimizer.Step(report.LearningRate)
+	t.Optimizer.Step(report.LearningRate, t.finite.broken)
 	t.GlobalStep++
-	if globals == nil {
-		globals = seen.means()
+	if means == nil {
+		means = totals.Means()
 	}
-	t.Objective.update(globals)
+	t.Objective.Update(means, t.finite.broken)
+	report.program, report.values = t.Objective.Program(), t.keep(sums.values(norm))
 	return report, nil
 }
 
-// shares tells whether rows share prefixes: in an encoder the states of a
+// keep holds the numbers of a report until the next one.
+func (t *Trainer) keep(values tensor.Tensor) tensor.Tensor {
+	t.last.Free()
+	t.last = values.Own()
+	return t.last
+}
+
+// tape records blocks for a second run, nil where each keeps what it needs.
+func (t *Trainer) tape() *nn.Tape {
+	if t.Options.Checkpointing {
+		return &nn.Tape{}
+	}
+	return nil
+}
+
+// Check asks the device whether all steps since the last time were finite, and
+// returns the *NonFiniteError of the first that was not.
+func (t *Trainer) Check() (err error) {
+	defer tensor.Catch(&err)
+	failed := t.finite.read(t.Objective.Program())
+	if failed == nil {
+		return nil
+	}
+	t.GlobalStep = failed.Step - 1
+	return failed
+}
+
+// shares tells whether sequences share prefixes: in an encoder the states of a
 // prefix depend on what follows it.
 func (t *Trainer) shares() bool { return t.Options.SharePrefix && t.Model.Causal() }
 
 // pack lays out the micro-batches and settles the denominators of each.
 func (t *Trainer) pack(micro [][]data.Example) (batches []data.Batch, denominators [][]float64) {
-	terms := len(t.Objective.program.Terms)
+	terms := len(t.Objective.Program().Terms)
 	total := make([]float64, terms)
 	for b := range t.batches(micro) {
 		counts := t.Objective.Counts(&b)
@@ -137,7 +151,7 @@ func (t *Trainer) pack(micro [][]data.Example) (batches []data.Batch, denominato
 		batches, denominators = append(batches, b), append(denominators, counts)
 	}
 	for i := range denominators {
-		for j, term := range t.Objective.program.Terms {
+		for j, term := range t.Objective.Program().Terms {
 			denominators[i][j] = t.denominator(term.Count >= 0, denominators[i][j], total[j], len(micro))
 		}
 	}
@@ -149,7 +163,7 @@ func (t *Trainer) pack(micro [][]data.Example) (batches []data.Batch, denominato
 func (t *Trainer) batches(micro [][]data.Example) iter.Seq[data.Batch] {
 	return func(yield func(data.Batch) bool) {
 		var others []data.Example
-		if NeedsOf(t.Objective.program).Mismatched {
+		if t.Objective.Program().Needs().Mismatched {
 			others = data.Mismatch(slices.Concat(micro...), t.Options.MaxLength)
 		}
 		for _, examples := range micro {
@@ -163,25 +177,6 @@ func (t *Trainer) batches(micro [][]data.Example) iter.Seq[data.Batch] {
 			}
 		}
 	}
-}
-
-// globals makes the pass over all batches that a loss needs whose terms read
-// means over them; nil where no term does. Nothing is dropped out in it.
-func (t *Trainer) globals(batches iter.Seq[data.Batch]) map[int]float64 {
-	if !t.Objective.program.TwoPasses() {
-		return nil
-	}
-	mode := t.Model.Params().Mode()
-	training := mode.Training
-	mode.Training = false
-	defer func() { mode.Training = training }()
-	all := newTotals(t.Objective.program)
-	for b := range batches {
-		tensor.Scoped(func() {
-			tensor.NoGrad(func() { all.add(t.Objective.Globals(t.Model, &b)) })
-		})
-	}
-	return all.means()
 }
 
 // denominator is what a term's sum over one micro-batch is divided by. An
@@ -203,38 +198,18 @@ func notZero(count float64) float64 {
 	return count
 }
 
-// weigh returns the part of the step's loss that one micro-batch adds.
-func (t *Trainer) weigh(terms []exec.Fraction, denominators []float64, report *StepReport) tensor.Tensor {
-	if report.Terms == nil {
-		report.Terms = make([]float64, len(terms))
+// weigh returns what each term adds to the step's loss in one micro-batch.
+func (t *Trainer) weigh(terms []exec.Fraction, denominators []float64) (parts []tensor.Tensor) {
+	for j, term := range t.Objective.Program().Terms {
+		parts = append(parts, terms[j].Sum.MulScalar(term.Coefficient/denominators[j]))
 	}
-	var loss tensor.Tensor
-	for j, term := range t.Objective.program.Terms {
-		part := terms[j].Sum.MulScalar(term.Coefficient / denominators[j])
-		value := part.Item()
-		report.Terms[j] += value
-		report.Loss += value
-		if j == 0 {
-			loss = part
-			continue
-		}
-		loss = loss.Add(part)
-	}
-	return loss
+	return parts
 }
 
-func (t *Trainer) checkFinite(r StepReport, examples ...data.Example) error {
-	if finite(r.Loss) && finite(r.GradNorm) {
-		return nil
+func sumOf(parts []tensor.Tensor) tensor.Tensor {
+	sum := parts[0]
+	for _, part := range parts[1:] {
+		sum = sum.Add(part)
 	}
-	failed := &NonFiniteError{Step: t.GlobalStep + 1, Loss: r.Loss, GradNorm: r.GradNorm}
-	for i, v := range r.Terms {
-		if !finite(v) {
-			failed.Terms = append(failed.Terms, t.Objective.program.Terms[i].Name)
-		}
-	}
-	for _, g := range examples {
-		failed.Sources = append(failed.Sources, g.Source)
-	}
-	return failed
+	return sum
 }

@@ -23,12 +23,19 @@ func cut(examples []data.Example, size int) [][]data.Example {
 	return slices.Collect(slices.Chunk(examples, size))
 }
 
+// reading is a report whose numbers were read.
+type reading struct {
+	train.Measured
+	Tokens int
+}
+
 // measure makes one step that moves nothing.
-func measure(t *testing.T, m *model.Model, p *program.Program, o train.Options, micro [][]data.Example) (pass, train.StepReport) {
+func measure(t *testing.T, m *model.Model, p *program.Program, o train.Options, micro [][]data.Example) (pass, reading) {
 	t.Helper()
 	report, err := newTrainer(t, m, p, 0, o).Step(micro)
 	require.NoError(t, err)
-	return pass{report.Loss, gradientsOf(m)}, report
+	read := reading{report.Read(), report.Tokens}
+	return pass{read.Loss, gradientsOf(m)}, read
 }
 
 // The cut of a step's examples into micro-batches is of no consequence.
@@ -263,19 +270,4 @@ func TestClippingReportsTheNormBefore(t *testing.T) {
 	for name, g := range free.gradients {
 		require.InEpsilon(t, norm(g)/4, norm(clipped.gradients[name]), 1e-5, name)
 	}
-}
-
-func TestCheckNamesAColumnThatIsMissing(t *testing.T) {
-	objective := train.NewObjective(loss(t, "rrhf", nil), tensor.CPU, tensor.Float32)
-	require.NoError(t, objective.Check(data.Survey{}))
-	examples := uneven(1, true)
-	require.NoError(t, objective.Check(data.TakeSurvey(examples, false)))
-	examples[0].Columns = nil
-	require.EqualError(t, objective.Check(data.TakeSurvey(examples, false)), `the loss reads column "score", which the formatter does not give (of these it gives none)`)
-	examples[0].Columns = map[string][]float64{"scores": {1, 0}, "age": {1, 2}}
-	require.EqualError(t, objective.Check(data.TakeSurvey(examples, false)), `the loss reads column "score", which the formatter does not give (of these it gives age, scores); did you mean scores?`)
-
-	objective = train.NewObjective(loss(t, "sft", map[string]any{"sft_reduction": "seq_mean"}), tensor.CPU, tensor.Float32)
-	examples[0].ExampleColumns = nil
-	require.EqualError(t, objective.Check(data.TakeSurvey(examples, false)), `the loss reads example column "weight", which the formatter does not give (of these it gives none)`)
 }

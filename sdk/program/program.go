@@ -121,9 +121,9 @@ func (p *Program) Value(v int) op.Value {
 	return p.Nodes[v-len(p.Inputs)].Out
 }
 
-// Needs returns the names of the inputs, which is all that the host must
+// InputNames returns the names of the inputs, which is all that the host must
 // compute or read for this program.
-func (p *Program) Needs() []string {
+func (p *Program) InputNames() []string {
 	names := make([]string, len(p.Inputs))
 	for i, input := range p.Inputs {
 		names[i] = input.Name

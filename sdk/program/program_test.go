@@ -37,7 +37,7 @@ func parse(t *testing.T, text string) *program.Program {
 
 func TestParse(t *testing.T) {
 	p := parse(t, loss(inputs, nodes, terms, metrics))
-	require.Equal(t, []string{"policy.logps", "label_mask"}, p.Needs())
+	require.Equal(t, []string{"policy.logps", "label_mask"}, p.InputNames())
 	require.Equal(t, "f32 []", p.Value(4).String())
 	require.Equal(t, "bool [B, K, T]", p.Value(1).String())
 	require.Equal(t, []program.Term{{Name: "nll", Sum: 3, Count: 4, Coefficient: 1}}, p.Terms)

@@ -91,7 +91,7 @@ func (v *verifier) inputs(inputs []sourceInput) {
 		switch {
 		case err != nil:
 			v.problem(None, "input %d: %v", i, err)
-		case slices.Contains(v.p.Needs(), in.name):
+		case slices.Contains(v.p.InputNames(), in.name):
 			v.problem(None, "input %d: %s is listed twice", i, in.name)
 		case in.value.DType != known.Value.DType || !in.value.Shape.Equal(known.Value.Shape):
 			v.problem(None, "input %d: %s is %s; the program says %s", i, in.name, known.Value, clip(in.value.String()))

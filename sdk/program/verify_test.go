@@ -143,6 +143,6 @@ func FuzzParse(f *testing.F) {
 		if _, err := p.Bytes(sizes); err != nil {
 			t.Fatal(err)
 		}
-		_ = fmt.Sprint(p.Text(), p.Needs())
+		_ = fmt.Sprint(p.Text(), p.InputNames())
 	})
 }

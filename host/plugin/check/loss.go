@@ -84,7 +84,7 @@ func (r *run) programs(ctx context.Context, c *plugin.Component) {
 			if err != nil {
 				return err
 			}
-			s.note = fmt.Sprintf("%d settings, %d nodes, reads %v", len(all), len(trace.Nodes), trace.Needs())
+			s.note = fmt.Sprintf("%d settings, %d nodes, reads %v", len(all), len(trace.Nodes), trace.InputNames())
 			if p, err = sdktest.Parse(trace.Canonical()); err == nil {
 				p.Places = trace.Locations
 			}

@@ -92,13 +92,16 @@ func Backward(root, gradient Tensor) { C.shim_backward(root, gradient) }
 
 func ZeroGrads(params []Tensor) { C.shim_zero_grads(unsafe.SliceData(params), C.int64_t(len(params))) }
 
-func ScaleGrads(params []Tensor, factor float64) {
-	C.shim_scale_grads(unsafe.SliceData(params), C.int64_t(len(params)), C.double(factor))
+func GradNorm(params []Tensor) Tensor {
+	return C.shim_grad_norm(unsafe.SliceData(params), C.int64_t(len(params)))
 }
 
-func GradNorm(params []Tensor) (norm float64) {
-	C.shim_grad_norm(unsafe.SliceData(params), C.int64_t(len(params)), (*C.double)(&norm))
-	return norm
+func ClipGrads(params []Tensor, norm Tensor, maxNorm float64) {
+	C.shim_clip_grads(unsafe.SliceData(params), C.int64_t(len(params)), norm, C.double(maxNorm))
+}
+
+func Scalars(scalars []Tensor) Tensor {
+	return C.shim_scalars(unsafe.SliceData(scalars), C.int64_t(len(scalars)))
 }
 
 // AdamWOptions are the scalars of one AdamW step.
@@ -107,9 +110,9 @@ type AdamWOptions struct {
 	Fused                              bool
 }
 
-func AdamW(params, expAvg, expAvgSq, steps []Tensor, o AdamWOptions) {
+func AdamW(params, expAvg, expAvgSq, steps []Tensor, skip Tensor, o AdamWOptions) {
 	C.shim_adamw(unsafe.SliceData(params), unsafe.SliceData(expAvg), unsafe.SliceData(expAvgSq), unsafe.SliceData(steps),
-		C.int64_t(len(params)), C.shim_adamw_options{lr: C.double(o.LR), beta1: C.double(o.Beta1), beta2: C.double(o.Beta2),
+		C.int64_t(len(params)), skip, C.shim_adamw_options{lr: C.double(o.LR), beta1: C.double(o.Beta1), beta2: C.double(o.Beta2),
 			eps: C.double(o.Eps), weight_decay: C.double(o.WeightDecay), fused: flag(o.Fused)})
 }
 

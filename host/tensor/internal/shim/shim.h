@@ -53,10 +53,11 @@ int64_t shim_address(void *t);
 
 int shim_backward(void *root, void *gradient);
 int shim_zero_grads(void **params, int64_t n);
-int shim_scale_grads(void **params, int64_t n, double factor);
-int shim_grad_norm(void **params, int64_t n, double *norm);
+void *shim_grad_norm(void **params, int64_t n);
+int shim_clip_grads(void **params, int64_t n, void *norm, double max_norm);
 int shim_adamw(void **params, void **exp_avg, void **exp_avg_sq,
-               void **steps, int64_t n, shim_adamw_options o);
+               void **steps, int64_t n, void *skip, shim_adamw_options o);
+void *shim_scalars(void **scalars, int64_t n);
 
 void *shim_rms_norm(void *x, void *weight, double eps);
 void *shim_rotate(void *x, void *cos, void *sin);

@@ -1,4 +1,4 @@
-package train
+package objective
 
 import (
 	"llmhost/host/data"

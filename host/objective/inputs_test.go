@@ -1,4 +1,4 @@
-package train_test
+package objective_test
 
 import (
 	"fmt"
@@ -11,8 +11,8 @@ import (
 	"llmhost/host/lora"
 	"llmhost/host/model"
 	"llmhost/host/nn"
+	"llmhost/host/objective"
 	"llmhost/host/tensor"
-	"llmhost/host/train"
 	"llmhost/sdk/program"
 
 	"github.com/stretchr/testify/require"
@@ -63,7 +63,7 @@ func overLabels(m *model.Model, examples []data.Example, f func(row data.Sequenc
 }
 
 // second is the second term of a pass over a batch.
-func second(o *train.Objective, m *model.Model, examples []data.Example) (value float64) {
+func second(o *objective.Objective, m *model.Model, examples []data.Example) (value float64) {
 	b := data.Pack(examples, true)
 	others := data.Pack(data.Mismatch(examples, 64), false)
 	b.Mismatched = &others
@@ -107,7 +107,7 @@ func TestReferenceInputs(t *testing.T) {
 		{"mismatched.ref.logps", `["B","K","U"]`, overLabels(ref, data.Mismatch(examples, 64), logp)},
 	} {
 		t.Run(c.input, func(t *testing.T) {
-			o := train.NewObjective(summing(t, c.input, c.shape, ""), tensor.CPU, tensor.Float64)
+			o := objective.New(summing(t, c.input, c.shape, ""), tensor.CPU, tensor.Float64)
 			o.Reference.Model = ref
 			require.InDelta(t, c.want, second(o, m, examples), 1e-9)
 		})
@@ -129,7 +129,7 @@ func TestPrecomputedReference(t *testing.T) {
 			}
 		}
 	}
-	o := train.NewObjective(summing(t, "ref.logps", `["B","K","T"]`, ""), tensor.CPU, tensor.Float64)
+	o := objective.New(summing(t, "ref.logps", `["B","K","T"]`, ""), tensor.CPU, tensor.Float64)
 	require.InDelta(t, want, second(o, m, examples), 1e-9)
 }
 
@@ -147,7 +147,7 @@ func TestReferenceWithoutAdapters(t *testing.T) {
 		tensor.Scoped(func() { p.Tensor.CopyTensor(tensor.Randn(tensor.CPU, tensor.Float32, 0.3, p.Tensor.Shape()...)) })
 	}
 	require.Greater(t, math.Abs(want-overLabels(m, examples, logp)), 0.1)
-	o := train.NewObjective(summing(t, "ref.logps", `["B","K","T"]`, ""), tensor.CPU, tensor.Float64)
+	o := objective.New(summing(t, "ref.logps", `["B","K","T"]`, ""), tensor.CPU, tensor.Float64)
 	require.InDelta(t, want, second(o, m, examples), 1e-6)
 }
 
@@ -163,7 +163,7 @@ func TestHeadInputs(t *testing.T) {
 			tensor.Scoped(func() { want += m.Score.Forward(alone(m, row.IDs).Narrow(0, int64(len(row.IDs))-1, 1)).Item() })
 		}
 	}
-	o := train.NewObjective(summing(t, "rewards", `["B","K"]`, ""), tensor.CPU, tensor.Float64)
+	o := objective.New(summing(t, "rewards", `["B","K"]`, ""), tensor.CPU, tensor.Float64)
 	o.Pooling = pooling
 	require.InDelta(t, want, second(o, m, examples), 1e-5) // the head computes in float32 at least
 
@@ -174,7 +174,7 @@ func TestHeadInputs(t *testing.T) {
 		ids := g.Sequences[0].IDs
 		tensor.Scoped(func() { want += m.Classes["topic"].Forward(alone(m, ids).Narrow(0, int64(len(ids))-1, 1)).Sum().Item() })
 	}
-	o = train.NewObjective(summing(t, "logits.topic", `["B","C_topic"]`, ""), tensor.CPU, tensor.Float64)
+	o = objective.New(summing(t, "logits.topic", `["B","C_topic"]`, ""), tensor.CPU, tensor.Float64)
 	o.Pooling = pooling
 	require.InDelta(t, want, second(o, m, single), 1e-5)
 }

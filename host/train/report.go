@@ -1,0 +1,99 @@
+package train
+
+import (
+	"llmhost/host/exec"
+	"llmhost/host/objective"
+	"llmhost/host/tensor"
+	"llmhost/sdk/program"
+)
+
+// StepReport is what one step measured. Its numbers stay on the device until
+// they are read.
+type StepReport struct {
+	LearningRate float64
+	Tokens       int  // real tokens, a shared prefix counted once a sequence
+	Checked      bool // the step has waited for the device, and all until then is finite
+
+	program *program.Program
+	values  tensor.Tensor // as stepSums.values lays them out; the trainer's own
+}
+
+// Measured are the numbers of a step.
+type Measured struct {
+	Loss     float64
+	Terms    []float64 // each term's share of Loss, in the order of the program
+	Metrics  Metrics
+	GradNorm float64 // before clipping
+}
+
+// Read copies the numbers from the device, which it waits for. It is called
+// before the trainer's next step.
+func (r StepReport) Read() Measured { return measured(r.program, r.values.Floats()) }
+
+// measured takes apart what stepSums.values laid out.
+func measured(p *program.Program, values []float64) Measured {
+	terms := 1 + len(p.Terms)
+	metrics := terms + 2*len(p.Metrics)
+	return Measured{
+		Loss:     values[0],
+		Terms:    values[1:terms],
+		Metrics:  newMetrics(p, values[terms:metrics]),
+		GradNorm: values[metrics],
+	}
+}
+
+// stepSums add up, in float64 on the device, what the micro-batches of a step
+// measure. They belong to the step's scope.
+type stepSums struct {
+	terms int64
+	loss  tensor.Tensor   // so far, [1]
+	sums  tensor.Tensor   // of each term, then of sum and count of each metric
+	after []tensor.Tensor // loss and terms after each micro-batch
+	one   tensor.Tensor   // the count of a metric that has none
+}
+
+func newStepSums(o *objective.Objective) *stepSums {
+	p, d := o.Program(), o.Device()
+	terms := len(p.Terms)
+	return &stepSums{
+		terms: int64(terms),
+		loss:  tensor.Zeros(d, tensor.Float64, 1),
+		sums:  tensor.Zeros(d, tensor.Float64, int64(terms+2*len(p.Metrics))),
+		one:   tensor.Full(d, tensor.Float64, 1),
+	}
+}
+
+// add takes in one micro-batch, in a scope inside the step's own: the loss grows
+// by one term after the other, as it always has.
+func (s *stepSums) add(parts []tensor.Tensor, metrics []exec.Fraction) {
+	now := tensor.Scalars(append(parts[:len(parts):len(parts)], numbers(metrics, s.one)...)...)
+	loss := s.loss
+	for j := range s.terms {
+		loss = loss.Add(now.Narrow(0, j, 1))
+	}
+	s.loss = loss.Keep()
+	s.sums = s.sums.Add(now).Keep()
+	s.after = append(s.after, tensor.Cat(0, s.loss, s.sums.Narrow(0, 0, s.terms)).Keep())
+}
+
+// values are loss, terms, sum and count of each metric, and the gradient norm.
+func (s *stepSums) values(norm tensor.Tensor) tensor.Tensor {
+	return tensor.Cat(0, s.loss, s.sums, norm.Unsqueeze(0))
+}
+
+// trail is the loss and the terms after each micro-batch, then the gradient norm.
+func (s *stepSums) trail(norm tensor.Tensor) tensor.Tensor {
+	return tensor.Cat(0, append(s.after[:len(s.after):len(s.after)], norm.Unsqueeze(0))...)
+}
+
+// numbers lists sums and counts in turns; one stands for a count that is not there.
+func numbers(fractions []exec.Fraction, one tensor.Tensor) (list []tensor.Tensor) {
+	for _, f := range fractions {
+		count := f.Count
+		if !count.Defined() {
+			count = one
+		}
+		list = append(list, f.Sum, count)
+	}
+	return list
+}
