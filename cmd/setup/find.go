@@ -31,7 +31,7 @@ func find(ctx context.Context, s settings, r *report) (libtorch, error) {
 		return t, nil
 	}
 	if _, gone := os.Stat(dir); !errors.Is(gone, fs.ErrNotExist) {
-		r.note("the earlier download is damaged and is fetched anew: %v", err)
+		r.note("the earlier download is damaged and is fetched again: %v", err)
 	}
 	return fetch(ctx, dir, version, r)
 }

@@ -61,7 +61,7 @@ func TestFindFetchesADamagedDownloadAnew(t *testing.T) {
 	r, said := silent()
 	_, err := find(context.Background(), settings{Cache: cache}, r)
 	require.EqualError(t, err, "libtorch 2.11.0: python3 has no pip, and libtorch comes with it; install it (apt-get install python3-pip), or name a libtorch folder in LIBTORCH")
-	require.Contains(t, said.String(), "the earlier download is damaged and is fetched anew")
+	require.Contains(t, said.String(), "the earlier download is damaged and is fetched again")
 }
 
 func TestOpenLibtorchReadsWhatTheLibrariesSay(t *testing.T) {

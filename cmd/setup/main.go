@@ -33,7 +33,7 @@ func main() {
 	}
 }
 
-// explain adds the mend to what can go wrong at any step.
+// explain adds a way out to what can go wrong at any step.
 func explain(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:

@@ -7,6 +7,7 @@ package shim
 
 // #cgo LDFLAGS: -ldl
 // #include "shim.h"
+// #include "zz_calls.h"
 // const char *llmhost_torch_problem(void);
 import "C"
 
