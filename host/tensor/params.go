@@ -5,7 +5,7 @@ import "llmhost/host/tensor/internal/shim"
 // List is a set of leaves that are trained together, in a fixed order.
 type List struct{ handles []shim.Tensor }
 
-// NewList makes a List of ts.
+// NewList makes a List of ts, which it does not own.
 func NewList(ts []Tensor) List {
 	l := List{handles: make([]shim.Tensor, len(ts))}
 	for i, t := range ts {
@@ -41,7 +41,7 @@ type AdamWOptions = shim.AdamWOptions
 
 // AdamW makes one AdamW step on params (see package optim) and adds 1 to steps.
 // Parameters without a gradient are left alone. expAvg and expAvgSq have the
-// shapes of params; steps are float32 without axes.
+// shapes of params; steps are float32 without axes. All lists have one length.
 func AdamW(params, expAvg, expAvgSq, steps List, o AdamWOptions) {
 	shim.AdamW(params.handles, expAvg.handles, expAvgSq.handles, steps.handles, o)
 	checkShim("adamw")

@@ -3,7 +3,6 @@ package tensor
 import (
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
 	"unsafe"
@@ -60,7 +59,8 @@ func (d DType) Size() int {
 	return 1
 }
 
-// ParseDType reads PyTorch's name of an element type, with or without "torch.".
+// ParseDType reads PyTorch's name of an element type, with or without "torch.". The
+// error names the types that models come in.
 func ParseDType(name string) (DType, error) {
 	for d, n := range dtypeNames {
 		if n == strings.TrimPrefix(name, "torch.") {
@@ -77,6 +77,7 @@ type Error struct {
 	Cause  string    // libtorch's first line
 }
 
+// Error names the operation, the shapes of its operands and libtorch's cause.
 func (e *Error) Error() string {
 	shapes := make([]string, len(e.Shapes))
 	for i, s := range e.Shapes {
@@ -153,7 +154,8 @@ func (t Tensor) Shape() []int64 {
 	return shape
 }
 
-// Size returns the size of one axis; negative axes count from the last.
+// Size returns the size of one axis; negative axes count from the last. An axis
+// that t does not have is a runtime error.
 func (t Tensor) Size(axis int) int64 {
 	shape := t.Shape()
 	if axis < 0 {
@@ -186,19 +188,4 @@ func (t Tensor) String() string {
 		return "undefined tensor"
 	}
 	return fmt.Sprintf("%s%v on %s", t.DType(), t.Shape(), t.Device())
-}
-
-// Backward runs reverse-mode differentiation from the scalar t and adds the
-// gradients to those of the leaves.
-func (t Tensor) Backward() {
-	shim.Backward(t.ptr(), nil)
-	checkShim("backward", t)
-}
-
-// BackwardWith is Backward from any t, given the gradient of the loss with
-// respect to it.
-func (t Tensor) BackwardWith(gradient Tensor) {
-	shim.Backward(t.ptr(), gradient.ptr())
-	checkShim("backward", t, gradient)
-	runtime.KeepAlive(gradient)
 }
