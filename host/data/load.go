@@ -1,3 +1,7 @@
+// Package data makes batches of data files: records become rows of declared
+// cells, a formatter makes texts of rows, a tokenizer sequences of texts, and
+// Pack lays sequences out for a model. It computes nothing on a device. Start
+// at Load and at Pack.
 package data
 
 import (
