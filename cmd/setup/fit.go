@@ -130,7 +130,7 @@ func (f fitting) fitTo(ctx context.Context, source, dir string) (made fitted, er
 }
 
 // copyPruned copies the package libtch with the generated wrappers that the host
-// calls, and gives how many these are. What go build needs comes to libtch, what
+// calls, and gives how many these are. What go build needs goes to libtch, what
 // setup compiles to cpp.
 func (f fitting) copyPruned(from, libtch, cpp string) (int, error) {
 	files, err := readAll(from)

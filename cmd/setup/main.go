@@ -44,7 +44,7 @@ func explain(ctx context.Context, err error) error {
 	return err
 }
 
-// settings is what the user chooses and where things stand.
+// settings is what the user chooses and where things are.
 type settings struct {
 	Root     string // the module's folder, absolute
 	Cache    string // llmhost's folder in the user's cache folder

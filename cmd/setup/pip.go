@@ -24,7 +24,7 @@ type pip struct {
 	*report
 }
 
-// anyPython asks for a wheel regardless of the python3 at hand: the libraries
+// anyPython asks for a wheel regardless of the installed python3: the libraries
 // in it are the same, and its Python may be too old or too new to have one.
 func anyPython() []string {
 	machine := map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[runtime.GOARCH]

@@ -30,7 +30,7 @@ func point(ctx context.Context, root string, gotch fitted, lib library, r *repor
 	case work || shim:
 		r.step("go.work and %s/zz_* written; go build ./... and go test ./... work from here", shimDir)
 	default:
-		r.step("go.work and %s/zz_* stand as they should", shimDir)
+		r.step("go.work and %s/zz_* are up to date", shimDir)
 	}
 	return nil
 }
@@ -136,7 +136,7 @@ func goVersion(root string) (string, error) {
 	return string(m[1]), nil
 }
 
-// writeChanged writes text to path unless it stands there already.
+// writeChanged writes text to path unless it is there already.
 func writeChanged(path, text string) (changed bool, err error) {
 	if old, err := os.ReadFile(path); err == nil && string(old) == text {
 		return false, nil

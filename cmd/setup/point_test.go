@@ -26,7 +26,7 @@ func TestPointWritesOnceAndKeepsTheUsersOwn(t *testing.T) {
 
 	said.Reset()
 	point1("/cache/gotch-1")
-	require.Contains(t, said.String(), "stand as they should")
+	require.Contains(t, said.String(), "are up to date")
 
 	writeFile(t, root+"/go.work", read(t, root+"/go.work")+"\nuse ./mine\n")
 	point1("/cache/gotch-2")

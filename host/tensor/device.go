@@ -105,9 +105,6 @@ func SetThreads(n int) int {
 	return shim.Threads()
 }
 
-// Threads returns how many threads one operation may use.
-func Threads() int { return shim.Threads() }
-
 // Version returns libtorch's version, such as "2.11.0".
 func Version() string { return shim.TorchVersion() }
 

@@ -16,19 +16,19 @@ func (s *Segments) Add(start, length, prefix int) {
 	s.list = append(s.list, shim.NewSegment(start, length, prefix))
 }
 
-// AttentionOptions say how the tokens of a row attend to each other.
+// AttentionOptions say how the tokens of a sequence attend to each other.
 type AttentionOptions struct {
 	Scale         float64 // of the products of queries and keys
 	Window        int     // a token sees itself and the Window-1 tokens before it; 0 = all before it
-	Bidirectional bool    // a token sees all of its row; segments have no prefix then, and there is no window
+	Bidirectional bool    // a token sees all of its sequence; segments have no prefix then, and there is no window
 	Softcap       float64 // scores s become Softcap · tanh(s/Softcap); 0 = they stay
 	Dropout       float64 // share of the weights that are set to 0, the others scaled up; 0 = none
 }
 
-// Attention is softmax attention inside each row of a pack: q [tokens, heads,
+// Attention is softmax attention inside each sequence of a pack: q [tokens, heads,
 // head_dim] over k, v [tokens, kv_heads, head_dim]; query head h reads key/value
 // head h / (heads/kv_heads). The result has q's shape. All are of one float type. It
-// panics where segments do not cover q, and for what AttentionOptions rule out.
+// panics where segments do not cover q, and for options that AttentionOptions excludes.
 func Attention(q, k, v Tensor, segments Segments, o AttentionOptions) Tensor {
 	out := shim.Attention(q.ptr(), k.ptr(), v.ptr(), segments.list, shim.AttentionOptions(o))
 	checkShim("attention", q, k, v)

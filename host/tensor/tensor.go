@@ -59,17 +59,6 @@ func (d DType) Size() int {
 	return 1
 }
 
-// ParseDType reads PyTorch's name of an element type, with or without "torch.". The
-// error names the types that models come in.
-func ParseDType(name string) (DType, error) {
-	for d, n := range dtypeNames {
-		if n == strings.TrimPrefix(name, "torch.") {
-			return d, nil
-		}
-	}
-	return 0, fmt.Errorf("dtype %q is not known; want float32, bfloat16, float16 or float64", name)
-}
-
 // Error is what a failed operation panics with.
 type Error struct {
 	Op     string    // PyTorch's name of the operation
@@ -125,7 +114,7 @@ func checkShim(op string, operands ...Tensor) {
 	}
 }
 
-// raise is kept out of line so that operands need not escape on the way that works.
+// raise is not inlined, so that operands need not escape where nothing fails.
 //
 //go:noinline
 func raise(op, cause string, operands []Tensor) {

@@ -1,5 +1,5 @@
 // Package shim holds the C++ that llmhost adds to gotch's wrappers, and loads
-// it. The C++ lies in cpp/, out of go build's sight: `make setup` compiles it,
+// it. The C++ lies in cpp/, where go build does not look: `make setup` compiles it,
 // with gotch's, into libllmhost_torch.so, and writes the files zz_*, through
 // which the functions of shim.h are called there. The first call loads the
 // library and libtorch; a program that makes none never does.
@@ -42,7 +42,7 @@ func TakeError() string {
 	return C.GoString(p)
 }
 
-// TakeString takes over a string that gotch made with strdup.
+// TakeString frees a string that gotch made with strdup, and returns it.
 func TakeString(p unsafe.Pointer) string {
 	defer C.shim_free(p)
 	return C.GoString((*C.char)(p))

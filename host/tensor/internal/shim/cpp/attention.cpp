@@ -59,7 +59,7 @@ Tensor attention(const Tensor &q, const Tensor &k, const Tensor &v, const shim_s
   out.reserve(n);
   for (int64_t i = 0; i < n; i++) {
     bool own = seg[i].prefix < 0;
-    TORCH_CHECK(own || !o.bidirectional, "rows share a prefix, whose states depend on what follows in both directions");
+    TORCH_CHECK(own || !o.bidirectional, "sequences share a prefix, whose states depend on what follows in both directions");
     int64_t before = own ? 0 : sizes[seg[i].prefix];
     Tensor kk = own ? ks[i] : at::cat({ks[seg[i].prefix], ks[i]});
     Tensor vv = own ? vs[i] : at::cat({vs[seg[i].prefix], vs[i]});
