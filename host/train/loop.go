@@ -92,6 +92,7 @@ type Interrupted struct {
 	CanSave    bool   // false where the run keeps no checkpoints
 }
 
+// Error says after which step, and what holds the run's state.
 func (i *Interrupted) Error() string {
 	switch {
 	case !i.CanSave:

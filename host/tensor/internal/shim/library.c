@@ -1,7 +1,4 @@
 // Finds and loads the library that holds all C++, and libtorch with it.
-// In front of this text stand the macros LIBRARY, its name, BUILD, the digest
-// of all that it was made from, and INSTALLED, where setup put it.
-
 #define _GNU_SOURCE
 #include <dlfcn.h>
 #include <limits.h>
@@ -9,6 +6,10 @@
 #include <stdio.h>
 #include <string.h>
 #include <unistd.h>
+
+// LIBRARY, its name; BUILD, the digest of all that it was made from; INSTALLED,
+// where setup put it.
+#include "zz_library.h"
 
 #define HIDDEN __attribute__((visibility("hidden")))
 
@@ -41,19 +42,20 @@ static void open_library(void) {
   }
 }
 
-// Loads the library, once, and gives NULL or why that cannot be.
+// Loads the library, once, and gives NULL or why that cannot be done.
 HIDDEN const char *llmhost_torch_problem(void) {
   static pthread_once_t once = PTHREAD_ONCE_INIT;
   pthread_once(&once, open_library);
   return *problem ? problem : NULL;
 }
 
-// Gives the loaded library, or ends the program.
-HIDDEN void *llmhost_torch(void) {
+// Gives the address of a function of the library, or ends the program.
+HIDDEN void *llmhost_torch_function(const char *name) {
   const char *why = llmhost_torch_problem();
-  if (why) {
-    fprintf(stderr, "llmhost: %s\n", why);
+  void *function = why ? NULL : dlsym(library, name);
+  if (!function) {
+    fprintf(stderr, "llmhost: %s\n", why ? why : dlerror());
     _exit(1);
   }
-  return library;
+  return function;
 }
