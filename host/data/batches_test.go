@@ -99,6 +99,9 @@ func TestLabeler(t *testing.T) {
 	require.Equal(t, map[string]int64{"topic": data.Unseen, "mood": data.Ignore}, labelled[1].Labels)
 	require.Nil(t, examples[0].Labels, "the examples themselves stay as they are")
 
+	twice := data.NewLabeler(map[string][]string{"topic": {"b", "a", "b"}}).Label(examples)
+	require.EqualValues(t, 0, twice[0].Labels["topic"])
+
 	given := []data.Example{{Labels: map[string]int64{"topic": 3}}}
 	require.Equal(t, given, data.Labeler(nil).Label(given))
 }

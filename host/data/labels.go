@@ -14,13 +14,15 @@ const Unseen = -1
 type Labeler map[string]map[string]int64
 
 // NewLabeler returns a labeler that numbers the classes of each head by their
-// place in its list.
+// place in its list, of a name that stands there twice the first.
 func NewLabeler(classes map[string][]string) Labeler {
 	l := Labeler{}
 	for head, names := range classes {
 		l[head] = map[string]int64{}
 		for i, name := range names {
-			l[head][name] = int64(i)
+			if _, twice := l[head][name]; !twice {
+				l[head][name] = int64(i)
+			}
 		}
 	}
 	return l

@@ -34,7 +34,7 @@ func sharedFolder(t *testing.T, variable, name string) string {
 }
 
 // TestRealData runs records, examples, tokens and batches of every data file
-// that is there, and says what came of each.
+// that is there, and logs the survey of each.
 func TestRealData(t *testing.T) {
 	folder := sharedFolder(t, "LLMHOST_DATA", "data")
 	tokens, err := tokenizer.Load(filepath.Join(sharedFolder(t, "LLMHOST_MODELS", "models"), "stories260k"))

@@ -2,11 +2,13 @@ package data_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"path/filepath"
 	"slices"
 	"strings"
 	"testing"
+	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -245,4 +247,21 @@ func TestLoadMakesOnePass(t *testing.T) {
 	require.Equal(t, set.Survey.Records, rows)
 	require.Equal(t, 1, calls)
 	require.Equal(t, len(slices.Compact(slices.Sorted(slices.Values(texts)))), len(texts))
+}
+
+// A cache forgets the surveys that are oldest.
+func TestOldSurveysAreRemoved(t *testing.T) {
+	const most = 256
+	folder := t.TempDir()
+	for i := range most + 3 {
+		path := filepath.Join(folder, fmt.Sprintf("%03d.json", i))
+		require.NoError(t, os.WriteFile(path, []byte("{}"), 0o666))
+		at := time.Unix(int64(1000+i), 0)
+		require.NoError(t, os.Chtimes(path, at, at))
+	}
+	load(t, write(t, "a.jsonl", judgedLines), judgedOptions(folder))
+	kept, err := filepath.Glob(filepath.Join(folder, "*"))
+	require.NoError(t, err)
+	require.Len(t, kept, most)
+	require.Equal(t, "004.json", filepath.Base(kept[0]), "the oldest are gone, and the newest is the one just taken")
 }

@@ -6,6 +6,8 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"slices"
+	"time"
 
 	"llmhost/host/atomicfile"
 	"llmhost/host/data/source"
@@ -13,6 +15,11 @@ import (
 
 // surveyVersion is counted up when the survey of the same data changes.
 const surveyVersion = 1
+
+const surveyEnding = ".json"
+
+// mostKept is how many surveys a cache keeps, of a few kilobytes each.
+const mostKept = 256
 
 // SurveyCache keeps surveys on the disk, so that the next run over the same
 // data need not take them again.
@@ -60,7 +67,7 @@ func (c SurveyCache) survey(key string, take func() Survey) Survey {
 	if c.Folder == "" {
 		return take()
 	}
-	path := filepath.Join(c.Folder, key+".json")
+	path := filepath.Join(c.Folder, key+surveyEnding)
 	if kept, found := readSurvey(path, key); found {
 		return kept
 	}
@@ -87,8 +94,37 @@ func writeSurvey(path, key string, s Survey) error {
 	if err != nil {
 		return err
 	}
-	if err := os.MkdirAll(filepath.Dir(path), 0o755); err != nil {
+	folder := filepath.Dir(path)
+	if err := os.MkdirAll(folder, 0o755); err != nil {
 		return err
 	}
-	return atomicfile.WriteFile(path, text)
+	if err := atomicfile.WriteFile(path, text); err != nil {
+		return err
+	}
+	return prune(folder, mostKept)
+}
+
+// prune removes the oldest surveys of a folder beyond so many.
+func prune(folder string, most int) error {
+	entries, err := os.ReadDir(folder)
+	if err != nil || len(entries) <= most {
+		return err
+	}
+	written := map[string]time.Time{}
+	var names []string
+	for _, e := range entries {
+		info, err := e.Info()
+		if err != nil || filepath.Ext(e.Name()) != surveyEnding {
+			continue // removed by another run meanwhile, or still being written
+		}
+		names = append(names, e.Name())
+		written[e.Name()] = info.ModTime()
+	}
+	slices.SortFunc(names, func(a, b string) int { return written[b].Compare(written[a]) }) // the newest first
+	for _, name := range names[min(most, len(names)):] {
+		if err := os.Remove(filepath.Join(folder, name)); err != nil {
+			return err
+		}
+	}
+	return nil
 }
