@@ -26,7 +26,6 @@ import (
 type dataset struct {
 	train       data.Set
 	eval        []evalSet
-	labels      data.Labeler // of the classes that the loss reads
 	files, held []rundir.SourceRecord
 	digest      string   // over the training files, in order
 	report      []string // what was read, dropped and cut, a line each
@@ -48,12 +47,25 @@ func (d dataset) all() []data.Set {
 }
 
 // evalSets are the evaluation sets as the loop goes through them.
-func (d dataset) evalSets() []train.EvalSet {
+func (d dataset) evalSets(labels data.Labeler) []train.EvalSet {
 	var sets []train.EvalSet
 	for _, set := range d.eval {
-		sets = append(sets, train.EvalSet{Prefix: set.prefix, Batches: data.InOrder(set.data.Examples, d.labels)})
+		sets = append(sets, train.EvalSet{Prefix: set.prefix, Batches: data.InOrder(set.data.Examples, labels)})
 	}
 	return sets
+}
+
+// checkSizes holds the loss program to plugin_program_mb at the sizes of the data.
+func (d dataset) checkSizes(s config.Settings, t *task.Task) error {
+	if err := t.CheckBatch(s.PluginProgramMB, d.train.Survey, s.TrainBatchSize); err != nil {
+		return err
+	}
+	for _, set := range d.eval {
+		if err := t.CheckBatch(s.PluginProgramMB, set.data.Survey, s.EvalBatchSize); err != nil {
+			return err
+		}
+	}
+	return nil
 }
 
 // debugRecords is how many records of each file debug_mode takes.

@@ -1,16 +1,20 @@
 package host
 
 import (
+	"cmp"
 	"fmt"
+	"path/filepath"
 	"slices"
 	"strconv"
 
+	"llmhost/host/checkpoint"
 	"llmhost/host/config"
 	"llmhost/host/console"
 	"llmhost/host/data"
 	"llmhost/host/lm"
 	"llmhost/host/model"
 	"llmhost/host/objective"
+	"llmhost/host/plugin"
 	"llmhost/host/task"
 	"llmhost/host/tensor"
 	"llmhost/host/tokenizer"
@@ -20,40 +24,67 @@ import (
 type models struct {
 	policy    *lm.Model
 	reference *model.Model // nil where there is none, or where it is the policy without its adapter
+	labels    data.Labeler // numbers classes as the heads do
 	device    tensor.Device
 	threads   int
 	digest    string // of the weights that model_name_or_path held at the start
 }
 
-// openModels loads weights onto the device: the checkpoint's, where the run is
-// resumed.
-func openModels(s config.Settings, t *task.Task, src lm.Source, tok *tokenizer.Tokenizer, classes []model.ClassHead) (m *models, err error) {
-	m = &models{}
-	if m.device, err = tensor.OpenDevice(s.Device); err != nil {
-		return nil, err
-	}
-	m.threads = tensor.SetThreads(s.Threads)
-	tensor.SetDeterministic(s.FullDeterminism)
-	tensor.ManualSeed(int64(s.Seed))
-	options, err := modelOptions(s, t, m.device, classes)
+// openModels settles the classes of the loss's heads, holds the loss to its limit
+// at the size of the data, and loads weights onto the device: the checkpoint's,
+// where the run is resumed.
+func openModels(s config.Settings, t *task.Task, src lm.Source, tok *tokenizer.Tokenizer, sets dataset, out *console.Console) (*models, error) {
+	classes, err := settleClasses(s, t, src, sets, out)
 	if err != nil {
 		return nil, err
 	}
-	if m.policy, err = lm.Open(src, tok, options); err != nil {
+	if err := sets.checkSizes(s, t); err != nil {
 		return nil, err
 	}
-	m.policy.TrainAdapterOn(classes, s.LoadIn4Bit)
-	if t.Program.Needs().Reference {
-		m.reference, err = lm.OpenReference(m.policy, s.RefModel, options)
+	m, err := openDevice(s.RunSettings)
+	if err != nil {
+		return nil, err
 	}
-	if err == nil {
-		m.digest, err = model.WeightsDigest(s.Model)
+	m.labels = labelerOf(t, classes)
+	err = m.load(s, t, src, tok, classes)
+	if err == nil && s.PrecomputeRefLogProbs {
+		err = m.precompute(s, sets, out)
 	}
 	if err != nil {
 		m.free()
 		return nil, err
 	}
 	return m, nil
+}
+
+// openDevice makes the tensor runtime ready.
+func openDevice(s config.RunSettings) (*models, error) {
+	device, err := tensor.OpenDevice(s.Device)
+	if err != nil {
+		return nil, err
+	}
+	tensor.SetDeterministic(s.FullDeterminism)
+	tensor.ManualSeed(int64(s.Seed))
+	return &models{device: device, threads: tensor.SetThreads(s.Threads)}, nil
+}
+
+// load reads policy and reference.
+func (m *models) load(s config.Settings, t *task.Task, src lm.Source, tok *tokenizer.Tokenizer, classes []model.ClassHead) (err error) {
+	options, err := modelOptions(s, t, m.device, classes)
+	if err != nil {
+		return err
+	}
+	if m.policy, err = lm.Open(src, tok, options); err != nil {
+		return err
+	}
+	m.policy.TrainAdapterOn(classes, s.LoadIn4Bit)
+	if t.Program.Needs().Reference {
+		if m.reference, err = lm.OpenReference(m.policy, s.RefModel, options); err != nil {
+			return err
+		}
+	}
+	m.digest, err = model.WeightsDigest(s.Model)
+	return err
 }
 
 // modelOptions say what the loss wants of the policy.
@@ -95,13 +126,65 @@ func (m *models) free() {
 	}
 }
 
+// precompute computes what the reference model says of every label before the
+// first step, or takes it from the disk where an earlier run left it, and lets
+// the model go.
+func (m *models) precompute(s config.Settings, sets dataset, out *console.Console) error {
+	cache, err := m.refCache(s)
+	if err != nil {
+		return err
+	}
+	for _, set := range sets.all() {
+		kept, err := cache.Precompute(set)
+		if err != nil {
+			return err
+		}
+		if kept != "" {
+			out.Notef("log-probabilities of the reference model are those of %s", kept)
+		}
+	}
+	if m.reference != nil {
+		m.reference.Free()
+		m.reference = nil
+	}
+	return nil
+}
+
+// refCache keeps log-probabilities of this reference model in the user's cache.
+func (m *models) refCache(s config.Settings) (objective.RefCache, error) {
+	path := cmp.Or(s.RefModel, s.Model)
+	weights, err := model.WeightsDigest(path)
+	if err != nil {
+		return objective.RefCache{}, err
+	}
+	configDigest, _, err := checkpoint.Digest(filepath.Join(path, model.ConfigName))
+	if err != nil {
+		return objective.RefCache{}, err
+	}
+	types := dtypesOf(s)
+	name := fmt.Sprintf("%s-%.16s-%d-%s-%s", weights, configDigest, m.policy.Config.VocabSize, types.Param, types.Compute)
+	ref := m.reference
+	if ref == nil {
+		ref = m.policy.Model // without its adapter
+	}
+	return objective.RefCache{
+		Folder: filepath.Join(plugin.DefaultCache(), "ref_logps", name),
+		Model:  ref,
+		Device: m.device,
+		Size:   s.EvalBatchSize,
+		Share:  s.SharePrefix,
+	}, nil
+}
+
 // objective binds the task's loss to the models.
 func (m *models) objective(t *task.Task) *objective.Objective {
 	o := objective.New(t.Program, m.device, tensor.Float32)
 	o.Pooling = t.PoolingProgram
 	o.Reference.Model = m.reference
 	o.Scores = t.ScoreColumn()
-	o.EOS = int64(m.policy.Tokenizer.Special().EOS)
+	if tok := m.policy.Tokenizer; tok != nil {
+		o.EOS = int64(tok.Special().EOS)
+	}
 	return o
 }
 
