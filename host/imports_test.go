@@ -17,7 +17,7 @@ import (
 // that fits a package holds for it. A new arrow is a change here, argued in the
 // commit that makes it.
 var arrows = map[string][]string{
-	"cmd/llmhost":          {"host", "host/train", "host/config", "host/tensor", "host/nearest", "host/plugin", "host/plugin/check", "host/plugin/project", "host/plugin/worker", "builtin", "examples", "sdk"}, // examples holds the helpers that new projects get
+	"cmd/llmhost":          {"host", "host/train", "host/config", "host/tensor", "host/nearest", "host/plugin", "host/plugin/check", "host/plugin/project", "host/plugin/tryout", "host/plugin/worker", "builtin", "examples", "sdk"}, // examples holds the helpers that new projects get
 	"cmd/setup":            {},
 	"cmd/bench":            {"host/...", "builtin/...", "sdk"},
 	"host":                 {"host/...", "sdk", "sdk/op"},
@@ -53,8 +53,9 @@ var arrows = map[string][]string{
 	"host/plugin/wasm":     {"host/plugin/...", "sdk", "sdk/op"},
 	"host/plugin/process":  {"host/plugin/output", "sdk", "sdk/process"}, // both sides of one protocol
 	"host/plugin/output":   {},
-	"host/plugin/check":    {"host/data", "host/plugin", "sdk", "sdk/op", "sdk/sdktest"}, // data reads the records that an author gives
-	"sdk/sdktest":          {"sdk", "sdk/op"},
+	"host/plugin/tryout":   {"host/config", "host/exec", "host/plugin", "host/safetensors", "host/tensor", "sdk", "sdk/op", "sdk/program"},
+	"host/plugin/check":    {"host/data", "host/plugin", "sdk", "sdk/op", "sdk/program", "sdk/sdktest"}, // data reads the records that an author gives
+	"sdk/sdktest":          {"sdk", "sdk/op", "sdk/program"},
 	"host/plugin/project":  {"host/nearest"},                           // cmd hands it the sources of sdk and examples
 	"host/plugin/worker":   {"host/plugin/output", "host/plugin/wasm"}, // its child's main runs before all else, so cmd imports it
 	"host/conformance":     {},
@@ -74,7 +75,7 @@ var outside = map[string][]string{
 }
 
 // plain lists packages that import the standard library alone.
-var plain = []string{"sdk", "sdk/op", "sdk/wasm", "sdk/serve", "builtin/...", "plugins/...", "cmd/setup/..."}
+var plain = []string{"sdk", "sdk/op", "sdk/program", "sdk/wasm", "sdk/serve", "builtin/...", "plugins/...", "cmd/setup/..."}
 
 func fits(pattern, name string) bool {
 	below, isTree := strings.CutSuffix(pattern, "/...")

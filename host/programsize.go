@@ -5,7 +5,6 @@ import (
 
 	"llmhost/host/config"
 	"llmhost/host/data"
-	"llmhost/sdk/program"
 )
 
 // leastSizes are the dimensions of a batch as far as the settings tell them,
@@ -61,10 +60,4 @@ func (r *run) checkSizes() error {
 		}
 	}
 	return nil
-}
-
-// checkFits holds a program that is run on given tensors to the default of
-// plugin_program_mb.
-func checkFits(p *program.Program, sizes map[string]int64) error {
-	return p.Fits(sizes, int64(config.Default().PluginProgramMB)<<20, nil)
 }

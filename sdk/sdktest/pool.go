@@ -1,8 +1,11 @@
 package sdktest
 
 import (
+	"slices"
+
 	"llmhost/sdk"
 	"llmhost/sdk/op"
+	"llmhost/sdk/program"
 )
 
 // PoolInputs is a batch as a pooling sees it.
@@ -126,18 +129,19 @@ func rowsOf(data []float64, width int) [][]float64 {
 // Summed returns the program of a pooling with one node more, the sum of its
 // output with a weight of its own for each element, and that node's value.
 // Weights keep gradients of different elements from cancelling out.
-func (p *Program) Summed() (*Program, int) {
-	more := *p
-	more.Nodes = append([]Node(nil), p.Nodes...)
+func (p *Traced) Summed() (*Traced, int) {
+	more := *p.Program
+	more.Nodes = slices.Clone(p.Nodes)
 	add := func(name string, out op.Value, attrs op.Attrs, in ...int) int {
-		more.Nodes = append(more.Nodes, Node{name, in, attrs, out})
+		more.Nodes = append(more.Nodes, program.Node{Op: name, In: in, Attrs: attrs, Out: out})
 		return len(more.Inputs) + len(more.Nodes) - 1
 	}
 	flat := op.Value{DType: op.F32, Shape: p.Value(p.Output).Shape}
 	axis := func(i int) op.Attrs { return op.Attrs{{Name: "dim", Kind: op.Axis, Int: i}} }
 	ones := add("ones_like", flat, nil, p.Output)
 	weights := add("cumsum", flat, axis(1), add("cumsum", flat, axis(0), ones))
-	return &more, add("sum", op.Value{DType: op.F32}, nil, add("mul", flat, nil, p.Output, weights))
+	total := add("sum", op.Value{DType: op.F32}, nil, add("mul", flat, nil, p.Output, weights))
+	return &Traced{Program: &more, Places: p.Places}, total
 }
 
 // String writes the batch so that it can be copied into a test.

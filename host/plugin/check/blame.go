@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"llmhost/sdk/op"
+	"llmhost/sdk/program"
 	"llmhost/sdk/sdktest"
 )
 
@@ -25,14 +26,14 @@ func sameAll(a, b []float64) bool {
 // culprit finds the first value, among those that target is computed from,
 // at which two runs part: differ compares one value of both. None where the
 // runs agree.
-func culprit(p *sdktest.Program, target int, differ func(v int) bool) int {
+func culprit(p *sdktest.Traced, target int, differ func(v int) bool) int {
 	reached := reach(p, target)
 	for v := len(p.Inputs); v <= target; v++ {
 		if reached[v] && differ(v) {
 			return v
 		}
 	}
-	return sdktest.None
+	return program.None
 }
 
 // corner is the part of b that has the extents of a: what stood there before
@@ -87,15 +88,15 @@ func reordered(x sdktest.Array, axis int, order []int) []float64 {
 }
 
 // place is where a culprit stands, for a finding.
-func place(p *sdktest.Program, v int) []string {
-	if v == sdktest.None {
+func place(p *sdktest.Traced, v int) []string {
+	if v == program.None {
 		return nil
 	}
 	return []string{p.Place(v)}
 }
 
 // nodeOp is the op that makes value v, "" for an input.
-func nodeOp(p *sdktest.Program, v int) string {
+func nodeOp(p *sdktest.Traced, v int) string {
 	if v < len(p.Inputs) {
 		return ""
 	}

@@ -6,6 +6,7 @@ import (
 	"strings"
 
 	"llmhost/sdk/op"
+	"llmhost/sdk/program"
 	"llmhost/sdk/sdktest"
 )
 
@@ -33,7 +34,7 @@ func (l *loss) classDirection() error {
 }
 
 // lowersOwn reports a term that pushes the label's class down wherever it pushes.
-func (l *loss) lowersOwn(t sdktest.Term, head string) error {
+func (l *loss) lowersOwn(t program.Term, head string) error {
 	right, wrong := 0, 0
 	var probe sdktest.Inputs
 	for range 12 {
@@ -64,7 +65,7 @@ func (l *loss) lowersOwn(t sdktest.Term, head string) error {
 
 // bottomless reports a term that falls in proportion as the logit of the
 // label's class rises, however right the model is already.
-func (l *loss) bottomless(t sdktest.Term, head string) error {
+func (l *loss) bottomless(t program.Term, head string) error {
 	in := l.draw.batch(4, 1, 2)
 	var sums []float64
 	for _, height := range []float64{1000, 2000, 4000} {

@@ -24,7 +24,7 @@ type values struct {
 	positive bool      // above 0
 }
 
-func newDrawer(p *sdktest.Program, k knowledge) *drawer {
+func newDrawer(p *sdktest.Traced, k knowledge) *drawer {
 	d := &drawer{rng: rand.New(rand.NewPCG(k.seed, 1)), columns: map[string]values{}, fixed: k.candidates, classes: 3}
 	for _, input := range p.Inputs {
 		d.needs = append(d.needs, input.Name)

@@ -20,14 +20,11 @@ type effect struct {
 // effectOf runs the program of some parameters over batches that are the same
 // for all of them as long as they read the same inputs.
 func (s *scope) effectOf(ctx context.Context, c *plugin.Component, values map[string]any, k knowledge) (*effect, error) {
-	text, err := s.canonical(ctx, c, values)
+	trace, err := s.traceOf(ctx, c, values)
 	if err != nil {
 		return nil, err
 	}
-	p, err := sdktest.Parse([]byte(text))
-	if err != nil {
-		return nil, err
-	}
+	p := &sdktest.Traced{Program: trace.Program, Places: trace.Locations}
 	l := &loss{scope: s, p: p, draw: newDrawer(p, k)}
 	out := &effect{parts: map[string][]float64{}}
 	for _, size := range sizes {
@@ -172,13 +169,9 @@ func (s *scope) coefficients(ctx context.Context, c *plugin.Component) error {
 		if i > 0 && len(idle) == 0 {
 			break
 		}
-		text, err := s.canonical(ctx, c, v.values)
+		p, err := s.traceOf(ctx, c, v.values)
 		if err != nil {
 			continue // another check's business
-		}
-		p, err := sdktest.Parse([]byte(text))
-		if err != nil {
-			return err
 		}
 		for _, t := range p.Terms {
 			if i == 0 && t.Coefficient == 0 {

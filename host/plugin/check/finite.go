@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"llmhost/sdk/op"
+	"llmhost/sdk/program"
 	"llmhost/sdk/sdktest"
 )
 
@@ -174,7 +175,7 @@ func (l *loss) source(e *sdktest.Evaluation, target int) int {
 		}
 		return true
 	})
-	if at == sdktest.None {
+	if at == program.None {
 		return target
 	}
 	return at
@@ -202,11 +203,11 @@ func (l *loss) steep(e *sdktest.Evaluation) int {
 			}
 		}
 	}
-	return sdktest.None
+	return program.None
 }
 
 // infiniteCause says what mends an op that overflows.
-func infiniteCause(p *sdktest.Program, v int) string {
+func infiniteCause(p *sdktest.Traced, v int) string {
 	switch nodeOp(p, v) {
 	case "div", "div_scalar":
 		return "a division by 0: ClampMin the divisor (a count by 1)"

@@ -4,6 +4,7 @@ import (
 	"fmt"
 	"strings"
 
+	"llmhost/sdk/program"
 	"llmhost/sdk/sdktest"
 )
 
@@ -62,7 +63,7 @@ func lowered(in sdktest.Inputs, b, k int) sdktest.Inputs {
 	return out
 }
 
-func (l *loss) dies(t sdktest.Term, in sdktest.Inputs, slope float64, b, k int) {
+func (l *loss) dies(t program.Term, in sdktest.Inputs, slope float64, b, k int) {
 	places := []string{}
 	for v, reached := range l.reach(t.Sum) {
 		if name := nodeOp(l.p, v); reached && (strings.HasPrefix(name, "clamp") || name == "minimum" || name == "maximum") {

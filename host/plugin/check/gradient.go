@@ -104,7 +104,7 @@ func (l *loss) wrongSlope(i int, in sdktest.Inputs, s sdktest.Slope, cause strin
 // surrogate says whether a detached value is only compared with itself: x less
 // or divided by its own Detach is a constant that is there for its gradient
 // alone, as in a policy gradient, and can be nothing but meant.
-func surrogate(p *sdktest.Program, detached int) bool {
+func surrogate(p *sdktest.Traced, detached int) bool {
 	of, uses := p.Nodes[detached-len(p.Inputs)].In[0], 0
 	for _, node := range p.Nodes {
 		if !slices.Contains(node.In, detached) {

@@ -5,6 +5,7 @@ import (
 	"slices"
 
 	"llmhost/sdk/op"
+	"llmhost/sdk/program"
 	"llmhost/sdk/sdktest"
 )
 
@@ -59,8 +60,8 @@ func (l *loss) comparePadded(what string, in, padded sdktest.Inputs, base, e *sd
 }
 
 // paddingCause says what usually lets padding in at such an op.
-func paddingCause(p *sdktest.Program, v int) string {
-	if v == sdktest.None {
+func paddingCause(p *sdktest.Traced, v int) string {
+	if v == program.None {
 		return "padding is not masked"
 	}
 	switch nodeOp(p, v) {

@@ -5,6 +5,7 @@ import (
 	"math"
 	"slices"
 
+	"llmhost/sdk/program"
 	"llmhost/sdk/sdktest"
 )
 
@@ -61,7 +62,7 @@ func (s *scope) badLength(what string, weights []float64) bool {
 
 // unequalLength reports a term in which a better and a worse answer weigh by
 // different powers of their length.
-func (l *loss) unequalLength(t sdktest.Term, better, worse []float64) bool {
+func (l *loss) unequalLength(t program.Term, better, worse []float64) bool {
 	a, b := power(better), power(worse)
 	if math.IsNaN(a) || math.IsNaN(b) || math.Abs(a-b) < 1e-6 {
 		return false
@@ -92,7 +93,7 @@ func power(weights []float64) float64 {
 // otherTokens asks of a mean over tokens whether its count has the tokens that
 // its sum has: where every token weighs the same, their number over the count
 // must be the same on every batch.
-func (l *loss) otherTokens(t sdktest.Term) (wrong bool, err error) {
+func (l *loss) otherTokens(t program.Term) (wrong bool, err error) {
 	counts := func(n int) float64 {
 		in := stretched(l.draw.fill([][]int{{1, 1}, {1, 1}}), n, []float64{-1, -1})
 		e, failed := l.evaluate(in)
@@ -101,7 +102,7 @@ func (l *loss) otherTokens(t sdktest.Term) (wrong bool, err error) {
 		}
 		return e.Number(t.Count)
 	}
-	if t.Count == sdktest.None || l.draw.fixed > 0 || counts(2) == 0 || !same(counts(4), 2*counts(2)) || err != nil {
+	if t.Count == program.None || l.draw.fixed > 0 || counts(2) == 0 || !same(counts(4), 2*counts(2)) || err != nil {
 		return false, err // no number of tokens
 	}
 	slope, share := 0.0, 0.0

@@ -11,6 +11,7 @@ import (
 	"llmhost/host/plugin"
 	"llmhost/sdk"
 	"llmhost/sdk/op"
+	"llmhost/sdk/program"
 	"llmhost/sdk/sdktest"
 )
 
@@ -48,7 +49,7 @@ var lossChecks = []struct {
 // loss is a loss under one set of parameters.
 type loss struct {
 	*scope
-	p      *sdktest.Program
+	p      *sdktest.Traced
 	draw   *drawer
 	probes []sdktest.Inputs // of several sizes
 	under  variant
@@ -74,7 +75,7 @@ func (r *run) programs(ctx context.Context, c *plugin.Component) {
 		all = append(all, r.mixed(ctx, c)...)
 	}
 	for _, v := range all {
-		var p *sdktest.Program
+		var p *sdktest.Traced
 		r.finish(&scope{run: r, component: c, check: "trace", params: v.values}, func(s *scope) error {
 			trace, err := s.traced(ctx, c, v)
 			var refusal *plugin.Error
@@ -85,10 +86,8 @@ func (r *run) programs(ctx context.Context, c *plugin.Component) {
 				return err
 			}
 			s.note = fmt.Sprintf("%d settings, %d nodes, reads %v", len(all), len(trace.Nodes), trace.Needs())
-			if p, err = sdktest.Parse(trace.Canonical()); err == nil {
-				p.Places = trace.Locations
-			}
-			return err
+			p = &sdktest.Traced{Program: trace.Program, Places: trace.Locations}
+			return nil
 		})
 		switch {
 		case p == nil:
@@ -101,7 +100,7 @@ func (r *run) programs(ctx context.Context, c *plugin.Component) {
 	r.step(c, "settings", func(s *scope) error { return s.settings(ctx, c, known) })
 }
 
-func (r *run) loss(c *plugin.Component, p *sdktest.Program, known knowledge, v variant) {
+func (r *run) loss(c *plugin.Component, p *sdktest.Traced, known knowledge, v variant) {
 	draw := newDrawer(p, known)
 	var probes []sdktest.Inputs
 	for _, size := range sizes {
@@ -184,7 +183,7 @@ func (l *loss) figures() []figure {
 	var all []figure
 	add := func(name string, sum, count int, metric bool) {
 		all = append(all, figure{"the sum of " + name, sum, metric})
-		if count != sdktest.None {
+		if count != program.None {
 			all = append(all, figure{"the count of " + name, count, metric})
 		}
 	}
@@ -205,7 +204,7 @@ func (l *loss) figures() []figure {
 // reach says which values v is computed from, v included.
 func (l *loss) reach(v int) []bool { return reach(l.p, v) }
 
-func reach(p *sdktest.Program, v int) []bool {
+func reach(p *sdktest.Traced, v int) []bool {
 	reached := make([]bool, v+1)
 	reached[v] = true
 	for i := v; i >= len(p.Inputs); i-- {

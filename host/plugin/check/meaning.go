@@ -5,6 +5,7 @@ import (
 	"strings"
 
 	"llmhost/sdk/op"
+	"llmhost/sdk/program"
 	"llmhost/sdk/sdktest"
 )
 
@@ -84,7 +85,7 @@ func (l *loss) exampleColumns() bool {
 	return false
 }
 
-func (l *loss) backwards(t sdktest.Term, plain bool, wrong int, probe sdktest.Inputs) {
+func (l *loss) backwards(t program.Term, plain bool, wrong int, probe sdktest.Inputs) {
 	f := Finding{
 		Text:   fmt.Sprintf("term %s pushes the candidate of the highest score down against that of the lowest, on all %d prompts where it pushes at all", t.Name, wrong),
 		Cause:  "a comparison or a difference is the wrong way round (Lt for Gt, j − i for i − j), or Argmin stands for Argmax: the column score is the better the higher",
@@ -149,9 +150,9 @@ func (l *loss) weights() error {
 	return nil
 }
 
-func (l *loss) weighed(t sdktest.Term, column string, in sdktest.Inputs, base, e *sdktest.Evaluation) bool {
+func (l *loss) weighed(t program.Term, column string, in sdktest.Inputs, base, e *sdktest.Evaluation) bool {
 	reads := func(v int) bool {
-		return v != sdktest.None && l.from(v, func(i op.Input) bool { return i.Name == column })
+		return v != program.None && l.from(v, func(i op.Input) bool { return i.Name == column })
 	}
 	for _, f := range []figure{{name: "sum", value: t.Sum}, {name: "count", value: t.Count}} {
 		if !reads(f.value) {

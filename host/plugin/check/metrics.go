@@ -6,11 +6,12 @@ import (
 	"strings"
 
 	"llmhost/sdk/op"
+	"llmhost/sdk/program"
 	"llmhost/sdk/sdktest"
 )
 
 // named says whether a metric's name has one of the words, as in rank_accuracy.
-func named(m sdktest.Metric, words ...string) bool {
+func named(m program.Metric, words ...string) bool {
 	for _, part := range strings.FieldsFunc(strings.ToLower(m.Name), func(r rune) bool { return strings.ContainsRune("_-./@0123456789", r) }) {
 		for _, word := range words {
 			if part == word {
@@ -21,20 +22,20 @@ func named(m sdktest.Metric, words ...string) bool {
 	return false
 }
 
-func isShare(m sdktest.Metric) bool {
+func isShare(m program.Metric) bool {
 	return isAccuracy(m) || named(m, "rate", "share", "fraction", "precision", "recall", "probability")
 }
 
-func isAccuracy(m sdktest.Metric) bool { return named(m, "accuracy", "accuracies", "acc") }
+func isAccuracy(m program.Metric) bool { return named(m, "accuracy", "accuracies", "acc") }
 
-func isMargin(m sdktest.Metric) bool { return named(m, "margin", "margins") }
+func isMargin(m program.Metric) bool { return named(m, "margin", "margins") }
 
-func isNLL(m sdktest.Metric) bool { return !m.Exp && named(m, "nll", "ce", "xent", "entropy") }
+func isNLL(m program.Metric) bool { return !m.Exp && named(m, "nll", "ce", "xent", "entropy") }
 
-func isPerplexity(m sdktest.Metric) bool { return named(m, "perplexity", "ppl") }
+func isPerplexity(m program.Metric) bool { return named(m, "perplexity", "ppl") }
 
 // read is a metric's value on one batch; false where it has none.
-func read(e *sdktest.Evaluation, m sdktest.Metric) (float64, bool) {
+func read(e *sdktest.Evaluation, m program.Metric) (float64, bool) {
 	count := e.Number(m.Count)
 	if count == 0 {
 		return 0, false
@@ -97,7 +98,7 @@ func (l *loss) ranges() error {
 }
 
 // perplexity runs a model that gives every token the probability 1/7.
-func (l *loss) perplexity(m sdktest.Metric) error {
+func (l *loss) perplexity(m program.Metric) error {
 	in := mapped(l.draw.batch(3, 2, 5), func(float64) float64 { return -math.Log(7) })
 	e, err := l.evaluate(in)
 	if err != nil {
@@ -114,7 +115,7 @@ func (l *loss) perplexity(m sdktest.Metric) error {
 }
 
 // ordering runs a model that orders all right, and one that orders all wrong.
-func (l *loss) ordering(m sdktest.Metric) error {
+func (l *loss) ordering(m program.Metric) error {
 	reads := func(prefix string) bool {
 		return l.from(m.Sum, func(i op.Input) bool { return strings.HasPrefix(i.Name, prefix) })
 	}

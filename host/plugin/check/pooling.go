@@ -29,11 +29,11 @@ var poolingChecks = []struct {
 // pooling is a pooling under one set of parameters.
 type pooling struct {
 	*scope
-	p   *sdktest.Program
+	p   *sdktest.Traced
 	rng *rand.Rand
 }
 
-func (r *run) pooling(c *plugin.Component, p *sdktest.Program, v variant) {
+func (r *run) pooling(c *plugin.Component, p *sdktest.Traced, v variant) {
 	for _, check := range poolingChecks {
 		r.finish(&scope{run: r, component: c, check: check.name, params: v.values}, func(s *scope) error {
 			return check.run(&pooling{s, p, rand.New(rand.NewPCG(r.options.Seed, 2))})

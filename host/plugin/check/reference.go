@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"llmhost/sdk/op"
+	"llmhost/sdk/program"
 	"llmhost/sdk/sdktest"
 )
 
@@ -77,7 +78,7 @@ func opposite(from, to sdktest.Inputs) [][][]float64 {
 
 // uneven asks whether the reference is subtracted from every candidate of a
 // pair, and as the model is: per token from a mean, in all from a sum.
-func (l *loss) uneven(t sdktest.Term) (wrong bool, err error) {
+func (l *loss) uneven(t program.Term) (wrong bool, err error) {
 	if !l.from(t.Sum, func(i op.Input) bool { return i.Name == "policy.logps" }) || !l.from(t.Sum, func(i op.Input) bool { return i.Name == "ref.logps" }) {
 		return false, nil
 	}
@@ -131,7 +132,7 @@ func near(a, b float64) int {
 
 // referenceSlope is how a term changes as one candidate's tokens get likelier
 // under the reference.
-func (l *loss) referenceSlope(t sdktest.Term, in sdktest.Inputs, b, k int) (float64, error) {
+func (l *loss) referenceSlope(t program.Term, in sdktest.Inputs, b, k int) (float64, error) {
 	const step = 1e-5
 	var sums [2]float64
 	for i, by := range []float64{step, -step} {

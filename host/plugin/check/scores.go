@@ -5,6 +5,7 @@ import (
 	"math"
 
 	"llmhost/sdk/op"
+	"llmhost/sdk/program"
 	"llmhost/sdk/sdktest"
 )
 
@@ -29,7 +30,7 @@ func (l *loss) scores() error {
 			continue
 		}
 		ranking++
-		for _, check := range []func(sdktest.Term, sdktest.Inputs, float64) (bool, error){l.shiftedScores, l.noOrder} {
+		for _, check := range []func(program.Term, sdktest.Inputs, float64) (bool, error){l.shiftedScores, l.noOrder} {
 			if wrong, err := check(t, in, base); wrong || err != nil {
 				return err
 			}
@@ -54,7 +55,7 @@ func moved(in sdktest.Inputs, c func(scores []float64) float64) sdktest.Inputs {
 func constant(c float64) func([]float64) float64 { return func([]float64) float64 { return c } }
 
 // sum is a term's sum on a batch.
-func (l *loss) sum(t sdktest.Term, in sdktest.Inputs) (float64, error) {
+func (l *loss) sum(t program.Term, in sdktest.Inputs) (float64, error) {
 	e, err := l.evaluate(in)
 	if err != nil {
 		return 0, err
@@ -64,7 +65,7 @@ func (l *loss) sum(t sdktest.Term, in sdktest.Inputs) (float64, error) {
 
 // byOrder says whether, scores being above 0, a term follows their order and
 // nothing else of them.
-func (l *loss) byOrder(t sdktest.Term, in sdktest.Inputs) (base float64, ordered bool, err error) {
+func (l *loss) byOrder(t program.Term, in sdktest.Inputs) (base float64, ordered bool, err error) {
 	above := moved(in, constant(20))
 	isScore := func(name string) bool { return name == "column.score" }
 	spread := withColumn(in, isScore, func(x float64) float64 { return 20 + 2.5*x })
@@ -81,7 +82,7 @@ func (l *loss) byOrder(t sdktest.Term, in sdktest.Inputs) (base float64, ordered
 }
 
 // shiftedScores moves all scores below 0, and one of each prompt to 0.
-func (l *loss) shiftedScores(t sdktest.Term, in sdktest.Inputs, base float64) (wrong bool, err error) {
+func (l *loss) shiftedScores(t program.Term, in sdktest.Inputs, base float64) (wrong bool, err error) {
 	for _, to := range []struct {
 		what string
 		by   func(scores []float64) float64
@@ -109,7 +110,7 @@ func (l *loss) shiftedScores(t sdktest.Term, in sdktest.Inputs, base float64) (w
 
 // ranks says whether a term only ranks: where all log-probabilities and rewards
 // fall by as much, it stays.
-func (l *loss) ranks(t sdktest.Term, in sdktest.Inputs) (bool, error) {
+func (l *loss) ranks(t program.Term, in sdktest.Inputs) (bool, error) {
 	before, err := l.sum(t, in)
 	if err != nil {
 		return false, err
@@ -123,7 +124,7 @@ func (l *loss) ranks(t sdktest.Term, in sdktest.Inputs) (bool, error) {
 
 // noDirection reports a term that ranks candidates, reads scores, and stays
 // the same where the best becomes the worst.
-func (l *loss) noDirection(t sdktest.Term, in sdktest.Inputs) (wrong bool, err error) {
+func (l *loss) noDirection(t program.Term, in sdktest.Inputs) (wrong bool, err error) {
 	if !l.from(t.Sum, func(i op.Input) bool { return i.Name == "column.score" }) {
 		return false, nil
 	}
@@ -149,7 +150,7 @@ func (l *loss) noDirection(t sdktest.Term, in sdktest.Inputs) (wrong bool, err e
 }
 
 // noOrder looks at terms that only rank: without an order there is nothing to rank.
-func (l *loss) noOrder(t sdktest.Term, in sdktest.Inputs, _ float64) (wrong bool, err error) {
+func (l *loss) noOrder(t program.Term, in sdktest.Inputs, _ float64) (wrong bool, err error) {
 	if ranks, err := l.ranks(t, in); !ranks || err != nil {
 		return err != nil, err
 	}
@@ -180,7 +181,7 @@ func (l *loss) noOrder(t sdktest.Term, in sdktest.Inputs, _ float64) (wrong bool
 // pairwise says whether a term of a prompt with three candidates is what its
 // pairs give by themselves. A softmax over a list is not, and in it equal
 // candidates may well take part.
-func (l *loss) pairwise(t sdktest.Term, in sdktest.Inputs) (bool, error) {
+func (l *loss) pairwise(t program.Term, in sdktest.Inputs) (bool, error) {
 	if len(in.Logps[0]) != 3 {
 		return true, nil
 	}
@@ -234,7 +235,7 @@ func (l *loss) mixedReductions() {
 	for _, t := range l.p.Terms {
 		switch {
 		case t.Coefficient == 0:
-		case t.Count == sdktest.None:
+		case t.Count == program.None:
 			plain = t.Name
 		default:
 			counted = t.Name

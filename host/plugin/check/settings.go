@@ -110,7 +110,7 @@ func (s *scope) changes(ctx context.Context, c *plugin.Component, name string, v
 // changesBeside says how much a parameter changes beside the given others. The
 // plugin may refuse those, for they may not go together.
 func (s *scope) changesBeside(ctx context.Context, c *plugin.Component, beside map[string]any, name string, values []any, k knowledge) (change, error) {
-	base, err := s.canonical(ctx, c, beside)
+	base, err := s.traceOf(ctx, c, beside)
 	if err != nil {
 		return untried, nil
 	}
@@ -121,10 +121,10 @@ func (s *scope) changesBeside(ctx context.Context, c *plugin.Component, beside m
 		}
 		with := map[string]any{name: value}
 		maps.Copy(with, beside)
-		other, err := s.canonical(ctx, c, with)
+		other, err := s.traceOf(ctx, c, with)
 		switch {
 		case err != nil:
-		case other == base:
+		case other.Digest() == base.Digest():
 			most = max(most, sameProgram)
 		case s.idle(ctx, c, beside, with, k):
 			most = sameNumbers
@@ -160,15 +160,11 @@ func (s *scope) idle(ctx context.Context, c *plugin.Component, a, b map[string]a
 	return err == nil && idle(was, is)
 }
 
-// canonical is the program under some parameters.
-func (s *scope) canonical(ctx context.Context, c *plugin.Component, values map[string]any) (string, error) {
+// traceOf is the program under some parameters.
+func (s *scope) traceOf(ctx context.Context, c *plugin.Component, values map[string]any) (*plugin.Trace, error) {
 	traces, err := c.Retrace(ctx, values, 1)
 	if err != nil {
-		return "", err
+		return nil, err
 	}
-	trace, err := c.ReadTrace(traces[0])
-	if err != nil {
-		return "", err
-	}
-	return string(trace.Canonical()), nil
+	return c.ReadTrace(traces[0])
 }

@@ -1,11 +1,10 @@
-package host
+package tryout
 
 import (
 	"bytes"
 	"encoding/json"
 	"fmt"
 	"os"
-	"slices"
 	"strings"
 
 	"llmhost/host/safetensors"
@@ -109,18 +108,4 @@ func flatten(to *[]float64, value any, shape []int64) error {
 		return fmt.Errorf("holds %v where a number, true or false should be", v)
 	}
 	return nil
-}
-
-// nested puts values into lists of a shape; one of no axes is a number.
-func nested(values []float64, shape []int64) any {
-	if len(shape) == 0 {
-		return values[0]
-	}
-	list := make([]any, 0, shape[0])
-	if shape[0] > 0 {
-		for part := range slices.Chunk(values, max(len(values)/int(shape[0]), 1)) {
-			list = append(list, nested(part, shape[1:]))
-		}
-	}
-	return list
 }
