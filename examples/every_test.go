@@ -120,7 +120,7 @@ func (l everyLoss) shapes(g *sdk.Graph, keep func(sdk.Tensor), q sdk.Tensor) {
 type everyPooling struct{}
 
 func (everyPooling) Trace(g *sdk.Graph) sdk.Tensor {
-	states, row := g.Hidden().IndexSelect(0, g.Token()), g.Row()
+	states, row := g.Hidden().IndexSelect(0, g.Token()), g.Sequence()
 	both := states.SegmentSum(row, "N").Add(states.SegmentMax(row, "N"))
 	ends := g.IDs().Eq(g.EOS()).To(sdk.F32).SegmentSum(row, "N")
 	return both.Div(row.SegmentCount("N").Add(ends).Unsqueeze(1))

@@ -204,18 +204,18 @@ func TestBadPlugin(t *testing.T) {
 			return s.Task
 		}, "plugin {}: no such file"},
 		{"no WASM", plugin("x.wasm", "#!/bin/sh\n"), `plugin {}: is not a WASM module (it begins with "#!/bin/s"); llmhost plugins build makes one of a project`},
-		{"another ABI", plugin("x.wasm", module(2, "", nil)), "plugin {}: speaks ABI 2, host speaks 1; rebuild it with this sdk"},
-		{"asks for a file", plugin("x.wasm", module(1, "path_open", nil)),
+		{"another ABI", plugin("x.wasm", module(1, "", nil)), "plugin {}: speaks ABI 1, host speaks 2; rebuild it with this sdk"},
+		{"asks for a file", plugin("x.wasm", module(2, "path_open", nil)),
 			"plugin {}: asks for wasi_snapshot_preview1.path_open, which plugins do not get: they have no files, network, clock or environment"},
 		{"loops for ever", plugin("x.wasm", endless()),
 			"plugin {}: its worker spent more than 1s on describing itself and was killed (sha256 " + short(sha(endless())) + "); look for a loop that does not end"},
-		{"says nothing", plugin("x.wasm", module(1, "", nil)), "plugin {}: the reply to describe is no frame; rebuild it with this sdk"},
+		{"says nothing", plugin("x.wasm", module(2, "", nil)), "plugin {}: the reply to describe is no frame; rebuild it with this sdk"},
 		{"unknown name", func(_ *testing.T, s *config.Settings) string { s.Task = "rhrf"; return "" },
 			`no builtin task is called "rhrf"; did you mean rrhf? (builtin: rrhf, sft, classification, multi_objective_classification, reward, rejection_sampling, weighted_learning, dpo, kto, orpo, simpo, cpo, offline_ppo, distill; a plugin file is given by its path, such as plugins/rhrf.wasm)`},
 		{"digest", func(t *testing.T, s *config.Settings) string {
 			s.TaskSHA256 = strings.Repeat("0", 64)
-			return plugin("x.wasm", module(1, "", nil))(t, s)
-		}, "plugin {}: its sha256 is " + sha(module(1, "", nil)) + ", the run asks for " + strings.Repeat("0", 64) + "; restore the file, or change task_sha256"},
+			return plugin("x.wasm", module(2, "", nil))(t, s)
+		}, "plugin {}: its sha256 is " + sha(module(2, "", nil)) + ", the run asks for " + strings.Repeat("0", 64) + "; restore the file, or change task_sha256"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := ranking(t)

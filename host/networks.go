@@ -60,7 +60,7 @@ func adapterConfig(s config.Settings) (lora.Config, error) {
 func (r *run) heads() model.Heads {
 	needs := train.NeedsOf(r.task.program)
 	h := model.Heads{LM: needs.LM, Score: needs.Score, Classes: r.classHeads}
-	if h.Score && (h.LM || !r.task.poolsAtEOS()) {
+	if h.Score && (h.LM || !r.task.lastToken) {
 		h.Reference = true
 	}
 	return h

@@ -29,6 +29,8 @@ type task struct {
 	changes    []*plugin.Change // plugin files that are others than the lock's
 	firstUse   bool             // the lock did not have the task's file yet
 	places     []string         // of the program's nodes in the author's files
+	columns    []sdk.ColumnUse  // what the loss says of the columns that it reads
+	lastToken  bool             // the pooling takes the state of each sequence's last token
 }
 
 // openTask finds the task, holds its file to task_sha256 and llmhost.lock before
@@ -83,7 +85,10 @@ func (t *task) trace(ctx context.Context, s config.Settings) error {
 	if err != nil {
 		return err
 	}
-	t.program, t.places = loss.Program, loss.Locations
+	t.program, t.places, t.columns = loss.Program, loss.Locations, loss.Columns
+	if err := t.CheckHead(t.program); err != nil {
+		return err
+	}
 	if err := t.tracePooling(ctx, s); err != nil {
 		return err
 	}
@@ -113,18 +118,12 @@ func (t *task) tracePooling(ctx context.Context, s config.Settings) (err error) 
 	if err != nil {
 		return err
 	}
-	t.pooling = trace.Program
+	t.pooling, t.lastToken = trace.Program, trace.PoolsLastToken
 	return nil
 }
 
 // poolingName names the pooling, for people.
 func (t *task) poolingName() string { return t.Task.Pooling.Name }
-
-// poolsAtEOS tells whether rows are pooled as transformers' …ForSequenceClassification
-// does: at their last token.
-func (t *task) poolsAtEOS() bool {
-	return t.Task.Pooling != nil && t.Task.Pooling.Name == "eos" && t.Task.Pooling.Plugin.Transport == plugin.Builtin
-}
 
 // formatter is the task's formatter for reading data.
 func (t *task) formatter() data.Formatter {

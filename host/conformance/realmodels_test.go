@@ -162,7 +162,7 @@ func checkSentences(t *testing.T, m *model.Model, folder string, all []sentence,
 		tensor.NoGrad(func() {
 			hidden := m.Forward(train.NewPass(tensor.CPU, &b))
 			vectors := exec.Pool(trace(t, plugin.Pooling, "average", nil), exec.Where{Device: tensor.CPU, Real: tensor.Float32}, exec.Arguments{
-				Inputs: map[string]tensor.Tensor{"hidden": hidden, "token": tensor.Of(tensor.CPU, token), "row": tensor.Of(tensor.CPU, row)},
+				Inputs: map[string]tensor.Tensor{"hidden": hidden, "token": tensor.Of(tensor.CPU, token), "sequence": tensor.Of(tensor.CPU, row)},
 				Sizes:  map[string]int64{"P": hidden.Size(0), "H": hidden.Size(1), "M": int64(len(token)), "N": int64(len(all))},
 			})
 			for i, vector := range (array{vectors.Floats(), vectors.Shape()}).rows() {

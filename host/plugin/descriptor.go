@@ -204,8 +204,8 @@ func (p *Plugin) readTasks(entries []taskEntry) error {
 				return fmt.Errorf("has task %s with the %s %q, which the plugin does not have", t.Name, part.kind, plain(part.name))
 			}
 		}
-		if t.Head != "" && !isName(t.Head) {
-			return fmt.Errorf("has task %s with the head %q; want letters, digits, - and _", t.Name, plain(t.Head))
+		if err := checkHeadName(t.Name, t.Head); err != nil {
+			return fmt.Errorf("is wrong about %w", err)
 		}
 		if t.Loss == "" {
 			return fmt.Errorf("has task %s without a loss", t.Name)

@@ -174,14 +174,14 @@ func (s *sight) pooled() tensor.Tensor {
 		s.vectors = encoder.PooledDropout().Forward(encoder.Pooled(hidden, tensor.Of(d, s.firstTokens())))
 		return s.vectors
 	}
-	var token, row, ids []int64
+	var token, sequence, ids []int64
 	for r := range s.b.Sequences {
 		for _, t := range s.b.SequenceTokens(r) {
-			token, row, ids = append(token, t), append(row, int64(r)), append(ids, s.b.IDs[t])
+			token, sequence, ids = append(token, t), append(sequence, int64(r)), append(ids, s.b.IDs[t])
 		}
 	}
 	s.vectors = exec.Pool(s.o.Pooling, s.o.where, exec.Arguments{
-		Inputs: map[string]tensor.Tensor{"hidden": hidden, "token": tensor.Of(d, token), "row": tensor.Of(d, row),
+		Inputs: map[string]tensor.Tensor{"hidden": hidden, "token": tensor.Of(d, token), "sequence": tensor.Of(d, sequence),
 			"ids": tensor.Of(d, ids), "eos_token_id": tensor.Scalar(d, s.o.EOS)},
 		Sizes: map[string]int64{"P": hidden.Size(0), "H": hidden.Size(1), "M": int64(len(token)), "N": int64(len(s.b.Sequences))},
 	})

@@ -95,7 +95,7 @@ metric m = exp(Σ%4 / Σ%5)
 }
 
 func TestPooling(t *testing.T) {
-	text := `{"llmhost_program":1,"op_level":1,"kind":"pooling","inputs":[{"name":"hidden","dtype":"f32","shape":["P","H"]},{"name":"token","dtype":"i64","shape":["M"]},{"name":"row","dtype":"i64","shape":["M"]}],` +
+	text := `{"llmhost_program":1,"op_level":1,"kind":"pooling","inputs":[{"name":"hidden","dtype":"f32","shape":["P","H"]},{"name":"token","dtype":"i64","shape":["M"]},{"name":"sequence","dtype":"i64","shape":["M"]}],` +
 		`"nodes":[{"op":"index_select","in":[0,1],"attrs":{"dim":0}},{"op":"segment_max","in":[3,2],"attrs":{"segments":"N"}}],"output":4}`
 	p := parse(t, text)
 	require.Equal(t, text, string(p.Canonical()))

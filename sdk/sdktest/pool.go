@@ -98,7 +98,7 @@ func (in PoolInputs) Arguments() Arguments {
 		}
 	}
 	return Arguments{
-		Inputs: map[string]Array{"hidden": hidden, "token": token, "row": row, "ids": ids, "eos_token_id": Scalar(op.I64, float64(in.EOS))},
+		Inputs: map[string]Array{"hidden": hidden, "token": token, "sequence": row, "ids": ids, "eos_token_id": Scalar(op.I64, float64(in.EOS))},
 		Sizes:  map[string]int64{"P": int64(stored), "H": int64(width), "M": int64(len(place)), "N": int64(len(in.Hidden))},
 	}
 }

@@ -14,8 +14,8 @@ import (
 type average struct{}
 
 func (average) Trace(g *sdk.Graph) sdk.Tensor {
-	n := g.Row().SegmentCount("N").ClampMin(1).Unsqueeze(1)
-	return g.Hidden().IndexSelect(0, g.Token()).SegmentSum(g.Row(), "N").Div(n)
+	n := g.Sequence().SegmentCount("N").ClampMin(1).Unsqueeze(1)
+	return g.Hidden().IndexSelect(0, g.Token()).SegmentSum(g.Sequence(), "N").Div(n)
 }
 
 var states = sdktest.PoolInputs{Hidden: [][][]float64{{{1, 2}, {3, 5}}, {{-1, 0}}, {{4, 4}, {0, 1}, {2, -2}}}}
@@ -41,12 +41,12 @@ func TestChecksSeeMistakesOfPoolings(t *testing.T) {
 		want    string
 	}{
 		{"reads states that are no row's", func(g *sdk.Graph) sdk.Tensor {
-			last := g.Row().SegmentCount("N").CumSum(0).SubScalar(1).To(sdk.I64)
+			last := g.Sequence().SegmentCount("N").CumSum(0).SubScalar(1).To(sdk.I64)
 			return g.Hidden().IndexSelect(0, last)
 		}, "with the hidden states stored in another order, row 0 becomes 2, -2 instead of 3, 5"},
 		{"rows share a mean", func(g *sdk.Graph) sdk.Tensor {
 			x := g.Hidden().IndexSelect(0, g.Token())
-			return x.SegmentSum(g.Row(), "N").Sub(x.Mean(0).Unsqueeze(0))
+			return x.SegmentSum(g.Sequence(), "N").Sub(x.Mean(0).Unsqueeze(0))
 		}, "with row 0 in a batch of its own, row 0 becomes 2, 3.5 instead of 2.5, 5.33333"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

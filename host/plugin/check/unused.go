@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"maps"
 	"math/rand/v2"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -151,7 +152,7 @@ func (f *formatter) resultsUnder(values map[string]any, records []record) ([]sdk
 		return nil, err
 	}
 	defer closed()
-	if !slices.Equal(columns, f.columns) {
+	if !reflect.DeepEqual(columns, f.columns) {
 		return nil, errOtherColumns
 	}
 	return called(format, records)

@@ -40,7 +40,7 @@ func bind(p *program.Program, file *safetensors.File) (bound, error) {
 		in.tensors[input.Name] = t
 	}
 	if _, known := in.sizes["N"]; !known {
-		in.sizes["N"] = rowCount(in.tensors["row"])
+		in.sizes["N"] = sequenceCount(in.tensors["sequence"])
 	}
 	return in, nil
 }
@@ -54,12 +54,13 @@ func inFile(path string, err error) error {
 	return err
 }
 
-// rowCount is the number of rows of a pooling: the last row's number and one.
-func rowCount(row tensor.Tensor) int64 {
-	if !row.Defined() || row.Numel() == 0 {
+// sequenceCount is the number of sequences of a pooling: the last one's number
+// and one.
+func sequenceCount(sequence tensor.Tensor) int64 {
+	if !sequence.Defined() || sequence.Numel() == 0 {
 		return 0
 	}
-	return slices.Max(tensor.Slice[int64](row)) + 1
+	return slices.Max(tensor.Slice[int64](sequence)) + 1
 }
 
 func bindDims(sizes map[string]int64, input op.Input, shape []int64) error {

@@ -177,7 +177,7 @@ func TestRunReadsJSON(t *testing.T) {
 }
 
 func TestRunPooling(t *testing.T) {
-	inputs := saved(t, floats("hidden", []float32{1, 2, 3, 4, 5, 7}, 3, 2), ints("token", []int64{0, 1, 0, 2}, 4), ints("row", []int64{0, 0, 1, 1}, 4))
+	inputs := saved(t, floats("hidden", []float32{1, 2, 3, 4, 5, 7}, 3, 2), ints("token", []int64{0, 1, 0, 2}, 4), ints("sequence", []int64{0, 0, 1, 1}, 4))
 	result, err := run(tryout.Request{Spec: "average", Inputs: inputs})
 	require.NoError(t, err)
 	require.Equal(t, []int64{2, 2}, result.Shape)
@@ -214,7 +214,7 @@ func TestBadProgramInputs(t *testing.T) {
 // Poolings over two transports give the same numbers, to the last bit.
 func TestPoolingsComputeAlike(t *testing.T) {
 	module := compiled(t, "plugins/pooling")
-	inputs := saved(t, floats("hidden", []float32{1, 2, -3, 4, 5, 7.5, 0.1, 0.2}, 4, 2), ints("token", []int64{0, 1, 0, 2, 3}, 5), ints("row", []int64{0, 0, 1, 1, 1}, 5),
+	inputs := saved(t, floats("hidden", []float32{1, 2, -3, 4, 5, 7.5, 0.1, 0.2}, 4, 2), ints("token", []int64{0, 1, 0, 2, 3}, 5), ints("sequence", []int64{0, 0, 1, 1, 1}, 5),
 		ints("ids", []int64{9, 2, 9, 8, 7}, 5), ints("eos_token_id", []int64{2}))
 	for _, name := range []string{"last", "eos", "average", "max"} {
 		var results, gradients []string
