@@ -27,7 +27,9 @@ llmhost plugins new NAME [--kind loss|formatter|pooling|task] [--lang go|rust|c|
 llmhost plugins build DIR [--as wasm|process] [-o FILE]
     a plugin out of a project, with the tools of its language
 llmhost plugins check NAME|FILE[#NAME] … [--json] [--records data.jsonl] [--allow CHECK,…]
-    try a plugin in every way that matters and say what is wrong; exit code 1 where something is`
+    try a plugin in every way that matters and say what is wrong; exit code 1 where something is
+llmhost plugins check --list
+    the checks, and what each asks`
 
 func runPlugins(ctx context.Context, args []string) error {
 	if len(args) == 0 || args[0] == "--help" || args[0] == "-h" {

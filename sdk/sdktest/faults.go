@@ -41,9 +41,9 @@ func Numbers(values ...float64) string {
 	return text
 }
 
-// culprit finds the first value, among those that target is computed from, at
+// Culprit finds the first value, among those that target is computed from, at
 // which two runs part: differ compares one value of both. None where they agree.
-func (p *Traced) culprit(target int, differ func(v int) bool) int {
+func (p *Traced) Culprit(target int, differ func(v int) bool) int {
 	reached := p.Reach(target)
 	for v := len(p.Inputs); v <= target; v++ {
 		if reached[v] && differ(v) {

@@ -54,7 +54,7 @@ func (p *Traced) paddedFigures(what string, base, e *Evaluation) []Fault {
 		if Near(was, is) {
 			continue
 		}
-		at := p.culprit(f.Value, func(v int) bool {
+		at := p.Culprit(f.Value, func(v int) bool {
 			old := corner(base.Values[v], e.Values[v])
 			return old != nil && !NearAll(base.Values[v].Data, old)
 		})
@@ -162,7 +162,7 @@ func (p *Traced) moved(what string, figures []Figure, base, e *Evaluation, diffe
 		faults = append(faults, Fault{
 			Text:   fmt.Sprintf("%s, %s is %s instead of %s", what, f.Name, Numbers(is), Numbers(was)),
 			Cause:  placeCause,
-			At:     p.culprit(f.Value, differ),
+			At:     p.Culprit(f.Value, differ),
 			Figure: f,
 		})
 	}
@@ -227,7 +227,7 @@ var wholeBatch = []string{"mean", "amax", "amin", "div", "mul", "exp", "log", "s
 
 // notAdditive is a figure that does not add up over a cut.
 func (p *Traced) notAdditive(f Figure, total float64, base, first *Evaluation) Fault {
-	at := p.culprit(f.Value, func(v int) bool {
+	at := p.Culprit(f.Value, func(v int) bool {
 		shape := p.Value(v).Shape
 		if len(shape) == 0 {
 			return slices.Contains(wholeBatch, p.Op(v))

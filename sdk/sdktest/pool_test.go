@@ -43,11 +43,11 @@ func TestChecksSeeMistakesOfPoolings(t *testing.T) {
 		{"reads states that are no row's", func(g *sdk.Graph) sdk.Tensor {
 			last := g.Sequence().SegmentCount("N").CumSum(0).SubScalar(1).To(sdk.I64)
 			return g.Hidden().IndexSelect(0, last)
-		}, "with the hidden states stored in another order, row 0 becomes 2, -2 instead of 3, 5"},
+		}, "with the hidden states stored in another order, sequence 0 becomes 2, -2 instead of 3, 5"},
 		{"rows share a mean", func(g *sdk.Graph) sdk.Tensor {
 			x := g.Hidden().IndexSelect(0, g.Token())
 			return x.SegmentSum(g.Sequence(), "N").Sub(x.Mean(0).Unsqueeze(0))
-		}, "with row 0 in a batch of its own, row 0 becomes 2, 3.5 instead of 2.5, 5.33333"},
+		}, "with sequence 0 in a batch of its own, sequence 0 becomes 2, 3.5 instead of 2.5, 5.33333"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := &recorder{TB: t}
