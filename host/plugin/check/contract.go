@@ -92,6 +92,9 @@ func configured(t *Trial) error {
 	for _, p := range c.Params {
 		t.outside(p)
 	}
+	if err := t.session.known(slices.Sorted(maps.Keys(t.Allow))...); err != nil {
+		t.Find(Finding{Text: "allows what is not looked at: " + err.Error(), Cause: "a key of Allow is the name of a check, as llmhost plugins check --list has it"})
+	}
 	t.Note = fmt.Sprintf("%d parameters, %d settings accepted", len(c.Params), len(all))
 	return nil
 }
@@ -175,7 +178,7 @@ func traced(t *Trial) error {
 	if err != nil {
 		return err
 	}
-	t.Subject.Trace = found
+	t.Subject.Trace, t.Allow = found, found.Allow
 	t.Program = &sdktest.Traced{Program: found.Program, Places: found.Locations}
 	t.Note = fmt.Sprintf("%d settings, %d nodes, reads %v", len(t.session.settings(t.Component)), len(found.Nodes), found.Needs())
 	return nil

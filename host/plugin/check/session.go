@@ -26,7 +26,7 @@ func (s Suite) Plugin(ctx context.Context, catalog *plugin.Catalog, spec string,
 	}
 	begin := time.Now()
 	run := &session{
-		ctx: ctx, suite: s, catalog: catalog, options: options,
+		ctx: ctx, suite: s, known: s.Known, catalog: catalog, options: options,
 		deadline: begin.Add(options.Time),
 		report:   &Report{Spec: spec},
 		kept:     map[keeping]any{},
@@ -40,6 +40,7 @@ func (s Suite) Plugin(ctx context.Context, catalog *plugin.Catalog, spec string,
 type session struct {
 	ctx      context.Context
 	suite    Suite
+	known    func(checks ...string) error // says whether there are checks of such names
 	catalog  *plugin.Catalog
 	options  Options
 	deadline time.Time
@@ -103,6 +104,7 @@ func (s *session) named(p *plugin.Plugin, name string) []*plugin.Component {
 func (s *session) component(c *plugin.Component) {
 	defaults := &Subject{Component: c, Plugin: c.Plugin}
 	defer defaults.close()
+	defaults.Allow = s.allowed(c)
 	s.try(parameters, defaults)
 	for i, v := range s.settings(c) {
 		subject := defaults
@@ -119,6 +121,23 @@ func (s *session) component(c *plugin.Component) {
 			s.try(check, defaults)
 		}
 	}
+}
+
+// allowed are the checks that a component means to fail under its defaults, with
+// the reasons. Where it cannot be asked another check says so.
+func (s *session) allowed(c *plugin.Component) map[string]string {
+	if c.Kind == plugin.Formatter {
+		records, err := c.Records(s.ctx, nil)
+		if err != nil {
+			return nil
+		}
+		return records.Allow
+	}
+	found, err := s.trial(trace, &Subject{Component: c}).Retrace(nil)
+	if err != nil {
+		return nil
+	}
+	return found.Allow
 }
 
 // under asks of a subject what is asked under all parameters of its kind.

@@ -15,7 +15,8 @@ type Subject struct {
 	Trace     *plugin.Trace     // of a loss or pooling
 	Program   *sdktest.Traced   // the same, ready to run
 
-	allow   map[string]string // by name of check: why its findings are meant
+	Allow map[string]string // by name of check: why the plugin means to fail it
+
 	closers []func()
 }
 
@@ -32,10 +33,6 @@ func (s *Subject) owner() string {
 
 // Cleanup has f called when all checks of the subject have run.
 func (s *Subject) Cleanup(f func()) { s.closers = append(s.closers, f) }
-
-// Allow says which checks the plugin means to fail under these parameters, and
-// why.
-func (s *Subject) Allow(reasons map[string]string) { s.allow = reasons }
 
 func (s *Subject) close() {
 	for _, f := range s.closers {
@@ -87,7 +84,7 @@ func (t *Trial) Find(f Finding) {
 	for _, name := range t.session.options.Allow {
 		f.Allowed = f.Allowed || name == f.Check
 	}
-	if why, meant := t.allow[f.Check]; meant {
+	if why, meant := t.Allow[f.Check]; meant {
 		f.Allowed, f.Why = true, why
 	}
 	if !f.Allowed && !f.Warning {

@@ -31,7 +31,7 @@ func (f *formatter) sameColumns() error {
 			return nil
 		}
 	}
-	if first >= 0 && f.Gives != nil {
+	if first >= 0 && len(f.Gives) > 0 {
 		f.undeclared(f.good[first], results[first].Example)
 	}
 	return nil

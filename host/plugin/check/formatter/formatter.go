@@ -65,7 +65,7 @@ func open(t *check.Trial) *opened {
 		return &opened{err: err}
 	}
 	t.Cleanup(formatting.Close)
-	t.Allow(formatting.Allow)
+	t.Allow = formatting.Allow
 	return &opened{Formatting: formatting, make: newMaker(t.Component, t.Params, formatting.Columns, t.Seed())}
 }
 
