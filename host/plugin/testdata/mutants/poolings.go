@@ -49,10 +49,10 @@ func poolings() []Mutant {
 		}, "ids"),
 		poolingMutant("before-the-last", "the token before the last, which for a row of one token is another row's", func(g *sdk.Graph) sdk.Tensor {
 			return states(g).IndexSelect(0, last(g).SubScalar(1).ClampMin(0))
-		}, "rows"),
+		}, "sequences"),
 		poolingMutant("mean-of-batch", "every row is divided by the tokens of the batch", func(g *sdk.Graph) sdk.Tensor {
 			return states(g).SegmentSum(g.Sequence(), "N").Div(g.Count("M")).Mul(g.Count("N"))
-		}, "rows"),
+		}, "sequences"),
 		poolingMutant("no-token-left", "a row of end tokens alone divides by 0", func(g *sdk.Graph) sdk.Tensor {
 			real := g.IDs().Ne(g.EOS()).To(sdk.F32).Unsqueeze(1)
 			return states(g).Mul(real).SegmentSum(g.Sequence(), "N").Div(real.SegmentSum(g.Sequence(), "N"))
@@ -76,7 +76,7 @@ func poolings() []Mutant {
 		poolingMutant("less-the-batch", "the mean of the batch is subtracted", func(g *sdk.Graph) sdk.Tensor {
 			mean := meanOf(g, g.Sequence().OnesLike())
 			return mean.Sub(mean.Mean(0).Unsqueeze(0))
-		}, "rows"),
+		}, "sequences"),
 		poolingMutant("detached-states", "the states are detached", func(g *sdk.Graph) sdk.Tensor {
 			return states(g).Detach().SegmentMax(g.Sequence(), "N").Add(g.Hidden().Sum().MulScalar(0))
 		}, "detach"),
