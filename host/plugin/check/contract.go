@@ -180,7 +180,7 @@ func traced(t *Trial) error {
 	}
 	t.Subject.Trace, t.Allow = found, found.Allow
 	t.Program = &sdktest.Traced{Program: found.Program, Places: found.Locations}
-	t.Note = fmt.Sprintf("%d settings, %d nodes, reads %v", len(t.session.settings(t.Component)), len(found.Nodes), found.Needs())
+	t.Note = fmt.Sprintf("%d settings, %d nodes, reads %v", len(t.session.settings(t.Component)), len(found.Nodes), found.InputNames())
 	return nil
 }
 
