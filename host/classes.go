@@ -28,7 +28,7 @@ func (r *run) openClasses() error {
 	}
 	classes := map[string][]string{}
 	for _, name := range names {
-		head := model.ClassHead{Name: name, Coefficient: r.coefficient(name)}
+		head := model.ClassHead{Name: name, Coefficient: r.task.program.CoefficientOf("logits." + name)}
 		if len(names) == 1 && len(old) == 1 && old[0].Name == "" || len(names) == 1 && len(old) == 0 {
 			head.Name = ""
 		}
@@ -114,18 +114,6 @@ func (r *run) classNames() (names []string) {
 	}
 	slices.Sort(names)
 	return names
-}
-
-// coefficient is what cls_objectives says of a head, 1 where it says nothing.
-func (r *run) coefficient(head string) float64 {
-	list, _ := r.task.params["cls_objectives"].(string)
-	for part := range strings.SplitSeq(list, ",") {
-		name, number, _ := strings.Cut(strings.TrimSpace(part), "=")
-		if c, err := strconv.ParseFloat(strings.TrimSpace(number), 64); err == nil && strings.TrimSpace(name) == head {
-			return c
-		}
-	}
-	return 1
 }
 
 // calibrationBins are the numbers of bins that rewards are measured with.

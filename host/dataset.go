@@ -80,7 +80,7 @@ func (l dataLoader) load(ctx context.Context, name string, files data.Files) (da
 	}
 	special := l.tokenizer.Special()
 	how := data.Tokenizing{MaxLength: l.settings.MaxLength, OnlyPredictAnswer: l.settings.OnlyPredictAnswer,
-		AddSpecialTokens: l.settings.AddSpecialTokens, BOS: special.BOS, EOS: special.EOS, PaddingScore: l.task.paddingScore(l.settings)}
+		AddSpecialTokens: l.settings.AddSpecialTokens, BOS: special.BOS, EOS: special.EOS, PaddingScore: l.task.padding("score")}
 	if l.encoder {
 		how.BOS, how.EOS, how.Encoder = special.CLS, special.SEP, true
 	}

@@ -2,6 +2,7 @@ package host
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -31,6 +32,7 @@ type task struct {
 	places     []string         // of the program's nodes in the author's files
 	columns    []sdk.ColumnUse  // what the loss says of the columns that it reads
 	lastToken  bool             // the pooling takes the state of each sequence's last token
+	notes      []string         // parameters that are given and have no effect
 }
 
 // openTask finds the task, holds its file to task_sha256 and llmhost.lock before
@@ -60,6 +62,11 @@ func openTask(ctx context.Context, s config.Settings, from origin, options plugi
 	if s.Formatter != "" {
 		if t.Task.Formatter, err = t.catalog.Component(ctx, plugin.Formatter, s.Formatter); err != nil {
 			return nil, fmt.Errorf("formatter: %w", err)
+		}
+	}
+	if s.Pooling != "auto" {
+		if t.Task.Pooling, err = t.catalog.Component(ctx, plugin.Pooling, s.Pooling); err != nil {
+			return nil, fmt.Errorf("pooling_type: %w", err)
 		}
 	}
 	if err := t.checkParts(s); err != nil {
@@ -97,19 +104,14 @@ func (t *task) trace(ctx context.Context, s config.Settings) error {
 
 // tracePooling traces the pooling of score and class heads: the setting's, or
 // the task's own.
-func (t *task) tracePooling(ctx context.Context, s config.Settings) (err error) {
+func (t *task) tracePooling(ctx context.Context, s config.Settings) error {
 	needs := train.NeedsOf(t.program)
 	heads := needs.Score || len(needs.Classes) > 0
-	if s.Pooling != "auto" {
-		if !heads {
-			return fmt.Errorf("pooling_type is %q, and the loss of task %s reads no head that pools; remove it", s.Pooling, t.Name)
-		}
-		if t.Task.Pooling, err = t.catalog.Component(ctx, plugin.Pooling, "builtin:"+s.Pooling); err != nil {
-			return err
-		}
+	if s.Pooling != "auto" && !heads {
+		return fmt.Errorf("pooling_type is %q, and the loss of task %s reads no head that pools; remove it", s.Pooling, t.Name)
 	}
 	if t.Task.Pooling == nil && heads {
-		return fmt.Errorf("task %s has no pooling, and its loss reads a head that stands on one vector a row; give pooling_type", t.Name)
+		return fmt.Errorf("task %s has no pooling, and its loss reads a head that stands on one vector a sequence; give pooling_type", t.Name)
 	}
 	if t.Task.Pooling == nil {
 		return nil
@@ -130,12 +132,30 @@ func (t *task) formatter() data.Formatter {
 	return data.Formatter{Name: t.Formatter.Name, Columns: t.formatting.Columns, Format: t.formatting.Format, Parallel: t.formatting.Parallel}
 }
 
-// paddingScore is the parameter of the formatter, where it has one, else the setting.
-func (t *task) paddingScore(s config.Settings) float64 {
-	if score, has := t.params["padding_score"].(float64); has {
-		return score
+// dataColumns are the columns of the examples, as formatter and loss declare them.
+func (t *task) dataColumns() []plugin.DataColumn {
+	return plugin.DataColumns(t.formatting.Gives, t.columns)
+}
+
+// scoreColumn is the column whose numbers order the candidates of an example;
+// "" where none is said to.
+func (t *task) scoreColumn() string {
+	for _, c := range t.dataColumns() {
+		if c.Role == sdk.ScoreRole && !c.PerExample {
+			return c.Name
+		}
 	}
-	return s.PaddingScore
+	return ""
+}
+
+// padding is what a column holds for candidates that only fill up a batch.
+func (t *task) padding(column string) float64 {
+	for _, c := range t.dataColumns() {
+		if c.Name == column && !c.PerExample {
+			return c.Padding
+		}
+	}
+	return 0
 }
 
 func (t *task) checkParts(s config.Settings) error {
@@ -150,46 +170,45 @@ func (t *task) checkParts(s config.Settings) error {
 	return nil
 }
 
-// settle gives the task's parts their parameters: those of [params] and of
-// flags, and the settings that were set and that a part has a parameter of the
-// same name for.
+// settle gives the task's parts their parameters: what the file and the flags
+// name that no setting is called. A name that no part has is an error, unless a
+// builtin component of another task has it: one file may serve several tasks.
 func (t *task) settle(s config.Settings) (map[string]any, error) {
 	given := map[string]plugin.Given{}
-	settings := s.Map()
-	for _, part := range t.Components() {
-		for _, p := range part.Params {
-			if v, ok := settings[p.Name]; ok && s.IsSet(p.Name) {
-				given[p.Name] = plugin.Given{Value: v}
-			}
-		}
-	}
+	var problems []string
 	for _, name := range slices.Sorted(maps.Keys(s.Params)) {
 		p := s.Params[name]
-		if meant := config.Nearest(name); meant != "" && !t.declares(name) {
-			return nil, fmt.Errorf("%s: no setting and no parameter of task %s is called %s; did you mean %s?", p.Where, t.Name, name, meant)
+		if owner := t.catalog.Declaring(name); owner != nil && !t.Declares(name) {
+			t.notes = append(t.notes, fmt.Sprintf("%s is a parameter of %s %s, which task %s does not use; it has no effect", name, owner.Kind, owner.Name, t.Name))
+			continue
+		}
+		if meant := t.settingMeant(name); meant != "" {
+			problems = append(problems, fmt.Sprintf("%s: no setting and no parameter of task %s is called %s; did you mean %s?", p.Where, t.Name, name, meant))
+			continue
 		}
 		given[name] = asGiven(p)
 	}
-	return t.Params(given)
+	params, err := t.Params(given)
+	var wrong *plugin.ParamsError
+	if errors.As(err, &wrong) {
+		problems = append(problems, wrong.Problems...)
+	}
+	if len(problems) > 0 {
+		slices.Sort(problems)
+		return nil, &plugin.ParamsError{Problems: problems}
+	}
+	return params, err
 }
 
-// unread notes the settings of records that no part of the task reads.
-func (t *task) unread(s config.Settings) (notes []string) {
-	for _, name := range s.SetRecords() {
-		if !t.declares(name) {
-			notes = append(notes, fmt.Sprintf("%s is set, and no part of task %s reads it", name, t.Name))
-		}
+// settingMeant is the setting whose name is nearest to one that the task does
+// not declare; "" where a parameter of it is nearer, or nothing is near.
+func (t *task) settingMeant(name string) string {
+	declared := t.ParamNames()
+	meant := config.Nearest(name, declared...)
+	if t.Declares(name) || slices.Contains(declared, meant) {
+		return ""
 	}
-	return notes
-}
-
-func (t *task) declares(name string) bool {
-	for _, part := range t.Components() {
-		if slices.ContainsFunc(part.Params, func(p sdk.Param) bool { return p.Name == name }) {
-			return true
-		}
-	}
-	return false
+	return meant
 }
 
 func asGiven(p config.Param) plugin.Given {

@@ -138,7 +138,7 @@ func (r *run) close() {
 // applyDefaults lets the task choose settings that the user left open.
 func (r *run) applyDefaults() (config.Settings, error) {
 	s, notices, err := r.settings.WithDefaults("task "+r.task.Name, r.task.Settings())
-	r.settings, r.from.notes = s, slices.Concat(r.from.notes, notices, r.task.unread(r.settings))
+	r.settings, r.from.notes = s, slices.Concat(r.from.notes, notices, r.task.notes)
 	return s, err
 }
 
@@ -207,6 +207,7 @@ func (r *run) openLoop() (err error) {
 func (r *run) objective() *train.Objective {
 	o := train.NewObjective(r.task.program, r.device, tensor.Float32)
 	o.Pooling, o.Reference.Model, o.EOS = r.task.pooling, r.networks.reference, int64(r.tokenizer.Special().EOS)
+	o.Scores = r.task.scoreColumn()
 	return o
 }
 

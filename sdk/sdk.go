@@ -131,6 +131,10 @@ type Task struct {
 	Pooling   string
 	Loss      string
 
+	// Aliases are other names that the task answers to, such as one that it had
+	// before; who gives one is told the name.
+	Aliases []string
+
 	// Defaults are settings and parameters that the task starts from: values
 	// of type float64, int, bool or string.
 	Defaults map[string]any

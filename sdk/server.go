@@ -220,5 +220,9 @@ func appendTask(b []byte, t Task) []byte {
 	b = appendField(b, "head", t.Head)
 	b = appendField(b, "pooling", t.Pooling)
 	b = appendField(b, "loss", t.Loss)
-	return append(append(appendKey(b, "defaults"), CanonicalConfig(t.Defaults)...), '}')
+	b = append(appendKey(b, "defaults"), CanonicalConfig(t.Defaults)...)
+	if len(t.Aliases) > 0 {
+		b = appendList(appendKey(b, "aliases"), t.Aliases)
+	}
+	return append(b, '}')
 }

@@ -48,7 +48,7 @@ var Plugin = sdk.Plugin{
 	Formatters: []sdk.FormatterSpec{sdk.NewFormatter("best_of", "the best of several texts with a score each, cut into prompt and answer", Default())},
 	Tasks: []sdk.Task{{
 		Name: "rejection_sampling", Doc: "train a model on the best of several answers",
-		Formatter: "best_of", Head: sdk.LMHead, Loss: "rejection_sampling",
+		Formatter: "best_of", Head: sdk.LMHead, Loss: "rejection_sampling", Aliases: []string{"offline_rejection_sampling"},
 	}},
 }
 

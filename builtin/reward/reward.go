@@ -94,6 +94,6 @@ var Plugin = sdk.Plugin{
 	Formatters: []sdk.FormatterSpec{sdk.NewFormatter("scored_texts", "whole texts with a score each, or a chosen and a rejected one", Formatter{})},
 	Tasks: []sdk.Task{{
 		Name: "reward", Doc: "train a reward model on scored texts",
-		Formatter: "scored_texts", Head: sdk.ScoreHead, Pooling: "builtin:eos", Loss: "reward",
+		Formatter: "scored_texts", Head: sdk.ScoreHead, Pooling: "builtin:eos", Loss: "reward", Aliases: []string{"rm"},
 	}},
 }

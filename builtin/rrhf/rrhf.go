@@ -83,6 +83,6 @@ var Plugin = sdk.Plugin{
 	Losses:  []sdk.LossSpec{sdk.NewLoss("rrhf", "rank hinge over candidates plus likelihood of the best one", Loss{})},
 	Tasks: []sdk.Task{{
 		Name: "rrhf", Doc: "align a model with scored candidates by ranking",
-		Formatter: "builtin:preference", Head: sdk.LMHead, Loss: "rrhf",
+		Formatter: "builtin:preference", Head: sdk.LMHead, Loss: "rrhf", Aliases: []string{"offline_rrhf"},
 	}},
 }

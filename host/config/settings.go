@@ -20,7 +20,7 @@ type Settings struct {
 	RefModel              string `name:"ref_model_name_or_path" help:"folder of the model that losses hold the trained one against; empty = the model as it is at the start"`
 	IgnoreMismatched      bool   `name:"ignore_mismatched_sizes" default:"false" help:"begin a score or class head anew where the model has it for other classes or in another size"`
 	PrecomputeRefLogProbs bool   `name:"precompute_ref_log_probs" default:"false" help:"compute what the reference model says once, before the first step, and keep it on disk"`
-	Pooling               string `name:"pooling_type" default:"auto" choices:"auto|last|eos|average|max" help:"how score and class heads make one vector of a row; auto = as the task does"`
+	Pooling               string `name:"pooling_type" default:"auto" help:"how score and class heads make one vector of a sequence: NAME of a builtin pooling, or FILE with #pooling where it has several; auto = as the task does"`
 
 	LoraR             int      `group:"adapters" name:"lora_r" default:"0" min:"0" help:"rank of LoRA adapters, which are trained in the place of the model; 0 = none"`
 	LoraAlpha         float64  `name:"lora_alpha" default:"32" above:"0" help:"what adapters are scaled by, over their rank"`
@@ -40,30 +40,6 @@ type Settings struct {
 	EvalDatasetMergeMode string   `name:"eval_dataset_merge_mode" default:"separate" choices:"separate|merge|both" help:"one set of metrics for each evaluation file, for all together, or both"`
 	DebugMode            bool     `name:"debug_mode" default:"false" help:"take only the first 100 records of each file"`
 	Formatter            string   `name:"formatter" help:"what makes examples of records in the place of the task's own: NAME of a builtin formatter, or FILE with #formatter where it has several"`
-	PaddingScore         float64  `name:"padding_score" default:"-100" help:"score of a candidate that only fills up a batch; with -1 the scores of each record are moved so that the lowest is 0"`
-
-	PromptSplit         string `group:"records" name:"prompt_split" default:"auto" choices:"auto|sep|assistant|common_prefix" help:"where in a preference text the answer begins: at sep_token, after the last assistant mark, or after the longest common prefix; auto = sep if every text has the mark, else assistant"`
-	SepToken            string `name:"sep_token" default:"<sep>" help:"the mark between prompt and answer in a preference text"`
-	SFTPromptName       string `name:"sft_data_prompt_name" help:"field of the prompt in SFT records; empty = prompt"`
-	SFTAnswerName       string `name:"sft_data_answer_name" help:"field of the answer in SFT records; empty = answer"`
-	PreferenceTextName  string `name:"preference_data_text_name" help:"field of the texts in preference records; empty = texts, or text where a file has that"`
-	PreferenceScoreName string `name:"preference_data_score_name" help:"field of their scores; empty = scores, or score where a file has that"`
-	ClsTextName         string `name:"cls_data_text_name" help:"field of the text in classification records; empty = text"`
-	ClsTextPairName     string `name:"cls_data_text_pair_name" help:"field of a second text, which records may lack; empty = text_pair"`
-	ClsLabelName        string `name:"cls_data_label_name" help:"field of its class; empty = label"`
-	ClsLabelsName       string `name:"cls_data_labels_name" help:"field of its classes by objective; empty = labels"`
-	WeightedPromptName  string `name:"weighted_data_prompt_name" help:"field of the prompt in records of weighted learning; empty = prompt"`
-	WeightedAnswerName  string `name:"weighted_data_answer_name" help:"field of their answer; empty = answer"`
-	WeightedScoreName   string `name:"weighted_data_score_name" help:"field of their score; empty = score"`
-	KTOPromptName       string `name:"kto_pair_prompt_name" help:"field of the prompt in KTO records; empty = prompt"`
-	KTOAnswerName       string `name:"kto_pair_answer_name" help:"field of their answer; empty = answer, or completion where a record has that"`
-	KTOLabelName        string `name:"kto_pair_label_name" help:"field that says whether the answer is desirable; empty = label, or score where a record has that"`
-	PromptName          string `name:"prompt_name" help:"field of the prompt in records of offline PPO and of chosen and rejected answers; empty = prompt"`
-	AnswerName          string `name:"answer_name" help:"field of the answer in records of offline PPO; empty = answer"`
-	RewardName          string `name:"reward_name" help:"field of their reward; empty = reward"`
-	ChosenName          string `name:"chosen_name" help:"field of the better answer; empty = chosen"`
-	RejectedName        string `name:"rejected_name" help:"field of the worse answer; empty = rejected"`
-	WeightName          string `name:"weight_name" help:"field of a record's weight; empty = weight"`
 
 	MaxLength         int      `group:"tokens" name:"max_length" alias:"model_max_length" default:"512" min:"1" help:"longest row in tokens; a longer one loses its first tokens"`
 	TruncationSide    string   `name:"truncation_side" default:"left" choices:"left" help:"the side on which a long row is cut"`
@@ -131,9 +107,9 @@ type Settings struct {
 	SaveSteps        int      `name:"save_steps" default:"500" min:"1" help:"steps between checkpoints"`
 	SaveTotalLimit   int      `name:"save_total_limit" default:"0" min:"0" help:"checkpoints to keep, the newest; 0 = all"`
 
-	// Params are the parameters of the task's plugin, by name: the table
-	// [params], --params.NAME value, and --NAME value where no setting has the name.
-	Params map[string]Param `group:"parameters of the plugin" name:"params" help:"table of the plugin's own parameters"`
+	// Params are the parameters of the task's plugins, by name: NAME = value and
+	// --NAME value where no setting has the name, and [params] and --params.NAME.
+	Params map[string]Param `group:"parameters of the plugin" name:"params" help:"table of the plugin's own parameters, which may also stand outside of it"`
 
 	given map[string]bool // the settings that a file or a flag set
 }

@@ -35,6 +35,7 @@ func TestDescriptors(t *testing.T) {
 		{`"head":"lm"`, `"head":"lmm"`, `is wrong about task t: head is "lmm"; want lm, score or classes; did you mean lm?`},
 		{`"head":"lm"`, `"head":"\u001b[31m"`, `is wrong about task t: head is "�[31m"; want lm, score or classes`},
 		{`"name":"t"`, `"name":"#"`, `calls a task "#"; want letters, digits, - and _`},
+		{`"loss":"l"`, `"loss":"l","aliases":["u","a b"]`, `has task t with the alias "a b"; want letters, digits, - and _`},
 		{`"defaults":{"a":2}`, `"defaults":{"a":[]}`, `has task t whose default "a" is neither a number, a text, true nor false`},
 	} {
 		text := strings.Replace(descriptor, c.from, c.to, 1)

@@ -294,7 +294,7 @@ func TestTexts(t *testing.T) {
 	list := plugin.List(ctx, c.Builtin())
 	require.Regexp(t, `(?m)^rrhf +task +builtin +1\.0\.0 +- +align a model with scored candidates by\s+ranking\n +needs head lm, records of builtin:preference$`, list)
 	require.Regexp(t, `(?m)^rrhf +loss +builtin +1\.0\.0 +- +rank hinge (.*\n +)+needs column\.score\s+candidate_mask\s+policy\.logps\s+label_mask$`, list)
-	require.Regexp(t, `(?m)^promptanswer +formatter +builtin +1\.0\.0 +- +a prompt(.*\n +)+needs prompt answer \[weight\]$`, list)
+	require.Regexp(t, `(?m)^promptanswer +formatter +builtin +1\.0\.0 +- +a prompt(.*\n +)+needs prompt answer \[weight\]; gives\n +example_column\.weight$`, list)
 	require.Regexp(t, `(?m)^last +pooling +builtin`, list)
 	for _, line := range strings.Split(list, "\n") {
 		require.LessOrEqual(t, len(line), 120)

@@ -34,7 +34,7 @@ func (t *Trainer) Evaluate(micro [][]data.Example) (e Evaluation, err error) {
 		tensor.Scoped(func() {
 			tensor.NoGrad(func() {
 				outputs, rewards := t.Objective.look(t.Model, &b, globals)
-				addPreferences(e.calibration, &b, rewards)
+				addPreferences(e.calibration, &b, t.Objective.Scores, rewards)
 				e.metrics.Add(e.program, outputs.Metrics)
 				for j, f := range outputs.Terms {
 					sum, count := f.Read()

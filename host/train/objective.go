@@ -27,7 +27,8 @@ type Objective struct {
 
 	Pooling   *program.Program // makes one vector of a row for score and class heads; nil where the loss needs none
 	Reference Reference
-	EOS       int64 // the end token's id for poolings, -1 for none
+	EOS       int64  // the end token's id for poolings, -1 for none
+	Scores    string // the column that orders the candidates, which rewards are compared with; "" for none
 
 	// States are the numbers that the program keeps from step to step.
 	States map[string]float64

@@ -40,9 +40,10 @@ func (t *totals) means() map[int]float64 {
 	return means
 }
 
-// addPreferences takes the rewards [B*K] of a batch whose candidates have scores.
-func addPreferences(c *metrics.Calibration, b *data.Batch, rewards []float64) {
-	scores := b.Columns["score"]
+// addPreferences takes the rewards [B*K] of a batch whose candidates are ordered
+// by a column.
+func addPreferences(c *metrics.Calibration, b *data.Batch, column string, rewards []float64) {
+	scores := b.Columns[column]
 	if rewards == nil || scores == nil {
 		return
 	}

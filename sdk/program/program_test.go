@@ -124,3 +124,14 @@ func TestFits(t *testing.T) {
 	require.EqualError(t, p.Fits(sizes, 1<<30, nil),
 		"program takes 1 TiB or more for a batch of B = 1048576, K = 4, T = 512, more than 1024 MiB: its largest value is node 1, expand, f32 [B*K, B, K, T]")
 }
+
+func TestCoefficientOf(t *testing.T) {
+	p := parse(t, loss(inputs+`,{"name":"rewards","dtype":"f32","shape":["B","K"]},{"name":"column.x","dtype":"f32","shape":["B","K"]}`,
+		`{"op":"sum","in":[0]},{"op":"sum","in":[2]},{"op":"add","in":[4,5]},{"op":"sum","in":[1]}`,
+		`{"name":"lm","sum":4,"count":7,"coefficient":0.5},{"name":"both","sum":6,"coefficient":2}`, ``))
+	require.Equal(t, 2.5, p.CoefficientOf("policy.logps"))
+	require.Equal(t, 2.0, p.CoefficientOf("rewards"))
+	require.Zero(t, p.CoefficientOf("label_mask"), "a count does not make it count")
+	require.Zero(t, p.CoefficientOf("column.x"))
+	require.Zero(t, p.CoefficientOf("logits.topic"))
+}

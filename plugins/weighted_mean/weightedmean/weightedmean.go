@@ -1,10 +1,10 @@
 // Package weightedmean holds a pooling for decoders, in which later tokens,
-// which have seen more of the row, count for more.
+// which have seen more of the sequence, count for more.
 package weightedmean
 
 import "llmhost/sdk"
 
-// Pooling is the mean over a row's n tokens with weights that grow linearly,
+// Pooling is the mean over a sequence's n tokens with weights that grow linearly,
 //
 //	v = Σ_i i · h_i / Σ_i i,  i = 1 … n
 //
@@ -14,12 +14,12 @@ type Pooling struct{}
 // Trace returns [N, H]. Positions are f32, so it is exact up to 2^24 tokens in
 // a batch.
 func (Pooling) Trace(g *sdk.Graph) sdk.Tensor {
-	row := g.Sequence()
-	count := row.SegmentCount("N")
-	before := count.CumSum(0).Sub(count)                                             // [N]: tokens of the rows before
-	position := row.OnesLike().To(sdk.F32).CumSum(0).Sub(before.IndexSelect(0, row)) // [M]: 1, 2, … in each row
-	weighted := g.Hidden().IndexSelect(0, g.Token()).Mul(position.Unsqueeze(1))      // [M, H]
-	return weighted.SegmentSum(row, "N").Div(position.SegmentSum(row, "N").ClampMin(1).Unsqueeze(1))
+	sequence := g.Sequence()
+	count := sequence.SegmentCount("N")
+	before := count.CumSum(0).Sub(count)                                                       // [N]: tokens of the sequences before
+	position := sequence.OnesLike().To(sdk.F32).CumSum(0).Sub(before.IndexSelect(0, sequence)) // [M]: 1, 2, … in each sequence
+	weighted := g.Hidden().IndexSelect(0, g.Token()).Mul(position.Unsqueeze(1))                // [M, H]
+	return weighted.SegmentSum(sequence, "N").Div(position.SegmentSum(sequence, "N").ClampMin(1).Unsqueeze(1))
 }
 
 // Plugin is the pooling.
@@ -27,5 +27,5 @@ var Plugin = sdk.Plugin{
 	Name:     "weighted_mean",
 	Version:  "1.0.0",
 	Doc:      "mean of hidden states in which later tokens count for more",
-	Poolings: []sdk.PoolingSpec{sdk.NewPooling("weighted_mean", "mean weighted by the token's place in its row", Pooling{})},
+	Poolings: []sdk.PoolingSpec{sdk.NewPooling("weighted_mean", "mean weighted by the token's place in its sequence", Pooling{})},
 }
