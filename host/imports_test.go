@@ -17,54 +17,56 @@ import (
 // that fits a package holds for it. A new arrow is a change here, argued in the
 // commit that makes it.
 var arrows = map[string][]string{
-	"cmd/llmhost":                 {"host", "host/train", "host/config", "host/tensor", "host/nearest", "host/plugin", "host/plugin/check/...", "host/plugin/project", "host/plugin/tryout", "host/plugin/worker", "builtin", "examples", "sdk"}, // examples holds the helpers that new projects get
-	"cmd/setup":                   {},
-	"cmd/bench":                   {"host/...", "builtin/...", "sdk"},
-	"host":                        {"host/...", "sdk", "sdk/op"},
-	"host/atomicfile":             {},
-	"host/checkpoint":             {"host/atomicfile", "host/data"},
-	"host/config":                 {"host/nearest"},
-	"host/console":                {"host/metrics", "host/train"},
-	"host/data":                   {"host/nearest", "sdk"},
-	"host/exec":                   {"sdk/program", "host/tensor", "sdk/op"},
-	"host/jsonobject":             {},
-	"host/lora":                   {"host/atomicfile", "host/model", "host/nearest", "host/nn", "host/safetensors", "host/tensor"},
-	"host/metrics":                {"host/atomicfile"},
-	"host/model":                  {"host/atomicfile", "host/jsonobject", "host/model/...", "host/nn", "host/safetensors", "host/tensor"},
-	"host/model/...":              {"host/nn", "host/tensor"},
-	"host/nearest":                {},
-	"host/nn":                     {"host/tensor"},
-	"host/optim":                  {"host/nn", "host/tensor"},
-	"host/plugin":                 {"host/atomicfile", "host/config", "host/nearest", "host/plugin/...", "sdk/program", "sdk", "sdk/op"},
-	"sdk/program":                 {"sdk/op"},
-	"host/safetensors":            {"host/atomicfile", "host/nearest"},
-	"host/tensor/...":             {"host/tensor/internal/..."},
-	"host/tokenizer":              {"host/jsonobject"},
-	"host/train":                  {"host/data", "host/exec", "host/metrics", "host/model", "host/nearest", "host/nn", "host/optim", "sdk/program", "host/tensor"},
-	"sdk":                         {"sdk/op"},
-	"sdk/op":                      {},
-	"sdk/wasm":                    {"sdk"},
-	"sdk/process":                 {"sdk"},
-	"sdk/serve":                   {"sdk", "sdk/process", "sdk/wasm"},
-	"builtin":                     {"builtin/...", "sdk"},
-	"builtin/...":                 {"builtin/...", "sdk"}, // one loss or formatter may be made of another
-	"plugins/...":                 {"plugins/...", "sdk", "sdk/serve", "sdk/wasm", "builtin/..."},
-	"examples/...":                {"sdk", "sdk/serve", "sdk/wasm"},
-	"host/plugin/wasm":            {"host/plugin/...", "sdk", "sdk/op"},
-	"host/plugin/process":         {"host/plugin/output", "sdk", "sdk/process"}, // both sides of one protocol
-	"host/plugin/output":          {},
-	"host/plugin/tryout":          {"host/config", "host/exec", "host/plugin", "host/safetensors", "host/tensor", "sdk", "sdk/op", "sdk/program"},
-	"host/plugin/check":           {"host/nearest", "host/plugin", "sdk", "sdk/sdktest"},
-	"host/plugin/check/formatter": {"host/data", "host/plugin", "host/plugin/check", "host/plugin/check/numbers", "sdk", "sdk/sdktest"},                                            // data reads the records that an author gives
-	"host/plugin/check/loss":      {"host/plugin", "host/plugin/check", "host/plugin/check/formatter", "host/plugin/check/numbers", "sdk", "sdk/op", "sdk/program", "sdk/sdktest"}, // the formatter shows what columns hold
+	"cmd/llmhost":          {"host", "host/train", "host/config", "host/tensor", "host/nearest", "host/plugin", "host/plugin/check/...", "host/plugin/project", "host/plugin/tryout", "host/plugin/worker", "builtin", "examples", "sdk"}, // examples holds the helpers that new projects get
+	"cmd/setup":            {},
+	"cmd/bench":            {"host/...", "builtin/...", "sdk", "sdk/program"},
+	"host":                 {"host/...", "sdk", "sdk/op", "sdk/program"},
+	"host/atomicfile":      {},
+	"host/checkpoint":      {"host/atomicfile", "host/data"},
+	"host/config":          {"host/nearest"},
+	"host/console":         {"host/metrics", "host/train"},
+	"host/data":            {"host/nearest", "sdk"},
+	"host/exec":            {"sdk/program", "host/tensor", "sdk/op"},
+	"host/jsonobject":      {},
+	"host/lora":            {"host/atomicfile", "host/model", "host/nearest", "host/nn", "host/safetensors", "host/tensor"},
+	"host/metrics":         {"host/atomicfile"},
+	"host/model":           {"host/atomicfile", "host/jsonobject", "host/model/...", "host/nn", "host/safetensors", "host/tensor"},
+	"host/model/...":       {"host/nn", "host/tensor"},
+	"host/nearest":         {},
+	"host/nn":              {"host/tensor"},
+	"host/optim":           {"host/nn", "host/tensor"},
+	"host/plugin":          {"host/atomicfile", "host/config", "host/nearest", "host/plugin/...", "sdk/program", "sdk", "sdk/op"},
+	"sdk/program":          {"sdk/op"},
+	"host/safetensors":     {"host/atomicfile", "host/nearest"},
+	"host/tensor/...":      {"host/tensor/internal/..."},
+	"host/tokenizer":       {"host/jsonobject"},
+	"host/train":           {"host/data", "host/exec", "host/metrics", "host/model", "host/nearest", "host/nn", "host/optim", "sdk/program", "host/tensor"},
+	"sdk":                  {"sdk/op"},
+	"sdk/op":               {},
+	"sdk/wasm":             {"sdk"},
+	"sdk/process":          {"sdk"},
+	"sdk/serve":            {"sdk", "sdk/process", "sdk/wasm"},
+	"builtin":              {"builtin/...", "sdk"},
+	"builtin/...":          {"builtin/...", "sdk"}, // one loss or formatter may be made of another
+	"plugins/...":          {"plugins/...", "sdk", "sdk/serve", "sdk/wasm", "builtin/..."},
+	"examples/...":         {"sdk", "sdk/serve", "sdk/wasm"},
+	"host/plugin/wasm":     {"host/plugin/...", "sdk", "sdk/op"},
+	"host/plugin/process":  {"host/plugin/output", "sdk", "sdk/process"}, // both sides of one protocol
+	"host/plugin/output":   {},
+	"host/plugin/tryout":   {"host/config", "host/exec", "host/plugin", "host/safetensors", "host/tensor", "sdk", "sdk/op", "sdk/program"},
+	"host/plugin/check":    {"host/nearest", "host/plugin", "sdk", "sdk/sdktest"},
+	"sdk/sdktest":          {"sdk", "sdk/op", "sdk/program"},
+	"host/plugin/project":  {"host/nearest"},                           // cmd hands it the sources of sdk and examples
+	"host/plugin/worker":   {"host/plugin/output", "host/plugin/wasm"}, // its child's main runs before all else, so cmd imports it
+	"host/conformance":     {},
+	"cmd/setup/...":        {},
+	"host/tensor/internal": {},
+
+	// checks: the driver knows none of them, and a loss is shown what a formatter makes
 	"host/plugin/check/numbers":   {"sdk/sdktest"},
+	"host/plugin/check/formatter": {"host/data", "host/plugin", "host/plugin/check", "host/plugin/check/numbers", "sdk", "sdk/sdktest"},
 	"host/plugin/check/pooling":   {"host/plugin/check", "host/plugin/check/numbers", "sdk", "sdk/sdktest"},
-	"sdk/sdktest":                 {"sdk", "sdk/op", "sdk/program"},
-	"host/plugin/project":         {"host/nearest"},                           // cmd hands it the sources of sdk and examples
-	"host/plugin/worker":          {"host/plugin/output", "host/plugin/wasm"}, // its child's main runs before all else, so cmd imports it
-	"host/conformance":            {},
-	"cmd/setup/...":               {},
-	"host/tensor/internal":        {},
+	"host/plugin/check/loss":      {"host/plugin", "host/plugin/check", "host/plugin/check/formatter", "host/plugin/check/numbers", "sdk", "sdk/op", "sdk/program", "sdk/sdktest"},
 }
 
 // outside says which packages alone may import something from elsewhere.
