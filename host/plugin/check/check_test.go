@@ -2,6 +2,7 @@ package check_test
 
 import (
 	"context"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -19,11 +20,36 @@ import (
 	"llmhost/sdk"
 )
 
+// root is that of this module.
+var root string
+
+// The tests run in a folder of their own: a plugin is given by its name or by a
+// path, and this package has a folder called pooling.
 func TestMain(m *testing.M) {
 	if worker.Asked(os.Args) {
 		os.Exit(worker.Main())
 	}
-	os.Exit(m.Run())
+	code, err := inFolder(m)
+	if err != nil {
+		fmt.Fprintln(os.Stderr, err)
+		code = 1
+	}
+	os.Exit(code)
+}
+
+func inFolder(m *testing.M) (code int, err error) {
+	if root, err = filepath.Abs("../../.."); err != nil {
+		return 0, err
+	}
+	folder, err := os.MkdirTemp("", "llmhost-check-")
+	if err != nil {
+		return 0, err
+	}
+	defer os.RemoveAll(folder)
+	if err := os.Chdir(folder); err != nil {
+		return 0, err
+	}
+	return m.Run(), nil
 }
 
 // suite is every check, as llmhost plugins check has it.
@@ -57,6 +83,7 @@ func build(t *testing.T, pkg, file string, env ...string) string {
 		args = append(args, "-buildmode=c-shared")
 	}
 	cmd := exec.Command(goTool, append(args, "llmhost/"+pkg)...)
+	cmd.Dir = root
 	cmd.Env = append(append(os.Environ(), "CGO_ENABLED=0"), env...)
 	out, err := cmd.CombinedOutput()
 	require.NoError(t, err, "%s", out)
@@ -86,7 +113,7 @@ func TestBuiltinPluginsPass(t *testing.T) {
 
 // Every folder of plugins/ passes as a WASM module.
 func TestShippedPluginsPass(t *testing.T) {
-	mains, err := filepath.Glob("../../../plugins/*/main.go")
+	mains, err := filepath.Glob(filepath.Join(root, "plugins/*/main.go"))
 	require.NoError(t, err)
 	require.NotEmpty(t, mains)
 	for _, main := range mains {

@@ -69,7 +69,7 @@ func TestEveryCheckHasADoc(t *testing.T) {
 
 // The README of the SDK has a line for every check, and for no other.
 func TestReadmeNamesTheChecks(t *testing.T) {
-	text, err := os.ReadFile("../../../sdk/README.md")
+	text, err := os.ReadFile(filepath.Join(root, "sdk/README.md"))
 	require.NoError(t, err)
 	_, section, found := strings.Cut(string(text), "## What `plugins check` looks at\n")
 	require.True(t, found)

@@ -13,8 +13,8 @@ import (
 // fields changes one field at a time: a declared column that changes nothing
 // is not read.
 func (f *formatter) fields() error {
-	if len(f.good) == 0 || f.given != nil && len(f.good) == len(f.given) {
-		return nil
+	if !slices.ContainsFunc(f.good, func(r record) bool { return r.plan.present != nil }) {
+		return nil // no made-up record, of which another can be made
 	}
 	for i, column := range f.Columns {
 		seen, changed := 0, false

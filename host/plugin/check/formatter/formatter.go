@@ -37,11 +37,10 @@ type formatter struct {
 // opened is what the checks of a formatter under one set of parameters share.
 type opened struct {
 	plugin.Formatting
-	make  *maker
-	given []record // of the caller's file, and of examples that columns declare
-	good  []record // that it makes an example of
-	err   error    // it could not be opened
-	told  bool     // err has been reported
+	make *maker
+	good []record // that it makes an example of
+	err  error    // it could not be opened
+	told bool     // err has been reported
 }
 
 // on is a check that is written as a method.
@@ -129,7 +128,7 @@ func Examples(t *check.Trial, c *plugin.Component) (gives []sdk.Output, examples
 	}
 	defer formatting.Close()
 	m := newMaker(c, nil, formatting.Columns, t.Seed())
-	tried := declared(formatting.Columns, m)
+	tried := declared(formatting.Columns)
 	for range searched {
 		tried = append(tried, m.record(m.plan()))
 	}

@@ -1,6 +1,7 @@
 package formatter
 
 import (
+	"errors"
 	"fmt"
 	"llmhost/host/plugin/check"
 	"llmhost/sdk"
@@ -99,6 +100,7 @@ func strangeCells(t sdk.ColumnType) []sdk.Cell {
 	return all
 }
 
+// otherType is a type that a field is not of.
 func otherType(t sdk.ColumnType) sdk.ColumnType {
 	if t == sdk.String {
 		return sdk.StringList
@@ -109,45 +111,50 @@ func otherType(t sdk.ColumnType) sdk.ColumnType {
 // slowest is what five records may take, one of them large, on a busy machine.
 const slowest = 3 * time.Second
 
-// isolate formats a strange record among good ones.
+// isolate formats a strange record among good ones, and reports what is wrong
+// with what comes of it.
 func (f *formatter) isolate(h strange, neighbours []record, calm []sdk.Result) (bad bool, err error) {
 	batch := []record{neighbours[0], neighbours[1], h.record, neighbours[2], neighbours[3]}
 	begin := time.Now()
 	results, err := f.call(batch)
 	taken := time.Since(begin)
-	if err == check.ErrLate {
+	if errors.Is(err, check.ErrLate) {
 		return false, err
 	}
-	if err != nil {
-		f.Find(check.Finding{
-			Text:  fmt.Sprintf("one record with %s ends the whole batch: %v", h.what, err),
-			Cause: "a panic or trap: check lengths and types before using them, and return an error, which is about that record alone",
-			Probe: f.show(h.record),
-		})
-		return true, nil
+	text, cause := "", ""
+	switch {
+	case err != nil:
+		text = fmt.Sprintf("one record with %s ends the whole batch: %v", h.what, err)
+		cause = "a panic or trap: check lengths and types before using them, and return an error, which is about that record alone"
+	case taken > slowest:
+		text = fmt.Sprintf("one record with %s takes %.1f s", h.what, taken.Seconds())
+		cause = "the time grows with the square of the text: a run ends a WASM formatter that takes longer than half a second"
+	default:
+		text, cause = h.wrong(results, calm)
 	}
-	if strings.Contains(results[2].Err, "panicked: ") {
-		f.Find(check.Finding{Text: fmt.Sprintf("panics on a record with %s: %s", h.what, results[2].Err), Cause: "check lengths and types before using them, and return an error", Probe: f.show(h.record)})
-		return true, nil
+	if text == "" {
+		return false, nil
 	}
-	if taken > slowest {
-		f.Find(check.Finding{Text: fmt.Sprintf("one record with %s takes %.1f s", h.what, taken.Seconds()), Cause: "the time grows with the square of the text: a run ends a WASM formatter that takes longer than half a second", Probe: f.show(h.record)})
-		return true, nil
+	f.Find(check.Finding{Text: text, Cause: cause, Probe: f.show(h.record)})
+	return true, nil
+}
+
+// wrong says what is wrong with the results of a strange record, the third, and of
+// its neighbours, which became calm without it; both texts are "" where nothing is.
+func (h strange) wrong(results, calm []sdk.Result) (text, cause string) {
+	own := results[2].Err
+	if strings.Contains(own, "panicked: ") {
+		return fmt.Sprintf("panics on a record with %s: %s", h.what, own), "check lengths and types before using them, and return an error"
 	}
-	if breach := breachOf(results[2].Err); breach != nil && h.mild {
-		f.Find(check.Finding{Text: fmt.Sprintf("a record with %s ends in: %s", h.what, results[2].Err), Cause: breach.cause, Probe: f.show(h.record)})
-		return true, nil
+	if breach := breachOf(own); breach != nil && h.mild {
+		return fmt.Sprintf("a record with %s ends in: %s", h.what, own), breach.cause
 	}
-	others := append(slices.Clone(results[:2]), results[3:]...)
+	others := slices.Concat(results[:2], results[3:])
 	for i, was := range calm {
 		if !sameResult(was, others[i]) {
-			f.Find(check.Finding{
-				Text:  fmt.Sprintf("one record with %s changes what its neighbours become: %s instead of %s", h.what, shown(others[i]), shown(was)),
-				Cause: "something is kept from record to record",
-				Probe: f.show(h.record),
-			})
-			return true, nil
+			text := fmt.Sprintf("one record with %s changes what its neighbours become: %s instead of %s", h.what, shown(others[i]), shown(was))
+			return text, "something is kept from record to record"
 		}
 	}
-	return false, nil
+	return "", ""
 }

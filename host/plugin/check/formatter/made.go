@@ -267,27 +267,51 @@ func wordsOf(text string) []string {
 	return slices.Compact(found)
 }
 
-// declared are records of the values that columns give as examples, as many as
-// the longest list of them has. What has no example is made up.
-func declared(columns []sdk.Column, m *maker) []record {
-	most := 0
+// mostSubsets is how many sets of optional fields are tried.
+const mostSubsets = 256
+
+// declared are records of the values that columns give as examples: every value
+// once at least, and beside the fields that a record must have any of the others,
+// for some may exclude each other. None where a field that must be there has no
+// example.
+func declared(columns []sdk.Column) []record {
+	most, subsets := 0, 1
 	for _, c := range columns {
+		if c.Required && len(c.Examples) == 0 {
+			return nil
+		}
 		most = max(most, len(c.Examples))
+		if !c.Required && len(c.Examples) > 0 {
+			subsets = min(2*subsets, mostSubsets)
+		}
 	}
 	var all []record
-	for i := range most {
-		made := m.record(m.plan())
-		for j, c := range columns {
-			if len(c.Examples) == 0 {
-				continue
-			}
-			if cell, fits := cellOf(c.Type, c.Examples[i%len(c.Examples)]); fits {
-				made.cells[j] = cell
-			}
+	for i := range max(most, subsets) {
+		if most > 0 {
+			all = append(all, exemplary(columns, i%subsets, i))
 		}
-		all = append(all, record{cells: made.cells})
 	}
 	return all
+}
+
+// exemplary is a record of the i-th examples, with the optional fields whose bits
+// are set in subset.
+func exemplary(columns []sdk.Column, subset, i int) record {
+	r := record{cells: make([]sdk.Cell, len(columns))}
+	for j, c := range columns {
+		if len(c.Examples) == 0 {
+			continue
+		}
+		there := c.Required
+		if !there {
+			there = subset&1 == 1
+			subset >>= 1
+		}
+		if cell, fits := cellOf(c.Type, c.Examples[i%len(c.Examples)]); there && fits {
+			r.cells[j] = cell
+		}
+	}
+	return r
 }
 
 // cellOf is a value that is given as JSON, and whether it is of the type.

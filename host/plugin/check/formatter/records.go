@@ -14,6 +14,8 @@ import (
 const (
 	searched = 400
 	wanted   = 48
+
+	wantedExamples = 4 // of those that columns declare: their texts cannot be followed
 )
 
 // records looks for records that the formatter makes an example of: those of the
@@ -23,23 +25,20 @@ func (f *formatter) records() error {
 	if err != nil {
 		return err
 	}
-	examples := declared(f.Columns, f.make)
-	f.given = slices.Concat(read, examples)
-	tried := f.given
-	for range searched {
-		tried = append(tried, f.make.record(f.make.plan()))
+	made := make([]record, searched)
+	for i := range made {
+		made[i] = f.make.record(f.make.plan())
 	}
+	examples := declared(f.Columns)
+	tried := slices.Concat(read, made, examples)
 	results, err := f.call(tried)
 	if err != nil {
 		return fmt.Errorf("%w, on made-up records such as %s", err, f.show(tried[0]))
 	}
-	for i, r := range results {
-		if isGood(r) && len(f.good) < wanted {
-			f.good = append(f.good, tried[i])
-		}
-	}
+	n := len(read) + len(made)
+	f.good = slices.Concat(accepted(tried[:n], results, wanted), accepted(examples, results[n:], wantedExamples))
 	f.breaches(tried, results)
-	f.refused(examples, results[len(read):])
+	f.refused(examples, results[n:])
 	f.Note = fmt.Sprintf("an example of %d of %d records", countGood(results), len(tried))
 	if len(f.good) == 0 && f.Setting&check.Bound == 0 {
 		f.Find(check.Finding{
@@ -52,9 +51,19 @@ func (f *formatter) records() error {
 	return nil
 }
 
+// accepted are the first of some records that became examples.
+func accepted(tried []record, results []sdk.Result, most int) (good []record) {
+	for i, r := range tried {
+		if isGood(results[i]) && len(good) < most {
+			good = append(good, r)
+		}
+	}
+	return good
+}
+
 // refused reports where of all examples that the columns declare nothing comes.
 func (f *formatter) refused(examples []record, results []sdk.Result) {
-	if len(examples) == 0 || f.Setting != 0 || countGood(results[:len(examples)]) > 0 {
+	if len(examples) == 0 || f.Setting != 0 || countGood(results) > 0 {
 		return
 	}
 	f.Find(check.Finding{

@@ -116,23 +116,33 @@ func (l *loss) unlabelled() error {
 		if err != nil {
 			return err
 		}
-		for _, f := range l.p.Figures() {
-			ofClasses := l.from(f.Value, func(i op.Input) bool {
-				return strings.HasPrefix(i.Name, "logits.") || strings.HasPrefix(i.Name, "label.")
-			})
-			if !ofClasses && l.p.Op(f.Value) != "dim_size" {
-				continue
-			}
-			if !sdktest.Near(base.Number(f.Value), rest.Number(f.Value)) {
-				l.Find(check.Finding{
-					Text:   fmt.Sprintf("%s is %s, and %s without the one prompt that has no class (label %d)", f.Name, sdktest.Numbers(base.Number(f.Value)), sdktest.Numbers(rest.Number(f.Value)), sdktest.NoLabel),
-					Cause:  "a missing label is compared with another number, or its prompt is counted: mask with Label(name).GeScalar(0), in sum and count",
-					Places: l.Places(f.Value), Probe: l.show(in),
-				})
-				return nil
-			}
+		if l.countsUnlabelled(in, base, rest) {
+			return nil
 		}
 	}
 	l.Note = "prompts without a class count for nothing"
 	return nil
+}
+
+// countsUnlabelled reports a figure of classes that a prompt without one changes.
+func (l *loss) countsUnlabelled(in sdktest.Inputs, base, rest *sdktest.Evaluation) bool {
+	ofClasses := func(i op.Input) bool {
+		return strings.HasPrefix(i.Name, "logits.") || strings.HasPrefix(i.Name, "label.")
+	}
+	for _, f := range l.p.Figures() {
+		if !l.from(f.Value, ofClasses) && l.p.Op(f.Value) != "dim_size" {
+			continue
+		}
+		with, without := base.Number(f.Value), rest.Number(f.Value)
+		if sdktest.Near(with, without) {
+			continue
+		}
+		l.Find(check.Finding{
+			Text:   fmt.Sprintf("%s is %s, and %s without the one prompt that has no class (label %d)", f.Name, sdktest.Numbers(with), sdktest.Numbers(without), sdktest.NoLabel),
+			Cause:  "a missing label is compared with another number, or its prompt is counted: mask with Label(name).GeScalar(0), in sum and count",
+			Places: l.Places(f.Value), Probe: l.show(in),
+		})
+		return true
+	}
+	return false
 }

@@ -23,24 +23,11 @@ func (l *loss) direction() error {
 		return nil
 	}
 	for _, t := range l.p.Terms {
-		right, wrong := 0, 0
-		var probe sdktest.Inputs
-		for range 30 {
-			in := l.draw.fill([][]int{{2, 2, 2}, {3, 3, 3}, {1, 1, 1}})
-			pushes, err := l.pushes(in, t.Sum)
-			if err != nil {
-				return err
-			}
-			for b, byCandidate := range pushes {
-				switch push := sign(t.Coefficient) * l.upward(in, b, byCandidate); {
-				case push > 1e-12:
-					right++
-				case push < -1e-12:
-					wrong, probe = wrong+1, in
-				}
-			}
+		wrong, probe, err := l.pushedBack(t)
+		if err != nil {
+			return err
 		}
-		if wrong >= 20 && right == 0 {
+		if wrong >= 20 {
 			l.backwards(t, plain, wrong, probe)
 		}
 	}
@@ -48,6 +35,28 @@ func (l *loss) direction() error {
 		l.Note = "better candidates are pushed up"
 	}
 	return nil
+}
+
+// pushedBack counts the prompts on which a term pushes the wrong way, 0 where it
+// pushes the right way on any.
+func (l *loss) pushedBack(t program.Term) (wrong int, probe sdktest.Inputs, err error) {
+	for range 30 {
+		in := l.draw.fill([][]int{{2, 2, 2}, {3, 3, 3}, {1, 1, 1}})
+		pushes, err := l.pushes(in, t.Sum)
+		if err != nil {
+			return 0, probe, err
+		}
+		for b, byCandidate := range pushes {
+			switch push := sign(t.Coefficient) * l.upward(in, b, byCandidate); {
+			case push > 1e-12:
+				return 0, probe, nil
+			case push < -1e-12:
+				wrong++
+				probe = in
+			}
+		}
+	}
+	return wrong, probe, nil
 }
 
 // pushes is the gradient of a sum by what the model thinks of each candidate:

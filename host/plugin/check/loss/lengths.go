@@ -71,26 +71,18 @@ func (l *loss) otherTokens(t program.Term) (wrong bool, err error) {
 	if t.Count == program.None || l.draw.fixed > 0 || counts(2) == 0 || !sdktest.Near(counts(4), 2*counts(2)) || err != nil {
 		return false, err // no number of tokens
 	}
-	slope, share := 0.0, 0.0
+	share := 0.0
 	for range 8 {
 		in := l.draw.batch(3, 3, 4)
 		e, err := l.evaluate(in)
 		if err != nil {
 			return true, err
 		}
-		tokens := 0.0
-		for _, g := range used(in, e, bySum(t.Sum)) {
-			switch {
-			case g == 0:
-				continue
-			case slope == 0:
-				slope = g
-			case !sdktest.Near(g, slope):
-				return false, nil // tokens have weights of their own
-			}
-			tokens++
+		tokens, alike := equalSlopes(used(in, e, bySum(t.Sum)))
+		if !alike {
+			return false, nil // tokens have weights of their own
 		}
-		of := tokens / e.Number(t.Count)
+		of := float64(tokens) / e.Number(t.Count)
 		if share != 0 && !sdktest.Near(of, share) {
 			l.Find(check.Finding{
 				Text:   fmt.Sprintf("term %s is a mean over tokens, but its sum has %s of the tokens that its count has on one batch, %s on another", t.Name, sdktest.Numbers(share), sdktest.Numbers(of)),
@@ -102,6 +94,23 @@ func (l *loss) otherTokens(t program.Term) (wrong bool, err error) {
 		share = of
 	}
 	return false, nil
+}
+
+// equalSlopes counts the slopes that are not 0, and says whether they are alike.
+func equalSlopes(slopes []float64) (n int, alike bool) {
+	first := 0.0
+	for _, g := range slopes {
+		switch {
+		case g == 0:
+			continue
+		case first == 0:
+			first = g
+		case !sdktest.Near(g, first):
+			return 0, false
+		}
+		n++
+	}
+	return n, true
 }
 
 // lengthWeights is what candidate k of every prompt weighs in term i where all

@@ -17,45 +17,62 @@ func (l *loss) reference() error {
 		return nil
 	}
 	for _, t := range l.p.Terms {
-		if wrong, err := l.uneven(t); wrong || err != nil {
+		wrong, err := l.uneven(t)
+		if !wrong && err == nil {
+			wrong, err = l.adds(t)
+		}
+		if wrong || err != nil {
 			return err
-		}
-		added, seen := true, 0
-		var probe sdktest.Inputs
-		for range 4 {
-			in := l.draw.batch(3, 3, 3)
-			base, err := l.sum(t, in)
-			if err != nil {
-				return err
-			}
-			apart := in
-			apart.Logps = l.redrawn(in).Logps
-			policy, err := l.sum(t, apart)
-			if err != nil {
-				return err
-			}
-			apart.RefLogps = opposite(in, apart)
-			against, err := l.sum(t, apart)
-			if err != nil {
-				return err
-			}
-			if !sdktest.Near(base, policy) {
-				seen++
-				added = added && sdktest.Near(base, against)
-			}
-			probe = in
-		}
-		if added && seen > 0 {
-			l.Find(check.Finding{
-				Text:   fmt.Sprintf("term %s stays the same where the model's log-probabilities move by any amount and the reference's by as much the other way: it adds the two", t.Name),
-				Cause:  "a ratio of two models is the difference of their log-probabilities: Logps().Sub(RefLogps())",
-				Places: l.Places(t.Sum), Probe: l.show(probe),
-			})
-			return nil
 		}
 	}
 	l.Note = "the reference is subtracted from the model, for all candidates alike"
 	return nil
+}
+
+// adds reports a term that moves with the model, and not where the reference
+// moves as far the other way.
+func (l *loss) adds(t program.Term) (wrong bool, err error) {
+	moves := false
+	var probe sdktest.Inputs
+	for range 4 {
+		probe = l.draw.batch(3, 3, 3)
+		base, alone, against, err := l.apart(t, probe)
+		if err != nil {
+			return true, err
+		}
+		if sdktest.Near(base, alone) {
+			continue
+		}
+		if !sdktest.Near(base, against) {
+			return false, nil
+		}
+		moves = true
+	}
+	if !moves {
+		return false, nil
+	}
+	l.Find(check.Finding{
+		Text:   fmt.Sprintf("term %s stays the same where the model's log-probabilities move by any amount and the reference's by as much the other way: it adds the two", t.Name),
+		Cause:  "a ratio of two models is the difference of their log-probabilities: Logps().Sub(RefLogps())",
+		Places: l.Places(t.Sum), Probe: l.show(probe),
+	})
+	return true, nil
+}
+
+// apart is a term's sum on a batch, with other log-probabilities of the model
+// alone, and with those of the reference moved as far the other way.
+func (l *loss) apart(t program.Term, in sdktest.Inputs) (base, alone, against float64, err error) {
+	if base, err = l.sum(t, in); err != nil {
+		return 0, 0, 0, err
+	}
+	other := in
+	other.Logps = l.redrawn(in).Logps
+	if alone, err = l.sum(t, other); err != nil {
+		return 0, 0, 0, err
+	}
+	other.RefLogps = opposite(in, other)
+	against, err = l.sum(t, other)
+	return base, alone, against, err
 }
 
 // opposite is the reference moved as far as the policy did, the other way.
@@ -85,26 +102,15 @@ func (l *loss) uneven(t program.Term) (wrong bool, err error) {
 	if len(in.Logps[0]) != 2 {
 		return false, nil
 	}
-	gradient, err := l.logpGradient(in, t.Sum)
+	shares, err := l.shares(t, in)
 	if err != nil {
 		return true, err
 	}
-	var shares []float64 // of the model's slope that the reference has, the other way
 	whole, none, byLength := 0, 0, 0
-	for b, prompt := range perCandidate(gradient) {
-		for k, slope := range prompt {
-			reference, err := l.referenceSlope(t, in, b, k)
-			if err != nil {
-				return true, err
-			}
-			if math.Abs(slope) < 1e-9 {
-				continue
-			}
-			share, n := -reference/slope, float64(len(in.Logps[b][k]))
-			shares = append(shares, share)
-			whole, none = whole+near(share, 1), none+near(share, 0)
-			byLength += near(share, n) + near(share, 1/n)
-		}
+	for _, s := range shares {
+		whole += near(s.share, 1)
+		none += near(s.share, 0)
+		byLength += near(s.share, s.length) + near(s.share, 1/s.length)
 	}
 	f := check.Finding{Places: l.Places(t.Sum), Probe: l.show(in)}
 	switch {
@@ -119,6 +125,32 @@ func (l *loss) uneven(t program.Term) (wrong bool, err error) {
 	}
 	l.Find(f)
 	return true, nil
+}
+
+// share is how much of the model's slope by a candidate the reference has, the
+// other way, and how many tokens the candidate has.
+type share struct{ share, length float64 }
+
+// shares are those of all candidates by which the model has a slope.
+func (l *loss) shares(t program.Term, in sdktest.Inputs) ([]share, error) {
+	gradient, err := l.logpGradient(in, t.Sum)
+	if err != nil {
+		return nil, err
+	}
+	var shares []share
+	for b, prompt := range perCandidate(gradient) {
+		for k, slope := range prompt {
+			if math.Abs(slope) < 1e-9 {
+				continue
+			}
+			reference, err := l.referenceSlope(t, in, b, k)
+			if err != nil {
+				return nil, err
+			}
+			shares = append(shares, share{-reference / slope, float64(len(in.Logps[b][k]))})
+		}
+	}
+	return shares, nil
 }
 
 // near is 1 where two slopes are equal but for the error of a difference.

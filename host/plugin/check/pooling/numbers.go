@@ -99,11 +99,7 @@ func (p *pooling) slopes(constant func(*sdktest.Evaluation) map[int]sdktest.Arra
 			}
 			worst = math.Max(worst, s.Error)
 			if s.Wrong() {
-				p.Find(check.Finding{
-					Text:  a.Compared(s),
-					Cause: "a Detach holds the gradient back; remove it, or, where a constant is meant, say so with an Allow method",
-					Probe: in.String(),
-				})
+				p.tooSteep(in, a.Compared(s))
 				return worst, nil
 			}
 		}
@@ -112,4 +108,13 @@ func (p *pooling) slopes(constant func(*sdktest.Evaluation) map[int]sdktest.Arra
 		p.Find(check.Finding{Text: "no gradient reaches the hidden states on any batch", Cause: "a Detach, a comparison or an index cuts it off"})
 	}
 	return worst, nil
+}
+
+// tooSteep reports a slope that is not the gradient.
+func (p *pooling) tooSteep(in sdktest.PoolInputs, text string) {
+	p.Find(check.Finding{
+		Text:  text,
+		Cause: "a Detach holds the gradient back; remove it, or, where a constant is meant, say so with an Allow method",
+		Probe: in.String(),
+	})
 }
