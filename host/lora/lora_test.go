@@ -122,6 +122,7 @@ func TestAdapters(t *testing.T) {
 			require.Equal(t, want, logits(other))
 			require.NoError(t, a.Merge())
 			require.InDeltaSlice(t, want, logits(m), 1e-4)
+			require.NotEmpty(t, m.Params().All())
 			for _, p := range m.Params().All() {
 				require.NotContains(t, p.Name, "lora_")
 			}

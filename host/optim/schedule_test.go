@@ -37,6 +37,7 @@ func TestSchedules(t *testing.T) {
 }
 
 func TestEveryScheduleTypeHasARule(t *testing.T) {
+	require.NotEmpty(t, optim.ScheduleTypes)
 	for _, kind := range optim.ScheduleTypes {
 		s, err := optim.NewSchedule(kind, 1, 0, 10, nil)
 		require.NoError(t, err)
