@@ -163,7 +163,7 @@ func TestTiedMatrices(t *testing.T) {
 	apart := t.TempDir()
 	require.NoError(t, trained(t, fresh(t, tiny), config(kinds["saved"])).Save(apart))
 	_, err := lora.Load(fresh(t, tied).Params(), apart)
-	require.ErrorContains(t, err, "the model ties model.embed_tokens.weight and lm_head.weight, and the adapter has trained them apart")
+	require.ErrorContains(t, err, "the model ties model.embed_tokens.weight and lm_head.weight, and the adapter holds a value for each")
 }
 
 // Dropout acts in training alone.
