@@ -11,11 +11,11 @@ PLUGINS := $(NAMES:%=plugins/%.wasm) $(NAMES:%=plugins/bin/%)
 
 .PHONY: setup build plugins test demo bench clean FORCE
 
-# GOWORK=off: go.work may not exist yet, or name a folder that is gone.
+# GOWORK=off: go.work may not exist yet, or name a folder that no longer exists.
 setup:
 	@GOWORK=off $(GO) run ./cmd/setup
 
-# The library lies beside the binary, so that bin can be carried elsewhere.
+# The library is put beside the binary, so that bin can be moved elsewhere.
 build:
 	@GOWORK=off $(GO) run ./cmd/setup -library bin
 	$(GO) build -buildvcs=false -ldflags '$(LDFLAGS)' -o bin/llmhost ./cmd/llmhost
@@ -29,8 +29,8 @@ plugins/%.wasm: plugins/%/main.go FORCE
 plugins/bin/%: plugins/%/main.go FORCE
 	CGO_ENABLED=0 $(GO) build -buildvcs=false -trimpath -ldflags='-s -w' -o $@ ./$(<D)
 
-# Threads that wait, sleep: tests of several packages share the processors, and
-# spinning threads of one would hold up those of another.
+# Waiting threads sleep: tests of several packages share the processors, and
+# spinning threads of one would slow down another.
 test: setup plugins
 	OMP_WAIT_POLICY=passive $(GO) test -timeout 20m $(TESTFLAGS) ./...
 

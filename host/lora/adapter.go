@@ -290,7 +290,7 @@ func sameTensor(file *safetensors.File, first, second string) error {
 		return err
 	}
 	if b, err := file.Get(second); err != nil || !bytes.Equal(a.Data, b.Data) {
-		return fmt.Errorf("%s: the model ties %s and %s, and the adapter has trained them apart; untie them in the model's config.json, with both matrices in its weights", file.Path(),
+		return fmt.Errorf("%s: the model ties %s and %s, and the adapter holds a value for each; untie them in the model's config.json, with both matrices in its weights", file.Path(),
 			strings.TrimPrefix(first, prefix), strings.TrimPrefix(second, prefix))
 	}
 	return nil

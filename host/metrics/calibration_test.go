@@ -44,6 +44,7 @@ func TestCalibrationsAreJoined(t *testing.T) {
 		parts[0].Join(parts[2])
 		parts[0].Join(parts[1])
 		require.Equal(t, whole.Len(), parts[0].Len())
+		require.NotEmpty(t, whole.Errors())
 		for i, want := range whole.Errors() {
 			got := parts[0].Errors()[i]
 			require.InDeltaSlice(t, []float64{want.ECE, want.ACE, want.MCE}, []float64{got.ECE, got.ACE, got.MCE}, 1e-12)

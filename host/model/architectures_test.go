@@ -17,6 +17,7 @@ import (
 
 // Every architecture that can be read is tried by the tests of this package.
 func TestEveryTypeHasItsConfigs(t *testing.T) {
+	require.NotEmpty(t, model.Types())
 	for _, kind := range model.Types() {
 		for _, layout := range []string{"", "_v4"} {
 			require.Contains(t, configs, kind+layout)
@@ -56,7 +57,9 @@ func TestRowsSeeThemselvesAlone(t *testing.T) {
 				require.NotEqual(t, together[0][:width], together[1][:width])
 				return
 			}
-			for r, shared := range states(m, rows, true) {
+			again := states(m, rows, true)
+			require.Len(t, again, len(rows))
+			for r, shared := range again {
 				require.InDeltaSlice(t, together[r], shared, 1e-5)
 			}
 		})
@@ -81,7 +84,7 @@ func TestRowsBeyondThePositions(t *testing.T) {
 		states(m, [][]int64{make([]int64, 65)}, false)
 		return nil
 	}()
-	require.EqualError(t, err, "tensor op embedding of positions over shapes [64 24]: a row has 65 tokens, and the model positions for 64 (max_position_embeddings); lower model_max_length")
+	require.EqualError(t, err, "tensor op embedding of positions over shapes [64 24]: a sequence has 65 tokens, and the model has positions for 64 (max_position_embeddings); lower model_max_length")
 }
 
 // Half precision moves states by its rounding and no more, and every parameter
@@ -110,6 +113,7 @@ func TestHalfPrecision(t *testing.T) {
 				{Device: tensor.CPU, Param: tensor.BFloat16, Compute: tensor.BFloat16}, {Device: tensor.CPU, Param: tensor.Float64, Compute: tensor.Float64}} {
 				got, names := gradients(create(t, configs[name], o))
 				require.InEpsilon(t, want, got, 0.05, "%s and %s", o.Param, o.Compute)
+				require.NotEmpty(t, names)
 				require.Equal(t, named, names)
 			}
 		})

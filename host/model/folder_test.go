@@ -172,7 +172,9 @@ func TestWeightsAreAligned(t *testing.T) {
 	m := create(t, configs["llama"], cpu)
 	folder := t.TempDir()
 	require.NoError(t, m.Save(folder))
-	for _, p := range load(t, folder, cpu).Params().All() {
+	params := load(t, folder, cpu).Params().All()
+	require.NotEmpty(t, params)
+	for _, p := range params {
 		require.Zero(t, p.Tensor.Address()%64, p.Name)
 	}
 }
@@ -213,6 +215,7 @@ func TestTypesAreConverted(t *testing.T) {
 			defer file.Close()
 
 			whole := load(t, folder, cpu)
+			require.NotEmpty(t, whole.Params().All())
 			for i, p := range whole.Params().All() {
 				require.Equal(t, tensor.Float32, p.Tensor.DType())
 				stored, err := file.Get(p.Name)
@@ -272,6 +275,7 @@ func TestCreate(t *testing.T) {
 	m, err := model.Create([]byte(configs["qwen2"]), 3, cpu)
 	require.NoError(t, err)
 	defer m.Free()
+	require.NotEmpty(t, m.Params().All())
 	for _, p := range m.Params().All() {
 		values := p.Tensor.Floats()
 		switch {

@@ -60,6 +60,7 @@ func TestHeadsAreKept(t *testing.T) {
 			again := withHeads(t, saved, c.heads)
 			require.Empty(t, again.Fresh)
 			require.Empty(t, again.Unused)
+			require.NotEmpty(t, m.Params().All())
 			for i, p := range m.Params().All() {
 				require.Equal(t, p.Tensor.Bytes(), again.Params().All()[i].Tensor.Bytes(), p.Name)
 			}

@@ -99,7 +99,7 @@ func (r *RopeScaling) Validate(headDim int64) error {
 	case r.Type == "llama3" && r.HighFreqFactor <= r.LowFreqFactor:
 		return fmt.Errorf("high_freq_factor is %v; want more than low_freq_factor, %v", r.HighFreqFactor, r.LowFreqFactor)
 	case r.Type == "yarn" && r.Theta == 1:
-		return fmt.Errorf("rope_theta of rope_type \"yarn\" is 1; want more, as its pairs then all turn alike")
+		return fmt.Errorf("rope_theta of rope_type \"yarn\" is 1; want more, or all pairs turn at one speed")
 	case *r.Partial <= 0 || *r.Partial > 1:
 		return fmt.Errorf("partial_rotary_factor is %v; want a share above 0 and up to 1", *r.Partial)
 	case r.channels(headDim) < 1:
@@ -115,9 +115,9 @@ func (r *RopeScaling) validateType() error {
 	case slices.Contains(RopeTypes, r.Type):
 		return nil
 	case r.Type == "dynamic":
-		return fmt.Errorf("rope_type is \"dynamic\", whose angles depend on the longest row of a batch; up to max_position_embeddings \"default\" is the same, beyond it use \"yarn\"")
+		return fmt.Errorf("rope_type is \"dynamic\", whose angles depend on the longest sequence of a batch; up to max_position_embeddings \"default\" is the same, beyond it use \"yarn\"")
 	case r.Type == "longrope" || r.Type == "su":
-		return fmt.Errorf("rope_type is %q, whose angles depend on the longest row of a batch; use the variant of the model with a short context", r.Type)
+		return fmt.Errorf("rope_type is %q, whose angles depend on the longest sequence of a batch; use the variant of the model with a short context", r.Type)
 	}
 	return fmt.Errorf("rope_type is %q; want one of %s", r.Type, strings.Join(RopeTypes, ", "))
 }

@@ -13,7 +13,7 @@ func CheckSize(key string, value int64) error {
 // CheckRate reports a rate of dropout that is not from 0 up to 1.
 func CheckRate(key string, value float64) error {
 	if value < 0 || value >= 1 {
-		return fmt.Errorf("%s is %v; want a share from 0 up to, but not, 1", key, value)
+		return fmt.Errorf("%s is %v; want a number from 0 to below 1", key, value)
 	}
 	return nil
 }

@@ -68,6 +68,7 @@ func TestAdamWIsItsFormula(t *testing.T) {
 					backward(params, step)
 					a.Step(rate, flag(0))
 					for i := range want {
+						require.Len(t, params[i].Tensor.Floats(), len(want[i]))
 						for j, v := range params[i].Tensor.Floats() {
 							require.InDelta(t, want[i][j].p, v, 1e-12, "%s, step %d", params[i].Name, step)
 						}
@@ -97,6 +98,7 @@ func TestClipGradients(t *testing.T) {
 		defer a.Free()
 		backward(params, 0)
 		before := append(params[0].Tensor.Grad().Floats(), params[1].Tensor.Grad().Floats()...)
+		require.NotEmpty(t, before)
 		total := 0.0
 		for _, g := range before {
 			total += g * g

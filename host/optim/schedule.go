@@ -51,7 +51,7 @@ func NewSchedule(kind string, learningRate float64, warmup, total int, kwargs ma
 	for _, name := range slices.Sorted(maps.Keys(kwargs)) {
 		field, ok := known[name]
 		if !ok {
-			return s, fmt.Errorf("lr_scheduler_kwargs.%s means nothing to %q", name, kind)
+			return s, fmt.Errorf("lr_scheduler_kwargs.%s does not apply to %q", name, kind)
 		}
 		if *field = kwargs[name]; *field <= 0 && name != "lr_end" {
 			return s, fmt.Errorf("lr_scheduler_kwargs.%s is %v; want a positive number", name, *field)

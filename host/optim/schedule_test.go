@@ -37,6 +37,7 @@ func TestSchedules(t *testing.T) {
 }
 
 func TestEveryScheduleTypeHasARule(t *testing.T) {
+	require.NotEmpty(t, optim.ScheduleTypes)
 	for _, kind := range optim.ScheduleTypes {
 		s, err := optim.NewSchedule(kind, 1, 0, 10, nil)
 		require.NoError(t, err)
@@ -51,7 +52,7 @@ func TestSchedulesThatAreNone(t *testing.T) {
 	_, err := optim.NewSchedule("cosin", 1, 0, 10, nil)
 	require.EqualError(t, err, `lr_scheduler_type is "cosin"; want one of linear, cosine, cosine_with_restarts, polynomial, constant, constant_with_warmup, inverse_sqrt`)
 	_, err = optim.NewSchedule("cosine", 1, 0, 10, map[string]float64{"power": 2})
-	require.EqualError(t, err, `lr_scheduler_kwargs.power means nothing to "cosine"`)
+	require.EqualError(t, err, `lr_scheduler_kwargs.power does not apply to "cosine"`)
 	_, err = optim.NewSchedule("linear", 1, 0, 10, map[string]float64{"num_cycles": 2})
-	require.EqualError(t, err, `lr_scheduler_kwargs.num_cycles means nothing to "linear"`)
+	require.EqualError(t, err, `lr_scheduler_kwargs.num_cycles does not apply to "linear"`)
 }

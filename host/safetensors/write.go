@@ -160,7 +160,7 @@ func checkSources(sources []Source) error {
 		size, ok := byteSize(s.DType, s.Shape)
 		switch {
 		case s.Name == metadataKey || !utf8.ValidString(s.Name):
-			return fmt.Errorf("tensor %q: the name cannot stand in a safetensors file", s.Name)
+			return fmt.Errorf("tensor %q: a safetensors file cannot hold this name", s.Name)
 		case seen[s.Name]:
 			return fmt.Errorf("tensor %q: is there twice", s.Name)
 		case s.DType.rank() < 0:

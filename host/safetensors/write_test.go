@@ -73,8 +73,8 @@ func TestEncodeErrors(t *testing.T) {
 	}{
 		{"too few bytes", []safetensors.Source{u8("a", 3, 2)}, `tensor "a": has 2 bytes; want 3 for [3] of U8`},
 		{"twice", []safetensors.Source{u8("a", 1, 1), u8("a", 1, 1)}, `tensor "a": is there twice`},
-		{"reserved name", []safetensors.Source{u8("__metadata__", 1, 1)}, `tensor "__metadata__": the name cannot stand in a safetensors file`},
-		{"not UTF-8", []safetensors.Source{u8("\xff", 1, 1)}, `tensor "\xff": the name cannot stand in a safetensors file`},
+		{"reserved name", []safetensors.Source{u8("__metadata__", 1, 1)}, `tensor "__metadata__": a safetensors file cannot hold this name`},
+		{"not UTF-8", []safetensors.Source{u8("\xff", 1, 1)}, `tensor "\xff": a safetensors file cannot hold this name`},
 		{"negative", []safetensors.Source{u8("a", -1, 1)}, `tensor "a": shape [-1] of U8 is no number of bytes`},
 		{"short stream", []safetensors.Source{streamed}, `tensor "a": its stream wrote 2 bytes; want 3 for [3] of U8`},
 	}

@@ -90,7 +90,9 @@ func TestAttentionIsItsFormula(t *testing.T) {
 				}
 				got := rowsOf(tensor.Attention(q, k, v, s, b.options), starts)
 				qs, ks, vs := rowsOf(q, starts), rowsOf(k, starts), rowsOf(v, starts)
+				require.Len(t, got, len(starts)-1)
 				for r := range got {
+					require.Len(t, got[r], starts[r+1]-starts[r])
 					for i, want := range b.plain(qs[r], ks[r], vs[r]) {
 						require.InDeltaSlice(t, want, got[r][i], 1e-12, "row %d, token %d", r, i)
 					}
@@ -134,6 +136,7 @@ func TestGradientsThroughACap(t *testing.T) {
 		values := randn(5, 1, 3).Floats()
 		q := tensor.Of(tensor.CPU, values, 5, 1, 3).RequireGrad()
 		loss(q).Backward()
+		require.Len(t, q.Grad().Floats(), len(values))
 		for i, got := range q.Grad().Floats() {
 			const step = 1e-6
 			moved := func(by float64) float64 {
@@ -163,11 +166,13 @@ func TestAttentionDropout(t *testing.T) {
 					return tensor.Attention(q, k, v, s, o).MeanDim(1, false).Floats()
 				}
 				first := draw()
+				require.NotEmpty(t, first)
 				require.Equal(t, first, draw())
 				for _, mean := range first {
 					require.InDelta(t, 1, mean, 0.04)
 				}
 				one := tensor.Attention(q, k, v, s, o).Narrow(0, 0, 1).Floats() // a token that sees itself alone
+				require.NotEmpty(t, one)
 				for _, x := range one {
 					require.Contains(t, []float64{0, 1 / 0.75}, x)
 				}

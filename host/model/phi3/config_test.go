@@ -34,13 +34,13 @@ func TestLayoutsOfTransformers4And5(t *testing.T) {
 }
 
 func TestConfigsThatCannotBe(t *testing.T) {
-	const long = `whose angles depend on the longest row of a batch; use the variant of the model with a short context`
+	const long = `whose angles depend on the longest sequence of a batch; use the variant of the model with a short context`
 	for text, want := range map[string]string{
 		`{"rope_scaling": {"type": "longrope", "long_factor": [1], "short_factor": [1]}}`: `rope_type is "longrope", ` + long,
 		`{"rope_scaling": {"type": "su"}}`:                                                `rope_type is "su", ` + long,
 		`{"rope_scaling": {"type": "yarn"}}`:                                              `rope_type is "longrope", ` + long,
 		`{"embd_pdrop": 0.1}`:                                                             `embd_pdrop is 0.1; want 0, as transformers does nothing with it`,
-		`{"resid_pdrop": 2}`:                                                              `resid_pdrop is 2; want a share from 0 up to, but not, 1`,
+		`{"resid_pdrop": 2}`:                                                              `resid_pdrop is 2; want a number from 0 to below 1`,
 		`{"num_key_value_heads": 5}`:                                                      `num_attention_heads is 32; want a multiple of num_key_value_heads, 5`,
 	} {
 		_, err := phi3.ParseConfig([]byte(text))

@@ -12,7 +12,6 @@
 extern "C" {
 #endif
 
-
 // One run of packed tokens: [start, start+len). prefix is the index of the
 // segment that comes before it in the same sequence, or -1.
 typedef struct {
@@ -31,6 +30,7 @@ typedef struct {
   int fused;
 } shim_adamw_options;
 
+// runtime.cpp
 char *shim_take_error(void);
 void shim_free(void *p);
 
@@ -52,6 +52,8 @@ int shim_copy_to(void *src, void *dst, int64_t bytes);
 int64_t shim_address(void *t);
 
 int shim_backward(void *root, void *gradient);
+
+// optimizer.cpp
 int shim_zero_grads(void **params, int64_t n);
 void *shim_grad_norm(void **params, int64_t n);
 int shim_clip_grads(void **params, int64_t n, void *norm, double max_norm);
@@ -59,15 +61,19 @@ int shim_adamw(void **params, void **exp_avg, void **exp_avg_sq,
                void **steps, int64_t n, void *skip, shim_adamw_options o);
 void *shim_scalars(void **scalars, int64_t n);
 
+// norm.cpp, rotary.cpp, attention.cpp
 void *shim_rms_norm(void *x, void *weight, double eps);
 void *shim_rotate(void *x, void *cos, void *sin);
 void *shim_attention(void *q, void *k, void *v, const shim_segment *segments,
                      int64_t n, shim_attention_options o);
+
+// head.cpp
 void *shim_token_logps(void *hidden, void *weight, void *target,
                        int64_t chunk, double softcap);
 void *shim_token_kl(void *hidden, void *weight, void *ref_hidden,
                     void *ref_weight, int forward, int64_t chunk, double softcap);
 
+// nf4.cpp
 int shim_nf4_quantize(void *weight, void **codes, void **scales);
 void *shim_nf4_dequantize(void *codes, void *scales, int64_t rows, int64_t cols);
 void *shim_nf4_linear(void *x, void *codes, void *scales, void *bias,
