@@ -9,6 +9,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"testing"
 	"time"
 
@@ -45,7 +46,7 @@ type everyLoss parameters
 func (l everyLoss) Trace(g *sdk.Graph) sdk.Objective {
 	p := g.Logps()
 	g.Real() // inputs stand in the order in which they are asked for
-	c := g.Column("score")
+	c := g.Column("score", sdk.Role(sdk.ScoreRole), sdk.Values(1, 0.1, -1))
 	q := p.Sum(-1)
 	total := q.Sum()
 	keep := func(x sdk.Tensor) { total = total.Add(x.To(sdk.F32).Sum()) }
@@ -55,7 +56,7 @@ func (l everyLoss) Trace(g *sdk.Graph) sdk.Objective {
 	}
 	keep(g.State("level"))
 	keep(g.LabelMask())
-	keep(g.ExampleColumn("weight"))
+	keep(g.ExampleColumn("weight", sdk.Role(sdk.WeightRole), sdk.Values(1, 0.5), sdk.Range(0, 2)))
 	for _, f := range []func(sdk.Tensor) sdk.Tensor{q.Add, q.Sub, q.Mul, q.Div, q.PowTensor, q.Minimum, q.Maximum} {
 		keep(f(c))
 	}
@@ -83,6 +84,7 @@ func (l everyLoss) Trace(g *sdk.Graph) sdk.Objective {
 		Terms:   []sdk.Term{{Name: "every", Sum: total, Count: n, Coefficient: 0.5}, {Name: "plain", Sum: mean, Coefficient: 1}},
 		Metrics: []sdk.Metric{{Name: "mean", Sum: mean, Count: n}, {Name: "exp", Sum: mean, Count: n, Exp: true}},
 		States:  []sdk.State{{Name: "level", Initial: l.Ratio, Update: level}, {Name: "last", Initial: -0.1, Update: step}},
+		Allow:   map[string]string{"detach": "a \"constant\" é", "twice": "steps are " + strconv.Itoa(l.Steps)},
 	}
 }
 
@@ -120,26 +122,42 @@ func (l everyLoss) shapes(g *sdk.Graph, keep func(sdk.Tensor), q sdk.Tensor) {
 type everyPooling struct{}
 
 func (everyPooling) Trace(g *sdk.Graph) sdk.Tensor {
-	states, row := g.Hidden().IndexSelect(0, g.Token()), g.Row()
+	states, row := g.Hidden().IndexSelect(0, g.Token()), g.Sequence()
 	both := states.SegmentSum(row, "N").Add(states.SegmentMax(row, "N"))
 	ends := g.IDs().Eq(g.EOS()).To(sdk.F32).SegmentSum(row, "N")
 	return both.Div(row.SegmentCount("N").Add(ends).Unsqueeze(1))
 }
+
+func (everyPooling) PoolsLastToken() bool { return true }
+
+func (everyPooling) Allow() map[string]string { return map[string]string{"empty": "none is"} }
 
 // everyFormatter reads a field of every type, and gives two labels where it has a number.
 type everyFormatter parameters
 
 func (everyFormatter) Columns() []sdk.Column {
 	return []sdk.Column{
-		{Name: "a", Type: sdk.String, Required: true, Doc: "a text"},
-		{Name: "b", Type: sdk.Float, Doc: "a number"},
+		{Name: "a", Type: sdk.String, Required: true, Doc: "a text", Examples: []string{`"hello"`, `"a \"b\"\n"`}},
+		{Name: "b", Type: sdk.Float, Role: sdk.RewardRole, Doc: "a number", Examples: []string{"0.1", "null"}},
 		{Name: "c", Type: sdk.Bool, Doc: "a flag"},
 		{Name: "d", Type: sdk.Int, Doc: "a whole number"},
 		{Name: "e", Type: sdk.StringList, Required: true, Doc: "texts"},
-		{Name: "f", Type: sdk.FloatList, Doc: "numbers"},
+		{Name: "f", Type: sdk.FloatList, Role: sdk.ScoreRole, Doc: "numbers", Examples: []string{"[1, 2.5]"}},
 		{Name: "g", Type: sdk.JSON, Doc: "anything"},
 	}
 }
+
+func (f everyFormatter) Gives() []sdk.Output {
+	return []sdk.Output{
+		{Name: "score", Kind: sdk.CandidateColumn, Role: sdk.ScoreRole, Padding: -float64(f.Steps)},
+		{Name: "json", Kind: sdk.CandidateColumn},
+		{Name: "weight", Kind: sdk.ExampleColumn, Role: sdk.WeightRole},
+		{Name: "topic", Kind: sdk.ClassLabel},
+		{Name: "weight", Kind: sdk.ClassLabel},
+	}
+}
+
+func (everyFormatter) Allow() map[string]string { return map[string]string{"lost": "a text is"} }
 
 func (f everyFormatter) Format(r *sdk.Row, o *sdk.Out) error {
 	switch r.Str(0) {
@@ -189,7 +207,7 @@ var every = sdk.Plugin{
 	Formatters: []sdk.FormatterSpec{sdk.NewFormatter("every", "a formatter", everyFormatter{Ratio: 0.5, Steps: 3, Flag: true, Mode: "a"})},
 	Tasks: []sdk.Task{{
 		Name: "every", Doc: "a task", Formatter: "every", Head: sdk.ClassHead, Pooling: "every", Loss: "every",
-		Defaults: map[string]any{"flag": false, "mode": "b", "ratio": 0.25},
+		Defaults: map[string]any{"flag": false, "mode": "b", "ratio": 0.25}, Aliases: []string{"all", "each"},
 	}},
 }
 
@@ -291,6 +309,13 @@ func TestHelpersHaveEverything(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, a.Program.Text(), b.Program.Text())
 			require.Len(t, b.Locations, len(b.Nodes))
+			require.True(t, b.PoolsLastToken)
+			require.Equal(t, a.Allow, b.Allow)
+			for _, alias := range []string{"all", "each"} {
+				again, err := c.Task(context.Background(), file+"#"+alias)
+				require.NoError(t, err)
+				require.Equal(t, "every", again.Name)
+			}
 		})
 	}
 }
@@ -319,7 +344,9 @@ func everyRows() []sdk.Row {
 
 func sameExamples(t *testing.T, want, got *plugin.Component, values map[string]any) {
 	t.Helper()
-	a, b := formatted(t, want, values), formatted(t, got, values)
+	a, records := formatted(t, want, values)
+	b, same := formatted(t, got, values)
+	require.Equal(t, records, same, "what the formatter says of its records")
 	require.Len(t, b, len(a))
 	for i := range a {
 		if require.Equal(t, a[i].Err != "", b[i].Err != "", "row %d: %s%s", i, a[i].Err, b[i].Err); a[i].Err == "" {
@@ -328,13 +355,12 @@ func sameExamples(t *testing.T, want, got *plugin.Component, values map[string]a
 	}
 }
 
-func formatted(t *testing.T, component *plugin.Component, values map[string]any) []sdk.Result {
+func formatted(t *testing.T, component *plugin.Component, values map[string]any) ([]sdk.Result, plugin.Records) {
 	t.Helper()
 	f, err := component.Formatter(context.Background(), values)
 	require.NoError(t, err)
 	defer f.Close()
-	require.Equal(t, everyFormatter{}.Columns(), f.Columns)
 	results, err := f.Format(context.Background(), everyRows())
 	require.NoError(t, err)
-	return results
+	return results, f.Records
 }

@@ -188,6 +188,7 @@ func sameProgram(t *testing.T, want, got *plugin.Task, values map[string]any) {
 	require.NoError(t, err)
 	b, err := got.Loss.Trace(context.Background(), values)
 	require.NoError(t, err)
+	require.Equal(t, []any{a.Columns, a.Allow}, []any{b.Columns, b.Allow}, "what the loss says of its columns, and what is meant")
 	if a.Digest() != b.Digest() {
 		require.Equal(t, a.Program.Text(), b.Program.Text(), "%v", values)
 	}

@@ -73,7 +73,7 @@ func TestBadData(t *testing.T) {
 		{"no field", records(good, `{"scores": [1, 0], "text_list": []}`),
 			`{}:2: field "texts" missing, and so is "text"; preference_data_text_name names another`},
 		{"named field missing", func(t *testing.T, s *config.Settings) string {
-			s.PreferenceTextName = "answers"
+			s.Params = map[string]config.Param{"preference_data_text_name": {Value: "answers"}}
 			return records(good)(t, s)
 		}, `{}:1: field "answers" missing; preference_data_text_name names another`},
 		{"field of another type", records(good, `{"texts": "a", "scores": [1]}`), `{}:2: field "texts" is the text "a"; want a list of strings`},
@@ -204,18 +204,18 @@ func TestBadPlugin(t *testing.T) {
 			return s.Task
 		}, "plugin {}: no such file"},
 		{"no WASM", plugin("x.wasm", "#!/bin/sh\n"), `plugin {}: is not a WASM module (it begins with "#!/bin/s"); llmhost plugins build makes one of a project`},
-		{"another ABI", plugin("x.wasm", module(2, "", nil)), "plugin {}: speaks ABI 2, host speaks 1; rebuild it with this sdk"},
-		{"asks for a file", plugin("x.wasm", module(1, "path_open", nil)),
+		{"another ABI", plugin("x.wasm", module(1, "", nil)), "plugin {}: speaks ABI 1, host speaks 2; rebuild it with this sdk"},
+		{"asks for a file", plugin("x.wasm", module(2, "path_open", nil)),
 			"plugin {}: asks for wasi_snapshot_preview1.path_open, which plugins do not get: they have no files, network, clock or environment"},
 		{"loops for ever", plugin("x.wasm", endless()),
 			"plugin {}: its worker spent more than 1s on describing itself and was killed (sha256 " + short(sha(endless())) + "); look for a loop that does not end"},
-		{"says nothing", plugin("x.wasm", module(1, "", nil)), "plugin {}: the reply to describe is no frame; rebuild it with this sdk"},
+		{"says nothing", plugin("x.wasm", module(2, "", nil)), "plugin {}: the reply to describe is no frame; rebuild it with this sdk"},
 		{"unknown name", func(_ *testing.T, s *config.Settings) string { s.Task = "rhrf"; return "" },
 			`no builtin task is called "rhrf"; did you mean rrhf? (builtin: rrhf, sft, classification, multi_objective_classification, reward, rejection_sampling, weighted_learning, dpo, kto, orpo, simpo, cpo, offline_ppo, distill; a plugin file is given by its path, such as plugins/rhrf.wasm)`},
 		{"digest", func(t *testing.T, s *config.Settings) string {
 			s.TaskSHA256 = strings.Repeat("0", 64)
-			return plugin("x.wasm", module(1, "", nil))(t, s)
-		}, "plugin {}: its sha256 is " + sha(module(1, "", nil)) + ", the run asks for " + strings.Repeat("0", 64) + "; restore the file, or change task_sha256"},
+			return plugin("x.wasm", module(2, "", nil))(t, s)
+		}, "plugin {}: its sha256 is " + sha(module(2, "", nil)) + ", the run asks for " + strings.Repeat("0", 64) + "; restore the file, or change task_sha256"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			s := ranking(t)
@@ -238,6 +238,16 @@ func TestBadParameters(t *testing.T) {
 		{"of another type", "[params]\nrrhf_weight = \"much\"", nil, `run.toml:3:1: rrhf_weight is "much"; want a number of at least 0`},
 		{"no such choice", "", []string{"--rrhf_reduction", "men"}, `flag --rrhf_reduction: rrhf_reduction is "men"; want one of mean, paper_sum; did you mean mean?`},
 		{"of no number", "", []string{"--length_penalty", "x"}, `flag --length_penalty: length_penalty is "x"; want a number of at least 0`},
+		{"key like a setting", "learning_rat = 1", nil, "run.toml:2:1: no setting and no parameter of task rrhf is called learning_rat; did you mean learning_rate?"},
+		{"key like a parameter", "rrhf_wight = 1", nil, "run.toml:2:1: task rrhf has no parameter rrhf_wight; did you mean rrhf_weight?"},
+		{"key like nothing", "frobnicate = 1", nil, "run.toml:2:1: task rrhf has no parameter frobnicate; it has preference_data_text_name, preference_data_score_name, padding_score, prompt_split, sep_token, assistant_marks, rrhf_weight, length_penalty, rrhf_reduction"},
+		{"key out of range", "rrhf_weight = -1", nil, "run.toml:2:1: rrhf_weight is -1; want a number of at least 0"},
+		{"all of them", "learning_rat = 1\nrrhf_weight = -1", []string{"--rrhf_wight", "1"},
+			"flag --rrhf_wight: task rrhf has no parameter rrhf_wight; did you mean rrhf_weight?\n" +
+				"run.toml:2:1: no setting and no parameter of task rrhf is called learning_rat; did you mean learning_rate?\n" +
+				"run.toml:3:1: rrhf_weight is -1; want a number of at least 0"},
+		{"pooling", "pooling_type = \"avrage\"", nil, `pooling_type: plugin builtin: has no pooling "avrage"; did you mean average? (it has last, eos, average, max)`},
+		{"pooling of no head", "pooling_type = \"max\"", nil, `pooling_type is "max", and the loss of task rrhf reads no head that pools; remove it`},
 		{"formatter", "sep_token = \"\"", nil, "formatter preference of plugin preference: sep_token is empty; want the mark between prompt and answer, such as <sep>"},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -64,7 +64,7 @@ func TestClassesOfAnotherModel(t *testing.T) {
 	reward := lesson(t, "reward", scored, nil)
 	reward.Model, reward.NumTrainEpochs = two, 1
 	_, err = trained(reward)
-	require.EqualError(t, err, two+`: tensor "score.weight" has shape [2, 32]; the head of this task wants [1, 32]; set ignore_mismatched_sizes = true to begin it anew`)
+	require.EqualError(t, err, two+`: tensor "score.weight" has shape [2, 32]; the head of this task wants [1, 32]; set ignore_mismatched_sizes = true to initialize it`)
 	reward.IgnoreMismatched = true
 	mustTrain(t, reward)
 }

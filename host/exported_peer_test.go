@@ -387,7 +387,7 @@ func (g reading) encoded(t *testing.T, m *model.Model) []data.Example {
 	}
 	out, err := data.Tokenize(examples, tok, how)
 	require.NoError(t, err)
-	return out.Examples
+	return out
 }
 
 // vectors are what a model gives for the row whose states stand at tokens: the

@@ -10,7 +10,6 @@ import (
 	"testing"
 	"time"
 
-	"llmhost/host"
 	"llmhost/host/config"
 
 	"github.com/stretchr/testify/require"
@@ -76,7 +75,7 @@ func TestTaskOfOneModuleTrains(t *testing.T) {
 	s := obedient(t, append(repeated(31, "say it"), "drop")...)
 	lines, err := trainedUntil(context.Background(), s, func(string) { require.Zero(t, workers(t)) })
 	require.NoError(t, err, lines)
-	require.Contains(t, lines, "train  32 records, 31 rows, ")
+	require.Contains(t, lines, "train  32 records, 31 sequences, ")
 	require.Contains(t, lines, "1 dropped: told to (the first at "+s.DataPaths[0]+":32)\n")
 	require.Equal(t, "formatter obey of plugin "+s.Task, readRecord(t, s.OutputDir).Task.Formatter)
 }
@@ -129,25 +128,4 @@ func TestReadingDataIsInterrupted(t *testing.T) {
 	require.NotContains(t, maps, "libtorch", "a worker needs no tensors")
 	require.NotContains(t, maps, "libllmhost_torch", "a worker needs no tensors")
 	require.Zero(t, workers(t))
-}
-
-// Poolings over two transports give the same numbers, to the last bit.
-func TestPoolingsComputeAlike(t *testing.T) {
-	module := compiled(t, "plugins/pooling")
-	inputs := saved(t, floats("hidden", []float32{1, 2, -3, 4, 5, 7.5, 0.1, 0.2}, 4, 2), ints("token", []int64{0, 1, 0, 2, 3}, 5), ints("row", []int64{0, 0, 1, 1, 1}, 5),
-		ints("ids", []int64{9, 2, 9, 8, 7}, 5), ints("eos_token_id", []int64{2}))
-	for _, name := range []string{"last", "eos", "average", "max"} {
-		var results, gradients []string
-		for _, spec := range []string{name, module + "#" + name} {
-			grads := filepath.Join(t.TempDir(), "grads.safetensors")
-			result, err := run(host.ProgramRun{Spec: spec, Inputs: inputs, Grads: grads})
-			require.NoError(t, err)
-			require.Equal(t, []int64{2, 2}, result.Shape)
-			text, err := json.Marshal(result)
-			require.NoError(t, err)
-			results, gradients = append(results, string(text)), append(gradients, contents(t, grads))
-		}
-		require.Equal(t, results[0], results[1])
-		require.Equal(t, gradients[0], gradients[1])
-	}
 }

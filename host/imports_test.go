@@ -1,14 +1,18 @@
 package host_test
 
 import (
+	"go/ast"
 	"go/parser"
 	"go/token"
 	"io/fs"
+	"maps"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
+	"github.com/stretchr/testify/assert"
 	"github.com/stretchr/testify/require"
 )
 
@@ -17,54 +21,57 @@ import (
 // that fits a package holds for it. A new arrow is a change here, argued in the
 // commit that makes it.
 var arrows = map[string][]string{
-	"cmd/llmhost":          {"host", "host/train", "host/config", "host/tensor", "host/nearest", "host/plugin", "host/plugin/check", "host/plugin/project", "host/plugin/worker", "builtin", "examples", "sdk"}, // examples holds the helpers that new projects get
-	"cmd/setup":            {},
-	"cmd/bench":            {"host/...", "builtin/...", "sdk", "sdk/program"},
-	"host":                 {"host/...", "sdk", "sdk/op", "sdk/program"},
-	"host/atomicfile":      {},
-	"host/checkpoint":      {"host/atomicfile", "host/data"},
-	"host/lm":              {"host/atomicfile", "host/config", "host/lora", "host/model", "host/nearest", "host/nn", "host/tensor", "host/tokenizer"},
-	"host/task":            {"host/config", "host/data", "host/plugin", "host/plugin/...", "sdk", "sdk/program"},
-	"host/rundir":          {"host/atomicfile", "host/checkpoint", "host/metrics", "host/rundir/report"},
-	"host/rundir/report":   {"host/metrics"},
-	"host/config":          {"host/nearest"},
-	"host/console":         {"host/metrics", "host/train"},
-	"host/data":            {"host/nearest", "sdk"},
-	"host/exec":            {"sdk/program", "host/tensor", "sdk/op"},
-	"host/jsonobject":      {},
-	"host/lora":            {"host/atomicfile", "host/model", "host/nearest", "host/nn", "host/safetensors", "host/tensor"},
-	"host/metrics":         {"host/atomicfile"},
-	"host/model":           {"host/atomicfile", "host/jsonobject", "host/model/...", "host/nn", "host/safetensors", "host/tensor"},
-	"host/model/...":       {"host/nn", "host/tensor"},
-	"host/nearest":         {},
-	"host/nn":              {"host/tensor"},
-	"host/optim":           {"host/nn", "host/tensor"},
-	"host/plugin":          {"host/atomicfile", "host/config", "host/nearest", "host/plugin/...", "sdk/program", "sdk", "sdk/op"},
-	"host/safetensors":     {"host/atomicfile", "host/nearest"},
-	"host/tensor/...":      {"host/tensor/internal/..."},
-	"host/tokenizer":       {"host/jsonobject"},
-	"host/objective":       {"host/data", "host/exec", "host/model", "host/nearest", "host/nn", "host/tensor", "sdk/program"},
-	"host/train":           {"host/checkpoint", "host/data", "host/exec", "host/lm", "host/safetensors", "host/metrics", "host/model", "host/nn", "host/objective", "host/optim", "sdk/program", "host/tensor"},
-	"sdk":                  {"sdk/op"},
-	"sdk/op":               {},
-	"sdk/program":          {"sdk/op"},
-	"sdk/wasm":             {"sdk"},
-	"sdk/process":          {"sdk"},
-	"sdk/serve":            {"sdk", "sdk/process", "sdk/wasm"},
-	"builtin":              {"builtin/...", "sdk"},
-	"builtin/...":          {"builtin/...", "sdk"}, // one loss or formatter may be made of another
-	"plugins/...":          {"plugins/...", "sdk", "sdk/serve", "sdk/wasm", "builtin/..."},
-	"examples/...":         {"sdk", "sdk/serve", "sdk/wasm"},
-	"host/plugin/wasm":     {"host/plugin/...", "sdk", "sdk/op"},
-	"host/plugin/process":  {"host/plugin/output", "sdk", "sdk/process"}, // both sides of one protocol
-	"host/plugin/output":   {},
-	"host/plugin/check":    {"host/data", "host/plugin", "sdk", "sdk/op", "sdk/sdktest"}, // data reads the records that an author gives
-	"sdk/sdktest":          {"sdk", "sdk/op"},
-	"host/plugin/project":  {"host/nearest"},                           // cmd hands it the sources of sdk and examples
-	"host/plugin/worker":   {"host/plugin/output", "host/plugin/wasm"}, // its child's main runs before all else, so cmd imports it
-	"host/conformance":     {},
-	"cmd/setup/...":        {},
-	"host/tensor/internal": {},
+	"cmd/setup":                   {},
+	"cmd/bench":                   {"host", "host/...", "builtin/..."},
+	"host":                        {"host/...", "sdk"},
+	"host/atomicfile":             {},
+	"host/checkpoint":             {"host/atomicfile", "host/data"},
+	"host/config":                 {"host/nearest"},
+	"host/console":                {"host/metrics", "host/train"},
+	"host/data":                   {"host/atomicfile", "host/data/source", "sdk"},
+	"host/exec":                   {"sdk/program", "host/tensor", "sdk/op"},
+	"host/jsonobject":             {},
+	"host/lora":                   {"host/atomicfile", "host/model", "host/nearest", "host/nn", "host/safetensors", "host/tensor"},
+	"host/metrics":                {},
+	"host/model":                  {"host/atomicfile", "host/jsonobject", "host/model/...", "host/nn", "host/safetensors", "host/tensor"},
+	"host/model/...":              {"host/nn", "host/tensor"},
+	"host/nearest":                {},
+	"host/nn":                     {"host/tensor"},
+	"host/optim":                  {"host/nn", "host/tensor"},
+	"host/plugin":                 {"host/atomicfile", "host/nearest", "host/plugin/...", "sdk/program", "sdk", "sdk/op"},
+	"sdk/program":                 {"sdk/op"},
+	"host/safetensors":            {"host/atomicfile", "host/nearest"},
+	"host/tensor/...":             {"host/tensor/internal/..."},
+	"host/tokenizer":              {"host/jsonobject"},
+	"host/train":                  {"host/checkpoint", "host/data", "host/exec", "host/lm", "host/safetensors", "host/metrics", "host/model", "host/nn", "host/objective", "host/optim", "sdk/program", "host/tensor"},
+	"sdk":                         {"sdk/op"},
+	"sdk/op":                      {},
+	"sdk/wasm":                    {"sdk"},
+	"sdk/process":                 {"sdk"},
+	"sdk/serve":                   {"sdk", "sdk/process", "sdk/wasm"},
+	"builtin":                     {"builtin/...", "sdk"},
+	"builtin/...":                 {"builtin/...", "sdk"}, // one loss or formatter may be made of another
+	"plugins/...":                 {"plugins/...", "sdk", "sdk/serve", "builtin/..."},
+	"examples":                    {},
+	"host/plugin/wasm":            {"host/plugin/output"},
+	"host/plugin/process":         {"host/plugin/output", "sdk", "sdk/process"}, // both sides of one protocol
+	"host/plugin/output":          {},
+	"host/plugin/project":         {"host/nearest"},                           // cmd hands it the sources of sdk and examples
+	"host/plugin/worker":          {"host/plugin/output", "host/plugin/wasm"}, // its child's main runs before all else, so cmd imports it
+	"host/lm":                     {"host/atomicfile", "host/config", "host/lora", "host/model", "host/nearest", "host/nn", "host/tensor", "host/tokenizer"},
+	"host/task":                   {"host/config", "host/data", "host/plugin", "host/plugin/...", "sdk", "sdk/program"},
+	"host/rundir":                 {"host/atomicfile", "host/checkpoint", "host/metrics", "host/rundir/report"},
+	"host/rundir/report":          {"host/metrics"},
+	"host/data/source":            {"sdk"},
+	"host/objective":              {"host/data", "host/exec", "host/model", "host/nearest", "host/nn", "host/safetensors", "host/tensor", "sdk/program"},
+	"cmd/llmhost":                 {"host", "host/train", "host/config", "host/tensor", "host/nearest", "host/plugin", "host/plugin/check/...", "host/plugin/project", "host/plugin/tryout", "host/plugin/worker", "builtin", "examples", "sdk"}, // examples holds the helpers that new projects get
+	"host/plugin/tryout":          {"host/config", "host/exec", "host/plugin", "host/safetensors", "host/tensor", "sdk", "sdk/op", "sdk/program"},
+	"host/plugin/check":           {"host/nearest", "host/plugin", "sdk", "sdk/sdktest"},
+	"host/plugin/check/formatter": {"host/data/source", "host/plugin", "host/plugin/check", "host/plugin/check/numbers", "sdk", "sdk/sdktest"},                                     // source reads the records that an author gives
+	"host/plugin/check/loss":      {"host/plugin", "host/plugin/check", "host/plugin/check/formatter", "host/plugin/check/numbers", "sdk", "sdk/op", "sdk/program", "sdk/sdktest"}, // the formatter shows what columns hold
+	"host/plugin/check/numbers":   {"sdk/sdktest"},
+	"host/plugin/check/pooling":   {"host/plugin/check", "host/plugin/check/numbers", "sdk", "sdk/sdktest"},
+	"sdk/sdktest":                 {"sdk", "sdk/op", "sdk/program"},
 }
 
 // outside says which packages alone may import something from elsewhere.
@@ -75,11 +82,11 @@ var outside = map[string][]string{
 	"github.com/hashicorp/...":        {"sdk/process/...", "host/plugin/process/..."},
 	"github.com/tetratelabs/...":      {"host/plugin/wasm/...", "host/tokenizer/..."},
 	"github.com/BurntSushi/toml/...":  {"host/config/...", "host/plugin/process/..."},
-	"github.com/stretchr/testify/...": {"sdk/sdktest/..."},
+	"github.com/stretchr/testify/...": {}, // tests alone
 }
 
 // plain lists packages that import the standard library alone.
-var plain = []string{"sdk", "sdk/op", "sdk/wasm", "sdk/serve", "builtin/...", "plugins/...", "cmd/setup/..."}
+var plain = []string{"sdk", "sdk/op", "sdk/program", "sdk/wasm", "sdk/serve", "builtin/...", "plugins/...", "cmd/setup/..."}
 
 func fits(pattern, name string) bool {
 	below, isTree := strings.CutSuffix(pattern, "/...")
@@ -95,15 +102,15 @@ func fitsAny(patterns []string, name string) bool {
 	return false
 }
 
-// allowed finds the arrows of a package: its own row, or the longest tree that holds it.
-func allowed(pkg string) (row []string, found bool) {
-	longest := -1
-	for pattern, targets := range arrows {
+// rowOf names the row that holds for a package: its own, or the longest tree
+// that the package is in.
+func rowOf(pkg string) (row string, found bool) {
+	for pattern := range arrows {
 		if pattern == pkg {
-			return targets, true
+			return pattern, true
 		}
-		if fits(pattern, pkg) && len(pattern) > longest {
-			row, found, longest = targets, true, len(pattern)
+		if fits(pattern, pkg) && (!found || len(pattern) > len(row)) {
+			row, found = pattern, true
 		}
 	}
 	return row, found
@@ -112,11 +119,11 @@ func allowed(pkg string) (row []string, found bool) {
 // wrong says what forbids an import, "" where nothing does.
 func wrong(pkg, imported string) string {
 	if own, isOurs := strings.CutPrefix(imported, "llmhost/"); isOurs {
-		row, found := allowed(pkg)
+		row, found := rowOf(pkg)
 		if !found {
 			return "has no row in the table of arrows"
 		}
-		if !fitsAny(row, own) {
+		if !fitsAny(arrows[row], own) {
 			return "may not import " + own
 		}
 		return ""
@@ -133,8 +140,58 @@ func wrong(pkg, imported string) string {
 	return ""
 }
 
-func TestImportsRunOneWay(t *testing.T) {
+// unused says which rows of the tables no package needs, and which of their
+// permissions none of their packages uses. imported lists by package what its
+// files import.
+func unused(imported map[string][]string) (complaints []string) {
+	byRow := map[string][]string{} // what all packages of a row import
+	for pkg, names := range imported {
+		row, _ := rowOf(pkg)
+		byRow[row] = append(byRow[row], names...)
+	}
+	uses := func(names []string, permission string) bool {
+		return slices.ContainsFunc(names, func(name string) bool {
+			return fits(permission, strings.TrimPrefix(name, "llmhost/"))
+		})
+	}
+	for row, permissions := range arrows {
+		if byRow[row] == nil {
+			complaints = append(complaints, "arrows: row "+row+" has no package")
+			continue
+		}
+		for _, permission := range permissions {
+			if !uses(byRow[row], permission) {
+				complaints = append(complaints, "arrows: row "+row+" permits "+permission+", which no package of it imports")
+			}
+		}
+	}
+	for row, users := range outside {
+		for _, user := range users {
+			used := false
+			for pkg, names := range imported {
+				used = used || fits(user, pkg) && uses(names, row)
+			}
+			if !used {
+				complaints = append(complaints, "outside: row "+row+" permits "+user+", which does not import it")
+			}
+		}
+	}
+	for _, pattern := range plain {
+		if !slices.ContainsFunc(slices.Collect(maps.Keys(imported)), func(pkg string) bool { return fits(pattern, pkg) }) {
+			complaints = append(complaints, "plain: "+pattern+" has no package")
+		}
+	}
+	slices.Sort(complaints)
+	return complaints
+}
+
+// sources parses the Go files of this module, tests apart, and gives them by
+// package and path. Folders whose names begin with a dot, and those called
+// testdata, are left out.
+func sources(t *testing.T, mode parser.Mode) map[string]map[string]*ast.File {
+	t.Helper()
 	files := token.NewFileSet()
+	packages := map[string]map[string]*ast.File{}
 	err := filepath.WalkDir("..", func(path string, e fs.DirEntry, err error) error {
 		if err != nil {
 			return err
@@ -145,18 +202,64 @@ func TestImportsRunOneWay(t *testing.T) {
 		if !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") {
 			return nil
 		}
-		parsed, err := parser.ParseFile(files, path, nil, parser.ImportsOnly)
+		parsed, err := parser.ParseFile(files, path, nil, mode|parser.SkipObjectResolution)
 		if err != nil {
 			return err
 		}
 		pkg := filepath.ToSlash(filepath.Dir(strings.TrimPrefix(path, "../")))
-		for _, i := range parsed.Imports {
-			name, _ := strconv.Unquote(i.Path.Value)
-			require.Empty(t, wrong(pkg, name), "%s: package %s", path, pkg)
+		if packages[pkg] == nil {
+			packages[pkg] = map[string]*ast.File{}
 		}
+		packages[pkg][path] = parsed
 		return nil
 	})
 	require.NoError(t, err)
+	require.Contains(t, packages, "cmd/llmhost")
+	require.Contains(t, packages, "host")
+	return packages
+}
+
+// importsOf lists what the files of each package import.
+func importsOf(packages map[string]map[string]*ast.File) map[string][]string {
+	imported := map[string][]string{}
+	for pkg, files := range packages {
+		imported[pkg] = []string{}
+		for _, file := range files {
+			for _, spec := range file.Imports {
+				name, _ := strconv.Unquote(spec.Path.Value)
+				imported[pkg] = append(imported[pkg], name)
+			}
+		}
+	}
+	return imported
+}
+
+func TestImportsRunOneWay(t *testing.T) {
+	for pkg, names := range importsOf(sources(t, parser.ImportsOnly)) {
+		for _, name := range names {
+			assert.Empty(t, wrong(pkg, name), "package %s", pkg)
+		}
+	}
+}
+
+func TestTheTableHasNoUnusedPermission(t *testing.T) {
+	imported := importsOf(sources(t, parser.ImportsOnly))
+	for _, complaint := range unused(imported) {
+		t.Error(complaint)
+	}
+}
+
+func TestUnusedPermissionsAreFound(t *testing.T) {
+	imported := importsOf(sources(t, parser.ImportsOnly))
+	imported["host/optim"] = []string{"llmhost/host/tensor"}
+	require.Contains(t, unused(imported), "arrows: row host/optim permits host/nn, which no package of it imports")
+	delete(imported, "host/optim")
+	require.Contains(t, unused(imported), "arrows: row host/optim has no package")
+	delete(imported, "cmd/setup")
+	require.Contains(t, unused(imported), "plain: cmd/setup/... has no package")
+	delete(imported, "host/tensor/internal/shim")
+	delete(imported, "host/tensor")
+	require.Contains(t, unused(imported), "outside: row C permits host/tensor/..., which does not import it")
 }
 
 func TestTheTableForbids(t *testing.T) {

@@ -54,17 +54,11 @@ func Train(ctx context.Context, s config.Settings, env Env) (err error) {
 	if err != nil {
 		return err
 	}
-	t, err := task.Open(ctx, s, task.Options{Plugins: env.plugins(out), LockFolder: start.Home(s.OutputDir), Resumed: start.Checkpoint != ""})
+	t, s, err := openTask(ctx, s, start, env, out)
 	if err != nil {
 		return err
 	}
 	defer t.Close()
-	s, notes, err := t.ApplyDefaults(s)
-	if err != nil {
-		return err
-	}
-	out.Notes(notes)
-
 	src := lm.SourceOf(s.ModelSettings, s.AdapterSettings, start.Checkpoint)
 	tok, err := src.OpenTokenizer(s.TokenSettings)
 	if err != nil {
@@ -75,35 +69,20 @@ func Train(ctx context.Context, s config.Settings, env Env) (err error) {
 	if err != nil {
 		return err
 	}
-	plan := planOf(s, len(sets.train.Examples))
+	plan := planOf(s, sets.train.Survey.Examples)
 	if done, err := finished(s.OutputDir, s.Resume != "", plan, out); done || err != nil {
 		return err
 	}
-	classes, err := settleClasses(s, t, src, sets, out)
-	if err != nil {
-		return err
-	}
-	if err := checkSizes(s, t, sets); err != nil {
-		return err
-	}
-
-	m, err := openModels(s, t, src, tok, classes)
+	m, err := openModels(s, t, src, tok, sets, out)
 	if err != nil {
 		return err
 	}
 	defer m.free()
-	if s.PrecomputeRefLogProbs {
-		if err := m.precompute(s, sets, out); err != nil {
-			return err
-		}
-	}
 	loop, err := newLoop(s, t, m, sets, plan)
 	if err != nil {
 		return err
 	}
-	defer loop.Trainer.Optimizer.Free()
-	defer loop.Trainer.Objective.Free()
-	defer loop.Trainer.Free()
+	defer loop.Trainer.FreeAll()
 
 	identity, record := identityOf(t, m, sets), recordOf(s, env, t, m, sets, plan, start)
 	if err := resume(s, loop, start, identity, record, out); err != nil {
@@ -127,6 +106,51 @@ func Train(ctx context.Context, s config.Settings, env Env) (err error) {
 		return howToGoOn(s.OutputDir, err)
 	}
 	return summarise(out, dir, m, loop.Speed(), time.Since(began))
+}
+
+// OpenTrainer builds the trainer of a run as Train does, without its data and its
+// folder, for measurements. Class heads, whose sizes the data settles, are an
+// error. The caller calls free at the end.
+func OpenTrainer(ctx context.Context, s config.Settings, env Env) (trainer *train.Trainer, free func(), err error) {
+	t, s, err := openTask(ctx, s, rundir.Start{}, env, console.New(env.Lines, env.Terminal))
+	if err != nil {
+		return nil, nil, err
+	}
+	defer t.Close()
+	if heads := t.Program.Needs().Classes; len(heads) > 0 {
+		return nil, nil, fmt.Errorf("task %s has heads of classes, which only data settles; want a task without", t.Name)
+	}
+	m, err := openDevice(s.RunSettings)
+	if err != nil {
+		return nil, nil, err
+	}
+	if err = m.load(s, t, lm.SourceOf(s.ModelSettings, s.AdapterSettings, ""), nil, nil); err == nil {
+		trainer, err = newTrainer(s, t, m, 1)
+	}
+	if err != nil {
+		m.free()
+		return nil, nil, err
+	}
+	return trainer, func() { trainer.FreeAll(); m.free() }, nil
+}
+
+// openTask opens the task, and lets it choose settings that the user left open.
+func openTask(ctx context.Context, s config.Settings, start rundir.Start, env Env, out *console.Console) (*task.Task, config.Settings, error) {
+	t, err := task.Open(ctx, s, task.Options{
+		Plugins:    env.plugins(out),
+		LockFolder: start.Home(s.OutputDir),
+		Resumed:    start.Checkpoint != "",
+	})
+	if err != nil {
+		return nil, s, err
+	}
+	s, notes, err := t.ApplyDefaults(s)
+	if err != nil {
+		t.Close()
+		return nil, s, err
+	}
+	out.Notes(notes)
+	return t, s, nil
 }
 
 // beforeFirstStep explains the end of a context that came before the loop, which
@@ -179,17 +203,32 @@ func finished(dir string, resumed bool, plan train.Plan, out *console.Console) (
 
 // newLoop builds trainer and loop.
 func newLoop(s config.Settings, t *task.Task, m *models, sets dataset, plan train.Plan) (*train.Loop, error) {
-	schedule, err := optim.NewSchedule(s.SchedulerType, s.LearningRate, warmup(s, plan.TotalSteps), plan.TotalSteps, s.SchedulerKwargs)
+	trainer, err := newTrainer(s, t, m, plan.TotalSteps)
 	if err != nil {
 		return nil, err
 	}
-	objective := m.objective(t)
-	if err := objective.Check(sets.train.Examples); err != nil {
+	loop := &train.Loop{
+		Trainer: trainer,
+		Plan:    plan,
+		Batches: data.NewShuffled(sets.train.Examples, m.labels, dataSeed(s.RunSettings)),
+		Eval:    sets.evalSets(m.labels),
+	}
+	if err := trainer.Objective.Check(sets.train.Survey); err != nil {
+		trainer.FreeAll()
 		return nil, fmt.Errorf("task %s: %w", s.Task, err)
 	}
-	trainer := &train.Trainer{
+	return loop, nil
+}
+
+// newTrainer builds what makes the run's steps.
+func newTrainer(s config.Settings, t *task.Task, m *models, steps int) (*train.Trainer, error) {
+	schedule, err := optim.NewSchedule(s.SchedulerType, s.LearningRate, warmup(s.OptimisationSettings, steps), steps, s.SchedulerKwargs)
+	if err != nil {
+		return nil, err
+	}
+	return &train.Trainer{
 		Model:     m.policy.Model,
-		Objective: objective,
+		Objective: m.objective(t),
 		Optimizer: newOptimizer(s.OptimisationSettings, m.policy),
 		Schedule:  schedule,
 		Options: train.Options{
@@ -202,13 +241,6 @@ func newLoop(s config.Settings, t *task.Task, m *models, sets dataset, plan trai
 			CalibrationBins:     calibrationBins(s.EvaluationSettings),
 			CalibrationStrategy: s.ECEStrategy,
 		},
-	}
-	return &train.Loop{
-		Trainer:  trainer,
-		Plan:     plan,
-		Examples: sets.train.Examples,
-		Order:    data.NewOrder(len(sets.train.Examples), dataSeed(s.RunSettings), true),
-		Eval:     sets.eval,
 	}, nil
 }
 
@@ -232,7 +264,7 @@ func newOptimizer(s config.OptimisationSettings, policy *lm.Model) *optim.AdamW 
 }
 
 // warmup is warmup_steps, or else warmup_ratio of all steps, rounded up.
-func warmup(s config.Settings, total int) int {
+func warmup(s config.OptimisationSettings, total int) int {
 	if s.WarmupSteps > 0 {
 		return s.WarmupSteps
 	}

@@ -217,7 +217,7 @@ func TestTrain(t *testing.T) {
 	require.Less(t, last(t, s.OutputDir, "eval_loss"), 0.8*first)
 	for _, want := range []string{
 		"task   rrhf: align a model with scored candidates by ranking (builtin)\n",
-		"train  24 records, 96 rows, ", "eval   8 records, 32 rows, ", "plan   18 steps of 8 records, 3 an epoch; learning rate 0.01, cosine\n",
+		"train  24 records, 96 sequences, ", "eval   8 records, 32 sequences, ", "plan   18 steps of 8 records, 3 an epoch; learning rate 0.01, cosine\n",
 		"saved " + filepath.Join(s.OutputDir, "checkpoint-18") + "\n", "before", "eval_rank_accuracy",
 		"picture  " + filepath.Join(s.OutputDir, "curve.svg") + "\n",
 	} {

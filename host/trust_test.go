@@ -16,7 +16,7 @@ import (
 )
 
 // endless is a plugin that never answers: what refuses it in time has not run it.
-func endless() string { return module(1, "", []byte{0x03, 0x40, 0x0c, 0x00, 0x0b}) }
+func endless() string { return module(2, "", []byte{0x03, 0x40, 0x0c, 0x00, 0x0b}) }
 
 // locked is a run that was made with a copy of plugins/rrhf, and the copy's digest.
 func locked(t *testing.T) (s config.Settings, was string) {
@@ -148,11 +148,16 @@ func (rewarding) Trace(g *sdk.Graph) sdk.Objective {
 	return sdk.Objective{Terms: []sdk.Term{{Name: "reward", Sum: g.Rewards().Sum(), Coefficient: 1}}}
 }
 
-// own trains with a task that a test has.
+// own trains with a task that a test has, whose loss reads the head of tokens.
 func own(s config.Settings, name string, loss sdk.Loss, defaults map[string]any) error {
+	return ownWith(s, name, sdk.LMHead, loss, defaults)
+}
+
+// ownWith is own with another head.
+func ownWith(s config.Settings, name, head string, loss sdk.Loss, defaults map[string]any) error {
 	s.Task = name
 	plugin := sdk.Plugin{Name: name, Version: "1.0.0", Doc: "a test's", Losses: []sdk.LossSpec{sdk.NewLoss(name, "a test's", loss)},
-		Tasks: []sdk.Task{{Name: name, Doc: "a test's", Formatter: "builtin:preference", Head: sdk.LMHead, Loss: name, Defaults: defaults}}}
+		Tasks: []sdk.Task{{Name: name, Doc: "a test's", Formatter: "builtin:preference", Head: head, Loss: name, Defaults: defaults}}}
 	return host.Train(context.Background(), s, host.Env{Builtins: append(builtin.All(), plugin), Version: "test", Lines: &bytes.Buffer{}})
 }
 
@@ -167,8 +172,14 @@ func TestProgramTooLargeForTheData(t *testing.T) {
 }
 
 func TestALossThatNoRunCanFeed(t *testing.T) {
-	require.EqualError(t, own(ranking(t), "rewarding", rewarding{}, nil),
-		"task rewarding has no pooling, and its loss reads a head that stands on one vector a row; give pooling_type")
+	for _, head := range []string{sdk.ScoreHead, ""} {
+		require.EqualError(t, ownWith(ranking(t), "rewarding", head, rewarding{}, nil),
+			"task rewarding has no pooling, and its loss reads a head that stands on one vector a sequence; give pooling_type")
+	}
+	require.EqualError(t, ownWith(ranking(t), "rewarding", sdk.LMHead, rewarding{}, nil),
+		`task rewarding: head is "lm", and its loss reads rewards of candidates (rewards); want head "score"`)
+	require.EqualError(t, ownWith(ranking(t), "rewarding", "scores", rewarding{}, nil),
+		`plugin rewarding: its descriptor is wrong about task rewarding: head is "scores"; want lm, score or classes; did you mean score?`)
 }
 
 // A plugin cannot give itself more room.

@@ -16,6 +16,10 @@ import (
 // but the row and the parameters. An error of Format is a bad row: the host
 // puts file and line before it. A record that is well formed but of no use
 // is left out with Out.Drop instead.
+//
+// A formatter may have the methods Gives() []Output, which lists the columns and
+// labels that Format gives, and Allow() map[string]string, which is as
+// Objective.Allow. Both are asked once a run, as Columns is.
 type Formatter interface {
 	Columns() []Column
 	Format(r *Row, o *Out) error
@@ -54,6 +58,15 @@ type Column struct {
 	Type     ColumnType
 	Required bool
 	Doc      string
+
+	// Role is that of a number, or of each number of a list.
+	Role ColumnRole
+
+	// Examples are values of the field as they stand in a record, each as JSON:
+	// `"Name a colour."`, `[1, 0.5]`; `null` is a field that is absent. The first
+	// ones of all columns make a record together, and so do the second ones; a
+	// column that has none is filled by its type. A check makes records of them.
+	Examples []string
 }
 
 // Cell is one field of one record. Type says which of the other fields

@@ -18,6 +18,7 @@ type Graph struct {
 	kind   op.ProgramKind
 	values []graphValue
 	inputs int // of values
+	uses   []ColumnUse
 	errs   []string
 }
 
@@ -81,25 +82,60 @@ func (g *Graph) Label(name string) Tensor { return g.input("label." + name) }
 // LabelMask is true where there is a label token, bool [B, K, T].
 func (g *Graph) LabelMask() Tensor { return g.input("label_mask") }
 
-// Real is false for a candidate that only fills up its prompt's row, bool [B, K].
+// Real is false for a candidate that only fills up a batch, bool [B, K].
 func (g *Graph) Real() Tensor { return g.input("candidate_mask") }
 
 // Column is a data column with one number a candidate, f32 [B, K]: 0 where the
-// candidate is not real.
-func (g *Graph) Column(name string) Tensor { return g.input("column." + name) }
+// candidate is not real. Options say what its numbers mean and may be, once for
+// each column:
+//
+//	g.Column("score", sdk.Role(sdk.ScoreRole), sdk.Values(1, 0.5, -1))
+//
+// They change nothing of what is computed.
+func (g *Graph) Column(name string, options ...ColumnOption) Tensor {
+	return g.column("column."+name, options)
+}
 
-// ExampleColumn is a data column with one number an example, f32 [B].
-func (g *Graph) ExampleColumn(name string) Tensor { return g.input("example_column." + name) }
+// ExampleColumn is a data column with one number an example, f32 [B]. Options
+// are as those of Column.
+func (g *Graph) ExampleColumn(name string, options ...ColumnOption) Tensor {
+	return g.column("example_column."+name, options)
+}
+
+// column asks for a data column and keeps what the author says of it.
+func (g *Graph) column(input string, options []ColumnOption) Tensor {
+	if len(options) > 0 {
+		use := g.use(input)
+		for _, option := range options {
+			if err := option(use); err != nil {
+				g.fail(authorLine(), input+" "+err.Error())
+			}
+		}
+	}
+	return g.input(input)
+}
+
+// use is what is said of the column so far.
+func (g *Graph) use(input string) *ColumnUse {
+	for i := range g.uses {
+		if g.uses[i].Input == input {
+			return &g.uses[i]
+		}
+	}
+	g.uses = append(g.uses, ColumnUse{Input: input})
+	return &g.uses[len(g.uses)-1]
+}
 
 // Hidden holds the hidden states of every stored token, f32 [P, H]. It is for
-// poolings, as are Token, Row, IDs and EOS.
+// poolings, as are Token, Sequence, IDs and EOS.
 func (g *Graph) Hidden() Tensor { return g.input("hidden") }
 
-// Token lists each row's tokens in order, as indices into Hidden, i64 [M].
+// Token lists each sequence's tokens in order, as indices into Hidden, i64 [M].
 func (g *Graph) Token() Tensor { return g.input("token") }
 
-// Row is the row that each entry of Token belongs to, i64 [M], rising from 0.
-func (g *Graph) Row() Tensor { return g.input("row") }
+// Sequence is the sequence that each entry of Token belongs to, i64 [M], rising
+// from 0.
+func (g *Graph) Sequence() Tensor { return g.input("sequence") }
 
 // IDs are the token ids of the entries of Token, i64 [M].
 func (g *Graph) IDs() Tensor { return g.input("ids") }

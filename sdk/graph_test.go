@@ -145,14 +145,14 @@ func (p meanPooling) Trace(g *sdk.Graph) sdk.Tensor {
 	if p.wrong {
 		return sdk.Tensor{}
 	}
-	return g.Hidden().IndexSelect(0, g.Token()).SegmentSum(g.Row(), "N").Div(g.Row().SegmentCount("N").Unsqueeze(-1))
+	return g.Hidden().IndexSelect(0, g.Token()).SegmentSum(g.Sequence(), "N").Div(g.Sequence().SegmentCount("N").Unsqueeze(-1))
 }
 
 func TestPooling(t *testing.T) {
 	s := sdk.NewServer(sdk.Plugin{Name: "p", Poolings: []sdk.PoolingSpec{sdk.NewPooling("mean", "", meanPooling{}), sdk.NewPooling("wrong", "", meanPooling{true})}})
 	var got trace
 	require.NoError(t, json.Unmarshal(ask(t, s.Trace(configure(t, s, "{}"), []byte("{}"))), &got))
-	require.Equal(t, `{"llmhost_program":1,"op_level":1,"kind":"pooling","inputs":[{"name":"hidden","dtype":"f32","shape":["P","H"]},{"name":"token","dtype":"i64","shape":["M"]},{"name":"row","dtype":"i64","shape":["M"]}],`+
+	require.Equal(t, `{"llmhost_program":1,"op_level":1,"kind":"pooling","inputs":[{"name":"hidden","dtype":"f32","shape":["P","H"]},{"name":"token","dtype":"i64","shape":["M"]},{"name":"sequence","dtype":"i64","shape":["M"]}],`+
 		`"nodes":[{"op":"index_select","in":[0,1],"attrs":{"dim":0}},{"op":"segment_sum","in":[3,2],"attrs":{"segments":"N"}},`+
 		`{"op":"segment_count","in":[2],"attrs":{"segments":"N"}},{"op":"unsqueeze","in":[5],"attrs":{"dim":1}},{"op":"div","in":[4,6],"attrs":{}}],"output":7}`, string(got.Program))
 

@@ -10,12 +10,12 @@ package sdk
 import "llmhost/sdk/op"
 
 // Version is the version of this SDK, which a descriptor names.
-const Version = "0.1.0"
+const Version = "0.2.0"
 
 // ABI is the version of the calls between host and plugin. A host refuses
 // another one. ABIMinor rises with additions that an older host can ignore.
 const (
-	ABI      = 1
+	ABI      = 2
 	ABIMinor = 0
 )
 
@@ -49,7 +49,14 @@ type Loss interface {
 	Trace(g *Graph) Objective
 }
 
-// Pooling turns hidden states into one vector a row. Parameters are as in Loss.
+// Pooling turns hidden states into one vector a sequence. Parameters are as in
+// Loss.
+//
+// A pooling may have the methods PoolsLastToken() bool, which is true where it
+// takes the hidden state of each sequence's last token and changes nothing of
+// it, as transformers' …ForSequenceClassification do; and
+// Allow() map[string]string, which is as Objective.Allow. Both are asked with
+// the parameters set.
 type Pooling interface {
 	// Trace returns f32 [N, H] from g.Hidden and its kin.
 	Trace(g *Graph) Tensor
@@ -61,6 +68,13 @@ type Objective struct {
 	Terms   []Term
 	Metrics []Metric
 	States  []State
+
+	// Allow says what `plugins check` would find fault with although it is meant:
+	// the name of the check, and why it does not apply. It travels beside the
+	// program and is no part of it.
+	//
+	//	Allow: map[string]string{"detach": "the advantage is a constant by eq. 5"}
+	Allow map[string]string
 }
 
 // Term is one part of the loss. Sum is an f32 scalar over the batch, never a
@@ -101,11 +115,11 @@ type Plugin struct {
 	Tasks      []Task
 }
 
-// The heads of a task. A loss that reads what another head gives gets that one too.
+// The heads of a task.
 const (
-	LMHead    = "lm"      // gives log-probabilities of tokens
-	ScoreHead = "score"   // gives each candidate a reward
-	ClassHead = "classes" // gives each example the logits of classes, by name
+	LMHead    = op.LMHead    // gives log-probabilities of tokens
+	ScoreHead = op.ScoreHead // gives each candidate a reward
+	ClassHead = op.ClassHead // gives each example the logits of classes, by name
 )
 
 // Task names the parts of a training run. A part is a component of the same
@@ -113,9 +127,13 @@ const (
 type Task struct {
 	Name, Doc string
 	Formatter string
-	Head      string
+	Head      string // one that the loss reads: LMHead, ScoreHead or ClassHead; empty: whatever it reads
 	Pooling   string
 	Loss      string
+
+	// Aliases are other names that the task answers to, such as one that it had
+	// before; who gives one is told the name.
+	Aliases []string
 
 	// Defaults are settings and parameters that the task starts from: values
 	// of type float64, int, bool or string.

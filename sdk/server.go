@@ -44,7 +44,7 @@ func (s *Server) Describe() []byte {
 
 // Configure makes an instance of the component with the given index in the
 // descriptor. config is a flat JSON object. The reply is a JSON object with the
-// instance's number and, for a formatter, its columns.
+// instance's number and, for a formatter, its columns and what it declares.
 func (s *Server) Configure(index uint32, config []byte) (reply []byte) {
 	defer replyToPanic(&reply)
 	all := s.plugin.components()
@@ -63,7 +63,7 @@ func (s *Server) Configure(index uint32, config []byte) (reply []byte) {
 	s.instances[s.last] = part
 	b := strconv.AppendUint(appendKey([]byte{'{'}, "instance"), uint64(s.last), 10)
 	if f, ok := part.(Formatter); ok {
-		b = appendColumnList(appendKey(b, "columns"), f.Columns())
+		b = appendFormatter(b, f)
 	}
 	return success(append(b, '}'))
 }
@@ -220,23 +220,9 @@ func appendTask(b []byte, t Task) []byte {
 	b = appendField(b, "head", t.Head)
 	b = appendField(b, "pooling", t.Pooling)
 	b = appendField(b, "loss", t.Loss)
-	return append(append(appendKey(b, "defaults"), CanonicalConfig(t.Defaults)...), '}')
-}
-
-// columnTypeKeys are the names of column types in a descriptor.
-var columnTypeKeys = [...]string{String: "string", Float: "float", Bool: "bool", Int: "int", StringList: "string_list", FloatList: "float_list", JSON: "json"}
-
-func appendColumnList(b []byte, columns []Column) []byte {
-	b = append(b, '[')
-	first := true
-	for _, c := range columns {
-		b = appendField(append(separate(b, &first), '{'), "name", c.Name)
-		if c.Type < String || c.Type > JSON {
-			panic("column " + c.Name + " has no type")
-		}
-		b = appendField(b, "type", columnTypeKeys[c.Type])
-		b = strconv.AppendBool(appendKey(b, "required"), c.Required)
-		b = append(appendField(b, "doc", c.Doc), '}')
+	b = append(appendKey(b, "defaults"), CanonicalConfig(t.Defaults)...)
+	if len(t.Aliases) > 0 {
+		b = appendList(appendKey(b, "aliases"), t.Aliases)
 	}
-	return append(b, ']')
+	return append(b, '}')
 }

@@ -44,8 +44,9 @@ func configure(t *testing.T, s *sdk.Server, config string) uint32 {
 }
 
 type trace struct {
-	Program   json.RawMessage
-	Locations []string
+	Program        json.RawMessage
+	Locations      []string
+	Columns, Allow json.RawMessage
 }
 
 // traced traces a loss at its defaults.
@@ -165,7 +166,7 @@ func TestDescribe(t *testing.T) {
 	require.NoError(t, json.Unmarshal(ask(t, sdk.NewServer(p).Describe()), &got))
 	require.Equal(t, "test", got["name"])
 	require.Equal(t, "says \"hi\"\n\x01é", got["doc"])
-	require.Equal(t, 1.0, got["abi"])
+	require.Equal(t, 2.0, got["abi"])
 	params := got["components"].([]any)[0].(map[string]any)["params"].([]any)
 	require.Equal(t, map[string]any{"name": "weight", "type": "float", "default": 1.5, "min": low, "max": 10.0, "doc": "how much, in all"}, params[0])
 	require.Equal(t, map[string]any{"name": "how", "type": "string", "default": "mean", "choices": []any{"mean", "sum"}, "doc": ""}, params[1])

@@ -8,5 +8,5 @@ import "embed"
 // of this repository builds against. Tests are among them, because a pattern
 // cannot leave them out. A plugin does not refer to it, so it is linked into none.
 //
-//go:embed *.md *.go op/*.go process/*.go sdktest/*.go serve/*.go wasm/*.go
+//go:embed *.md *.go op/*.go process/*.go program/*.go sdktest/*.go serve/*.go wasm/*.go
 var Source embed.FS

@@ -10,7 +10,8 @@ import (
 )
 
 // traceComponent traces a Loss or Pooling and returns what goes to the host: the
-// program and, one a node, the places in the author's files. The error lists
+// program and, one a node, the places in the author's files, with what the
+// author declares of it. The error lists
 // every mistake, one a line; a panic of the author's code is one that names its
 // line.
 func traceComponent(part any) (trace []byte, err error) {
@@ -25,7 +26,7 @@ func traceComponent(part any) (trace []byte, err error) {
 		return g.closeLoss(part.Trace(g))
 	case Pooling:
 		g := newGraph(op.PoolingProgram)
-		return g.closePooling(part.Trace(g))
+		return g.closePooling(part.Trace(g), part)
 	}
 	return nil, errors.New("a formatter has no trace")
 }
@@ -78,7 +79,9 @@ func (g *Graph) closeLoss(o Objective) ([]byte, error) {
 	if len(o.States) > 0 {
 		b = g.appendStates(b, o.States, numbers)
 	}
-	return g.appendPlaces(append(b, '}')), nil
+	b = g.appendPlaces(append(b, '}'))
+	b = appendUses(b, g.uses)
+	return append(appendAllow(b, o.Allow), '}'), nil
 }
 
 func (g *Graph) appendStates(b []byte, states []State, numbers []int) []byte {
@@ -92,7 +95,7 @@ func (g *Graph) appendStates(b []byte, states []State, numbers []int) []byte {
 	return append(b, ']')
 }
 
-func (g *Graph) closePooling(out Tensor) ([]byte, error) {
+func (g *Graph) closePooling(out Tensor, part Pooling) ([]byte, error) {
 	g.owned("pooling", "result", out, true)
 	if err := g.err(); err != nil {
 		return nil, err
@@ -100,7 +103,11 @@ func (g *Graph) closePooling(out Tensor) ([]byte, error) {
 	numbers := g.number()
 	b := appendKey(g.appendProgram(numbers), "output")
 	b = append(strconv.AppendInt(b, int64(numbers[out.id-1]), 10), '}')
-	return g.appendPlaces(b), nil
+	b = g.appendPlaces(b)
+	if p, has := part.(interface{ PoolsLastToken() bool }); has && p.PoolsLastToken() {
+		b = append(appendKey(b, "pools_last_token"), "true"...)
+	}
+	return append(appendAllow(b, allowed(part)), '}'), nil
 }
 
 // owned is a mistake unless t belongs to this trace, or is empty where it may be.
@@ -196,7 +203,7 @@ func appendResult(b []byte, i int, name string, sum, count Tensor, numbers []int
 	return b
 }
 
-// appendPlaces ends a trace reply.
+// appendPlaces appends the places of the nodes to a trace reply.
 func (g *Graph) appendPlaces(b []byte) []byte {
 	var places []string
 	for _, v := range g.values {
@@ -204,5 +211,5 @@ func (g *Graph) appendPlaces(b []byte) []byte {
 			places = append(places, v.node.place)
 		}
 	}
-	return append(appendList(appendKey(b, "locations"), places), '}')
+	return appendList(appendKey(b, "locations"), places)
 }

@@ -56,9 +56,9 @@ func (f Formatter) Validate() error {
 // own are the columns of a record that names its pair.
 func (f Formatter) own() []sdk.Column {
 	return []sdk.Column{
-		{Name: fields.Or(f.PromptName, "prompt"), Type: sdk.String, Doc: "what the model is given"},
-		{Name: fields.Or(f.ChosenName, "chosen"), Type: sdk.String, Doc: "the better answer"},
-		{Name: fields.Or(f.RejectedName, "rejected"), Type: sdk.String, Doc: "the worse answer"},
+		{Name: fields.Or(f.PromptName, "prompt"), Type: sdk.String, Doc: "what the model is given", Examples: []string{"null", `"2 + 2 = "`}},
+		{Name: fields.Or(f.ChosenName, "chosen"), Type: sdk.String, Doc: "the better answer", Examples: []string{"null", `"4"`}},
+		{Name: fields.Or(f.RejectedName, "rejected"), Type: sdk.String, Doc: "the worse answer", Examples: []string{"null", `"5"`}},
 	}
 }
 
@@ -115,10 +115,10 @@ func (f Formatter) paired(scores []float64, i, best, worst int) bool {
 
 // parts reads the record in either of its forms.
 func (f Formatter) parts(r *sdk.Row, o *sdk.Out) ([]preference.Part, []float64, error) {
-	first := len(f.Formatter.Columns())
+	first := len(f.Names())
 	prompt, chosen, rejected := first, first+1, first+2
 	if !r.Has(chosen) && !r.Has(rejected) {
-		if len(f.scored(r, first)) == 0 {
+		if f.scored(r) == "" {
 			names := f.own()
 			return nil, nil, errors.New("fields " + strconv.Quote(names[1].Name) + " and " + strconv.Quote(names[2].Name) + " missing, and so are texts with scores; want either")
 		}
@@ -129,7 +129,7 @@ func (f Formatter) parts(r *sdk.Row, o *sdk.Out) ([]preference.Part, []float64, 
 			return nil, nil, errors.New("field " + strconv.Quote(f.own()[1+i].Name) + " missing beside " + strconv.Quote(f.own()[2-i].Name))
 		}
 	}
-	if also := f.scored(r, first); len(also) > 0 {
+	if also := f.scored(r); also != "" {
 		return nil, nil, errors.New("fields " + strconv.Quote(f.own()[1].Name) + " and " + strconv.Quote(also) + " both present; want a pair or texts with scores")
 	}
 	if r.Has(prompt) {
@@ -141,10 +141,10 @@ func (f Formatter) parts(r *sdk.Row, o *sdk.Out) ([]preference.Part, []float64, 
 }
 
 // scored is the name of a field of texts or scores that the record has, or "".
-func (f Formatter) scored(r *sdk.Row, columns int) string {
-	for i := range columns {
+func (f Formatter) scored(r *sdk.Row) string {
+	for i, name := range f.Names() {
 		if r.Has(i) {
-			return f.Formatter.Columns()[i].Name
+			return name
 		}
 	}
 	return ""

@@ -24,7 +24,12 @@ func (f Formatter) Validate() error {
 
 // Columns declares the texts and the label.
 func (f Formatter) Columns() []sdk.Column {
-	return append(f.Texts.Columns(), sdk.Column{Name: f.LabelName, Type: sdk.JSON, Required: true, Doc: "the name of its class"})
+	return append(f.Texts.Columns(), sdk.Column{Name: f.LabelName, Type: sdk.JSON, Required: true, Doc: "the name of its class", Examples: []string{`"animal"`, `"contradiction"`}})
+}
+
+// Gives declares the class under the head.
+func (f Formatter) Gives() []sdk.Output {
+	return []sdk.Output{{Name: f.Head, Kind: sdk.ClassLabel}}
 }
 
 // Format makes the one candidate.

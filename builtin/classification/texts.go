@@ -18,8 +18,8 @@ type Texts struct {
 // Columns declares both.
 func (t Texts) Columns() []sdk.Column {
 	return []sdk.Column{
-		{Name: t.TextName, Type: sdk.String, Required: true, Doc: "what is to be classified"},
-		{Name: t.PairName, Type: sdk.String, Doc: "a second text, where it takes two"},
+		{Name: t.TextName, Type: sdk.String, Required: true, Doc: "what is to be classified", Examples: []string{`"Cats purr."`, `"Cats purr."`}},
+		{Name: t.PairName, Type: sdk.String, Doc: "a second text, where it takes two", Examples: []string{"null", `"Cats are silent."`}},
 	}
 }
 

@@ -49,6 +49,27 @@ func Weight(r *sdk.Row, i int, name string) (float64, error) {
 	return w, nil
 }
 
+// WeightColumn is the declared column of a record's weight.
+func WeightColumn(name string, examples ...string) sdk.Column {
+	return sdk.Column{Name: name, Type: sdk.Float, Role: sdk.WeightRole, Doc: "how much the record counts, 1 where absent", Examples: examples}
+}
+
+// WeightOutput is the example column "weight", which holds what Weight reads.
+func WeightOutput() sdk.Output {
+	return sdk.Output{Name: "weight", Kind: sdk.ExampleColumn, Role: sdk.WeightRole}
+}
+
+// ReadWeight is that column as a loss reads it, f32 [B].
+func ReadWeight(g *sdk.Graph) sdk.Tensor {
+	return g.ExampleColumn("weight", sdk.Role(sdk.WeightRole), sdk.Values(1, 0.5, 2, 0))
+}
+
+// Quoted is the JSON of a text, or of a list of them.
+func Quoted[T string | []string](value T) string {
+	text, _ := json.Marshal(value) // texts always marshal
+	return string(text)
+}
+
 // Present returns the index of the one column, of those from first on that
 // bear names, that the record has.
 func Present(r *sdk.Row, first int, names []string, parameter string) (int, error) {

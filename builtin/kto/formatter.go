@@ -43,14 +43,22 @@ func eitherOf(name string, otherwise ...string) []string {
 // Columns declares the prompt, then the answer and the label under each name
 // that they may have.
 func (f Formatter) Columns() []sdk.Column {
-	columns := []sdk.Column{{Name: fields.Or(f.PromptName, "prompt"), Type: sdk.String, Required: true, Doc: "what the model is given"}}
-	for _, name := range f.answers() {
-		columns = append(columns, sdk.Column{Name: name, Type: sdk.String, Doc: "what it might write"})
+	columns := []sdk.Column{{Name: fields.Or(f.PromptName, "prompt"), Type: sdk.String, Required: true, Doc: "what the model is given",
+		Examples: []string{`"2 + 2 = "`, `"3 + 3 = "`}}}
+	for i, name := range f.answers() {
+		examples := [][]string{{`"4"`, `"7"`}, {"null", "null"}}[i]
+		columns = append(columns, sdk.Column{Name: name, Type: sdk.String, Doc: "what it might write", Examples: examples})
 	}
-	for _, name := range f.labels() {
-		columns = append(columns, sdk.Column{Name: name, Type: sdk.JSON, Doc: "true or a number above 0 where it should"})
+	for i, name := range f.labels() {
+		examples := [][]string{{"true", "-1"}, {"null", "null"}}[i]
+		columns = append(columns, sdk.Column{Name: name, Type: sdk.JSON, Role: sdk.RewardRole, Doc: "true or a number above 0 where it should", Examples: examples})
 	}
 	return columns
+}
+
+// Gives declares the score of the candidate.
+func (Formatter) Gives() []sdk.Output {
+	return []sdk.Output{{Name: "score", Role: sdk.RewardRole}}
 }
 
 // Format makes the one candidate.

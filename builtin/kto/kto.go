@@ -34,7 +34,7 @@ func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
 	ratio := logps.Sub(g.RefLogps().Sum(-1))
 	other := g.MismatchedLogps().Sum(-1).Sub(g.MismatchedRefLogps().Sum(-1))
 	z0 := other.Where(real, 0).Sum().GlobalMean(rows).ClampMin(0)
-	good := g.Column("score").GtScalar(0).And(real)
+	good := g.Column("score", sdk.Role(sdk.RewardRole), sdk.Values(1, -1, 0.5, -2, 0)).GtScalar(0).And(real)
 	bad := good.Not().And(real)
 
 	x := ratio.Sub(z0).MulScalar(l.Beta)

@@ -52,8 +52,14 @@ type Formatter struct {
 
 // Columns declares the turns.
 func (f Formatter) Columns() []sdk.Column {
-	return []sdk.Column{{Name: f.name(), Type: sdk.JSON, Required: true, Doc: "turns of a dialog, each with role and content"}}
+	return []sdk.Column{{Name: f.name(), Type: sdk.JSON, Required: true, Doc: "turns of a dialog, each with role and content", Examples: []string{dialog}}}
 }
+
+// dialog is an example of a record's field.
+const dialog = `[{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Name a colour."}, {"role": "assistant", "content": "Red."}]`
+
+// Gives says that examples have no columns and no labels.
+func (Formatter) Gives() []sdk.Output { return nil }
 
 func (f Formatter) name() string { return fields.Or(f.MessagesName, "messages") }
 

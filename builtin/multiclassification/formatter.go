@@ -35,7 +35,30 @@ func (f Formatter) Validate() error {
 
 // Columns declares the texts and the labels.
 func (f Formatter) Columns() []sdk.Column {
-	return append(f.Texts.Columns(), sdk.Column{Name: f.LabelsName, Type: sdk.JSON, Required: true, Doc: "the names of its classes, by objective"})
+	return append(f.Texts.Columns(), sdk.Column{Name: f.LabelsName, Type: sdk.JSON, Required: true, Doc: "the names of its classes, by objective", Examples: f.examples()})
+}
+
+// examples are labels of the first objective and of all of them.
+func (f Formatter) examples() []string {
+	objectives, _ := parse(f.Objectives) // Validate has seen them
+	var all []string
+	for i, o := range objectives {
+		all = append(all, fields.Quoted(o.name)+": "+strconv.Itoa(i))
+	}
+	if len(all) == 0 {
+		return nil
+	}
+	return []string{"{" + all[0] + "}", "{" + strings.Join(all, ", ") + "}"}
+}
+
+// Gives declares the class under the head of each objective.
+func (f Formatter) Gives() []sdk.Output {
+	objectives, _ := parse(f.Objectives) // Validate has seen them
+	var outputs []sdk.Output
+	for _, o := range objectives {
+		outputs = append(outputs, sdk.Output{Name: o.name, Kind: sdk.ClassLabel})
+	}
+	return outputs
 }
 
 // Format makes the one candidate.

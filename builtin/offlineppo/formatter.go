@@ -30,10 +30,19 @@ func (f Formatter) Validate() error {
 // Columns declares prompt, answer, reward and weight.
 func (f Formatter) Columns() []sdk.Column {
 	return []sdk.Column{
-		{Name: fields.Or(f.PromptName, "prompt"), Type: sdk.String, Required: true, Doc: "what the model is given"},
-		{Name: fields.Or(f.AnswerName, "answer"), Type: sdk.String, Required: true, Doc: "what it wrote"},
-		{Name: fields.Or(f.RewardName, "reward"), Type: sdk.Float, Doc: "how good that is; absent: it is to be learned"},
-		{Name: fields.Or(f.WeightName, "weight"), Type: sdk.Float, Doc: "how much the record counts, 1 where absent"},
+		{Name: fields.Or(f.PromptName, "prompt"), Type: sdk.String, Required: true, Doc: "what the model is given", Examples: []string{`"2 + 2 = "`, `"2 + 2 = "`}},
+		{Name: fields.Or(f.AnswerName, "answer"), Type: sdk.String, Required: true, Doc: "what it wrote", Examples: []string{`"5"`, `"4"`}},
+		{Name: fields.Or(f.RewardName, "reward"), Type: sdk.Float, Role: sdk.RewardRole, Doc: "how good that is; absent: it is to be learned", Examples: []string{"-1", "null"}},
+		fields.WeightColumn(fields.Or(f.WeightName, "weight"), "1", "0.5"),
+	}
+}
+
+// Gives declares reward, mask and weight of the example.
+func (Formatter) Gives() []sdk.Output {
+	return []sdk.Output{
+		{Name: "reward", Kind: sdk.ExampleColumn, Role: sdk.RewardRole},
+		{Name: "lm_mask", Kind: sdk.ExampleColumn, Role: sdk.MaskRole},
+		fields.WeightOutput(),
 	}
 }
 

@@ -3,6 +3,7 @@
 package offlineppo
 
 import (
+	"llmhost/builtin/fields"
 	"llmhost/builtin/klpenalty"
 	"llmhost/sdk"
 )
@@ -35,8 +36,9 @@ type Loss struct {
 
 // Trace records the loss. Shapes: reward, weight [B, 1]; rated, learned [B, K].
 func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
-	reward, weight := g.ExampleColumn("reward").Unsqueeze(-1), g.ExampleColumn("weight").Unsqueeze(-1)
-	isLM := g.ExampleColumn("lm_mask").NeScalar(0).Unsqueeze(-1)
+	reward := g.ExampleColumn("reward", sdk.Role(sdk.RewardRole), sdk.Values(1, -1, 0.5, -2, 0)).Unsqueeze(-1)
+	weight := fields.ReadWeight(g).Unsqueeze(-1)
+	isLM := g.ExampleColumn("lm_mask", sdk.Role(sdk.MaskRole)).NeScalar(0).Unsqueeze(-1)
 	rated, learned := g.Real().And(isLM.Not()), g.Real().And(isLM)
 	tokens := g.LabelMask().Sum(-1).ClampMin(1)
 	kl := l.Rows(g)
@@ -49,7 +51,16 @@ func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
 		},
 		Metrics: l.metrics(g, kl.Detach(), reward, rated, learned),
 		States:  l.Controller(g, kl.Where(rated, 0).Sum(), rated.Sum()),
+		Allow:   l.allow(),
 	}
+}
+
+// allow says what of the loss is a constant on purpose.
+func (l Loss) allow() map[string]string {
+	if !l.On() {
+		return nil
+	}
+	return map[string]string{"detach": "the advantage A is a constant to the gradient, as in PPO"}
 }
 
 // row is what each row with a reward costs, [B, K], given its KL.

@@ -24,9 +24,15 @@ type Pairs struct {
 	Count sdk.Tensor // f32 []: how many there are, which depends on data alone
 }
 
+// Score is the data's column "score", which orders the candidates of a prompt,
+// f32 [B, K].
+func Score(g *sdk.Graph) sdk.Tensor {
+	return g.Column("score", sdk.Role(sdk.ScoreRole), sdk.Values(2, 1, 0.5, 0, -1))
+}
+
 // Of returns the pairs that a method makes.
 func Of(g *sdk.Graph, method string) Pairs {
-	score, real := g.Column("score"), g.Real()
+	score, real := Score(g), g.Real()
 	mask := score.Unsqueeze(2).Gt(score.Unsqueeze(1)).And(real.Unsqueeze(2)).And(real.Unsqueeze(1))
 	if method != OneOverRest {
 		mask = mask.And(is(real, score.MaskedFill(real.Not(), math.Inf(-1)).Argmax(1)).Unsqueeze(2))

@@ -1,12 +1,15 @@
-// Package pooling holds the ways to make one vector of a row's hidden states.
-// All of them work on packed states: a row's tokens are the entries of
-// g.Token whose g.Row names it, in order and without padding.
+// Package pooling holds the ways to make one vector of a sequence's hidden
+// states. All of them work on packed states: a sequence's tokens are the entries
+// of g.Token whose g.Sequence names it, in order and without padding.
 package pooling
 
 import "llmhost/sdk"
 
-// EOS takes the hidden state of the row's last token.
+// EOS takes the hidden state of the sequence's last token.
 type EOS struct{}
+
+// PoolsLastToken says that it takes the last token's state as it is.
+func (EOS) PoolsLastToken() bool { return true }
 
 // Trace returns [N, H].
 func (EOS) Trace(g *sdk.Graph) sdk.Tensor {
@@ -14,38 +17,38 @@ func (EOS) Trace(g *sdk.Graph) sdk.Tensor {
 }
 
 // Last takes the last token, or the one before it where the last is the end
-// token and not the row's only token.
+// token and not the sequence's only token.
 type Last struct{}
 
 // Trace returns [N, H].
 func (Last) Trace(g *sdk.Graph) sdk.Tensor {
 	last := lastEntry(g)
 	ends := g.IDs().IndexSelect(0, last).Eq(g.EOS())
-	several := g.Row().SegmentCount("N").GtScalar(1)
+	several := g.Sequence().SegmentCount("N").GtScalar(1)
 	return at(g, last.Sub(ends.And(several).To(sdk.I64)))
 }
 
-// Average is the mean over the row's tokens.
+// Average is the mean over the sequence's tokens.
 type Average struct{}
 
 // Trace returns [N, H].
 func (Average) Trace(g *sdk.Graph) sdk.Tensor {
-	count := g.Row().SegmentCount("N").ClampMin(1).Unsqueeze(1)
-	return g.Hidden().IndexSelect(0, g.Token()).SegmentSum(g.Row(), "N").Div(count)
+	count := g.Sequence().SegmentCount("N").ClampMin(1).Unsqueeze(1)
+	return g.Hidden().IndexSelect(0, g.Token()).SegmentSum(g.Sequence(), "N").Div(count)
 }
 
-// Max is the largest value of each element over the row's tokens.
+// Max is the largest value of each element over the sequence's tokens.
 type Max struct{}
 
 // Trace returns [N, H].
 func (Max) Trace(g *sdk.Graph) sdk.Tensor {
-	return g.Hidden().IndexSelect(0, g.Token()).SegmentMax(g.Row(), "N")
+	return g.Hidden().IndexSelect(0, g.Token()).SegmentMax(g.Sequence(), "N")
 }
 
-// lastEntry is where each row's last token stands in g.Token, i64 [N]. Counts
+// lastEntry is where each sequence's last token stands in g.Token, i64 [N]. Counts
 // are f32, so it is exact up to 2^24 tokens in a batch.
 func lastEntry(g *sdk.Graph) sdk.Tensor {
-	return g.Row().SegmentCount("N").CumSum(0).SubScalar(1).ClampMin(0).To(sdk.I64)
+	return g.Sequence().SegmentCount("N").CumSum(0).SubScalar(1).ClampMin(0).To(sdk.I64)
 }
 
 // at is the hidden state of the given entries of g.Token.
@@ -57,7 +60,7 @@ func at(g *sdk.Graph, entry sdk.Tensor) sdk.Tensor {
 var Plugin = sdk.Plugin{
 	Name:    "pooling",
 	Version: "1.0.0",
-	Doc:     "one vector a row out of its hidden states",
+	Doc:     "one vector a sequence out of its hidden states",
 	Poolings: []sdk.PoolingSpec{
 		sdk.NewPooling("last", "hidden state of the last token before the end token", Last{}),
 		sdk.NewPooling("eos", "hidden state of the last token", EOS{}),

@@ -37,16 +37,41 @@ func (f Fields) Validate() error {
 	return nil
 }
 
-// Columns declares the texts under each name that they may have, then the scores likewise.
+// Columns declares the texts under each name that they may have, then the scores
+// likewise.
 func (f Fields) Columns() []sdk.Column {
+	return f.ColumnsOf([]string{"Two and two make 4.", "Two and two make 5."})
+}
+
+// ColumnsOf is Columns with the texts of an example record, of which there are two.
+func (f Fields) ColumnsOf(texts []string) []sdk.Column {
 	var columns []sdk.Column
-	for _, name := range f.textNames() {
-		columns = append(columns, sdk.Column{Name: name, Type: sdk.StringList, Doc: "whole texts, prompt and answer"})
+	for i, name := range f.textNames() {
+		columns = append(columns, sdk.Column{Name: name, Type: sdk.StringList, Doc: "whole texts, prompt and answer",
+			Examples: firstAlone(i, fields.Quoted(texts))})
 	}
-	for _, name := range f.scoreNames() {
-		columns = append(columns, sdk.Column{Name: name, Type: sdk.FloatList, Doc: "one score a text, the better the higher"})
+	for i, name := range f.scoreNames() {
+		columns = append(columns, sdk.Column{Name: name, Type: sdk.FloatList, Role: sdk.ScoreRole, Doc: "one score a text, the better the higher",
+			Examples: firstAlone(i, "[1, 0]")})
 	}
 	return columns
+}
+
+// firstAlone is the example of the first of several names of a field: a record
+// has one of them.
+func firstAlone(i int, example string) []string {
+	if i > 0 {
+		example = "null"
+	}
+	return []string{example}
+}
+
+// Names are the columns' names, in their order.
+func (f Fields) Names() []string { return append(f.textNames(), f.scoreNames()...) }
+
+// Gives declares the score of each candidate.
+func (f Fields) Gives() []sdk.Output {
+	return []sdk.Output{{Name: "score", Role: sdk.ScoreRole, Padding: f.PaddingScore}}
 }
 
 func (f Fields) textNames() []string {

@@ -70,6 +70,15 @@ func (f Formatter) Validate() error {
 	return nil
 }
 
+// Columns declares texts and scores.
+func (f Formatter) Columns() []sdk.Column {
+	mark := f.Separator
+	if f.Split == AtAssistant {
+		mark = f.marks()[0]
+	}
+	return f.ColumnsOf([]string{"What do two and two make? " + mark + "Four.", "What do two and two make? " + mark + "Five."})
+}
+
 // Format cuts each text of the record into prompt and answer.
 func (f Formatter) Format(r *sdk.Row, o *sdk.Out) error {
 	parts, scores, err := f.Parts(r, o)

@@ -5,6 +5,7 @@ package rejectionsampling
 import (
 	"math"
 
+	"llmhost/builtin/pairs"
 	"llmhost/builtin/preference"
 	"llmhost/sdk"
 )
@@ -27,7 +28,7 @@ type Loss struct {
 
 // Trace records the loss. Shapes: score, real [B, K]; best, nll, tokens [B, 1].
 func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
-	best := g.Column("score").MaskedFill(g.Real().Not(), math.Inf(-1)).Argmax(1).Unsqueeze(-1)
+	best := pairs.Score(g).MaskedFill(g.Real().Not(), math.Inf(-1)).Argmax(1).Unsqueeze(-1)
 	nll := g.Logps().Sum(-1).Neg().Gather(1, best)
 	tokens := g.LabelMask().Sum(-1).Gather(1, best)
 	term := sdk.Term{Name: "sft", Sum: nll.Sum(), Count: tokens.Sum(), Coefficient: 1}
@@ -47,7 +48,7 @@ var Plugin = sdk.Plugin{
 	Formatters: []sdk.FormatterSpec{sdk.NewFormatter("best_of", "the best of several texts with a score each, cut into prompt and answer", Default())},
 	Tasks: []sdk.Task{{
 		Name: "rejection_sampling", Doc: "train a model on the best of several answers",
-		Formatter: "best_of", Head: sdk.LMHead, Loss: "rejection_sampling",
+		Formatter: "best_of", Head: sdk.LMHead, Loss: "rejection_sampling", Aliases: []string{"offline_rejection_sampling"},
 	}},
 }
 

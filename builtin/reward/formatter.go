@@ -45,19 +45,22 @@ func (f Formatter) Validate() error {
 // own are the columns besides texts and scores.
 func (f Formatter) own() []sdk.Column {
 	return []sdk.Column{
-		{Name: fields.Or(f.WeightName, "weight"), Type: sdk.Float, Doc: "how much the record counts, 1 where absent"},
-		{Name: fields.Or(f.PromptName, "prompt"), Type: sdk.String, Doc: "what stands before chosen and rejected"},
-		{Name: fields.Or(f.ChosenName, "chosen"), Type: sdk.String, Doc: "the better text"},
-		{Name: fields.Or(f.RejectedName, "rejected"), Type: sdk.String, Doc: "the worse text"},
+		fields.WeightColumn(fields.Or(f.WeightName, "weight"), "null", "0.5"),
+		{Name: fields.Or(f.PromptName, "prompt"), Type: sdk.String, Doc: "what stands before chosen and rejected", Examples: []string{"null", `"2 + 2 = "`}},
+		{Name: fields.Or(f.ChosenName, "chosen"), Type: sdk.String, Doc: "the better text", Examples: []string{"null", `"4"`}},
+		{Name: fields.Or(f.RejectedName, "rejected"), Type: sdk.String, Doc: "the worse text", Examples: []string{"null", `"5"`}},
 	}
 }
 
 // Columns declares texts and scores, then weight, prompt, chosen and rejected.
 func (f Formatter) Columns() []sdk.Column { return append(f.Fields.Columns(), f.own()...) }
 
+// Gives declares the score of each candidate and the weight of the example.
+func (f Formatter) Gives() []sdk.Output { return append(f.Fields.Gives(), fields.WeightOutput()) }
+
 // Format makes a candidate of each text.
 func (f Formatter) Format(r *sdk.Row, o *sdk.Out) error {
-	first := len(f.Fields.Columns())
+	first := len(f.Names())
 	texts, scores, err := f.texts(r, first)
 	if err != nil {
 		return err

@@ -3,6 +3,7 @@
 package reward
 
 import (
+	"llmhost/builtin/fields"
 	"llmhost/builtin/pairs"
 	"llmhost/sdk"
 )
@@ -39,7 +40,7 @@ type Loss struct {
 
 // Trace records the loss. Shapes: reward, score, real [B, K]; weight [B].
 func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
-	reward, score := g.Rewards(), g.Column("score")
+	reward, score := g.Rewards(), pairs.Score(g)
 	pair := pairs.Of(g, pairs.OneOverRest)
 	gap := pairs.Chosen(reward).Sub(pairs.Rejected(reward))
 	asked := gap
@@ -49,7 +50,7 @@ func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
 	if l.ScoreMargin != 0 {
 		asked = asked.Sub(pairs.Chosen(score).Sub(pairs.Rejected(score)).MulScalar(l.ScoreMargin))
 	}
-	weight := g.ExampleColumn("weight").Unsqueeze(-1).Unsqueeze(-1)
+	weight := fields.ReadWeight(g).Unsqueeze(-1).Unsqueeze(-1)
 	o := sdk.Objective{
 		Terms:   []sdk.Term{{Name: "ranking", Sum: pair.Sum(asked.LogSigmoid().Neg().Mul(weight)), Count: pair.Count, Coefficient: 1}},
 		Metrics: metrics(g, pair, reward.Detach(), gap.Detach()),
@@ -93,6 +94,6 @@ var Plugin = sdk.Plugin{
 	Formatters: []sdk.FormatterSpec{sdk.NewFormatter("scored_texts", "whole texts with a score each, or a chosen and a rejected one", Formatter{})},
 	Tasks: []sdk.Task{{
 		Name: "reward", Doc: "train a reward model on scored texts",
-		Formatter: "scored_texts", Head: sdk.ScoreHead, Pooling: "builtin:eos", Loss: "reward",
+		Formatter: "scored_texts", Head: sdk.ScoreHead, Pooling: "builtin:eos", Loss: "reward", Aliases: []string{"rm"},
 	}},
 }

@@ -30,7 +30,7 @@ type Loss struct {
 
 // Trace records the loss. Shapes: logps, mask [B, K, T]; score, real [B, K].
 func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
-	score, real := g.Column("score"), g.Real()
+	score, real := g.Column("score", sdk.Role(sdk.ScoreRole), sdk.Values(2, 1, 0.5, 0, -1)), g.Real()
 	sum := g.Logps().Sum(-1)
 	length := g.LabelMask().Sum(-1).ClampMin(1)
 	p := sum.Div(length.Pow(l.LengthPenalty))
@@ -83,6 +83,6 @@ var Plugin = sdk.Plugin{
 	Losses:  []sdk.LossSpec{sdk.NewLoss("rrhf", "rank hinge over candidates plus likelihood of the best one", Loss{})},
 	Tasks: []sdk.Task{{
 		Name: "rrhf", Doc: "align a model with scored candidates by ranking",
-		Formatter: "builtin:preference", Head: sdk.LMHead, Loss: "rrhf",
+		Formatter: "builtin:preference", Head: sdk.LMHead, Loss: "rrhf", Aliases: []string{"offline_rrhf"},
 	}},
 }

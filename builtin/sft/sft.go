@@ -2,6 +2,7 @@
 package sft
 
 import (
+	"llmhost/builtin/fields"
 	"llmhost/builtin/klpenalty"
 	"llmhost/sdk"
 )
@@ -26,7 +27,7 @@ func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
 	term := sdk.Term{Name: "sft", Sum: nll.Sum(), Count: tokens.Sum(), Coefficient: 1}
 	metric := sdk.Metric{Name: "perplexity", Sum: term.Sum, Count: term.Count, Exp: true}
 	if l.Reduction == "seq_mean" {
-		weight := g.ExampleColumn("weight").Unsqueeze(1)
+		weight := fields.ReadWeight(g).Unsqueeze(1)
 		term.Sum = nll.Div(tokens.ClampMin(1)).Mul(weight).Sum()
 		term.Count = g.Real().Sum()
 	}

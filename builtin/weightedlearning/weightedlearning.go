@@ -27,7 +27,7 @@ type Loss struct {
 // Trace records the loss. Shapes: logps, mask, cost [B, K, T]; score, row [B, K].
 func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
 	logps, mask, real := g.Logps(), g.LabelMask(), g.Real()
-	score := g.Column("score").Unsqueeze(-1)
+	score := g.Column("score", sdk.Role(sdk.RewardRole), sdk.Values(1, -1, 0.5, -2, 0)).Unsqueeze(-1)
 	cost := sdk.Where(score.GtScalar(0), logps, logcomplement.Of(logps)).Mul(score.Abs()).Neg().Where(mask, 0)
 	row, tokens := cost.Sum(-1), mask.Sum(-1)
 	term := sdk.Term{Name: "weighted", Sum: row.Sum(), Count: tokens.Sum(), Coefficient: 1}

@@ -32,7 +32,7 @@ func open(t *testing.T, peer string, steps int) *bench {
 	t.Helper()
 	folder := t.TempDir()
 	require.NoError(t, minute.create(folder))
-	b, err := openBench(settings{Model: folder, Steps: steps, Peer: peer, Threads: 1})
+	b, err := openBench(settings{Model: folder, Steps: steps, Peer: peer, Threads: 1, Device: "cpu"})
 	require.NoError(t, err)
 	t.Cleanup(func() { os.RemoveAll(b.work) })
 	return b
@@ -89,7 +89,7 @@ func TestMeasure(t *testing.T) {
 	folder, path := t.TempDir(), filepath.Join(t.TempDir(), "bench.json")
 	require.NoError(t, minute.create(folder))
 	var out bytes.Buffer
-	require.NoError(t, measure(context.Background(), settings{Tasks: taskNames, Model: folder, Steps: 1, JSON: path, Threads: 1}, &out))
+	require.NoError(t, measure(context.Background(), settings{Tasks: taskNames, Model: folder, Steps: 1, JSON: path, Threads: 1, Device: "cpu"}, &out))
 	for _, part := range []string{"no peer: -peer or LLMHOST_PEER_PYTHON names", "\nsft: ", "\nrrhf: ", "llmhost train", "µs a small operation", "load "} {
 		require.Contains(t, out.String(), part)
 	}

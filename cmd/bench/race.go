@@ -104,12 +104,12 @@ func (b *bench) prepareBatches(task string) (batches [][]record, path string, er
 // enter starts the contestants, one after the other.
 func (b *bench) enter(ctx context.Context, r *race, batches string) error {
 	threads := strconv.Itoa(b.Threads)
-	commands := map[string][]string{llmhostName: {b.self, trainVerb, r.Task, b.model, batches, threads}}
+	commands := map[string][]string{llmhostName: {b.self, trainVerb, r.Task, b.model, batches, threads, b.Device}}
 	names := []string{llmhostName}
 	if b.Peer != "" {
 		for _, v := range variants {
 			names = append(names, v)
-			commands[v] = []string{b.Peer, filepath.Join(b.work, "worker.py"), r.Task, v, b.model, batches, threads}
+			commands[v] = []string{b.Peer, filepath.Join(b.work, "worker.py"), r.Task, v, b.model, batches, threads, b.Device}
 		}
 	}
 	for _, name := range names {

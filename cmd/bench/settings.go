@@ -21,6 +21,7 @@ type settings struct {
 	JSON     string // where all numbers go, "" = nowhere
 	Peer     string // a Python with torch and transformers, "" = none
 	Threads  int
+	Device   string        // of all sides, as in llmhost train
 	Patience time.Duration // the longest wait for a quiet machine before a step
 }
 
@@ -33,6 +34,7 @@ func settingsFrom(args []string, getenv func(string) string) (s settings, err er
 	flags.StringVar(&s.JSON, "json", "", "file for every number in JSON")
 	flags.StringVar(&s.Peer, "peer", getenv("LLMHOST_PEER_PYTHON"), "Python with torch and transformers (environment: LLMHOST_PEER_PYTHON)")
 	flags.IntVar(&s.Threads, "threads", runtime.NumCPU(), "threads of one operation, on all sides")
+	flags.StringVar(&s.Device, "device", "cpu", "cpu or cuda:N, of all sides")
 	flags.DurationVar(&s.Patience, "patience", 4*time.Second, "longest wait for other processes to pause before each step")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):

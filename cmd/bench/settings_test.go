@@ -12,9 +12,11 @@ func TestSettings(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, []string{"sft", "rrhf"}, s.Tasks)
 	require.Equal(t, "tiny", s.Model)
+	require.Equal(t, "cpu", s.Device)
 	require.Equal(t, "LLMHOST_PEER_PYTHON/python", s.Peer)
-	s, err = settingsFrom([]string{"-tasks", "rrhf", "-model", "m", "-steps", "2", "-json", "o.json", "-threads", "1"}, none)
+	s, err = settingsFrom([]string{"-tasks", "rrhf", "-model", "m", "-steps", "2", "-json", "o.json", "-threads", "1", "-device", "cuda:1"}, none)
 	require.NoError(t, err)
+	require.Equal(t, "cuda:1", s.Device)
 	require.Equal(t, []string{"rrhf"}, s.Tasks)
 	require.Empty(t, s.Peer)
 	for _, c := range []struct {

@@ -88,7 +88,7 @@ func (b *bench) trainFlags(tokens, records, output string) []string {
 	return []string{"train", "--task", "sft", "--model_name_or_path", b.model, "--tokenizer_name_or_path", tokens,
 		"--data_paths", records, "--output_dir", output, "--max_steps", "1", "--per_device_train_batch_size", "2",
 		"--add_special_tokens=false", "--learning_rate", "1e-5", "--lr_scheduler_type", "constant", "--logging_steps", "1",
-		"--save_strategy", "no", "--report_to", "none", "--device", "cpu", "--threads", strconv.Itoa(b.Threads)}
+		"--save_strategy", "no", "--report_to", "none", "--device", b.Device, "--threads", strconv.Itoa(b.Threads)}
 }
 
 // startLLMHost times llmhost train up to the line about its first step. What
@@ -112,7 +112,7 @@ func (b *bench) startLLMHost(ctx context.Context, binary string, flags []string,
 
 // startPeer times peers/startup.py.
 func (b *bench) startPeer(ctx context.Context, tokens, records string) (seconds, loss float64, err error) {
-	command := []string{b.Peer, filepath.Join(b.work, "startup.py"), b.model, tokens, records, strconv.Itoa(b.Threads)}
+	command := []string{b.Peer, filepath.Join(b.work, "startup.py"), b.model, tokens, records, strconv.Itoa(b.Threads), b.Device}
 	seconds, line, err := b.untilLine(ctx, `{"loss"`, command)
 	if err != nil {
 		return 0, 0, err

@@ -10,14 +10,11 @@ import (
 	"time"
 
 	"llmhost/builtin"
+	"llmhost/host"
+	"llmhost/host/config"
 	"llmhost/host/data"
-	"llmhost/host/model"
-	"llmhost/host/objective"
-	"llmhost/host/optim"
-	"llmhost/host/plugin"
 	"llmhost/host/tensor"
 	"llmhost/host/train"
-	"llmhost/sdk/program"
 )
 
 // greeting is what a worker says when it is ready for its first step.
@@ -34,10 +31,10 @@ type outcome struct {
 }
 
 // trainWorker is llmhost's side of a race: args are task, model folder, file
-// of batches and number of threads; lines "step N" come on in.
+// of batches, number of threads and device; lines "step N" come on in.
 func trainWorker(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
-	task, folder, path := args[0], args[1], args[2]
-	threads, err := strconv.Atoi(args[3])
+	task, folder, path, threads, device := args[0], args[1], args[2], args[3], args[4]
+	count, err := strconv.Atoi(threads)
 	if err != nil {
 		return err
 	}
@@ -45,14 +42,17 @@ func trainWorker(ctx context.Context, args []string, in io.Reader, out io.Writer
 	if err != nil {
 		return err
 	}
-	hello := greeting{Threads: tensor.SetThreads(threads), Versions: "libtorch " + tensor.Version()}
-	trainer, err := newTrainer(ctx, task, folder)
+	trainer, free, err := openTrainer(ctx, task, folder, threads, device)
 	if err != nil {
 		return err
 	}
-	hello.Weights = trainer.Model.Params().Count()
+	defer free()
 	answers := json.NewEncoder(out)
-	if err := answers.Encode(hello); err != nil {
+	if err := answers.Encode(greeting{
+		Versions: "libtorch " + tensor.Version(),
+		Threads:  tensor.SetThreads(count),
+		Weights:  trainer.Model.Params().Count(),
+	}); err != nil {
 		return err
 	}
 	return serve(in, answers, func(step int) (any, error) { return trainStep(trainer, batches[step]) })
@@ -77,6 +77,7 @@ func serve(in io.Reader, answers *json.Encoder, step func(int) (any, error)) err
 }
 
 // trainStep is timed from the records to the moved weights; so is the peer's.
+// Reading the loss waits for a GPU.
 func trainStep(t *train.Trainer, batch []record) (outcome, error) {
 	began := time.Now()
 	var examples []data.Example
@@ -91,45 +92,15 @@ func trainStep(t *train.Trainer, batch []record) (outcome, error) {
 	return outcome{Seconds: time.Since(began).Seconds(), Loss: loss}, nil
 }
 
-// newTrainer is set up as llmhost train sets it up, with the settings that the
+// openTrainer builds the trainer of llmhost train, with the settings that the
 // peer has: AdamW without decay at a constant rate, gradients clipped to 1.
-func newTrainer(ctx context.Context, task, folder string) (*train.Trainer, error) {
-	loss, err := traceLoss(ctx, task)
+func openTrainer(ctx context.Context, task, folder, threads, device string) (*train.Trainer, func(), error) {
+	settings, _, err := config.Load("", []string{
+		"--task", task, "--model_name_or_path", folder, "--threads", threads, "--device", device,
+		"--learning_rate", "1e-5", "--lr_scheduler_type", "constant",
+	})
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	m, err := model.Load(folder, model.Options{Device: tensor.CPU, Param: tensor.Float32, Compute: tensor.Float32})
-	if err != nil {
-		return nil, err
-	}
-	schedule, err := optim.NewSchedule("constant", 1e-5, 0, 1, nil)
-	if err != nil {
-		return nil, err
-	}
-	return &train.Trainer{
-		Model: m, Objective: objective.New(loss, tensor.CPU, tensor.Float32), Schedule: schedule,
-		Optimizer: optim.NewAdamW(m.Params().All(), optim.Options{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8, Fused: true}),
-		Options:   train.Options{MaxGradNorm: 1, SharePrefix: true},
-	}, nil
-}
-
-func traceLoss(ctx context.Context, task string) (*program.Program, error) {
-	catalog, err := plugin.NewCatalog(ctx, plugin.Options{Builtin: builtin.All()})
-	if err != nil {
-		return nil, err
-	}
-	defer catalog.Close(ctx)
-	found, err := catalog.Task(ctx, task)
-	if err != nil {
-		return nil, err
-	}
-	params, err := found.Params(nil)
-	if err != nil {
-		return nil, err
-	}
-	trace, err := found.Loss.Trace(ctx, params)
-	if err != nil {
-		return nil, err
-	}
-	return trace.Program, nil
+	return host.OpenTrainer(ctx, settings, host.Env{Builtins: builtin.All(), Lines: io.Discard})
 }

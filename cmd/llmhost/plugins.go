@@ -12,8 +12,8 @@ import (
 	"strings"
 
 	"llmhost/builtin"
-	"llmhost/host"
 	"llmhost/host/plugin"
+	"llmhost/host/plugin/tryout"
 )
 
 const pluginsUsage = `llmhost plugins list [FILE …]
@@ -27,7 +27,9 @@ llmhost plugins new NAME [--kind loss|formatter|pooling|task] [--lang go|rust|c|
 llmhost plugins build DIR [--as wasm|process] [-o FILE]
     a plugin out of a project, with the tools of its language
 llmhost plugins check NAME|FILE[#NAME] … [--json] [--records data.jsonl] [--allow CHECK,…]
-    try a plugin in every way that matters and say what is wrong; exit code 1 where something is`
+    try a plugin in every way that matters and say what is wrong; exit code 1 where something is
+llmhost plugins check --list
+    the checks, and what each asks`
 
 func runPlugins(ctx context.Context, args []string) error {
 	if len(args) == 0 || args[0] == "--help" || args[0] == "-h" {
@@ -123,7 +125,7 @@ func runProgram(ctx context.Context, args []string) error {
 	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
 		return errors.New("plugins run wants a plugin first: a builtin name, FILE or FILE#NAME")
 	}
-	r := host.ProgramRun{Spec: args[0], Params: pairs{}, Builtins: builtin.All(), Notice: notice}
+	r := tryout.Request{Spec: args[0], Params: pairs{}, Builtins: builtin.All(), Notice: notice}
 	flags := flag.NewFlagSet("llmhost plugins run", flag.ContinueOnError)
 	flags.StringVar(&r.Inputs, "inputs", "", "safetensors file with a tensor for each input of the program, or JSON file with nested lists")
 	flags.Var(pairs(r.Params), "params", "key=value, may be repeated")
@@ -141,7 +143,7 @@ func runProgram(ctx context.Context, args []string) error {
 			return fmt.Errorf("%q: %w", rest, err)
 		}
 	}
-	result, err := host.RunProgram(ctx, r)
+	result, err := tryout.Run(ctx, r)
 	if err != nil {
 		return err
 	}

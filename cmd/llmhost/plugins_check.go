@@ -9,13 +9,20 @@ import (
 	"strings"
 
 	"llmhost/host/plugin/check"
+	"llmhost/host/plugin/check/formatter"
+	"llmhost/host/plugin/check/loss"
+	"llmhost/host/plugin/check/pooling"
 )
+
+// suite is every check that plugins are tried with.
+var suite = check.Suite{Loss: loss.All, Pooling: pooling.All, Formatter: formatter.All}
 
 // checkPlugins checks each plugin and prints a report. Something wrong with
 // one is an error, so that the exit code is 1.
 func checkPlugins(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("llmhost plugins check", flag.ContinueOnError)
 	asJSON := flags.Bool("json", false, "print each report as JSON")
+	list := flags.Bool("list", false, "print the checks and what each asks")
 	var options check.Options
 	flags.StringVar(&options.Records, "records", "", "JSON or JSONL file with records for formatters")
 	flags.Func("allow", "names of checks whose findings are meant, with commas between them", func(text string) error {
@@ -26,11 +33,14 @@ func checkPlugins(ctx context.Context, args []string) error {
 	switch {
 	case err != nil:
 		return err
+	case *list:
+		fmt.Print(suite.List())
+		return nil
 	case len(files) == 0:
 		return errors.New("plugins check wants plugins: builtin names, FILE or FILE#NAME")
 	}
-	if unknown := check.Unknown(options.Allow); unknown != "" {
-		return fmt.Errorf("--allow %s: there is no such check; the checks are %s", unknown, strings.Join(check.Names(), ", "))
+	if err := suite.Known(options.Allow...); err != nil {
+		return fmt.Errorf("--allow: %w", err)
 	}
 	c, err := catalog(ctx)
 	if err != nil {
@@ -39,7 +49,7 @@ func checkPlugins(ctx context.Context, args []string) error {
 	defer c.Close(ctx)
 	var wrong []string
 	for _, file := range files {
-		report := check.Plugin(ctx, c, file, options)
+		report := suite.Plugin(ctx, c, file, options)
 		if *asJSON {
 			os.Stdout.Write(report.JSON())
 		} else {

@@ -27,5 +27,9 @@ func TestPluginsCheck(t *testing.T) {
 	fails(t, dir, 1, "llmhost plugins: plugins check wants plugins: builtin names, FILE or FILE#NAME\n", "plugins", "check")
 	code, _, stderr = run(dir, "plugins", "check", "sft", "--allow", "detach,jmps")
 	require.Equal(t, 1, code)
-	require.Contains(t, stderr, "--allow jmps: there is no such check; the checks are load, parameters, trace, padding, ")
+	require.Contains(t, stderr, "--allow: there is no check called jmps; did you mean jumps? (the checks are load, parameters, trace, padding, ")
+
+	code, stdout, _ = run(dir, "plugins", "check", "--list")
+	require.Zero(t, code)
+	require.Contains(t, stdout, "losses\n  padding     more label positions and candidates that are padding change neither")
 }

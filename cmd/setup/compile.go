@@ -12,7 +12,7 @@ import (
 
 // compile turns gotch's C++ in dir into the object torch_api.o. What does not
 // compile is replaced by stubs, whose names it gives, and compiled again. An
-// error in a stub's signature, or in no function at all, cannot be mended that
+// error in a stub's signature, or in no function at all, cannot be fixed that
 // way and ends the fit.
 func (f fitting) compile(ctx context.Context, dir string) (stubs []string, err error) {
 	sources := []string{"torch_api.cpp", "torch_api_generated.cpp.h"}

@@ -11,12 +11,12 @@ import (
 )
 
 // downloadNeeds is the free space, in bytes, that a download asks for: the
-// wheel and what is unpacked from it stand side by side for a moment.
+// wheel and what is unpacked from it are there together for a moment.
 const downloadNeeds = 1200e6
 
 // fetch downloads the wheel of torch and those with the libraries that it needs
-// besides, and leaves at dir a libtorch with lib/ and include/. Nothing stands
-// at dir before everything is there and checked.
+// besides, and leaves at dir a libtorch with lib/ and include/. Nothing is at
+// dir before everything is there and checked.
 func fetch(ctx context.Context, dir, version string, r *report) (libtorch, error) {
 	part := dir + ".part"
 	if err := os.RemoveAll(part); err != nil {
@@ -65,7 +65,7 @@ type download struct {
 	*report
 }
 
-// libtorch brings the wheel of torch, unpacks it, and goes on with the wheels
+// libtorch downloads the wheel of torch, unpacks it, and goes on with the wheels
 // of those libraries that libtorch_cpu.so needs and torch's own wheel lacks.
 func (d *download) libtorch(ctx context.Context, version string) error {
 	defer d.close()

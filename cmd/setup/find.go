@@ -31,7 +31,7 @@ func find(ctx context.Context, s settings, r *report) (libtorch, error) {
 		return t, nil
 	}
 	if _, gone := os.Stat(dir); !errors.Is(gone, fs.ErrNotExist) {
-		r.note("the earlier download is damaged and is fetched anew: %v", err)
+		r.note("the earlier download is damaged and is fetched again: %v", err)
 	}
 	return fetch(ctx, dir, version, r)
 }
@@ -61,11 +61,11 @@ func installed(dir, version string, r *report) (libtorch, bool) {
 	t, err := openLibtorch(dir)
 	switch {
 	case err != nil:
-		r.note("python3's torch is passed over: %v", err)
+		r.note("python3's torch is not used: %v", err)
 	case version != "" && t.Version != version:
-		r.note("python3's torch is passed over: it is %s, and %s is asked for", t.Version, version)
+		r.note("python3's torch is not used: it is %s, and %s is asked for", t.Version, version)
 	case version == "" && olderThan(t.Version, defaultVersion):
-		r.note("python3's torch is passed over: it is %s, and llmhost needs %s or newer", t.Version, defaultVersion)
+		r.note("python3's torch is not used: it is %s, and llmhost needs %s or newer", t.Version, defaultVersion)
 	default:
 		r.step("libtorch %s, of python3's torch: %s", t.Version, dir)
 		return t, true

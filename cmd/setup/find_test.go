@@ -31,7 +31,7 @@ func TestFindTakesTheFirstThatSuits(t *testing.T) {
 		{"the cache, as python's is old", "", old, "", cache + "/libtorch-2.11.0", "it is 2.9.1, and llmhost needs 2.11.0 or newer"},
 		{"an old one that is asked for", "", old, "2.9.1", old, "libtorch 2.9.1, of python3's torch"},
 		{"another than python's is asked for", "", old, "2.11.0", cache + "/libtorch-2.11.0", "it is 2.9.1, and 2.11.0 is asked for"},
-		{"a broken one in python", "", "/nowhere", "", cache + "/libtorch-2.11.0", "python3's torch is passed over: /nowhere: holds no lib/libtorch_cpu.so"},
+		{"a broken one in python", "", "/nowhere", "", cache + "/libtorch-2.11.0", "python3's torch is not used: /nowhere: holds no lib/libtorch_cpu.so"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			python(t, c.python)
@@ -61,7 +61,7 @@ func TestFindFetchesADamagedDownloadAnew(t *testing.T) {
 	r, said := silent()
 	_, err := find(context.Background(), settings{Cache: cache}, r)
 	require.EqualError(t, err, "libtorch 2.11.0: python3 has no pip, and libtorch comes with it; install it (apt-get install python3-pip), or name a libtorch folder in LIBTORCH")
-	require.Contains(t, said.String(), "the earlier download is damaged and is fetched anew")
+	require.Contains(t, said.String(), "the earlier download is damaged and is fetched again")
 }
 
 func TestOpenLibtorchReadsWhatTheLibrariesSay(t *testing.T) {

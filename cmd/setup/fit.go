@@ -22,7 +22,7 @@ import (
 // logic is the source that decides how a fitted gotch looks: when it changes,
 // so does the name of the copy.
 //
-//go:embed fit.go compile.go cpp.go prune.go stub.go flags.go library.go lazy.go lazy
+//go:embed fit.go compile.go cpp.go prune.go stub.go flags.go library.go lazy.go lazy.h
 var logic embed.FS
 
 // fitting is what a fitted copy of gotch, and the library, depend on.
@@ -118,12 +118,11 @@ func (f fitting) fitTo(ctx context.Context, source, dir string) (made fitted, er
 	if err != nil {
 		return made, err
 	}
-	files, err := tableFiles("libtch", names)
-	if err != nil {
-		return made, err
+	files := map[string][]byte{
+		"calls.h":   callsHeader(names),
+		"lib.go":    []byte("package libtch\n\n// #cgo CFLAGS: -O2 -w\nimport \"C\"\n"),
+		"../go.mod": []byte("module " + gotchModule + "\n\ngo 1.20\n"),
 	}
-	files["lib.go"] = []byte("package libtch\n\n// #cgo CFLAGS: -O2 -w\n// #cgo LDFLAGS: -ldl\nimport \"C\"\n")
-	files["../go.mod"] = []byte("module " + gotchModule + "\n\ngo 1.20\n")
 	if err := writeAll(libtch, files); err != nil {
 		return made, err
 	}
@@ -131,7 +130,7 @@ func (f fitting) fitTo(ctx context.Context, source, dir string) (made fitted, er
 }
 
 // copyPruned copies the package libtch with the generated wrappers that the host
-// calls, and gives how many these are. What go build needs comes to libtch, what
+// calls, and gives how many these are. What go build needs goes to libtch, what
 // setup compiles to cpp.
 func (f fitting) copyPruned(from, libtch, cpp string) (int, error) {
 	files, err := readAll(from)
@@ -158,7 +157,9 @@ func (f fitting) copyPruned(from, libtch, cpp string) (int, error) {
 	goFiles, cppFiles := map[string][]byte{}, map[string][]byte{}
 	for name, text := range files {
 		switch {
-		case strings.HasSuffix(name, ".go"), name == "torch_api.h", name == "torch_api_generated.h":
+		case name == "torch_api.h":
+			goFiles[name] = slices.Concat(text, []byte("#ifndef __cplusplus\n#include \"calls.h\"\n#endif\n"))
+		case name == "torch_api_generated.h", strings.HasSuffix(name, ".go"):
 			goFiles[name] = text
 		case strings.HasSuffix(name, ".h"), strings.HasSuffix(name, ".cpp"):
 			cppFiles[name] = text

@@ -106,9 +106,9 @@ func TestFitKeepsWhatIsCalledAndStubsWhatDoesNotCompile(t *testing.T) {
 	none, err := filepath.Glob(dir + "/libtch/*.cpp")
 	require.NoError(t, err)
 	require.Empty(t, none, "go build must see no C++")
-	table := read(t, dir+"/libtch/table.c")
+	header := read(t, dir+"/libtch/calls.h")
 	for _, name := range []string{"at_answer", "at_print", "atg_chunk", "atg_gone"} {
-		require.Contains(t, table, `  "`+name+`",`)
+		require.Contains(t, header, "\n#define "+name+"(...) ")
 	}
 	again, ok := readRecord[fitted](dir)
 	require.True(t, ok)
@@ -131,7 +131,7 @@ func TestFitSaysWhichCallIsUnknown(t *testing.T) {
 	require.EqualError(t, err, "host/tensor/ops.go:7:2: gotch v0.9.1 has no wrapper AtgNobody")
 }
 
-func TestFitEndsWhereAStubIsNoMend(t *testing.T) {
+func TestFitEndsWhereAStubIsNoFix(t *testing.T) {
 	torch, err := openLibtorch(fakeLibtorch(t))
 	require.NoError(t, err)
 	source := t.TempDir()

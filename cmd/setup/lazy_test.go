@@ -1,12 +1,9 @@
 package main
 
 import (
-	"bytes"
 	"os"
 	"os/exec"
 	"path/filepath"
-	"runtime"
-	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -31,25 +28,19 @@ func fakeLibrary(t *testing.T, dir, build string, flags ...string) {
 	cc(t, dir, append([]string{"-shared", "-fPIC", "-o", libraryName, source, stamp}, flags...)...)
 }
 
-// lazyProgram builds testdata/lazy/main.c, which has two tables as llmhost does,
-// and gives its path. It takes the library in installed, unless one is beside it.
+// lazyProgram builds testdata/lazy/main.c, which calls through two headers as
+// llmhost does, with package shim's own loader, and gives its path. It takes the
+// library in installed, unless one is beside it.
 func lazyProgram(t *testing.T, installed string, flags ...string) string {
 	t.Helper()
 	dir := t.TempDir()
-	gotch, err := tableFiles("libtch", []string{"weigh", "weigh_ones"})
+	writeFile(t, dir+"/libtch/calls.h", string(callsHeader([]string{"weigh", "weigh_ones"})))
+	_, err := pointShim(dir+"/shim", library{Dir: installed, Build: "b1", Names: []string{"count_from"}})
 	require.NoError(t, err)
-	shim, err := tableFiles("shim", []string{"count_from"})
-	require.NoError(t, err)
-	loader, err := loaderFile(library{Dir: installed, Build: "b1"})
-	require.NoError(t, err)
-	require.NoError(t, writeAll(dir+"/libtch", gotch))
-	require.NoError(t, writeAll(dir+"/shim", shim))
-	require.NoError(t, writeAll(dir+"/shim", loader))
+	writeFile(t, dir+"/shim/library.c", read(t, "../../"+shimDir+"/library.c"))
 	main, err := filepath.Abs("testdata/lazy/main.c")
 	require.NoError(t, err)
-	assembly := "trampolines_linux_" + runtime.GOARCH + ".S"
-	cc(t, dir, append([]string{"-Wall", "-Werror", "-o", "program", main, "libtch/table.c", "libtch/" + assembly,
-		"shim/table.c", "shim/" + assembly, "shim/library.c", "-ldl", "-lpthread"}, flags...)...)
+	cc(t, dir, append([]string{"-Wall", "-Werror", "-I.", "-o", "program", main, "shim/library.c", "-ldl", "-lpthread"}, flags...)...)
 	return filepath.Join(dir, "program")
 }
 
@@ -65,54 +56,65 @@ func start(t *testing.T, env []string, program string, args ...string) (code int
 	return cmd.ProcessState.ExitCode(), string(out)
 }
 
-func TestTrampolinesHandOnEveryArgument(t *testing.T) {
+func TestLazyCallsArriveHoweverAProgramIsBound(t *testing.T) {
 	installed := t.TempDir()
 	fakeLibrary(t, installed, "b1")
 	for _, c := range []struct {
-		name string
-		env  []string
-		flag string
+		name  string
+		env   []string
+		flags []string
 	}{
-		{"the compiler's own way", nil, "-O2"},
-		{"bound to one address", nil, "-no-pie"},
-		{"bound to no address", nil, "-pie"},
-		{"all names bound at start", []string{"LD_BIND_NOW=1"}, "-pie"},
-		{"symbols shown to the library", nil, "-rdynamic"},
+		{"the compiler's own way", nil, []string{"-O2"}},
+		{"without optimisation", nil, []string{"-O0"}},
+		{"bound to one address", nil, []string{"-no-pie"}},
+		{"bound to no address", nil, []string{"-pie"}},
+		{"all names bound at start, says the environment", []string{"LD_BIND_NOW=1"}, []string{"-pie"}},
+		{"all names bound at start, says the linker", nil, []string{"-pie", "-Wl,-z,relro,-z,now"}},
+		{"symbols shown to the library", nil, []string{"-rdynamic"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			code, said := start(t, c.env, lazyProgram(t, installed, c.flag))
+			code, said := start(t, c.env, lazyProgram(t, installed, c.flags...))
 			require.Zero(t, code, said)
 		})
 	}
 }
 
-func TestProgramsWithTrampolinesHaveNoExecutableStack(t *testing.T) {
-	program := lazyProgram(t, t.TempDir())
-	file, err := openELF(program)
+func TestLazyProgramsKnowNoSymbolOfTheLibrary(t *testing.T) {
+	file, err := openELF(lazyProgram(t, t.TempDir(), "-rdynamic"))
 	require.NoError(t, err)
 	defer file.Close()
-	for _, segment := range file.Progs {
-		if segment.Type.String() == "PT_GNU_STACK" {
-			require.Equal(t, "PF_W+PF_R", segment.Flags.String())
-		}
-	}
-	names, err := file.ImportedLibraries()
+	libraries, err := file.ImportedLibraries()
 	require.NoError(t, err)
-	require.NotContains(t, names, libraryName)
+	require.Contains(t, libraries, "libc.so.6")
+	require.NotContains(t, libraries, libraryName)
+	symbols, err := file.DynamicSymbols()
+	require.NoError(t, err)
+	require.NotEmpty(t, symbols)
+	for _, s := range symbols {
+		require.NotContains(t, []string{"weigh", "weigh_ones", "count_from"}, s.Name)
+	}
+}
+
+func TestALazyCallOfAnUnknownFunctionEndsTheProgram(t *testing.T) {
+	installed := t.TempDir()
+	fakeLibrary(t, installed, "b1", "-Dcount_from=another")
+	code, said := start(t, nil, lazyProgram(t, installed))
+	require.Equal(t, 1, code)
+	require.Contains(t, said, "llmhost: "+installed+"/libllmhost_torch.so: undefined symbol: count_from\n")
 }
 
 func TestLoaderTakesTheLibraryBesideTheProgramFirst(t *testing.T) {
 	installed := t.TempDir()
 	program := lazyProgram(t, installed)
 	beside := filepath.Join(filepath.Dir(program), libraryName)
-	const mend = "; run make setup, or put libllmhost_torch.so beside the binary\n"
+	const fix = "; run make setup, or put libllmhost_torch.so beside the binary\n"
 
 	code, said := start(t, nil, program, "nothing")
 	require.Zero(t, code, "what calls no function needs no library: %s", said)
 
 	code, said = start(t, nil, program, "load first")
 	require.Equal(t, 3, code)
-	missing := "libtorch cannot be loaded: " + installed + "/libllmhost_torch.so: cannot open shared object file: No such file or directory" + mend
+	missing := "libtorch cannot be loaded: " + installed + "/libllmhost_torch.so: cannot open shared object file: No such file or directory" + fix
 	require.Equal(t, "problem: "+missing, said)
 	code, said = start(t, nil, program)
 	require.Equal(t, 1, code)
@@ -137,21 +139,9 @@ func TestLoaderTakesTheLibraryBesideTheProgramFirst(t *testing.T) {
 	fakeLibrary(t, filepath.Dir(program), "b1", "-Wl,--no-as-needed", "-L"+torch, "-ltorch_cpu")
 	code, said = start(t, nil, program, "load first")
 	require.Equal(t, 3, code)
-	require.Equal(t, "problem: libtorch cannot be loaded: libtorch_cpu.so: cannot open shared object file: No such file or directory"+mend, said)
+	require.Equal(t, "problem: libtorch cannot be loaded: libtorch_cpu.so: cannot open shared object file: No such file or directory"+fix, said)
 	code, said = start(t, []string{"LD_LIBRARY_PATH=" + torch}, program, "load first")
 	require.Zero(t, code, said)
-}
-
-// Both processors' trampolines have to keep the same contract with table.c.
-func TestTrampolinesOfBothProcessors(t *testing.T) {
-	for _, name := range []string{"amd64", "arm64"} {
-		text, err := lazySources.ReadFile("lazy/trampolines_" + name + ".S")
-		require.NoError(t, err)
-		for _, part := range []string{".note.GNU-stack", ".hidden	TABLE\n", ".macro entry index name\n", ".hidden	\\name\n", "LOAD\n"} {
-			require.Equal(t, 1, bytes.Count(text, []byte(part)), "%s: %q", name, part)
-		}
-		require.True(t, strings.HasSuffix(string(text), "\n\n"))
-	}
 }
 
 func TestCString(t *testing.T) {

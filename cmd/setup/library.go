@@ -5,7 +5,6 @@ import (
 	"crypto/sha256"
 	"debug/elf"
 	"encoding/hex"
-	"errors"
 	"fmt"
 	"io"
 	"io/fs"
@@ -52,12 +51,13 @@ func (f fitting) build(ctx context.Context, r *report) (gotch fitted, lib librar
 	return gotch, lib, nil
 }
 
-// compileAll fits gotch and, at the same time, compiles llmhost's own C++ to
-// objects in dir.
+// compileAll fits gotch and, at the same time, compiles llmhost's own C++ to an
+// object in dir.
 func (f fitting) compileAll(ctx context.Context, dir string, r *report) (fitted, error) {
 	ctx, stop := context.WithCancel(ctx)
 	defer stop()
-	own := f.compileOwn(ctx, dir)
+	own := make(chan error, 1)
+	go func() { own <- f.compileOwn(ctx, dir) }()
 	gotch, err := fit(ctx, f, r)
 	if err != nil {
 		stop()
@@ -90,68 +90,64 @@ func (f fitting) libraryDigest() (string, error) {
 	return hex.EncodeToString(hash.Sum(nil))[:16], nil
 }
 
-// compileOwn begins to compile llmhost's own C++ to objects in dir; the error
-// comes when all is done.
-func (f fitting) compileOwn(ctx context.Context, dir string) <-chan error {
-	sources, err := filepath.Glob(filepath.Join(f.Shim, "cpp", "*.cpp"))
-	results, all := make(chan error), make(chan error, 1)
-	for _, source := range sources {
-		go func() {
-			said, err := f.compileFile(ctx, dir, source, strings.TrimSuffix(filepath.Base(source), ".cpp")+".o")
-			if err != nil {
-				err = fmt.Errorf("llmhost's own C++: %w: %s", err, firstErrors(said))
-			}
-			results <- err
-		}()
-	}
-	go func() {
-		for range sources {
-			err = errors.Join(err, <-results)
-		}
-		all <- err
-	}()
-	return all
-}
+// ownObject is the compiled form of llmhost's own C++.
+const ownObject = "own.o"
 
-// link makes the library in dir of the objects there and gotch's, and its record.
-func (f fitting) link(ctx context.Context, dir string, gotch fitted, lib *library) error {
-	own, err := filepath.Glob(filepath.Join(dir, "*.o"))
+// compileOwn compiles llmhost's own C++ to ownObject in dir: all files as one,
+// since torch's headers take most of the time that any of them takes.
+func (f fitting) compileOwn(ctx context.Context, dir string) error {
+	sources, err := filepath.Glob(filepath.Join(f.Shim, "cpp", "*.cpp"))
 	if err != nil {
 		return err
 	}
-	if lib.Names, err = exported(own...); err != nil {
+	flags := []string{"-x", "c++"}
+	for _, source := range sources {
+		flags = append(flags, "-include", source)
+	}
+	said, err := f.compileFile(ctx, dir, os.DevNull, ownObject, flags...)
+	if err != nil {
+		return fmt.Errorf("llmhost's own C++: %w: %s", err, firstErrors(said))
+	}
+	return nil
+}
+
+// link makes the library in dir of ownObject there and gotch's object, and
+// writes its record.
+func (f fitting) link(ctx context.Context, dir string, gotch fitted, lib *library) error {
+	names, err := exported(filepath.Join(dir, ownObject))
+	if err != nil {
 		return err
 	}
+	lib.Names = names
 	stamp := "extern \"C\" {\nextern const char llmhost_torch_build[];\nconst char llmhost_torch_build[] = " + cString(lib.Build) + ";\n}\n"
 	if err := os.WriteFile(filepath.Join(dir, "build.cpp"), []byte(stamp), 0o644); err != nil {
 		return err
 	}
-	args := slices.Concat([]string{"-shared", "-fPIC", "-o", libraryName, "-Wl,-soname," + libraryName, "build.cpp", gotch.object()}, own, f.Torch.linkFlags())
+	args := []string{"-shared", "-fPIC", "-o", libraryName, "-Wl,-soname," + libraryName, "build.cpp", gotch.object(), ownObject}
+	args = append(args, f.Torch.linkFlags()...)
 	if said, err := f.cxx(ctx, dir, args); err != nil {
 		return fmt.Errorf("link %s: %w: %s", libraryName, err, lastLines(said, 5))
 	}
 	return writeRecord(dir, *lib)
 }
 
-// exported gives the C functions that the object files at paths define: those
+// exported gives the C functions that the object file at path defines: those
 // whose names C++ has not mangled.
-func exported(paths ...string) ([]string, error) {
+func exported(path string) ([]string, error) {
+	file, err := openELF(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	symbols, err := file.Symbols()
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", path, err)
+	}
 	var names []string
-	for _, path := range paths {
-		file, err := openELF(path)
-		if err != nil {
-			return nil, err
-		}
-		symbols, err := file.Symbols()
-		file.Close()
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", path, err)
-		}
-		for _, s := range symbols {
-			isFunction := elf.ST_TYPE(s.Info) == elf.STT_FUNC && elf.ST_BIND(s.Info) == elf.STB_GLOBAL && s.Section != elf.SHN_UNDEF
-			if isFunction && !strings.HasPrefix(s.Name, "_Z") {
-				names = append(names, s.Name)
-			}
+	for _, s := range symbols {
+		isFunction := elf.ST_TYPE(s.Info) == elf.STT_FUNC && elf.ST_BIND(s.Info) == elf.STB_GLOBAL && s.Section != elf.SHN_UNDEF
+		if isFunction && !strings.HasPrefix(s.Name, "_Z") {
+			names = append(names, s.Name)
 		}
 	}
 	slices.Sort(names)

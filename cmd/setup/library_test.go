@@ -24,10 +24,10 @@ func TestLinkJoinsGotchAndOurOwn(t *testing.T) {
 	f, dir := sampleFitting(t), t.TempDir()
 	gotch, err := f.fitTo(context.Background(), "testdata/gotch", filepath.Join(f.Cache, "gotch"))
 	require.NoError(t, err)
-	require.NoError(t, <-f.compileOwn(context.Background(), dir))
+	require.NoError(t, f.compileOwn(context.Background(), dir))
 	lib := library{Build: "b1"}
 	require.NoError(t, f.link(context.Background(), dir, gotch, &lib))
-	require.Equal(t, []string{"shim_answer"}, lib.Names, "C functions alone, and not gotch's")
+	require.Equal(t, []string{"shim_answer", "shim_question"}, lib.Names, "C functions alone, and not gotch's")
 	again, ok := readRecord[library](dir)
 	require.True(t, ok)
 	require.Equal(t, lib, again)
@@ -55,7 +55,7 @@ func TestLinkSaysWhatLibtorchHasNot(t *testing.T) {
 	gotch, err := f.fitTo(context.Background(), "testdata/gotch", filepath.Join(f.Cache, "gotch"))
 	require.NoError(t, err)
 	writeFile(t, f.Shim+"/cpp/more.cpp", "int gone_from_libtorch();\nextern \"C\" int shim_more() { return gone_from_libtorch(); }\n")
-	require.NoError(t, <-f.compileOwn(context.Background(), dir))
+	require.NoError(t, f.compileOwn(context.Background(), dir))
 	err = f.link(context.Background(), dir, gotch, &library{})
 	require.ErrorContains(t, err, "link libllmhost_torch.so: g++: ")
 	require.ErrorContains(t, err, "gone_from_libtorch")
@@ -64,7 +64,7 @@ func TestLinkSaysWhatLibtorchHasNot(t *testing.T) {
 func TestOurOwnErrorsAreTold(t *testing.T) {
 	f := sampleFitting(t)
 	writeFile(t, f.Shim+"/cpp/shim.cpp", "int x = not_known;\n")
-	err := <-f.compileOwn(context.Background(), t.TempDir())
+	err := f.compileOwn(context.Background(), t.TempDir())
 	require.ErrorContains(t, err, f.Shim+"/cpp/shim.cpp:1:9: error: ")
 }
 

@@ -33,7 +33,7 @@ func main() {
 	}
 }
 
-// explain adds the mend to what can go wrong at any step.
+// explain adds a way out to what can go wrong at any step.
 func explain(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
@@ -44,7 +44,7 @@ func explain(ctx context.Context, err error) error {
 	return err
 }
 
-// settings is what the user chooses and where things stand.
+// settings is what the user chooses and where things are.
 type settings struct {
 	Root     string // the module's folder, absolute
 	Cache    string // llmhost's folder in the user's cache folder

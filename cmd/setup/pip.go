@@ -24,7 +24,7 @@ type pip struct {
 	*report
 }
 
-// anyPython asks for a wheel regardless of the python3 at hand: the libraries
+// anyPython asks for a wheel regardless of the installed python3: the libraries
 // in it are the same, and its Python may be too old or too new to have one.
 func anyPython() []string {
 	machine := map[string]string{"amd64": "x86_64", "arm64": "aarch64"}[runtime.GOARCH]
@@ -141,14 +141,14 @@ type noWheelError struct {
 }
 
 func (e *noWheelError) Error() string {
-	mend := "ask for another version with -torch"
+	fix := "ask for another version with -torch"
 	if e.none {
-		mend = "check the network and the index that pip is set to"
+		fix = "check the network and the index that pip is set to"
 	}
-	return fmt.Sprintf("pip finds no wheel of %s for linux/%s; %s, or name a libtorch folder in LIBTORCH", e.requirement, runtime.GOARCH, mend)
+	return fmt.Sprintf("pip finds no wheel of %s for linux/%s; %s, or name a libtorch folder in LIBTORCH", e.requirement, runtime.GOARCH, fix)
 }
 
-// pipError turns what pip said into a cause and a mend.
+// pipError turns what pip said into a cause and a fix.
 func pipError(requirement string, err error, said string) error {
 	says := func(parts ...string) bool {
 		for _, part := range parts {

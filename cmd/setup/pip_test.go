@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-func TestPipErrorNamesCauseAndMend(t *testing.T) {
+func TestPipErrorNamesCauseAndFix(t *testing.T) {
 	failed := errors.New("exit status 1")
 	for _, c := range []struct {
 		name, said, want string

@@ -4,7 +4,6 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"maps"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -31,7 +30,7 @@ func point(ctx context.Context, root string, gotch fitted, lib library, r *repor
 	case work || shim:
 		r.step("go.work and %s/zz_* written; go build ./... and go test ./... work from here", shimDir)
 	default:
-		r.step("go.work and %s/zz_* stand as they should", shimDir)
+		r.step("go.work and %s/zz_* are up to date", shimDir)
 	}
 	return nil
 }
@@ -39,27 +38,22 @@ func point(ctx context.Context, root string, gotch fitted, lib library, r *repor
 // pointShim writes to dir what package shim needs to load lib, removes what an
 // older setup has left there, and says whether anything changed.
 func pointShim(dir string, lib library) (changed bool, err error) {
-	files, err := tableFiles("shim", lib.Names)
-	if err != nil {
-		return false, err
+	files := map[string][]byte{
+		filepath.Join(dir, "zz_library.h"): libraryHeader(lib),
+		filepath.Join(dir, "zz_calls.h"):   callsHeader(lib.Names),
 	}
-	loader, err := loaderFile(lib)
-	if err != nil {
-		return false, err
-	}
-	maps.Copy(files, loader)
 	old, err := filepath.Glob(filepath.Join(dir, "zz_*"))
 	if err != nil {
 		return false, err
 	}
 	for _, path := range old {
-		if _, stays := files[strings.TrimPrefix(filepath.Base(path), "zz_")]; !stays {
+		if _, stays := files[path]; !stays {
 			changed = true
 			err = errors.Join(err, os.Remove(path))
 		}
 	}
-	for name, text := range files {
-		wrote, writeErr := writeChanged(filepath.Join(dir, "zz_"+name), string(text))
+	for path, text := range files {
+		wrote, writeErr := writeChanged(path, string(text))
 		changed, err = changed || wrote, errors.Join(err, writeErr)
 	}
 	return changed, err
@@ -116,7 +110,7 @@ func pointWorkspace(ctx context.Context, root, dir string) (changed bool, err er
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "GOWORK="+path)
 	if _, err := output(cmd); err != nil {
-		return false, fmt.Errorf("%w; mend go.work or remove it, setup writes a new one", err)
+		return false, fmt.Errorf("%w; fix go.work or remove it, setup writes a new one", err)
 	}
 	return true, nil
 }
@@ -142,7 +136,7 @@ func goVersion(root string) (string, error) {
 	return string(m[1]), nil
 }
 
-// writeChanged writes text to path unless it stands there already.
+// writeChanged writes text to path unless it is there already.
 func writeChanged(path, text string) (changed bool, err error) {
 	if old, err := os.ReadFile(path); err == nil && string(old) == text {
 		return false, nil

@@ -10,7 +10,7 @@ import (
 )
 
 // prepare does all of the set-up: tools, libtorch, the fitted gotch, the library
-// of all C++, the files that point the build to them. What stands already is
+// of all C++, the files that point the build to them. What is there already is
 // left alone.
 func prepare(ctx context.Context, s settings, r *report) error {
 	if err := inModule(s.Root); err != nil {

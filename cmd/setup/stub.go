@@ -21,8 +21,8 @@ var (
 )
 
 // compileErrors reads the output of a C++ compiler and gives the places in the
-// files called ours that its errors are about: where they stand or, for an error
-// inside a header, where the template was asked for. The errors that belong to
+// files called ours that its errors are about: where they are or, for an error
+// inside a header, where the template was instantiated. The errors that belong to
 // no place of ours are in elsewhere.
 func compileErrors(output string, ours ...string) (places []place, elsewhere []string) {
 	mine := func(path, line string) (place, bool) {

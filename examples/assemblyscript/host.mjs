@@ -3,7 +3,7 @@
 export class Host {
   constructor(code) {
     const log = (_level, at, size) => console.error(this.bytes(at, size).toString());
-    this.exports = new WebAssembly.Instance(new WebAssembly.Module(code), { llmhost_v1: { log } }).exports;
+    this.exports = new WebAssembly.Instance(new WebAssembly.Module(code), { llmhost_v2: { log } }).exports;
     this.exports._initialize?.();
   }
 

@@ -20,7 +20,7 @@ static void metrics(lh_t p, lh_t gap, lh_t real_score, lh_t better, lh_t real) {
 
 /* Shapes: logps, mask [B, K, T]; score, real [B, K]. */
 static void trace(void) {
-    lh_t score = lh_column("score"), real = lh_real();
+    lh_t score = lh_values(lh_role(lh_column("score"), LH_SCORE), 2, 1, 0.5, 0, -1), real = lh_real();
     lh_t sum = lh_sum(lh_logps(), -1);
     lh_t length = lh_clamp_min(lh_sum(lh_label_mask(), -1), 1);
     lh_t p = lh_div(sum, lh_pow(length, lh_number("length_penalty")));

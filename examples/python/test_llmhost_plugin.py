@@ -46,7 +46,7 @@ class Average(Pooling):
 
     def trace(self, g):
         x = g.hidden.index_select(0, g.token)
-        return x.segment_sum(g.row, "N") / g.row.segment_count("N").unsqueeze(1)
+        return x.segment_sum(g.sequence, "N") / g.sequence.segment_count("N").unsqueeze(1)
 
 
 class Echo(Formatter):
@@ -88,7 +88,7 @@ class Tracing(unittest.TestCase):
     def test_pooling(self):
         program = self.trace(1)["program"]
         self.assertEqual(program["kind"], "pooling")
-        self.assertEqual([i["name"] for i in program["inputs"]], ["hidden", "token", "row"])
+        self.assertEqual([i["name"] for i in program["inputs"]], ["hidden", "token", "sequence"])
         self.assertEqual(program["output"], 3 + 4)
 
     def test_states(self):

@@ -1,6 +1,6 @@
 // Package atomicfile writes files and folders that are either whole or not
 // there: everything is written under a temporary name in the same folder,
-// synced to the disk and renamed. A crash leaves what stood before, and at
+// synced to the disk and renamed. A crash leaves what was there before, and at
 // most a temporary, which Sweep removes. Start at WriteFile, Create and
 // CreateDir.
 package atomicfile
@@ -20,7 +20,7 @@ import (
 // Prefix begins the name of everything that has not been committed.
 const Prefix = ".tmp-"
 
-// WriteFile puts data at path, or leaves what stood there. With a full disk
+// WriteFile writes data to path, or leaves what was there. With a full disk
 // the error is syscall.ENOSPC to errors.Is.
 func WriteFile(path string, data []byte) error {
 	f, err := Create(path)
@@ -65,7 +65,7 @@ func (f *File) Write(p []byte) (int, error) {
 	return n, nil
 }
 
-// Commit syncs the file, renames it to its final name, replacing what stood
+// Commit syncs the file, renames it to its final name, replacing what was
 // there, and syncs the folder. On an error the temporary is removed and the
 // final name is untouched.
 func (f *File) Commit() error {

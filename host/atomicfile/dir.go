@@ -32,7 +32,7 @@ func CreateDir(final string) (*Dir, error) {
 func (d *Dir) Path() string { return d.temp }
 
 // Commit syncs every file and folder below Path, renames the folder to its
-// final name, replacing a folder that stood there, and syncs the folder above.
+// final name, replacing a folder that was there, and syncs the folder above.
 // On an error the temporary is removed and the final name is untouched.
 func (d *Dir) Commit() error {
 	defer d.Abort()

@@ -1,6 +1,6 @@
 // Package checkpoint keeps the folders checkpoint-STEP of a run: written whole
 // or not at all, found again, checked before they are trusted, and pruned. It
-// knows files; what a checkpoint holds is its callers' matter, but for State.
+// knows files; what a checkpoint holds, State apart, is up to its callers.
 package checkpoint
 
 import (
@@ -62,7 +62,7 @@ type file struct {
 // Save makes the folder checkpoint-STEP in outputDir. write puts the weights
 // and the like into the folder it is given. Until all is on the disk the
 // folder has a temporary name; on an error it is removed, and every earlier
-// checkpoint stands.
+// checkpoint stays.
 func Save(outputDir string, s State, write func(folder string) error) (path string, err error) {
 	path = filepath.Join(outputDir, prefix+strconv.Itoa(s.GlobalStep))
 	dir, err := atomicfile.CreateDir(path)
@@ -85,7 +85,7 @@ func Save(outputDir string, s State, write func(folder string) error) (path stri
 	return path, nil
 }
 
-// explain says which checkpoint could not be saved; a full disk in words of its own.
+// explain says which checkpoint could not be saved, and what to do about a full disk.
 func explain(path string, err error) error {
 	for _, full := range []error{syscall.ENOSPC, syscall.EDQUOT} {
 		if errors.Is(err, full) {
@@ -134,7 +134,7 @@ func Digest(path string) (digest string, size int64, err error) {
 	return hex.EncodeToString(sum.Sum(nil)), size, err
 }
 
-// Check reads a checkpoint's state and holds every file to the manifest.
+// Check reads a checkpoint's state and checks every file against the manifest.
 func Check(path string) (State, error) {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
 		return State{}, fmt.Errorf("%s: there is no such checkpoint%s", path, others(filepath.Dir(path)))

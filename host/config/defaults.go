@@ -12,26 +12,12 @@ import (
 // What is read and written, and where it runs, is the user's alone.
 var taskGroups = []string{"tokens", "optimisation"}
 
-// recordsGroup is of the settings that say how records are read.
-const recordsGroup = "records"
-
 // IsSet tells whether a file, a flag or the calling program chose the value of
 // a setting, so that no default may take its place.
 func (s Settings) IsSet(name string) bool {
 	row, ok := find(table(), name)
 	standard := Default()
 	return ok && (s.given[row.name] || !reflect.DeepEqual(row.field(&s).Interface(), row.field(&standard).Interface()))
-}
-
-// SetRecords names the settings of the group "records" that are set: they mean
-// something to formatters alone.
-func (s Settings) SetRecords() (names []string) {
-	for _, row := range table() {
-		if row.group == recordsGroup && s.IsSet(row.name) {
-			names = append(names, row.name)
-		}
-	}
-	return names
 }
 
 // WithDefaults returns s with the defaults that owner, such as "task rrhf", has

@@ -121,7 +121,7 @@ func (l *loader) readSet(f flag) {
 	f.at.text = "flag --set " + name
 	f.texts = []string{text}
 	if head, _, _ := strings.Cut(f.name, "."); l.kind(head) == reflect.Invalid {
-		l.problems.add(f.at, "%s", unknown(head))
+		l.problems.add(f.at, "%s", unknown(head, "a parameter of a plugin is given as --"+head))
 		return
 	}
 	l.putFlag(f)
@@ -133,7 +133,7 @@ func (l *loader) putFlag(f flag) {
 	row, known := find(l.rows, name)
 	switch {
 	case !known && (dotted || retired[name] != ""):
-		l.problems.add(f.at, "%s", unknown(name))
+		l.problems.add(f.at, "%s", unknown(name, "no table has that name"))
 	case !known:
 		l.put(key{"params", name}, given{FlagText(f.textOr("true")), f.at, "params"})
 	case dotted && row.kind != reflect.Map || dotted && entry == "":

@@ -18,8 +18,8 @@ func TestFlags(t *testing.T) {
 	}{
 		{"value apart", []string{"--learning_rate", "1e-5"}, func(s *config.Settings) { s.LearningRate = 1e-5 }},
 		{"value behind =", []string{"--learning_rate=1e-5"}, func(s *config.Settings) { s.LearningRate = 1e-5 }},
-		{"value with =", []string{"--sep_token=a=b"}, func(s *config.Settings) { s.SepToken = "a=b" }},
-		{"empty value", []string{"--sep_token="}, func(s *config.Settings) { s.SepToken = "" }},
+		{"value with =", []string{"--pad_token=a=b"}, func(s *config.Settings) { s.PadToken = "a=b" }},
+		{"empty value", []string{"--pad_token="}, func(s *config.Settings) { s.PadToken = "" }},
 		{"negative value", []string{"--max_steps", "-1", "--seed", "7"}, func(s *config.Settings) { s.Seed = 7 }},
 		{"hyphens", []string{"--max-length", "9"}, func(s *config.Settings) { s.MaxLength = 9 }},
 		{"set", []string{"--set", "max_length=9", "--set=seed=3"}, func(s *config.Settings) { s.MaxLength, s.Seed = 9, 3 }},
@@ -82,6 +82,7 @@ func TestFlagErrors(t *testing.T) {
 		{"value not UTF-8", []string{"--task", "a\xff"}, `flag --task: ["a\xff"] is not UTF-8`},
 		{"retired", []string{"--do_train"}, `flag --do_train: do_train is not a setting here: the command says what to do; remove it`},
 		{"set unknown", []string{"--set", "lerning_rate=1"}, `flag --set lerning_rate: unknown setting "lerning_rate"; did you mean learning_rate?`},
+		{"set a parameter", []string{"--set", "rrhf_weight=1"}, `flag --set rrhf_weight: unknown setting "rrhf_weight"; a parameter of a plugin is given as --rrhf_weight`},
 		{"set without =", []string{"--set", "seed"}, `flag --set: is "seed"; want name=value`},
 		{"entry of no table", []string{"--seed.x", "1"}, `flag --seed.x: seed has no entries; give --seed`},
 		{"entry of an unknown table", []string{"--sede.x", "1"}, `flag --sede.x: unknown setting "sede"; did you mean seed?`},

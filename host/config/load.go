@@ -26,9 +26,11 @@ import (
 //	                         setting has that name; its text is kept as a FlagText
 //
 // Of several flags for one setting the last holds; - in a name may stand for _.
-// A key that no setting bears is an error. The error joins every *Error there
-// is, one a line. notices are sentences for the user on old spellings and on
-// settings that have no effect.
+// A key of the file that no setting bears is a parameter of a plugin too, of
+// which only the task can tell whether it has it; where anything else is wrong,
+// one that is near to a setting is an error already. The error joins every
+// *Error there is, one a line. notices are sentences for the user on old
+// spellings and on settings that have no effect.
 func Load(path string, flags []string) (s Settings, notices []string, err error) {
 	l := newLoader()
 	cut := l.splitFlags(flags)
@@ -69,6 +71,14 @@ type given struct {
 	spelling string
 }
 
+// name is how the value was called where it stands.
+func (v given) name(k key) string {
+	if k.entry != "" && v.spelling == k.name {
+		return k.name + "." + tomlKey(k.entry)
+	}
+	return v.spelling
+}
+
 // loader gathers values, and all that is wrong with them.
 type loader struct {
 	rows     []setting
@@ -96,8 +106,27 @@ func (l *loader) readTOML(name, text string) {
 			l.putEntries(n, entries, func(entry string) place { return at(n, entry) })
 			continue
 		}
-		l.put(key{name: n}, given{doc[n], at(n), n})
+		l.putKey(n, doc[n], at(n))
 	}
+}
+
+// putKey takes up a key of the file, which is a setting, or else may be a
+// parameter of a plugin.
+func (l *loader) putKey(name string, v any, at place) {
+	if _, ok := find(l.rows, name); ok || retired[name] != "" || name == "" || !plainValue(v) {
+		l.put(key{name: name}, given{v, at, name})
+		return
+	}
+	l.put(key{"params", name}, given{v, at, name})
+}
+
+// plainValue tells whether v is of a type that a parameter may have.
+func plainValue(v any) bool {
+	switch v.(type) {
+	case string, int64, float64, bool, FlagText:
+		return true
+	}
+	return false
 }
 
 // syntaxError gives the place and the sentence of what the decoder refused.
@@ -126,16 +155,16 @@ func (l *loader) isTable(name string) bool {
 func (l *loader) put(k key, v given) {
 	row, ok := find(l.rows, k.name)
 	if !ok {
-		l.problems.add(v.at, "%s", unknown(k.name))
+		l.problems.add(v.at, "%s", unknown(k.name, "a parameter of a plugin is a string, a number, true or false"))
 		return
 	}
-	if v.spelling != row.name {
+	if k.entry == "" && v.spelling != row.name {
 		l.notices = append(l.notices, fmt.Sprintf("%s: %s is now called %s", v.at.text, v.spelling, row.name))
 	}
 	k.name = row.name
 	for _, before := range l.values[k] {
 		if before.spelling != v.spelling && sameSource(before.at, v.at) {
-			l.problems.add(v.at, "%s is the same setting as %s (%s); keep %s", v.spelling, before.spelling, before.at.text, row.name)
+			l.problems.add(v.at, "%s is the same setting as %s (%s); keep %s", v.name(k), before.name(k), before.at.text, cmp.Or(k.entry, row.name))
 		} else if row.kind == reflect.Slice && sameSource(before.at, v.at) {
 			l.notices = append(l.notices, fmt.Sprintf("%s stands twice, and the last holds; write --%s A B for a list", v.at.text, row.name))
 		}
@@ -166,14 +195,16 @@ func (l *loader) holding(name, entry string) given {
 
 func sameSource(a, b place) bool { return (a.flag > 0) == (b.flag > 0) }
 
-func unknown(name string) string {
+// unknown says that no setting has the name, and otherwise where nothing nearer
+// can be said.
+func unknown(name, otherwise string) string {
 	if why, ok := retired[name]; ok {
 		return fmt.Sprintf("%s is not a setting here: %s", name, why)
 	}
 	if near := Nearest(name); near != "" {
 		return fmt.Sprintf("unknown setting %q; did you mean %s?", name, near)
 	}
-	return fmt.Sprintf("unknown setting %q; a parameter of the plugin belongs under [params]", name)
+	return fmt.Sprintf("unknown setting %q; %s", name, otherwise)
 }
 
 // finish assigns the values to the settings in the order of their places.
@@ -188,26 +219,40 @@ func (l *loader) finish() (Settings, []string, error) {
 		}
 	}
 	l.check(&s)
+	l.checkParams(&s)
 	if err := l.problems.err(); err != nil {
 		return Settings{}, l.notices, err
 	}
 	return s, l.notices, nil
 }
 
+// checkParams adds the parameters that may be misspelt settings to what else is
+// wrong: alone they are left to the task, which knows whether it has them.
+func (l *loader) checkParams(s *Settings) {
+	if len(l.problems) == 0 {
+		return
+	}
+	for _, name := range slices.Sorted(maps.Keys(s.Params)) {
+		v := l.holding("params", name)
+		if v.spelling == name && Nearest(name) != "" {
+			l.problems.add(v.at, "%s", unknown(name, ""))
+		}
+	}
+}
+
 func (l *loader) assign(s *Settings, k key, v given) {
 	row, _ := find(l.rows, k.name)
-	name, problem := v.spelling, ""
+	problem := ""
 	switch {
 	case row.kind != reflect.Map:
 		problem = row.assign(s, v.value)
 	case k.entry == "":
 		problem = wrongType(v.value, "a table")
 	default:
-		name += "." + tomlKey(k.entry)
 		problem = row.assignEntry(s, k.entry, v.value, v.at.text)
 	}
 	if problem != "" {
-		l.problems.add(v.at, "%s %s", name, problem)
+		l.problems.add(v.at, "%s %s", v.name(k), problem)
 		return
 	}
 	if s.given == nil {

@@ -179,6 +179,8 @@ func TestNearest(t *testing.T) {
 	require.Equal(t, "learning_rate", config.Nearest("learning_rte"))
 	require.Equal(t, "eval_strategy", config.Nearest("evaluation_strateg"), "the name of now for an old spelling")
 	require.Empty(t, config.Nearest("length_penalty"))
+	require.Equal(t, "length_penalty", config.Nearest("lenght_penalty", "length_penalty"))
+	require.Equal(t, "learning_rate", config.Nearest("learning_rte", "length_penalty"))
 }
 
 // FuzzParse holds that no text makes Parse fail badly, and that settings which

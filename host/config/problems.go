@@ -25,6 +25,7 @@ type Error struct {
 	at    place
 }
 
+// Error is the text behind the place, where there is one.
 func (e *Error) Error() string {
 	if e.Where == "" {
 		return e.Text

@@ -17,7 +17,6 @@ type Settings struct {
 	ModelSettings        `group:"model"`
 	AdapterSettings      `group:"adapters"`
 	DataSettings         `group:"data"`
-	RecordSettings       `group:"records"`
 	TokenSettings        `group:"tokens"`
 	RunSettings          `group:"run"`
 	PluginLimits         `group:"limits of plugins"`
@@ -25,9 +24,9 @@ type Settings struct {
 	EvaluationSettings   `group:"evaluation"`
 	LoggingSettings      `group:"logging and saving"`
 
-	// Params are the parameters of the task's plugin, by name: the table
-	// [params], --params.NAME value, and --NAME value where no setting has the name.
-	Params map[string]Param `group:"parameters of the plugin" name:"params" help:"table of the plugin's own parameters"`
+	// Params are the parameters of the task's plugins, by name: NAME = value and
+	// --NAME value where no setting has the name, and [params] and --params.NAME.
+	Params map[string]Param `group:"parameters of the plugin" name:"params" help:"table of the plugin's own parameters, which may also stand outside of it"`
 
 	given map[string]bool // the settings that a file or a flag set
 }
@@ -37,7 +36,7 @@ type TaskSettings struct {
 	Task       string `name:"task" alias:"task_type" help:"NAME of a builtin task, FILE.wasm or EXECUTABLE, with #task where a file has several"`
 	TaskSHA256 string `name:"task_sha256" help:"SHA-256 that the plugin file must have, 64 hex digits; empty = not held to one"`
 	Locked     bool   `name:"locked" default:"false" help:"stop where the plugin file is another than llmhost.lock of output_dir says"`
-	Pooling    string `name:"pooling_type" default:"auto" choices:"auto|last|eos|average|max" help:"how score and class heads make one vector of a row; auto = as the task does"`
+	Pooling    string `name:"pooling_type" default:"auto" help:"how score and class heads make one vector of a sequence: NAME of a builtin pooling, or FILE with #pooling where it has several; auto = as the task does"`
 }
 
 // ModelSettings say which models a run opens.
@@ -72,33 +71,6 @@ type DataSettings struct {
 	EvalDatasetMergeMode string   `name:"eval_dataset_merge_mode" default:"separate" choices:"separate|merge|both" help:"one set of metrics for each evaluation file, for all together, or both"`
 	DebugMode            bool     `name:"debug_mode" default:"false" help:"take only the first 100 records of each file"`
 	Formatter            string   `name:"formatter" help:"what makes examples of records in the place of the task's own: NAME of a builtin formatter, or FILE with #formatter where it has several"`
-	PaddingScore         float64  `name:"padding_score" default:"-100" help:"score of a candidate that only fills up a batch; with -1 the scores of each record are moved so that the lowest is 0"`
-}
-
-// RecordSettings name the fields of records.
-type RecordSettings struct {
-	PromptSplit         string `name:"prompt_split" default:"auto" choices:"auto|sep|assistant|common_prefix" help:"where in a preference text the answer begins: at sep_token, after the last assistant mark, or after the longest common prefix; auto = sep if every text has the mark, else assistant"`
-	SepToken            string `name:"sep_token" default:"<sep>" help:"the mark between prompt and answer in a preference text"`
-	SFTPromptName       string `name:"sft_data_prompt_name" help:"field of the prompt in SFT records; empty = prompt"`
-	SFTAnswerName       string `name:"sft_data_answer_name" help:"field of the answer in SFT records; empty = answer"`
-	PreferenceTextName  string `name:"preference_data_text_name" help:"field of the texts in preference records; empty = texts, or text where a file has that"`
-	PreferenceScoreName string `name:"preference_data_score_name" help:"field of their scores; empty = scores, or score where a file has that"`
-	ClsTextName         string `name:"cls_data_text_name" help:"field of the text in classification records; empty = text"`
-	ClsTextPairName     string `name:"cls_data_text_pair_name" help:"field of a second text, which records may lack; empty = text_pair"`
-	ClsLabelName        string `name:"cls_data_label_name" help:"field of its class; empty = label"`
-	ClsLabelsName       string `name:"cls_data_labels_name" help:"field of its classes by objective; empty = labels"`
-	WeightedPromptName  string `name:"weighted_data_prompt_name" help:"field of the prompt in records of weighted learning; empty = prompt"`
-	WeightedAnswerName  string `name:"weighted_data_answer_name" help:"field of their answer; empty = answer"`
-	WeightedScoreName   string `name:"weighted_data_score_name" help:"field of their score; empty = score"`
-	KTOPromptName       string `name:"kto_pair_prompt_name" help:"field of the prompt in KTO records; empty = prompt"`
-	KTOAnswerName       string `name:"kto_pair_answer_name" help:"field of their answer; empty = answer, or completion where a record has that"`
-	KTOLabelName        string `name:"kto_pair_label_name" help:"field that says whether the answer is desirable; empty = label, or score where a record has that"`
-	PromptName          string `name:"prompt_name" help:"field of the prompt in records of offline PPO and of chosen and rejected answers; empty = prompt"`
-	AnswerName          string `name:"answer_name" help:"field of the answer in records of offline PPO; empty = answer"`
-	RewardName          string `name:"reward_name" help:"field of their reward; empty = reward"`
-	ChosenName          string `name:"chosen_name" help:"field of the better answer; empty = chosen"`
-	RejectedName        string `name:"rejected_name" help:"field of the worse answer; empty = rejected"`
-	WeightName          string `name:"weight_name" help:"field of a record's weight; empty = weight"`
 }
 
 // TokenSettings say how texts become tokens.

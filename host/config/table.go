@@ -100,17 +100,20 @@ func Default() Settings {
 	return s
 }
 
-// Nearest returns the setting whose name is nearest to a misspelt one, or ""
-// where none is near: a flag that no setting and no parameter has may have
-// meant a setting.
-func Nearest(name string) string {
-	var names []string
+// Nearest returns the setting or the parameter whose name is nearest to a
+// misspelt one, or "" where none is near: who writes a name that neither has may
+// have meant either.
+func Nearest(name string, parameters ...string) string {
+	names := slices.Clone(parameters)
 	rows := table()
 	for _, row := range rows {
 		names = append(append(names, row.name), row.aliases...)
 	}
-	row, _ := find(rows, nearest.Name(name, names))
-	return row.name
+	near := nearest.Name(name, names)
+	if row, ok := find(rows, near); ok {
+		return row.name
+	}
+	return near
 }
 
 // Map returns every setting by its name, parameters by theirs under "params",

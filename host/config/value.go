@@ -170,9 +170,7 @@ func (row setting) assignEntry(s *Settings, key string, v any, where string) str
 }
 
 func assignParam(s *Settings, key string, v any, where string) string {
-	switch v.(type) {
-	case string, int64, float64, bool, FlagText:
-	default:
+	if !plainValue(v) {
 		return wrongType(v, "a string, a number, true or false")
 	}
 	if s.Params == nil {

@@ -10,6 +10,7 @@ import (
 	"testing"
 
 	"llmhost/host/data"
+	"llmhost/host/data/source"
 	"llmhost/host/objective"
 	"llmhost/host/plugin"
 	"llmhost/host/tensor"
@@ -86,7 +87,7 @@ func (c formatterCase) check(t *testing.T, f fixtures, all formatterFile) {
 	defer tok.Close()
 	special := tok.Special()
 	how := data.Tokenizing{MaxLength: all.MaxLength, BOS: special.BOS, EOS: special.EOS,
-		OnlyPredictAnswer: orTrue(c.Options.OnlyPredictAnswer), AddSpecialTokens: orTrue(c.Options.AddSpecialTokens), PaddingScore: c.padding()}
+		OnlyPredictAnswer: orTrue(c.Options.OnlyPredictAnswer), AddSpecialTokens: orTrue(c.Options.AddSpecialTokens), Padding: map[string]float32{"score": float32(c.padding())}}
 	pad := all.PadID
 	if kind == "bert" {
 		how.BOS, how.EOS, how.Encoder, pad = special.CLS, special.SEP, true, int64(special.PAD)
@@ -95,9 +96,9 @@ func (c formatterCase) check(t *testing.T, f fixtures, all formatterFile) {
 	require.NoError(t, err)
 	var want map[string]array
 	require.NoError(t, json.Unmarshal(c.Batch, &want))
-	requirePadded(t, want, got.Examples, pad)
-	c.requireClasses(t, want["labels"], got.Examples)
-	c.requireColumns(t, want, data.Pack(got.Examples, true))
+	requirePadded(t, want, got, pad)
+	c.requireClasses(t, want["labels"], got)
+	c.requireColumns(t, want, data.Pack(got, true))
 }
 
 // padding is the score of candidates that only fill up.
@@ -124,14 +125,16 @@ func (c formatterCase) requireClasses(t *testing.T, want array, examples []data.
 	if len(want.shape) != 1 {
 		return
 	}
-	names := data.ClassNames(examples, onlyHead)
+	survey := data.TakeSurvey(examples, false)
+	names := survey.ClassNames(onlyHead)
 	for name, id := range c.Options.Classes {
 		require.Equal(t, name, names[id])
 	}
-	unseen, _ := data.SetLabels(examples, map[string][]string{onlyHead: names})
-	require.Nil(t, unseen)
+	_, unseen := survey.Unseen(onlyHead, names)
+	require.False(t, unseen)
+	labelled := data.NewLabeler(map[string][]string{onlyHead: names}).Label(examples)
 	for i, class := range want.values {
-		require.EqualValues(t, class, examples[i].Labels[onlyHead], "class of example %d", i)
+		require.EqualValues(t, class, labelled[i].Labels[onlyHead], "class of example %d", i)
 	}
 }
 
@@ -144,7 +147,7 @@ func format(t *testing.T, rows []byte, c *plugin.Component, params map[string]an
 	require.NoError(t, os.WriteFile(path, rows, 0o666))
 	f, err := c.Formatter(context.Background(), settle(t, c, params))
 	require.NoError(t, err)
-	examples, err := data.Load(context.Background(), data.Files{Paths: []string{path}}, data.Formatter{Name: c.Name, Columns: f.Columns, Format: f.Format}, data.FailOnBadRow)
+	examples, err := data.Format(context.Background(), source.Files{Paths: []string{path}}, data.Formatter{Name: c.Name, Columns: f.Columns, Format: f.Format}, data.FailOnBadRow)
 	require.NoError(t, err)
 	return examples.All
 }
@@ -152,20 +155,20 @@ func format(t *testing.T, rows []byte, c *plugin.Component, params map[string]an
 // requirePadded compares the padded view of examples. A candidate that only
 // fills up an example has no tokens here, where the golden numbers have an empty
 // text; nothing is learned from it in either.
-func requirePadded(t *testing.T, want map[string]array, examples []data.Example, pad int64) {
+func requirePadded(t *testing.T, want map[string]array, examples []data.Example, padID int64) {
 	t.Helper()
-	got := data.Pad(examples, pad)
+	got := pad(examples, padID)
 	ids, mask := want["input_ids"].ints(), want["attention_mask"].ints()
-	require.Len(t, got.IDs, len(ids))
+	require.Len(t, got.ids, len(ids))
 	k := len(ids) / len(examples)
 	for r := range ids {
 		if r%k >= len(examples[r/k].Sequences) {
 			continue
 		}
-		require.Equal(t, ids[r], got.IDs[r], "ids of row %d", r)
-		require.Equal(t, mask[r], got.Mask[r], "mask of row %d", r)
+		require.Equal(t, ids[r], got.ids[r], "ids of row %d", r)
+		require.Equal(t, mask[r], got.mask[r], "mask of row %d", r)
 		if labels := want["labels"]; len(labels.shape) > 1 {
-			require.Equal(t, labels.ints()[r], got.Labels[r], "labels of row %d", r)
+			require.Equal(t, labels.ints()[r], got.labels[r], "labels of row %d", r)
 		}
 	}
 }
@@ -200,7 +203,7 @@ func (c pairCase) check(t *testing.T, f fixtures, all formatterFile) {
 			examples := format(t, c.Rows, component(t, plugin.Formatter, "chosen_rejected"), params)
 			tokens, err := data.Tokenize(examples, tok, data.Tokenizing{MaxLength: all.MaxLength, BOS: -1, EOS: -1, OnlyPredictAnswer: true})
 			require.NoError(t, err)
-			b := data.Pack(tokens.Examples, true)
+			b := data.Pack(tokens, true)
 			objective := objective.New(trace(t, plugin.Loss, "dpo", params), tensor.CPU, tensor.Float32)
 			require.EqualValues(t, len(want), objective.Counts(&b)[0], "pairs")
 			for _, pair := range want {

@@ -192,7 +192,7 @@ func (p perplexities) check(t *testing.T, m *model.Model, tok *tokenizer.Tokeniz
 	sum, sumOfLosses := 0.0, 0.0
 	var asReference []data.Example
 	for i, want := range p.Rows {
-		g := read.Examples[i]
+		g := read[i]
 		require.Equal(t, want.IDs, g.Sequences[0].IDs)
 		loss, _ := evaluate(g)
 		requireClose(t, want.CommonPrefix, loss, lossTolerance, want.Answer)

@@ -115,7 +115,7 @@ func pooled(t *testing.T, golden *safetensors.File, side string, eos int64) exec
 	m := int64(len(token))
 	return exec.Given{
 		Inputs: map[string]tensor.Tensor{
-			"hidden": tensor.Of(tensor.CPU, states, m, width), "token": tensor.Of(tensor.CPU, token), "row": tensor.Of(tensor.CPU, row),
+			"hidden": tensor.Of(tensor.CPU, states, m, width), "token": tensor.Of(tensor.CPU, token), "sequence": tensor.Of(tensor.CPU, row),
 			"ids": tensor.Of(tensor.CPU, rowIDs), "eos_token_id": tensor.Scalar(tensor.CPU, eos),
 		},
 		Sizes: map[string]int64{"P": m, "H": width, "M": m, "N": ids.shape[0]},

@@ -147,10 +147,10 @@ func checkSentences(t *testing.T, m *model.Model, folder string, all []sentence,
 	var examples []data.Example
 	for _, s := range all {
 		formatted := []data.Formatted{{Example: sdk.Example{Candidates: []sdk.Candidate{{Answer: s.Text}}}}}
-		rows, err := data.Tokenize(formatted, tok, data.Tokenizing{MaxLength: 512, AddSpecialTokens: true, BOS: tok.Special().CLS, EOS: tok.Special().SEP, Encoder: true})
+		tokenised, err := data.Tokenize(formatted, tok, data.Tokenizing{MaxLength: 512, AddSpecialTokens: true, BOS: tok.Special().CLS, EOS: tok.Special().SEP, Encoder: true})
 		require.NoError(t, err)
-		require.Equal(t, s.IDs, rows.Examples[0].Sequences[0].IDs)
-		examples = append(examples, rows.Examples...)
+		require.Equal(t, s.IDs, tokenised[0].Sequences[0].IDs)
+		examples = append(examples, tokenised...)
 	}
 	b := data.Pack(examples, false)
 	var token, row []int64
@@ -163,7 +163,7 @@ func checkSentences(t *testing.T, m *model.Model, folder string, all []sentence,
 		tensor.NoGrad(func() {
 			hidden := m.Forward(objective.NewPass(tensor.CPU, &b))
 			vectors := exec.Compile(trace(t, plugin.Pooling, "average", nil), exec.Target{Device: tensor.CPU, Real: tensor.Float32}).Pool(exec.Given{
-				Inputs: map[string]tensor.Tensor{"hidden": hidden, "token": tensor.Of(tensor.CPU, token), "row": tensor.Of(tensor.CPU, row)},
+				Inputs: map[string]tensor.Tensor{"hidden": hidden, "token": tensor.Of(tensor.CPU, token), "sequence": tensor.Of(tensor.CPU, row)},
 				Sizes:  map[string]int64{"P": hidden.Size(0), "H": hidden.Size(1), "M": int64(len(token)), "N": int64(len(all))},
 			})
 			for i, vector := range (array{vectors.Floats(), vectors.Shape()}).rows() {

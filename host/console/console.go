@@ -174,7 +174,7 @@ func Duration(d time.Duration) string {
 }
 
 // Summary prints the first and the last value of each metric side by side.
-// Metrics that were measured once stand under "after".
+// Metrics that were measured once are under "after".
 func (c *Console) Summary(before, after []metrics.Value) {
 	if len(after) == 0 {
 		return

@@ -54,7 +54,7 @@ func TestTheFirstStepCounts(t *testing.T) {
 	require.Equal(t, "step   2/100  epoch 0.08  loss 2.3457  8m10s left\n", out.String())
 }
 
-// On a terminal a bar stands in the place of the log lines; what is worth a
+// On a terminal a bar is drawn instead of the log lines; what is worth a
 // line is still one, on a line of its own.
 func TestBarOnATerminal(t *testing.T) {
 	var out, terminal bytes.Buffer

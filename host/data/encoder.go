@@ -1,40 +1,48 @@
 package data
 
-// encoderRow lays out one text, [CLS] a [SEP], or a pair, [CLS] a [SEP] b [SEP],
+// encoderSequence lays out one text, [CLS] a [SEP], or a pair, [CLS] a [SEP] b [SEP],
 // of which the tokens after the first [SEP] are of type 1. What is too long loses
 // its first tokens, of a pair the longer text as long as it is the longer one: what
 // transformers calls longest_first, with truncation_side left. It has no labels.
-func (how Tokenizing) encoderRow(first, second []int32) (row Sequence, answerCut bool) {
+func (how Tokenizing) encoderSequence(first, second []int32) Sequence {
 	if len(first) == 0 || len(second) == 0 {
 		first, second = append(first[:len(first):len(first)], second...), nil
 	}
-	special := how.specials(len(second) > 0)
-	a, b := longestFirst(len(first), len(second), max(0, how.MaxLength-special))
-	row.Truncated = a < len(first) || b < len(second)
-	answerCut = b < len(second) || len(second) == 0 && row.Truncated
-	add := func(id int32, kind int64) {
-		if id >= 0 {
-			row.IDs, row.Types, row.Labels = append(row.IDs, int64(id)), append(row.Types, kind), append(row.Labels, Ignore)
-		}
+	pair := second != nil
+	a, b := longestFirst(len(first), len(second), max(0, how.MaxLength-how.specials(pair)))
+	var s Sequence
+	s.Truncated = a < len(first) || b < len(second)
+	s.AnswerCut = b < len(second) || !pair && s.Truncated
+	if how.AddSpecialTokens {
+		s.add(how.BOS, 0)
 	}
-	text := func(ids []int32, kind int64) {
-		for _, id := range ids {
-			add(id, kind)
-		}
-		if how.AddSpecialTokens {
-			add(how.EOS, kind)
-		}
+	how.addText(&s, first[len(first)-a:], 0)
+	if !pair {
+		s.Types = nil
+		return s
+	}
+	how.addText(&s, second[len(second)-b:], 1)
+	return s
+}
+
+// addText appends a text and, where special tokens are added, the one that ends it.
+func (how Tokenizing) addText(s *Sequence, ids []int32, kind int64) {
+	for _, id := range ids {
+		s.add(id, kind)
 	}
 	if how.AddSpecialTokens {
-		add(how.BOS, 0)
+		s.add(how.EOS, kind)
 	}
-	text(first[len(first)-a:], 0)
-	if second != nil {
-		text(second[len(second)-b:], 1)
-		return row, answerCut
+}
+
+// add appends a token of some type without a label; an id of -1 is none.
+func (s *Sequence) add(id int32, kind int64) {
+	if id < 0 {
+		return
 	}
-	row.Types = nil
-	return row, answerCut
+	s.IDs = append(s.IDs, int64(id))
+	s.Types = append(s.Types, kind)
+	s.Labels = append(s.Labels, Ignore)
 }
 
 // specials is how many special tokens a text or a pair has around it.

@@ -19,7 +19,7 @@ func encoder(length int) data.Tokenizing {
 	return data.Tokenizing{MaxLength: length, AddSpecialTokens: true, OnlyPredictAnswer: true, BOS: cls, EOS: sep, Encoder: true}
 }
 
-func TestEncoderRows(t *testing.T) {
+func TestEncoderSequences(t *testing.T) {
 	ab, cd, ef, gh := pair("ab"), pair("cd"), pair("ef"), pair("gh")
 	for _, x := range []struct {
 		name           string
@@ -39,20 +39,20 @@ func TestEncoderRows(t *testing.T) {
 		t.Run(x.name, func(t *testing.T) {
 			got, err := data.Tokenize([]data.Formatted{example(sdk.Candidate{Prompt: x.prompt, Answer: x.answer})}, pairs{new([]string)}, encoder(x.length))
 			require.NoError(t, err)
-			row := got.Examples[0].Sequences[0]
-			require.Equal(t, x.ids, row.IDs)
-			require.Equal(t, x.types, row.Types)
-			require.Equal(t, x.truncated, row.Truncated)
-			require.Equal(t, x.cut, got.AnswersCut == 1)
-			require.Zero(t, row.LabelCount())
+			sequence := got[0].Sequences[0]
+			require.Equal(t, x.ids, sequence.IDs)
+			require.Equal(t, x.types, sequence.Types)
+			require.Equal(t, x.truncated, sequence.Truncated)
+			require.Equal(t, x.cut, sequence.AnswerCut)
+			require.Zero(t, sequence.LabelCount())
 		})
 	}
 	_, err := data.Tokenize(nil, pairs{new([]string)}, encoder(3))
-	require.EqualError(t, err, "max_length is 3; want more, since an encoder's rows have up to 3 special tokens")
+	require.EqualError(t, err, "max_length is 3; want more, since an encoder's sequences have up to 3 special tokens")
 }
 
 // transformers' own tokenizer gives the same ids and types at every length.
-func TestEncoderRowsPeer(t *testing.T) {
+func TestEncoderSequencesPeer(t *testing.T) {
 	peer := os.Getenv("LLMHOST_PEER_PYTHON")
 	if peer == "" {
 		t.Skip("LLMHOST_PEER_PYTHON names no Python with transformers")
@@ -90,11 +90,11 @@ print(json.dumps(rows))
 			how.BOS, how.EOS = tokens.Special().CLS, tokens.Special().SEP
 			got, err := data.Tokenize([]data.Formatted{example(sdk.Candidate{Prompt: text[0], Answer: text[1]})}, tokens, how)
 			require.NoError(t, err)
-			row := got.Examples[0].Sequences[0]
-			if row.Types == nil {
-				row.Types = make([]int64, len(row.IDs))
+			sequence := got[0].Sequences[0]
+			if sequence.Types == nil {
+				sequence.Types = make([]int64, len(sequence.IDs))
 			}
-			require.Equal(t, want[0], [2][]int64{row.IDs, row.Types}, "%q at %d", text, length)
+			require.Equal(t, want[0], [2][]int64{sequence.IDs, sequence.Types}, "%q at %d", text, length)
 			want = want[1:]
 		}
 	}

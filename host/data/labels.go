@@ -1,8 +1,8 @@
 package data
 
 import (
+	"cmp"
 	"slices"
-	"sort"
 	"strconv"
 )
 
@@ -10,52 +10,70 @@ import (
 // learned nor hit.
 const Unseen = -1
 
-// ClassNames lists the different classes that examples have under a head: in the
-// order of numbers where all of them are numbers, else of texts.
-func ClassNames(examples []Example, head string) []string {
-	seen := map[string]bool{}
-	var names []string
-	for _, g := range examples {
-		if name, has := g.Classes[head]; has && !seen[name] {
-			seen[name], names = true, append(names, name)
+// Labeler numbers the classes of examples: by head, then by class.
+type Labeler map[string]map[string]int64
+
+// NewLabeler returns a labeler that numbers the classes of each head by their
+// place in its list, of a name that stands there twice the first.
+func NewLabeler(classes map[string][]string) Labeler {
+	l := Labeler{}
+	for head, names := range classes {
+		l[head] = map[string]int64{}
+		for i, name := range names {
+			if _, twice := l[head][name]; !twice {
+				l[head][name] = int64(i)
+			}
 		}
 	}
-	numbers := make(map[string]float64, len(names))
+	return l
+}
+
+// Label returns examples with a label under each of l's heads: Ignore where an
+// example has no class, Unseen where the head has no such class. A labeler of
+// no heads returns examples as they are.
+func (l Labeler) Label(examples []Example) []Example {
+	if len(l) == 0 {
+		return examples
+	}
+	labelled := slices.Clone(examples)
+	for i := range labelled {
+		labelled[i].Labels = l.labels(labelled[i].Classes)
+	}
+	return labelled
+}
+
+// labels numbers the classes of one example.
+func (l Labeler) labels(classes map[string]string) map[string]int64 {
+	labels := map[string]int64{}
+	for head, numbers := range l {
+		labels[head] = Ignore
+		class, has := classes[head]
+		if !has {
+			continue
+		}
+		number, known := numbers[class]
+		if !known {
+			number = Unseen
+		}
+		labels[head] = number
+	}
+	return labels
+}
+
+// sortClasses sorts names of classes: in the order of numbers where all of
+// them are numbers, else of texts.
+func sortClasses(names []string) {
+	numbers := map[string]float64{}
 	for _, name := range names {
 		if v, err := strconv.ParseFloat(name, 64); err == nil {
 			numbers[name] = v
 		}
 	}
-	sort.Slice(names, func(i, j int) bool {
-		if len(numbers) == len(names) && numbers[names[i]] != numbers[names[j]] {
-			return numbers[names[i]] < numbers[names[j]]
+	numeric := len(numbers) == len(names)
+	slices.SortFunc(names, func(a, b string) int {
+		if numeric && numbers[a] != numbers[b] {
+			return cmp.Compare(numbers[a], numbers[b])
 		}
-		return names[i] < names[j]
+		return cmp.Compare(a, b)
 	})
-	return names
-}
-
-// SetLabels numbers the classes of examples by their place in classes, which holds
-// those of each head. It returns the first example with a class that is not
-// there, under its head, nil where there is none.
-func SetLabels(examples []Example, classes map[string][]string) (unseen *Example, head string) {
-	for i := range examples {
-		g := &examples[i]
-		g.Labels = map[string]int64{}
-		for name, known := range classes {
-			class, has := g.Classes[name]
-			at := int64(slices.Index(known, class))
-			switch {
-			case !has:
-				at = Ignore
-			case at < 0:
-				at = Unseen
-				if unseen == nil {
-					unseen, head = g, name
-				}
-			}
-			g.Labels[name] = at
-		}
-	}
-	return unseen, head
 }

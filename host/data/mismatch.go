@@ -2,25 +2,28 @@ package data
 
 import "slices"
 
-// Mismatch gives each row the answer that the row of the example before it has,
-// the first that of the last, behind its own prompt: what a loss estimates the
-// distance of two models by. A row's answer begins at its first label. Rows
+// Mismatch gives each sequence the answer that the sequence of the example before
+// it has, the first that of the last, behind its own prompt: what a loss estimates
+// the distance of two models by. An answer begins at the first label. Sequences
 // longer than maxLength lose their first tokens. One example alone keeps its own
 // answers.
 func Mismatch(examples []Example, maxLength int) []Example {
 	out := make([]Example, len(examples))
-	for i, g := range examples {
-		other := examples[(i+len(examples)-1)%len(examples)]
-		out[i] = Example{Source: g.Source}
-		for k, row := range g.Sequences {
-			out[i].Sequences = append(out[i].Sequences, mismatched(row, other.Sequences[min(k, len(other.Sequences)-1)], maxLength))
+	for i, e := range examples {
+		others := examples[(i+len(examples)-1)%len(examples)].Sequences
+		out[i].Source = e.Source
+		for k, sequence := range e.Sequences {
+			other := others[min(k, len(others)-1)]
+			out[i].Sequences = append(out[i].Sequences, mismatched(sequence, other, maxLength))
 		}
 	}
 	return out
 }
 
-func mismatched(row, other Sequence, maxLength int) Sequence {
-	prompt, answer := row.IDs[:row.answer()], other.IDs[other.answer():]
+// mismatched joins the prompt of one sequence and the answer of another.
+func mismatched(own, other Sequence, maxLength int) Sequence {
+	prompt := own.IDs[:own.answer()]
+	answer := other.IDs[other.answer():]
 	ids := slices.Concat(prompt, answer)
 	labels := slices.Concat(slices.Repeat([]int64{Ignore}, len(prompt)), answer)
 	cut := max(0, len(ids)-maxLength)

@@ -296,3 +296,14 @@ func TestPackTypes(t *testing.T) {
 		return b.Types
 	}())
 }
+
+// Candidates that only fill up hold each column's own padding, 0 without one.
+func TestPackPadding(t *testing.T) {
+	list := tokenized(sequence(1, 1, 5), sequence(1, 1, 6))
+	list.Columns["rank"] = []float64{1, 2}
+	one := tokenized(sequence(1, 1, 9))
+	one.Columns["rank"] = []float64{1}
+	one.Padding = map[string]float32{"score": -100, "absent": 3}
+	b := data.Pack([]data.Example{list, one}, true)
+	require.Equal(t, map[string][]float32{"score": {0.5, 1.5, 0.5, -100}, "rank": {1, 2, 1, 0}}, b.Columns)
+}

@@ -4,6 +4,7 @@ import (
 	"context"
 	"os"
 	"path/filepath"
+	"slices"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -11,6 +12,7 @@ import (
 	"llmhost/builtin/preference"
 	"llmhost/builtin/promptanswer"
 	"llmhost/host/data"
+	"llmhost/host/data/source"
 	"llmhost/host/tokenizer"
 	"llmhost/sdk"
 )
@@ -32,7 +34,7 @@ func sharedFolder(t *testing.T, variable, name string) string {
 }
 
 // TestRealData runs records, examples, tokens and batches of every data file
-// that is there, and says what came of each.
+// that is there, and logs the survey of each.
 func TestRealData(t *testing.T) {
 	folder := sharedFolder(t, "LLMHOST_DATA", "data")
 	tokens, err := tokenizer.Load(filepath.Join(sharedFolder(t, "LLMHOST_MODELS", "models"), "stories260k"))
@@ -43,20 +45,23 @@ func TestRealData(t *testing.T) {
 		require.NoError(t, err)
 		for _, file := range files {
 			t.Run(kind+"/"+filepath.Base(file), func(t *testing.T) {
-				examples, err := data.Load(context.Background(), data.Files{Paths: []string{file}}, data.InProcess(kind, formatter), data.FailOnBadRow)
-				require.NoError(t, err)
-				got, err := data.Tokenize(examples.All, tokens, data.Tokenizing{
-					MaxLength: 512, OnlyPredictAnswer: true, AddSpecialTokens: true, BOS: tokens.Special().BOS, EOS: tokens.Special().EOS,
+				set, err := data.Load(context.Background(), source.Files{Paths: []string{file}}, data.Options{
+					Formatter: data.InProcess(kind, formatter),
+					Tokenizer: tokens,
+					Tokenizing: data.Tokenizing{
+						MaxLength: 512, OnlyPredictAnswer: true, AddSpecialTokens: true, BOS: tokens.Special().BOS, EOS: tokens.Special().EOS,
+					},
+					SharePrefix: true,
 				})
 				require.NoError(t, err)
-				packed, cut := 0, got.Examples
-				for ; len(cut) > 0; cut = cut[min(8, len(cut)):] {
-					batch := data.Pack(cut[:min(8, len(cut))], true)
-					require.NoError(t, checkLayout(cut[:min(8, len(cut))], batch))
+				packed := 0
+				for chunk := range slices.Chunk(set.Examples, 8) {
+					batch := data.Pack(chunk, true)
+					require.NoError(t, checkLayout(chunk, batch))
 					packed += len(batch.IDs)
 				}
-				t.Logf("%d records, drops %v, %d rows of %d tokens, %d cut (%d of their answer), %d tokens packed, %.0f%% saved by sharing",
-					examples.Records, examples.Drops, got.Sequences, got.Tokens, got.Truncated, got.AnswersCut, packed, 100-100*float64(packed)/float64(got.Tokens))
+				require.Equal(t, packed, set.Survey.PackedTokens)
+				t.Logf("%+v", set.Survey)
 			})
 		}
 	}

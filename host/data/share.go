@@ -2,41 +2,51 @@ package data
 
 import "sort"
 
-// cluster is a set of rows of an example that share their first tokens; one row alone shares none.
+// cluster is a set of sequences of an example that share their first tokens; one
+// alone shares none.
 type cluster struct {
-	rows   []int // in the example's order
-	shared int
+	members []int // sequences by index, in the example's order
+	shared  int   // tokens
 }
 
-// clusters divides the rows of an example. It takes the first row that is left,
-// shares with those rows, and as many tokens, as save the most, and goes on
-// with the rest. So rows cut on the left, which begin elsewhere in the text,
+// tokens counts what a batch holds of the cluster: the shared tokens once.
+func (c cluster) tokens(sequences []Sequence) int {
+	total := c.shared
+	for _, k := range c.members {
+		total += len(sequences[k].IDs) - c.shared
+	}
+	return total
+}
+
+// clusters divides the sequences of an example. It takes the first one that is left,
+// shares with those sequences, and as many tokens, as save the most, and goes on
+// with the rest. So sequences cut on the left, which begin elsewhere in the text,
 // neither share with the others nor keep the others from sharing.
-func clusters(rows []Sequence, share bool) []cluster {
-	left := make([]int, len(rows))
-	for k := range rows {
+func clusters(sequences []Sequence, share bool) []cluster {
+	left := make([]int, len(sequences))
+	for k := range sequences {
 		left[k] = k
 	}
 	var all []cluster
 	for len(left) > 0 {
-		c := cluster{rows: left[:1]}
+		c := cluster{members: left[:1]}
 		if share {
-			c = bestCluster(rows, left)
+			c = bestCluster(sequences, left)
 		}
 		all = append(all, c)
-		left = without(left, c.rows)
+		left = without(left, c.members)
 	}
 	return all
 }
 
-// bestCluster returns the cluster around row left[0] that saves the most tokens: with n
-// other rows that have at least s tokens in common with it, n*s.
-func bestCluster(rows []Sequence, left []int) cluster {
-	first := rows[left[0]].IDs
+// bestCluster returns the cluster around sequence left[0] that saves the most tokens: with n
+// others that have at least s tokens in common with it, n*s.
+func bestCluster(sequences []Sequence, left []int) cluster {
+	first := sequences[left[0]].IDs
 	others := append([]int(nil), left[1:]...)
 	common := map[int]int{}
 	for _, k := range others {
-		common[k] = commonPrefix(first, rows[k].IDs)
+		common[k] = commonPrefix(first, sequences[k].IDs)
 	}
 	sort.SliceStable(others, func(i, j int) bool { return common[others[i]] > common[others[j]] })
 	best, shared := 0, 0
@@ -45,12 +55,12 @@ func bestCluster(rows []Sequence, left []int) cluster {
 			best, shared = n, s
 		}
 	}
-	c := cluster{rows: append([]int{left[0]}, others[:best]...), shared: shared}
-	sort.Ints(c.rows)
+	c := cluster{members: append([]int{left[0]}, others[:best]...), shared: shared}
+	sort.Ints(c.members)
 	return c
 }
 
-// without returns the rows of left, in order, that are not in taken.
+// without returns the sequences of left, in order, that are not in taken.
 func without(left, taken []int) []int {
 	gone := map[int]bool{}
 	for _, k := range taken {

@@ -16,47 +16,49 @@ type Tokenizer interface {
 	EncodeBatch(texts []string, special bool) ([][]int32, error)
 }
 
-// Tokenizing says how examples become rows.
+// Tokenizing says how texts become sequences.
 type Tokenizing struct {
-	MaxLength         int   // the most tokens of a row; longer ones lose their first tokens
+	MaxLength         int   // the most tokens of a sequence; longer ones lose their first tokens
 	OnlyPredictAnswer bool  // the prompt and the token before it are no labels
-	AddSpecialTokens  bool  // BOS before a row, EOS after it
+	AddSpecialTokens  bool  // BOS before a sequence, EOS after it
 	BOS, EOS          int32 // -1 where the tokenizer has none; then none is added
-	Encoder           bool  // rows as an encoder reads them, with [CLS] as BOS and [SEP] as EOS
-	PaddingScore      float64
+	Encoder           bool  // sequences as an encoder reads them, with [CLS] as BOS and [SEP] as EOS
+
+	// Padding is what columns hold for candidates that only fill up a batch,
+	// by name; 0 for those that it does not name.
+	Padding map[string]float32
 }
 
-// Tokenized is what came of some examples.
-type Tokenized struct {
-	Examples   []Example // one an example, in order
-	Sequences  int
-	Tokens     int // of all rows, after truncation
-	Truncated  int // rows that lost tokens of their prompt, or more
-	AnswersCut int // rows, among the truncated, that lost tokens of their answer
-}
-
-// Tokenize turns each candidate of examples into a row: the tokens of prompt
-// and answer as one text. The answer begins where those tokens part from the
+// Tokenize turns each candidate of examples into a sequence: the tokens of
+// prompt and answer as one text. The answer begins where those tokens part from the
 // tokens of the prompt alone, so a token that spans both counts as answer. For an
 // encoder prompt and answer, where both are there, are a pair of texts.
-func Tokenize(examples []Formatted, tokenizer Tokenizer, how Tokenizing) (Tokenized, error) {
-	if how.MaxLength < 1 {
-		return Tokenized{}, fmt.Errorf("max_length is %d; want at least 1", how.MaxLength)
+func Tokenize(examples []Formatted, tokenizer Tokenizer, how Tokenizing) ([]Example, error) {
+	if err := how.check(); err != nil {
+		return nil, err
 	}
-	if how.Encoder && how.MaxLength <= how.specials(true) {
-		return Tokenized{}, fmt.Errorf("max_length is %d; want more, since an encoder's rows have up to %d special tokens", how.MaxLength, how.specials(true))
-	}
-	var out Tokenized
+	var tokenised []Example
 	for chunk := range slices.Chunk(examples, tokenizeExamples) {
 		encoded, err := how.encode(chunk, tokenizer)
 		if err != nil {
-			return Tokenized{}, fmt.Errorf("%s to %s: %w", chunk[0].Source, chunk[len(chunk)-1].Source, err)
+			return nil, fmt.Errorf("%s to %s: %w", chunk[0].Source, chunk[len(chunk)-1].Source, err)
 		}
 		for _, e := range chunk {
-			out.Examples = append(out.Examples, out.example(e, encoded, how))
+			tokenised = append(tokenised, how.example(e, encoded))
 		}
 	}
-	return out, nil
+	return tokenised, nil
+}
+
+// check refuses a length that holds nothing.
+func (how Tokenizing) check() error {
+	if how.MaxLength < 1 {
+		return fmt.Errorf("max_length is %d; want at least 1", how.MaxLength)
+	}
+	if special := how.specials(true); how.Encoder && how.MaxLength <= special {
+		return fmt.Errorf("max_length is %d; want more, since an encoder's sequences have up to %d special tokens", how.MaxLength, special)
+	}
+	return nil
 }
 
 // encode returns the ids of every prompt and every whole text of examples; for an
@@ -90,20 +92,22 @@ func (how Tokenizing) encode(examples []Formatted, tokenizer Tokenizer) (map[str
 	return encoded, nil
 }
 
-func (t *Tokenized) example(e Formatted, encoded map[string][]int32, how Tokenizing) Example {
-	g := Example{Source: e.Source, ExampleColumns: e.Columns, Classes: e.Labels, Columns: map[string][]float64{}, PaddingScore: float32(how.PaddingScore)}
-	for _, c := range e.Candidates {
-		row, answerCut := how.row(c, encoded)
-		g.Sequences = append(g.Sequences, row)
-		for name, v := range c.Columns {
-			g.Columns[name] = append(g.Columns[name], v)
-		}
-		t.Sequences++
-		t.Tokens += len(row.IDs)
-		t.Truncated += count(row.Truncated)
-		t.AnswersCut += count(answerCut)
+// example lays out all candidates of e.
+func (how Tokenizing) example(e Formatted, encoded map[string][]int32) Example {
+	tokenised := Example{
+		Columns:        map[string][]float64{},
+		ExampleColumns: e.Columns,
+		Classes:        e.Labels,
+		Source:         e.Source,
+		Padding:        how.Padding,
 	}
-	return g
+	for _, c := range e.Candidates {
+		tokenised.Sequences = append(tokenised.Sequences, how.sequence(c, encoded))
+		for name, v := range c.Columns {
+			tokenised.Columns[name] = append(tokenised.Columns[name], v)
+		}
+	}
+	return tokenised
 }
 
 func count(is bool) int {
@@ -113,10 +117,10 @@ func count(is bool) int {
 	return 0
 }
 
-// row lays out one candidate and reports whether its answer lost tokens.
-func (how Tokenizing) row(c sdk.Candidate, encoded map[string][]int32) (row Sequence, answerCut bool) {
+// sequence lays out one candidate.
+func (how Tokenizing) sequence(c sdk.Candidate, encoded map[string][]int32) Sequence {
 	if how.Encoder {
-		return how.encoderRow(encoded[c.Prompt], encoded[c.Answer])
+		return how.encoderSequence(encoded[c.Prompt], encoded[c.Answer])
 	}
 	whole := encoded[c.Prompt+c.Answer]
 	answer := commonPrefix(encoded[c.Prompt], whole)
@@ -138,5 +142,10 @@ func (how Tokenizing) row(c sdk.Candidate, encoded map[string][]int32) (row Sequ
 		}
 	}
 	cut := max(0, len(ids)-how.MaxLength)
-	return Sequence{IDs: ids[cut:], Labels: labels[cut:], Truncated: cut > 0}, cut > answer
+	return Sequence{
+		IDs:       ids[cut:],
+		Labels:    labels[cut:],
+		Truncated: cut > 0,
+		AnswerCut: cut > answer,
+	}
 }

@@ -45,7 +45,7 @@ func example(candidates ...sdk.Candidate) data.Formatted {
 	return data.Formatted{Example: sdk.Example{Candidates: candidates}, Source: data.Position{File: "a.jsonl", Line: 1}}
 }
 
-func TestTokenizeRows(t *testing.T) {
+func TestTokenizeSequences(t *testing.T) {
 	const bos, eos, none = 1, 2, data.Ignore
 	plain := data.Tokenizing{MaxLength: 100, OnlyPredictAnswer: true, AddSpecialTokens: true, BOS: bos, EOS: eos}
 	with := func(change func(*data.Tokenizing)) data.Tokenizing {
@@ -60,29 +60,26 @@ func TestTokenizeRows(t *testing.T) {
 		prompt, answer string
 		ids, labels    []int64
 		truncated      bool
-		answerCut      int
+		answerCut      bool
 	}{
-		{"prompt and answer", plain, "abcd", "ef", []int64{bos, ab, cd, ef, eos}, []int64{none, none, none, ef, eos}, false, 0},
-		{"a token that spans both is answer", plain, "abc", "xef", []int64{bos, ab, cx, ef, eos}, []int64{none, none, cx, ef, eos}, false, 0},
-		{"no answer", plain, "abc", "", []int64{bos, ab, c, eos}, []int64{none, none, none, eos}, false, 0},
-		{"no prompt", plain, "", "ab", []int64{bos, ab, eos}, []int64{none, ab, eos}, false, 0},
-		{"nothing", plain, "", "", []int64{bos, eos}, []int64{none, eos}, false, 0},
-		{"whole text", with(func(h *data.Tokenizing) { h.OnlyPredictAnswer = false }), "ab", "cd", []int64{bos, ab, cd, eos}, []int64{bos, ab, cd, eos}, false, 0},
-		{"no special tokens", with(func(h *data.Tokenizing) { h.AddSpecialTokens = false }), "ab", "cd", []int64{ab, cd}, []int64{none, cd}, false, 0},
-		{"a tokenizer without BOS", with(func(h *data.Tokenizing) { h.BOS = -1 }), "ab", "cd", []int64{ab, cd, eos}, []int64{none, cd, eos}, false, 0},
-		{"a tokenizer without EOS", with(func(h *data.Tokenizing) { h.EOS = -1 }), "ab", "cd", []int64{bos, ab, cd}, []int64{none, none, cd}, false, 0},
-		{"just fits", with(func(h *data.Tokenizing) { h.MaxLength = 4 }), "ab", "cd", []int64{bos, ab, cd, eos}, []int64{none, none, cd, eos}, false, 0},
-		{"loses BOS", with(func(h *data.Tokenizing) { h.MaxLength = 3 }), "ab", "cd", []int64{ab, cd, eos}, []int64{none, cd, eos}, true, 0},
-		{"loses its prompt", with(func(h *data.Tokenizing) { h.MaxLength = 2 }), "ab", "cd", []int64{cd, eos}, []int64{cd, eos}, true, 0},
-		{"loses of its answer", with(func(h *data.Tokenizing) { h.MaxLength = 2 }), "ab", "cdef", []int64{ef, eos}, []int64{ef, eos}, true, 1},
+		{"prompt and answer", plain, "abcd", "ef", []int64{bos, ab, cd, ef, eos}, []int64{none, none, none, ef, eos}, false, false},
+		{"a token that spans both is answer", plain, "abc", "xef", []int64{bos, ab, cx, ef, eos}, []int64{none, none, cx, ef, eos}, false, false},
+		{"no answer", plain, "abc", "", []int64{bos, ab, c, eos}, []int64{none, none, none, eos}, false, false},
+		{"no prompt", plain, "", "ab", []int64{bos, ab, eos}, []int64{none, ab, eos}, false, false},
+		{"nothing", plain, "", "", []int64{bos, eos}, []int64{none, eos}, false, false},
+		{"whole text", with(func(h *data.Tokenizing) { h.OnlyPredictAnswer = false }), "ab", "cd", []int64{bos, ab, cd, eos}, []int64{bos, ab, cd, eos}, false, false},
+		{"no special tokens", with(func(h *data.Tokenizing) { h.AddSpecialTokens = false }), "ab", "cd", []int64{ab, cd}, []int64{none, cd}, false, false},
+		{"a tokenizer without BOS", with(func(h *data.Tokenizing) { h.BOS = -1 }), "ab", "cd", []int64{ab, cd, eos}, []int64{none, cd, eos}, false, false},
+		{"a tokenizer without EOS", with(func(h *data.Tokenizing) { h.EOS = -1 }), "ab", "cd", []int64{bos, ab, cd}, []int64{none, none, cd}, false, false},
+		{"just fits", with(func(h *data.Tokenizing) { h.MaxLength = 4 }), "ab", "cd", []int64{bos, ab, cd, eos}, []int64{none, none, cd, eos}, false, false},
+		{"loses BOS", with(func(h *data.Tokenizing) { h.MaxLength = 3 }), "ab", "cd", []int64{ab, cd, eos}, []int64{none, cd, eos}, true, false},
+		{"loses its prompt", with(func(h *data.Tokenizing) { h.MaxLength = 2 }), "ab", "cd", []int64{cd, eos}, []int64{cd, eos}, true, false},
+		{"loses of its answer", with(func(h *data.Tokenizing) { h.MaxLength = 2 }), "ab", "cdef", []int64{ef, eos}, []int64{ef, eos}, true, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := data.Tokenize([]data.Formatted{example(sdk.Candidate{Prompt: test.prompt, Answer: test.answer})}, pairs{new([]string)}, test.how)
 			require.NoError(t, err)
-			row := got.Examples[0].Sequences[0]
-			require.Equal(t, data.Sequence{IDs: append([]int64{}, test.ids...), Labels: test.labels, Truncated: test.truncated}, row)
-			require.Equal(t, test.answerCut, got.AnswersCut)
-			require.Equal(t, len(test.ids), got.Tokens)
+			require.Equal(t, data.Sequence{IDs: append([]int64{}, test.ids...), Labels: test.labels, Truncated: test.truncated, AnswerCut: test.answerCut}, got[0].Sequences[0])
 		})
 	}
 }
@@ -97,11 +94,12 @@ func TestTokenizeAsksForEachTextOnce(t *testing.T) {
 	got, err := data.Tokenize([]data.Formatted{e, e}, pairs{&asked}, data.Tokenizing{MaxLength: 2, BOS: -1, EOS: -1})
 	require.NoError(t, err)
 	require.Equal(t, []string{"abcd", "abcdx", "abcdyz"}, asked)
-	require.Equal(t, 6, got.Sequences)
-	require.Equal(t, 6, got.Truncated)
-	require.Equal(t, map[string][]float64{"score": {1, 2, 1}}, got.Examples[1].Columns)
-	require.Equal(t, map[string]float64{"weight": 2}, got.Examples[1].ExampleColumns)
-	require.Equal(t, e.Source, got.Examples[1].Source)
+	survey := data.TakeSurvey(got, false)
+	require.Equal(t, 6, survey.Sequences)
+	require.Equal(t, 6, survey.Truncated)
+	require.Equal(t, map[string][]float64{"score": {1, 2, 1}}, got[1].Columns)
+	require.Equal(t, map[string]float64{"weight": 2}, got[1].ExampleColumns)
+	require.Equal(t, e.Source, got[1].Source)
 }
 
 type broken struct{}
@@ -121,13 +119,13 @@ func TestTokenizeErrors(t *testing.T) {
 func TestFromFileToBatch(t *testing.T) {
 	long := strings.Repeat("ab", 20)
 	files := write(t, "a.jsonl", `{"q":"`+long+`x","marks":[0.5]}`+"\n"+`{"q":"ab","marks":[1]}`)
-	examples, err := data.Load(context.Background(), files, data.InProcess("qa", qa{}), data.FailOnBadRow)
+	examples, err := data.Format(context.Background(), files, data.InProcess("qa", qa{}), data.FailOnBadRow)
 	require.NoError(t, err)
-	tokenized, err := data.Tokenize(examples.All, pairs{new([]string)}, data.Tokenizing{MaxLength: 8, AddSpecialTokens: true, BOS: 1, EOS: 2})
+	tokenised, err := data.Tokenize(examples.All, pairs{new([]string)}, data.Tokenizing{MaxLength: 8, AddSpecialTokens: true, BOS: 1, EOS: 2})
 	require.NoError(t, err)
-	b := data.Pack(tokenized.Examples, true)
+	b := data.Pack(tokenised, true)
 	ab := pair("ab")
 	require.Equal(t, []int64{ab, ab, ab, ab, ab, ab, pair("x"), 2, 1, ab, 2}, b.IDs)
 	require.Equal(t, map[string][]float32{"mark": {0.5, 1}}, b.Columns)
-	require.Equal(t, 1, tokenized.Truncated)
+	require.True(t, tokenised[0].Sequences[0].Truncated)
 }

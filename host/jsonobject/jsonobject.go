@@ -18,7 +18,7 @@ type Member struct {
 // Object is the members of an object in their order.
 type Object []Member
 
-// Parse reads the text of an object. A value is taken as it stands.
+// Parse reads the text of an object. A value is kept as it is written.
 func Parse(text []byte) (o Object, err error) {
 	d := json.NewDecoder(bytes.NewReader(text))
 	if open, err := d.Token(); err != nil || open != json.Delim('{') {

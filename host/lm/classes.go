@@ -17,12 +17,11 @@ type HeadClasses struct {
 	Found       []FoundClass
 }
 
-// FoundClass is a class of the data and the first record that has it: its number
-// among the records, and where it stands.
+// FoundClass is a class of the data.
 type FoundClass struct {
 	Name  string
-	First int
-	At    string
+	First int    // its rank among the classes by the first record of each
+	At    string // where that record stands
 }
 
 // SettleClasses settles the classes of each head: those that the model has for

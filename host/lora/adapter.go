@@ -25,7 +25,7 @@ const prefix = "base_model.model."
 type Adapter struct {
 	Config  Config
 	Classes []model.ClassHead // whose names are saved beside the weights
-	FourBit bool              // the weights that it stands on are in 4 bits, which is saved too
+	FourBit bool              // the weights that it adapts are in 4 bits, which is saved too
 	params  *nn.Params
 	maps    []*nn.Linear // with an adapter each
 	saved   []nn.Param   // of the model's own, trained whole
@@ -119,7 +119,7 @@ func (a *Adapter) unfreeze(heads []string) error {
 		}
 		a.saved = append(a.saved, nn.Param{Name: q.Name, Tensor: q.Tensor.RequireGrad()})
 		a.Config.TieWeights = a.Config.TieWeights || len(modules) > 1
-		for _, module := range modules { // a tied matrix under both names, or PEFT would part them
+		for _, module := range modules { // a tied matrix under both names, or PEFT would untie them
 			if !a.Config.saves(module) {
 				a.Config.ModulesToSave = append(a.Config.ModulesToSave, nn.LastPart(module))
 			}
@@ -209,7 +209,7 @@ func initial(c Config, name string, device tensor.Device, shape []int64) (t tens
 }
 
 // Load freezes the model of p and gives it the adapter of a folder, which is
-// trained on where the caller trains.
+// trained further where the caller trains.
 func Load(p *nn.Params, folder string) (*Adapter, error) {
 	c, err := ReadConfig(filepath.Join(folder, ConfigName))
 	if err != nil {
@@ -282,8 +282,8 @@ func attachFrom(p *nn.Params, c Config, file *safetensors.File, used map[string]
 	return a, nil
 }
 
-// sameTensor refuses an adapter that has trained one matrix of a model apart from
-// itself under its other name.
+// sameTensor refuses an adapter that holds two values for one tied matrix of the
+// model, one under each of its names.
 func sameTensor(file *safetensors.File, first, second string) error {
 	a, err := file.Get(first)
 	if err != nil {
@@ -340,8 +340,8 @@ func (a *Adapter) save(folder string, weights func(string, []safetensors.Source,
 	return write(filepath.Join(folder, ConfigName), a.Config.json())
 }
 
-// Merge puts the adapters into the weights they stand on and takes them off;
-// the model computes what it did, up to rounding.
+// Merge adds the adapters to the weights that they adapt and removes them; the
+// model computes what it did, up to rounding.
 func (a *Adapter) Merge() (err error) {
 	defer tensor.Catch(&err)
 	for _, l := range a.maps {

@@ -1,5 +1,4 @@
-// Package lora trains adapters of low rank in the place of a model's own
-// weights, and reads and writes them in PEFT's format. The arithmetic is
+// Package lora trains adapters of low rank instead of a model's own weights, and reads and writes them in PEFT's format. The arithmetic is
 // nn.Adapter's.
 //
 // Start at Attach; Config says what an adapter is.
@@ -177,7 +176,7 @@ func (c Config) Check() error {
 }
 
 // foreign are keys of PEFT's that change what an adapter computes, and that
-// this package does not know. Others change only how one begins.
+// this package does not know. Others change only how one is initialized.
 var foreign = []string{"lora_bias", "layer_replication", "layers_pattern", "trainable_token_indices", "target_parameters", "megatron_config",
 	"use_qalora", "alora_invocation_tokens", "use_bdlora", "arrow_config", "monteclora_config", "velora_config", "kasa_config"}
 

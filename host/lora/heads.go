@@ -12,7 +12,7 @@ import (
 )
 
 // classesKey is the metadata of the weights that holds the names of classes, for
-// which PEFT's format has no place.
+// which PEFT's format has no field.
 const classesKey = "classes"
 
 // baseKey is the metadata that tells which weights an adapter was trained on.

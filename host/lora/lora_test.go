@@ -203,7 +203,7 @@ func TestBadConfigs(t *testing.T) {
 	}
 }
 
-// The reference system's file, bare and wrapped.
+// The codebase's file, bare and wrapped.
 func TestConfigsOfTheReference(t *testing.T) {
 	for _, text := range []string{
 		`{"r": 16, "lora_alpha": 32, "lora_dropout": 0.05, "target_modules": ["q_proj", "v_proj"], "task_type": "CAUSAL_LM"}`,

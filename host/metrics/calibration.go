@@ -6,7 +6,7 @@ import (
 	"sort"
 )
 
-// Calibration holds predictions against what turned out true, and measures how
+// Calibration compares predictions with what turned out true, and measures how
 // far stated probabilities are from frequencies (Naeini et al. 2015, AAAI;
 // Nixon et al. 2019, arXiv:1904.01685). Parts can be added in any order, and
 // joined. Bins of equal width keep three numbers each; those of equal numbers,

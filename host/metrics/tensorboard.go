@@ -114,7 +114,7 @@ func maskedCRC(data []byte) uint32 {
 	return (crc>>15 | crc<<17) + 0xa282ead8
 }
 
-// message is a protobuf message on its way to the wire.
+// message is a protobuf message as it is encoded.
 type message struct{ bytes.Buffer }
 
 // Wire types of protobuf.

@@ -41,7 +41,7 @@ func TestEventBytes(t *testing.T) {
 }
 
 // TestPeerReadsEvents lets TensorBoard read the folder, with the steps that
-// were made again in the place of the old ones.
+// were made again instead of the old ones.
 func TestPeerReadsEvents(t *testing.T) {
 	peer := os.Getenv("LLMHOST_PEER_PYTHON")
 	if peer == "" {

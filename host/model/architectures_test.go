@@ -63,7 +63,7 @@ func TestRowsSeeThemselvesAlone(t *testing.T) {
 	}
 }
 
-// An encoder whose rows share a prefix all the same says so.
+// An encoder whose sequences share a prefix all the same says so.
 func TestEncodersShareNoPrefix(t *testing.T) {
 	m := create(t, configs["bert"], cpu)
 	err := func() (err error) {
@@ -71,7 +71,7 @@ func TestEncodersShareNoPrefix(t *testing.T) {
 		states(m, [][]int64{{5, 6, 7}, {5, 6, 8}}, true)
 		return nil
 	}()
-	require.ErrorContains(t, err, "rows share a prefix")
+	require.ErrorContains(t, err, "sequences share a prefix")
 }
 
 func TestRowsBeyondThePositions(t *testing.T) {

@@ -36,7 +36,7 @@ type Options struct {
 	// FourBit keeps the weights of all linear maps but heads in 4 bits.
 	FourBit bool
 	// IgnoreMismatchedSizes draws a head that the files hold in another size, which is an
-	// error without.
+	// error otherwise.
 	IgnoreMismatchedSizes bool
 	// Vocab is how many tokens the model is to have at least; rows for those that
 	// its files lack are the mean of the others. 0 = as many as it has.
@@ -50,7 +50,7 @@ type Model struct {
 	ConfigText []byte // as it was read: what is written back has its layout
 	Config     Config
 	Unused     []string // tensors of the files that the model has no place for
-	Fresh      []string // parameters of heads that the files lacked and that were drawn
+	Fresh      []string // parameters of heads that the files lacked and that were drawn at random
 	Grown      int64    // tokens that the files lacked
 
 	Heads   Heads
@@ -183,8 +183,7 @@ func (f *Model) build(o Options, source nn.Source) (err error) {
 	return nil
 }
 
-// inJSON says what is wrong with a JSON text in words of its own; another error
-// stays as it is.
+// inJSON says where and why a text is not JSON; any other error stays as it is.
 func inJSON(err error) error {
 	var syntax *json.SyntaxError
 	var wrong *json.UnmarshalTypeError
@@ -262,7 +261,7 @@ func Read(weights *safetensors.File, name, source string, device tensor.Device, 
 }
 
 // randomSource draws parameters on the CPU, so that a seed gives one model on
-// every device. A model_type that is not known gets no model of it.
+// every device. It makes none of an unknown model_type.
 func randomSource(std float64, modelType string, o Options) nn.Source {
 	arch, _ := architectureOf(modelType)
 	return func(name string, shape []int64) tensor.Tensor {
@@ -282,7 +281,7 @@ func randomSource(std float64, modelType string, o Options) nn.Source {
 	}
 }
 
-// Save puts the model at folder, which exists, in Hugging Face's layout: its
+// Save writes the model into folder, which exists, in Hugging Face's layout: its
 // weights in the type they are trained in, its config.json in the layout that
 // was read.
 func (f *Model) Save(folder string) error {
@@ -318,7 +317,8 @@ func (f *Model) save(folder string, weights func(string, []safetensors.Source, s
 	return write(filepath.Join(folder, ConfigName), withDType(config, params[0].Tensor.DType()))
 }
 
-// SourceOf lets a tensor be written; its bytes are fetched when its turn comes.
+// SourceOf makes a tensor a source of a file; its bytes are fetched as they are
+// written.
 func SourceOf(name string, t tensor.Tensor) safetensors.Source {
 	var dtype safetensors.DType
 	for file, memory := range dtypeOf {

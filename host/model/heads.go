@@ -14,26 +14,26 @@ import (
 	"llmhost/host/tensor"
 )
 
-// Heads says what stands on the body of a network. The zero value is the one
+// Heads says which heads are on the body of a network. The zero value is the one
 // head that predicts tokens.
 type Heads struct {
 	LM      bool        // predicts tokens
-	Score   bool        // gives a row its reward
-	Classes []ClassHead // each gives a row the logits of its classes
-	// Reference names a score head as the reference system does, rm_head, in the
-	// place of transformers' …ForSequenceClassification, which has neither
+	Score   bool        // gives a sequence its reward
+	Classes []ClassHead // each gives a sequence the logits of its classes
+	// Reference names a score head as the codebase does, rm_head, instead of
+	// transformers' …ForSequenceClassification, which has neither
 	// another pooling than that of the last token nor a head for tokens beside it.
 	Reference bool
 }
 
 // ClassHead is a head of classes. The only one of a model whose name is ""
-// stands as transformers' …ForSequenceClassification has it; others, each with a
-// bias, as the reference system has them.
+// is named as in transformers' …ForSequenceClassification; others, each with a
+// bias, as in the codebase.
 type ClassHead struct {
 	Name        string
 	Labels      []string // by class
 	Coefficient float64  // of its loss
-	Fresh       bool     `json:"-"` // draw it, though the model's files may hold it: their classes are others
+	Fresh       bool     `json:"-"` // draw it, although the model's files may hold it, for other classes
 }
 
 // The names of heads in files.
@@ -41,13 +41,13 @@ const (
 	scoreName     = "score"      // of …ForSequenceClassification on a decoder
 	bertName      = "classifier" // and on BERT
 	referenceName = "rm_head"
-	formerName    = "reward_head" // the reference system's before March 2024
+	formerName    = "reward_head" // the codebase's before March 2024
 	classesName   = "cls_heads."
 )
 
-// referenceClassifier ends the class name of the reference system's classifier
+// codebaseClassifier ends the class name of the codebase's classifier
 // of several heads; it is spelled so there.
-const referenceClassifier = "Classifer"
+const codebaseClassifier = "Classifer"
 
 // none tells whether h names no head.
 func (h Heads) none() bool { return !h.LM && !h.Score && len(h.Classes) == 0 }
@@ -80,7 +80,7 @@ func (f *Model) addHeads(p *nn.Params, h Heads) {
 	}
 }
 
-// isHead tells whether a parameter is of a head that a run may begin anew.
+// isHead tells whether a parameter is of a head that a run may initialize.
 func isHead(name string) bool {
 	module := nn.Param{Name: name}.Module()
 	return slices.Contains([]string{scoreName, bertName, referenceName}, module) || strings.HasPrefix(module, classesName)
@@ -109,10 +109,10 @@ func (f *Model) orFresh(weights *safetensors.File, spelled spelling, o Options) 
 			return read(name, shape)
 		}
 		stored := spelled.of(name)
-		fresh := !spelled[stored] || o.Heads.anew(name)
+		fresh := !spelled[stored] || o.Heads.drawn(name)
 		if found, err := weights.Get(stored); !fresh && err == nil && !slices.Equal(found.Shape, shape) {
 			if !o.IgnoreMismatchedSizes {
-				panic(sourceError{fmt.Errorf("%s: tensor %q has shape %s; the head of this task wants %s; set ignore_mismatched_sizes = true to begin it anew",
+				panic(sourceError{fmt.Errorf("%s: tensor %q has shape %s; the head of this task wants %s; set ignore_mismatched_sizes = true to initialize it",
 					weights.Path(), stored, safetensors.ShapeText(found.Shape), safetensors.ShapeText(shape))})
 			}
 			fresh = true
@@ -125,8 +125,8 @@ func (f *Model) orFresh(weights *safetensors.File, spelled spelling, o Options) 
 	}, nil
 }
 
-// anew tells whether a parameter is of a head of classes that is to be drawn.
-func (h Heads) anew(name string) bool {
+// drawn tells whether a parameter is of a head of classes that is to be drawn.
+func (h Heads) drawn(name string) bool {
 	of, named := strings.CutPrefix(nn.Param{Name: name}.Module(), classesName)
 	if !named {
 		of = ""
@@ -139,7 +139,7 @@ var families = map[string]string{"llama": "Llama", "mistral": "Mistral", "qwen2"
 	"bert": "Bert", "gemma2": "Gemma2", "gemma3_text": "Gemma3Text", "phi3": "Phi3"}
 
 // headConfig is the text of config.json for a model with these heads. Keys that
-// heads do not concern stay as they are.
+// have nothing to do with heads stay as they are.
 func (f *Model) headConfig() ([]byte, error) {
 	if f.Heads.none() || f.Heads.LM && !f.Heads.Score && len(f.Heads.Classes) == 0 {
 		return f.ConfigText, nil
@@ -160,7 +160,7 @@ func (f *Model) headConfig() ([]byte, error) {
 	case f.Heads.Classes[0].Name == "":
 		return withLabels(config.Set("architectures", []string{family + "ForSequenceClassification"}), f.Heads.Classes[0].Labels).Text(), nil
 	}
-	return withClassInfo(config.Set("architectures", []string{family + referenceClassifier}), f.Heads.Classes).Text(), nil
+	return withClassInfo(config.Set("architectures", []string{family + codebaseClassifier}), f.Heads.Classes).Text(), nil
 }
 
 // withLabels sets id2label and label2id.
@@ -172,7 +172,7 @@ func withLabels(config jsonobject.Object, labels []string) jsonobject.Object {
 	return config.Set("id2label", names).Set("label2id", ids)
 }
 
-// withClassInfo sets what the reference system reads of several heads.
+// withClassInfo sets what the codebase reads of several heads.
 func withClassInfo(config jsonobject.Object, heads []ClassHead) jsonobject.Object {
 	info, labels, numbers, coefficients := jsonobject.Object{}, jsonobject.Object{}, jsonobject.Object{}, jsonobject.Object{}
 	for _, h := range heads {
@@ -225,7 +225,7 @@ func ReadClassHeads(folder string) ([]ClassHead, error) {
 	return []ClassHead{head}, nil
 }
 
-// inFileOrder lists the heads of cls_info as they stand in the text.
+// inFileOrder lists the heads of cls_info in the order of the text.
 func inFileOrder(text []byte, head func(name string) ClassHead) (heads []ClassHead, err error) {
 	config, err := jsonobject.Parse(text)
 	if err != nil {

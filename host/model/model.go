@@ -15,21 +15,22 @@ type Backbone interface {
 	// without it.
 	Head() nn.Head
 	// Causal tells whether a token's state depends on the tokens up to it alone.
-	// Where it does not, rows must not share a prefix.
+	// Where it does not, sequences must not share a prefix.
 	Causal() bool
 	// Params returns all parameters, each once, in the order of the layers.
 	Params() *nn.Params
-	// Free ends the parameters.
+	// Free frees the parameters.
 	Free()
 }
 
 // Encoder is a model that reads in both directions and has a pooling of its
-// own. Inside a Folder it is the field Model that may be one.
+// own. In a Model, the Backbone may be one.
 type Encoder interface {
 	Backbone
-	// Pooled maps the states of the rows' first tokens to one vector a row,
-	// [rows, hidden]; first [rows] int64 says where in hidden [tokens, hidden] they are.
+	// Pooled maps the states of the sequences' first tokens to one vector a
+	// sequence, [sequences, hidden]; first [sequences] int64 says where in hidden
+	// [tokens, hidden] they are.
 	Pooled(hidden, first tensor.Tensor) tensor.Tensor
-	// PooledDropout is what the pooled vectors pass before a classifier.
+	// PooledDropout is applied to the pooled vectors before a classifier.
 	PooledDropout() nn.Dropout
 }

@@ -21,10 +21,10 @@ func newSpelling(names []string) spelling {
 	return s
 }
 
-// bodies stand in front of the names of a body's parameters where there is a head.
+// bodies are the prefixes of a body's parameters where there is a head.
 var bodies = []string{"model.", "gpt_neox.", "bert."}
 
-// older are endings of today and what once stood for them.
+// older are endings of today and those that they once had.
 var older = [][2]string{
 	{"LayerNorm.weight", "LayerNorm.gamma"}, {"LayerNorm.bias", "LayerNorm.beta"}, // BERT, as TensorFlow has it
 	{"embed_out.weight", "lm_head.weight"}, // GPT-NeoX
@@ -55,9 +55,8 @@ func (s spelling) of(name string) string {
 	return name
 }
 
-// unused lists the names that no parameter bears. A tied head that is stored all
-// the same, and what old versions stored though it follows from the config, say
-// nothing that is missed.
+// unused lists the names that no parameter has, but for a tied head that is stored
+// all the same, and what old versions stored although it follows from the config.
 func (s spelling) unused(params []nn.Param) (left []string) {
 	taken := map[string]bool{"lm_head.weight": true, "embed_out.weight": true}
 	for _, p := range params {

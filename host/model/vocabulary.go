@@ -18,8 +18,8 @@ func IsVocabulary(name string) bool {
 	return strings.HasSuffix(name, ".weight") && slices.Contains(vocabularies, nn.LastPart(nn.Param{Name: name}.Module()))
 }
 
-// grow makes config.json one of a larger vocabulary. Its rows come from a source
-// that grown makes.
+// grow enlarges the vocabulary of config.json. The rows come from a source that
+// grown makes.
 func (f *Model) grow(vocab int64) error {
 	f.Grown = vocab - f.Config.VocabSize
 	f.Config.VocabSize = vocab
@@ -47,8 +47,8 @@ func (f *Model) SetConfig(key string, value any) error {
 	return nil
 }
 
-// grown takes matrices with a row for each token from a source that has so many
-// rows less, and makes each new row the mean of the old ones.
+// grown takes matrices with a row for each token from a source that has that many
+// rows fewer, and makes each new row the mean of the old ones.
 func grown(read nn.Source, rows int64) nn.Source {
 	return func(name string, shape []int64) (t tensor.Tensor) {
 		if !IsVocabulary(name) {

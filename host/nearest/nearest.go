@@ -1,5 +1,5 @@
 // Package nearest finds the name that a misspelt one probably meant, for the
-// mend of an error sentence.
+// fix that an error suggests.
 package nearest
 
 import "strings"

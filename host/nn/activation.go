@@ -9,11 +9,11 @@ import (
 	"llmhost/host/tensor"
 )
 
-// Activation is a function that bends each number by itself.
+// Activation is a function of each element by itself.
 type Activation func(tensor.Tensor) tensor.Tensor
 
 // activations are those of config.json, by transformers' names. Its tanh forms
-// of gelu differ in how they were written down alone.
+// of gelu differ only in how they are written.
 var activations = map[string]Activation{
 	"gelu":              exactGelu,
 	"gelu_python":       exactGelu,

@@ -5,7 +5,7 @@ import "llmhost/host/tensor"
 // Adapter is a change of low rank to a linear map (LoRA; Hu et al. 2021,
 // arXiv:2106.09685, eq. 3): W' = W + Scale · B A. With a Magnitude it is DoRA (Liu
 // et al. 2024, arXiv:2402.09353, eq. 5): the rows of W' scaled to the lengths
-// that Magnitude tells, where the gradient takes the lengths of W' for
+// that Magnitude gives; the gradient treats the lengths of W' as
 // constants (section 4.3).
 type Adapter struct {
 	A, B      tensor.Tensor // [rank, in], [out, rank]
@@ -35,7 +35,7 @@ func (a *Adapter) forward(x tensor.Tensor, l *Linear, bias tensor.Tensor) tensor
 	share := a.share(l.Whole(t))
 	y := l.product(x, tensor.Tensor{})
 	dropped := y
-	if low != x { // the length is changed of what adapters see alone
+	if low != x { // the length changes only for what adapters see
 		dropped = l.product(low, tensor.Tensor{})
 	}
 	y = y.Add(dropped.Mul(share.SubScalar(1))).Add(delta.Mul(share))
@@ -52,7 +52,7 @@ func (a *Adapter) share(weight tensor.Tensor) tensor.Tensor {
 	return a.Magnitude.To(t).Div(length)
 }
 
-// Merged returns the weight [out, in] of l that computes alike without its
+// Merged returns the weight [out, in] of l that computes the same without its
 // adapter, in the type of l's weight; made in float32, or float64 where that is its type.
 func (l *Linear) Merged() tensor.Tensor {
 	a, t := l.Adapter, l.Weight.DType()

@@ -2,8 +2,8 @@ package nn
 
 import "llmhost/host/tensor"
 
-// Dropout sets a share of what passes to 0 while the model trains, and scales
-// up the rest (Srivastava et al. 2014, JMLR 15).
+// Dropout sets a share of its input to 0 while the model trains, and scales up
+// the rest (Srivastava et al. 2014, JMLR 15).
 type Dropout struct {
 	rate float64
 	mode *Mode

@@ -10,7 +10,7 @@ import (
 )
 
 // Source gives a parameter by its Hugging Face name: read from a file, or drawn
-// anew. The tensor has the shape asked for and belongs to the caller.
+// at random. The tensor has the shape asked for and belongs to the caller.
 type Source func(name string, shape []int64) tensor.Tensor
 
 // Param is one named parameter.
@@ -59,7 +59,7 @@ func (p *Params) Get(name string, shape ...int64) tensor.Tensor {
 	return t
 }
 
-// tie says that a second name stands for the parameter called name.
+// tie says that a second name means the parameter called name.
 func (p *Params) tie(second, name string) {
 	if p.tied == nil {
 		p.tied = map[string]string{}
@@ -97,7 +97,7 @@ func (p *Params) Drop(unwanted func(name string) bool) {
 // Mode returns the model's mode, to be changed.
 func (p *Params) Mode() *Mode { return &p.mode }
 
-// Freeze ends the training of all parameters that p has now.
+// Freeze stops the training of all parameters that p has now.
 func (p *Params) Freeze() {
 	for _, q := range p.list {
 		q.Tensor.Freeze()
@@ -131,7 +131,7 @@ func (p *Params) Count() int64 {
 	return n
 }
 
-// Free ends all parameters.
+// Free frees all parameters.
 func (p *Params) Free() {
 	for _, q := range p.list {
 		q.Tensor.Free()
@@ -186,7 +186,7 @@ func (l *Linear) Device() tensor.Device {
 	return l.Weight.Device()
 }
 
-// Whole returns the weight [out, in] in a type, made anew where it is kept in 4 bits.
+// Whole returns the weight [out, in] in a type, dequantized where it is kept in 4 bits.
 func (l *Linear) Whole(as tensor.DType) tensor.Tensor {
 	if l.packed.Defined() {
 		return l.packed.Dequantize().To(as)
@@ -213,8 +213,8 @@ func (p *Params) RoundNF4() {
 	}
 }
 
-// Head is Linear for a map on the hidden states after the last norm, which no
-// adapter stands on and which computes in float32 at least.
+// Head is Linear for a map on the hidden states after the last norm, which gets no
+// adapter and computes in float32 at least.
 func (p *Params) Head(name string, in, out int64, bias bool) *Linear {
 	l := &Linear{Name: name, Weight: p.Get(name+".weight", out, in), compute: tensor.Float32}
 	if l.Weight.DType() == tensor.Float64 {

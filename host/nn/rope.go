@@ -17,7 +17,7 @@ type RopeTable struct {
 }
 
 // NewRopeTable makes a table for the given angular speeds, one a pair of
-// channels, in radians a position. What turns is multiplied by magnitude too.
+// channels, in radians a position. Rotated channels are also multiplied by magnitude.
 func NewRopeTable(device tensor.Device, inverse []float64, magnitude float64) *RopeTable {
 	return &RopeTable{device: device, inverse: inverse, magnitude: magnitude}
 }
@@ -33,7 +33,7 @@ func (t *RopeTable) At(positions tensor.Tensor, limit int64) Rope {
 	return Rope{t.cos.IndexSelect(0, positions).Unsqueeze(1), t.sin.IndexSelect(0, positions).Unsqueeze(1)}
 }
 
-// grow makes the table anew for at least limit positions. Angles are float32
+// grow rebuilds the table for at least limit positions. Angles are float32
 // products, as in the reference implementations.
 func (t *RopeTable) grow(limit int64) {
 	positions := max(limit, 2*t.positions, 128)
@@ -51,7 +51,7 @@ func (t *RopeTable) grow(limit int64) {
 	t.sin = tensor.Of(t.device, sin, t.positions, int64(half)).Own()
 }
 
-// Free ends the table's tensors; the table grows anew when it is used again.
+// Free frees the table's tensors; the table is rebuilt when it is used again.
 func (t *RopeTable) Free() {
 	if t.cos.Defined() {
 		t.cos.Free()

@@ -61,6 +61,6 @@ func TestRopeTableGrows(t *testing.T) {
 	table.Free()
 	table.Free()
 	require.Equal(t, live, tensor.Live())
-	require.Equal(t, first, at(6, 0, 5), "a freed table grows anew")
+	require.Equal(t, first, at(6, 0, 5), "a freed table is rebuilt")
 	table.Free()
 }

@@ -32,7 +32,7 @@ type RopeScaling struct {
 // RopeTypes are the values of rope_type that can be computed.
 var RopeTypes = []string{"default", "linear", "llama3", "yarn"}
 
-// RopeDefaults are what stands in config.json beside the scaling itself.
+// RopeDefaults are the settings in config.json beside the scaling itself.
 type RopeDefaults struct {
 	Theta        float64
 	Partial      float64 // share of the channels that turn
@@ -86,8 +86,7 @@ func (r *RopeScaling) settleYarn(d RopeDefaults) {
 	}
 }
 
-// Validate reports the first setting that cannot be computed with, for heads of
-// headDim channels.
+// Validate reports the first unusable setting, for heads of headDim channels.
 func (r *RopeScaling) Validate(headDim int64) error {
 	if err := r.validateType(); err != nil {
 		return err
@@ -123,7 +122,7 @@ func (r *RopeScaling) validateType() error {
 	return fmt.Errorf("rope_type is %q; want one of %s", r.Type, strings.Join(RopeTypes, ", "))
 }
 
-// channels is how many of a head's channels turn, before they are made pairs.
+// channels is how many of a head's channels are rotated, before they are paired.
 func (r *RopeScaling) channels(headDim int64) int64 { return int64(float64(headDim) * *r.Partial) }
 
 func (r *RopeScaling) pairs(headDim int64) int64 { return (r.channels(headDim) + 1) / 2 }

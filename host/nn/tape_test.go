@@ -59,7 +59,7 @@ func TestTapeGivesTheSameNumbers(t *testing.T) {
 	defer c.params.Free()
 	want, wanted := c.loss(nil)
 	require.Equal(t, len(c.layers), c.calls)
-	for range 2 { // a tape is used up by its backward pass, a new one begins anew
+	for range 2 { // a backward pass uses a tape up, and the next pass starts from scratch
 		c.calls = 0
 		got, gradients := c.loss(&nn.Tape{})
 		require.Equal(t, want, got)

@@ -2,7 +2,6 @@ package objective
 
 import (
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 
@@ -10,40 +9,25 @@ import (
 	"llmhost/host/nearest"
 )
 
-// Check reports the data columns that the program asks for and the examples lack.
-func (o *Objective) Check(examples []data.Example) error {
-	if len(examples) == 0 {
+// Check reports the data columns that the program asks for and the surveyed
+// examples lack.
+func (o *Objective) Check(s data.Survey) error {
+	if s.Examples == 0 {
 		return nil
+	}
+	given := map[string][]string{
+		"column":         s.Columns,
+		"example_column": s.ExampleColumns,
+		"label":          o.program.Needs().Classes, // every head that it reads has labels
 	}
 	for _, input := range o.program.InputNames() {
 		kind, name, _ := strings.Cut(input, ".")
-		var given []string
-		switch kind {
-		case "column":
-			given = slices.Sorted(maps.Keys(examples[0].Columns))
-		case "example_column":
-			given = slices.Sorted(maps.Keys(examples[0].ExampleColumns))
-		case "label":
-			given = labelNames(examples)
-		default:
-			continue
-		}
-		if !slices.Contains(given, name) {
-			return lacks(strings.ReplaceAll(kind, "_", " "), name, given)
+		names, checked := given[kind]
+		if checked && !slices.Contains(names, name) {
+			return lacks(strings.ReplaceAll(kind, "_", " "), name, names)
 		}
 	}
 	return nil
-}
-
-// labelNames are the heads that any of the examples has a label for.
-func labelNames(examples []data.Example) []string {
-	names := map[string]bool{}
-	for _, g := range examples {
-		for name := range g.Labels {
-			names[name] = true
-		}
-	}
-	return slices.Sorted(maps.Keys(names))
 }
 
 // lacks is the error of a column that the formatter does not give.

@@ -205,7 +205,7 @@ func (in *inputs) packed(hidden tensor.Tensor) exec.Given {
 		Inputs: map[string]tensor.Tensor{
 			"hidden":       hidden,
 			"token":        tensor.Of(d, token),
-			"row":          tensor.Of(d, sequence),
+			"sequence":     tensor.Of(d, sequence),
 			"ids":          tensor.Of(d, ids),
 			"eos_token_id": tensor.Scalar(d, in.o.EOS),
 		},

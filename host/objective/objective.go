@@ -28,7 +28,8 @@ type Objective struct {
 
 	Pooling   *program.Program // makes one vector of a sequence for score and class heads; nil where the loss needs none
 	Reference Reference
-	EOS       int64 // the end token's id for poolings, -1 for none
+	EOS       int64  // the end token's id for poolings, -1 for none
+	Scores    string // the column that orders the candidates, which rewards are compared with; "" for none
 
 	states  []tensor.Tensor // in the order of the program
 	pooling *exec.Compiled  // of Pooling, from its first use

@@ -35,7 +35,7 @@ type group struct {
 	params, expAvg, expAvgSq, counter tensor.List
 }
 
-// NewAdamW makes the optimizer of params, with all its state 0. Free ends it.
+// NewAdamW makes the optimizer of params, with all its state 0. Free frees it.
 func NewAdamW(params []nn.Param, o Options) *AdamW {
 	a := &AdamW{options: o}
 	var all []tensor.Tensor
@@ -97,7 +97,7 @@ func (a *AdamW) Step(learningRate float64, skip tensor.Tensor) {
 // stay a's own and may be written.
 func (a *AdamW) State() []State { return a.state }
 
-// Free ends the state.
+// Free frees the state.
 func (a *AdamW) Free() {
 	for _, s := range a.state {
 		s.ExpAvg.Free()

@@ -23,10 +23,10 @@ var programs = map[string]struct {
 		[]string{"rank 0.1", "tune 1"}, []string{"rank_accuracy", "rank_margin", "best_of_k_accuracy"}},
 	"loss sft":               {nil, []string{"policy.logps", "label_mask"}, []string{"sft 1 /"}, []string{"perplexity"}},
 	"loss sft, mean of rows": {map[string]any{"sft_reduction": "seq_mean"}, []string{"policy.logps", "label_mask", "example_column.weight", "candidate_mask"}, []string{"sft 1 /"}, []string{"perplexity"}},
-	"pooling last":           {nil, []string{"row", "ids", "eos_token_id", "hidden", "token"}, nil, nil},
-	"pooling eos":            {nil, []string{"row", "hidden", "token"}, nil, nil},
-	"pooling average":        {nil, []string{"row", "hidden", "token"}, nil, nil},
-	"pooling max":            {nil, []string{"hidden", "token", "row"}, nil, nil},
+	"pooling last":           {nil, []string{"sequence", "ids", "eos_token_id", "hidden", "token"}, nil, nil},
+	"pooling eos":            {nil, []string{"sequence", "hidden", "token"}, nil, nil},
+	"pooling average":        {nil, []string{"sequence", "hidden", "token"}, nil, nil},
+	"pooling max":            {nil, []string{"hidden", "token", "sequence"}, nil, nil},
 }
 
 func TestBuiltinPrograms(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 
 	"llmhost/host/nearest"
@@ -125,27 +126,18 @@ func (c *Catalog) Task(ctx context.Context, spec string) (*Task, error) {
 	if err != nil {
 		return nil, err
 	}
-	entry, err := p.pickTask(name)
+	entry, err := c.pickTask(p, name)
 	if err != nil {
 		return nil, err
 	}
 	return c.assemble(p, *entry)
 }
 
-// formerTasks are names that the reference system has for tasks.
-var formerTasks = map[string]string{"offline_rrhf": "rrhf", "offline_rejection_sampling": "rejection_sampling", "rm": "reward"}
-
 // builtinTask finds a task that is linked in, however its name is capitalised.
 func (c *Catalog) builtinTask(spec string) (*Task, error) {
 	var names []string
-	name := strings.ToLower(spec)
-	if now, former := formerTasks[name]; former {
-		if name = now; c.options.Notice != nil {
-			c.options.Notice(fmt.Sprintf("task %s is now called %s", spec, now))
-		}
-	}
 	for _, p := range c.builtin {
-		if entry := taskNamed(p.tasks, name); entry != nil {
+		if entry := c.called(p.tasks, strings.ToLower(spec), spec); entry != nil {
 			return c.assemble(p, *entry)
 		}
 		for _, t := range p.tasks {
@@ -156,8 +148,26 @@ func (c *Catalog) builtinTask(spec string) (*Task, error) {
 		spec, nearest.Hint(spec, names), strings.Join(names, ", "), spec)
 }
 
+// called finds a task by its name, or by an alias, with a notice that has it as
+// it was spelt.
+func (c *Catalog) called(tasks []taskEntry, name, spelt string) *taskEntry {
+	if entry := taskNamed(tasks, name); entry != nil {
+		return entry
+	}
+	for i, t := range tasks {
+		if !slices.Contains(t.Aliases, name) {
+			continue
+		}
+		if c.options.Notice != nil {
+			c.options.Notice(fmt.Sprintf("task %s is now called %s", spelt, t.Name))
+		}
+		return &tasks[i]
+	}
+	return nil
+}
+
 // pickTask finds a task of a file by name, or its only one.
-func (p *Plugin) pickTask(name string) (*taskEntry, error) {
+func (c *Catalog) pickTask(p *Plugin, name string) (*taskEntry, error) {
 	var names []string
 	for _, t := range p.tasks {
 		names = append(names, t.Name)
@@ -170,7 +180,7 @@ func (p *Plugin) pickTask(name string) (*taskEntry, error) {
 	case name == "":
 		return nil, fmt.Errorf("plugin %v: has %d tasks; choose one with %v#NAME: %s", p.Info, len(names), p.Info, strings.Join(names, ", "))
 	}
-	if entry := taskNamed(p.tasks, name); entry != nil {
+	if entry := c.called(p.tasks, name, name); entry != nil {
 		return entry, nil
 	}
 	return nil, fmt.Errorf("plugin %v: has no task %q%s (it has %s)", p.Info, name, nearest.Hint(name, names), strings.Join(names, ", "))

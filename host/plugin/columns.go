@@ -6,6 +6,7 @@ import (
 	"fmt"
 	"math"
 	"slices"
+	"strings"
 
 	"llmhost/sdk"
 )
@@ -14,53 +15,161 @@ import (
 var columnTypes = map[string]sdk.ColumnType{"string": sdk.String, "float": sdk.Float, "bool": sdk.Bool, "int": sdk.Int,
 	"string_list": sdk.StringList, "float_list": sdk.FloatList, "json": sdk.JSON}
 
+// Records is what a formatter says of the records that it reads and of the
+// examples that it makes, with its parameters set.
+type Records struct {
+	Columns []sdk.Column      // that it reads
+	Gives   []sdk.Output      // columns and labels of the examples; nil where it does not say
+	Allow   map[string]string // checks that it means to fail, with the reasons
+}
+
 // Columns asks a fresh instance for the columns that the formatter reads with
 // settled parameters.
 func (c *Component) Columns(ctx context.Context, values map[string]any) ([]sdk.Column, error) {
+	records, err := c.Records(ctx, values)
+	return records.Columns, err
+}
+
+// Records asks a fresh instance what the formatter reads and gives with settled
+// parameters.
+func (c *Component) Records(ctx context.Context, values map[string]any) (Records, error) {
 	running, err := c.Plugin.transport.start(ctx)
 	if err != nil {
-		return nil, err
+		return Records{}, err
 	}
 	defer running.Close(ctx)
 	reply, err := running.Configure(ctx, c.index, sdk.CanonicalConfig(c.own(values)))
 	if err != nil {
-		return nil, err
+		return Records{}, err
 	}
-	_, columns, err := c.configured(reply)
-	return columns, err
+	_, records, err := c.configured(reply)
+	return records, err
 }
 
 // configured reads the reply to configuring a formatter: the number of the
-// instance and the columns that it reads.
-func (c *Component) configured(reply []byte) (instance uint32, columns []sdk.Column, err error) {
+// instance and what it says of its records.
+func (c *Component) configured(reply []byte) (instance uint32, records Records, err error) {
 	data, err := c.Plugin.payload("configuring formatter "+c.Name, reply)
 	if err != nil {
-		return 0, nil, err
+		return 0, records, err
 	}
 	var said struct {
 		Instance uint32
-		Columns  []struct {
-			Name, Type, Doc string
-			Required        bool
-		}
+		Columns  []columnEntry
+		Gives    []outputEntry
+		Allow    map[string]string
 	}
 	if err := json.Unmarshal(data, &said); err != nil {
-		return 0, nil, fmt.Errorf("plugin %v: the reply to configure is not the JSON that the contract asks for: %s", c.Plugin.Info, brief(err))
+		return 0, records, fmt.Errorf("plugin %v: the reply to configure is not the JSON that the contract asks for: %s", c.Plugin.Info, brief(err))
 	}
-	if n := len(said.Columns); n == 0 || n > math.MaxUint8 {
-		return 0, nil, fmt.Errorf("%v: it reads %d columns; want 1 to %d", c, n, math.MaxUint8)
+	if records.Columns, err = readColumns(said.Columns); err != nil {
+		return 0, records, fmt.Errorf("%v: %w", c, err)
 	}
-	for _, column := range said.Columns {
-		kind, known := columnTypes[column.Type]
-		switch {
-		case !known:
-			return 0, nil, fmt.Errorf("%v: its column %q is of type %q, which this llmhost does not know", c, plain(column.Name), plain(column.Type))
-		case column.Name == "" || plain(column.Name) != column.Name:
-			return 0, nil, fmt.Errorf("%v: it calls a column %q; want a name that can be printed", c, plain(column.Name))
-		case slices.ContainsFunc(columns, func(have sdk.Column) bool { return have.Name == column.Name }):
-			return 0, nil, fmt.Errorf("%v: it has two columns called %s", c, column.Name)
+	if records.Gives, err = readOutputs(said.Gives); err != nil {
+		return 0, records, fmt.Errorf("%v: %w", c, err)
+	}
+	if records.Allow, err = readAllow(said.Allow); err != nil {
+		return 0, records, fmt.Errorf("%v: %w", c, err)
+	}
+	return said.Instance, records, nil
+}
+
+// columnEntry is a column that a formatter reads, as it stands in JSON.
+type columnEntry struct {
+	Name, Type, Doc string
+	Required        bool
+	Role            string
+	Examples        []string
+}
+
+func readColumns(entries []columnEntry) ([]sdk.Column, error) {
+	if n := len(entries); n == 0 || n > math.MaxUint8 {
+		return nil, fmt.Errorf("it reads %d columns; want 1 to %d", n, math.MaxUint8)
+	}
+	var columns []sdk.Column
+	for _, e := range entries {
+		column, err := e.column()
+		if err != nil {
+			return nil, err
 		}
-		columns = append(columns, sdk.Column{Name: column.Name, Type: kind, Required: column.Required, Doc: line(column.Doc)})
+		if slices.ContainsFunc(columns, func(have sdk.Column) bool { return have.Name == column.Name }) {
+			return nil, fmt.Errorf("it has two columns called %s", column.Name)
+		}
+		columns = append(columns, column)
 	}
-	return said.Instance, columns, nil
+	return columns, nil
+}
+
+func (e columnEntry) column() (sdk.Column, error) {
+	kind, known := columnTypes[e.Type]
+	column := sdk.Column{Name: e.Name, Type: kind, Required: e.Required, Doc: line(e.Doc), Role: sdk.ColumnRole(e.Role), Examples: e.Examples}
+	switch {
+	case !known:
+		return column, fmt.Errorf("its column %q is of type %q, which this llmhost does not know", plain(e.Name), plain(e.Type))
+	case e.Name == "" || plain(e.Name) != e.Name:
+		return column, fmt.Errorf("it calls a column %q; want a name that can be printed", plain(e.Name))
+	case !column.Role.Known():
+		return column, fmt.Errorf("its column %q has the role %q; want score, weight, reward or mask", e.Name, plain(e.Role))
+	case len(e.Examples) > maxParts:
+		return column, fmt.Errorf("its column %q has %d examples; at most %d are allowed", e.Name, len(e.Examples), maxParts)
+	}
+	for _, text := range e.Examples {
+		if !json.Valid([]byte(text)) {
+			return column, fmt.Errorf("its column %q has the example %s, which is not JSON; a text stands in quotes there", e.Name, brief(fmt.Errorf("%q", text)))
+		}
+	}
+	return column, nil
+}
+
+// outputEntry is something that a formatter gives, as it stands in JSON.
+type outputEntry struct {
+	Kind, Name, Role string
+	Padding          float64
+}
+
+func readOutputs(entries []outputEntry) ([]sdk.Output, error) {
+	if len(entries) > maxParts {
+		return nil, fmt.Errorf("it gives %d columns and labels; at most %d are allowed", len(entries), maxParts)
+	}
+	if entries == nil {
+		return nil, nil
+	}
+	outputs := []sdk.Output{}
+	for _, e := range entries {
+		output := sdk.Output{Kind: sdk.OutputKind(e.Kind), Name: e.Name, Role: sdk.ColumnRole(e.Role), Padding: e.Padding}
+		switch {
+		case output.Kind != sdk.CandidateColumn && output.Kind != sdk.ExampleColumn && output.Kind != sdk.ClassLabel:
+			return nil, fmt.Errorf("it gives %q of kind %q; want column, example_column or label", plain(e.Name), plain(e.Kind))
+		case e.Name == "" || plain(e.Name) != e.Name:
+			return nil, fmt.Errorf("it gives a %s called %q; want a name that can be printed", e.Kind, plain(e.Name))
+		case !output.Role.Known():
+			return nil, fmt.Errorf("what it gives as %s has the role %q; want score, weight, reward or mask", output.Input(), plain(e.Role))
+		case slices.ContainsFunc(outputs, func(have sdk.Output) bool { return have.Input() == output.Input() }):
+			return nil, fmt.Errorf("it gives %s twice", output.Input())
+		}
+		outputs = append(outputs, output)
+	}
+	return outputs, nil
+}
+
+// readAllow checks the names of checks and makes the reasons safe to show.
+func readAllow(said map[string]string) (map[string]string, error) {
+	if len(said) == 0 {
+		return nil, nil
+	}
+	if len(said) > maxParts {
+		return nil, fmt.Errorf("it allows %d checks; at most %d are allowed", len(said), maxParts)
+	}
+	allow := map[string]string{}
+	for name, why := range said {
+		why = strings.TrimSpace(line(why))
+		switch {
+		case !isName(name):
+			return nil, fmt.Errorf("it allows a check called %q; want letters, digits, - and _", plain(name))
+		case why == "":
+			return nil, fmt.Errorf("it allows the check %s without a reason; say why it does not apply", name)
+		}
+		allow[name] = why
+	}
+	return allow, nil
 }

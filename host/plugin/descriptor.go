@@ -92,6 +92,7 @@ type taskEntry struct {
 	Name, Doc                      string
 	Formatter, Head, Pooling, Loss string
 	Defaults                       map[string]any
+	Aliases                        []string
 }
 
 // maxDefault bounds the default of a parameter that is a text, in bytes.
@@ -193,6 +194,13 @@ func (p *Plugin) readTasks(entries []taskEntry) error {
 			return fmt.Errorf("calls a task %q; want letters, digits, - and _", plain(t.Name))
 		case taskNamed(p.tasks, t.Name) != nil:
 			return fmt.Errorf("has two tasks called %s", t.Name)
+		case len(t.Aliases) > maxParts:
+			return fmt.Errorf("has task %s with %d aliases; at most %d are allowed", t.Name, len(t.Aliases), maxParts)
+		}
+		for _, alias := range t.Aliases {
+			if !isName(alias) {
+				return fmt.Errorf("has task %s with the alias %q; want letters, digits, - and _", t.Name, plain(alias))
+			}
 		}
 		parts := []struct {
 			kind Kind
@@ -204,8 +212,8 @@ func (p *Plugin) readTasks(entries []taskEntry) error {
 				return fmt.Errorf("has task %s with the %s %q, which the plugin does not have", t.Name, part.kind, plain(part.name))
 			}
 		}
-		if t.Head != "" && !isName(t.Head) {
-			return fmt.Errorf("has task %s with the head %q; want letters, digits, - and _", t.Name, plain(t.Head))
+		if err := checkHeadName(t.Name, t.Head); err != nil {
+			return fmt.Errorf("is wrong about %w", err)
 		}
 		if t.Loss == "" {
 			return fmt.Errorf("has task %s without a loss", t.Name)

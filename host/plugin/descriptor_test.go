@@ -10,7 +10,7 @@ import (
 	"llmhost/host/plugin"
 )
 
-const descriptor = `{"llmhost_plugin":1,"abi":1,"abi_minor":9,"new":[],"name":"p","version":"1","doc":"d",` +
+const descriptor = `{"llmhost_plugin":1,"abi":2,"abi_minor":9,"new":[],"name":"p","version":"1","doc":"d",` +
 	`"components":[{"kind":"loss","name":"l","doc":"","params":[{"name":"a","type":"float","default":1,"min":0,"doc":""}]},{"kind":"pooling","name":"l","doc":"","params":[]}],` +
 	`"tasks":[{"name":"t","doc":"","formatter":"builtin:f","head":"lm","pooling":"","loss":"l","defaults":{"a":2}}]}`
 
@@ -19,7 +19,7 @@ func TestDescriptors(t *testing.T) {
 	for _, c := range []struct{ from, to, want string }{
 		{descriptor, `[]`, "is not the JSON that the contract asks for: json: cannot unmarshal array into Go value of type plugin.manifest"},
 		{`"llmhost_plugin":1`, `"llmhost_plugin":2`, "has llmhost_plugin 2; want 1"},
-		{`"abi":1`, `"abi":2`, "speaks ABI 2, host speaks 1; rebuild it with this sdk"},
+		{`"abi":2`, `"abi":1`, "speaks ABI 1, host speaks 2; rebuild it with this sdk"},
 		{`"name":"p"`, `"name":"a/b"`, `calls the plugin "a/b"; want letters, digits, - and _`},
 		{`"name":"p"`, `"name":"a\u001b[31m"`, `calls the plugin "a�[31m"; want letters, digits, - and _`},
 		{`"kind":"loss"`, `"kind":"model"`, `has a component of kind "model", which this llmhost does not know`},
@@ -32,7 +32,10 @@ func TestDescriptors(t *testing.T) {
 		{`"params":[{`, `"params":[{"name":"a","type":"int","default":0},{`, "is wrong about loss l: two parameters called a"},
 		{`"loss":"l"`, `"loss":"m"`, `has task t with the loss "m", which the plugin does not have`},
 		{`"loss":"l"`, `"loss":""`, "has task t without a loss"},
+		{`"head":"lm"`, `"head":"lmm"`, `is wrong about task t: head is "lmm"; want lm, score or classes; did you mean lm?`},
+		{`"head":"lm"`, `"head":"\u001b[31m"`, `is wrong about task t: head is "�[31m"; want lm, score or classes`},
 		{`"name":"t"`, `"name":"#"`, `calls a task "#"; want letters, digits, - and _`},
+		{`"loss":"l"`, `"loss":"l","aliases":["u","a b"]`, `has task t with the alias "a b"; want letters, digits, - and _`},
 		{`"defaults":{"a":2}`, `"defaults":{"a":[]}`, `has task t whose default "a" is neither a number, a text, true nor false`},
 	} {
 		text := strings.Replace(descriptor, c.from, c.to, 1)
@@ -56,12 +59,47 @@ func TestReplies(t *testing.T) {
 	}
 }
 
+// tracedColumn is a trace reply of a loss that reads column.score, with more keys.
+func tracedColumn(more string) string {
+	return `{"program":{"llmhost_program":1,"kind":"loss","inputs":[{"name":"policy.logps","dtype":"f32","shape":["B","K","T"]},{"name":"column.score","dtype":"f32","shape":["B","K"]}],` +
+		`"nodes":[{"op":"sum","in":[0]}],"terms":[{"name":"x","sum":2}]}` + more + `}`
+}
+
+func TestTraceDeclarations(t *testing.T) {
+	require.NoError(t, plugin.CheckTrace(tracedColumn("")))
+	require.NoError(t, plugin.CheckTrace(tracedColumn(`,"columns":[{"input":"column.score","role":"score","values":[1,0]}],"allow":{"detach":"why"}`)))
+	for more, want := range map[string]string{
+		`,"columns":[{"input":"column.scores","role":"score"}]`: `its trace says something of "column.scores", which is no column that it reads`,
+		`,"columns":[{"input":"column.score","role":"core"}]`:   `its column.score has the role "core"; want score, weight, reward or mask`,
+		`,"allow":{"a b":"x"}`:                                  `it allows a check called "a b"; want letters, digits, - and _`,
+		`,"allow":{"detach":""}`:                                `it allows the check detach without a reason; say why it does not apply`,
+	} {
+		require.EqualError(t, plugin.CheckTrace(tracedColumn(more)), "loss l of plugin x.wasm: "+want)
+	}
+}
+
+func TestFormatterDeclarations(t *testing.T) {
+	const begin = `{"instance":1,"columns":[{"name":"text","type":"string","required":true,"doc":"d"`
+	require.NoError(t, plugin.ReadColumns("\x00"+begin+`,"role":"","examples":["\"a\"","null"]}],"gives":[{"kind":"column","name":"score","role":"score","padding":-1}]}`))
+	for more, want := range map[string]string{
+		`,"role":"core"}]}`:                                                     `its column "text" has the role "core"; want score, weight, reward or mask`,
+		`,"examples":["a"]}]}`:                                                  `its column "text" has the example "a", which is not JSON; a text stands in quotes there`,
+		`}],"gives":[{"kind":"row","name":"score"}]}`:                           `it gives "score" of kind "row"; want column, example_column or label`,
+		`}],"gives":[{"kind":"column","name":""}]}`:                             `it gives a column called ""; want a name that can be printed`,
+		`}],"gives":[{"kind":"column","name":"x","role":"y"}]}`:                 `what it gives as column.x has the role "y"; want score, weight, reward or mask`,
+		`}],"gives":[{"kind":"label","name":"x"},{"kind":"label","name":"x"}]}`: `it gives label.x twice`,
+		`}],"allow":{"lost":" "}}`:                                              `it allows the check lost without a reason; say why it does not apply`,
+	} {
+		require.EqualError(t, plugin.ReadColumns("\x00"+begin+more), "formatter f of plugin x.wasm: "+want)
+	}
+}
+
 func TestTraceReplies(t *testing.T) {
 	for reply, want := range map[string]string{
 		`{`:  "loss l of plugin x.wasm: its trace is not the JSON that the contract asks for: unexpected end of JSON input",
 		`{}`: `loss l of plugin x.wasm: program is not JSON: ""`,
-		`{"program":{"llmhost_program":1,"kind":"pooling","inputs":[{"name":"hidden","dtype":"f32","shape":["P","H"]},{"name":"token","dtype":"i64","shape":["M"]},{"name":"row","dtype":"i64","shape":["M"]}],"nodes":[{"op":"index_select","in":[0,1],"attrs":{"dim":0}},{"op":"segment_max","in":[3,2],"attrs":{"segments":"N"}}],"output":4}}`: "loss l of plugin x.wasm: its trace is a program of kind pooling",
-		`{"program":{"llmhost_program":1,"kind":"loss","inputs":[{"name":"policy.logps","dtype":"f32","shape":["B","K","T"]}],"nodes":[{"op":"sum","in":[0]}],"terms":[{"name":"x","sum":1}]},"locations":["a","b"]}`:                                                                                                                              "loss l of plugin x.wasm: its trace has 2 locations for 1 nodes",
+		`{"program":{"llmhost_program":1,"kind":"pooling","inputs":[{"name":"hidden","dtype":"f32","shape":["P","H"]},{"name":"token","dtype":"i64","shape":["M"]},{"name":"sequence","dtype":"i64","shape":["M"]}],"nodes":[{"op":"index_select","in":[0,1],"attrs":{"dim":0}},{"op":"segment_max","in":[3,2],"attrs":{"segments":"N"}}],"output":4}}`: "loss l of plugin x.wasm: its trace is a program of kind pooling",
+		`{"program":{"llmhost_program":1,"kind":"loss","inputs":[{"name":"policy.logps","dtype":"f32","shape":["B","K","T"]}],"nodes":[{"op":"sum","in":[0]}],"terms":[{"name":"x","sum":1}]},"locations":["a","b"]}`:                                                                                                                                   "loss l of plugin x.wasm: its trace has 2 locations for 1 nodes",
 	} {
 		require.EqualError(t, plugin.CheckTrace(reply), want)
 	}

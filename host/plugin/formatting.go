@@ -12,7 +12,7 @@ import (
 
 // Formatting is a configured formatter.
 type Formatting struct {
-	Columns []sdk.Column // that it reads
+	Records
 	// Format turns rows, of a cell for each column, into results, one a row. An
 	// error is a *RowError where one row is at fault, else it is about all of them.
 	Format func(ctx context.Context, rows []sdk.Row) ([]sdk.Result, error)
@@ -30,9 +30,9 @@ func (f Formatting) Close() {
 	}
 }
 
-// inProcess is a formatter that is linked in.
-func inProcess(f sdk.Formatter) Formatting {
-	return Formatting{Columns: f.Columns(), Format: func(ctx context.Context, rows []sdk.Row) ([]sdk.Result, error) {
+// inProcess is a formatter that is linked in, with what it says of its records.
+func inProcess(f sdk.Formatter, records Records) Formatting {
+	return Formatting{Records: records, Format: func(ctx context.Context, rows []sdk.Row) ([]sdk.Result, error) {
 		return sdk.FormatRows(f, rows), ctx.Err()
 	}}
 }

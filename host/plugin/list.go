@@ -7,6 +7,8 @@ import (
 	"text/tabwriter"
 	"time"
 	"unicode/utf8"
+
+	"llmhost/sdk"
 )
 
 // lineWidth is how many characters a line of a listing has, and widest how many
@@ -100,7 +102,8 @@ func (t taskEntry) needs() string {
 }
 
 // needs says what the component reads under its default parameters: inputs of
-// its program, or fields of records, those in brackets where a record has them.
+// its program, or fields of records, those in brackets where a record has them,
+// and then what it gives.
 func (c *Component) needs(ctx context.Context) string {
 	if c.Kind != Formatter {
 		trace, err := c.Trace(ctx, nil)
@@ -109,17 +112,29 @@ func (c *Component) needs(ctx context.Context) string {
 		}
 		return strings.Join(trace.InputNames(), " ")
 	}
-	columns, err := c.Columns(ctx, nil)
+	records, err := c.Records(ctx, nil)
 	if err != nil {
 		return unknownNeeds
 	}
 	var names []string
-	for _, column := range columns {
+	for _, column := range records.Columns {
 		name := column.Name
 		if !column.Required {
 			name = "[" + name + "]"
 		}
 		names = append(names, name)
 	}
-	return strings.Join(names, " ")
+	return strings.Join(names, " ") + gives(records.Gives)
+}
+
+// gives names what a formatter gives to losses.
+func gives(outputs []sdk.Output) string {
+	var names []string
+	for _, o := range outputs {
+		names = append(names, o.Input())
+	}
+	if len(names) == 0 {
+		return ""
+	}
+	return "; gives " + strings.Join(names, " ")
 }

@@ -55,6 +55,32 @@ func (c *Component) Settle(given map[string]Given) (map[string]any, error) {
 	return settle(fmt.Sprintf("%s %s", c.Kind, c.Name), []*Component{c}, given)
 }
 
+// Declares tells whether a part of the task has a parameter of that name.
+func (t *Task) Declares(name string) bool { return declared(t.Components(), name) != nil }
+
+// ParamNames are the names of the parameters of the task's parts.
+func (t *Task) ParamNames() (names []string) {
+	for _, c := range t.Components() {
+		for _, p := range c.Params {
+			names = append(names, p.Name)
+		}
+	}
+	return names
+}
+
+// Declaring is the first builtin component that has a parameter of that name;
+// nil where none has.
+func (c *Catalog) Declaring(name string) *Component {
+	for _, p := range c.builtin {
+		for _, component := range p.Components {
+			if component.param(name) != nil {
+				return component
+			}
+		}
+	}
+	return nil
+}
+
 func declared(parts []*Component, name string) *sdk.Param {
 	for _, c := range parts {
 		if p := c.param(name); p != nil {

@@ -142,7 +142,7 @@ func (r builtinTransport) start(context.Context) (calls, error) {
 
 func (r builtinTransport) close(context.Context) error { return nil }
 
-func (r builtinTransport) formatter(_ context.Context, c *Component, values map[string]any) (Formatting, error) {
+func (r builtinTransport) formatter(ctx context.Context, c *Component, values map[string]any) (Formatting, error) {
 	for _, spec := range r.plugin.Formatters {
 		if spec.Name() != c.Name {
 			continue
@@ -151,7 +151,8 @@ func (r builtinTransport) formatter(_ context.Context, c *Component, values map[
 		if err != nil {
 			return Formatting{}, fmt.Errorf("%v: %w", c, err)
 		}
-		return inProcess(f), nil
+		records, err := c.Records(ctx, values)
+		return inProcess(f, records), err
 	}
 	return Formatting{}, fmt.Errorf("%v: is not linked in", c)
 }

@@ -294,7 +294,7 @@ func TestTexts(t *testing.T) {
 	list := plugin.List(ctx, c.Builtin())
 	require.Regexp(t, `(?m)^rrhf +task +builtin +1\.0\.0 +- +align a model with scored candidates by\s+ranking\n +needs head lm, records of builtin:preference$`, list)
 	require.Regexp(t, `(?m)^rrhf +loss +builtin +1\.0\.0 +- +rank hinge (.*\n +)+needs column\.score\s+candidate_mask\s+policy\.logps\s+label_mask$`, list)
-	require.Regexp(t, `(?m)^promptanswer +formatter +builtin +1\.0\.0 +- +a prompt(.*\n +)+needs prompt answer \[weight\]$`, list)
+	require.Regexp(t, `(?m)^promptanswer +formatter +builtin +1\.0\.0 +- +a prompt(.*\n +)+needs prompt answer \[weight\]; gives\n +example_column\.weight$`, list)
 	require.Regexp(t, `(?m)^last +pooling +builtin`, list)
 	for _, line := range strings.Split(list, "\n") {
 		require.LessOrEqual(t, len(line), 120)
@@ -303,7 +303,7 @@ func TestTexts(t *testing.T) {
 	path := built(t, "plugins/rrhf")
 	text, err := c.Explain(ctx, path, nil)
 	require.NoError(t, err)
-	require.Regexp(t, `^plugin rrhf 1\.0\.0 \(wasm, \S+rrhf\.wasm, [\d,]+ bytes; sdk go 0\.1\.0, ABI 1\)\n.*\nsha256    [0-9a-f]{64}\n`, text)
+	require.Regexp(t, `^plugin rrhf 1\.0\.0 \(wasm, \S+rrhf\.wasm, [\d,]+ bytes; sdk go 0\.2\.0, ABI 2\)\n.*\nsha256    [0-9a-f]{64}\n`, text)
 	require.Contains(t, text, "task rrhf: align a model with scored candidates by ranking\n  formatter builtin:preference\n  head      lm\n  loss      rrhf\n")
 	require.Regexp(t, `rrhf_weight +float +default 1 +0 … +weight of the ranking term`, text)
 	require.Regexp(t, `rrhf_reduction +string +default "mean" +mean \| paper_sum +`, text)

@@ -3,7 +3,7 @@ package plugin
 import (
 	"context"
 	"fmt"
-	"slices"
+	"reflect"
 
 	"llmhost/host/plugin/process"
 	"llmhost/sdk"
@@ -71,7 +71,7 @@ func (r *processTransport) formatter(ctx context.Context, c *Component, values m
 	if err := f.configure(ctx); err != nil {
 		return Formatting{}, err
 	}
-	return Formatting{Columns: f.columns, Format: c.steady(f.format), close: func() { _ = r.close(context.Background()) }}, nil
+	return Formatting{Records: f.records, Format: c.steady(f.format), close: func() { _ = r.close(context.Background()) }}, nil
 }
 
 // processFormatter is a formatter that is configured in a process.
@@ -81,7 +81,7 @@ type processFormatter struct {
 	config    []byte
 	process   *process.Process // that knows the instance
 	instance  uint32
-	columns   []sdk.Column
+	records   Records
 }
 
 // configure makes the instance in the process that runs.
@@ -94,14 +94,14 @@ func (f *processFormatter) configure(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	instance, columns, err := f.component.configured(reply)
+	instance, records, err := f.component.configured(reply)
 	if err != nil {
 		return err
 	}
-	if f.columns != nil && !slices.Equal(f.columns, columns) {
-		return fmt.Errorf("%v: it reads other columns than before it was started again", f.component)
+	if f.records.Columns != nil && !reflect.DeepEqual(f.records, records) {
+		return fmt.Errorf("%v: it reads or gives other columns than before it was started again", f.component)
 	}
-	f.process, f.instance, f.columns = f.transport.running, instance, columns
+	f.process, f.instance, f.records = f.transport.running, instance, records
 	return nil
 }
 
@@ -136,7 +136,7 @@ func (f *processFormatter) once(ctx context.Context, rows []sdk.Row) ([]sdk.Resu
 			return nil, err
 		}
 	}
-	frame, err := sdk.EncodeRows(len(f.columns), rows)
+	frame, err := sdk.EncodeRows(len(f.records.Columns), rows)
 	if err != nil {
 		return nil, err
 	}

@@ -3,6 +3,8 @@ package plugin
 import (
 	"context"
 	"fmt"
+	"maps"
+	"slices"
 	"strings"
 	"text/tabwriter"
 
@@ -84,6 +86,9 @@ func (t taskEntry) text() string {
 			fmt.Fprintf(&b, "  %-9s %s\n", part[0], part[1])
 		}
 	}
+	if len(t.Aliases) > 0 {
+		fmt.Fprintf(&b, "  %-9s %s\n", "aliases", strings.Join(t.Aliases, ", "))
+	}
 	if len(t.Defaults) > 0 {
 		fmt.Fprintf(&b, "  defaults  %s\n", line(string(sdk.CanonicalConfig(t.Defaults))))
 	}
@@ -116,24 +121,91 @@ func (c *Component) text(ctx context.Context, sizes map[string]int64) (string, e
 		return "", err
 	}
 	b.WriteString(trace.Text() + cost)
+	writeUses(&b, trace.Columns)
+	if trace.PoolsLastToken {
+		b.WriteString("pools  the last token's state as it is\n")
+	}
+	writeAllow(&b, trace.Allow)
 	return b.String(), nil
 }
 
 func (c *Component) writeColumns(ctx context.Context, b *strings.Builder) error {
-	columns, err := c.Columns(ctx, nil)
+	records, err := c.Records(ctx, nil)
 	if err != nil {
 		return err
 	}
 	b.WriteString("columns\n")
 	w := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
-	for _, column := range columns {
+	for _, column := range records.Columns {
 		need := "optional"
 		if column.Required {
 			need = "required"
 		}
-		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\n", column.Name, column.Type, need, line(column.Doc))
+		fmt.Fprintf(w, "  %s\t%s\t%s\t%s\t%s\n", column.Name, column.Type, need, column.Role, line(column.Doc))
 	}
-	return w.Flush()
+	if err := w.Flush(); err != nil {
+		return err
+	}
+	writeOutputs(b, records.Gives)
+	writeAllow(b, records.Allow)
+	return nil
+}
+
+// writeOutputs writes what a formatter gives, with what a batch is filled up by.
+func writeOutputs(b *strings.Builder, outputs []sdk.Output) {
+	if len(outputs) == 0 {
+		return
+	}
+	b.WriteString("gives\n")
+	w := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
+	for _, o := range outputs {
+		fmt.Fprintf(w, "  %s", o.Input())
+		if o.Kind != sdk.ClassLabel {
+			fmt.Fprintf(w, "\t%s", roleText(o.Role))
+		}
+		if o.Kind == sdk.CandidateColumn {
+			fmt.Fprintf(w, "\tpadded with %v", o.PaddingValue())
+		}
+		fmt.Fprintln(w)
+	}
+	w.Flush()
+}
+
+// writeUses writes what a loss says of the columns that it reads.
+func writeUses(b *strings.Builder, uses []sdk.ColumnUse) {
+	for _, use := range uses {
+		words := []string{roleText(use.Role)}
+		if use.Min != nil && use.Max != nil {
+			words = append(words, fmt.Sprintf("from %v to %v", *use.Min, *use.Max))
+		}
+		if len(use.Values) > 0 {
+			words = append(words, "such as "+numbers(use.Values))
+		}
+		fmt.Fprintf(b, "reads  %s: %s\n", use.Input, strings.Join(words, ", "))
+	}
+}
+
+// roleText names a role, as a listing does.
+func roleText(role sdk.ColumnRole) string {
+	if role == sdk.NumberRole {
+		return "number"
+	}
+	return string(role)
+}
+
+func numbers(values []float64) string {
+	texts := make([]string, len(values))
+	for i, v := range values {
+		texts[i] = fmt.Sprint(v)
+	}
+	return strings.Join(texts, ", ")
+}
+
+// writeAllow writes which checks are not meant for the component.
+func writeAllow(b *strings.Builder, allow map[string]string) {
+	for _, name := range slices.Sorted(maps.Keys(allow)) {
+		fmt.Fprintf(b, "allows %s: %s\n", name, allow[name])
+	}
 }
 
 func valueText(v any) string {

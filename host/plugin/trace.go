@@ -16,11 +16,14 @@ import (
 	"llmhost/sdk/program"
 )
 
-// Trace is a checked program and where its nodes stand in the author's files.
+// Trace is a checked program with what its author declares of it.
 type Trace struct {
 	*program.Program
-	Locations []string // one a node, or none
-	Cached    bool     // it came from the disk; no code of the plugin ran
+	Locations      []string          // of the nodes in the author's files, one a node, or none
+	Columns        []sdk.ColumnUse   // one for each column that a loss reads, in the order of its inputs
+	PoolsLastToken bool              // a pooling that takes the state of each sequence's last token
+	Allow          map[string]string // checks that are meant to fail, with the reasons
+	Cached         bool              // it came from the disk; no code of the plugin ran
 }
 
 // Text is the program's listing with the author's lines.
@@ -85,8 +88,11 @@ const maxPlace = 200
 // check reads a trace reply and checks its program.
 func (c *Component) check(reply []byte) (*Trace, error) {
 	var parts struct {
-		Program   json.RawMessage
-		Locations []string
+		Program        json.RawMessage
+		Locations      []string
+		Columns        []useEntry
+		Allow          map[string]string
+		PoolsLastToken bool `json:"pools_last_token"`
 	}
 	if err := json.Unmarshal(reply, &parts); err != nil {
 		return nil, fmt.Errorf("%v: its trace is not the JSON that the contract asks for: %s", c, brief(err))
@@ -106,7 +112,15 @@ func (c *Component) check(reply []byte) (*Trace, error) {
 	case len(parts.Locations) > len(p.Nodes):
 		return nil, fmt.Errorf("%v: its trace has %d locations for %d nodes", c, len(parts.Locations), len(p.Nodes))
 	}
-	return &Trace{Program: p, Locations: parts.Locations}, nil
+	uses, err := readUses(p, parts.Columns)
+	if err != nil {
+		return nil, fmt.Errorf("%v: %w", c, err)
+	}
+	allow, err := readAllow(parts.Allow)
+	if err != nil {
+		return nil, fmt.Errorf("%v: %w", c, err)
+	}
+	return &Trace{Program: p, Locations: parts.Locations, Columns: uses, PoolsLastToken: parts.PoolsLastToken, Allow: allow}, nil
 }
 
 // Formatter configures a formatter with settled parameters.

@@ -93,14 +93,14 @@ func (r *wasmTransport) formatter(ctx context.Context, c *Component, values map[
 	}
 	r.pools = append(r.pools, pool)
 	f := &wasmFormatter{component: c, pool: pool}
-	var columns []sdk.Column
-	if f.instance, columns, err = c.configured(reply); err != nil {
+	var records Records
+	if f.instance, records, err = c.configured(reply); err != nil {
 		pool.Close()
 		return Formatting{}, err
 	}
-	f.columns = len(columns)
+	f.columns = len(records.Columns)
 	// One batch more than workers: while they format, the host packs and unpacks.
-	return Formatting{Columns: columns, Format: c.steady(f.format), Parallel: pool.Workers() + 1, close: pool.Close}, nil
+	return Formatting{Records: records, Format: c.steady(f.format), Parallel: pool.Workers() + 1, close: pool.Close}, nil
 }
 
 // wasmFormatter is a formatter that is configured in a pool of workers.

@@ -15,6 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"llmhost/host/data"
+	"llmhost/host/data/source"
 	"llmhost/host/plugin"
 	"llmhost/host/plugin/worker"
 	"llmhost/sdk"
@@ -108,7 +109,7 @@ func TestBadRowsAreTheirOwn(t *testing.T) {
 }
 
 // load formats lines of texts from a file, as a run does.
-func load(t *testing.T, ctx context.Context, f plugin.Formatting, texts []string) (data.Examples, error) {
+func load(t *testing.T, ctx context.Context, f plugin.Formatting, texts []string) (data.Texts, error) {
 	t.Helper()
 	var lines strings.Builder
 	for _, text := range texts {
@@ -116,7 +117,7 @@ func load(t *testing.T, ctx context.Context, f plugin.Formatting, texts []string
 	}
 	t.Chdir(t.TempDir())
 	require.NoError(t, os.WriteFile("a.jsonl", []byte(lines.String()), 0o666))
-	return data.Load(ctx, data.Files{Paths: []string{"a.jsonl"}}, data.Formatter{Name: "obey", Columns: f.Columns, Format: f.Format, Parallel: f.Parallel}, data.FailOnBadRow)
+	return data.Format(ctx, source.Files{Paths: []string{"a.jsonl"}}, data.Formatter{Name: "obey", Columns: f.Columns, Format: f.Format, Parallel: f.Parallel}, data.FailOnBadRow)
 }
 
 func numbered(n int) []string {

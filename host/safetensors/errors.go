@@ -20,9 +20,10 @@ type Error struct {
 	Path   string // the file, or the folder of a sharded model
 	Tensor string // "" where no one tensor is at fault
 	Kind   error  // one of the Err values above
-	Text   string // wanted, found, mend
+	Text   string // wanted, found, fix
 }
 
+// Error names the file, the tensor if it is about one, and what is wrong.
 func (e *Error) Error() string {
 	if e.Tensor == "" {
 		return e.Path + ": " + e.Text
@@ -30,6 +31,7 @@ func (e *Error) Error() string {
 	return fmt.Sprintf("%s: tensor %q %s", e.Path, e.Tensor, e.Text)
 }
 
+// Unwrap returns Kind, for errors.Is.
 func (e *Error) Unwrap() error { return e.Kind }
 
 // fileError is an Error about the file as a whole.

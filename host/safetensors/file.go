@@ -55,8 +55,8 @@ func Open(path string) (*File, error) {
 	return f, nil
 }
 
-// Parse reads the image of one file that is in memory already; name stands for
-// its path in errors.
+// Parse reads the image of one file that is in memory already; errors give name
+// as its path.
 func Parse(name string, image []byte) (*File, error) {
 	f := newFile(name)
 	return f, f.addImage(name, image, nil)
@@ -66,7 +66,7 @@ func newFile(path string) *File {
 	return &File{path: path, index: map[string]int{}, metadata: map[string]string{}}
 }
 
-// add maps one file and takes up its tensors, or those that keep holds.
+// add maps one file and adds its tensors, or those in keep.
 func (f *File) add(path string, keep map[string]bool) error {
 	image, err := mapFile(path)
 	if err != nil {

@@ -92,16 +92,16 @@ func readIndex(path string) (map[string]map[string]bool, error) {
 	return shards, nil
 }
 
-// noWeights says what the folder holds in place of weights.
+// noWeights says what the folder holds instead of weights.
 func noWeights(folder string) error {
-	mend := "copy or download the weights"
-	entries, _ := os.ReadDir(folder) // for the mend alone
+	fix := "copy or download the weights"
+	entries, _ := os.ReadDir(folder) // for the fix alone
 	for _, e := range entries {
 		name := e.Name()
 		if strings.HasSuffix(name, ".bin") || strings.HasSuffix(name, ".pth") || strings.HasSuffix(name, ".gguf") {
-			mend = fmt.Sprintf("found %s; convert it to safetensors", name)
+			fix = fmt.Sprintf("found %s; convert it to safetensors", name)
 			break
 		}
 	}
-	return &Error{Path: folder, Kind: fs.ErrNotExist, Text: fmt.Sprintf("has no %s and no %s; %s", SingleName, IndexName, mend)}
+	return &Error{Path: folder, Kind: fs.ErrNotExist, Text: fmt.Sprintf("has no %s and no %s; %s", SingleName, IndexName, fix)}
 }

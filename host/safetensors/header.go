@@ -95,7 +95,7 @@ func (h *header) read() ([]entry, map[string]string, error) {
 		return nil, nil, err
 	}
 	if _, err := h.dec.Token(); err != io.EOF {
-		return nil, nil, fileError(h.path, ErrHeader, "has text after its header's object, at byte %d; write the file anew", 8+h.dec.InputOffset())
+		return nil, nil, fileError(h.path, ErrHeader, "has text after its header's object, at byte %d; write the file again", 8+h.dec.InputOffset())
 	}
 	return entries, metadata, nil
 }
@@ -105,7 +105,7 @@ func (h *header) object(value func(key string) error) error {
 	if t, err := h.dec.Token(); err != nil {
 		return h.syntax(err)
 	} else if t != json.Delim('{') {
-		return fileError(h.path, ErrHeader, "has %v in its header at byte %d; want an object; write the file anew", t, 8+h.dec.InputOffset())
+		return fileError(h.path, ErrHeader, "has %v in its header at byte %d; want an object; write the file again", t, 8+h.dec.InputOffset())
 	}
 	seen := map[string]bool{}
 	for h.dec.More() {
@@ -113,9 +113,9 @@ func (h *header) object(value func(key string) error) error {
 		if err != nil {
 			return h.syntax(err)
 		}
-		key := t.(string) // the decoder lets nothing else stand for a key
+		key := t.(string) // the decoder allows nothing else as a key
 		if seen[key] {
-			return fileError(h.path, ErrHeader, "has %q twice in its header; write the file anew", key)
+			return fileError(h.path, ErrHeader, "has %q twice in its header; write the file again", key)
 		}
 		seen[key] = true
 		if err := value(key); err != nil {
@@ -158,7 +158,7 @@ func (h *header) value(name, key string, v any, want string) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &wrong):
-		return tensorError(h.path, name, ErrHeader, "has a %s in %s; want %s; write the file anew", wrong.Value, key, want)
+		return tensorError(h.path, name, ErrHeader, "has a %s in %s; want %s; write the file again", wrong.Value, key, want)
 	}
 	return h.syntax(err)
 }
@@ -168,13 +168,13 @@ func (h *header) metadata(into map[string]string) error {
 	if err := h.dec.Decode(&read); err != nil {
 		var wrong *json.UnmarshalTypeError
 		if errors.As(err, &wrong) {
-			return fileError(h.path, ErrHeader, "has a %s in %s; want strings; write the file anew", wrong.Value, metadataKey)
+			return fileError(h.path, ErrHeader, "has a %s in %s; want strings; write the file again", wrong.Value, metadataKey)
 		}
 		return h.syntax(err)
 	}
 	for k, v := range read {
 		if v == nil {
-			return fileError(h.path, ErrHeader, "has null in %s under %q; want a string; write the file anew", metadataKey, k)
+			return fileError(h.path, ErrHeader, "has null in %s under %q; want a string; write the file again", metadataKey, k)
 		}
 		into[k] = *v
 	}
@@ -196,20 +196,20 @@ func (e entry) check(path string) error {
 	bad := func(format string, args ...any) error { return tensorError(path, e.name, ErrHeader, format, args...) }
 	switch {
 	case e.dtype == unknown:
-		return bad("has no dtype; write the file anew")
+		return bad("has no dtype; write the file again")
 	case e.dtype.rank() < 0:
 		return bad("has dtype %q; want one of %s", e.dtype, dtypeNames())
 	case e.shape == nil:
-		return bad("has no shape; write the file anew")
+		return bad("has no shape; write the file again")
 	case e.begin < 0 || e.end < e.begin:
-		return bad("has no usable data_offsets; want two whole numbers, the first not above the second; write the file anew")
+		return bad("has no usable data_offsets; want two whole numbers, the first not above the second; write the file again")
 	}
 	size, ok := byteSize(e.dtype, e.shape)
 	if !ok {
-		return bad("has the shape %s of %s, which is no number of bytes; write the file anew", ShapeText(e.shape), e.dtype)
+		return bad("has the shape %s of %s, which is no number of bytes; write the file again", ShapeText(e.shape), e.dtype)
 	}
 	if size != e.end-e.begin {
-		return bad("takes %d bytes as %s of %s, but its data_offsets [%d, %d] span %d; write the file anew", size, ShapeText(e.shape), e.dtype, e.begin, e.end, e.end-e.begin)
+		return bad("takes %d bytes as %s of %s, but its data_offsets [%d, %d] span %d; write the file again", size, ShapeText(e.shape), e.dtype, e.begin, e.end, e.end-e.begin)
 	}
 	return nil
 }
@@ -249,10 +249,10 @@ func checkLayout(path string, entries []entry, length int64) error {
 	end, before := int64(0), ""
 	for _, e := range entries {
 		if e.begin > end {
-			return tensorError(path, e.name, ErrHeader, "begins at byte %d of the data; bytes %d to %d belong to no tensor; write the file anew", e.begin, end, e.begin)
+			return tensorError(path, e.name, ErrHeader, "begins at byte %d of the data; bytes %d to %d belong to no tensor; write the file again", e.begin, end, e.begin)
 		}
 		if e.begin < end {
-			return tensorError(path, e.name, ErrHeader, "begins at byte %d of the data, inside tensor %q, which ends at %d; write the file anew", e.begin, before, end)
+			return tensorError(path, e.name, ErrHeader, "begins at byte %d of the data, inside tensor %q, which ends at %d; write the file again", e.begin, before, end)
 		}
 		if e.end > length {
 			return tensorError(path, e.name, ErrTruncated, "ends at byte %d of the data, but the file is cut off at %d; copy or download it again", e.end, length)
@@ -260,7 +260,7 @@ func checkLayout(path string, entries []entry, length int64) error {
 		end, before = e.end, e.name
 	}
 	if end != length {
-		return fileError(path, ErrHeader, "has %d bytes after the last tensor; write the file anew", length-end)
+		return fileError(path, ErrHeader, "has %d bytes after the last tensor; write the file again", length-end)
 	}
 	return nil
 }

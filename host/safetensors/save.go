@@ -28,8 +28,8 @@ type shard struct {
 // Save writes a model's weights into an existing folder under the names of
 // Hugging Face: model.safetensors, or numbered shards with an index. Every file
 // is written atomically, and what an earlier model left under these names is
-// removed, so that the folder never reads as a mixture: at worst a crash amid
-// the replacing of a sharded model leaves a folder without an index.
+// removed, so that the folder never reads as a mixture: at worst a crash while
+// a sharded model is replaced leaves a folder without an index.
 func Save(folder string, sources []Source, layout Layout) error {
 	if err := checkSources(sources); err != nil { // across shards too
 		return fmt.Errorf("%s: %w", folder, err)
@@ -114,8 +114,8 @@ func cut(sources []Source, maxSize int64) []shard {
 	return shards
 }
 
-// createAll writes every shard under a temporary name; the files returned are
-// the caller's to end, with an error too.
+// createAll writes every shard under a temporary name; the caller ends the files
+// returned, also after an error.
 func createAll(folder string, shards []shard, metadata map[string]string) ([]*atomicfile.File, error) {
 	var files []*atomicfile.File
 	for _, s := range shards {

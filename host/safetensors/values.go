@@ -81,14 +81,3 @@ func Int64Source(name string, values []int64, shape ...int64) Source {
 	}
 	return Source{Name: name, DType: I64, Shape: shape, Data: data}
 }
-
-// BoolSource holds values as BOOL.
-func BoolSource(name string, values []bool, shape ...int64) Source {
-	data := make([]byte, len(values))
-	for i, v := range values {
-		if v {
-			data[i] = 1
-		}
-	}
-	return Source{Name: name, DType: Bool, Shape: shape, Data: data}
-}

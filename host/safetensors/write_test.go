@@ -17,7 +17,7 @@ import (
 
 func sample() []safetensors.Source {
 	return []safetensors.Source{
-		safetensors.BoolSource("mask", []bool{true, false, true}, 3),
+		{Name: "mask", DType: safetensors.Bool, Shape: []int64{3}, Data: []byte{1, 0, 1}},
 		safetensors.Float32Source("w", []float32{1, -2.5, 3, 4, 5, 6}, 2, 3),
 		safetensors.Int64Source("step", []int64{-7}),
 		safetensors.Float32Source("b", []float32{0.5}, 1),

@@ -5,6 +5,7 @@ import (
 	"time"
 
 	"llmhost/host/config"
+	"llmhost/host/data"
 	"llmhost/host/plugin"
 	"llmhost/host/plugin/process"
 	"llmhost/host/plugin/wasm"
@@ -39,22 +40,31 @@ func ms(n int) time.Duration { return time.Duration(n) * time.Millisecond }
 // checkLeast holds the loss program to plugin_program_mb at the dimensions of a
 // batch as far as the settings tell them, before any data is read.
 func (t *Task) checkLeast(s config.Settings) error {
-	return t.CheckSize(s.PluginProgramMB, map[string]int64{
+	return t.checkSize(s.PluginProgramMB, map[string]int64{
 		"B": int64(max(s.TrainBatchSize, s.EvalBatchSize)),
 		"K": 1,
 		"T": int64(s.MaxLength),
 	})
 }
 
-// CheckSize holds what the loss program takes for a batch of the given sizes to
-// so many MiB.
-func (t *Task) CheckSize(limitMiB int, sizes map[string]int64) error {
+// CheckBatch holds what the loss program takes for the largest batch of so many
+// of the surveyed examples to limitMiB.
+func (t *Task) CheckBatch(limitMiB int, s data.Survey, examples int) error {
+	return t.checkSize(limitMiB, map[string]int64{
+		"B": int64(min(examples, s.Examples)),
+		"K": int64(max(1, s.MostCandidates)),
+		"T": int64(max(1, s.MostLabels)),
+	})
+}
+
+func (t *Task) checkSize(limitMiB int, sizes map[string]int64) error {
 	for _, d := range t.Program.Dims() {
 		if _, known := sizes[string(d)]; !known { // U, and the classes of a head
 			sizes[string(d)] = max(sizes["T"], 2)
 		}
 	}
-	if err := t.Program.Fits(sizes, int64(limitMiB)<<20, t.places); err != nil {
+	err := t.Program.Fits(sizes, int64(limitMiB)<<20, t.places)
+	if err != nil {
 		return fmt.Errorf("task %s: its loss %w; take smaller batches or a smaller max_length, or raise plugin_program_mb", t.Name, err)
 	}
 	return nil

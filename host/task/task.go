@@ -5,6 +5,7 @@ package task
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"maps"
 	"path/filepath"
@@ -31,9 +32,15 @@ type Task struct {
 	Changes  []*plugin.Change // plugin files that are others than the lock's
 	FirstUse bool             // the lock did not have the task's file yet
 
+	// PoolsLastToken says that the pooling takes the state of each sequence's last
+	// token, as transformers' …ForSequenceClassification does.
+	PoolsLastToken bool
+
 	catalog    *plugin.Catalog
 	formatting plugin.Formatting
-	places     []string // of the program's nodes in the author's files
+	columns    []sdk.ColumnUse // what the loss says of the columns that it reads
+	places     []string        // of the program's nodes in the author's files
+	notes      []string        // parameters that are given and have no effect
 }
 
 // Options say how a task is opened.
@@ -90,17 +97,22 @@ func (t *Task) open(ctx context.Context, s config.Settings) (err error) {
 	return nil
 }
 
-// find opens the task's components; the settings may name another formatter.
+// find opens the task's components; the settings may name another formatter and
+// another pooling.
 func (t *Task) find(ctx context.Context, s config.Settings) (err error) {
 	t.catalog.Pin(s.Task, strings.ToLower(s.TaskSHA256))
 	if t.Task, err = t.catalog.Task(ctx, s.Task); err != nil {
 		return err
 	}
-	if s.Formatter == "" {
-		return nil
+	if s.Formatter != "" {
+		if t.Task.Formatter, err = t.catalog.Component(ctx, plugin.Formatter, s.Formatter); err != nil {
+			return fmt.Errorf("formatter: %w", err)
+		}
 	}
-	if t.Task.Formatter, err = t.catalog.Component(ctx, plugin.Formatter, s.Formatter); err != nil {
-		return fmt.Errorf("formatter: %w", err)
+	if s.Pooling != "auto" {
+		if t.Task.Pooling, err = t.catalog.Component(ctx, plugin.Pooling, s.Pooling); err != nil {
+			return fmt.Errorf("pooling_type: %w", err)
+		}
 	}
 	return nil
 }
@@ -114,7 +126,10 @@ func (t *Task) trace(ctx context.Context, s config.Settings) error {
 	if err != nil {
 		return err
 	}
-	t.Program, t.places = loss.Program, loss.Locations
+	t.Program, t.places, t.columns = loss.Program, loss.Locations, loss.Columns
+	if err := t.CheckHead(t.Program); err != nil {
+		return err
+	}
 	if err := t.tracePooling(ctx, s); err != nil {
 		return err
 	}
@@ -123,19 +138,14 @@ func (t *Task) trace(ctx context.Context, s config.Settings) error {
 
 // tracePooling traces the pooling of score and class heads: the setting's, or
 // the task's own.
-func (t *Task) tracePooling(ctx context.Context, s config.Settings) (err error) {
+func (t *Task) tracePooling(ctx context.Context, s config.Settings) error {
 	needs := t.Program.Needs()
 	heads := needs.Score || len(needs.Classes) > 0
-	if s.Pooling != "auto" {
-		if !heads {
-			return fmt.Errorf("pooling_type is %q, and the loss of task %s reads no head that pools; remove it", s.Pooling, t.Name)
-		}
-		if t.Task.Pooling, err = t.catalog.Component(ctx, plugin.Pooling, "builtin:"+s.Pooling); err != nil {
-			return err
-		}
+	if s.Pooling != "auto" && !heads {
+		return fmt.Errorf("pooling_type is %q, and the loss of task %s reads no head that pools; remove it", s.Pooling, t.Name)
 	}
 	if t.Task.Pooling == nil && heads {
-		return fmt.Errorf("task %s has no pooling, and its loss reads a head that stands on one vector a row; give pooling_type", t.Name)
+		return fmt.Errorf("task %s has no pooling, and its loss reads a head that stands on one vector a sequence; give pooling_type", t.Name)
 	}
 	if t.Task.Pooling == nil {
 		return nil
@@ -144,14 +154,8 @@ func (t *Task) tracePooling(ctx context.Context, s config.Settings) (err error) 
 	if err != nil {
 		return err
 	}
-	t.PoolingProgram = trace.Program
+	t.PoolingProgram, t.PoolsLastToken = trace.Program, trace.PoolsLastToken
 	return nil
-}
-
-// PoolsAtEOS tells whether rows are pooled as transformers' …ForSequenceClassification
-// does: at their last token.
-func (t *Task) PoolsAtEOS() bool {
-	return t.Task.Pooling != nil && t.Task.Pooling.Name == "eos" && t.Task.Pooling.Plugin.Transport == plugin.Builtin
 }
 
 // DataFormatter is the task's formatter for reading data; CloseFormatter ends it.
@@ -162,12 +166,32 @@ func (t *Task) DataFormatter() data.Formatter {
 // CloseFormatter ends the formatter once all data is read.
 func (t *Task) CloseFormatter() { t.formatting.Close() }
 
-// PaddingScore is the parameter of the formatter, where it has one, else the setting.
-func (t *Task) PaddingScore(s config.Settings) float64 {
-	if score, has := t.Params["padding_score"].(float64); has {
-		return score
+// dataColumns are the columns of the examples, as formatter and loss declare them.
+func (t *Task) dataColumns() []plugin.DataColumn {
+	return plugin.DataColumns(t.formatting.Gives, t.columns)
+}
+
+// ScoreColumn is the column whose numbers order the candidates of an example;
+// "" where none is declared to.
+func (t *Task) ScoreColumn() string {
+	for _, c := range t.dataColumns() {
+		if c.Role == sdk.ScoreRole && !c.PerExample {
+			return c.Name
+		}
 	}
-	return s.PaddingScore
+	return ""
+}
+
+// Padding is what each column holds for candidates that only fill up a batch,
+// where that is not 0.
+func (t *Task) Padding() map[string]float32 {
+	padding := map[string]float32{}
+	for _, c := range t.dataColumns() {
+		if !c.PerExample && c.Padding != 0 {
+			padding[c.Name] = float32(c.Padding)
+		}
+	}
+	return padding
 }
 
 func (t *Task) checkParts(s config.Settings) error {
@@ -182,53 +206,66 @@ func (t *Task) checkParts(s config.Settings) error {
 	return nil
 }
 
-// settle gives the task's parts their parameters: those of [params] and of
-// flags, and the settings that were set and that a part has a parameter of the
-// same name for.
+// ApplyDefaults lets the task choose settings that the user left open. notes are
+// about those, and about parameters that have no effect.
+func (t *Task) ApplyDefaults(s config.Settings) (out config.Settings, notes []string, err error) {
+	out, notes, err = s.WithDefaults("task "+t.Name, t.Settings())
+	return out, append(notes, t.notes...), err
+}
+
+// settle gives the task's parts their parameters: settings that are set and that
+// a part has a parameter of the same name for, and what the file and the flags
+// name that no setting is called. A name that no part has is an error, unless a
+// builtin component of another task has it: one file may serve several tasks.
 func (t *Task) settle(s config.Settings) (map[string]any, error) {
-	given := map[string]plugin.Given{}
-	settings := s.Map()
-	for _, part := range t.Components() {
-		for _, p := range part.Params {
-			if v, ok := settings[p.Name]; ok && s.IsSet(p.Name) {
-				given[p.Name] = plugin.Given{Value: v}
-			}
-		}
-	}
+	given := t.givenBySettings(s)
+	var problems []string
 	for _, name := range slices.Sorted(maps.Keys(s.Params)) {
 		p := s.Params[name]
-		if meant := config.Nearest(name); meant != "" && !t.declares(name) {
-			return nil, fmt.Errorf("%s: no setting and no parameter of task %s is called %s; did you mean %s?", p.Where, t.Name, name, meant)
+		if owner := t.catalog.Declaring(name); owner != nil && !t.Declares(name) {
+			t.notes = append(t.notes, fmt.Sprintf("%s is a parameter of %s %s, which task %s does not use; it has no effect", name, owner.Kind, owner.Name, t.Name))
+			continue
+		}
+		if meant := t.settingMeant(name); meant != "" {
+			problems = append(problems, fmt.Sprintf("%s: no setting and no parameter of task %s is called %s; did you mean %s?", p.Where, t.Name, name, meant))
+			continue
 		}
 		given[name] = asGiven(p)
 	}
-	return t.Task.Params(given)
+	params, err := t.Task.Params(given)
+	var wrong *plugin.ParamsError
+	if errors.As(err, &wrong) {
+		problems = append(problems, wrong.Problems...)
+	}
+	if len(problems) > 0 {
+		slices.Sort(problems)
+		return nil, &plugin.ParamsError{Problems: problems}
+	}
+	return params, err
 }
 
-// ApplyDefaults lets the task choose settings that the user left open. notes are
-// about those, and about settings that no part of the task reads.
-func (t *Task) ApplyDefaults(s config.Settings) (out config.Settings, notes []string, err error) {
-	out, notes, err = s.WithDefaults("task "+t.Name, t.Settings())
-	return out, append(notes, t.unread(out)...), err
+// settingMeant is the setting whose name is nearest to one that the task does
+// not declare; "" where a parameter of it is nearer, or nothing is near.
+func (t *Task) settingMeant(name string) string {
+	declared := t.ParamNames()
+	meant := config.Nearest(name, declared...)
+	if t.Declares(name) || slices.Contains(declared, meant) {
+		return ""
+	}
+	return meant
 }
 
-// unread notes the settings of records that no part of the task reads.
-func (t *Task) unread(s config.Settings) (notes []string) {
-	for _, name := range s.SetRecords() {
-		if !t.declares(name) {
-			notes = append(notes, fmt.Sprintf("%s is set, and no part of task %s reads it", name, t.Name))
+// givenBySettings are the settings that are set and that a part of the task has a
+// parameter of the same name for.
+func (t *Task) givenBySettings(s config.Settings) map[string]plugin.Given {
+	given := map[string]plugin.Given{}
+	settings := s.Map()
+	for _, name := range t.ParamNames() {
+		if v, ok := settings[name]; ok && s.IsSet(name) {
+			given[name] = plugin.Given{Value: v}
 		}
 	}
-	return notes
-}
-
-func (t *Task) declares(name string) bool {
-	for _, part := range t.Components() {
-		if slices.ContainsFunc(part.Params, func(p sdk.Param) bool { return p.Name == name }) {
-			return true
-		}
-	}
-	return false
+	return given
 }
 
 func asGiven(p config.Param) plugin.Given {

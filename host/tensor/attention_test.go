@@ -181,7 +181,7 @@ func TestAttentionThatCannotBe(t *testing.T) {
 		"attention in both directions has no window, asked for 3": func(q tensor.Tensor, s tensor.Segments) {
 			tensor.Attention(q, q, q, s, tensor.AttentionOptions{Scale: 1, Bidirectional: true, Window: 3})
 		},
-		"rows share a prefix, whose states depend on what follows in both directions": func(q tensor.Tensor, s tensor.Segments) {
+		"sequences share a prefix, whose states depend on what follows in both directions": func(q tensor.Tensor, s tensor.Segments) {
 			tensor.Attention(q, q, q, s, tensor.AttentionOptions{Scale: 1, Bidirectional: true})
 		},
 	} {

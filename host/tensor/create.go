@@ -31,7 +31,7 @@ func dtypeOf[E Element]() DType {
 }
 
 // Of copies data into a new tensor of the given shape; without a shape it is
-// one axis of len(data).
+// one axis of len(data). It panics where shape has another number of elements.
 func Of[E Element](d Device, data []E, shape ...int64) Tensor {
 	if len(shape) == 0 {
 		shape = []int64{int64(len(data))}
@@ -52,14 +52,16 @@ func Scalar[E Element](d Device, value E) Tensor {
 }
 
 // FromBytes copies raw little-endian elements into a new tensor. Its memory is
-// libtorch's own and so aligned to 64 bytes, wherever raw lies.
+// libtorch's own and so aligned to 64 bytes, wherever raw lies. It panics where raw
+// has not the bytes that the shape takes.
 func FromBytes(d Device, dtype DType, raw []byte, shape ...int64) Tensor {
 	t := Empty(d, dtype, shape...)
 	t.CopyFrom(raw)
 	return t
 }
 
-// CopyFrom fills t, in place, with raw little-endian elements.
+// CopyFrom fills t, in place, with raw little-endian elements. It panics where raw
+// has not t's number of bytes.
 func (t Tensor) CopyFrom(raw []byte) {
 	if len(raw) == 0 && t.Numel() == 0 {
 		return
@@ -91,7 +93,7 @@ func (t Tensor) Bytes() []byte {
 	return raw
 }
 
-// Slice returns t's elements in row-major order; t must be of E's type.
+// Slice returns t's elements in row-major order. It panics unless t is of E's type.
 func Slice[E Element](t Tensor) []E {
 	if want := dtypeOf[E](); t.DType() != want {
 		panic(&Error{Op: "read", Shapes: [][]int64{t.Shape()}, Cause: fmt.Sprintf("tensor is %s, read as %s", t.DType(), want)})
@@ -112,7 +114,8 @@ func (t Tensor) Floats() []float64 {
 	return out
 }
 
-// Item returns the only element of t as a float64.
+// Item returns the only element of t as a float64. It panics where t has another
+// number of elements.
 func (t Tensor) Item() float64 {
 	readBacks.Add(1)
 	return t.item()
@@ -156,7 +159,8 @@ func Full(d Device, dtype DType, value float64, shape ...int64) Tensor {
 	return wrap("full", out)
 }
 
-// Randn makes a tensor of draws from N(0, std²), with libtorch's generator.
+// Randn makes a tensor of draws from N(0, std²), with libtorch's generator. It panics
+// unless dtype is a float type.
 func Randn(d Device, dtype DType, std float64, shape ...int64) Tensor {
 	t := Empty(d, dtype, shape...)
 	var out lib.Ctensor
@@ -165,6 +169,7 @@ func Randn(d Device, dtype DType, std float64, shape ...int64) Tensor {
 }
 
 // Uniform makes a tensor of draws between low and high, with libtorch's generator.
+// It panics unless dtype is a float type.
 func Uniform(d Device, dtype DType, low, high float64, shape ...int64) Tensor {
 	t := Empty(d, dtype, shape...)
 	var out lib.Ctensor
@@ -190,4 +195,42 @@ func withScalar(value float64, f func(lib.Cscalar)) {
 	s := lib.AtsFloat(value)
 	f(s)
 	lib.AtsFree(s)
+}
+
+// To returns t in an element type, t itself where it has it. A float is cut to a
+// integer, and a bool tells where t is other than 0.
+func (t Tensor) To(d DType) Tensor {
+	if t.DType() == d {
+		return t
+	}
+	var out lib.Ctensor
+	lib.AtgToDtype(&out, t.c, int32(d), 0, 0)
+	return wrap("to", out, t)
+}
+
+// ToDevice returns a copy of t on a device, t itself where it is there. A device
+// that is not there panics.
+func (t Tensor) ToDevice(d Device) Tensor {
+	if t.Device() == d {
+		return t
+	}
+	var out lib.Ctensor
+	lib.AtgTo(&out, t.c, int32(d))
+	return wrap("to", out, t)
+}
+
+// CopyTensor overwrites t, in place, with src, which broadcasts to t's shape and
+// is turned to its type; no gradient flows. Shapes that do not fit panic.
+func (t Tensor) CopyTensor(src Tensor) {
+	NoGrad(func() {
+		lib.AtCopy_(t.c, src.c)
+		check("copy_", t, src)
+	})
+}
+
+func flag(b bool) int32 {
+	if b {
+		return 1
+	}
+	return 0
 }

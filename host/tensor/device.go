@@ -26,7 +26,7 @@ func (d Device) String() string {
 
 // Load loads libtorch, unless that is done. Any operation does so where it has
 // to, but can only end the program when libtorch cannot be loaded; a run calls
-// Load, or OpenDevice, first and gets an error that says how to mend it.
+// Load, or OpenDevice, first and gets an error that says what to do about it.
 func Load() error { return shim.Load() }
 
 // OpenDevice reads "auto", "cpu", "cuda" or "cuda:N" and loads libtorch. For all
@@ -95,7 +95,7 @@ func parenthesised(s string) string {
 //
 // The calling goroutine stays on its thread from then on: each thread that
 // calls into libtorch gets worker threads of its own, and two sets of them on
-// the same processors stand in each other's way.
+// the same processors slow each other down.
 func SetThreads(n int) int {
 	runtime.LockOSThread()
 	if n <= 0 {
@@ -104,9 +104,6 @@ func SetThreads(n int) int {
 	shim.SetThreads(n)
 	return shim.Threads()
 }
-
-// Threads returns how many threads one operation may use.
-func Threads() int { return shim.Threads() }
 
 // Version returns libtorch's version, such as "2.11.0".
 func Version() string { return shim.TorchVersion() }
@@ -118,7 +115,8 @@ func ManualSeed(seed int64) { shim.ManualSeed(seed) }
 // CPU's, then those of the CUDA devices.
 func RNGState() []byte { return shim.RNGState() }
 
-// SetRNGState puts back what RNGState returned, as far as there are devices for it.
+// SetRNGState sets the generators to the states that RNGState returned, as far as
+// there are devices for them.
 func SetRNGState(state []byte) { shim.SetRNGState(state) }
 
 // SetDeterministic makes libtorch refuse kernels whose results can differ from

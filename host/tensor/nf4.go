@@ -46,7 +46,7 @@ func (q NF4) Linear(x, bias Tensor) Tensor {
 	return adopt(lib.Ctensor(out))
 }
 
-// Free ends the matrix.
+// Free frees the matrix.
 func (q NF4) Free() {
 	q.codes.Free()
 	q.scales.Free()

@@ -16,18 +16,19 @@ func (s *Segments) Add(start, length, prefix int) {
 	s.list = append(s.list, shim.NewSegment(start, length, prefix))
 }
 
-// AttentionOptions say how the tokens of a row attend to each other.
+// AttentionOptions say how the tokens of a sequence attend to each other.
 type AttentionOptions struct {
 	Scale         float64 // of the products of queries and keys
 	Window        int     // a token sees itself and the Window-1 tokens before it; 0 = all before it
-	Bidirectional bool    // a token sees all of its row; segments have no prefix then, and there is no window
+	Bidirectional bool    // a token sees all of its sequence; segments have no prefix then, and there is no window
 	Softcap       float64 // scores s become Softcap · tanh(s/Softcap); 0 = they stay
 	Dropout       float64 // share of the weights that are set to 0, the others scaled up; 0 = none
 }
 
-// Attention is softmax attention inside each row of a pack: q [tokens, heads,
+// Attention is softmax attention inside each sequence of a pack: q [tokens, heads,
 // head_dim] over k, v [tokens, kv_heads, head_dim]; query head h reads key/value
-// head h / (heads/kv_heads). The result has q's shape.
+// head h / (heads/kv_heads). The result has q's shape. All are of one float type. It
+// panics where segments do not cover q, and for options that AttentionOptions excludes.
 func Attention(q, k, v Tensor, segments Segments, o AttentionOptions) Tensor {
 	out := shim.Attention(q.ptr(), k.ptr(), v.ptr(), segments.list, shim.AttentionOptions(o))
 	checkShim("attention", q, k, v)
@@ -36,7 +37,7 @@ func Attention(q, k, v Tensor, segments Segments, o AttentionOptions) Tensor {
 
 // Rotate turns the pairs (x_i, x_{i+n}), i < n, of x [tokens, heads, dim] by an
 // angle each, given by cos and sin [tokens, 1, n] in x's type; channels from 2n
-// on stay.
+// on stay. It panics where 2n is more than dim.
 func (t Tensor) Rotate(cos, sin Tensor) Tensor {
 	out := shim.Rotate(t.ptr(), cos.ptr(), sin.ptr())
 	checkShim("rotate", t, cos, sin)
@@ -50,7 +51,7 @@ const logitsChunk = 8 << 20
 // [M, hidden], for weight [vocab, hidden] and target [M] int64; f(z) is softcap ·
 // tanh(z/softcap), or z where softcap is 0. The logits are made a chunk of rows
 // at a time, and once more for the gradient; the softmax is in float32 (float64
-// for float64 weights).
+// for float64 weights). A target outside of the vocabulary panics.
 func TokenLogps(hidden, weight, target Tensor, softcap float64) Tensor {
 	chunk := max(1, logitsChunk/int(weight.Size(0)))
 	out := shim.TokenLogps(hidden.ptr(), weight.ptr(), target.ptr(), chunk, softcap)

@@ -33,7 +33,7 @@ func naive(q []float64, k, v [][]float64, scale float64) []float64 {
 	return out
 }
 
-// Two rows share a prefix of three tokens; a third row stands alone.
+// Two sequences share a prefix of three tokens; a third has none.
 func TestAttentionSeesItsRowAlone(t *testing.T) {
 	const heads, kvHeads, dim, tokens = 4, 2, 8, 12
 	rows := [][]int{{0, 1, 2, 3, 4}, {0, 1, 2, 5, 6, 7, 8}, {9, 10, 11}}

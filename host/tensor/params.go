@@ -9,7 +9,7 @@ import (
 // List is a set of leaves that are trained together, in a fixed order.
 type List struct{ handles []shim.Tensor }
 
-// NewList makes a List of ts.
+// NewList makes a List of ts, which it does not own.
 func NewList(ts []Tensor) List {
 	l := List{handles: make([]shim.Tensor, len(ts))}
 	for i, t := range ts {
@@ -46,7 +46,7 @@ type AdamWOptions = shim.AdamWOptions
 
 // AdamW makes one AdamW step on params (see package optim) and adds 1 to steps.
 // Parameters without a gradient are left alone. expAvg and expAvgSq have the
-// shapes of params; steps are float32 without axes. skip is a float32 scalar on
+// shapes of params; steps are float32 without axes; all lists have one length. skip is a float32 scalar on
 // the device of params: where it is 1, nothing changes but the gradients.
 func AdamW(params, expAvg, expAvgSq, steps List, skip Tensor, o AdamWOptions) {
 	shim.AdamW(params.handles, expAvg.handles, expAvgSq.handles, steps.handles, skip.ptr(), o)

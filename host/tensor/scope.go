@@ -13,8 +13,8 @@ import (
 type fate uint8
 
 const (
-	handOver fate = iota + 1 // to the scope around it
-	disown                   // its owner calls Free
+	keep   fate = iota + 1 // to the scope around it
+	disown                 // its owner calls Free
 )
 
 // scope lists what was made since it was opened.
@@ -58,7 +58,7 @@ func closeScope() {
 	scopes = scopes[:n]
 	for _, c := range s.made {
 		switch s.spared[c] {
-		case handOver:
+		case keep:
 			if n > 0 {
 				scopes[n-1].made = append(scopes[n-1].made, c)
 			}
@@ -76,7 +76,7 @@ func free(c lib.Ctensor) {
 
 // Keep lets t live on in the scope around the innermost one, and returns it.
 // Without a scope around, its owner calls Free.
-func (t Tensor) Keep() Tensor { return t.spare(handOver) }
+func (t Tensor) Keep() Tensor { return t.spare(keep) }
 
 // Own takes t out of the innermost scope for good; its owner calls Free.
 func (t Tensor) Own() Tensor { return t.spare(disown) }
@@ -92,7 +92,7 @@ func (t Tensor) spare(f fate) Tensor {
 	return t
 }
 
-// Free ends a tensor that no scope owns.
+// Free frees a tensor that no scope owns.
 func (t Tensor) Free() {
 	if t.c != nil {
 		free(t.c)

@@ -3,7 +3,6 @@ package tensor
 import (
 	"errors"
 	"fmt"
-	"runtime"
 	"slices"
 	"strings"
 	"unsafe"
@@ -60,16 +59,6 @@ func (d DType) Size() int {
 	return 1
 }
 
-// ParseDType reads PyTorch's name of an element type, with or without "torch.".
-func ParseDType(name string) (DType, error) {
-	for d, n := range dtypeNames {
-		if n == strings.TrimPrefix(name, "torch.") {
-			return d, nil
-		}
-	}
-	return 0, fmt.Errorf("dtype %q is not known; want float32, bfloat16, float16 or float64", name)
-}
-
 // Error is what a failed operation panics with.
 type Error struct {
 	Op     string    // PyTorch's name of the operation
@@ -77,6 +66,7 @@ type Error struct {
 	Cause  string    // libtorch's first line
 }
 
+// Error names the operation, the shapes of its operands and libtorch's cause.
 func (e *Error) Error() string {
 	shapes := make([]string, len(e.Shapes))
 	for i, s := range e.Shapes {
@@ -124,7 +114,7 @@ func checkShim(op string, operands ...Tensor) {
 	}
 }
 
-// raise is kept out of line so that operands need not escape on the way that works.
+// raise is not inlined, so that operands need not escape where nothing fails.
 //
 //go:noinline
 func raise(op, cause string, operands []Tensor) {
@@ -153,7 +143,8 @@ func (t Tensor) Shape() []int64 {
 	return shape
 }
 
-// Size returns the size of one axis; negative axes count from the last.
+// Size returns the size of one axis; negative axes count from the last. An axis
+// that t does not have is a runtime error.
 func (t Tensor) Size(axis int) int64 {
 	shape := t.Shape()
 	if axis < 0 {
@@ -186,19 +177,4 @@ func (t Tensor) String() string {
 		return "undefined tensor"
 	}
 	return fmt.Sprintf("%s%v on %s", t.DType(), t.Shape(), t.Device())
-}
-
-// Backward runs reverse-mode differentiation from the scalar t and adds the
-// gradients to those of the leaves.
-func (t Tensor) Backward() {
-	shim.Backward(t.ptr(), nil)
-	checkShim("backward", t)
-}
-
-// BackwardWith is Backward from any t, given the gradient of the loss with
-// respect to it.
-func (t Tensor) BackwardWith(gradient Tensor) {
-	shim.Backward(t.ptr(), gradient.ptr())
-	checkShim("backward", t, gradient)
-	runtime.KeepAlive(gradient)
 }

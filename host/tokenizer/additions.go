@@ -17,7 +17,7 @@ import (
 // has already keeps its id; the others follow the highest.
 type Additions struct {
 	Missing bool     // <pad>, </s>, <s> and <unk>, for those roles that no token has
-	Pad     string   // the pad token, in the place of the one that there is; "" = that one
+	Pad     string   // the pad token, instead of the one that there is; "" = that one
 	Tokens  []string // without a role
 }
 
@@ -123,7 +123,7 @@ func (t *Tokenizer) nameRoles(named map[string]string) error {
 	for _, name := range []string{configName, mapName} {
 		text, err := os.ReadFile(filepath.Join(folder, name))
 		if err != nil {
-			continue // openers of the folder have told what is wrong with it
+			continue // opening the folder has reported what is wrong with it
 		}
 		found = true
 		content, err := jsonobject.Parse(text)

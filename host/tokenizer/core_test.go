@@ -51,7 +51,7 @@ func TestCoreNamesNoFolder(t *testing.T) {
 	}
 }
 
-// TestCoreRebuilds builds the module anew and compares the bytes. It takes a
+// TestCoreRebuilds rebuilds the module and compares the bytes. It takes a
 // minute, and a network, the first time; the work is kept in the user's cache.
 func TestCoreRebuilds(t *testing.T) {
 	if os.Getenv("LLMHOST_REBUILD_TOKCORE") != "1" {

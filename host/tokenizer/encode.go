@@ -11,7 +11,7 @@ import (
 const (
 	// batchBytes is how much text goes to the core in one call.
 	batchBytes = 256 << 10
-	// bytesPerInstance is the work that makes up for loading one more instance.
+	// bytesPerInstance is the work for which one more instance pays off.
 	bytesPerInstance = 1 << 20
 	// maxTextBytes keeps one text well inside the 4 GiB that a core can address.
 	maxTextBytes = 1 << 30

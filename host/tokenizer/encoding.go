@@ -18,6 +18,7 @@ type Span struct{ Start, End int }
 // Side is an end of a text.
 type Side uint8
 
+// The ends of a text.
 const (
 	Left Side = iota
 	Right

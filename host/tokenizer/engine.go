@@ -26,8 +26,8 @@ type engine struct {
 }
 
 // newEngine compiles the core: seconds the first time, hundredths of a second
-// once the machine code lies in the user's cache folder. That folder is a
-// help, not a need: whatever is wrong with it, the core is compiled without.
+// once the machine code lies in the user's cache folder. Whatever is
+// wrong with that folder, the core is compiled without it.
 func newEngine() (*engine, error) {
 	if cache := openCache(); cache != nil {
 		config := wazero.NewRuntimeConfig().WithCompilationCache(cache)

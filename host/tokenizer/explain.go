@@ -37,7 +37,7 @@ func explain(path string, file []byte, cause error) error {
 // malformed says where data, the file at path, stops being the JSON it should be.
 func malformed(path string, data []byte, err error) error {
 	if len(bytes.TrimSpace(data)) == 0 {
-		return fmt.Errorf("%s: the file is empty; copy it anew", path)
+		return fmt.Errorf("%s: the file is empty; copy it again", path)
 	}
 	var kind *json.UnmarshalTypeError
 	if errors.As(err, &kind) {
@@ -45,11 +45,11 @@ func malformed(path string, data []byte, err error) error {
 		if kind.Field != "" {
 			what = strconv.Quote(kind.Field)
 		}
-		return fmt.Errorf("%s:%s: %s is a JSON %s; want another type; copy the file anew", path, place(data, kind.Offset), what, kind.Value)
+		return fmt.Errorf("%s:%s: %s is a JSON %s; want another type; copy the file again", path, place(data, kind.Offset), what, kind.Value)
 	}
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
-		return fmt.Errorf("%s:%s: not JSON: %w; copy the file anew", path, place(data, syntax.Offset), err)
+		return fmt.Errorf("%s:%s: not JSON: %w; copy the file again", path, place(data, syntax.Offset), err)
 	}
 	return fmt.Errorf("%s: %w", path, err)
 }

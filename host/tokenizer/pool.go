@@ -14,7 +14,7 @@ const (
 	maxGrowth = 1 << 30
 )
 
-// pool lends instances to callers and makes a new one only when all are out.
+// pool lends instances to callers and makes a new one only when all are in use.
 type pool struct {
 	engine *engine
 	file   []byte // tokenizer.json as it was when the tokenizer was loaded

@@ -3,8 +3,8 @@
 //
 // The work is done by Hugging Face's own crate, built to WebAssembly (see
 // tokcore/) and run by wazero, so ids, spans and decoded text are those of the
-// Python library. This package is the way there and back: it holds the
-// instances, checks what goes in, and says what went wrong. It knows nothing
+// Python library. This package holds the instances, checks what goes in,
+// and says what went wrong. It knows nothing
 // of chat templates, datasets or models. Start with Load.
 package tokenizer
 
@@ -33,7 +33,7 @@ type Tokenizer struct {
 	maxID   int32
 	special Special
 	added   []string          // tokens that the files do not have
-	changed map[string][]byte // files, by name, that are others than those of the folder
+	changed map[string][]byte // files, by name, that differ from those of the folder
 }
 
 // Load reads the tokenizer at path: a folder that holds tokenizer.json, or

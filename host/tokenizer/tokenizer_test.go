@@ -43,19 +43,19 @@ func TestLoadErrors(t *testing.T) {
 		{"older files", map[string]string{"vocab.txt": "a"},
 			`tokenizer FOLDER: no tokenizer.json, only the older vocab.txt; write it with transformers: AutoTokenizer.from_pretrained("FOLDER").save_pretrained("FOLDER")`},
 		{"empty file", map[string]string{"tokenizer.json": ""},
-			`FOLDER/tokenizer.json: the file is empty; copy it anew`},
+			`FOLDER/tokenizer.json: the file is empty; copy it again`},
 		{"cut file", map[string]string{"tokenizer.json": "{\"model\":\n  {\"type\": \"BP"},
-			`FOLDER/tokenizer.json:2:14: not JSON: unexpected end of JSON input; copy the file anew`},
+			`FOLDER/tokenizer.json:2:14: not JSON: unexpected end of JSON input; copy the file again`},
 		{"a list", map[string]string{"tokenizer.json": "[1]"},
-			`FOLDER/tokenizer.json:1:1: the file is a JSON array; want another type; copy the file anew`},
+			`FOLDER/tokenizer.json:1:1: the file is a JSON array; want another type; copy the file again`},
 		{"type of a wrong type", map[string]string{"tokenizer.json": `{"model":{"type":3}}`},
-			`FOLDER/tokenizer.json:1:18: "model.type" is a JSON number; want another type; copy the file anew`},
+			`FOLDER/tokenizer.json:1:18: "model.type" is a JSON number; want another type; copy the file again`},
 		{"no model", map[string]string{"tokenizer.json": `{"version":"1.0"}`},
 			`FOLDER/tokenizer.json: has no "model"; want a tokenizer.json as Hugging Face's tokenizers writes it`},
 		{"unknown model", map[string]string{"tokenizer.json": `{"model":{"type":"Wordle","vocab":{}}}`},
 			`FOLDER/tokenizer.json: model type "Wordle" is unknown; want one of BPE, Unigram, WordLevel, WordPiece`},
 		{"config cut", map[string]string{"tokenizer.json": "=", "tokenizer_config.json": "{"},
-			`FOLDER/tokenizer_config.json:1:1: not JSON: unexpected end of JSON input; copy the file anew`},
+			`FOLDER/tokenizer_config.json:1:1: not JSON: unexpected end of JSON input; copy the file again`},
 		{"foreign token", map[string]string{"tokenizer.json": "=", "tokenizer_config.json": `{"eos_token":"<end>"}`},
 			`FOLDER/tokenizer_config.json: eos_token is "<end>", which FOLDER/tokenizer.json does not have; add it there under added_tokens, or name another`},
 		{"token of a wrong type", map[string]string{"tokenizer.json": "=", "special_tokens_map.json": `{"eos_token":2}`},
@@ -239,7 +239,7 @@ func TestTrap(t *testing.T) {
 	require.Equal(t, 1, tok.Instances())
 }
 
-// TestNoCacheFolder: a machine without a cache folder of its own compiles anew.
+// TestNoCacheFolder: a machine without a cache folder compiles every time.
 func TestNoCacheFolder(t *testing.T) {
 	if testing.Short() {
 		t.Skip("compiles the core without a cache: some seconds")

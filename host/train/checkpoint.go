@@ -45,7 +45,7 @@ func (l *Loop) State(identity checkpoint.State) checkpoint.State {
 	s := identity
 	s.GlobalStep = l.Trainer.GlobalStep
 	s.TotalSteps = l.Plan.TotalSteps
-	s.Cursor = l.Order.Cursor()
+	s.Cursor = l.Batches.Cursor()
 	s.Epoch = float64(l.Trainer.GlobalStep) / float64(l.Plan.StepsPerEpoch)
 	s.RNG = tensor.RNGState()
 	s.Progress = l.Progress()
@@ -65,7 +65,7 @@ func (l *Loop) Resume(path string, s checkpoint.State) error {
 	if err := l.Restore(s.Progress); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
-	if err := l.Order.Seek(s.Cursor); err != nil {
+	if err := l.Batches.Seek(s.Cursor); err != nil {
 		return fmt.Errorf("%s: %w", path, err)
 	}
 	return nil

@@ -38,7 +38,7 @@ func (t *Trainer) evaluate(micro [][]data.Example) Evaluation {
 	for b := range t.batches(micro) {
 		tensor.Scoped(func() {
 			outputs, rewards := t.Objective.Evaluate(t.Model, &b, means)
-			addPreferences(calibration, &b, rewards)
+			addPreferences(calibration, &b, t.Objective.Scores, rewards)
 			now := tensor.Scalars(numbers(slices.Concat(outputs.Terms, outputs.Metrics), one)...)
 			sums = sums.Add(now).Keep()
 		})
@@ -58,9 +58,10 @@ func newEvaluation(p *program.Program, numbers []float64, calibration *hostmetri
 	return e
 }
 
-// addPreferences takes the rewards [B, K] of a batch whose candidates have scores.
-func addPreferences(c *hostmetrics.Calibration, b *data.Batch, rewards tensor.Tensor) {
-	scores := b.Columns["score"]
+// addPreferences takes the rewards [B, K] of a batch whose candidates are ordered
+// by a column.
+func addPreferences(c *hostmetrics.Calibration, b *data.Batch, column string, rewards tensor.Tensor) {
+	scores := b.Columns[column]
 	if scores == nil || !rewards.Defined() {
 		return
 	}

@@ -21,6 +21,7 @@ type NonFiniteError struct {
 	Sources  []data.Position // of the micro-batch's records; of the step's, for the gradient
 }
 
+// Error says what is not finite, where, and from which records.
 func (e *NonFiniteError) Error() string {
 	what, value := "loss", e.Loss
 	if finite(e.Loss) {

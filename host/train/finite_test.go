@@ -238,8 +238,8 @@ func TestLoopChecksBeforeItWrites(t *testing.T) {
 			emit := r.Emit
 			r.Emit = func(e train.Event) error {
 				if e.Kind == train.Stepped && e.Step == 1 {
-					for i := range r.Examples { // step 2 is spoilt
-						r.Examples[i].ExampleColumns["weight"] = math.NaN()
+					for i := range r.examples { // step 2 is spoilt
+						r.examples[i].ExampleColumns["weight"] = math.NaN()
 					}
 				}
 				return emit(e)

@@ -39,13 +39,11 @@ func contested(rng *rand.Rand, n int) []data.Example {
 // train50 makes 50 steps over random examples and returns the losses.
 func train50(t *testing.T, trainer *train.Trainer, examples []data.Example) []float64 {
 	t.Helper()
-	order := data.NewOrder(len(examples), 1, true)
+	batches := data.NewShuffled(examples, nil, 1)
 	var losses []float64
 	for range 50 {
-		var batch []data.Example
-		for _, i := range order.Next(16) {
-			batch = append(batch, examples[i])
-		}
+		batch, err := batches.Next(16)
+		require.NoError(t, err)
 		report, err := trainer.Step([][]data.Example{batch})
 		require.NoError(t, err)
 		losses = append(losses, report.Read().Loss)

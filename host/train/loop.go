@@ -3,6 +3,7 @@ package train
 import (
 	"context"
 	"fmt"
+	"iter"
 	"math"
 	"slices"
 	"time"
@@ -37,10 +38,12 @@ func NewPlan(records, batchSize, accumulation int, epochs float64, maxSteps int)
 	return p
 }
 
-// EvalSet is one set of held-out examples. Prefix begins the names of its metrics.
+// EvalSet is one set of held-out examples.
 type EvalSet struct {
-	Prefix   string // "eval_", or "eval_NAME_" where there are several
-	Examples []data.Example
+	Prefix string // of the names of its metrics: "eval_", or "eval_NAME_" where there are several
+
+	// Batches goes through the set once, in micro-batches of up to size examples.
+	Batches func(size int) iter.Seq2[[]data.Example, error]
 }
 
 // EventKind tells what an Event reports.
@@ -62,16 +65,15 @@ type Event struct {
 	Path       string // of Saved
 }
 
-// Loop is a run: steps over shuffled examples, with evaluations, log entries
+// Loop is a run: steps over batches of examples, with evaluations, log entries
 // and checkpoints in between.
 type Loop struct {
-	Trainer  *Trainer
-	Plan     Plan
-	Examples []data.Example
-	Order    *data.Order
-	Eval     []EvalSet
-	Save     func() (path string, err error)
-	Emit     func(Event) error
+	Trainer *Trainer
+	Plan    Plan
+	Batches data.Batches
+	Eval    []EvalSet
+	Save    func() (path string, err error)
+	Emit    func(Event) error
 
 	TrainedTokens int64
 	speeds        []float64       // tokens a second, each time that a step was read
@@ -90,6 +92,7 @@ type Interrupted struct {
 	CanSave    bool   // false where the run keeps no checkpoints
 }
 
+// Error says after which step, and what holds the run's state.
 func (i *Interrupted) Error() string {
 	switch {
 	case !i.CanSave:
@@ -132,7 +135,11 @@ func (l *Loop) Run(ctx context.Context) error {
 func (l *Loop) step() (err error) {
 	defer tensor.Catch(&err)
 	start := time.Now()
-	report, err := l.Trainer.Step(l.next())
+	micro, err := data.Step(l.Batches, l.Plan.BatchSize, l.Plan.Accumulation)
+	if err != nil {
+		return err
+	}
+	report, err := l.Trainer.Step(micro)
 	if err != nil {
 		return err
 	}
@@ -213,22 +220,6 @@ func (l *Loop) Speed() float64 {
 
 func due(step, every int) bool { return every > 0 && step%every == 0 }
 
-// next takes the micro-batches of one step; the last of an epoch may be short.
-func (l *Loop) next() [][]data.Example {
-	var micro [][]data.Example
-	for range l.Plan.Accumulation {
-		var examples []data.Example
-		for _, i := range l.Order.Next(l.Plan.BatchSize) {
-			examples = append(examples, l.Examples[i])
-		}
-		micro = append(micro, examples)
-		if l.Order.Cursor().Next == len(l.Examples) {
-			break
-		}
-	}
-	return micro
-}
-
 func (l *Loop) emit(kind EventKind, values []metrics.Value, path string) error {
 	step := l.Trainer.GlobalStep
 	return l.Emit(Event{Kind: kind, TotalSteps: l.Plan.TotalSteps, Path: path, Entry: metrics.Entry{
@@ -258,7 +249,11 @@ func (l *Loop) evaluate() error {
 	l.evaluated = l.Trainer.GlobalStep
 	var values []metrics.Value
 	for _, set := range l.Eval {
-		e, err := l.Trainer.Evaluate(cut(set.Examples, l.Plan.EvalBatchSize))
+		micro, err := set.micro(l.Plan.EvalBatchSize)
+		if err != nil {
+			return err
+		}
+		e, err := l.Trainer.Evaluate(micro)
 		if err != nil {
 			return err
 		}
@@ -270,12 +265,17 @@ func (l *Loop) evaluate() error {
 	return l.emit(Evaluated, values, "")
 }
 
-func cut(examples []data.Example, size int) [][]data.Example {
+// micro goes through the set: mismatched answers go round over all of it, so
+// that an evaluation has the whole of it.
+func (s EvalSet) micro(size int) ([][]data.Example, error) {
 	var micro [][]data.Example
-	for len(examples) > size {
-		micro, examples = append(micro, examples[:size]), examples[size:]
+	for examples, err := range s.Batches(size) {
+		if err != nil {
+			return nil, err
+		}
+		micro = append(micro, examples)
 	}
-	return append(micro, examples)
+	return micro, nil
 }
 
 // save writes a checkpoint, once a step at most.

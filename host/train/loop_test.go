@@ -39,20 +39,21 @@ func TestNewPlan(t *testing.T) {
 // and what it told.
 type recorded struct {
 	train.Loop
-	told  []string
-	saves int
+	examples []data.Example // that it trains on
+	told     []string
+	saves    int
 }
 
 func newLoop(t *testing.T, plan func(*train.Plan)) *recorded {
 	t.Helper()
 	examples := uneven(21, true)
-	r := &recorded{}
+	r := &recorded{examples: examples}
 	r.Plan = train.NewPlan(len(examples), 3, 2, 2, 0)
 	r.Plan.EvalBatchSize = 3
 	plan(&r.Plan)
 	r.Trainer = newTrainer(t, newModel(t, "llama", tensor.Float32), loss(t, "rrhf", nil), 0.01, train.Options{MaxGradNorm: 1, SharePrefix: true})
-	r.Examples, r.Order = examples, data.NewOrder(len(examples), 1, true)
-	r.Eval = []train.EvalSet{{Prefix: "eval_", Examples: uneven(22, true)}}
+	r.Batches = data.NewShuffled(examples, nil, 1)
+	r.Eval = []train.EvalSet{{Prefix: "eval_", Batches: data.InOrder(uneven(22, true), nil)}}
 	r.Save = func() (string, error) { r.saves++; return fmt.Sprintf("checkpoint-%d", r.Trainer.GlobalStep), nil }
 	r.Emit = func(e train.Event) error {
 		kind := map[train.EventKind]string{train.Stepped: "step", train.Logged: "log", train.Evaluated: "eval", train.Saved: "save"}[e.Kind]
@@ -88,7 +89,7 @@ func TestLoopDoesWhatIsDue(t *testing.T) {
 func TestLoopSeesEveryExampleOnceAnEpoch(t *testing.T) {
 	r := newLoop(t, func(*train.Plan) {})
 	require.NoError(t, r.Run(context.Background()))
-	tokens := data.Pack(r.Examples, false).Tokens
+	tokens := data.Pack(uneven(21, true), false).Tokens
 	require.EqualValues(t, 2*tokens, r.TrainedTokens)
 }
 

@@ -53,6 +53,13 @@ func (t *Trainer) Free() {
 	t.last = tensor.Tensor{}
 }
 
+// FreeAll ends t, its objective and its optimizer.
+func (t *Trainer) FreeAll() {
+	t.Free()
+	t.Objective.Free()
+	t.Optimizer.Free()
+}
+
 // Step runs one optimizer step over micro, a list of micro-batches. Every loss
 // term is a sum over a count; counts depend on the data alone, so they are
 // totalled over all micro-batches first, and the cut of the batch cannot

@@ -51,7 +51,7 @@ func logical() []Example {
 	return []Example{{In: []Sample{draw(Bool, 0, 1, "3", "1"), draw(Bool, 0, 1, "4")}}}
 }
 
-// intoSegments draws rows of three segments.
+// intoSegments draws entries of three segments.
 func intoSegments() []Example {
 	return []Example{{
 		In:    []Sample{draw(F32, -2, 2, "6", "2"), draw(I64, 0, 2, "6")},

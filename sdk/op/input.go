@@ -21,33 +21,44 @@ type Input struct {
 	Value     Value  // a dimension that ends in _ is completed with the name
 	FromModel bool   // computed by the model, so gradients flow into it and no count may read it
 	Frozen    bool   // computed by a model that stays as it is: no gradient, and no count may read it
+	Head      string // what of the model gives it: LMHead, ScoreHead or ClassHead; "" where no head does
 	Doc       string
 }
+
+// The heads that a model may have.
+const (
+	LMHead    = "lm"
+	ScoreHead = "score"
+	ClassHead = "classes"
+)
+
+// Heads returns the names of all heads.
+func Heads() []string { return []string{LMHead, ScoreHead, ClassHead} }
 
 // inputs lists what a program of each kind may ask for.
 var inputs = map[ProgramKind][]Input{
 	LossProgram: {
-		{"policy.logps", Value{F32, Shape{"B", "K", "T"}}, true, false, "log-probability of each label token, 0 where there is no label"},
-		{"ref.logps", Value{F32, Shape{"B", "K", "T"}}, false, true, "the same under the reference model, a constant to the gradient"},
-		{"rewards", Value{F32, Shape{"B", "K"}}, true, false, "the reward of each candidate under the score head, 0 where it is not real"},
-		{"kl.reverse", Value{F32, Shape{"B", "K", "T"}}, true, false, "KL(policy ‖ reference) over the whole vocabulary at each label token, 0 where there is none"},
-		{"kl.forward", Value{F32, Shape{"B", "K", "T"}}, true, false, "KL(reference ‖ policy) over the whole vocabulary at each label token, 0 where there is none"},
-		{"mismatched.policy.logps", Value{F32, Shape{"B", "K", "U"}}, false, true, "log-probability of each token of another example's answer behind this prompt, 0 where there is none; no gradient"},
-		{"mismatched.ref.logps", Value{F32, Shape{"B", "K", "U"}}, false, true, "the same under the reference model"},
-		{"state.", Value{F32, Shape{}}, false, true, "a number that the host keeps from step to step, which the program lists among its states"},
-		{"logits.", Value{F32, Shape{"B", "C_"}}, true, false, "logits of the classes of a classification head, of which there are C_NAME"},
-		{"label_mask", Value{Bool, Shape{"B", "K", "T"}}, false, false, "true where there is a label token"},
-		{"label.", Value{I64, Shape{"B"}}, false, false, "the class of each example under that head, -100 where it has none"},
-		{"candidate_mask", Value{Bool, Shape{"B", "K"}}, false, false, "false for a candidate that only fills up its row"},
-		{"column.", Value{F32, Shape{"B", "K"}}, false, false, "a data column with one number a candidate, 0 where the candidate is not real"},
-		{"example_column.", Value{F32, Shape{"B"}}, false, false, "a data column with one number an example"},
+		{"policy.logps", Value{F32, Shape{"B", "K", "T"}}, true, false, LMHead, "log-probability of each label token, 0 where there is no label"},
+		{"ref.logps", Value{F32, Shape{"B", "K", "T"}}, false, true, LMHead, "the same under the reference model, a constant to the gradient"},
+		{"rewards", Value{F32, Shape{"B", "K"}}, true, false, ScoreHead, "the reward of each candidate under the score head, 0 where it is not real"},
+		{"kl.reverse", Value{F32, Shape{"B", "K", "T"}}, true, false, LMHead, "KL(policy ‖ reference) over the whole vocabulary at each label token, 0 where there is none"},
+		{"kl.forward", Value{F32, Shape{"B", "K", "T"}}, true, false, LMHead, "KL(reference ‖ policy) over the whole vocabulary at each label token, 0 where there is none"},
+		{"mismatched.policy.logps", Value{F32, Shape{"B", "K", "U"}}, false, true, LMHead, "log-probability of each token of another example's answer behind this prompt, 0 where there is none; no gradient"},
+		{"mismatched.ref.logps", Value{F32, Shape{"B", "K", "U"}}, false, true, LMHead, "the same under the reference model"},
+		{"state.", Value{F32, Shape{}}, false, true, "", "a number that the host keeps from step to step, which the program lists among its states"},
+		{"logits.", Value{F32, Shape{"B", "C_"}}, true, false, ClassHead, "logits of the classes of a classification head, of which there are C_NAME"},
+		{"label_mask", Value{Bool, Shape{"B", "K", "T"}}, false, false, "", "true where there is a label token"},
+		{"label.", Value{I64, Shape{"B"}}, false, false, "", "the class of each example under that head, -100 where it has none"},
+		{"candidate_mask", Value{Bool, Shape{"B", "K"}}, false, false, "", "false for a candidate that only fills up a batch"},
+		{"column.", Value{F32, Shape{"B", "K"}}, false, false, "", "a data column with one number a candidate, 0 where the candidate is not real"},
+		{"example_column.", Value{F32, Shape{"B"}}, false, false, "", "a data column with one number an example"},
 	},
 	PoolingProgram: {
-		{"hidden", Value{F32, Shape{"P", "H"}}, true, false, "hidden states of every stored token after the last norm"},
-		{"token", Value{I64, Shape{"M"}}, false, false, "the row's tokens in order, as indices into hidden"},
-		{"row", Value{I64, Shape{"M"}}, false, false, "the row that each token belongs to, in rising order"},
-		{"ids", Value{I64, Shape{"M"}}, false, false, "the token ids"},
-		{"eos_token_id", Value{I64, Shape{}}, false, false, "the id of the end token, -1 where there is none"},
+		{"hidden", Value{F32, Shape{"P", "H"}}, true, false, "", "hidden states of every stored token after the last norm"},
+		{"token", Value{I64, Shape{"M"}}, false, false, "", "the sequences' tokens in order, as indices into hidden"},
+		{"sequence", Value{I64, Shape{"M"}}, false, false, "", "the sequence that each token belongs to, in rising order"},
+		{"ids", Value{I64, Shape{"M"}}, false, false, "", "the token ids"},
+		{"eos_token_id", Value{I64, Shape{}}, false, false, "", "the id of the end token, -1 where there is none"},
 	},
 }
 
@@ -62,7 +73,7 @@ func Inputs(kind ProgramKind) []Input { return append([]Input(nil), inputs[kind]
 
 // Dims returns the names of dimensions that every program of the kind can use:
 // for a loss B prompts, K candidates, T label positions; for a pooling P stored
-// tokens, H hidden, M tokens of all rows, N rows. Inputs may bring more.
+// tokens, H hidden, M tokens of all sequences, N sequences. Inputs may bring more.
 func Dims(kind ProgramKind) []Dim { return append([]Dim(nil), dims[kind]...) }
 
 // FindInput returns the named input, with its full name. An unknown name is an

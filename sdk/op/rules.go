@@ -256,16 +256,16 @@ func inferDimSize(_ []Value, _ Attrs) (Value, error) {
 	return Value{F32, Shape{}}, nil
 }
 
-// segments checks that row lists one segment for each entry of x.
-func segments(x Value, row Value) error {
-	if err := wantType(row, "row", I64); err != nil {
+// segments checks that segment lists one for each entry of x.
+func segments(x Value, segment Value) error {
+	if err := wantType(segment, "segment", I64); err != nil {
 		return err
 	}
-	if len(row.Shape) != 1 {
-		return errors.New("row is " + row.Shape.String() + "; want one axis")
+	if len(segment.Shape) != 1 {
+		return errors.New("segment is " + segment.Shape.String() + "; want one axis")
 	}
-	if len(x.Shape) == 0 || x.Shape[0] != row.Shape[0] {
-		return errors.New("row " + row.Shape.String() + " does not list the first axis of " + x.Shape.String())
+	if len(x.Shape) == 0 || x.Shape[0] != segment.Shape[0] {
+		return errors.New("segment " + segment.Shape.String() + " does not list the first axis of " + x.Shape.String())
 	}
 	return nil
 }

@@ -188,8 +188,8 @@ var table = []Op{
 	{"global_mean", 1, []string{"sum", "count"}, nil, "Σsum / Σcount of the scalars over the whole optimizer step, as a constant to the gradient; 0 where Σcount is 0", false, inferGlobalMean, []Example{{In: []Sample{draw(F32, -2, 2), draw(F32, 1, 3)}}}},
 	{"dim_size", 1, none, []AttrSpec{{Name: "dim", Kind: Size}}, "the length of the named dimension, as f32", false, inferDimSize, []Example{{Attrs: Attrs{{Name: "dim", Kind: Size, Dim: "B"}}, Sizes: map[string]int64{"B": 3}}}},
 
-	// segments: row [M] says to which of the segments each entry of the first axis belongs
-	{"segment_sum", 1, []string{"x", "row"}, intoRows, "sum of the entries of each segment, 0 for an empty one", true, inferSegment, intoSegments()},
-	{"segment_max", 1, []string{"x", "row"}, intoRows, "largest entry of each segment, element by element, 0 for an empty one; equal ones share the gradient", true, inferSegment, intoSegments()},
-	{"segment_count", 1, []string{"row"}, intoRows, "number of entries of each segment, as f32", false, inferSegmentCount, []Example{{In: []Sample{draw(I64, 0, 2, "5")}, Attrs: Attrs{{Name: "segments", Kind: Size, Dim: "N"}}, Sizes: map[string]int64{"N": 3}}}},
+	// segments: segment [M] says to which of the segments each entry of the first axis belongs
+	{"segment_sum", 1, []string{"x", "segment"}, intoRows, "sum of the entries of each segment, 0 for an empty one", true, inferSegment, intoSegments()},
+	{"segment_max", 1, []string{"x", "segment"}, intoRows, "largest entry of each segment, element by element, 0 for an empty one; equal ones share the gradient", true, inferSegment, intoSegments()},
+	{"segment_count", 1, []string{"segment"}, intoRows, "number of entries of each segment, as f32", false, inferSegmentCount, []Example{{In: []Sample{draw(I64, 0, 2, "5")}, Attrs: Attrs{{Name: "segments", Kind: Size, Dim: "N"}}, Sizes: map[string]int64{"N": 3}}}},
 }

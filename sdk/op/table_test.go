@@ -152,11 +152,11 @@ var rules = []struct {
 	{"ones_like", []string{"bool [B]"}, nil, "bool [B]"},
 	{"dim_size", nil, op.Attrs{{Name: "dim", Kind: op.Size, Dim: "B"}}, "f32 []"},
 	{"segment_sum", []string{"f32 [M, H]", "i64 [M]"}, op.Attrs{into("N")}, "f32 [N, H]"},
-	{"segment_sum", []string{"f32 [P, H]", "i64 [M]"}, op.Attrs{into("N")}, "!segment_sum: row [M] does not list the first axis of [P, H]"},
+	{"segment_sum", []string{"f32 [P, H]", "i64 [M]"}, op.Attrs{into("N")}, "!segment_sum: segment [M] does not list the first axis of [P, H]"},
 	{"segment_max", []string{"f32 [M]", "i64 [M]"}, op.Attrs{into("N")}, "f32 [N]"},
-	{"segment_max", []string{"f32 [M]", "f32 [M]"}, op.Attrs{into("N")}, "!segment_max: row is f32; want i64"},
+	{"segment_max", []string{"f32 [M]", "f32 [M]"}, op.Attrs{into("N")}, "!segment_max: segment is f32; want i64"},
 	{"segment_count", []string{"i64 [M]"}, op.Attrs{into("N")}, "f32 [N]"},
-	{"segment_count", []string{"i64 [M, 1]"}, op.Attrs{into("N")}, "!segment_count: row is [M, 1]; want one axis"},
+	{"segment_count", []string{"i64 [M, 1]"}, op.Attrs{into("N")}, "!segment_count: segment is [M, 1]; want one axis"},
 }
 
 func TestRules(t *testing.T) {

@@ -4,7 +4,7 @@
 //
 //	func main() { process.Serve(rrhf.Plugin) }
 //
-// The five calls of the contract are methods of the service llmhost.v1.Plugin.
+// The five calls of the contract are methods of the service llmhost.v2.Plugin.
 // Request and reply of each are one google.protobuf.BytesValue: a request is a
 // number, little-endian in four bytes, then the payload; the reply is the same
 // frame as on every other transport. So there is no schema to generate code from,
@@ -24,7 +24,7 @@ import (
 
 // Service is the gRPC service of a plugin, and the names below are its methods.
 const (
-	Service   = "llmhost.v1.Plugin"
+	Service   = "llmhost.v2.Plugin"
 	Describe  = "Describe"  // no number, no payload
 	Configure = "Configure" // a component, its configuration
 	Trace     = "Trace"     // an instance, the request

@@ -155,6 +155,22 @@ func (p *Program) inputDims() []op.Dim {
 // it, the given values included. None is skipped.
 func (p *Program) Reach(values ...int) []bool { return p.reach(false, values...) }
 
+// CoefficientOf is how much what is computed from an input counts in the loss:
+// the coefficient of the one term that reads it, the sum of those of several, 0
+// where none does.
+func (p *Program) CoefficientOf(input string) (coefficient float64) {
+	at := slices.IndexFunc(p.Inputs, func(i op.Input) bool { return i.Name == input })
+	if at < 0 {
+		return 0
+	}
+	for _, t := range p.Terms {
+		if p.Reach(t.Sum)[at] {
+			coefficient += t.Coefficient
+		}
+	}
+	return coefficient
+}
+
 // ReachLocal is Reach up to global means: what they are made of is left out.
 func (p *Program) ReachLocal(values ...int) []bool { return p.reach(true, values...) }
 

@@ -95,7 +95,7 @@ metric m = exp(Σ%4 / Σ%5)
 }
 
 func TestPooling(t *testing.T) {
-	text := `{"llmhost_program":1,"op_level":1,"kind":"pooling","inputs":[{"name":"hidden","dtype":"f32","shape":["P","H"]},{"name":"token","dtype":"i64","shape":["M"]},{"name":"row","dtype":"i64","shape":["M"]}],` +
+	text := `{"llmhost_program":1,"op_level":1,"kind":"pooling","inputs":[{"name":"hidden","dtype":"f32","shape":["P","H"]},{"name":"token","dtype":"i64","shape":["M"]},{"name":"sequence","dtype":"i64","shape":["M"]}],` +
 		`"nodes":[{"op":"index_select","in":[0,1],"attrs":{"dim":0}},{"op":"segment_max","in":[3,2],"attrs":{"segments":"N"}}],"output":4}`
 	p := parse(t, text)
 	require.Equal(t, text, string(p.Canonical()))
@@ -123,4 +123,15 @@ func TestFits(t *testing.T) {
 	sizes["B"] = 1 << 20
 	require.EqualError(t, p.Fits(sizes, 1<<30, nil),
 		"program takes 1 TiB or more for a batch of B = 1048576, K = 4, T = 512, more than 1024 MiB: its largest value is node 1, expand, f32 [B*K, B, K, T]")
+}
+
+func TestCoefficientOf(t *testing.T) {
+	p := parse(t, loss(inputs+`,{"name":"rewards","dtype":"f32","shape":["B","K"]},{"name":"column.x","dtype":"f32","shape":["B","K"]}`,
+		`{"op":"sum","in":[0]},{"op":"sum","in":[2]},{"op":"add","in":[4,5]},{"op":"sum","in":[1]}`,
+		`{"name":"lm","sum":4,"count":7,"coefficient":0.5},{"name":"both","sum":6,"coefficient":2}`, ``))
+	require.Equal(t, 2.5, p.CoefficientOf("policy.logps"))
+	require.Equal(t, 2.0, p.CoefficientOf("rewards"))
+	require.Zero(t, p.CoefficientOf("label_mask"), "a count does not make it count")
+	require.Zero(t, p.CoefficientOf("column.x"))
+	require.Zero(t, p.CoefficientOf("logits.topic"))
 }

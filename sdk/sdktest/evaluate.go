@@ -6,6 +6,7 @@ import (
 	"slices"
 
 	"llmhost/sdk/op"
+	"llmhost/sdk/program"
 )
 
 // Arguments are what one run of a program reads.
@@ -22,7 +23,7 @@ type Arguments struct {
 
 // Evaluation is one run of a program: every value, in the program's numbering.
 type Evaluation struct {
-	Program *Program
+	Program *Traced
 	Values  []Array
 
 	backward []func(grad []float64) [][]float64 // of the nodes
@@ -31,7 +32,7 @@ type Evaluation struct {
 // Evaluate computes every value of the program; a state that no input gives has
 // its initial value. An error names the input that
 // is missing or misshapen, or the node that cannot be computed.
-func (p *Program) Evaluate(a Arguments) (*Evaluation, error) {
+func (p *Traced) Evaluate(a Arguments) (*Evaluation, error) {
 	if err := p.fits(a.Sizes); err != nil {
 		return nil, err
 	}
@@ -55,7 +56,7 @@ func (p *Program) Evaluate(a Arguments) (*Evaluation, error) {
 }
 
 // withState gives a state its initial value where the inputs lack it.
-func (a Arguments) withState(s State) Arguments {
+func (a Arguments) withState(s program.State) Arguments {
 	name := "state." + s.Name
 	if _, given := a.Inputs[name]; given {
 		return a
@@ -71,7 +72,7 @@ const maxElements = 1 << 26
 
 // fits is an error that names the node with which the values have more than
 // maxElements elements together.
-func (p *Program) fits(sizes map[string]int64) error {
+func (p *Traced) fits(sizes map[string]int64) error {
 	total := int64(0)
 	for i, node := range p.Nodes {
 		n, err := node.Out.Shape.Elements(sizes)
@@ -128,9 +129,9 @@ func (e *Evaluation) node(i int, a Arguments) (err error) {
 	return nil
 }
 
-// Number is value v, a scalar; 1 for None.
+// Number is value v, a scalar; 1 for program.None.
 func (e *Evaluation) Number(v int) float64 {
-	if v == None {
+	if v == program.None {
 		return 1
 	}
 	return e.Values[v].Data[0]

@@ -1,24 +1,27 @@
 package sdktest
 
 import (
+	"slices"
+
 	"llmhost/sdk"
 	"llmhost/sdk/op"
+	"llmhost/sdk/program"
 )
 
 // PoolInputs is a batch as a pooling sees it.
 type PoolInputs struct {
-	Hidden [][][]float64 // [row][token][hidden]
-	IDs    [][]int       // [row][token]; nil: 10, 11, 12, … in each row
+	Hidden [][][]float64 // [sequence][token][hidden]
+	IDs    [][]int       // [sequence][token]; nil: 10, 11, 12, … in each sequence
 	EOS    int           // the id of the end token, -1 where there is none
 
 	// Scattered lays the hidden states out as a host may: in another order
-	// than the rows', with states between them that belong to no row.
+	// than the sequences', with states between them that belong to no sequence.
 	Scattered bool
 }
 
 // Pooled is what a pooling gives for one batch.
 type Pooled struct {
-	Output    [][]float64   // [row][hidden]
+	Output    [][]float64   // [sequence][hidden]
 	Gradients [][][]float64 // of the sum of Output, laid out as PoolInputs.Hidden
 }
 
@@ -48,19 +51,19 @@ func PoolErr(pooling sdk.Pooling, in PoolInputs) (Pooled, error) {
 
 // width is the number of elements of a hidden state.
 func (in PoolInputs) width() int {
-	for _, row := range in.Hidden {
-		for _, state := range row {
+	for _, states := range in.Hidden {
+		for _, state := range states {
 			return len(state)
 		}
 	}
 	return 1
 }
 
-// places says where each token of the batch is stored, in the rows' order, and
+// places says where each token of the batch is stored, in the sequences' order, and
 // how many states are stored.
 func (in PoolInputs) places() (place []int, stored int) {
-	for _, row := range in.Hidden {
-		for range row {
+	for _, states := range in.Hidden {
+		for range states {
 			place = append(place, len(place))
 		}
 	}
@@ -74,7 +77,7 @@ func (in PoolInputs) places() (place []int, stored int) {
 }
 
 // Arguments lays the batch out as a program reads it. States that belong to no
-// row hold 1000, so that one who reads them shows.
+// sequence hold 1000, so that one who reads them shows.
 func (in PoolInputs) Arguments() Arguments {
 	width := in.width()
 	place, stored := in.places()
@@ -82,12 +85,12 @@ func (in PoolInputs) Arguments() Arguments {
 	for i := range hidden.Data {
 		hidden.Data[i] = 1000
 	}
-	token, row, ids := NewArray(op.I64, len(place)), NewArray(op.I64, len(place)), NewArray(op.I64, len(place))
+	token, sequence, ids := NewArray(op.I64, len(place)), NewArray(op.I64, len(place)), NewArray(op.I64, len(place))
 	at := 0
 	for n, states := range in.Hidden {
 		for i, state := range states {
 			copy(hidden.Data[place[at]*width:], state)
-			token.Data[at], row.Data[at], ids.Data[at] = float64(place[at]), float64(n), float64(10+i)
+			token.Data[at], sequence.Data[at], ids.Data[at] = float64(place[at]), float64(n), float64(10+i)
 			if in.IDs != nil {
 				ids.Data[at] = float64(in.IDs[n][i])
 			}
@@ -95,7 +98,7 @@ func (in PoolInputs) Arguments() Arguments {
 		}
 	}
 	return Arguments{
-		Inputs: map[string]Array{"hidden": hidden, "token": token, "row": row, "ids": ids, "eos_token_id": Scalar(op.I64, float64(in.EOS))},
+		Inputs: map[string]Array{"hidden": hidden, "token": token, "sequence": sequence, "ids": ids, "eos_token_id": Scalar(op.I64, float64(in.EOS))},
 		Sizes:  map[string]int64{"P": int64(stored), "H": int64(width), "M": int64(len(place)), "N": int64(len(in.Hidden))},
 	}
 }
@@ -126,18 +129,19 @@ func rowsOf(data []float64, width int) [][]float64 {
 // Summed returns the program of a pooling with one node more, the sum of its
 // output with a weight of its own for each element, and that node's value.
 // Weights keep gradients of different elements from cancelling out.
-func (p *Program) Summed() (*Program, int) {
-	more := *p
-	more.Nodes = append([]Node(nil), p.Nodes...)
+func (p *Traced) Summed() (*Traced, int) {
+	more := *p.Program
+	more.Nodes = slices.Clone(p.Nodes)
 	add := func(name string, out op.Value, attrs op.Attrs, in ...int) int {
-		more.Nodes = append(more.Nodes, Node{name, in, attrs, out})
+		more.Nodes = append(more.Nodes, program.Node{Op: name, In: in, Attrs: attrs, Out: out})
 		return len(more.Inputs) + len(more.Nodes) - 1
 	}
 	flat := op.Value{DType: op.F32, Shape: p.Value(p.Output).Shape}
 	axis := func(i int) op.Attrs { return op.Attrs{{Name: "dim", Kind: op.Axis, Int: i}} }
 	ones := add("ones_like", flat, nil, p.Output)
 	weights := add("cumsum", flat, axis(1), add("cumsum", flat, axis(0), ones))
-	return &more, add("sum", op.Value{DType: op.F32}, nil, add("mul", flat, nil, p.Output, weights))
+	total := add("sum", op.Value{DType: op.F32}, nil, add("mul", flat, nil, p.Output, weights))
+	return &Traced{Program: &more, Places: p.Places}, total
 }
 
 // String writes the batch so that it can be copied into a test.

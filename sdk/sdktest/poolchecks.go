@@ -2,63 +2,90 @@ package sdktest
 
 import (
 	"fmt"
-	"slices"
 	"testing"
 
 	"llmhost/sdk"
+	"llmhost/sdk/program"
 )
 
 // CheckPooling runs the checks of a pooling over one batch: gradients by
-// central differences, rows that know nothing of each other, and states stored
-// in any order. Give it at least two rows of different lengths.
+// central differences, sequences that know nothing of each other, and states stored
+// in any order. Give it at least two sequences of different lengths.
 func CheckPooling(t testing.TB, pooling sdk.Pooling, in PoolInputs) {
-	t.Helper()
-	base, err := PoolErr(pooling, in)
-	if err != nil {
-		t.Fatal(err)
-	}
-	scattered := in
-	scattered.Scattered = !in.Scattered
-	compareOutput(t, "with the states stored in another order", base.Output, poolOf(t, pooling, scattered).Output)
-	backward := reversed(len(in.Hidden))
-	compareOutput(t, "with the rows reversed", entriesOf(base.Output, backward), poolOf(t, pooling, in.Pick(backward...)).Output)
-	for n := range in.Hidden {
-		compareOutput(t, fmt.Sprintf("with row %d alone", n), base.Output[n:n+1], poolOf(t, pooling, in.Pick(n)).Output)
-	}
-	checkPoolGradients(t, pooling, in)
-}
-
-// Pick returns the batch of the given rows, in that order.
-func (in PoolInputs) Pick(rows ...int) PoolInputs {
-	in.Hidden, in.IDs = entriesOf(in.Hidden, rows), entriesOf(in.IDs, rows)
-	return in
-}
-
-func poolOf(t testing.TB, pooling sdk.Pooling, in PoolInputs) Pooled {
-	t.Helper()
-	out, err := PoolErr(pooling, in)
-	if err != nil {
-		t.Fatal(err)
-	}
-	return out
-}
-
-func compareOutput(t testing.TB, what string, want, got [][]float64) {
-	t.Helper()
-	for n := range want {
-		if !slices.EqualFunc(want[n], got[n], near) {
-			t.Errorf("%s, row %d is %v; want %v", what, n, got[n], want[n])
-		}
-	}
-}
-
-// checkPoolGradients takes the differences of the sum of the output.
-func checkPoolGradients(t testing.TB, pooling sdk.Pooling, in PoolInputs) {
 	t.Helper()
 	p, err := TracePooling(pooling)
 	if err != nil {
 		t.Fatal(err)
 	}
+	reported(t)(p.Storage(in))
+	reported(t)(p.Sequences(in))
+	checkPoolGradients(t, p, in)
+}
+
+// Storage stores the states in another order, with states between them that are
+// no sequence's, as prefix sharing does: nothing may change.
+func (p *Traced) Storage(in PoolInputs) ([]Fault, error) {
+	base, err := p.Pooled(in)
+	if err != nil {
+		return nil, err
+	}
+	in.Scattered = !in.Scattered
+	return p.Expect(base, in, "with the hidden states stored in another order", "Hidden is read directly; a sequence's states are Hidden().IndexSelect(0, Token())")
+}
+
+// Sequences puts the sequences in another order, and each into a batch of its
+// own, which must pool each to the same.
+func (p *Traced) Sequences(in PoolInputs) ([]Fault, error) {
+	base, err := p.Pooled(in)
+	if err != nil {
+		return nil, err
+	}
+	const cause = "a sequence reads another's states: index from its own first entry, and keep within its SegmentCount"
+	order := rotated(len(in.Hidden))
+	faults, err := p.Expect(entriesOf(base, order), in.Pick(order...), "with the sequences in another order", cause)
+	for n := 0; n < len(base) && err == nil; n++ {
+		var more []Fault
+		more, err = p.Expect(base[n:n+1], in.Pick(n), fmt.Sprintf("with sequence %d in a batch of its own", n), cause)
+		faults = append(faults, more...)
+	}
+	return faults, err
+}
+
+// Expect pools a batch, and has a fault for each sequence that is not as wanted. What
+// says how the batch was changed, cause what one that changes with it comes from.
+func (p *Traced) Expect(want [][]float64, in PoolInputs, what, cause string) ([]Fault, error) {
+	got, err := p.Pooled(in)
+	if err != nil {
+		return nil, err
+	}
+	var faults []Fault
+	for n, row := range got {
+		if !NearAll(row, want[n]) {
+			text := fmt.Sprintf("%s, sequence %d becomes %s instead of %s", what, n, Numbers(row...), Numbers(want[n]...))
+			faults = append(faults, Fault{Text: text, Cause: cause, At: program.None})
+		}
+	}
+	return faults, nil
+}
+
+// Pooled is the pooling's result for a batch, one vector a sequence.
+func (p *Traced) Pooled(in PoolInputs) ([][]float64, error) {
+	e, err := p.Evaluate(in.Arguments())
+	if err != nil {
+		return nil, err
+	}
+	return rowsOf(e.Values[p.Output].Data, in.width()), nil
+}
+
+// Pick returns the batch of the given sequences, in that order.
+func (in PoolInputs) Pick(sequences ...int) PoolInputs {
+	in.Hidden, in.IDs = entriesOf(in.Hidden, sequences), entriesOf(in.IDs, sequences)
+	return in
+}
+
+// checkPoolGradients takes the differences of the sum of the output.
+func checkPoolGradients(t testing.TB, p *Traced, in PoolInputs) {
+	t.Helper()
 	p, total := p.Summed()
 	a := in.Arguments()
 	e, err := p.Evaluate(a)
@@ -66,13 +93,13 @@ func checkPoolGradients(t testing.TB, pooling sdk.Pooling, in PoolInputs) {
 		t.Fatal(err)
 	}
 	a.Held = e.Detached()
-	slopes, err := p.Slopes(a, total, func(string, int) bool { return true })
+	slopes, err := p.Slopes(a, total, a.Used)
 	if err != nil {
 		t.Fatal(err)
 	}
 	for _, s := range slopes {
-		if !s.Rough && s.Error > GradientTolerance {
-			t.Errorf("gradient by element %d of %s is %v, central differences give %v", s.Element, s.Input, s.Gradient, s.Difference)
+		if s.Wrong() {
+			t.Error(a.Compared(s))
 		}
 	}
 }

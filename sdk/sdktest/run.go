@@ -119,19 +119,3 @@ func (in Inputs) unpaddedRewards(data []float64) [][]float64 {
 	}
 	return out
 }
-
-// byCandidate are the gradients that have a place for each candidate.
-func (r Result) byCandidate() map[string][][][]float64 {
-	all := map[string][][][]float64{"log-probabilities": r.Gradients, "reverse KL": r.ReverseKLGradients, "forward KL": r.ForwardKLGradients}
-	if r.RewardGradients == nil {
-		return all
-	}
-	rewards := make([][][]float64, len(r.RewardGradients))
-	for i, prompt := range r.RewardGradients {
-		for _, g := range prompt {
-			rewards[i] = append(rewards[i], []float64{g})
-		}
-	}
-	all["rewards"] = rewards
-	return all
-}

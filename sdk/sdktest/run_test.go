@@ -8,6 +8,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"llmhost/sdk"
+	"llmhost/sdk/program"
 	"llmhost/sdk/sdktest"
 )
 
@@ -84,15 +85,15 @@ func TestChecksSeeMistakes(t *testing.T) {
 		want  string
 	}{
 		{"a max that padding enters", sdktest.CheckPadding, func(g *sdk.Graph) sdk.Objective { return term(g.Logps().Amax(-1).Sum(), g.Count("B")) },
-			"with 0 more candidates and 2 more label positions, all padding, the sum of term x is 0; want -0.25"},
+			"the sum of term x is -0.25, and with one more label position that is padding it is 0"},
 		{"a mean inside", sdktest.CheckCuts, func(g *sdk.Graph) sdk.Objective { return term(g.Logps().Mean(), sdk.Tensor{}) },
-			"cut into batches of one prompt, the sum of term x is"},
+			"but its prompts by themselves add up to"},
 		{"the first candidate is the best", sdktest.CheckPermutation, func(g *sdk.Graph) sdk.Objective {
 			first := g.Column("score").Argmax(-1).ZerosLike().Unsqueeze(-1)
 			return term(g.Logps().Sum(-1).Gather(1, first).Sum(), g.Count("B"))
-		}, "with the candidates reversed, the sum of term x is"},
+		}, "with each prompt's candidates in another order, the sum of term x is"},
 		{"rows that lean on each other", sdktest.CheckCuts, func(g *sdk.Graph) sdk.Objective { return term(g.Logps().Sum().Square(), g.Count("B")) },
-			"cut into batches of one prompt, the sum of term x is"},
+			"but its prompts by themselves add up to"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			r := &recorder{TB: t}
@@ -162,9 +163,10 @@ func TestSinglePrecision(t *testing.T) {
 
 // A program that asks for more than any machine has is an error, not the end of the test.
 func TestAProgramBeyondAllMemory(t *testing.T) {
-	p, err := sdktest.Parse([]byte(`{"llmhost_program":1,"kind":"loss","inputs":[{"name":"policy.logps","dtype":"f32","shape":["B","K","T"]}],"nodes":[{"op":"sum","in":[0]},` +
+	parsed, err := program.Parse([]byte(`{"llmhost_program":1,"kind":"loss","inputs":[{"name":"policy.logps","dtype":"f32","shape":["B","K","T"]}],"nodes":[{"op":"sum","in":[0]},` +
 		`{"op":"expand","in":[1],"attrs":{"shape":["B*B*B*B*B*B*B*B*B*B*B*B*B*B*B*B*B*B*B*B","B*B*B*B*B*B*B*B*B*B*B*B*B*B*B*B*B*B*B*B"]}},{"op":"sum","in":[2]}],"terms":[{"name":"t","sum":3}]}`))
 	require.NoError(t, err)
+	p := sdktest.Traced{Program: parsed}
 	_, err = p.Evaluate(sdktest.Arguments{Sizes: map[string]int64{"B": 4, "K": 1, "T": 1}})
 	require.ErrorContains(t, err, "brings the program to more than 67108864 elements; take smaller sizes")
 }

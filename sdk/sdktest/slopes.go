@@ -1,6 +1,9 @@
 package sdktest
 
-import "math"
+import (
+	"fmt"
+	"math"
+)
 
 // GradientTolerance is how far a gradient may lie from central differences,
 // relative to the larger of the two. Differences below a ten-thousandth of the
@@ -22,12 +25,51 @@ type Slope struct {
 	Rough      bool    // two step sizes disagree: there is a kink, and Difference means nothing
 }
 
+// Wrong says whether the gradient is not the slope.
+func (s Slope) Wrong() bool { return !s.Rough && s.Error > GradientTolerance }
+
+// Used says whether a host has a use for the gradient by an element of an input
+// of the model: there is a label token, or the candidate is real.
+func (a Arguments) Used(input string, element int) bool {
+	switch input {
+	case "policy.logps", "kl.reverse", "kl.forward":
+		return a.Inputs["label_mask"].Data[element] != 0
+	case "rewards":
+		return a.Inputs["candidate_mask"].Data[element] != 0
+	}
+	return true
+}
+
+// Compared writes a slope of a run over a for people.
+func (a Arguments) Compared(s Slope) string {
+	return fmt.Sprintf("by %s the gradient is %s, while moving that by a little changes the result by %s a unit",
+		a.element(s.Input, s.Element), Numbers(s.Gradient), Numbers(s.Difference))
+}
+
+// element names an element of an input of the model.
+func (a Arguments) element(input string, i int) string {
+	k, t := int(a.Sizes["K"]), int(a.Sizes["T"])
+	switch input {
+	case "policy.logps":
+		return fmt.Sprintf("the log-probability of prompt %d, candidate %d, token %d", i/(k*t), i/t%k, i%t)
+	case "kl.reverse", "kl.forward":
+		return fmt.Sprintf("%s of prompt %d, candidate %d, token %d", input, i/(k*t), i/t%k, i%t)
+	case "rewards":
+		return fmt.Sprintf("the reward of prompt %d, candidate %d", i/k, i%k)
+	}
+	width := 1
+	if shape := a.Inputs[input].Shape; len(shape) > 0 {
+		width = shape[len(shape)-1]
+	}
+	return fmt.Sprintf("%s of row %d, element %d", input, i/width, i%width)
+}
+
 // slopeStep is the step of central differences, relative to 1 + |x|.
 const slopeStep = 1e-3
 
 // Slopes holds the gradient of value v, a scalar, to central differences by
 // every element of every input of the model for which pick is true.
-func (p *Program) Slopes(a Arguments, v int, pick func(input string, element int) bool) ([]Slope, error) {
+func (p *Traced) Slopes(a Arguments, v int, pick func(input string, element int) bool) ([]Slope, error) {
 	e, err := p.Evaluate(a)
 	if err != nil {
 		return nil, err
@@ -65,7 +107,7 @@ func rate(all []Slope, value float64) {
 
 // difference is the derivative by central differences of fourth order,
 // extrapolated from two step sizes, and whether those disagree.
-func (p *Program) difference(a Arguments, v int, input string, element int) (slope float64, rough bool, err error) {
+func (p *Traced) difference(a Arguments, v int, input string, element int) (slope float64, rough bool, err error) {
 	x := a.Inputs[input]
 	at := func(by float64) float64 {
 		moved := Array{x.DType, x.Shape, append([]float64(nil), x.Data...)}

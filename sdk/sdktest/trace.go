@@ -6,17 +6,37 @@ import (
 	"fmt"
 
 	"llmhost/sdk"
+	"llmhost/sdk/program"
 )
+
+// Traced is a program that can be run, with the places of its nodes in the
+// author's files.
+type Traced struct {
+	*program.Program
+	Places []string // one a node, such as "margin.go:12", or none at all
+}
+
+// Place says where value v comes from: "margin.go:12: sum", or the name of an input.
+func (p *Traced) Place(v int) string {
+	if v < len(p.Inputs) {
+		return "input " + p.Inputs[v].Name
+	}
+	node := v - len(p.Inputs)
+	if node < len(p.Places) && p.Places[node] != "" {
+		return p.Places[node] + ": " + p.Nodes[node].Op
+	}
+	return fmt.Sprintf("node %d: %s", node, p.Nodes[node].Op)
+}
 
 // Trace traces a loss as it stands: its fields are the parameters, and tags
 // give no defaults. To get the loss as a host would configure it, use New of its
 // LossSpec. The error lists every mistake of the trace with the author's line.
-func Trace(loss sdk.Loss) (*Program, error) {
+func Trace(loss sdk.Loss) (*Traced, error) {
 	return traced(sdk.Plugin{Name: "test", Losses: []sdk.LossSpec{sdk.NewLoss("loss", "", lossAsItIs{loss})}})
 }
 
 // TracePooling is Trace for a pooling.
-func TracePooling(pooling sdk.Pooling) (*Program, error) {
+func TracePooling(pooling sdk.Pooling) (*Traced, error) {
 	return traced(sdk.Plugin{Name: "test", Poolings: []sdk.PoolingSpec{sdk.NewPooling("pooling", "", poolingAsItIs{pooling})}})
 }
 
@@ -39,7 +59,7 @@ func validate(part any) error {
 }
 
 // traced asks the server that a host would ask.
-func traced(p sdk.Plugin) (*Program, error) {
+func traced(p sdk.Plugin) (*Traced, error) {
 	server := sdk.NewServer(p)
 	if _, err := payload(server.Configure(0, []byte("{}"))); err != nil {
 		return nil, err
@@ -55,12 +75,21 @@ func traced(p sdk.Plugin) (*Program, error) {
 	if err := json.Unmarshal(data, &reply); err != nil {
 		return nil, fmt.Errorf("trace: %w", err)
 	}
-	program, err := Parse(reply.Program)
+	return parsed(reply.Program, reply.Locations)
+}
+
+// parsed reads a traced program. Its error lists what is wrong with the place of
+// each fault.
+func parsed(text []byte, places []string) (*Traced, error) {
+	p, err := program.Parse(text)
+	var faulty *program.Error
+	if errors.As(err, &faulty) {
+		return nil, errors.New(faulty.Text(places))
+	}
 	if err != nil {
 		return nil, err
 	}
-	program.Places = reply.Locations
-	return program, nil
+	return &Traced{Program: p, Places: places}, nil
 }
 
 // payload takes the status off a reply.

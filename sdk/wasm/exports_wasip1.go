@@ -26,7 +26,7 @@ const ballastSize = 8 << 20
 
 // marker tells the version of the contract by its name. It is never called.
 //
-//go:wasmexport llmhost_abi_v1
+//go:wasmexport llmhost_abi_v2
 func marker() {}
 
 //go:wasmexport llmhost_alloc

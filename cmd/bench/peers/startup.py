@@ -1,6 +1,6 @@
 """The shortest way from nothing to a first step with transformers.
 
-    startup.py MODEL TOKENIZER DATA THREADS
+    startup.py MODEL TOKENIZER DATA THREADS DEVICE
 
 Trains one step on the prompt/answer records of the file DATA and prints the
 loss as a line of JSON.
@@ -12,10 +12,11 @@ import sys
 import torch
 from transformers import AutoModelForCausalLM, AutoTokenizer
 
-path, tokenizer_path, data, threads = sys.argv[1:]
+path, tokenizer_path, data, threads, device = sys.argv[1:]
 torch.set_num_threads(int(threads))
+torch.set_default_device(device)
 tokenizer = AutoTokenizer.from_pretrained(tokenizer_path)
-model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32).train()
+model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32).to(device).train()
 optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5, weight_decay=0.0, fused=True)
 
 with open(data) as file:

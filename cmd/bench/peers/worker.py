@@ -1,6 +1,6 @@
 """The peer: the training steps of cmd/bench in eager PyTorch on a transformers model.
 
-    worker.py TASK VARIANT MODEL BATCHES THREADS
+    worker.py TASK VARIANT MODEL BATCHES THREADS DEVICE
 
 Reads "step N" lines from stdin, trains on line N of the file BATCHES, and
 answers each with a line of JSON: seconds of the step, loss. The step is
@@ -223,10 +223,11 @@ def answer(**values):
 
 
 def main():
-    task, variant, path, batches, threads = sys.argv[1:]
+    task, variant, path, batches, threads, device = sys.argv[1:]
     torch.set_num_threads(int(threads))
+    torch.set_default_device(device)
     attention = "sdpa" if variant == "full" else "segments"
-    model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, attn_implementation=attention).train()
+    model = AutoModelForCausalLM.from_pretrained(path, dtype=torch.float32, attn_implementation=attention).to(device).train()
     optimizer = torch.optim.AdamW(model.parameters(), lr=1e-5, weight_decay=0.0, fused=True)
     loss_of = {"sft": sft, "rrhf": rrhf}[task]
     with open(batches) as file:
@@ -241,7 +242,8 @@ def main():
         torch.nn.utils.clip_grad_norm_(model.parameters(), 1.0)
         optimizer.step()
         optimizer.zero_grad(set_to_none=True)
-        answer(seconds=time.perf_counter() - began, loss=loss.item())
+        value = loss.item()  # waits for a GPU
+        answer(seconds=time.perf_counter() - began, loss=value)
 
 
 main()

@@ -4,7 +4,7 @@
 // It gives the same program, byte for byte, as builtin/rrhf of llmhost, which
 // says more on the formula.
 
-import { Component, float, Graph, Loss, Objective, Param, Plugin, register, Task, Tensor, text } from "./llmhost";
+import { Component, float, Graph, Loss, Objective, Param, Plugin, register, SCORE_ROLE, Task, Tensor, text } from "./llmhost";
 
 class RRHF extends Loss {
   weight: Param = float("rrhf_weight", 1, "weight of the ranking term").min(0);
@@ -13,7 +13,7 @@ class RRHF extends Loss {
 
   /** Shapes: logps, mask [B, K, T]; score, real [B, K]. */
   trace(g: Graph): Objective {
-    const score = g.column("score"), real = g.real();
+    const score = g.column("score").role(SCORE_ROLE).values([2, 1, 0.5, 0, -1]), real = g.real();
     const sum = g.logps().sum(-1);
     const length = g.labelMask().sum(-1).clampMin(1);
     const p = sum / length.pow(this.penalty.number);

@@ -95,19 +95,28 @@ static int lh_configure_one(lh_instance *in, lh_reader *r, lh_buffer *out) {
 
 static lh_text lh_field_name(const lh_field *f) { return f->name[0] == '$' ? lh_string(f->name + 1) : lh_text_of(f->name); }
 
-static void lh_put_fields(lh_buffer *out, const lh_instance *in) {
+/* What a formatter reads and gives. */
+static void lh_put_records(lh_buffer *out, const lh_instance *in) {
     lh_current = in;
+    lh_said_clear();
+    if (in->component->declare) in->component->declare();
     lh_puts(out, ",\"columns\":[");
-    for (const lh_field *f = in->component->fields; f && f->name; f++) {
+    int i = 0;
+    for (const lh_field *f = in->component->fields; f && f->name; f++, i++) {
+        if (i == LH_MAX_FIELDS) lh_die("a formatter has more than 255 fields: ", in->component->name);
         lh_comma(out);
         lh_byte(out, '{');
         lh_key(out, "name"), lh_put_string(out, lh_field_name(f));
         lh_put_field(out, "type", lh_field_types[f->type]);
         lh_key(out, "required"), lh_puts(out, f->required ? "true" : "false");
         lh_put_field(out, "doc", f->doc);
+        if (lh_said.role[i]) lh_put_field(out, "role", lh_said.role[i]);
+        lh_put_said(out, "examples", &lh_said.examples[i], ']');
         lh_byte(out, '}');
     }
     lh_byte(out, ']');
+    lh_put_said(out, "gives", &lh_said.gives, ']');
+    lh_put_said(out, "allow", &lh_said.allow, '}');
 }
 
 static void lh_reply_configure(lh_buffer *out, uint32_t index, lh_text config) {
@@ -143,6 +152,6 @@ static void lh_reply_configure(lh_buffer *out, uint32_t index, lh_text config) {
     }
     lh_byte(out, 0);
     lh_puts(out, "{\"instance\":"), lh_put_whole(out, slot + 1);
-    if (in->component->kind == LH_FORMATTER) lh_put_fields(out, in);
+    if (in->component->kind == LH_FORMATTER) lh_put_records(out, in);
     lh_byte(out, '}');
 }

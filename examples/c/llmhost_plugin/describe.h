@@ -49,12 +49,13 @@ static void lh_put_task(lh_buffer *out, const lh_task *t) {
     lh_put_field(out, "pooling", t->pooling);
     lh_put_field(out, "loss", t->loss);
     lh_key(out, "defaults"), lh_puts(out, t->defaults ? t->defaults : "{}");
+    if (t->aliases) lh_key(out, "aliases"), lh_put_list(out, t->aliases, '|');
     lh_byte(out, '}');
 }
 
 static void lh_reply_describe(lh_buffer *out) {
     lh_byte(out, 0);
-    lh_puts(out, "{\"llmhost_plugin\":1,\"abi\":1,\"abi_minor\":0,\"sdk\":\"c 0.1.0\"");
+    lh_puts(out, "{\"llmhost_plugin\":1,\"abi\":2,\"abi_minor\":0,\"sdk\":\"c 0.2.0\"");
     lh_put_field(out, "name", llmhost_plugin.name);
     lh_put_field(out, "version", llmhost_plugin.version);
     lh_put_field(out, "doc", llmhost_plugin.doc);

@@ -94,7 +94,7 @@ static lh_t lh_logits(const char *head) { return lh_input("logits.", head, "f32"
 static lh_t lh_label(const char *head) { return lh_input("label.", head, "i64", "B"); }
 static lh_t lh_hidden(void) { return lh_input("hidden", "", "f32", "P,H"); }
 static lh_t lh_token(void) { return lh_input("token", "", "i64", "M"); }
-static lh_t lh_row(void) { return lh_input("row", "", "i64", "M"); }
+static lh_t lh_sequence(void) { return lh_input("sequence", "", "i64", "M"); }
 static lh_t lh_ids(void) { return lh_input("ids", "", "i64", "M"); }
 static lh_t lh_eos(void) { return lh_input("eos_token_id", "", "i64", ""); }
 
@@ -214,7 +214,7 @@ static void lh_put_place(lh_buffer *out, const char *file, int line) {
     lh_put_whole(out, (uint64_t)line);
 }
 
-/* Appends the reply to a trace. */
+/* Begins the reply to a trace, with the program and its places. */
 static void lh_put_program(lh_buffer *out, lh_kind kind) {
     lh_puts(out, "{\"program\":{\"llmhost_program\":1,\"op_level\":1");
     lh_put_field(out, "kind", kind == LH_LOSS ? "loss" : "pooling");
@@ -240,5 +240,5 @@ static void lh_put_program(lh_buffer *out, lh_kind kind) {
         lh_put_place(out, lh_graph.value[i].file, lh_graph.value[i].line);
         lh_byte(out, '"');
     }
-    lh_puts(out, "]}");
+    lh_byte(out, ']');
 }

@@ -71,17 +71,32 @@ static lh_t lh_mismatched_logps(void);              /* f32 [B, K, U]: another ex
 static lh_t lh_mismatched_ref_logps(void);          /* f32 [B, K, U]: the same under the reference model */
 static lh_t lh_state(const char *name);             /* f32 []: a number that lasts from step to step; lh_state_update says how it changes */
 static lh_t lh_label_mask(void);                    /* bool [B, K, T]: true where there is a label token */
-static lh_t lh_real(void);                          /* bool [B, K]: false for a candidate that only fills up its row */
+static lh_t lh_real(void);                          /* bool [B, K]: false for a candidate that only fills up a batch */
 static lh_t lh_column(const char *name);            /* f32 [B, K]: a data column with one number a candidate */
 static lh_t lh_example_column(const char *name);    /* f32 [B]: a data column with one number an example */
 static lh_t lh_logits(const char *head);            /* f32 [B, C_head]: logits of the classes of a head */
 static lh_t lh_label(const char *head);             /* i64 [B]: the class of each example, -100 for none */
 
+/* What a loss says of a column, once, which changes nothing of what is computed:
+ *
+ *     lh_t score = lh_values(lh_role(lh_column("score"), LH_SCORE), 1, 0.5, -1);
+ *
+ * A check feeds the loss with the values. */
+#define LH_SCORE "score"   /* orders the candidates of an example: the higher, the better */
+#define LH_WEIGHT "weight" /* scales the share of a record or candidate in the loss: 0 or more, 0 takes it out */
+#define LH_REWARD "reward" /* a signed measure of how good an answer is, of which size and sign count */
+#define LH_MASK "mask"     /* 0 or 1: whether something takes part */
+static lh_t lh_role(lh_t column, const char *role);
+static lh_t lh_range(lh_t column, double min, double max); /* what its numbers lie between, both included */
+static lh_t lh_say_values(lh_t column, const double *values, uint32_t count);
+#define LH_VALUES(...) (const double[]){__VA_ARGS__}, sizeof((const double[]){__VA_ARGS__}) / sizeof(double)
+#define lh_values(COLUMN, ...) lh_say_values(COLUMN, LH_VALUES(__VA_ARGS__))
+
 /* ---- inputs of poolings ---- */
 
 static lh_t lh_hidden(void); /* f32 [P, H]: hidden states of every stored token */
-static lh_t lh_token(void);  /* i64 [M]: each row's tokens in order, as indices into hidden */
-static lh_t lh_row(void);    /* i64 [M]: the row that each entry of token belongs to, rising from 0 */
+static lh_t lh_token(void);  /* i64 [M]: each sequence's tokens in order, as indices into hidden */
+static lh_t lh_sequence(void); /* i64 [M]: the sequence that each entry of token belongs to, rising from 0 */
 static lh_t lh_ids(void);    /* i64 [M]: their token ids */
 static lh_t lh_eos(void);    /* i64 []: the id of the end token, -1 where there is none */
 
@@ -98,6 +113,14 @@ static void lh_exp_metric(const char *name, lh_t sum, lh_t count); /* as exp(sum
 static void lh_state_update(const char *name, double initial, lh_t update);
 static void lh_output(lh_t x);                                     /* of a pooling: f32 [N, H] */
 #define LH_PLAIN ((lh_t){0})
+
+/* A check of `llmhost plugins check` that would find fault with what is meant,
+ * and why: of a loss or pooling, and where a formatter declares. */
+static void lh_allow(const char *check, const char *why);
+
+/* Of a pooling that takes the state of each sequence's last token as it is, as
+ * transformers' ...ForSequenceClassification do. */
+static void lh_pools_last_token(void);
 
 /* ---- rows of a formatter, by the index of a field; what is absent reads as empty or 0 ---- */
 
@@ -137,6 +160,21 @@ static void lh_bad(const char *what);                  /* makes the row a bad on
 #define lh_answer(S) lh_answer_add(LH_TEXT(S))
 #define lh_example_label(HEAD, S) lh_label_put(HEAD, LH_TEXT(S))
 
+/* ---- what a formatter declares, in its function declare ---- */
+
+static void lh_gives(const char *name, const char *role, double padding); /* a column of candidates: role LH_SCORE … or 0; padding is its value
+                                                                              for a candidate that only fills up a batch, 0: as the role has it */
+static void lh_gives_example(const char *name, const char *role);         /* a column of the example */
+static void lh_gives_label(const char *head);                             /* the class under a head */
+static void lh_gives_nothing(void);                                       /* neither columns nor labels */
+static void lh_field_role(int field, const char *role);                   /* of a number, or of each number of a list */
+static void lh_say_examples(int field, const char *const *examples, uint32_t count);
+/* Values of a field as they stand in a record, each as JSON; null where it is
+ * absent. The first ones of all fields make a record together, and so do the
+ * second ones: lh_examples(0, "\"Why?\"", "null"). */
+#define lh_examples(FIELD, ...) \
+    lh_say_examples(FIELD, (const char *const[]){__VA_ARGS__}, sizeof((const char *const[]){__VA_ARGS__}) / sizeof(char *))
+
 /* ---- the plugin ---- */
 
 typedef enum { LH_LOSS, LH_POOLING, LH_FORMATTER } lh_kind;
@@ -156,6 +194,7 @@ typedef struct {
     void (*trace)(void);    /* of a loss: calls lh_term; of a pooling: lh_output */
     const lh_field *fields; /* of a formatter, which it reads by their index: LH_FIELDS(…) */
     void (*format)(void);   /* of a formatter: one row */
+    void (*declare)(void);  /* of a formatter: what it gives, or 0 */
 } lh_component;
 
 #define LH_LM_HEAD "lm"         /* gives log-probabilities of tokens */
@@ -165,7 +204,8 @@ typedef struct {
 typedef struct {
     const char *name, *doc;
     const char *formatter, *pooling, *loss; /* a component of this plugin, "builtin:NAME", or 0 */
-    const char *head;                       /* LH_LM_HEAD where it is 0 */
+    const char *head;                       /* one that the loss reads; LH_LM_HEAD where it is 0 */
+    const char *aliases;                    /* other names that it answers to: "old|older"; 0 for none */
     const char *defaults;                   /* settings to start from, as JSON: "{\"max_length\":128}"; 0 for none */
 } lh_task;
 
@@ -190,6 +230,7 @@ extern const lh_plugin llmhost_plugin;
 #include "graph.h"
 #include "ops.h"
 #include "rows.h"
+#include "declare.h"
 #include "jsoncolumn.h"
 #include "describe.h"
 #include "configure.h"

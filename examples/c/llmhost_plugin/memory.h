@@ -6,7 +6,7 @@ extern unsigned char __heap_base;
 #define LH_HEAP (&__heap_base)
 
 /* Shows the author a text, where the call that it came from fails. */
-__attribute__((import_module("llmhost_v1"), import_name("log"))) void lh_host_log(int level, const char *at, uint32_t size);
+__attribute__((import_module("llmhost_v2"), import_name("log"))) void lh_host_log(int level, const char *at, uint32_t size);
 
 /* Clang writes calls of these by itself. */
 __attribute__((no_builtin("memcpy"))) void *memcpy(void *to, const void *from, __SIZE_TYPE__ n) {

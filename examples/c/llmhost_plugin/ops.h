@@ -80,10 +80,10 @@
  * constant to the gradient, 0 where the count is 0. */
 #define lh_global_mean(sum, count) lh_op_pair(LH_AT, "global_mean", 0, sum, count)
 
-/* Segments, such as "N": row, i64 [M], says to which of them each entry belongs. */
-#define lh_segment_sum(x, row, segments) lh_op_text(LH_AT, "segment_sum", x, row, 's', "segments", segments)
-#define lh_segment_max(x, row, segments) lh_op_text(LH_AT, "segment_max", x, row, 's', "segments", segments)
-#define lh_segment_count(row, segments) lh_op_text(LH_AT, "segment_count", row, LH_PLAIN, 's', "segments", segments)
+/* Segments, such as "N": segment, i64 [M], says to which of them each entry belongs. */
+#define lh_segment_sum(x, segment, segments) lh_op_text(LH_AT, "segment_sum", x, segment, 's', "segments", segments)
+#define lh_segment_max(x, segment, segments) lh_op_text(LH_AT, "segment_max", x, segment, 's', "segments", segments)
+#define lh_segment_count(segment, segments) lh_op_text(LH_AT, "segment_count", segment, LH_PLAIN, 's', "segments", segments)
 
 static lh_t lh_op(const char *file, int line, const char *op, lh_t x) {
     return lh_record((lh_node){.op = op, .from = {x.id}, .inputs = 1, .file = file, .line = line});

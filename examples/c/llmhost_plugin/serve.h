@@ -11,7 +11,7 @@ static void lh_reply_trace(lh_buffer *out, uint32_t number) {
         lh_reply_error(out, "bad_request", (lh_text){0}, "no loss or pooling has that number");
         return;
     }
-    lh_graph_clear();
+    lh_graph_clear(), lh_said_clear();
     lh_current->component->trace();
     if (lh_current->component->kind == LH_POOLING && !lh_graph.output.id) lh_fault(0, 0, "the pooling called no lh_output");
     if (lh_graph.fault) {
@@ -23,6 +23,8 @@ static void lh_reply_trace(lh_buffer *out, uint32_t number) {
     }
     lh_byte(out, 0);
     lh_put_program(out, lh_current->component->kind);
+    lh_put_declared(out);
+    lh_byte(out, '}');
 }
 
 static void lh_reply_format(lh_buffer *out, uint32_t number, lh_text frame) {
@@ -45,7 +47,7 @@ static uint64_t lh_hand_over(lh_buffer out) {
     return (uint64_t)(uintptr_t)out.at << 32 | out.size;
 }
 
-void LH_EXPORT(llmhost_abi_v1)(void) {}
+void LH_EXPORT(llmhost_abi_v2)(void) {}
 
 uint32_t LH_EXPORT(llmhost_alloc)(uint32_t size) {
     void *at = lh_try(size);

@@ -104,9 +104,13 @@ class Loss(Component):
 
 
 class Pooling(Component):
-    """Turns hidden states into one vector a row."""
+    """Turns hidden states into one vector a sequence."""
 
     kind = "pooling"
+    # True where it takes the state of each sequence's last token as it is, as
+    # transformers' …ForSequenceClassification do; may be a property.
+    pools_last_token = False
+    allow = {}  # as that of Objective
 
     def trace(self, g):
         """Returns a tensor f32 [N, H]."""
@@ -118,6 +122,8 @@ class Formatter(Component):
 
     kind = "formatter"
     columns = ()  # of Column; a property, where they depend on parameters
+    gives = None  # of Output: what the examples have; a property likewise, None says nothing
+    allow = {}  # as that of Objective
 
     def format(self, row):
         """Returns an Example, or a list of Candidates. row is a dict of the columns that
@@ -128,11 +134,12 @@ class Formatter(Component):
 
 class Task:
     """Names the parts of a training run: components of the same plugin, or
-    "builtin:NAME". defaults are settings and parameters that it starts from."""
+    "builtin:NAME". head is one that the loss reads. defaults are settings and
+    parameters that it starts from, aliases other names that it answers to."""
 
-    def __init__(self, name, doc, *, loss, formatter="", pooling="", head=LM_HEAD, defaults=None):
+    def __init__(self, name, doc, *, loss, formatter="", pooling="", head=LM_HEAD, defaults=None, aliases=()):
         self.entry = {"name": name, "doc": doc, "formatter": formatter, "head": head, "pooling": pooling, "loss": loss,
-                      "defaults": dict(defaults or {})}
+                      "defaults": dict(defaults or {}), "aliases": list(aliases)}
 
 
 class Plugin:
@@ -143,7 +150,7 @@ class Plugin:
         self.components, self.tasks = list(components), list(tasks)
 
     def describe(self):
-        return {"llmhost_plugin": 1, "abi": 1, "abi_minor": 0, "sdk": "python 0.1.0", "name": self.name, "version": self.version,
+        return {"llmhost_plugin": 1, "abi": 2, "abi_minor": 0, "sdk": "python 0.2.0", "name": self.name, "version": self.version,
                 "doc": self.doc, "components": [c.describe() for c in self.components], "tasks": [t.entry for t in self.tasks]}
 
 

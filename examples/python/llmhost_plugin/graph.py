@@ -29,7 +29,7 @@ INPUTS = {
     "pooling": {
         "hidden": (f32, ["P", "H"]),
         "token": (i64, ["M"]),
-        "row": (i64, ["M"]),
+        "sequence": (i64, ["M"]),
         "ids": (i64, ["M"]),
         "eos_token_id": (i64, []),
     },
@@ -70,6 +70,20 @@ def is_number(v):
     return isinstance(v, (int, float)) and not isinstance(v, bool)
 
 
+ROLES = ("score", "weight", "reward", "mask")
+
+
+def check_role(role, owner):
+    if role and role not in ROLES:
+        raise TraceError(f"{owner} has the role {role!r}; want one of {', '.join(ROLES)}")
+
+
+def finite(v, owner):
+    if not math.isfinite(v):
+        raise TraceError(f"the values of {owner} include {v}; want finite numbers")
+    return v
+
+
 def number(v):
     """A number as a program spells it: infinities are texts."""
     v = float(v)
@@ -85,6 +99,7 @@ class Graph:
         self.kind = kind
         self.values = []  # (name of an input, None) or (None, node), in the order in which they were made
         self.places = []  # one a node
+        self.uses = {}  # what the loss says of its columns, by the name of the input
 
     # Inputs of losses. B prompts, K candidates, T label positions, U tokens of another answer, C_NAME classes.
     logps = property(lambda g: g.input("policy.logps"), doc="f32 [B, K, T]: log-probability of each label token, 0 where there is no label")
@@ -95,22 +110,37 @@ class Graph:
     mismatched_logps = property(lambda g: g.input("mismatched.policy.logps"), doc="f32 [B, K, U]: another example's answer behind this prompt, 0 where there is no token, without gradient")
     mismatched_ref_logps = property(lambda g: g.input("mismatched.ref.logps"), doc="f32 [B, K, U]: the same under the reference model")
     label_mask = property(lambda g: g.input("label_mask"), doc="bool [B, K, T]: true where there is a label token")
-    candidate_mask = property(lambda g: g.input("candidate_mask"), doc="bool [B, K]: false for a candidate that only fills up its row")
+    candidate_mask = property(lambda g: g.input("candidate_mask"), doc="bool [B, K]: false for a candidate that only fills up a batch")
 
-    # Inputs of poolings. P stored tokens, H hidden, M tokens of all rows, N rows.
+    # Inputs of poolings. P stored tokens, H hidden, M tokens of all sequences, N sequences.
     hidden = property(lambda g: g.input("hidden"), doc="f32 [P, H]: hidden states of every stored token")
-    token = property(lambda g: g.input("token"), doc="i64 [M]: each row's tokens in order, as indices into hidden")
-    row = property(lambda g: g.input("row"), doc="i64 [M]: the row that each entry of token belongs to")
+    token = property(lambda g: g.input("token"), doc="i64 [M]: each sequence's tokens in order, as indices into hidden")
+    sequence = property(lambda g: g.input("sequence"), doc="i64 [M]: the sequence that each entry of token belongs to")
     ids = property(lambda g: g.input("ids"), doc="i64 [M]: token ids of the entries of token")
     eos_token_id = property(lambda g: g.input("eos_token_id"), doc="i64 []: the id of the end token, -1 where there is none")
 
-    def column(self, name):
-        """f32 [B, K]: a data column with one number a candidate, 0 where it is not real."""
-        return self.input("column." + name)
+    def column(self, name, **said):
+        """f32 [B, K]: a data column with one number a candidate, 0 where it is not real.
+        What more may be said of it, once for each column, changes nothing of what is
+        computed: role is score, weight, reward or mask; values are examples of what it
+        may hold, and range is the least and the most."""
+        return self.declared("column." + name, **said)
 
-    def example_column(self, name):
-        """f32 [B]: a data column with one number an example."""
-        return self.input("example_column." + name)
+    def example_column(self, name, **said):
+        """f32 [B]: a data column with one number an example; more is said as in column."""
+        return self.declared("example_column." + name, **said)
+
+    def declared(self, name, *, role="", values=(), range=None):
+        use = self.uses.setdefault(name, {"input": name})
+        if role:
+            check_role(role, name)
+            if use.setdefault("role", role) != role:
+                raise TraceError(f"{name} has the role {use['role']} elsewhere in this loss, and {role} here")
+        if values:
+            use["values"] = [finite(v, name) for v in values]
+        if range:
+            use["min"], use["max"] = (finite(v, name) for v in range)
+        return self.input(name)
 
     def state(self, name):
         """f32 []: a number that lasts from step to step; a State of the objective says how it changes."""
@@ -308,12 +338,12 @@ class Tensor:
         constant to the gradient, 0 where the count is 0."""
         return self.graph.record("global_mean", [self, count])
 
-    def segment_sum(self, row, segments):
-        """The sum of the entries that row gives the same number, [M, …] to [segments, …]."""
-        return self.graph.record("segment_sum", [self, row], segments=segments)
+    def segment_sum(self, segment, segments):
+        """The sum of the entries that segment gives the same number, [M, …] to [segments, …]."""
+        return self.graph.record("segment_sum", [self, segment], segments=segments)
 
-    def segment_max(self, row, segments):
-        return self.graph.record("segment_max", [self, row], segments=segments)
+    def segment_max(self, segment, segments):
+        return self.graph.record("segment_max", [self, segment], segments=segments)
 
     def segment_count(self, segments):
         return self.graph.record("segment_count", [self], segments=segments)
@@ -368,10 +398,11 @@ class State:
 
 
 class Objective:
-    """What a loss yields."""
+    """What a loss yields. allow says what `plugins check` would find fault with
+    although it is meant: {"detach": "the weight is a constant by eq. 5"}."""
 
-    def __init__(self, terms, metrics=(), states=()):
-        self.terms, self.metrics, self.states = list(terms), list(metrics), list(states)
+    def __init__(self, terms, metrics=(), states=(), allow=None):
+        self.terms, self.metrics, self.states, self.allow = list(terms), list(metrics), list(states), dict(allow or {})
 
 
 def trace(part):
@@ -393,4 +424,18 @@ def trace(part):
         program["metrics"] = [entry(m, exp=bool(m.exp)) for m in result.metrics]
         if result.states:
             program["states"] = [{"name": s.name, "initial": number(s.initial), "update": numbered(s.update)} for s in result.states]
-    return {"program": program, "locations": g.places}
+    return {"program": program, "locations": g.places, **declarations(g, part, result)}
+
+
+def declarations(g, part, result):
+    """What stands beside the program: it says of it what no run depends on."""
+    said = {}
+    uses = [use for use in g.uses.values() if len(use) > 1]
+    if uses:
+        said["columns"] = uses
+    allow = part.allow if part.kind == "pooling" else result.allow
+    if allow:
+        said["allow"] = allow
+    if part.kind == "pooling" and part.pools_last_token:
+        said["pools_last_token"] = True
+    return said

@@ -4,7 +4,7 @@ import json
 import math
 import struct
 
-from .graph import blame
+from .graph import blame, check_role
 
 # The numbers of column types in a frame.
 STRING, FLOAT, BOOL, INT, STRING_LIST, FLOAT_LIST, JSON = range(1, 8)
@@ -13,15 +13,47 @@ TYPES = ("string", "float", "bool", "int", "string_list", "float_list", "json")
 
 class Column:
     """A field that a formatter reads. type is string, float, bool, int,
-    string_list, float_list or json, which gives any value."""
+    string_list, float_list or json, which gives any value. role is that of a
+    number, or of each number of a list: score, weight, reward or mask. examples
+    are values that the field may have, None where it is absent: the first ones of
+    all columns make a record together, and so do the second ones."""
 
-    def __init__(self, name, type="string", *, required=False, doc=""):
+    def __init__(self, name, type="string", *, required=False, doc="", role="", examples=()):
         if type not in TYPES:
             raise ValueError(f"column {name} is of type {type!r}; want one of {', '.join(TYPES)}")
+        check_role(role, f"column {name}")
         self.name, self.type, self.required, self.doc = name, type, required, doc
+        self.role, self.examples = role, [json.dumps(value, ensure_ascii=False) for value in examples]
 
     def describe(self):
-        return {"name": self.name, "type": self.type, "required": self.required, "doc": self.doc}
+        said = {"name": self.name, "type": self.type, "required": self.required, "doc": self.doc}
+        if self.role:
+            said["role"] = self.role
+        if self.examples:
+            said["examples"] = self.examples
+        return said
+
+
+class Output:
+    """A column or label that a formatter gives. kind is column (one number a
+    candidate), example_column or label. padding is what a column holds for a
+    candidate that only fills up a batch; 0 is -100 for a score and 0 for the rest."""
+
+    KINDS = ("column", "example_column", "label")
+
+    def __init__(self, name, kind="column", *, role="", padding=0):
+        if kind not in self.KINDS:
+            raise ValueError(f"what is given as {name} is of kind {kind!r}; want one of {', '.join(self.KINDS)}")
+        check_role(role, name)
+        self.name, self.kind, self.role, self.padding = name, kind, role, padding
+
+    def describe(self):
+        said = {"kind": self.kind, "name": self.name}
+        if self.role:
+            said["role"] = self.role
+        if self.padding:
+            said["padding"] = self.padding
+        return said
 
 
 class Candidate:

@@ -18,6 +18,16 @@ def failure(code, message, field=None):
     return b"\x01" + json.dumps(said).encode()
 
 
+def records(formatter):
+    """What a formatter says of the records that it reads and of the examples that it makes."""
+    said = {"columns": [c.describe() for c in formatter.columns]}
+    if formatter.gives is not None:
+        said["gives"] = [o.describe() for o in formatter.gives]
+    if formatter.allow:
+        said["allow"] = formatter.allow
+    return said
+
+
 class Server:
     """Answers calls of one plugin, one after the other."""
 
@@ -36,7 +46,7 @@ class Server:
             self.instances.append(part)
             reply = {"instance": len(self.instances)}
             if part.kind == "formatter":
-                reply["columns"] = [c.describe() for c in part.columns]
+                reply.update(records(part))
             return success(reply)
         return self.guard(answer)
 

@@ -11,7 +11,7 @@ import threading
 from .server import Server
 
 COOKIE = ("LLMHOST_PLUGIN", "llmhost")
-PROTOCOL, ABI = 1, 1  # of go-plugin, and of llmhost's contract
+PROTOCOL, ABI = 1, 2  # of go-plugin, and of llmhost's contract
 MAX_MESSAGE = 64 << 20
 
 handshake = None  # the standard output that the host reads, once claimed
@@ -79,7 +79,7 @@ def handlers(grpc, server, ended):
         return grpc.unary_unary_rpc_method_handler(handle)
 
     services = {
-        "llmhost.v1.Plugin": {
+        "llmhost.v2.Plugin": {
             "Describe": method(lambda request: server.describe()),
             "Configure": numbered(server.configure),
             "Trace": numbered(server.trace),

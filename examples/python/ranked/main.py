@@ -1,6 +1,6 @@
 """A data format in Python: records of one prompt, its answers and their scores."""
 
-from llmhost_plugin import Candidate, Column, Drop, Formatter, Plugin, Task, param, serve
+from llmhost_plugin import Candidate, Column, Drop, Formatter, Output, Plugin, Task, param, serve
 
 
 class Ranked(Formatter):
@@ -9,10 +9,11 @@ class Ranked(Formatter):
     prompt_prefix = param("", doc="text before every prompt")
 
     columns = (
-        Column("prompt", required=True, doc="what is asked"),
-        Column("answers", "string_list", required=True, doc="answers to it"),
-        Column("scores", "float_list", required=True, doc="one number an answer; higher is better"),
+        Column("prompt", required=True, doc="what is asked", examples=["2 + 2 = "]),
+        Column("answers", "string_list", required=True, doc="answers to it", examples=[["4", "5"]]),
+        Column("scores", "float_list", required=True, doc="one number an answer; higher is better", role="score", examples=[[1, 0]]),
     )
+    gives = (Output("score", role="score"),)
 
     def format(self, row):
         answers, scores = row["answers"], row["scores"]

@@ -18,7 +18,7 @@ class RRHF(Loss):
                            doc="mean over prompts and over the best answer's tokens, or the paper's sums")
 
     def trace(self, g):
-        score, real = g.column("score"), g.candidate_mask  # [B, K]
+        score, real = g.column("score", role="score", values=[2, 1, 0.5, 0, -1]), g.candidate_mask  # [B, K]
         total = g.logps.sum(-1)
         length = g.label_mask.sum(-1).clamp(min=1)
         p = total / length ** self.length_penalty

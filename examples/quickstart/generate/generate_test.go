@@ -13,6 +13,7 @@ import (
 	"llmhost/builtin/promptanswer"
 	"llmhost/host/config"
 	"llmhost/host/data"
+	"llmhost/host/data/source"
 	"llmhost/sdk"
 )
 
@@ -26,7 +27,7 @@ func TestFilesAreAsGenerated(t *testing.T) {
 }
 
 func load(t *testing.T, file string, formatter sdk.Formatter) []data.Formatted {
-	examples, err := data.Load(context.Background(), data.Files{Paths: []string{filepath.Join("..", file)}}, data.InProcess(file, formatter), data.FailOnBadRow)
+	examples, err := data.Format(context.Background(), source.Files{Paths: []string{filepath.Join("..", file)}}, data.InProcess(file, formatter), data.FailOnBadRow)
 	require.NoError(t, err)
 	require.Empty(t, examples.Drops)
 	return examples.All

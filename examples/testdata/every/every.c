@@ -30,12 +30,12 @@ static void shapes(lh_t q, lh_t c, lh_t real) {
 }
 
 static void loss(void) {
-    lh_t p = lh_logps(), real = lh_real(), c = lh_column("score");
+    lh_t p = lh_logps(), real = lh_real(), c = lh_values(lh_role(lh_column("score"), LH_SCORE), 1, 0.1, -1);
     lh_t q = lh_sum(p, -1);
     total = lh_sum_all(q);
     keep(lh_ref_logps()), keep(lh_rewards()), keep(lh_reverse_kl()), keep(lh_forward_kl());
     keep(lh_mismatched_logps()), keep(lh_mismatched_ref_logps()), keep(lh_state("level"));
-    keep(lh_label_mask()), keep(lh_example_column("weight"));
+    keep(lh_label_mask()), keep(lh_range(lh_values(lh_role(lh_example_column("weight"), LH_WEIGHT), 1, 0.5), 0, 2));
     arithmetic(q, c), comparisons(q, c), shapes(q, c, real);
     if (lh_flag("flag")) keep(lh_and(real, lh_or(real, lh_not(real))));
     if (lh_is("mode", "b")) keep(lh_to_i64(q));
@@ -46,15 +46,20 @@ static void loss(void) {
     lh_state_update("last", -0.1, step);
     lh_term("every", total, n, 0.5), lh_term("plain", mean, LH_PLAIN, 1);
     lh_metric("mean", mean, n), lh_exp_metric("exp", mean, n);
+    lh_buffer steps = {0};
+    lh_puts(&steps, "steps are "), lh_put_number(&steps, lh_number("steps")), lh_byte(&steps, 0);
+    lh_allow("detach", "a \"constant\" é"), lh_allow("twice", steps.at);
 }
 
 static void pooling(void) {
-    lh_t states = lh_index_select(lh_hidden(), 0, lh_token()), row = lh_row();
+    lh_t states = lh_index_select(lh_hidden(), 0, lh_token()), row = lh_sequence();
     lh_t sum = lh_segment_sum(states, row, "N");
     lh_t both = lh_add(sum, lh_segment_max(states, row, "N"));
     lh_t ends = lh_segment_sum(lh_to_f32(lh_eq(lh_ids(), lh_eos())), row, "N");
     lh_t count = lh_add(lh_segment_count(row, "N"), ends);
     lh_output(lh_div(both, lh_unsqueeze(count, 1)));
+    lh_pools_last_token();
+    lh_allow("empty", "none is");
 }
 
 static void format(void) {
@@ -72,6 +77,14 @@ static void format(void) {
     lh_example_set("weight", lh_has(1) ? lh_number("ratio") : lh_json_number(lh_json_get(lh_json_of(6), "n")));
 }
 
+static void declare(void) {
+    lh_examples(0, "\"hello\"", "\"a \\\"b\\\"\\n\""), lh_examples(1, "0.1", "null"), lh_examples(5, "[1, 2.5]");
+    lh_field_role(1, LH_REWARD), lh_field_role(5, LH_SCORE);
+    lh_gives("score", LH_SCORE, -lh_number("steps")), lh_gives("json", 0, 0);
+    lh_gives_example("weight", LH_WEIGHT), lh_gives_label("topic"), lh_gives_label("weight");
+    lh_allow("lost", "a text is");
+}
+
 #define PARAMS                                                                                                                           \
     LH_PARAMS(LH_FLOAT("ratio", 0.5, "a share", LH_MIN(0), LH_MAX(1)), LH_INT("steps", 3, "a number", LH_MIN(1)), LH_BOOL("flag", 1, "a flag"), \
               LH_STRING("mode", "a", "a choice", LH_CHOICES("a|b")))
@@ -80,10 +93,10 @@ const lh_plugin llmhost_plugin = {
     .name = "every", .version = "1.2.3", .doc = "all there is",
     .components = LH_COMPONENTS({.kind = LH_LOSS, .name = "every", .doc = "a loss", .params = PARAMS, .trace = loss},
                                 {.kind = LH_POOLING, .name = "every", .doc = "a pooling", .trace = pooling},
-                                {.kind = LH_FORMATTER, .name = "every", .doc = "a formatter", .params = PARAMS, .format = format,
+                                {.kind = LH_FORMATTER, .name = "every", .doc = "a formatter", .params = PARAMS, .format = format, .declare = declare,
                                  .fields = LH_FIELDS({"a", LH_IS_STRING, 1, "a text"}, {"b", LH_IS_FLOAT, 0, "a number"}, {"c", LH_IS_BOOL, 0, "a flag"},
                                                      {"d", LH_IS_INT, 0, "a whole number"}, {"e", LH_IS_STRING_LIST, 1, "texts"},
                                                      {"f", LH_IS_FLOAT_LIST, 0, "numbers"}, {"g", LH_IS_JSON, 0, "anything"})}),
-    .tasks = LH_TASKS({.name = "every", .doc = "a task", .formatter = "every", .pooling = "every", .loss = "every", .head = LH_CLASS_HEAD,
+    .tasks = LH_TASKS({.name = "every", .doc = "a task", .formatter = "every", .pooling = "every", .loss = "every", .head = LH_CLASS_HEAD, .aliases = "all|each",
                        .defaults = "{\"flag\":false,\"mode\":\"b\",\"ratio\":0.25}"}),
 };

@@ -1,7 +1,7 @@
 // Every operation, input, type of parameter and field that the helper has; the
 // test beside it holds it to the same plugin in Go.
 
-import { CLASS_HEAD, Column, ColumnType, Component, flag, float, Formatter, Graph, int, Json, Loss, Objective, Out, Param, Plugin, Pooling, register, Row, Task, Tensor, text } from "./llmhost";
+import { CLASS_HEAD, Column, ColumnType, Component, flag, float, Formatter, Graph, int, Json, Loss, Objective, Out, Output, Param, Plugin, Pooling, register, REWARD_ROLE, Row, SCORE_ROLE, Task, Tensor, text, WEIGHT_ROLE } from "./llmhost";
 
 class Total {
   constructor(public sum: Tensor) {}
@@ -18,12 +18,12 @@ class EveryLoss extends Loss {
   mode: Param = text("mode", "a", "a choice").oneOf(["a", "b"]);
 
   trace(g: Graph): Objective {
-    const p = g.logps(), real = g.real(), c = g.column("score");
+    const p = g.logps(), real = g.real(), c = g.column("score").role(SCORE_ROLE).values([1, 0.1, -1]);
     const q = p.sum(-1);
     const t = new Total(q.sum());
     t.keep(g.refLogps()); t.keep(g.rewards()); t.keep(g.reverseKL()); t.keep(g.forwardKL());
     t.keep(g.mismatchedLogps()); t.keep(g.mismatchedRefLogps()); t.keep(g.state("level"));
-    t.keep(g.labelMask()); t.keep(g.exampleColumn("weight"));
+    t.keep(g.labelMask()); t.keep(g.exampleColumn("weight").role(WEIGHT_ROLE).values([1, 0.5]).range(0, 2));
     t.keep(q + c); t.keep(q - c); t.keep(q * c); t.keep(q / c); t.keep(q.powTensor(c));
     t.keep(q.minimum(c)); t.keep(q.maximum(c));
     t.keep(q.addScalar(this.ratio.number)); t.keep(q.subScalar(2)); t.keep(q.mulScalar(this.steps.number)); t.keep(q.divScalar(4)); t.keep(q.pow(0.5));
@@ -44,18 +44,27 @@ class EveryLoss extends Loss {
     return new Objective()
       .term("every", t.sum, n, 0.5).term("plain", mean, null, 1)
       .metric("mean", mean, n).metric("exp", mean, n, true)
-      .state("level", this.ratio.number, level).state("last", -0.1, step);
+      .state("level", this.ratio.number, level).state("last", -0.1, step)
+      .allow("detach", 'a "constant" é').allow("twice", "steps are " + (<i32>this.steps.number).toString());
   }
 }
 
 class EveryPooling extends Pooling {
   trace(g: Graph): Tensor {
-    const states = g.hidden().indexSelect(0, g.token()), row = g.row();
+    const states = g.hidden().indexSelect(0, g.token()), row = g.sequence();
     const sum = states.segmentSum(row, "N");
     const both = sum + states.segmentMax(row, "N");
     const ends = g.ids().eq(g.eos()).toF32().segmentSum(row, "N");
     const count = row.segmentCount("N") + ends;
     return both / count.unsqueeze(1);
+  }
+
+  poolsLastToken(): bool {
+    return true;
+  }
+
+  allow(): Map<string, string> {
+    return new Map<string, string>().set("empty", "none is");
   }
 }
 
@@ -67,14 +76,28 @@ class EveryFormatter extends Formatter {
 
   columns(): Column[] {
     return [
-      new Column("a", ColumnType.String, true, "a text"),
-      new Column("b", ColumnType.Float, false, "a number"),
+      new Column("a", ColumnType.String, true, "a text").example('"hello"').example('"a \\"b\\"\\n"'),
+      new Column("b", ColumnType.Float, false, "a number").role(REWARD_ROLE).example("0.1").example("null"),
       new Column("c", ColumnType.Bool, false, "a flag"),
       new Column("d", ColumnType.Int, false, "a whole number"),
       new Column("e", ColumnType.StringList, true, "texts"),
-      new Column("f", ColumnType.FloatList, false, "numbers"),
+      new Column("f", ColumnType.FloatList, false, "numbers").role(SCORE_ROLE).example("[1, 2.5]"),
       new Column("g", ColumnType.JSON, false, "anything"),
     ];
+  }
+
+  gives(): Output[] | null {
+    return [
+      Output.column("score", SCORE_ROLE, -this.steps.number),
+      Output.column("json"),
+      Output.exampleColumn("weight", WEIGHT_ROLE),
+      Output.label("topic"),
+      Output.label("weight"),
+    ];
+  }
+
+  allow(): Map<string, string> {
+    return new Map<string, string>().set("lost", "a text is");
   }
 
   format(r: Row, o: Out): void {
@@ -102,6 +125,6 @@ register(new Plugin("every", "1.2.3", "all there is", [
   new Component("loss", "every", "a loss", () => new EveryLoss()),
   new Component("pooling", "every", "a pooling", () => new EveryPooling()),
   new Component("formatter", "every", "a formatter", () => new EveryFormatter()),
-], [new Task("every", "a task", "every", "every", "every", CLASS_HEAD).defaultFlag("flag", false).defaultText("mode", "b").defaultNumber("ratio", 0.25)]));
+], [new Task("every", "a task", "every", "every", "every", CLASS_HEAD).defaultFlag("flag", false).defaultText("mode", "b").defaultNumber("ratio", 0.25).alias("all").alias("each")]));
 
 export * from "./llmhost/exports";

@@ -37,13 +37,13 @@ impl<'g> Total<'g> {
 
 impl Loss for EveryLoss {
     fn trace<'g>(&self, g: &'g Graph) -> Objective<'g> {
-        let (p, real, c) = (g.logps(), g.real(), g.column("score"));
+        let (p, real, c) = (g.logps(), g.real(), g.column("score").role(Role::Score).values(&[1.0, 0.1, -1.0]));
         let q = p.sum(-1);
         let mut t = Total(q.sum(ALL));
         [g.ref_logps(), g.rewards(), g.reverse_kl(), g.forward_kl()].into_iter().for_each(|x| t.keep(x));
         [g.mismatched_logps(), g.mismatched_ref_logps(), g.state("level")].into_iter().for_each(|x| t.keep(x));
         t.keep(g.label_mask());
-        t.keep(g.example_column("weight"));
+        t.keep(g.example_column("weight").role(Role::Weight).values(&[1.0, 0.5]).range(0.0, 2.0));
         t.all([|q, c| q + c, |q, c| q - c, |q, c| q * c, |q, c| q / c, |q, c| q.pow(c)], q, c);
         t.all([|q, c| q.minimum(c), |q, c| q.maximum(c)], q, c);
         t.keep(q + self.ratio);
@@ -76,6 +76,7 @@ impl Loss for EveryLoss {
             .term("every", t.0, n, 0.5).term("plain", mean, None, 1.0)
             .metric("mean", mean, n).exp_metric("exp", mean, n)
             .state("level", self.ratio, level).state("last", -0.1, step)
+            .allow("detach", "a \"constant\" é").allow("twice", &format!("steps are {}", self.steps))
     }
 }
 
@@ -85,26 +86,48 @@ params! {
 
 impl Pooling for EveryPooling {
     fn trace<'g>(&self, g: &'g Graph) -> Tensor<'g> {
-        let (states, row) = (g.hidden().index_select(0, g.token()), g.row());
+        let (states, row) = (g.hidden().index_select(0, g.token()), g.sequence());
         let sum = states.segment_sum(row, "N");
         let both = sum + states.segment_max(row, "N");
         let ends = g.ids().eq(g.eos()).to_f32().segment_sum(row, "N");
         let count = row.segment_count("N") + ends;
         both / count.unsqueeze(1)
     }
+
+    fn pools_last_token(&self) -> bool {
+        true
+    }
+
+    fn allow(&self) -> Vec<(String, String)> {
+        vec![("empty".into(), "none is".into())]
+    }
 }
 
 impl Formatter for EveryFormatter {
     fn columns(&self) -> Vec<Column> {
         vec![
-            Column::required("a", ColumnType::String, "a text"),
-            Column::optional("b", ColumnType::Float, "a number"),
+            Column::required("a", ColumnType::String, "a text").example(r#""hello""#).example(r#""a \"b\"\n""#),
+            Column::optional("b", ColumnType::Float, "a number").role(Role::Reward).example("0.1").example("null"),
             Column::optional("c", ColumnType::Bool, "a flag"),
             Column::optional("d", ColumnType::Int, "a whole number"),
             Column::required("e", ColumnType::StringList, "texts"),
-            Column::optional("f", ColumnType::FloatList, "numbers"),
+            Column::optional("f", ColumnType::FloatList, "numbers").role(Role::Score).example("[1, 2.5]"),
             Column::optional("g", ColumnType::Json, "anything"),
         ]
+    }
+
+    fn gives(&self) -> Option<Vec<Output>> {
+        Some(vec![
+            Output::column("score").role(Role::Score).padding(-self.steps as f64),
+            Output::column("json"),
+            Output::example_column("weight").role(Role::Weight),
+            Output::label("topic"),
+            Output::label("weight"),
+        ])
+    }
+
+    fn allow(&self) -> Vec<(String, String)> {
+        vec![("lost".into(), "a text is".into())]
     }
 
     fn format(&self, r: &Row, o: &mut Out) -> Result<(), Bad> {
@@ -137,7 +160,7 @@ fn plugin() -> Plugin {
         .formatter::<EveryFormatter>("every", "a formatter")
         .task(
             Task::new("every", "a task").head(CLASS_HEAD).formatter("every").pooling("every").loss("every")
-                .default("flag", false).default("mode", "b").default("ratio", 0.25),
+                .default("flag", false).default("mode", "b").default("ratio", 0.25).alias("all").alias("each"),
         )
 }
 

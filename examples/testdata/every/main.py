@@ -3,7 +3,7 @@ test beside it holds it to the same plugin in Go."""
 
 from math import inf
 
-from llmhost_plugin import (CLASS_HEAD, Candidate, Column, Drop, Example, Formatter, Loss, Metric, Objective, Plugin, Pooling, State, Task, Term,
+from llmhost_plugin import (CLASS_HEAD, Candidate, Column, Drop, Example, Formatter, Loss, Metric, Objective, Output, Plugin, Pooling, State, Task, Term,
                             maximum, minimum, ones_like, param, serve, where, zeros_like)
 
 
@@ -18,7 +18,7 @@ class EveryLoss(Parameters, Loss):
     name, doc = "every", "a loss"
 
     def trace(self, g):
-        p, real, c = g.logps, g.candidate_mask, g.column("score")
+        p, real, c = g.logps, g.candidate_mask, g.column("score", role="score", values=[1, 0.1, -1])
         q = p.sum(-1)
         total = q.sum()
 
@@ -28,7 +28,7 @@ class EveryLoss(Parameters, Loss):
 
         keep(g.ref_logps), keep(g.rewards), keep(g.reverse_kl), keep(g.forward_kl)
         keep(g.mismatched_logps), keep(g.mismatched_ref_logps), keep(g.state("level"))
-        keep(g.label_mask), keep(g.example_column("weight"))
+        keep(g.label_mask), keep(g.example_column("weight", role="weight", values=[1, 0.5], range=(0, 2)))
         keep(q + c), keep(q - c), keep(q * c), keep(q / c), keep(q ** c)
         keep(minimum(q, c)), keep(maximum(q, c))
         keep(q + self.ratio), keep(q - 2), keep(q * self.steps), keep(q / 4), keep(q ** 0.5)
@@ -50,14 +50,17 @@ class EveryLoss(Parameters, Loss):
         step = mean.global_mean(n)
         level = g.state("level") * self.ratio + step
         return Objective([Term("every", total, n, 0.5), Term("plain", mean)], [Metric("mean", mean, n), Metric("exp", mean, n, exp=True)],
-                         [State("level", self.ratio, level), State("last", -0.1, step)])
+                         [State("level", self.ratio, level), State("last", -0.1, step)],
+                         allow={"detach": 'a "constant" é', "twice": "steps are " + str(self.steps)})
 
 
 class EveryPooling(Pooling):
     name, doc = "every", "a pooling"
+    pools_last_token = True
+    allow = {"empty": "none is"}
 
     def trace(self, g):
-        states, row = g.hidden.index_select(0, g.token), g.row
+        states, row = g.hidden.index_select(0, g.token), g.sequence
         total = states.segment_sum(row, "N")
         both = total + states.segment_max(row, "N")
         ends = (g.ids == g.eos_token_id).float().segment_sum(row, "N")
@@ -68,14 +71,20 @@ class EveryPooling(Pooling):
 class EveryFormatter(Parameters, Formatter):
     name, doc = "every", "a formatter"
     columns = (
-        Column("a", required=True, doc="a text"),
-        Column("b", "float", doc="a number"),
+        Column("a", required=True, doc="a text", examples=["hello", 'a "b"\n']),
+        Column("b", "float", doc="a number", role="reward", examples=[0.1, None]),
         Column("c", "bool", doc="a flag"),
         Column("d", "int", doc="a whole number"),
         Column("e", "string_list", required=True, doc="texts"),
-        Column("f", "float_list", doc="numbers"),
+        Column("f", "float_list", doc="numbers", role="score", examples=[[1, 2.5]]),
         Column("g", "json", doc="anything"),
     )
+    allow = {"lost": "a text is"}
+
+    @property
+    def gives(self):
+        return (Output("score", role="score", padding=-self.steps), Output("json"), Output("weight", "example_column", role="weight"),
+                Output("topic", "label"), Output("weight", "label"))
 
     def format(self, row):
         if row["a"] == "drop":
@@ -94,7 +103,7 @@ class EveryFormatter(Parameters, Formatter):
 
 plugin = Plugin("every", "1.2.3", "all there is", [EveryLoss, EveryPooling, EveryFormatter],
                 [Task("every", "a task", formatter="every", pooling="every", loss="every", head=CLASS_HEAD,
-                      defaults={"flag": False, "mode": "b", "ratio": 0.25})])
+                      defaults={"flag": False, "mode": "b", "ratio": 0.25}, aliases=["all", "each"])])
 
 if __name__ == "__main__":
     serve(plugin)

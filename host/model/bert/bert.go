@@ -1,5 +1,5 @@
 // Package bert is BERT (Devlin et al. 2018, arXiv:1810.04805): an encoder, whose
-// tokens see all of their row. Its norms stand behind each layer, as in the first
+// tokens see all of their sequence. Its norms come after each layer, as in the first
 // Transformer (Vaswani et al. 2017, arXiv:1706.03762).
 //
 // Read this file from top to bottom; config.go reads config.json.
@@ -42,13 +42,13 @@ func (m *Model) Forward(pass *nn.Pass) tensor.Tensor {
 	return x
 }
 
-// Pooled is tanh(W h + b) of the rows' first tokens, [rows, hidden]; first
-// [rows] says where in hidden they are.
+// Pooled is tanh(W h + b) of the sequences' first tokens, [sequences, hidden];
+// first [sequences] says where in hidden they are.
 func (m *Model) Pooled(hidden, first tensor.Tensor) tensor.Tensor {
 	return m.pooler.Forward(hidden.IndexSelect(0, first)).Tanh()
 }
 
-// PooledDropout is what the pooled vectors pass before a classifier.
+// PooledDropout is applied to the pooled vectors before a classifier.
 func (m *Model) PooledDropout() nn.Dropout { return m.pooledDropout }
 
 // Head returns none: BERT's own predicts what a mask hides, not the next token.
@@ -60,10 +60,10 @@ func (m *Model) Causal() bool { return false }
 // Params returns the parameters, each once.
 func (m *Model) Params() *nn.Params { return m.params }
 
-// Free ends the parameters.
+// Free frees the parameters.
 func (m *Model) Free() { m.params.Free() }
 
-// Embeddings are the sum of what a token is, where it stands and which text of
+// Embeddings are the sum of those of a token's id, its position and which text of
 // a pair it belongs to.
 type Embeddings struct {
 	word, position, kind tensor.Tensor // [vocab, hidden], [positions, hidden], [types, hidden]
@@ -125,7 +125,7 @@ func (b Block) Forward(x tensor.Tensor, pass *nn.Pass) tensor.Tensor {
 	return b.mlpNorm.Forward(x.Add(b.dropout.Forward(b.out.Forward(b.bend(b.in.Forward(x))))))
 }
 
-// Attention is attention over all tokens of a row.
+// Attention is attention over all tokens of a sequence.
 type Attention struct {
 	q, k, v, o *nn.Linear
 	dropout    nn.Dropout // of the attention weights

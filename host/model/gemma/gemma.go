@@ -1,6 +1,6 @@
 // Package gemma is Gemma 2 (Gemma Team 2024, arXiv:2408.00118) and the text model
 // of Gemma 3 (Gemma Team 2025, arXiv:2503.19786). Both norm what a layer reads
-// and what it gives, and let some layers see a window alone. Gemma 2 bounds
+// and what it returns, and let some layers see only a window. Gemma 2 bounds
 // attention scores and logits; Gemma 3 norms queries and keys instead, and turns
 // them faster where it sees a window.
 //
@@ -74,7 +74,7 @@ func (m *Model) Causal() bool { return true }
 // Params returns the parameters, each once.
 func (m *Model) Params() *nn.Params { return m.params }
 
-// Free ends the parameters and the rotary tables.
+// Free frees the parameters and the rotary tables.
 func (m *Model) Free() {
 	m.params.Free()
 	m.rope.Free()

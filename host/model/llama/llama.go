@@ -61,13 +61,13 @@ func (m *Model) Causal() bool { return true }
 // Params returns the parameters, each once.
 func (m *Model) Params() *nn.Params { return m.params }
 
-// Free ends the parameters and the rotary table.
+// Free frees the parameters and the rotary table.
 func (m *Model) Free() {
 	m.params.Free()
 	m.rope.Free()
 }
 
-// Block is attention and a gated feed-forward layer, each behind a norm and
+// Block is attention and a gated feed-forward layer, each after a norm and
 // added to what it read.
 type Block struct {
 	attnNorm, mlpNorm nn.RMSNorm

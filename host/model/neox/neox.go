@@ -60,13 +60,13 @@ func (m *Model) Causal() bool { return true }
 // Params returns the parameters, each once.
 func (m *Model) Params() *nn.Params { return m.params }
 
-// Free ends the parameters and the rotary table.
+// Free frees the parameters and the rotary table.
 func (m *Model) Free() {
 	m.params.Free()
 	m.rope.Free()
 }
 
-// Block is attention and a feed-forward layer, each behind a norm of its own.
+// Block is attention and a feed-forward layer, each after its own norm.
 type Block struct {
 	parallel          bool
 	attnNorm, mlpNorm nn.LayerNorm
@@ -120,7 +120,7 @@ func newAttention(cfg Config, p *nn.Params, name string) Attention {
 }
 
 // Forward maps x [tokens, hidden] to the same shape. The rows of the matrix
-// stand head by head: query, key and value of the first head, then of the second.
+// go head by head: query, key and value of the first head, then of the second.
 func (a Attention) Forward(x tensor.Tensor, rope nn.Rope, pass *nn.Pass) tensor.Tensor {
 	tokens := x.Size(0)
 	qkv := a.qkv.Forward(x).View(tokens, -1, 3*a.headDim) // [tokens, heads, 3*head_dim]

@@ -12,6 +12,9 @@ import (
 	"llmhost/builtin"
 	"llmhost/host/plugin"
 	"llmhost/host/plugin/check"
+	"llmhost/host/plugin/check/formatter"
+	"llmhost/host/plugin/check/loss"
+	"llmhost/host/plugin/check/pooling"
 	"llmhost/host/plugin/worker"
 	"llmhost/sdk"
 )
@@ -22,6 +25,9 @@ func TestMain(m *testing.M) {
 	}
 	os.Exit(m.Run())
 }
+
+// suite is every check, as llmhost plugins check has it.
+var suite = check.Suite{Loss: loss.All, Pooling: pooling.All, Formatter: formatter.All}
 
 // checked checks a plugin as though it were linked in.
 func checked(t *testing.T, p sdk.Plugin, options check.Options) *check.Report {
@@ -35,7 +41,7 @@ func checkedIn(t *testing.T, o plugin.Options, spec string, options check.Option
 	c, err := plugin.NewCatalog(ctx, o)
 	require.NoError(t, err)
 	defer c.Close(ctx)
-	return check.Plugin(ctx, c, spec, options)
+	return suite.Plugin(ctx, c, spec, options)
 }
 
 // build compiles a main package of this module, for WASM or for this system.

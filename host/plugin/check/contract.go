@@ -2,7 +2,6 @@ package check
 
 import (
 	"bytes"
-	"context"
 	"errors"
 	"fmt"
 	"maps"
@@ -12,10 +11,18 @@ import (
 
 	"llmhost/host/plugin"
 	"llmhost/sdk"
+	"llmhost/sdk/sdktest"
 )
 
+var load = &Check{
+	Name: "load",
+	Doc:  "the static gate, the start, and two instances that describe themselves alike",
+	Run:  describeTwice,
+}
+
 // describeTwice asks two fresh instances for the descriptor.
-func (s *scope) describeTwice(ctx context.Context, p *plugin.Plugin) error {
+func describeTwice(t *Trial) error {
+	ctx, p := t.Context(), t.Plugin
 	first, err := p.Redescribe(ctx)
 	if err != nil {
 		return err
@@ -27,9 +34,9 @@ func (s *scope) describeTwice(ctx context.Context, p *plugin.Plugin) error {
 	if err != nil {
 		return err
 	}
-	s.note = fmt.Sprintf("%d components, described twice", len(p.Components))
+	t.Note = fmt.Sprintf("%d components, described twice", len(p.Components))
 	if at := parts(first, second); at >= 0 {
-		s.find(Finding{
+		t.Find(Finding{
 			Text:  fmt.Sprintf("two fresh instances describe themselves differently: %s against %s", around(first, at), around(second, at)),
 			Cause: "the descriptor is built from a map's order, the time or a random number; write lists in one fixed order",
 		})
@@ -54,59 +61,77 @@ func around(text []byte, at int) string {
 	return fmt.Sprintf("%.60q", text[max(0, at-20):])
 }
 
-// parameters has the plugin configure every variant, and values that are not
+var parameters = &Check{
+	Name: "parameters",
+	Doc:  "defaults, every choice, every bound accepted; what lies beyond a bound, another type and an unknown name refused",
+	Run:  configured,
+}
+
+// configured has the plugin configure every variant, and values that are not
 // allowed: those the host refuses before the plugin sees them.
-func (s *scope) parameters(ctx context.Context, c *plugin.Component) error {
-	tried := 0
-	for _, v := range s.run.variants(ctx, c) {
-		if s.run.late() {
-			return errLate
+func configured(t *Trial) error {
+	c := t.Component
+	all := t.session.variants(c)
+	for _, v := range all {
+		if t.Late() {
+			return ErrLate
 		}
-		given := map[string]plugin.Given{}
-		for name, value := range v.values {
-			given[name] = plugin.Given{Value: value}
+		if err := t.accepts(v.Params); err != nil {
+			t.Find(Finding{
+				Text:  "refuses parameters within its own bounds: " + err.Error(),
+				Cause: "its Validate is stricter than min, max and choices say; narrow those",
+			})
 		}
-		values, err := c.Settle(given)
-		if err == nil {
-			err = c.Reconfigure(ctx, values)
-		}
-		if err != nil {
-			s.find(Finding{Text: "refuses parameters within its own bounds: " + err.Error(), Cause: "its Validate is stricter than min, max and choices say; narrow those", Params: v.values})
-		}
-		tried++
 	}
 	if _, err := c.Settle(map[string]plugin.Given{unknownName: {Value: 1}}); err == nil {
-		s.find(Finding{Text: fmt.Sprintf("a parameter %s that nobody declared was accepted", unknownName)})
+		t.Find(Finding{Text: fmt.Sprintf("a parameter %s that nobody declared was accepted", unknownName)})
 	}
-	if err := c.Reconfigure(ctx, map[string]any{unknownName: 1}); err == nil {
-		s.find(Finding{Warning: true, Text: fmt.Sprintf("leaves it to the host to refuse a parameter that it has not, such as %s", unknownName)})
+	if err := c.Reconfigure(t.Context(), map[string]any{unknownName: 1}); err == nil {
+		t.Find(Finding{Warning: true, Text: fmt.Sprintf("leaves it to the host to refuse a parameter that it has not, such as %s", unknownName)})
 	}
 	for _, p := range c.Params {
-		s.outside(ctx, c, p)
+		t.outside(p)
 	}
-	s.note = fmt.Sprintf("%d parameters, %d settings accepted", len(c.Params), tried)
+	if err := t.session.known(slices.Sorted(maps.Keys(t.Allow))...); err != nil {
+		t.Find(Finding{Text: "allows what is not looked at: " + err.Error(), Cause: "a key of Allow is the name of a check, as llmhost plugins check --list has it"})
+	}
+	t.Note = fmt.Sprintf("%d parameters, %d settings accepted", len(c.Params), len(all))
 	return nil
+}
+
+// accepts is an error where host or plugin refuse parameters.
+func (t *Trial) accepts(params map[string]any) error {
+	given := map[string]plugin.Given{}
+	for name, value := range params {
+		given[name] = plugin.Given{Value: value}
+	}
+	values, err := t.Component.Settle(given)
+	if err != nil {
+		return err
+	}
+	return t.Component.Reconfigure(t.Context(), values)
 }
 
 // unknownName is no parameter of anybody's.
 const unknownName = "no_such_parameter"
 
 // outside offers values beyond a parameter's declaration.
-func (s *scope) outside(ctx context.Context, c *plugin.Component, p sdk.Param) {
+func (t *Trial) outside(p sdk.Param) {
+	ctx, c := t.Context(), t.Component
 	var lax []string
 	for _, v := range unfit(p) {
 		if _, err := c.Settle(map[string]plugin.Given{p.Name: {Value: v}}); err == nil {
-			s.find(Finding{Text: fmt.Sprintf("%s = %v is outside of what its declaration allows, and was accepted", p.Name, v)})
+			t.Find(Finding{Text: fmt.Sprintf("%s = %v is outside of what its declaration allows, and was accepted", p.Name, v)})
 		}
 		var refusal *plugin.Error
 		if err := c.Reconfigure(ctx, map[string]any{p.Name: v}); err == nil {
 			lax = append(lax, fmt.Sprint(v))
 		} else if !errors.As(err, &refusal) {
-			s.find(Finding{Text: fmt.Sprintf("%s = %v does not end in an error of its own, but in: %v", p.Name, v, err)})
+			t.Find(Finding{Text: fmt.Sprintf("%s = %v does not end in an error of its own, but in: %v", p.Name, v, err)})
 		}
 	}
 	if len(lax) > 0 {
-		s.find(Finding{Warning: true, Text: fmt.Sprintf("leaves it to the host to refuse %s = %s", p.Name, strings.Join(lax, ", "))})
+		t.Find(Finding{Warning: true, Text: fmt.Sprintf("leaves it to the host to refuse %s = %s", p.Name, strings.Join(lax, ", "))})
 	}
 }
 
@@ -137,16 +162,35 @@ func unfit(p sdk.Param) []any {
 	return values
 }
 
-// traced traces a component and reads the trace. Under the defaults it traces
-// often enough, in two instances, that a map's order would show.
-func (s *scope) traced(ctx context.Context, c *plugin.Component, v variant) (*plugin.Trace, error) {
-	if v.values != nil {
-		once, err := c.Retrace(ctx, v.values, 1)
-		if err != nil {
-			return nil, err
-		}
-		return c.ReadTrace(once[0])
+var trace = &Check{
+	Name: "trace",
+	Doc:  "ten traces in two instances are one program, at every bound too",
+	Run:  traced,
+}
+
+// traced traces the subject and keeps its program.
+func traced(t *Trial) error {
+	found, err := t.trace()
+	var refusal *plugin.Error
+	if t.Setting&Given != 0 && errors.As(err, &refusal) && refusal.Code == sdk.CodeInvalidConfig {
+		return nil // the check of parameters has said so, or they do not go together
 	}
+	if err != nil {
+		return err
+	}
+	t.Subject.Trace, t.Allow = found, found.Allow
+	t.Program = &sdktest.Traced{Program: found.Program, Places: found.Locations}
+	t.Note = fmt.Sprintf("%d settings, %d nodes, reads %v", len(t.session.settings(t.Component)), len(found.Nodes), found.Needs())
+	return nil
+}
+
+// trace traces the component. Under the defaults it traces often enough, in two
+// instances, that a map's order would show.
+func (t *Trial) trace() (*plugin.Trace, error) {
+	if t.Setting&Given != 0 {
+		return t.Retrace(t.Params)
+	}
+	ctx, c := t.Context(), t.Component
 	first, err := c.Retrace(ctx, nil, 8)
 	if err != nil {
 		return nil, err
@@ -160,7 +204,7 @@ func (s *scope) traced(ctx context.Context, c *plugin.Component, v variant) (*pl
 	}
 	for i, other := range append(first[1:], second...) {
 		if at := parts(first[0], other); at >= 0 {
-			s.find(Finding{
+			t.Find(Finding{
 				Text:  fmt.Sprintf("trace %d gives another program than the first: %s against %s", i+2, around(other, at), around(first[0], at)),
 				Cause: "Trace depends on a map's order, the time, a random number or on what an earlier trace left behind",
 			})
@@ -170,8 +214,8 @@ func (s *scope) traced(ctx context.Context, c *plugin.Component, v variant) (*pl
 	return c.ReadTrace(first[0])
 }
 
-// paramText writes parameters as "a = 1, b = x".
-func paramText(values map[string]any) string {
+// ParamText writes parameters as "a = 1, b = x".
+func ParamText(values map[string]any) string {
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(values)) {
 		parts = append(parts, fmt.Sprintf("%s = %v", name, values[name]))

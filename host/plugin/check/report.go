@@ -32,12 +32,13 @@ type Finding struct {
 	Component string         `json:"component,omitempty"`
 	Check     string         `json:"check"`
 	Text      string         `json:"text"`             // what is wrong, with the numbers that show it
-	Cause     string         `json:"cause,omitempty"`  // what is the likely cause, and what mends it
+	Cause     string         `json:"cause,omitempty"`  // what is the likely cause, and what fixes it
 	Places    []string       `json:"places,omitempty"` // lines of the author's files
 	Probe     string         `json:"probe,omitempty"`  // the batch or record
 	Params    map[string]any `json:"params,omitempty"` // where they are not the defaults
 	Warning   bool           `json:"warning,omitempty"`
-	Allowed   bool           `json:"allowed,omitempty"` // the caller said that it is meant
+	Allowed   bool           `json:"allowed,omitempty"` // the caller or the plugin says that it is meant
+	Why       string         `json:"why,omitempty"`     // it is meant, where the plugin says so
 }
 
 // Report is what a check of a plugin found.
@@ -143,10 +144,10 @@ func (r *Report) heading() string {
 }
 
 func (r *Report) verdict() string {
-	wrong, other, late := 0, 0, 0
+	wrong, other, skipped := 0, 0, 0
 	for _, step := range r.Steps {
 		if step.Status == Skipped {
-			late++
+			skipped++
 		}
 	}
 	for _, f := range r.Findings {
@@ -157,8 +158,8 @@ func (r *Report) verdict() string {
 		}
 	}
 	text := fmt.Sprintf("%s: %d checks in %.1f s, ", r.Spec, len(r.Steps), r.Seconds)
-	if late > 0 {
-		text += fmt.Sprintf("%d of them cut short by the time, ", late)
+	if skipped > 0 {
+		text += fmt.Sprintf("%d of them skipped, ", skipped)
 	}
 	switch {
 	case wrong == 0 && other == 0:
@@ -174,12 +175,14 @@ func (f Finding) write(b *strings.Builder) {
 	const indent = "           "
 	kind := ""
 	switch {
+	case f.Why != "":
+		kind = "allowed by the plugin: " + f.Why + "\n"
 	case f.Allowed:
 		kind = "allowed: "
 	case f.Warning:
 		kind = "note: "
 	}
-	fmt.Fprintf(b, "%s%s%s\n", indent, kind, strings.ReplaceAll(f.Text, "\n", "\n"+indent))
+	fmt.Fprintf(b, "%s%s\n", indent, strings.ReplaceAll(kind+f.Text, "\n", "\n"+indent))
 	for _, place := range f.Places {
 		fmt.Fprintf(b, "%s  at      %s\n", indent, place)
 	}
@@ -187,7 +190,7 @@ func (f Finding) write(b *strings.Builder) {
 		fmt.Fprintf(b, "%s  likely  %s\n", indent, f.Cause)
 	}
 	if len(f.Params) > 0 {
-		fmt.Fprintf(b, "%s  with    %s\n", indent, paramText(f.Params))
+		fmt.Fprintf(b, "%s  with    %s\n", indent, ParamText(f.Params))
 	}
 	if f.Probe != "" {
 		fmt.Fprintf(b, "%s  batch   %s\n", indent, f.Probe)

@@ -12,6 +12,9 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"llmhost/host/plugin/check"
+	"llmhost/host/plugin/check/formatter"
+	"llmhost/host/plugin/check/loss"
+	"llmhost/host/plugin/check/pooling"
 	"llmhost/sdk"
 )
 
@@ -22,11 +25,11 @@ func TestReport(t *testing.T) {
 	report := checked(t, p, check.Options{})
 	require.False(t, report.OK())
 	text := report.Text()
-	require.True(t, strings.HasPrefix(text, "mean: plugin mean 2 (builtin; sdk go 0.1.0)\n  ok       load          1 components, described twice\nloss mean\n"), text)
+	require.True(t, strings.HasPrefix(text, "mean: plugin mean 2 (builtin; sdk go 0.2.0)\n  ok       load          1 components, described twice\nloss mean\n"), text)
 	require.Contains(t, text, `
   FAILED   padding       
            the count of term loss is 1, and with one more label position that is padding it is 2
-             at      check/report_test.go:20: dim_size
+             at      check/report_test.go:23: dim_size
              likely  Count of T or K counts padding too; count what is there with LabelMask().Sum() or Real().Sum()
              batch   Logps: {{{`)
 	require.Contains(t, text, "wrong\n")
@@ -41,12 +44,26 @@ func TestReport(t *testing.T) {
 }
 
 func TestNames(t *testing.T) {
-	require.Equal(t, "", check.Unknown([]string{"detach", "memory", "load", "settings", "constant"}))
-	require.Equal(t, "detch", check.Unknown([]string{"detach", "detch"}))
+	require.NoError(t, suite.Known("detach", "memory", "load", "settings", "constant"))
+	require.ErrorContains(t, suite.Known("detach", "detch"), "there is no check called detch; did you mean detach? (the checks are load, parameters, trace, padding, ")
 	seen := map[string]bool{}
-	for _, name := range check.Names() {
+	for _, name := range suite.Names() {
 		require.False(t, seen[name], name)
 		seen[name] = true
+	}
+}
+
+// Every check says what it asks, in one line.
+func TestEveryCheckHasADoc(t *testing.T) {
+	list := suite.List()
+	for _, name := range suite.Names() {
+		require.Regexp(t, `(?m)^  `+name+` +\S.{10,160}$`, list)
+	}
+	for _, checks := range [][]*check.Check{loss.All, pooling.All, formatter.All} {
+		for _, c := range checks {
+			require.NotEmpty(t, c.Doc, c.Name)
+			require.NotNil(t, c.Run, c.Name)
+		}
 	}
 }
 
@@ -61,7 +78,7 @@ func TestReadmeNamesTheChecks(t *testing.T) {
 	for _, line := range regexp.MustCompile("(?m)^\\| `([a-z]+)` \\|").FindAllStringSubmatch(section, -1) {
 		named = append(named, line[1])
 	}
-	require.ElementsMatch(t, check.Names(), named)
+	require.ElementsMatch(t, suite.Names(), named)
 }
 
 // coded reads records of a form that cannot be guessed.

@@ -1,236 +1,71 @@
 package check
 
 import (
-	"fmt"
+	"regexp"
 	"slices"
 	"strings"
-	"unicode/utf8"
 
+	"llmhost/host/plugin"
 	"llmhost/sdk"
 )
 
-// texts follows the words of a record: none may stand in prompt and answer of
-// one candidate, and none may be cut inside a character.
-func (f *formatter) texts() error {
-	results, err := f.call(f.good)
-	if err != nil {
-		return err
-	}
-	for i, result := range results {
-		if !f.different(f.good[i], result) {
-			return nil
-		}
-		for _, c := range result.Example.Candidates {
-			for _, w := range wordsOf(c.Answer) {
-				if slices.Contains(wordsOf(c.Prompt), w) {
-					f.find(Finding{
-						Text:  fmt.Sprintf("prompt and answer of a candidate both have the text %q: %s", w, candidateText(c)),
-						Cause: "the whole text was taken for the answer (or for the prompt), so that the model sees what it is to learn, or learns what it is given",
-						Probe: f.show(f.good[i]),
-					})
-					return nil
-				}
-			}
-		}
-	}
-	f.unanswered(results)
-	f.swapped(results)
-	f.marked(results)
-	f.glued(results)
-	f.note = "each text is in the prompt or in the answer; no character is cut or lost"
-	return f.wide()
+// What a text parameter without choices may be is nowhere declared. This file
+// finds out, the only place that goes by prose: it offers the words of the doc.
+
+// mostWords is how many words of a doc are tried.
+const mostWords = 24
+
+// spelled are the words of a doc, with the signs that lists have inside.
+var spelled = regexp.MustCompile(`[\pL\pN_][\pL\pN_=,.|+-]*`)
+
+// text names a parameter of a component.
+type text struct {
+	component *plugin.Component
+	param     string
 }
 
-// different asks whether texts that all differ become candidates that do.
-func (f *formatter) different(r record, result sdk.Result) bool {
-	seen := map[string]bool{}
-	for _, c := range result.Example.Candidates {
-		if r.plan.present != nil && len(wordsOf(c.Prompt+c.Answer)) == 0 {
-			f.find(Finding{
-				Text:  fmt.Sprintf("a candidate has nothing of its record: %s", candidateText(c)),
-				Cause: "the formatter fills up or splits by itself; the host fills up rows, and a record that cannot be split is an error",
-				Probe: f.show(r),
-			})
-			return false
-		}
-		if text := c.Prompt + "\x00" + c.Answer; seen[text] && len(wordsOf(text)) > 0 {
-			f.find(Finding{
-				Text:  fmt.Sprintf("two candidates of one example are the same: %s", candidateText(c)),
-				Cause: "a text is paired with itself: skip equal indices, and pairs of equal scores",
-				Probe: f.show(r),
-			})
-			return false
-		}
-		seen[c.Prompt+"\x00"+c.Answer] = true
-	}
-	return true
+// texts are values of a text without choices. Where the plugin does not take just
+// any text they are the words of the doc that it takes and lists of them, else
+// what the doc gives as a list.
+func (s *session) texts(c *plugin.Component, p sdk.Param) []string {
+	return kept(s, text{c, p.Name}, func() []string { return s.taken(c, p) })
 }
 
-// wide fills texts with characters of several bytes, at many lengths.
-func (f *formatter) wide() error {
-	for n, r := range f.good {
-		if r.plan.present == nil {
-			continue
-		}
-		ascii := record{cells: grownCells(r.cells, strings.Repeat("a", n%4)+strings.Repeat("~", 40*(n+1))), plan: r.plan}
-		records := []record{ascii}
-		for _, filler := range fillers {
-			records = append(records, record{cells: grownCells(r.cells, strings.Repeat("a", n%4)+strings.Repeat(filler, 40*(n+1))), plan: r.plan})
-		}
-		results, err := f.call(records)
-		if err != nil {
-			return err
-		}
-		for i, filler := range fillers {
-			if f.cutInside(records[i+1], results[i+1]) || f.lost(records[i+1], results[0], results[i+1], filler) {
-				return nil
-			}
+func (s *session) taken(c *plugin.Component, p sdk.Param) []string {
+	takes := func(text string) bool {
+		return text != p.Default && !s.late() && c.Reconfigure(s.ctx, map[string]any{p.Name: text}) == nil
+	}
+	var taken []string
+	strict := !takes(unknownName)
+	for _, word := range wordsOfDoc(p.Doc) {
+		isList := strings.ContainsAny(word, "=,")
+		if (strict || isList) && takes(word) {
+			taken = append(taken, word)
 		}
 	}
-	return f.long()
+	if strict {
+		taken = append(taken, lists(p, taken, takes)...)
+	}
+	return taken
 }
 
-// fillers are characters of two, three and four bytes.
-var fillers = []string{"é", "語", "🙂"}
-
-// cutInside reports a text that ends inside a character.
-func (f *formatter) cutInside(r record, result sdk.Result) bool {
-	cut := strings.Contains(result.Err, "is not UTF-8")
-	for _, c := range result.Example.Candidates {
-		cut = cut || !utf8.ValidString(c.Prompt) || !utf8.ValidString(c.Answer)
+// wordsOfDoc are the first different words of a doc.
+func wordsOfDoc(doc string) []string {
+	var words []string
+	for _, word := range spelled.FindAllString(doc, -1) {
+		word = strings.TrimRight(word, ".,=|+-")
+		if !slices.Contains(words, word) && len(words) < mostWords {
+			words = append(words, word)
+		}
 	}
-	if cut {
-		f.find(Finding{
-			Text:  "a text of more than ASCII is cut inside a character, and is no UTF-8 any more",
-			Cause: "a text is cut at a number of bytes; cut at a rune, or not at all (the host cuts tokens)",
-			Probe: f.show(r),
-		})
-	}
-	return cut
+	return words
 }
 
-// lost reports characters that do not come through where those of ASCII do.
-func (f *formatter) lost(r record, plain, result sdk.Result, filler string) bool {
-	want, got := strings.Count(wholeText(plain), "~"), strings.Count(wholeText(result), filler)
-	if result.Err != "" || result.Dropped != "" || want == got {
-		return false
+// lists are numbers and lists that a text may be, one of them of two known ones.
+func lists(p sdk.Param, known []string, takes func(string) bool) []string {
+	texts := []string{"0.5", "0.5,2"}
+	if first, _ := p.Default.(string); first != "" && len(known) > 0 {
+		texts = append(texts, first+","+known[0])
 	}
-	f.find(Finding{
-		Text:  fmt.Sprintf("%d of %d characters %q come through, while all of ASCII do", got, want, filler),
-		Cause: "a text is taken for bytes: range over runes, or leave it as it is",
-		Probe: f.show(r),
-	})
-	return true
-}
-
-func wholeText(r sdk.Result) string {
-	var b strings.Builder
-	for _, c := range r.Example.Candidates {
-		b.WriteString(c.Prompt + "\x00" + c.Answer + "\x00")
-	}
-	return b.String()
-}
-
-// long asks whether long texts are cut: that is for the host to do, by tokens.
-// A formatter with a number among its parameters may have a limit on purpose.
-func (f *formatter) long() error {
-	for _, p := range f.component.Params {
-		if p.Type == sdk.IntParam || p.Type == sdk.FloatParam {
-			return nil
-		}
-	}
-	for _, r := range f.good[:min(4, len(f.good))] {
-		if r.plan.present == nil {
-			continue
-		}
-		short, grown := record{cells: grownCells(r.cells, " ~"), plan: r.plan}, record{cells: grownCells(r.cells, strings.Repeat(" long", 20_000)+" ~"), plan: r.plan}
-		results, err := f.call([]record{short, grown})
-		if err != nil {
-			return err
-		}
-		if want, got := strings.Count(wholeText(results[0]), "~"), strings.Count(wholeText(results[1]), "~"); results[1].Err == "" && results[1].Dropped == "" && got < want {
-			f.find(Finding{
-				Text:  "a text of 100,000 characters loses its end",
-				Cause: "long texts are cut by a fixed number of characters; the host cuts, by tokens, or make the limit a parameter",
-				Probe: f.show(r),
-			})
-			return nil
-		}
-	}
-	return nil
-}
-
-// grownCells puts a text behind every text.
-func grownCells(cells []sdk.Cell, more string) []sdk.Cell {
-	out := slices.Clone(cells)
-	for i := range out {
-		if out[i].Type == sdk.String {
-			out[i].Str += more
-		}
-		out[i].Strs = slices.Clone(out[i].Strs)
-		for j := range out[i].Strs {
-			out[i].Strs[j] += more
-		}
-	}
-	return out
-}
-
-// drops asks whether reasons for leaving a record out are few and hold nothing
-// of the record: the host counts drops by reason.
-func (f *formatter) drops() error {
-	var records []record
-	for _, r := range f.good {
-		for i := range r.cells {
-			records = append(records, blanked(r, i), shortened(r, i))
-		}
-	}
-	results, err := f.call(records)
-	if err != nil {
-		return err
-	}
-	reasons := map[string]bool{}
-	for i, result := range results {
-		if result.Dropped == "" {
-			continue
-		}
-		reasons[result.Dropped] = true
-		if len(wordsOf(result.Dropped)) > 0 || len(reasons) > 24 {
-			f.find(Finding{
-				Text:  fmt.Sprintf("a reason for dropping a record holds the record's own text: %.120q", result.Dropped),
-				Cause: "drops are counted by their reason, so the same reason must read the same; give details in an error, or leave them out",
-				Probe: f.show(records[i]),
-			})
-			return nil
-		}
-	}
-	f.note = fmt.Sprintf("%d reasons", len(reasons))
-	return nil
-}
-
-// blanked is a record with field i empty; its lists keep their length.
-func blanked(r record, i int) record {
-	out := record{cells: slices.Clone(r.cells), plan: r.plan}
-	cell := out.cells[i]
-	cell.Str, cell.Strs = "", make([]string, len(cell.Strs))
-	if cell.Type == sdk.JSON {
-		cell.Str = "null"
-	}
-	out.cells[i] = cell
-	return out
-}
-
-// shortened is a record whose texts of field i end where the answer's last
-// words would begin.
-func shortened(r record, i int) record {
-	out := record{cells: slices.Clone(r.cells), plan: r.plan}
-	cell := out.cells[i]
-	cell.Strs = slices.Clone(cell.Strs)
-	for j, text := range cell.Strs {
-		words := word.FindAllStringIndex(text, -1)
-		if n := len(words); n > 3 {
-			cell.Strs[j] = text[:words[n-3][0]]
-		}
-	}
-	out.cells[i] = cell
-	return out
+	return slices.DeleteFunc(texts, func(text string) bool { return slices.Contains(known, text) || !takes(text) })
 }

@@ -1,82 +1,104 @@
 package check
 
 import (
-	"context"
+	"iter"
 	"maps"
-	"regexp"
+	"math/rand/v2"
 	"slices"
-	"strings"
 
 	"llmhost/host/plugin"
 	"llmhost/sdk"
 )
 
-// variant is a set of parameters that a component is checked under.
-type variant struct {
-	values map[string]any // nil for the defaults
-	edge   bool           // a parameter stands at a bound, where a loss may well be degenerate
-	mixed  bool           // several parameters together
-	word   bool           // a text is not its default
+// Setting is a set of what is special about the parameters that a component is
+// checked under.
+type Setting uint8
+
+// What may be special about parameters.
+const (
+	Bound   Setting = 1 << iota // a number is the smallest or largest that it may be, where a loss may well be degenerate
+	Several                     // all that is off by default is on, perhaps with more
+	Text                        // a text is not its default
+	Given                       // one is not its default; a check that excepts this is asked once, after all others
+)
+
+// Variant is a set of parameters that a component is checked under.
+type Variant struct {
+	Params  map[string]any // nil for the defaults
+	Setting Setting
 }
 
-// skips says whether a check of a loss is not asked of a variant. What a loss is
-// for it may not be for any more at a bound or under several parameters at once,
-// what is held constant under those is held so on purpose, and who lists two
-// terms by a text wants both.
-func (v variant) skips(name string, always bool) bool {
-	return (v.edge || v.mixed) && !always || v.mixed && name == "detach" || v.word && name == "twice"
+func variantOf(params map[string]any, setting Setting) Variant {
+	return Variant{params, setting | Given}
 }
 
-// variants are the defaults, every choice and flag once, every text that the
-// doc gives as an example, every bound once, and 0 where a number has no bound
-// below it.
-func (r *run) variants(ctx context.Context, c *plugin.Component) []variant {
-	all := []variant{{}}
-	add := func(p sdk.Param, v any, edge bool) {
-		if v != p.Default {
-			all = append(all, variant{values: map[string]any{p.Name: v}, edge: edge, word: p.Type == sdk.StringParam && p.Choices == nil})
-		}
+// settings are the variants under which a component is checked, the defaults
+// first.
+func (s *session) settings(c *plugin.Component) []Variant {
+	all := s.variants(c)
+	if c.Kind == plugin.Loss {
+		return slices.Concat(all, s.several(c))
 	}
+	return all
+}
+
+// variants are the defaults, every choice and flag once, every text that is known
+// to be taken, every bound once, and 0 where a number has no bound below it.
+func (s *session) variants(c *plugin.Component) []Variant {
+	all := []Variant{{}}
 	for _, p := range c.Params {
-		for _, v := range r.discrete(ctx, c, p) {
-			add(p, v, false)
+		for _, v := range s.discrete(c, p) {
+			if v != p.Default {
+				all = append(all, variantOf(map[string]any{p.Name: v}, textSetting(p)))
+			}
 		}
-		for _, bound := range bounds(p) {
-			if v, err := p.Accept(bound); err == nil {
-				add(p, v, true)
+		for _, bound := range Bounds(p) {
+			if v, err := p.Accept(bound); err == nil && v != p.Default {
+				all = append(all, variantOf(map[string]any{p.Name: v}, Bound))
 			}
 		}
 	}
 	return all
 }
 
+// textSetting is Text for a parameter that is a text without choices.
+func textSetting(p sdk.Param) Setting {
+	if isText(p) {
+		return Text
+	}
+	return 0
+}
+
+func isText(p sdk.Param) bool { return p.Type == sdk.StringParam && p.Choices == nil }
+
+func isNumber(p sdk.Param) bool { return p.Type == sdk.FloatParam || p.Type == sdk.IntParam }
+
 // discrete are the values of a parameter that is no number.
-func (r *run) discrete(ctx context.Context, c *plugin.Component, p sdk.Param) []any {
+func (s *session) discrete(c *plugin.Component, p sdk.Param) []any {
 	var all []any
 	for _, choice := range p.Choices {
 		all = append(all, choice)
 	}
-	switch {
-	case p.Type == sdk.BoolParam:
+	if p.Type == sdk.BoolParam {
 		all = append(all, p.Default != true)
-	case p.Type == sdk.StringParam && p.Choices == nil:
-		for _, text := range r.spoken(ctx, c, p) {
+	}
+	if isText(p) {
+		for _, text := range s.texts(c, p) {
 			all = append(all, text)
 		}
 	}
 	return all
 }
 
-// bounds are the smallest and largest numbers that a parameter may be. Without
+// Bounds are the smallest and largest numbers that a parameter may be. Without
 // a declared smallest one it is 0 that authors forget: a temperature of 0 is
 // allowed, and divides.
-func bounds(p sdk.Param) []float64 {
+func Bounds(p sdk.Param) []float64 {
 	var all []float64
-	number := p.Type == sdk.FloatParam || p.Type == sdk.IntParam
 	switch {
 	case p.Min != nil:
 		all = append(all, *p.Min)
-	case number:
+	case isNumber(p):
 		all = append(all, 0)
 	}
 	if p.Max != nil {
@@ -85,48 +107,63 @@ func bounds(p sdk.Param) []float64 {
 	return all
 }
 
-// mostMixed is how many variants of several parameters are tried.
-const mostMixed = 20
+// mostSeveral is how many variants of several parameters are tried.
+const mostSeveral = 20
 
-// mixed are variants in which all that is off by default is on, such as a weight
+// several are variants in which all that is off by default is on, such as a weight
 // of 0: by itself, with each choice, text and flag, and with each two of those.
-func (r *run) mixed(ctx context.Context, c *plugin.Component) []variant {
-	on := map[string]any{}
-	var single, pairs []variant
-	for _, p := range c.Params {
-		if v, off := switchedOn(p); off {
-			on[p.Name] = v
-		}
-		for _, v := range r.discrete(ctx, c, p) {
-			if v != p.Default {
-				single = append(single, variant{values: map[string]any{p.Name: v}, word: p.Type == sdk.StringParam && p.Choices == nil})
-			}
-		}
-	}
-	for i, a := range single {
-		for _, b := range single[:i] {
-			if both := joined(a.values, b.values); len(both) == 2 {
-				pairs = append(pairs, variant{values: both, word: a.word || b.word})
-			}
-		}
-	}
+func (s *session) several(c *plugin.Component) []Variant {
+	on := switchedOn(c.Params)
+	single := s.singles(c)
+	all := pairs(single)
 	if len(on) > 0 {
-		pairs = slices.Concat([]variant{{}}, single, pairs)
+		all = slices.Concat([]Variant{{}}, single, all)
 	}
-	for i, v := range pairs {
-		pairs[i].values, pairs[i].mixed = joined(on, v.values), true
+	for i, v := range all {
+		all[i] = variantOf(joined(on, v.Params), v.Setting|Several)
 	}
-	return spread(pairs, mostMixed)
+	return spread(all, mostSeveral)
 }
 
-// switchedOn is a value of a number that is 0 by default, where that is the
-// smallest one.
-func switchedOn(p sdk.Param) (any, bool) {
-	if p.Min == nil || *p.Min != 0 || p.Default != 0.0 {
-		return nil, false
+// singles are the variants of one parameter that is no number.
+func (s *session) singles(c *plugin.Component) []Variant {
+	var all []Variant
+	for _, p := range c.Params {
+		for _, v := range s.discrete(c, p) {
+			if v != p.Default {
+				all = append(all, variantOf(map[string]any{p.Name: v}, textSetting(p)))
+			}
+		}
 	}
-	v, err := p.Accept(0.1)
-	return v, err == nil
+	return all
+}
+
+// pairs are each two of the variants that are of different parameters.
+func pairs(single []Variant) []Variant {
+	var all []Variant
+	for i, a := range single {
+		for _, b := range single[:i] {
+			if both := joined(a.Params, b.Params); len(both) == 2 {
+				all = append(all, variantOf(both, a.Setting|b.Setting))
+			}
+		}
+	}
+	return all
+}
+
+// switchedOn are values of the numbers that are 0 by default, where that is the
+// smallest one.
+func switchedOn(params []sdk.Param) map[string]any {
+	on := map[string]any{}
+	for _, p := range params {
+		if p.Min == nil || *p.Min != 0 || p.Default != 0.0 {
+			continue
+		}
+		if v, err := p.Accept(0.1); err == nil {
+			on[p.Name] = v
+		}
+	}
+	return on
 }
 
 // joined has the values of a and b, and b's where both have one.
@@ -149,56 +186,62 @@ func spread[V any](list []V, n int) []V {
 	return out
 }
 
-// mostWords is how many words of a doc are tried.
-const mostWords = 24
-
-// spelled are the words of a doc, with the signs that lists have inside.
-var spelled = regexp.MustCompile(`[\pL\pN_][\pL\pN_=,.|+-]*`)
-
-// spoken are values of a text without choices, going by what its doc says. Where
-// the plugin does not take just any text they are the words that it takes and
-// lists of them, else what the doc gives as a list.
-func (r *run) spoken(ctx context.Context, c *plugin.Component, p sdk.Param) []string {
-	key := string(c.Kind) + " " + c.Name + " " + p.Name
-	if have, asked := r.texts[key]; asked {
-		return have
+// Values are values that a parameter may be besides its default.
+func (t *Trial) Values(p sdk.Param) []any {
+	var given []any
+	switch p.Type {
+	case sdk.BoolParam, sdk.StringParam:
+		given = t.session.discrete(t.Component, p)
+	case sdk.FloatParam:
+		d, _ := p.Default.(float64)
+		given = []any{2 * d, d + 0.5, d - 0.5, d / 2}
+	case sdk.IntParam:
+		d, _ := p.Default.(int)
+		given = []any{d + 1, d - 1, d + 7}
 	}
-	takes := func(text string) bool {
-		return text != p.Default && !r.late() && c.Reconfigure(ctx, map[string]any{p.Name: text}) == nil
-	}
-	var s []string
-	strict := !takes(unknownName)
-	for _, word := range wordsOfDoc(p.Doc) {
-		if example := strict || strings.ContainsAny(word, "=,"); example && takes(word) {
-			s = append(s, word)
+	var allowed []any
+	for _, v := range given {
+		if v, err := p.Accept(v); err == nil && v != p.Default {
+			allowed = append(allowed, v)
 		}
 	}
-	if strict {
-		s = append(s, lists(p, s, takes)...)
-	}
-	if r.texts == nil {
-		r.texts = map[string][]string{}
-	}
-	r.texts[key] = s
-	return s
+	return allowed
 }
 
-// wordsOfDoc are the first different words of a doc.
-func wordsOfDoc(doc string) []string {
-	var words []string
-	for _, word := range spelled.FindAllString(doc, -1) {
-		if word = strings.TrimRight(word, ".,=|+-"); !slices.Contains(words, word) && len(words) < mostWords {
-			words = append(words, word)
+// combinations is how often other parameters are drawn beside one that seems to
+// change nothing.
+const combinations = 40
+
+// Beside yields parameters that one may stand beside: the defaults, any choice of
+// another one, and then others that are drawn.
+func (t *Trial) Beside(name string) iter.Seq[map[string]any] {
+	return func(yield func(map[string]any) bool) {
+		for _, v := range t.session.variants(t.Component) {
+			_, own := v.Params[name]
+			if !own && v.Setting&Bound == 0 && !yield(v.Params) {
+				return
+			}
+		}
+		rng := rand.New(rand.NewPCG(t.Seed(), 5))
+		for range combinations {
+			if !yield(t.drawn(rng, name)) {
+				return
+			}
 		}
 	}
-	return words
 }
 
-// lists are numbers and lists that a text may be, one of them of two known ones.
-func lists(p sdk.Param, known []string, takes func(string) bool) []string {
-	texts := []string{"0.5", "0.5,2"}
-	if first, _ := p.Default.(string); first != "" && len(known) > 0 {
-		texts = append(texts, first+","+known[0])
+// drawn are values of about half of the parameters besides one.
+func (t *Trial) drawn(rng *rand.Rand, besides string) map[string]any {
+	values := map[string]any{}
+	for _, p := range t.Component.Params {
+		allowed := t.Values(p)
+		if p.Name != besides && len(allowed) > 0 && rng.IntN(2) == 0 {
+			values[p.Name] = allowed[rng.IntN(len(allowed))]
+		}
 	}
-	return slices.DeleteFunc(texts, func(text string) bool { return slices.Contains(known, text) || !takes(text) })
+	return values
 }
+
+// Variants are the defaults, and parameters of which one is not its default.
+func (t *Trial) Variants() []Variant { return t.session.variants(t.Component) }

@@ -17,7 +17,7 @@ import (
 const maxOpening = 64 << 10
 
 // opening reads what a program prints until its handshake, one line such as
-// "1|1|unix|/tmp/x/plugin123|grpc|MIIB…": version of go-plugin's protocol and of
+// "1|2|unix|/tmp/x/plugin123|grpc|MIIB…": version of go-plugin's protocol and of
 // the contract, network and address, kind, and certificate in base64. All that
 // comes after it goes on to rest.
 type opening struct {

@@ -82,7 +82,7 @@ func (g guest) build() []byte {
 	data, at := g.data()
 	pages := 1 + len(data)>>16
 	functions := []function{
-		{"llmhost_abi_v1", nothing, nil},
+		{"llmhost_abi_v2", nothing, nil},
 		{"llmhost_alloc", intToInt, i32(int64(pages)<<16 - 8192)},
 		{"llmhost_free", twoInts, nil},
 		{"llmhost_describe", toLong, at("llmhost_describe")},

@@ -13,7 +13,7 @@ var contract = []struct {
 	is       signature
 	optional bool
 }{
-	{"llmhost_abi_v1", ":", false},
+	{"llmhost_abi_v2", ":", false},
 	{"llmhost_alloc", "i:i", false},
 	{"llmhost_free", "ii:", false},
 	{"llmhost_describe", ":l", false},

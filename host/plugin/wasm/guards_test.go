@@ -94,7 +94,7 @@ func TestFaults(t *testing.T) {
 	for kind, code := range map[wasm.Fault][]byte{
 		wasm.NotWASM:   []byte("text"),
 		wasm.NotPlugin: guest{noMemory: true}.build(),
-		wasm.WrongABI:  guest{exports: map[string]string{"llmhost_abi_v1": "llmhost_abi_v2"}}.build(),
+		wasm.WrongABI:  guest{exports: map[string]string{"llmhost_abi_v2": "llmhost_abi_v1"}}.build(),
 		wasm.Forbidden: guest{start: true}.build(),
 		wasm.TooLarge:  guest{tables: []byte{1, 0x70, 0, 0x80, 0x80, 0x40}}.build(),
 		wasm.TimedOut:  describing(forever(), i64(0)).build(),

@@ -52,7 +52,7 @@ var violent = []misdeed{
 		bodies: map[string][]byte{"llmhost_describe": join(i32(0), i32(-1), call(0), drop(), unreachable())}}.build, want: "llmhost_describe trapped: unreachable (sha256 …"},
 	{name: "prints escape codes and traps", code: logs(0, store(512, i64(0x1b5d324a5b1b)), i32(0), i32(512), i32(8), call(0), unreachable()).build,
 		want: `llmhost_describe trapped: unreachable (sha256 …); its last output: "\x1b[J2]\x1b\x00\x00"`},
-	{name: "logs outside its memory", code: logs(0, i32(0), i32(-1), i32(4), call(0), unreachable()).build, want: "llmhost_describe trapped: llmhost_v1.log was given bytes outside the module's memory (sha256 …"},
+	{name: "logs outside its memory", code: logs(0, i32(0), i32(-1), i32(4), call(0), unreachable()).build, want: "llmhost_describe trapped: llmhost_v2.log was given bytes outside the module's memory (sha256 …"},
 	{name: "forged pointer", code: describing(i64(-1)).build, want: "llmhost_describe replied with 4294967295 bytes; at most 8388608 are allowed"},
 	{name: "reply outside its memory", code: describing(i64(0xffff<<32 | 16)).build, want: "llmhost_describe replied with 16 bytes at address 65535, outside its memory of 65536 bytes"},
 	{name: "reply whose end is beyond all addresses", code: describing(i64(-1<<32 | 16)).build, want: "llmhost_describe replied with 16 bytes at address 4294967295, outside its memory of 65536 bytes"},
@@ -146,6 +146,6 @@ func exits() guest {
 
 // logs has the host's log as function 0.
 func logs(reply int64, body ...[]byte) guest {
-	return guest{reply: "half a word", imports: imports("llmhost_v1", "log", threes), imported: 1,
+	return guest{reply: "half a word", imports: imports("llmhost_v2", "log", threes), imported: 1,
 		bodies: map[string][]byte{"llmhost_describe": join(join(body...), i64(reply))}}
 }

@@ -13,7 +13,7 @@ import (
 // manifest is a descriptor with one component of a kind, after which more of
 // its keys may come.
 func manifest(kind, more string) string {
-	return `{"llmhost_plugin":1,"abi":1,"abi_minor":0,"sdk":"none","name":"hostile","version":"1","doc":"","components":[{"kind":"` + kind + `","name":"x","doc":"","params":[]` + more + `}],"tasks":[]}`
+	return `{"llmhost_plugin":1,"abi":2,"abi_minor":0,"sdk":"none","name":"hostile","version":"1","doc":"","components":[{"kind":"` + kind + `","name":"x","doc":"","params":[]` + more + `}],"tasks":[]}`
 }
 
 // described are the answers of a plugin of one component that is sound.
@@ -91,9 +91,9 @@ var lying = []misdeed{
 	{name: "describe fails without JSON", here: "-", code: says("loss", "llmhost_describe", "\x01no"), want: "the error that describe replied with is not JSON: …"},
 	{name: "descriptor is no JSON", here: "-", code: describes("{"), want: "its descriptor is not the JSON that the contract asks for: …"},
 	{name: "descriptor nests without end", here: "-", code: repeated("[", 5_000_000, describes), want: "its descriptor is not the JSON that the contract asks for: …"},
-	{name: "descriptor of wrong types", here: "-", code: describes(`{"llmhost_plugin":1,"abi":1,"name":["x"]}`), want: "its descriptor is not the JSON that the contract asks for: json: cannot unmarshal array into Go struct field manifest.Name of type string"},
-	{name: "descriptor of another ABI", here: "-", code: describes(`{"llmhost_plugin":1,"abi":7,"name":"x"}`), want: "its descriptor speaks ABI 7, host speaks 1; rebuild it with this sdk"},
-	{name: "a name with control characters", here: "-", code: describes(`{"llmhost_plugin":1,"abi":1,"name":"\u001b[2J"}`), want: `its descriptor calls the plugin "�[2J"; want letters, digits, - and _`},
+	{name: "descriptor of wrong types", here: "-", code: describes(`{"llmhost_plugin":1,"abi":2,"name":["x"]}`), want: "its descriptor is not the JSON that the contract asks for: json: cannot unmarshal array into Go struct field manifest.Name of type string"},
+	{name: "descriptor of another ABI", here: "-", code: describes(`{"llmhost_plugin":1,"abi":7,"name":"x"}`), want: "its descriptor speaks ABI 7, host speaks 2; rebuild it with this sdk"},
+	{name: "a name with control characters", here: "-", code: describes(`{"llmhost_plugin":1,"abi":2,"name":"\u001b[2J"}`), want: `its descriptor calls the plugin "�[2J"; want letters, digits, - and _`},
 	{name: "two components of one name", here: "-", code: describes(strings.Replace(manifest("loss", ""), `"components":[`, `"components":[{"kind":"loss","name":"x"},`, 1)), want: "its descriptor has two loss components called x"},
 	{name: "a component of no kind", here: "-", code: describes(manifest("optimizer", "")), want: `its descriptor has a component of kind "optimizer", which this llmhost does not know`},
 	{name: "100,000 components", here: "-", code: repeated(`{"kind":"loss","name":"x"},`, 100_000, func(list string) func() []byte {

@@ -47,7 +47,7 @@ func (l Limits) WithDefaults() Limits {
 func (l Limits) pages() uint32 { return uint32(l.MemoryMiB) * 16 }
 
 // ABI is the version of the contract that this host speaks.
-const ABI = 1
+const ABI = 2
 
 // What a module may look like; checked before anything of it is compiled,
 // because compiling cannot be stopped.
@@ -85,10 +85,10 @@ var allowedImports = map[string]signature{
 	"fd_close": "i:i", "fd_fdstat_get": "ii:i", "fd_fdstat_set_flags": "ii:i", "fd_prestat_get": "ii:i", "fd_prestat_dir_name": "iii:i",
 }
 
-// logType is the type of llmhost_v1.log.
+// logType is the type of llmhost_v2.log.
 const logType signature = "iii:"
 
 const (
 	wasiModule = "wasi_snapshot_preview1"
-	hostModule = "llmhost_v1"
+	hostModule = "llmhost_v2"
 )

@@ -92,7 +92,7 @@ const maxLog = 16 << 10
 func (m *Module) log(_ context.Context, guest api.Module, stack []uint64) {
 	text, ok := guest.Memory().Read(uint32(stack[1]), min(uint32(stack[2]), maxLog))
 	if !ok {
-		panic(errors.New("llmhost_v1.log was given bytes outside the module's memory"))
+		panic(errors.New("llmhost_v2.log was given bytes outside the module's memory"))
 	}
 	m.output.Write(append(text[:len(text):len(text)], '\n'))
 }

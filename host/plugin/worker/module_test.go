@@ -14,7 +14,7 @@ func formatter(body ...byte) []byte {
 		kind byte // index into the types
 		code []byte
 	}{
-		{"llmhost_abi_v1", 0, nil},
+		{"llmhost_abi_v2", 0, nil},
 		{"llmhost_alloc", 1, i32(arena)},
 		{"llmhost_free", 2, nil},
 		{"llmhost_describe", 3, i64(0)},

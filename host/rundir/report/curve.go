@@ -69,7 +69,7 @@ func lastStep(panels []Panel) float64 {
 	return last
 }
 
-// picture is an SVG on its way.
+// picture is an SVG as it is drawn.
 type picture struct{ bytes.Buffer }
 
 func (p *picture) print(format string, args ...any) {
@@ -127,7 +127,7 @@ func (p Panel) span() (lo, hi float64) {
 // legend names the lines at the right edge, each with its first and last value
 // where there is room for all; lines beyond the room are counted.
 func (p *picture) legend(panel Panel, y float64) {
-	labels := make([]string, len(panel.Series)) // what stands behind the names
+	labels := make([]string, len(panel.Series)) // the text after the names
 	for i, s := range panel.Series {
 		labels[i] = s.course()
 	}

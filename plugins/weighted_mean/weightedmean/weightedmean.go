@@ -14,7 +14,7 @@ type Pooling struct{}
 // Trace returns [N, H]. Positions are f32, so it is exact up to 2^24 tokens in
 // a batch.
 func (Pooling) Trace(g *sdk.Graph) sdk.Tensor {
-	row := g.Row()
+	row := g.Sequence()
 	count := row.SegmentCount("N")
 	before := count.CumSum(0).Sub(count)                                             // [N]: tokens of the rows before
 	position := row.OnesLike().To(sdk.F32).CumSum(0).Sub(before.IndexSelect(0, row)) // [M]: 1, 2, … in each row

@@ -1,4 +1,4 @@
-/* Calls through both tables, from several threads at once, twice each. */
+/* Calls through two headers, as llmhost has them, from several threads at once, twice each. */
 #include <pthread.h>
 #include <stdio.h>
 #include <string.h>
@@ -9,6 +9,8 @@ double weigh(long, long, long, long, long, long, long, long, double, double, dou
 double weigh_ones(void);
 struct five count_from(long);
 const char *llmhost_torch_problem(void);
+#include "libtch/calls.h"
+#include "shim/zz_calls.h"
 
 static void *calls(void *wrong) {
   for (int i = 0; i < 2; i++) {

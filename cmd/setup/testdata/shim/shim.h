@@ -1,4 +1,9 @@
+#pragma once
 #ifdef __cplusplus
-extern "C"
+extern "C" {
 #endif
 int shim_answer(void);
+int shim_question(void);
+#ifdef __cplusplus
+}
+#endif

@@ -2,7 +2,7 @@
 // which shows it, and the module ends. asconfig.json names this function.
 
 // @ts-ignore: decorator
-@external("llmhost_v1", "log")
+@external("llmhost_v2", "log")
 declare function log(level: i32, pointer: usize, size: i32): void;
 
 export function abort(message: string | null, file: string | null, line: u32, column: u32): void {

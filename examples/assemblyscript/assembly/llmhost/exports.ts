@@ -13,7 +13,7 @@ function handOver(bytes: ArrayBuffer): u64 {
   return ((<u64>at) << 32) | (<u64>bytes.byteLength);
 }
 
-export function llmhost_abi_v1(): void {}
+export function llmhost_abi_v2(): void {}
 
 export function llmhost_alloc(size: u32): usize {
   if (size > 256 << 20) return 0;

@@ -1,11 +1,14 @@
 // The graph that a loss or pooling is traced into. It computes nothing: the host
 // checks every shape and type.
 
+import { allowMember, Use } from "./declare";
 import { list, numeral, quoted, strings } from "./json";
 import { Tensor } from "./tensor";
 
 /** An input or a node, in the order in which the author made them. */
 class Recorded {
+  said: Use | null = null; // of a column
+
   constructor(
     public input: string, // its name, or empty for a node
     public dtype: string,
@@ -79,17 +82,18 @@ export class Graph {
     return this.ask("label_mask", "bool", ["B", "K", "T"]);
   }
 
-  /** False for a candidate that only fills up its prompt's row, bool [B, K]. */
+  /** False for a candidate that only fills up a batch, bool [B, K]. */
   real(): Tensor {
     return this.ask("candidate_mask", "bool", ["B", "K"]);
   }
 
-  /** A data column with one number a candidate, f32 [B, K]. */
+  /** A data column with one number a candidate, f32 [B, K]. Its role, values and range
+   *  may be said of what this returns. */
   column(name: string): Tensor {
     return this.ask("column." + name, "f32", ["B", "K"]);
   }
 
-  /** A data column with one number an example, f32 [B]. */
+  /** A data column with one number an example, f32 [B]. More may be said of it as of column. */
   exampleColumn(name: string): Tensor {
     return this.ask("example_column." + name, "f32", ["B"]);
   }
@@ -99,14 +103,14 @@ export class Graph {
     return this.ask("hidden", "f32", ["P", "H"]);
   }
 
-  /** Each row's tokens in order, as indices into hidden, i64 [M]. */
+  /** Each sequence's tokens in order, as indices into hidden, i64 [M]. */
   token(): Tensor {
     return this.ask("token", "i64", ["M"]);
   }
 
-  /** The row that each entry of token belongs to, i64 [M], rising from 0. */
-  row(): Tensor {
-    return this.ask("row", "i64", ["M"]);
+  /** The sequence that each entry of token belongs to, i64 [M], rising from 0. */
+  sequence(): Tensor {
+    return this.ask("sequence", "i64", ["M"]);
   }
 
   /** The token ids of the entries of token, i64 [M]. */
@@ -134,6 +138,28 @@ export class Graph {
     return new Tensor(this, this.values.length - 1);
   }
 
+  /** What is said of a column so far. */
+  use(id: i32): Use {
+    const v = this.values[id];
+    assert(v.input.startsWith("column.") || v.input.startsWith("example_column."), "role, values and range are said of columns alone");
+    let said = v.said;
+    if (!said) {
+      said = new Use();
+      v.said = said;
+    }
+    return said;
+  }
+
+  /** What the loss says of its columns as a member of the reply. */
+  private uses(): string {
+    const all: string[] = [];
+    for (let i = 0; i < this.values.length; i++) {
+      const said = this.values[i].said;
+      if (said) all.push(said.json(this.values[i].input));
+    }
+    return all.length == 0 ? "" : ',"columns":' + list(all);
+  }
+
   /** Appends an operation. */
   record(op: string, args: Tensor[], attrs: string): Tensor {
     const ids: i32[] = [];
@@ -148,13 +174,14 @@ export class Graph {
   /** The reply to a trace of a loss. */
   closeLoss(o: Objective): string {
     const numbers = this.numbers();
-    return this.begin("loss", numbers) + ',"terms":' + totals(o.terms, numbers) + ',"metrics":' + totals(o.metrics, numbers) + states(o.states, numbers) + this.end();
+    return this.begin("loss", numbers) + ',"terms":' + totals(o.terms, numbers) + ',"metrics":' + totals(o.metrics, numbers) + states(o.states, numbers) + this.end() + this.uses() + allowMember(o.allowed) + "}";
   }
 
   /** The reply to a trace of a pooling. */
-  closePooling(output: Tensor): string {
+  closePooling(output: Tensor, lastToken: bool, allow: Map<string, string>): string {
     const numbers = this.numbers();
-    return this.begin("pooling", numbers) + ',"output":' + numbers[output.id].toString() + this.end();
+    const program = this.begin("pooling", numbers) + ',"output":' + numbers[output.id].toString() + this.end();
+    return program + (lastToken ? ',"pools_last_token":true' : "") + allowMember(allow) + "}";
   }
 
   /** The number of every value in the program: inputs first, then nodes. */
@@ -191,7 +218,7 @@ export class Graph {
     for (let i = 0; i < this.values.length; i++) {
       if (this.values[i].input == "") places.push(quoted(this.formula(i, 2)));
     }
-    return '},"locations":' + list(places) + "}";
+    return '},"locations":' + list(places);
   }
 
   /** A value as the author wrote it, up to depth operations deep. */
@@ -254,6 +281,7 @@ export class Objective {
   terms: Total[] = [];
   metrics: Total[] = [];
   states: State[] = [];
+  allowed: Map<string, string> = new Map<string, string>();
 
   /** Adds a term. Without a count (null) it is a plain sum. */
   term(name: string, sum: Tensor, count: Tensor | null, coefficient: f64 = 1): Objective {
@@ -272,6 +300,13 @@ export class Objective {
    *  globalMeans alone. */
   state(name: string, initial: f64, update: Tensor): Objective {
     this.states.push(new State(name, initial, update));
+    return this;
+  }
+
+  /** Says why a check of `llmhost plugins check` would find fault with what is meant:
+   *  allow("detach", "the weight is a constant by eq. 5"). */
+  allow(check: string, why: string): Objective {
+    this.allowed.set(check, why);
     return this;
   }
 }

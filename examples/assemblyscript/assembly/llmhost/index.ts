@@ -9,6 +9,7 @@
 //
 // What crosses to the host is described in sdk/README.md of llmhost.
 
+export { MASK_ROLE, Output, REWARD_ROLE, SCORE_ROLE, WEIGHT_ROLE } from "./declare";
 export { Graph, Objective } from "./graph";
 export { Json } from "./json";
 export { Tensor } from "./tensor";

@@ -1,5 +1,6 @@
 // What a plugin is made of.
 
+import { Output } from "./declare";
 import { Graph, Objective } from "./graph";
 import { list, numeral, quoted } from "./json";
 import { Param, takeDeclared } from "./param";
@@ -23,10 +24,21 @@ export abstract class Loss extends Part {
   abstract trace(g: Graph): Objective;
 }
 
-/** Turns hidden states into one vector a row. */
+/** Turns hidden states into one vector a sequence. */
 export abstract class Pooling extends Part {
   /** Returns f32 [N, H] from g.hidden and its kin. */
   abstract trace(g: Graph): Tensor;
+
+  /** Whether it takes the state of each sequence's last token as it is, as
+   *  transformers' …ForSequenceClassification do. */
+  poolsLastToken(): bool {
+    return false;
+  }
+
+  /** Checks that would find fault with what is meant, and why. */
+  allow(): Map<string, string> {
+    return new Map<string, string>();
+  }
 }
 
 /** Turns one record of a data file into one example. It sees text and numbers
@@ -37,6 +49,16 @@ export abstract class Formatter extends Part {
   abstract columns(): Column[];
   /** Makes candidates in o, or calls o.drop or o.fail. */
   abstract format(r: Row, o: Out): void;
+
+  /** The columns and labels that format gives; null says nothing of them. */
+  gives(): Output[] | null {
+    return null;
+  }
+
+  /** Checks that would find fault with what is meant, and why. */
+  allow(): Map<string, string> {
+    return new Map<string, string>();
+  }
 }
 
 /** A loss, pooling or formatter with a name; make returns a new one. */
@@ -75,6 +97,7 @@ export const CLASS_HEAD: string = "classes";
  *  plugin, "builtin:NAME", or empty. */
 export class Task {
   private defaults: string[] = [];
+  private aliases: string[] = [];
 
   constructor(
     public name: string,
@@ -84,6 +107,12 @@ export class Task {
     public pooling: string = "",
     public head: string = LM_HEAD,
   ) {}
+
+  /** Another name that the task answers to. */
+  alias(name: string): Task {
+    this.aliases.push(quoted(name));
+    return this;
+  }
 
   /** A setting or parameter that the task starts from. */
   defaultNumber(name: string, v: f64): Task {
@@ -104,7 +133,8 @@ export class Task {
   json(): string {
     let out = '{"name":' + quoted(this.name) + ',"doc":' + quoted(this.doc) + ',"formatter":' + quoted(this.formatter);
     out += ',"head":' + quoted(this.head) + ',"pooling":' + quoted(this.pooling) + ',"loss":' + quoted(this.loss);
-    return out + ',"defaults":{' + this.defaults.join(",") + "}}";
+    out += ',"defaults":{' + this.defaults.join(",") + "}";
+    return out + (this.aliases.length == 0 ? "" : ',"aliases":' + list(this.aliases)) + "}";
   }
 }
 
@@ -124,7 +154,7 @@ export class Plugin {
     for (let i = 0; i < this.components.length; i++) components.push(this.components[i].json());
     const tasks: string[] = [];
     for (let i = 0; i < this.tasks.length; i++) tasks.push(this.tasks[i].json());
-    let out = '{"llmhost_plugin":1,"abi":1,"abi_minor":0,"sdk":"assemblyscript 0.1.0","name":' + quoted(this.name);
+    let out = '{"llmhost_plugin":1,"abi":2,"abi_minor":0,"sdk":"assemblyscript 0.2.0","name":' + quoted(this.name);
     out += ',"version":' + quoted(this.version) + ',"doc":' + quoted(this.doc);
     return out + ',"components":' + list(components) + ',"tasks":' + list(tasks) + "}";
   }

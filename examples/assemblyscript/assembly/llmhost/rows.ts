@@ -1,6 +1,7 @@
 // Rows of data, and the frames that carry them; sdk/README.md has their layout.
 
-import { quoted } from "./json";
+import { roleMember } from "./declare";
+import { list, quoted } from "./json";
 
 /** What the host must find in a record's field. A field that is null counts as absent. */
 export enum ColumnType {
@@ -18,6 +19,9 @@ const keys = ["", "string", "float", "bool", "int", "string_list", "float_list",
 /** Declares one field that a formatter reads. A record without a required field
  *  never reaches format. */
 export class Column {
+  private meaning: string = "";
+  private examples: string[] = [];
+
   constructor(
     public name: string,
     public type: ColumnType,
@@ -25,8 +29,23 @@ export class Column {
     public doc: string,
   ) {}
 
+  /** What a number means, or each number of a list: SCORE_ROLE and so on. */
+  role(role: string): Column {
+    this.meaning = role;
+    return this;
+  }
+
+  /** Adds a value as it may stand in a record, as JSON; null is a field that is absent.
+   *  The first ones of all columns make a record together, and so do the second ones. */
+  example(json: string): Column {
+    this.examples.push(quoted(json));
+    return this;
+  }
+
   json(): string {
-    return '{"name":' + quoted(this.name) + ',"type":' + quoted(keys[this.type]) + ',"required":' + this.required.toString() + ',"doc":' + quoted(this.doc) + "}";
+    let out = '{"name":' + quoted(this.name) + ',"type":' + quoted(keys[this.type]) + ',"required":' + this.required.toString() + ',"doc":' + quoted(this.doc);
+    out += roleMember(this.meaning);
+    return out + (this.examples.length == 0 ? "" : ',"examples":' + list(this.examples)) + "}";
   }
 }
 

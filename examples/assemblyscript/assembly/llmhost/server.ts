@@ -1,5 +1,6 @@
 // Answers the calls of a host.
 
+import { allowMember } from "./declare";
 import { flat, list, quoted, Value } from "./json";
 import { Graph } from "./graph";
 import { Component, Formatter, Loss, Part, Plugin, Pooling } from "./plugin";
@@ -55,7 +56,7 @@ export function configure(index: u32, config: string): ArrayBuffer {
   const wrong = part.validate();
   if (wrong != "") return failure("invalid_config", wrong);
   instances.set(++last, part);
-  return success('{"instance":' + last.toString() + columns(part) + "}");
+  return success('{"instance":' + last.toString() + records(part) + "}");
 }
 
 /** Sets a parameter of a part; the result is what is wrong, or empty. */
@@ -66,13 +67,21 @@ function set(component: Component, part: Part, name: string, value: Value): stri
   return name + " is no parameter of " + component.kind + " " + component.name;
 }
 
-/** The columns of a formatter, for the reply to configure. */
-function columns(part: Part): string {
+/** What a formatter reads and gives, for the reply to configure. */
+function records(part: Part): string {
   if (!(part instanceof Formatter)) return "";
-  const columns = (part as Formatter).columns();
+  const formatter = part as Formatter;
+  const columns = formatter.columns();
   const all: string[] = [];
   for (let i = 0; i < columns.length; i++) all.push(columns[i].json());
-  return ',"columns":' + list(all);
+  let out = ',"columns":' + list(all);
+  const outputs = formatter.gives();
+  if (outputs) {
+    const given: string[] = [];
+    for (let i = 0; i < outputs.length; i++) given.push(outputs[i].json());
+    out += ',"gives":' + list(given);
+  }
+  return out + allowMember(formatter.allow());
 }
 
 export function trace(instance: u32): ArrayBuffer {
@@ -80,7 +89,10 @@ export function trace(instance: u32): ArrayBuffer {
   const part = instances.get(instance);
   const g = new Graph();
   if (part instanceof Loss) return success(g.closeLoss((part as Loss).trace(g)));
-  if (part instanceof Pooling) return success(g.closePooling((part as Pooling).trace(g)));
+  if (part instanceof Pooling) {
+    const pooling = part as Pooling;
+    return success(g.closePooling(pooling.trace(g), pooling.poolsLastToken(), pooling.allow()));
+  }
   return failure("bad_request", "a formatter has no trace");
 }
 

@@ -119,8 +119,31 @@ export class Tensor {
    *  0 where the count is 0 */
   globalMean(count: Tensor): Tensor { return this.two("global_mean", count); }
 
-  // Segments, such as "N": row, i64 [M], says to which of them each entry belongs.
-  segmentSum(row: Tensor, segments: string): Tensor { return this.two("segment_sum", row, '"segments":' + quoted(segments)); }
-  segmentMax(row: Tensor, segments: string): Tensor { return this.two("segment_max", row, '"segments":' + quoted(segments)); }
+  // What a loss says of a data column, g.column("score").role(SCORE_ROLE), which
+  // changes nothing of what is computed. A check feeds the loss with the values.
+  role(role: string): Tensor {
+    const use = this.graph.use(this.id);
+    assert(use.role == "" || use.role == role, "a column has two roles");
+    use.role = role;
+    return this;
+  }
+
+  values(values: f64[]): Tensor {
+    this.graph.use(this.id).values = values;
+    return this;
+  }
+
+  /** What the column's numbers lie between, both included. */
+  range(min: f64, max: f64): Tensor {
+    const use = this.graph.use(this.id);
+    use.ranged = true;
+    use.min = min;
+    use.max = max;
+    return this;
+  }
+
+  // Segments, such as "N": segment, i64 [M], says to which of them each entry belongs.
+  segmentSum(segment: Tensor, segments: string): Tensor { return this.two("segment_sum", segment, '"segments":' + quoted(segments)); }
+  segmentMax(segment: Tensor, segments: string): Tensor { return this.two("segment_max", segment, '"segments":' + quoted(segments)); }
   segmentCount(segments: string): Tensor { return this.one("segment_count", '"segments":' + quoted(segments)); }
 }

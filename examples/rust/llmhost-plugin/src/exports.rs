@@ -56,7 +56,7 @@ pub fn take(pointer: u32, size: u32) {
 fn report_panics() {
     #[cfg(target_arch = "wasm32")]
     std::panic::set_hook(Box::new(|info| {
-        #[link(wasm_import_module = "llmhost_v1")]
+        #[link(wasm_import_module = "llmhost_v2")]
         extern "C" {
             fn log(level: u32, pointer: *const u8, size: usize);
         }
@@ -82,7 +82,7 @@ macro_rules! export {
             }
 
             #[no_mangle]
-            pub extern "C" fn llmhost_abi_v1() {}
+            pub extern "C" fn llmhost_abi_v2() {}
 
             #[no_mangle]
             pub extern "C" fn llmhost_alloc(size: u32) -> u32 {

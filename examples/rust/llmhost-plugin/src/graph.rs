@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::panic::Location;
 
+use crate::declare::{self, Role, Use};
 use crate::json;
 
 /// Records one trace. It computes nothing: the host checks every shape and
@@ -24,6 +25,7 @@ struct Input {
     name: String,
     dtype: &'static str,
     shape: Vec<String>,
+    said: Use,
 }
 
 /// A value of a trace. Methods are named as in PyTorch; see ops.rs for them.
@@ -41,6 +43,7 @@ pub struct Objective<'g> {
     terms: Vec<Total<'g>>,
     metrics: Vec<Total<'g>>,
     states: Vec<State<'g>>,
+    allow: Vec<(String, String)>,
 }
 
 struct Total<'g> {
@@ -101,6 +104,42 @@ impl<'g> Objective<'g> {
     /// ```
     pub fn state(mut self, name: &str, initial: f64, update: Tensor<'g>) -> Self {
         self.states.push(State { name: name.into(), initial, update });
+        self
+    }
+
+    /// Says why a check of `llmhost plugins check` would find fault with what is
+    /// meant: allow("detach", "the weight is a constant by eq. 5").
+    pub fn allow(mut self, check: &str, why: &str) -> Self {
+        self.allow.push((check.into(), why.into()));
+        self
+    }
+}
+
+/// What a loss says of a data column. It changes nothing of what is computed.
+impl<'g> Tensor<'g> {
+    /// What the column's numbers mean: g.column("score").role(Role::Score).
+    pub fn role(self, role: Role) -> Self {
+        self.say(|said| {
+            assert!(said.role == Role::Number || said.role == role, "a column has the role {role:?} here, and {:?} elsewhere in this loss", said.role);
+            said.role = role;
+        })
+    }
+
+    /// Examples of what the column may hold, with which a check feeds the loss.
+    pub fn values(self, values: &[f64]) -> Self {
+        self.say(|said| said.values = values.to_vec())
+    }
+
+    /// What the column's numbers lie between, both included.
+    pub fn range(self, min: f64, max: f64) -> Self {
+        self.say(|said| said.range = Some((min, max)))
+    }
+
+    fn say(self, f: impl FnOnce(&mut Use)) -> Self {
+        let mut values = self.graph.values.borrow_mut();
+        let input = values[self.id].input.as_mut().filter(|i| i.name.starts_with("column.") || i.name.starts_with("example_column."));
+        f(&mut input.expect("role, values and range are said of columns alone").said);
+        drop(values);
         self
     }
 }
@@ -173,17 +212,19 @@ impl Graph {
         self.input("label_mask", "bool", BKT)
     }
 
-    /// False for a candidate that only fills up its prompt's row, bool [B, K].
+    /// False for a candidate that only fills up a batch, bool [B, K].
     pub fn real(&self) -> Tensor<'_> {
         self.input("candidate_mask", "bool", BK)
     }
 
-    /// A data column with one number a candidate, f32 [B, K].
+    /// A data column with one number a candidate, f32 [B, K]. Its role, values and
+    /// range may be said of what this returns.
     pub fn column(&self, name: &str) -> Tensor<'_> {
         self.input(&format!("column.{name}"), "f32", BK)
     }
 
-    /// A data column with one number an example, f32 [B].
+    /// A data column with one number an example, f32 [B]. More may be said of it as of
+    /// column.
     pub fn example_column(&self, name: &str) -> Tensor<'_> {
         self.input(&format!("example_column.{name}"), "f32", &["B"])
     }
@@ -193,14 +234,14 @@ impl Graph {
         self.input("hidden", "f32", &["P", "H"])
     }
 
-    /// Each row's tokens in order, as indices into hidden, i64 [M].
+    /// Each sequence's tokens in order, as indices into hidden, i64 [M].
     pub fn token(&self) -> Tensor<'_> {
         self.input("token", "i64", &["M"])
     }
 
-    /// The row that each entry of token belongs to, i64 [M], rising from 0.
-    pub fn row(&self) -> Tensor<'_> {
-        self.input("row", "i64", &["M"])
+    /// The sequence that each entry of token belongs to, i64 [M], rising from 0.
+    pub fn sequence(&self) -> Tensor<'_> {
+        self.input("sequence", "i64", &["M"])
     }
 
     /// The token ids of the entries of token, i64 [M].
@@ -225,7 +266,7 @@ impl Graph {
         let known = values.iter().position(|v| v.input.as_ref().is_some_and(|i| i.name == name));
         let id = known.unwrap_or_else(|| {
             let shape = shape.iter().map(|d| d.to_string()).collect();
-            let input = Some(Input { name: name.into(), dtype, shape });
+            let input = Some(Input { name: name.into(), dtype, shape, said: Use::default() });
             values.push(Recorded { input, op: "", from: vec![], attrs: String::new(), place: String::new() });
             values.len() - 1
         });
@@ -257,16 +298,35 @@ impl Graph {
             json::name(&mut out, "states");
             json::list(&mut out, o.states.iter().map(|s| s.json(&numbers)));
         }
-        self.end(out)
+        self.end(&mut out);
+        self.append_uses(&mut out);
+        declare::append_allow(&mut out, &o.allow);
+        out + "}"
+    }
+
+    /// Appends what the loss says of its columns.
+    fn append_uses(&self, out: &mut String) {
+        let values = self.values.borrow();
+        let said: Vec<&Input> = values.iter().filter_map(|v| v.input.as_ref()).filter(|i| !i.said.is_empty()).collect();
+        if !said.is_empty() {
+            json::name(out, "columns");
+            json::list(out, said.iter().map(|i| i.said.json(&i.name)));
+        }
     }
 
     /// The reply to a trace of a pooling.
-    pub(crate) fn close_pooling(&self, output: Tensor) -> String {
+    pub(crate) fn close_pooling(&self, output: Tensor, last_token: bool, allow: &[(String, String)]) -> String {
         let numbers = self.numbers();
         let mut out = self.begin("pooling", &numbers);
         json::name(&mut out, "output");
         out.push_str(&numbers[output.id].to_string());
-        self.end(out)
+        self.end(&mut out);
+        if last_token {
+            json::name(&mut out, "pools_last_token");
+            out.push_str("true");
+        }
+        declare::append_allow(&mut out, allow);
+        out + "}"
     }
 
     /// The number of every value in the program: inputs first, then nodes.
@@ -292,13 +352,12 @@ impl Graph {
         out
     }
 
-    fn end(&self, mut out: String) -> String {
+    /// Ends the program, and adds the places of its nodes.
+    fn end(&self, out: &mut String) {
         out.push('}');
-        json::name(&mut out, "locations");
+        json::name(out, "locations");
         let values = self.values.borrow();
-        json::list(&mut out, values.iter().filter(|v| v.input.is_none()).map(|v| json::quoted(&v.place)));
-        out.push('}');
-        out
+        json::list(out, values.iter().filter(|v| v.input.is_none()).map(|v| json::quoted(&v.place)));
     }
 }
 

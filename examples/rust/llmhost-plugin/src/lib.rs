@@ -38,6 +38,7 @@
 //! What crosses to the host is described in sdk/README.md of llmhost. The crate
 //! has no dependencies. Start at [`Graph`], [`Tensor`] and [`Formatter`].
 
+mod declare;
 mod exports;
 mod graph;
 mod json;
@@ -47,6 +48,7 @@ mod plugin;
 mod rows;
 mod server;
 
+pub use declare::{Output, Role};
 pub use exports::{exported, exported_reply, give, take};
 pub use json::Json;
 pub use graph::{Graph, Objective, Tensor};

@@ -273,16 +273,16 @@ impl<'g> Tensor<'g> {
         self.graph.record("to", &[self], "\"dtype\":\"bool\"".into())
     }
 
-    /// Adds up the entries that row, i64 [M], gives the same number: f32 [segments, …].
+    /// Adds up the entries that segment, i64 [M], gives the same number: f32 [segments, …].
     #[track_caller]
-    pub fn segment_sum(self, row: Tensor<'g>, segments: &str) -> Tensor<'g> {
-        self.graph.record("segment_sum", &[self, row], into(segments))
+    pub fn segment_sum(self, segment: Tensor<'g>, segments: &str) -> Tensor<'g> {
+        self.graph.record("segment_sum", &[self, segment], into(segments))
     }
 
     /// The largest entry of each segment, element by element.
     #[track_caller]
-    pub fn segment_max(self, row: Tensor<'g>, segments: &str) -> Tensor<'g> {
-        self.graph.record("segment_max", &[self, row], into(segments))
+    pub fn segment_max(self, segment: Tensor<'g>, segments: &str) -> Tensor<'g> {
+        self.graph.record("segment_max", &[self, segment], into(segments))
     }
 
     /// How many entries of x, i64 [M], name each segment: f32 [segments].

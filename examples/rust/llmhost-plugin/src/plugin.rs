@@ -1,5 +1,6 @@
 //! What a plugin is made of.
 
+use crate::declare::Output;
 use crate::graph::{Graph, Objective, Tensor};
 use crate::json;
 use crate::param::{Param, Params, Value, Values};
@@ -17,10 +18,21 @@ pub trait Loss {
     }
 }
 
-/// Turns hidden states into one vector a row.
+/// Turns hidden states into one vector a sequence.
 pub trait Pooling {
     /// Returns f32 [N, H] from g.hidden and its kin.
     fn trace<'g>(&self, g: &'g Graph) -> Tensor<'g>;
+
+    /// Whether it takes the state of each sequence's last token as it is, as
+    /// transformers' …ForSequenceClassification do.
+    fn pools_last_token(&self) -> bool {
+        false
+    }
+
+    /// Checks that would find fault with what is meant, each with the reason.
+    fn allow(&self) -> Vec<(String, String)> {
+        vec![]
+    }
 
     /// Checks the parameters together.
     fn validate(&self) -> Result<(), String> {
@@ -38,6 +50,16 @@ pub trait Formatter {
     /// Makes candidates in o. `return o.drop("why")` leaves the row out, and
     /// `Err("what is wrong".into())` makes it a bad one.
     fn format(&self, r: &Row, o: &mut Out) -> Result<(), Bad>;
+
+    /// The columns and labels that format gives; None says nothing of them.
+    fn gives(&self) -> Option<Vec<Output>> {
+        None
+    }
+
+    /// Checks that would find fault with what is meant, each with the reason.
+    fn allow(&self) -> Vec<(String, String)> {
+        vec![]
+    }
 
     /// Checks the parameters together.
     fn validate(&self) -> Result<(), String> {
@@ -123,12 +145,13 @@ pub struct Task {
     doc: String,
     parts: [(&'static str, String); 4],
     defaults: Values,
+    aliases: Vec<String>,
 }
 
 impl Task {
     pub fn new(name: &str, doc: &str) -> Self {
         let parts = [("formatter", String::new()), ("head", LM_HEAD.into()), ("pooling", String::new()), ("loss", String::new())];
-        Task { name: name.into(), doc: doc.into(), parts, defaults: Values::new() }
+        Task { name: name.into(), doc: doc.into(), parts, defaults: Values::new(), aliases: vec![] }
     }
 
     pub fn formatter(self, name: &str) -> Self {
@@ -153,6 +176,12 @@ impl Task {
         self
     }
 
+    /// Another name that the task answers to.
+    pub fn alias(mut self, name: &str) -> Self {
+        self.aliases.push(name.into());
+        self
+    }
+
     /// A setting or parameter that the task starts from: default("beta", 0.1).
     pub fn default(mut self, name: &str, value: impl Into<Value>) -> Self {
         self.defaults.insert(name.into(), value.into());
@@ -172,7 +201,12 @@ impl Task {
             json::name(&mut out, key);
             out.push_str(&value.json());
         }
-        out + "}}"
+        out.push('}');
+        if !self.aliases.is_empty() {
+            json::name(&mut out, "aliases");
+            json::list(&mut out, self.aliases.iter().map(|a| json::quoted(a)));
+        }
+        out + "}"
     }
 }
 
@@ -215,7 +249,7 @@ impl Plugin {
 
     /// The descriptor.
     pub(crate) fn json(&self) -> String {
-        let mut out = String::from("{\"llmhost_plugin\":1,\"abi\":1,\"abi_minor\":0");
+        let mut out = String::from("{\"llmhost_plugin\":1,\"abi\":2,\"abi_minor\":0");
         json::field(&mut out, "sdk", concat!("rust ", env!("CARGO_PKG_VERSION")));
         json::field(&mut out, "name", &self.name);
         json::field(&mut out, "version", &self.version);

@@ -2,6 +2,7 @@
 
 use std::cell::Cell as StdCell;
 
+use crate::declare::Role;
 use crate::plugin::{Bad, Formatter};
 
 /// What the host must find in a record's field. A field that is null counts as absent.
@@ -29,15 +30,33 @@ pub struct Column {
     pub kind: ColumnType,
     pub required: bool,
     pub doc: String,
+    /// That of a number, or of each number of a list.
+    pub role: Role,
+    /// Values of the field as they stand in a record, each as JSON.
+    pub examples: Vec<String>,
 }
 
 impl Column {
     pub fn required(name: &str, kind: ColumnType, doc: &str) -> Self {
-        Column { name: name.into(), kind, required: true, doc: doc.into() }
+        Column { name: name.into(), kind, required: true, doc: doc.into(), role: Role::Number, examples: vec![] }
     }
 
     pub fn optional(name: &str, kind: ColumnType, doc: &str) -> Self {
-        Column { name: name.into(), kind, required: false, doc: doc.into() }
+        Column { required: false, ..Column::required(name, kind, doc) }
+    }
+
+    /// What the column's numbers mean.
+    pub fn role(mut self, role: Role) -> Self {
+        self.role = role;
+        self
+    }
+
+    /// Adds a value as it may stand in a record, as JSON; `null` is a field that is
+    /// absent. The first ones of all columns make a record together, and so do the
+    /// second ones.
+    pub fn example(mut self, json: &str) -> Self {
+        self.examples.push(json.into());
+        self
     }
 }
 

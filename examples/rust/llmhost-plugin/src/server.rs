@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use crate::declare;
 use crate::graph::Graph;
 use crate::json;
 use crate::param::{Value, Values};
@@ -59,7 +60,7 @@ impl Server {
         let graph = Graph::new();
         frame(match self.instances.get(&instance) {
             Some(Part::Loss(l)) => Ok(graph.close_loss(&l.trace(&graph)).into_bytes()),
-            Some(Part::Pooling(p)) => Ok(graph.close_pooling(p.trace(&graph)).into_bytes()),
+            Some(Part::Pooling(p)) => Ok(graph.close_pooling(p.trace(&graph), p.pools_last_token(), &p.allow()).into_bytes()),
             Some(Part::Formatter(_)) => Err(fault("bad_request", "a formatter has no trace")),
             None => Err(no_instance(instance)),
         })
@@ -105,7 +106,7 @@ impl Server {
         let part = (component.make)(&values);
         part.validate().map_err(|e| fault("invalid_config", e))?;
         self.last += 1;
-        let reply = format!("{{\"instance\":{}{}}}", self.last, columns(&part));
+        let reply = format!("{{\"instance\":{}{}}}", self.last, records(&part));
         self.instances.insert(self.last, part);
         Ok(reply.into_bytes())
     }
@@ -120,8 +121,8 @@ fn no_instance(instance: u32) -> Fault {
     fault("bad_request", format!("no instance has the number {instance}"))
 }
 
-/// The columns of a formatter, for the reply to configure.
-fn columns(part: &Part) -> String {
+/// What a formatter reads and gives, for the reply to configure.
+fn records(part: &Part) -> String {
     let Part::Formatter(f) = part else { return String::new() };
     let mut out = String::from(",\"columns\":");
     let columns = f.columns();
@@ -132,8 +133,18 @@ fn columns(part: &Part) -> String {
         json::name(&mut item, "required");
         item.push_str(&c.required.to_string());
         json::field(&mut item, "doc", &c.doc);
+        c.role.append(&mut item);
+        if !c.examples.is_empty() {
+            json::name(&mut item, "examples");
+            json::list(&mut item, c.examples.iter().map(|e| json::quoted(e)));
+        }
         item + "}"
     }));
+    if let Some(outputs) = f.gives() {
+        json::name(&mut out, "gives");
+        json::list(&mut out, outputs.iter().map(declare::Output::json));
+    }
+    declare::append_allow(&mut out, &f.allow());
     out
 }
 

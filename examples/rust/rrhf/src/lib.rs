@@ -20,7 +20,7 @@ params! {
 impl Loss for Rrhf {
     /// Shapes: logps, mask [B, K, T]; score, real [B, K].
     fn trace<'g>(&self, g: &'g Graph) -> Objective<'g> {
-        let (score, real) = (g.column("score"), g.real());
+        let (score, real) = (g.column("score").role(Role::Score).values(&[2.0, 1.0, 0.5, 0.0, -1.0]), g.real());
         let sum = g.logps().sum(-1);
         let length = g.label_mask().sum(-1).clamp_min(1.0);
         let p = sum / length.pow(self.length_penalty);

@@ -32,8 +32,8 @@ func (nll) Trace(g *sdk.Graph) sdk.Objective {
 type mean struct{}
 
 func (mean) Trace(g *sdk.Graph) sdk.Tensor {
-	count := g.Row().SegmentCount("N").ClampMin(1).Unsqueeze(1)
-	return g.Hidden().IndexSelect(0, g.Token()).SegmentSum(g.Row(), "N").Div(count)
+	count := g.Sequence().SegmentCount("N").ClampMin(1).Unsqueeze(1)
+	return g.Hidden().IndexSelect(0, g.Token()).SegmentSum(g.Sequence(), "N").Div(count)
 }
 
 // obey does what the record's text says.

@@ -61,7 +61,7 @@ func packed(b []byte) uint64 {
 	return uint64(pin(b))<<32 | uint64(len(b))
 }
 
-//go:wasmexport llmhost_abi_v1
+//go:wasmexport llmhost_abi_v2
 func marker() {}
 
 //go:wasmexport llmhost_alloc

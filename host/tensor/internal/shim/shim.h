@@ -14,7 +14,7 @@ extern "C" {
 
 
 // One run of packed tokens: [start, start+len). prefix is the index of the
-// segment that stands before it in the same row, or -1.
+// segment that comes before it in the same sequence, or -1.
 typedef struct {
   int64_t start, len, prefix;
 } shim_segment;

@@ -1,0 +1,107 @@
+package data_test
+
+import (
+	"encoding/json"
+	"errors"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"llmhost/host/data"
+)
+
+// numbered is n examples, each with its number as line and as class.
+func numbered(n int) []data.Example {
+	examples := make([]data.Example, n)
+	for i := range examples {
+		examples[i] = data.Example{
+			Source:  data.Position{File: "a.jsonl", Line: i},
+			Classes: map[string]string{"parity": []string{"even", "odd"}[i%2]},
+		}
+	}
+	return examples
+}
+
+// lines are where examples stand.
+func lines(examples []data.Example) []int {
+	var all []int
+	for _, e := range examples {
+		all = append(all, e.Source.Line)
+	}
+	return all
+}
+
+// Shuffled hands examples out in the order of the seed, and its cursor is the one that checkpoints hold.
+func TestShuffled(t *testing.T) {
+	b := data.NewShuffled(numbered(8), nil, 42)
+	require.Equal(t, 8, b.PerEpoch())
+	for _, want := range [][]int{{3, 1, 2, 4, 5}, {0, 7, 6}, {7, 2, 0, 6, 5}, {3, 4, 1}} {
+		got, err := b.Next(5)
+		require.NoError(t, err)
+		require.Equal(t, want, lines(got))
+	}
+	require.NoError(t, b.Seek(data.Cursor{Epoch: 1, Next: 3}))
+	cursor, err := json.Marshal(b.Cursor())
+	require.NoError(t, err)
+	require.Equal(t, `{"epoch":1,"next":3}`, string(cursor))
+	got, err := b.Next(2)
+	require.NoError(t, err)
+	require.Equal(t, []int{6, 5}, lines(got))
+	require.EqualError(t, b.Seek(data.Cursor{Next: 9}), "data cursor: epoch 0, example 9 is not a place among 8 examples")
+}
+
+func TestStepsEndWithTheEpoch(t *testing.T) {
+	b := data.NewShuffled(numbered(8), nil, 42)
+	for _, want := range [][][]int{{{3, 1, 2}, {4, 5, 0}}, {{7, 6}}, {{7, 2, 0}, {6, 5, 3}}, {{4, 1}}} {
+		micro, err := data.Step(b, 3, 2)
+		require.NoError(t, err)
+		var got [][]int
+		for _, m := range micro {
+			got = append(got, lines(m))
+		}
+		require.Equal(t, want, got)
+	}
+}
+
+// failing is Batches that cannot be read.
+type failing struct{ *data.Shuffled }
+
+func (failing) Next(int) ([]data.Example, error) { return nil, errors.New("disk gone") }
+
+func TestStepTellsAnError(t *testing.T) {
+	_, err := data.Step(failing{data.NewShuffled(numbered(3), nil, 1)}, 2, 2)
+	require.EqualError(t, err, "disk gone")
+}
+
+func TestInOrder(t *testing.T) {
+	batches := data.InOrder(numbered(5), data.NewLabeler(map[string][]string{"parity": {"odd"}}))
+	for range 2 { // it can be gone through again
+		var got [][]int
+		for micro, err := range batches(2) {
+			require.NoError(t, err)
+			got = append(got, lines(micro))
+			require.EqualValues(t, data.Unseen, micro[0].Labels["parity"])
+		}
+		require.Equal(t, [][]int{{0, 1}, {2, 3}, {4}}, got)
+	}
+	for range batches(2) {
+		break
+	}
+}
+
+func TestLabeler(t *testing.T) {
+	examples := []data.Example{
+		{Classes: map[string]string{"topic": "b", "mood": "good"}},
+		{Classes: map[string]string{"topic": "c", "other": "x"}},
+	}
+	labelled := data.NewLabeler(map[string][]string{"topic": {"a", "b"}, "mood": {"good"}}).Label(examples)
+	require.Equal(t, map[string]int64{"topic": 1, "mood": 0}, labelled[0].Labels)
+	require.Equal(t, map[string]int64{"topic": data.Unseen, "mood": data.Ignore}, labelled[1].Labels)
+	require.Nil(t, examples[0].Labels, "the examples themselves stay as they are")
+
+	twice := data.NewLabeler(map[string][]string{"topic": {"b", "a", "b"}}).Label(examples)
+	require.EqualValues(t, 0, twice[0].Labels["topic"])
+
+	given := []data.Example{{Labels: map[string]int64{"topic": 3}}}
+	require.Equal(t, given, data.Labeler(nil).Label(given))
+}

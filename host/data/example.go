@@ -1,0 +1,45 @@
+package data
+
+import "llmhost/host/data/source"
+
+// Ignore is the label of a position that nothing is learned from.
+const Ignore = -100
+
+// Position is where a record stands.
+type Position = source.Position
+
+// Sequence is one tokenised candidate: a prompt and one answer. Labels has the
+// length of IDs and is not shifted: Labels[t] is IDs[t] or Ignore.
+type Sequence struct {
+	IDs, Labels []int64
+	Types       []int64   // which text of a pair each token is of, for encoders; nil means 0 for all
+	Truncated   bool      // ids were cut from the left
+	AnswerCut   bool      // and the answer lost some of them
+	RefLogps    []float32 // of the labels that can be predicted, under the reference model; nil where not precomputed
+}
+
+// Example is one tokenised example: its candidates, one number a candidate in
+// each of Columns, one number in each of ExampleColumns.
+type Example struct {
+	Sequences      []Sequence // one a candidate
+	Columns        map[string][]float64
+	ExampleColumns map[string]float64
+	Classes        map[string]string // the class under each head by name; none where the record has none
+	Labels         map[string]int64  // the same by number, which a Labeler gives it
+	Source         Position
+
+	// Padding is what Columns hold for candidates that only fill up a batch,
+	// by name; 0 for those that it does not name.
+	Padding map[string]float32
+}
+
+// LabelCount counts the labels that can be predicted: all but one at position 0.
+func (s Sequence) LabelCount() int {
+	n := 0
+	for t := 1; t < len(s.Labels); t++ {
+		if s.Labels[t] != Ignore {
+			n++
+		}
+	}
+	return n
+}

@@ -1,0 +1,240 @@
+package source
+
+import (
+	"bytes"
+	"encoding/json"
+	"errors"
+	"strconv"
+	"unicode/utf8"
+)
+
+// maxDepth bounds how deep arrays and objects of a record may nest.
+const maxDepth = 1000
+
+// kind is what a JSON value is.
+type kind uint8
+
+const (
+	kindNull kind = iota + 1
+	kindBool
+	kindNumber
+	kindNotFinite // NaN, Infinity, -Infinity: Python writes them, JSON has none
+	kindString
+	kindArray
+	kindObject
+)
+
+// value is one JSON value that was read over, not yet turned into anything.
+type value struct {
+	kind kind
+	raw  []byte
+}
+
+// syntaxError says where in a record's text the JSON breaks off.
+type syntaxError struct {
+	at   int
+	what string
+}
+
+func (e *syntaxError) Error() string { return e.what }
+
+// parser reads JSON from the front of text. It differs from encoding/json
+// where a data file needs it to: it knows the literals for numbers that are
+// not finite, keeps offsets, and leaves values that nobody asked for unparsed.
+type parser struct {
+	text []byte
+	at   int
+}
+
+// object reads one object and calls field with each name and its value.
+func (p *parser) object(depth int, field func(name string, v value) error) error {
+	return p.list('{', '}', "an object", func() error {
+		if p.peek() != '"' {
+			return p.fail("a field name in double quotes")
+		}
+		name, err := p.value(depth)
+		if err != nil {
+			return err
+		}
+		if p.peek() != ':' {
+			return p.fail("a colon after the field name")
+		}
+		p.at++
+		v, err := p.value(depth)
+		if err != nil {
+			return err
+		}
+		return field(name.text(), v)
+	})
+}
+
+// array reads one array and calls element with each value.
+func (p *parser) array(depth int, element func(v value) error) error {
+	return p.list('[', ']', "an array", func() error {
+		v, err := p.value(depth)
+		if err != nil {
+			return err
+		}
+		return element(v)
+	})
+}
+
+// list reads what stands between open and end, with commas between the items.
+func (p *parser) list(open, end byte, what string, item func() error) error {
+	if p.peek() != open {
+		return p.fail(what)
+	}
+	p.at++
+	if p.peek() == end {
+		p.at++
+		return nil
+	}
+	for {
+		if err := item(); err != nil {
+			return err
+		}
+		switch p.peek() {
+		case end:
+			p.at++
+			return nil
+		case ',':
+			p.at++
+		default:
+			return p.fail("a comma or " + string(end))
+		}
+	}
+}
+
+// value reads over one value of any kind that stands inside depth arrays and objects.
+func (p *parser) value(depth int) (v value, err error) {
+	c := p.peek()
+	start := p.at
+	switch {
+	case depth > maxDepth:
+		err = &syntaxError{p.at, "nested more than " + strconv.Itoa(maxDepth) + " deep"}
+	case c == '"':
+		v.kind, err = kindString, p.skipString()
+	case c == '[':
+		v.kind, err = kindArray, p.array(depth+1, func(value) error { return nil })
+	case c == '{':
+		v.kind, err = kindObject, p.object(depth+1, func(string, value) error { return nil })
+	default:
+		v.kind, err = p.skipWord()
+	}
+	v.raw = p.text[start:p.at]
+	return v, err
+}
+
+func (p *parser) skipString() error {
+	for i := p.at + 1; i < len(p.text); i++ {
+		switch c := p.text[i]; {
+		case c == '\\':
+			i++
+		case c == '"':
+			raw := p.text[p.at : i+1]
+			if !json.Valid(raw) {
+				return &syntaxError{p.at, "a text with a broken escape or a bare control character"}
+			}
+			p.at = i + 1
+			return nil
+		}
+	}
+	return &syntaxError{p.at, "a text that is not closed"}
+}
+
+// skipWord reads over a number or a literal.
+func (p *parser) skipWord() (kind, error) {
+	end := p.at
+	for end < len(p.text) && (wordByte(p.text[end])) {
+		end++
+	}
+	word := p.text[p.at:end]
+	var k kind
+	switch string(word) {
+	case "null":
+		k = kindNull
+	case "true", "false":
+		k = kindBool
+	case "NaN", "Infinity", "-Infinity":
+		k = kindNotFinite
+	default:
+		if len(word) == 0 || !json.Valid(word) {
+			return 0, p.fail("a value")
+		}
+		k = kindNumber
+	}
+	p.at = end
+	return k, nil
+}
+
+func wordByte(c byte) bool {
+	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '-' || c == '+' || c == '.'
+}
+
+// peek skips white space and returns the byte after it, 0 at the end.
+func (p *parser) peek() byte {
+	for p.at < len(p.text) {
+		switch c := p.text[p.at]; c {
+		case ' ', '\t', '\r', '\n':
+			p.at++
+		default:
+			return c
+		}
+	}
+	return 0
+}
+
+// fail says what stands at the parser's place instead of what it wanted.
+func (p *parser) fail(wanted string) error {
+	p.peek()
+	found := "the end of the record"
+	if p.at < len(p.text) {
+		r, _ := utf8.DecodeRune(p.text[p.at:])
+		found = strconv.QuoteRune(r)
+	}
+	return &syntaxError{p.at, "found " + found + "; want " + wanted}
+}
+
+// text returns the string that v, a string, stands for. Half a surrogate
+// pair becomes U+FFFD.
+func (v value) text() string {
+	var s string
+	if err := json.Unmarshal(v.raw, &s); err != nil {
+		panic(err) // skipString accepts what Unmarshal does
+	}
+	return s
+}
+
+// number returns the number that v, a number, stands for; ok is false where
+// it is too large for a float64.
+func (v value) number() (f float64, ok bool) {
+	f, err := strconv.ParseFloat(string(v.raw), 64)
+	return f, err == nil || !errors.Is(err, strconv.ErrRange)
+}
+
+// elements returns the values of v, an array.
+func (v value) elements() []value {
+	var all []value
+	p := parser{text: v.raw}
+	_ = p.array(0, func(e value) error { // it was read over once, so it is well formed
+		all = append(all, e)
+		return nil
+	})
+	return all
+}
+
+// String describes v for an error: its text where that is short, else its kind.
+func (v value) String() string {
+	switch v.kind {
+	case kindArray:
+		return "a list"
+	case kindObject:
+		return "an object"
+	case kindString:
+		if len(v.raw) > 30 {
+			return "a text"
+		}
+		return "the text " + string(bytes.ToValidUTF8(v.raw, []byte("�")))
+	}
+	return string(v.raw)
+}

@@ -1,0 +1,204 @@
+package data
+
+import (
+	"maps"
+	"slices"
+)
+
+// Survey is what a run must know of a set of examples before the first step.
+// It is taken in one pass.
+type Survey struct {
+	Records int    `json:"records"` // of the files
+	Drops   []Drop `json:"drops"`   // by reason, in the order in which the reasons came up
+
+	Examples     int `json:"examples"`
+	Sequences    int `json:"sequences"`
+	Tokens       int `json:"tokens"`        // of all sequences, after truncation
+	PackedTokens int `json:"packed_tokens"` // the same, with what candidates share counted once
+	Truncated    int `json:"truncated"`     // sequences that lost tokens of their prompt, or more
+	AnswersCut   int `json:"answers_cut"`   // sequences, among the truncated, that lost tokens of their answer
+	Labels       int `json:"labels"`        // that can be predicted, of all sequences
+
+	MostCandidates int         `json:"most_candidates"` // of an example: the largest K of a batch
+	MostLabels     int         `json:"most_labels"`     // of a sequence: the largest T of a batch
+	Longest        int         `json:"longest"`         // tokens of the longest sequence
+	Lengths        map[int]int `json:"lengths"`         // how many sequences there are of each length in tokens
+
+	Columns        []string           `json:"columns"`         // that candidates have, sorted
+	ExampleColumns []string           `json:"example_columns"` // that examples have, sorted
+	Classes        map[string][]Class `json:"classes"`         // under each head, in the order in which they came up
+}
+
+// Class is a class that examples have under some head.
+type Class struct {
+	Name  string   `json:"name"`
+	Count int      `json:"count"` // of examples
+	First Position `json:"first"` // the first of them
+}
+
+// TakeSurvey surveys examples. share says whether sequences share prefixes, as
+// in Pack. Records and Drops are left to who read the files.
+func TakeSurvey(examples []Example, share bool) Survey {
+	s := surveyor{share: share, at: map[headClass]int{}}
+	s.survey.Lengths = map[int]int{}
+	s.survey.Classes = map[string][]Class{}
+	for _, e := range examples {
+		s.add(e)
+	}
+	return s.survey
+}
+
+// surveyor surveys one example after another.
+type surveyor struct {
+	share  bool
+	survey Survey
+	at     map[headClass]int // the index of a class in survey.Classes
+}
+
+// headClass is a class under a head.
+type headClass struct{ head, class string }
+
+func (s *surveyor) add(e Example) {
+	v := &s.survey
+	if v.Examples == 0 {
+		v.Columns = slices.Sorted(maps.Keys(e.Columns))
+		v.ExampleColumns = slices.Sorted(maps.Keys(e.ExampleColumns))
+	}
+	v.Examples++
+	v.MostCandidates = max(v.MostCandidates, len(e.Sequences))
+	for _, sequence := range e.Sequences {
+		s.addSequence(sequence)
+	}
+	share := s.share && !hasTypes([]Example{e})
+	for _, c := range clusters(e.Sequences, share) {
+		v.PackedTokens += c.tokens(e.Sequences)
+	}
+	for head, class := range e.Classes {
+		s.addClass(headClass{head, class}, e.Source)
+	}
+}
+
+func (s *surveyor) addSequence(sequence Sequence) {
+	v := &s.survey
+	labels := sequence.LabelCount()
+	v.Sequences++
+	v.Tokens += len(sequence.IDs)
+	v.Truncated += count(sequence.Truncated)
+	v.AnswersCut += count(sequence.AnswerCut)
+	v.Labels += labels
+	v.MostLabels = max(v.MostLabels, labels)
+	v.Longest = max(v.Longest, len(sequence.IDs))
+	v.Lengths[len(sequence.IDs)]++
+}
+
+func (s *surveyor) addClass(c headClass, source Position) {
+	list := s.survey.Classes[c.head]
+	at, known := s.at[c]
+	if !known {
+		at = len(list)
+		s.at[c] = at
+		list = append(list, Class{Name: c.class, First: source})
+		s.survey.Classes[c.head] = list
+	}
+	list[at].Count++
+}
+
+// ClassNames lists the classes under a head: in the order of numbers where all
+// of them are numbers, else of texts.
+func (s *Survey) ClassNames(head string) []string {
+	var names []string
+	for _, c := range s.Classes[head] {
+		names = append(names, c.Name)
+	}
+	sortClasses(names)
+	return names
+}
+
+// Heads lists the heads that examples have classes under, sorted.
+func (s *Survey) Heads() []string { return slices.Sorted(maps.Keys(s.Classes)) }
+
+// Unseen returns the class under a head that is none of known, of several the
+// one that came up first. found is false where there is none.
+func (s *Survey) Unseen(head string, known []string) (c Class, found bool) {
+	for _, c := range s.Classes[head] {
+		if !slices.Contains(known, c.Name) {
+			return c, true
+		}
+	}
+	return Class{}, false
+}
+
+// Quantile returns the shortest length in tokens that at least the share q of
+// the sequences do not exceed, 0 where there are none: Quantile(0.5) is the
+// median.
+func (s *Survey) Quantile(q float64) int {
+	seen := 0
+	for _, length := range slices.Sorted(maps.Keys(s.Lengths)) {
+		seen += s.Lengths[length]
+		if float64(seen) >= q*float64(s.Sequences) {
+			return length
+		}
+	}
+	return 0
+}
+
+// Join returns the survey of the examples of s and, after them, those of other.
+func (s Survey) Join(other Survey) Survey {
+	if s.Examples == 0 {
+		return other
+	}
+	s.Records += other.Records
+	s.Drops = joinDrops(s.Drops, other.Drops)
+	s.Examples += other.Examples
+	s.Sequences += other.Sequences
+	s.Tokens += other.Tokens
+	s.PackedTokens += other.PackedTokens
+	s.Truncated += other.Truncated
+	s.AnswersCut += other.AnswersCut
+	s.Labels += other.Labels
+	s.MostCandidates = max(s.MostCandidates, other.MostCandidates)
+	s.MostLabels = max(s.MostLabels, other.MostLabels)
+	s.Longest = max(s.Longest, other.Longest)
+	s.Lengths = joinLengths(s.Lengths, other.Lengths)
+	s.Classes = joinClasses(s.Classes, other.Classes)
+	return s
+}
+
+func joinDrops(first, second []Drop) []Drop {
+	joined := slices.Clone(first)
+	for _, d := range second {
+		at := slices.IndexFunc(joined, func(have Drop) bool { return have.Reason == d.Reason })
+		if at < 0 {
+			joined = append(joined, d)
+			continue
+		}
+		joined[at].Count += d.Count
+	}
+	return joined
+}
+
+func joinLengths(first, second map[int]int) map[int]int {
+	joined := maps.Clone(first)
+	for length, n := range second {
+		joined[length] += n
+	}
+	return joined
+}
+
+func joinClasses(first, second map[string][]Class) map[string][]Class {
+	joined := map[string][]Class{}
+	for head, classes := range first {
+		joined[head] = slices.Clone(classes)
+	}
+	for head, classes := range second {
+		for _, c := range classes {
+			at := slices.IndexFunc(joined[head], func(have Class) bool { return have.Name == c.Name })
+			if at < 0 {
+				joined[head] = append(joined[head], c)
+				continue
+			}
+			joined[head][at].Count += c.Count
+		}
+	}
+	return joined
+}

@@ -1,0 +1,267 @@
+package data_test
+
+import (
+	"context"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+	"testing"
+	"time"
+
+	"github.com/stretchr/testify/require"
+
+	"llmhost/host/data"
+	"llmhost/host/data/source"
+	"llmhost/sdk"
+)
+
+// judged reads a question and a class; "drop" is left out.
+type judged struct{}
+
+func (judged) Columns() []sdk.Column {
+	return []sdk.Column{{Name: "q", Type: sdk.String, Required: true}, {Name: "class", Type: sdk.String}}
+}
+
+func (judged) Format(r *sdk.Row, o *sdk.Out) error {
+	if r.Str(0) == "drop" {
+		return o.Drop("asked to")
+	}
+	for i, answer := range []string{"x", "yz", "a longer one"} {
+		o.Candidate(r.Str(0), answer).Set("score", float64(i))
+	}
+	o.Set("weight", 1)
+	if r.Has(1) {
+		o.Label("topic", r.Str(1))
+	}
+	return nil
+}
+
+const judgedLines = `{"q":"abcd","class":"10"}
+{"q":"drop"}
+{"q":"abcdef","class":"9"}
+{"q":"ab"}
+{"q":"cd","class":"10"}
+`
+
+// countingTokenizer counts its calls.
+type countingTokenizer struct {
+	pairs
+	calls *int
+}
+
+func (c countingTokenizer) EncodeBatch(texts []string, special bool) ([][]int32, error) {
+	*c.calls++
+	return c.pairs.EncodeBatch(texts, special)
+}
+
+// judgedOptions load such lines, with surveys kept in folder.
+func judgedOptions(folder string) data.Options {
+	return data.Options{
+		Formatter:   data.InProcess("judged", judged{}),
+		Tokenizer:   pairs{new([]string)},
+		Tokenizing:  data.Tokenizing{MaxLength: 8, AddSpecialTokens: true, OnlyPredictAnswer: true, BOS: 1, EOS: 2},
+		SharePrefix: true,
+		Cache:       data.SurveyCache{Folder: folder, Key: []string{"judged", "pairs"}},
+	}
+}
+
+func load(t *testing.T, files source.Files, o data.Options) data.Set {
+	t.Helper()
+	set, err := data.Load(context.Background(), files, o)
+	require.NoError(t, err)
+	return set
+}
+
+func TestSurvey(t *testing.T) {
+	set := load(t, write(t, "a.jsonl", judgedLines), judgedOptions(""))
+	at := func(line int) data.Position { return data.Position{File: "a.jsonl", Line: line} }
+	require.Equal(t, data.Survey{
+		Records: 5, Drops: []data.Drop{{Reason: "asked to", Count: 1, First: at(2)}},
+		Examples: 4, Sequences: 12,
+		// "abcd" has 5, 5 and 10 tokens with BOS and EOS, "abcdef" 6, 6 and 11, the others 4, 4 and 9; 8 are kept.
+		Tokens: 5 + 5 + 8 + 6 + 6 + 8 + 2*(4+4+8),
+		// The first two candidates of each share BOS and the prompt; the third lost its first tokens.
+		PackedTokens: 7 + 8 + 8 + 8 + 2*(6+8),
+		Truncated:    4, AnswersCut: 0,
+		Labels: 4 * (2 + 2 + 7), MostCandidates: 3, MostLabels: 7, Longest: 8,
+		Lengths: map[int]int{4: 4, 5: 2, 6: 2, 8: 4},
+		Columns: []string{"score"}, ExampleColumns: []string{"weight"},
+		Classes: map[string][]data.Class{"topic": {{Name: "10", Count: 2, First: at(1)}, {Name: "9", Count: 1, First: at(3)}}},
+	}, set.Survey)
+	packed := data.Pack(set.Examples, true)
+	require.Len(t, packed.IDs, set.Survey.PackedTokens)
+	require.Equal(t, [2]int{set.Survey.MostCandidates, set.Survey.MostLabels}, [2]int{packed.K, packed.T})
+	require.Len(t, packed.Target, set.Survey.Labels)
+	require.Equal(t, 5, set.Survey.Quantile(0.5))
+	require.Equal(t, 8, set.Survey.Quantile(1))
+	require.Len(t, set.Files, 1)
+	require.Equal(t, "a.jsonl", set.Files[0].Path)
+}
+
+// A survey of any examples says what their batch has.
+func TestSurveyAgreesWithPack(t *testing.T) {
+	for _, c := range packCases {
+		for _, share := range []bool{true, false} {
+			s, b := data.TakeSurvey(c.examples, share), data.Pack(c.examples, share)
+			require.Equal(t, len(b.IDs), s.PackedTokens, c.name)
+			require.Equal(t, b.Tokens, s.Tokens, c.name)
+			require.Equal(t, len(b.Target), s.Labels, c.name)
+			require.Equal(t, b.K, s.MostCandidates, c.name)
+			require.Equal(t, b.T, max(1, s.MostLabels), c.name)
+		}
+	}
+}
+
+func TestSurveysJoin(t *testing.T) {
+	files := write(t, "a.jsonl", judgedLines)
+	require.NoError(t, os.WriteFile("b.jsonl", []byte("{\"q\":\"drop\"}\n{\"q\":\"abcdefgh\",\"class\":\"9\"}\n{\"q\":\"ab\",\"class\":\"new\"}\n"), 0o666))
+	both := files
+	both.Paths = []string{"a.jsonl", "b.jsonl"}
+	whole := load(t, both, judgedOptions(""))
+	files.Paths = both.Paths[:1]
+	first := load(t, files, judgedOptions(""))
+	files.Paths = both.Paths[1:]
+	second := load(t, files, judgedOptions(""))
+	kept := load(t, both, judgedOptions("")).Survey
+	require.Equal(t, whole, data.Join(first, second))
+	require.Equal(t, kept, whole.Survey, "joining changes neither")
+	require.Equal(t, first, data.Join(first))
+}
+
+func TestSurveyClasses(t *testing.T) {
+	survey := load(t, write(t, "a.jsonl", judgedLines), judgedOptions("")).Survey
+	require.Equal(t, []string{"topic"}, survey.Heads())
+	require.Equal(t, []string{"9", "10"}, survey.ClassNames("topic"), "as numbers")
+	require.Empty(t, survey.ClassNames("mood"))
+	unseen, found := survey.Unseen("topic", []string{"10", "7"})
+	require.True(t, found)
+	require.Equal(t, data.Class{Name: "9", Count: 1, First: data.Position{File: "a.jsonl", Line: 3}}, unseen)
+	_, found = survey.Unseen("topic", []string{"10", "9"})
+	require.False(t, found)
+}
+
+// keptFile is the one file of a cache.
+func keptFile(t *testing.T, folder string) string {
+	t.Helper()
+	found, err := filepath.Glob(filepath.Join(folder, "*"))
+	require.NoError(t, err)
+	require.Len(t, found, 1)
+	return found[0]
+}
+
+// The second run over the same data takes its survey from the disk: a number
+// that is changed there comes back.
+func TestSurveyIsKept(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "surveys")
+	files, options := write(t, "a.jsonl", judgedLines), judgedOptions(folder)
+	taken := load(t, files, options)
+	require.Equal(t, taken, load(t, files, options))
+
+	path := keptFile(t, folder)
+	text, err := os.ReadFile(path)
+	require.NoError(t, err)
+	changed := strings.Replace(string(text), `"packed_tokens":59`, `"packed_tokens":58`, 1)
+	require.NotEqual(t, string(text), changed)
+	require.NoError(t, os.WriteFile(path, []byte(changed), 0o666))
+	require.Equal(t, 58, load(t, files, options).Survey.PackedTokens)
+}
+
+// A file that is damaged, empty or another's is written again.
+func TestDamagedSurveyIsTakenAgain(t *testing.T) {
+	folder := t.TempDir()
+	files, options := write(t, "a.jsonl", judgedLines), judgedOptions(folder)
+	taken := load(t, files, options)
+	path := keptFile(t, folder)
+	whole, err := os.ReadFile(path)
+	require.NoError(t, err)
+	for name, text := range map[string]string{
+		"empty":     "",
+		"cut short": string(whole[:len(whole)/2]),
+		"another's": strings.Replace(string(whole), filepath.Base(path)[:8], "00000000", 1),
+		"no survey": `{"key":"` + strings.TrimSuffix(filepath.Base(path), ".json") + `"}`,
+		"no object": "[]",
+	} {
+		t.Run(name, func(t *testing.T) {
+			require.NotEqual(t, string(whole), text)
+			require.NoError(t, os.WriteFile(path, []byte(text), 0o666))
+			require.Equal(t, taken, load(t, files, options))
+			again, err := os.ReadFile(path)
+			require.NoError(t, err)
+			require.Equal(t, string(whole), string(again))
+		})
+	}
+}
+
+// Whatever a survey depends on makes another one.
+func TestSurveyDependsOn(t *testing.T) {
+	for name, change := range map[string]func(*source.Files, *data.Options){
+		"content": func(*source.Files, *data.Options) {
+			_ = os.WriteFile("a.jsonl", []byte(judgedLines+`{"q":"ab"}`), 0o666)
+		},
+		"limit":          func(f *source.Files, _ *data.Options) { f.Limit = 2 },
+		"another file":   func(f *source.Files, _ *data.Options) { f.Paths = append(slices.Clone(f.Paths), f.Paths...) },
+		"formatter":      func(_ *source.Files, o *data.Options) { o.Cache.Key = []string{"judged 2", "pairs"} },
+		"tokenizer":      func(_ *source.Files, o *data.Options) { o.Cache.Key = []string{"judged", "pairs 2"} },
+		"length":         func(_ *source.Files, o *data.Options) { o.Tokenizing.MaxLength = 5 },
+		"special tokens": func(_ *source.Files, o *data.Options) { o.Tokenizing.AddSpecialTokens = false },
+		"labels":         func(_ *source.Files, o *data.Options) { o.Tokenizing.OnlyPredictAnswer = false },
+		"sharing":        func(_ *source.Files, o *data.Options) { o.SharePrefix = false },
+	} {
+		t.Run(name, func(t *testing.T) {
+			folder := t.TempDir()
+			files, options := write(t, "a.jsonl", judgedLines), judgedOptions(folder)
+			load(t, files, options)
+			first := keptFile(t, folder)
+			change(&files, &options)
+			got := load(t, files, options)
+			kept, err := filepath.Glob(filepath.Join(folder, "*"))
+			require.NoError(t, err)
+			require.Len(t, kept, 2)
+			require.Contains(t, kept, first)
+			options.Cache.Folder = ""
+			require.Equal(t, load(t, files, options), got)
+		})
+	}
+}
+
+// A cache that cannot be written stops nothing.
+func TestSurveyWithoutACache(t *testing.T) {
+	files := write(t, "a.jsonl", judgedLines)
+	require.Equal(t, load(t, files, judgedOptions("")), load(t, files, judgedOptions("a.jsonl")))
+}
+
+// Loading makes one pass: each row is formatted once, each text tokenised once.
+func TestLoadMakesOnePass(t *testing.T) {
+	files, options := write(t, "a.jsonl", judgedLines), judgedOptions("")
+	rows, calls := 0, 0
+	format := options.Formatter.Format
+	options.Formatter.Format = func(ctx context.Context, batch []sdk.Row) ([]sdk.Result, error) {
+		rows += len(batch)
+		return format(ctx, batch)
+	}
+	var texts []string
+	options.Tokenizer = countingTokenizer{pairs{&texts}, &calls}
+	set := load(t, files, options)
+	require.Equal(t, set.Survey.Records, rows)
+	require.Equal(t, 1, calls)
+	require.Equal(t, len(slices.Compact(slices.Sorted(slices.Values(texts)))), len(texts))
+}
+
+// A cache forgets the surveys that are oldest.
+func TestOldSurveysAreRemoved(t *testing.T) {
+	const most = 256
+	folder := t.TempDir()
+	for i := range most + 3 {
+		path := filepath.Join(folder, fmt.Sprintf("%03d.json", i))
+		require.NoError(t, os.WriteFile(path, []byte("{}"), 0o666))
+		at := time.Unix(int64(1000+i), 0)
+		require.NoError(t, os.Chtimes(path, at, at))
+	}
+	load(t, write(t, "a.jsonl", judgedLines), judgedOptions(folder))
+	kept, err := filepath.Glob(filepath.Join(folder, "*"))
+	require.NoError(t, err)
+	require.Len(t, kept, most)
+	require.Equal(t, "004.json", filepath.Base(kept[0]), "the oldest are gone, and the newest is the one just taken")
+}

@@ -1,0 +1,80 @@
+package objective
+
+import (
+	"crypto/sha256"
+	"encoding/binary"
+	"encoding/hex"
+	"os"
+	"path/filepath"
+
+	"llmhost/host/data"
+	"llmhost/host/model"
+	"llmhost/host/safetensors"
+	"llmhost/host/tensor"
+)
+
+// RefCache keeps what one reference model says of labels, in a folder.
+type RefCache struct {
+	Folder string // of this model, vocabulary and types
+	Model  *model.Model
+	Device tensor.Device
+	Size   int  // examples in a batch
+	Share  bool // sequences share prefixes
+}
+
+const refName = "ref_logps"
+
+// Precompute gives the examples of a set the log-probabilities of their labels
+// under the reference model: computed now, or those of the file kept, where an
+// earlier run computed them.
+func (c RefCache) Precompute(set data.Set) (kept string, err error) {
+	file := filepath.Join(c.Folder, digestOf(set.Examples)+".safetensors")
+	if logps, err := readRefLogps(file, set.Survey.Labels); err == nil {
+		SetRefLogps(set.Examples, logps)
+		return file, nil
+	}
+	logps, err := RefLogps(c.Model, c.Device, set.Examples, c.Size, c.Share)
+	if err != nil {
+		return "", err
+	}
+	SetRefLogps(set.Examples, logps)
+	if err := os.MkdirAll(c.Folder, 0o755); err != nil {
+		return "", err
+	}
+	source := safetensors.Float32Source(refName, logps, int64(len(logps)))
+	return "", safetensors.Write(file, []safetensors.Source{source}, nil)
+}
+
+// readRefLogps reads a file of one number a label.
+func readRefLogps(path string, labels int) ([]float32, error) {
+	file, err := safetensors.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
+	found, err := file.Want(refName, "the data", int64(labels))
+	if err != nil {
+		return nil, err
+	}
+	values, err := found.Float64s()
+	logps := make([]float32, len(values))
+	for i, v := range values {
+		logps[i] = float32(v)
+	}
+	return logps, err
+}
+
+// digestOf is the sha256 over ids and labels of examples.
+func digestOf(examples []data.Example) string {
+	sum := sha256.New()
+	number := func(n int64) { binary.Write(sum, binary.LittleEndian, n) }
+	for _, e := range examples {
+		number(int64(len(e.Sequences)))
+		for _, s := range e.Sequences {
+			number(int64(len(s.IDs)))
+			binary.Write(sum, binary.LittleEndian, s.IDs)
+			binary.Write(sum, binary.LittleEndian, s.Labels)
+		}
+	}
+	return hex.EncodeToString(sum.Sum(nil))
+}

@@ -1,0 +1,131 @@
+package formatter
+
+import (
+	"fmt"
+	"llmhost/host/plugin/check"
+	"llmhost/sdk"
+	"slices"
+)
+
+// batches formats the same records in one batch, again, one by one, backwards,
+// in another instance and in other words: what becomes of a record must depend
+// on nothing but it.
+func (f *formatter) batches() error {
+	records := slices.Clone(f.good)
+	for range 20 { // and some that it may well refuse
+		records = append(records, f.make.record(f.make.plan()))
+	}
+	for len(records) < 1000 {
+		records = append(records, records...)
+	}
+	records = records[:1000]
+	whole, err := f.call(records)
+	if err != nil {
+		return err
+	}
+	f.Note = "1,000 records at once, again, one by one, backwards, in another instance, in other words"
+	for _, way := range []struct {
+		what   string
+		format func(records []record) ([]sdk.Result, error)
+	}{
+		{"the same batch once more", f.call},
+		{"batches of one record", f.single},
+		{"the records in reverse order", f.backwards},
+		{"another instance, and the records in reverse order", f.elsewhere},
+		{"other words in its texts", f.reworded},
+	} {
+		results, err := way.format(records)
+		if err != nil {
+			return err
+		}
+		if !f.compare(way.what, records, whole, results) {
+			break
+		}
+	}
+	return nil
+}
+
+// single formats the first records one by one.
+func (f *formatter) single(records []record) (results []sdk.Result, err error) {
+	for i := range 200 {
+		one, err := f.call(records[i : i+1])
+		if err != nil {
+			return nil, err
+		}
+		results = append(results, one...)
+	}
+	return results, nil
+}
+
+// backwards formats the records from the last to the first.
+func (f *formatter) backwards(records []record) ([]sdk.Result, error) {
+	return turned(with(f.Trial, f.Formatting), records)
+}
+
+// turned formats records from the last to the first.
+func turned(format formatFunc, records []record) ([]sdk.Result, error) {
+	records = slices.Clone(records)
+	slices.Reverse(records)
+	results, err := called(format, records)
+	slices.Reverse(results)
+	return results, err
+}
+
+// elsewhere formats the records in another instance.
+func (f *formatter) elsewhere(records []record) ([]sdk.Result, error) {
+	if err := f.Plugin.Restart(f.Context()); err != nil {
+		return nil, err
+	}
+	other, err := f.Component.Formatter(f.Context(), f.Params)
+	if err != nil {
+		return nil, err
+	}
+	defer other.Close()
+	return turned(with(f.Trial, other), records)
+}
+
+// reworded formats records that have other words, never seen before.
+func (f *formatter) reworded(records []record) ([]sdk.Result, error) {
+	var other []record
+	for _, r := range records {
+		other = append(other, renamedRecord(r))
+	}
+	return f.call(other)
+}
+
+// compare reports the first record of which something else became.
+func (f *formatter) compare(what string, records []record, want, got []sdk.Result) bool {
+	for i := range got {
+		if sameResult(want[i], got[i]) || inOtherWords(want[i], got[i]) {
+			continue
+		}
+		f.Find(check.Finding{
+			Text:  fmt.Sprintf("record %d of 1,000 becomes %s, and with %s %s", i, shown(want[i]), what, shown(got[i])),
+			Cause: "Format keeps something from record to record (a counter, a map filled as it goes) or follows a map's order; it may depend on the row and the parameters alone",
+			Probe: f.show(records[i]),
+		})
+		return false
+	}
+	return true
+}
+
+// inOtherWords says whether b is a with renamed texts. Errors may quote a part
+// of a word, so that two errors will do.
+func inOtherWords(a, b sdk.Result) bool {
+	if a.Err != "" || b.Err != "" {
+		return renamed(a.Err) != a.Err && a.Err != "" && b.Err != ""
+	}
+	a.Dropped = renamed(a.Dropped)
+	e := sdk.Example{Columns: a.Example.Columns}
+	for _, c := range a.Example.Candidates {
+		e.Candidates = append(e.Candidates, sdk.Candidate{Prompt: renamed(c.Prompt), Answer: renamed(c.Answer), Columns: c.Columns})
+	}
+	for head, label := range a.Example.Labels {
+		if e.Labels == nil {
+			e.Labels = map[string]string{}
+		}
+		e.Labels[head] = renamed(label)
+	}
+	a.Example = e
+	return sameResult(a, b)
+}

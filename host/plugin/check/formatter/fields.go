@@ -1,0 +1,179 @@
+package formatter
+
+import (
+	"fmt"
+	"llmhost/host/plugin/check"
+	"llmhost/host/plugin/check/numbers"
+	"llmhost/sdk"
+	"math"
+	"slices"
+	"strings"
+)
+
+// fields changes one field at a time: a declared column that changes nothing
+// is not read.
+func (f *formatter) fields() error {
+	if len(f.good) == 0 || f.given != nil && len(f.good) == len(f.given) {
+		return nil
+	}
+	for i, column := range f.Columns {
+		seen, changed := 0, false
+		for _, r := range f.good {
+			if r.cells[i].Type == 0 || r.plan.present == nil {
+				continue
+			}
+			seen++
+			other := record{cells: slices.Clone(r.cells), plan: r.plan}
+			other.cells[i] = f.make.cell(column, r.plan.style, len(r.cells[i].Strs)+len(r.cells[i].Floats))
+			results, err := f.call([]record{r, other})
+			if err != nil {
+				return err
+			}
+			changed = changed || !sameResult(results[0], results[1])
+		}
+		if seen >= 4 && !changed {
+			f.Find(check.Finding{
+				Text:  fmt.Sprintf("field %q is declared and changes nothing: with another %s in it, %d records become the same", column.Name, column.Type, seen),
+				Cause: "Format never reads it, or reads the index of another column; take it out of Columns, or use it",
+				Probe: f.show(f.good[0]),
+			})
+		}
+	}
+	f.Note = fmt.Sprintf("%d fields, each of which matters", len(f.Columns))
+	return nil
+}
+
+// lists puts the items of all lists of a record in another order: the
+// candidates may come in another order, but must be the same, each with the
+// numbers that stood at its text's place.
+func (f *formatter) lists() error {
+	paired, whole := 0, 0
+	for _, r := range f.good {
+		texts, numbers := listsOf(r)
+		if texts == nil || numbers == nil || len(texts) != len(numbers) {
+			continue
+		}
+		paired++
+		turned := record{plan: r.plan}
+		for _, cell := range r.cells {
+			turned.cells = append(turned.cells, shiftedCell(cell))
+		}
+		results, err := f.call([]record{r, turned})
+		if err != nil {
+			return err
+		}
+		if !f.aligned(r, texts, numbers, results[0]) || !f.sameCandidates(r, results[0], results[1]) {
+			return nil
+		}
+		whole += truncated(numbers, results[0].Example)
+	}
+	if paired >= 8 && whole == paired {
+		f.Find(check.Finding{
+			Text:  "every number beside a text loses what is behind its point, so that candidates become equal which are not",
+			Cause: "a float is turned into an int; keep it",
+			Probe: f.show(f.good[0]),
+		})
+	}
+	if f.Note = "no record with texts and numbers in lists"; paired > 0 {
+		f.Note = fmt.Sprintf("%d records with their lists in another order", paired)
+	}
+	return nil
+}
+
+// listsOf are the texts and the numbers of a record that has one list of each.
+func listsOf(r record) (texts []string, numbers []float64) {
+	for _, cell := range r.cells {
+		switch {
+		case cell.Type == sdk.StringList && texts == nil:
+			texts = cell.Strs
+		case cell.Type == sdk.FloatList && numbers == nil:
+			numbers = cell.Floats
+		case cell.Type == sdk.StringList || cell.Type == sdk.FloatList:
+			return nil, nil
+		}
+	}
+	return texts, numbers
+}
+
+// shiftedCell has the cell's items one place further on.
+func shiftedCell(c sdk.Cell) sdk.Cell {
+	c.Strs, c.Floats = numbers.Rotated(c.Strs), numbers.Rotated(c.Floats)
+	return c
+}
+
+// aligned asks of each candidate whether a number of its columns stood beside
+// another text than its own.
+func (f *formatter) aligned(r record, texts []string, numbers []float64, result sdk.Result) bool {
+	for _, c := range result.Example.Candidates {
+		own := -1
+		for i, text := range texts {
+			if last := lastWord(text); last != "" && strings.Contains(c.Answer, last) {
+				own = i
+			}
+		}
+		for name, v := range c.Columns {
+			at := slices.Index(numbers, v)
+			if own < 0 || at < 0 || at == own {
+				continue
+			}
+			f.Find(check.Finding{
+				Text:  fmt.Sprintf("text %d gets the %s %v, which stands beside text %d; its own is %v", own, name, v, at, numbers[own]),
+				Cause: "the texts were filtered, sorted or cut without their numbers, or an index is off by one",
+				Probe: f.show(r),
+			})
+			return false
+		}
+	}
+	return true
+}
+
+// truncated is 1 where the candidates' columns hold the record's numbers
+// without what is behind the point.
+func truncated(numbers []float64, e sdk.Example) int {
+	var cut, got []float64
+	for _, v := range numbers {
+		cut = append(cut, math.Trunc(v))
+	}
+	for _, c := range e.Candidates {
+		for _, v := range c.Columns {
+			got = append(got, v)
+		}
+	}
+	slices.Sort(cut)
+	slices.Sort(got)
+	if slices.Equal(cut, got) {
+		return 1
+	}
+	return 0
+}
+
+// lastWord is the last made-up word of a text, which is its answer's.
+func lastWord(text string) string {
+	found := word.FindAllString(text, -1)
+	if len(found) == 0 {
+		return ""
+	}
+	return found[len(found)-1]
+}
+
+func (f *formatter) sameCandidates(r record, before, after sdk.Result) bool {
+	was, is := sortedCandidates(before.Example), sortedCandidates(after.Example)
+	if before.Err == "" && before.Dropped == "" && !slices.Equal(was, is) {
+		f.Find(check.Finding{
+			Text:  fmt.Sprintf("with texts and numbers in another order, the record becomes other candidates: %s instead of %s", shown(after), shown(before)),
+			Cause: "a place in the list is taken for a meaning, such as the first text for the best",
+			Probe: f.show(r),
+		})
+		return false
+	}
+	return true
+}
+
+func sortedCandidates(e sdk.Example) []string {
+	var all []string
+	for _, c := range e.Candidates {
+		all = append(all, candidateText(c))
+	}
+	slices.Sort(all)
+	return all
+}

@@ -1,0 +1,184 @@
+package loss
+
+import (
+	"math"
+	"math/rand/v2"
+	"slices"
+	"strings"
+
+	"llmhost/host/plugin"
+	"llmhost/host/plugin/check"
+	"llmhost/host/plugin/check/formatter"
+	"llmhost/host/plugin/check/numbers"
+	"llmhost/sdk"
+)
+
+// column is what is known of the numbers of a data column. What the loss
+// declares comes first, then what the formatter of its task declares and gives,
+// and last what the name says: see roleByName.
+type column struct {
+	role     sdk.ColumnRole
+	set      []float64 // one of these; nil: any number within the bounds
+	min, max *float64  // nil: not bounded
+	examples []float64 // that the author gives of numbers that may be others too
+}
+
+// roleByName is the role of a column of which neither loss nor formatter says one,
+// going by its name: the only place where a name means anything.
+func roleByName(input string) sdk.ColumnRole {
+	switch {
+	case input == "column.score":
+		return sdk.ScoreRole
+	case strings.Contains(input, "weight"):
+		return sdk.WeightRole
+	}
+	return sdk.NumberRole
+}
+
+// declared is the column that a loss declares, with what is known of its data.
+func declared(use sdk.ColumnUse, seen column, isSeen bool) column {
+	c := seen
+	if use.Role != sdk.NumberRole {
+		c.role = use.Role
+	}
+	if c.role == sdk.NumberRole {
+		c.role = roleByName(use.Input)
+	}
+	if use.Min != nil || use.Max != nil {
+		c.set, c.min, c.max = nil, use.Min, use.Max
+	}
+	switch {
+	case use.Values == nil:
+	case c.role == sdk.NumberRole && c.min == nil && c.max == nil:
+		c.set = use.Values
+	default:
+		c.examples = use.Values
+	}
+	switch {
+	case c.role == sdk.MaskRole:
+		c.set = []float64{0, 1}
+	case c.role == sdk.WeightRole && !isSeen && c.min == nil:
+		c.min = new(float64)
+	}
+	return c
+}
+
+// free says whether the column holds any real number.
+func (c column) free() bool { return c.set == nil && c.min == nil && c.max == nil }
+
+// mayBeZero says whether a column of bounded numbers holds 0.
+func (c column) mayBeZero() bool {
+	return c.set == nil && c.min != nil && *c.min <= 0 && (c.max == nil || *c.max >= 0)
+}
+
+// number draws one number.
+func (c column) number(rng *rand.Rand) float64 {
+	const span = 2 // of a column with one bound
+	switch {
+	case c.set != nil:
+		return c.set[rng.IntN(len(c.set))]
+	case c.min != nil && c.max != nil:
+		x := numbers.Rounded(*c.min + (*c.max-*c.min)*rng.Float64())
+		return math.Min(math.Max(x, *c.min), *c.max)
+	case c.min != nil:
+		return *c.min + numbers.Rounded(0.1*span+0.9*span*rng.Float64())
+	case c.max != nil:
+		return *c.max - numbers.Rounded(0.1*span+0.9*span*rng.Float64())
+	}
+	return numbers.Rounded(rng.NormFloat64() * 1.5)
+}
+
+// knowledge is what is known of the data that a loss is given.
+type knowledge struct {
+	columns    map[string]column // by input name
+	candidates int               // that every prompt has, where it is always the same number above 1; else 0
+}
+
+// learn finds out what a loss is given, by running the formatter of a task that
+// uses the loss over made-up records.
+func learn(t *check.Trial) knowledge {
+	tasks, err := t.Tasks()
+	if err != nil {
+		return knowledge{}
+	}
+	for _, task := range tasks {
+		if task.Loss != t.Component || task.Formatter == nil {
+			continue
+		}
+		gives, examples, err := formatter.Examples(t, task.Formatter)
+		if err == nil {
+			return learned(gives, examples)
+		}
+	}
+	return knowledge{}
+}
+
+// learned describes each column by what the formatter says of it, and by the
+// numbers that came up.
+func learned(gives []sdk.Output, examples []sdk.Example) knowledge {
+	seen := map[string][]float64{}
+	for _, e := range examples {
+		for name, v := range e.Columns {
+			seen["example_column."+name] = append(seen["example_column."+name], v)
+		}
+		for _, c := range e.Candidates {
+			for name, v := range c.Columns {
+				seen["column."+name] = append(seen["column."+name], v)
+			}
+		}
+	}
+	k := knowledge{columns: map[string]column{}, candidates: alwaysAsMany(examples)}
+	for name, numbers := range seen {
+		if len(numbers) >= 20 {
+			k.columns[name] = kindOf(numbers)
+		}
+	}
+	for _, output := range gives {
+		c, has := k.columns[output.Input()]
+		if has || output.Role != sdk.NumberRole {
+			c.role = output.Role
+			k.columns[output.Input()] = c
+		}
+	}
+	return k
+}
+
+// alwaysAsMany is how many candidates every example has, 0 where they differ or
+// there is one.
+func alwaysAsMany(examples []sdk.Example) int {
+	n := 0
+	for _, e := range examples {
+		if n > 0 && len(e.Candidates) != n {
+			return 0
+		}
+		n = len(e.Candidates)
+	}
+	if n < 2 {
+		return 0
+	}
+	return n
+}
+
+// kindOf says what numbers are like: a few over and over, or any.
+func kindOf(found []float64) column {
+	distinct := slices.Clone(found)
+	slices.Sort(distinct)
+	distinct = slices.Compact(distinct)
+	switch {
+	case len(distinct) > 1 && len(distinct) <= 4:
+		return column{set: distinct}
+	case distinct[0] >= 0:
+		return column{min: new(float64)}
+	}
+	return column{}
+}
+
+// described says what the columns hold that a program reads, by input name.
+func described(trace *plugin.Trace, known knowledge) map[string]column {
+	columns := map[string]column{}
+	for _, use := range trace.Columns {
+		seen, isSeen := known.columns[use.Input]
+		columns[use.Input] = declared(use, seen, isSeen)
+	}
+	return columns
+}

@@ -1,0 +1,128 @@
+package loss
+
+import (
+	"fmt"
+	"llmhost/host/plugin/check"
+	"llmhost/sdk/program"
+	"llmhost/sdk/sdktest"
+	"strings"
+)
+
+// direction asks whether a term pushes the way the data points: with scores,
+// the best candidate of a prompt up against the worst; with nothing but
+// answers, the answers up.
+func (l *loss) direction() error {
+	if err := l.classDirection(); err != nil {
+		return err
+	}
+	plain := l.draw.reads("policy.logps") && !l.draw.readsKind("column") && !l.draw.readsKind("label") && !l.exampleColumns()
+	if !l.draw.scored() && !plain {
+		if l.Note == "" {
+			l.Note = "no column says what is better"
+		}
+		return nil
+	}
+	for _, t := range l.p.Terms {
+		right, wrong := 0, 0
+		var probe sdktest.Inputs
+		for range 30 {
+			in := l.draw.fill([][]int{{2, 2, 2}, {3, 3, 3}, {1, 1, 1}})
+			pushes, err := l.pushes(in, t.Sum)
+			if err != nil {
+				return err
+			}
+			for b, byCandidate := range pushes {
+				switch push := sign(t.Coefficient) * l.upward(in, b, byCandidate); {
+				case push > 1e-12:
+					right++
+				case push < -1e-12:
+					wrong, probe = wrong+1, in
+				}
+			}
+		}
+		if wrong >= 20 && right == 0 {
+			l.backwards(t, plain, wrong, probe)
+		}
+	}
+	if l.Note == "" {
+		l.Note = "better candidates are pushed up"
+	}
+	return nil
+}
+
+// pushes is the gradient of a sum by what the model thinks of each candidate:
+// the log-probabilities of its tokens together, and its reward.
+func (l *loss) pushes(in sdktest.Inputs, sum int) ([][]float64, error) {
+	e, err := l.evaluate(in)
+	if err != nil {
+		return nil, err
+	}
+	gradient := e.Gradient(bySum(sum))
+	all := perCandidate(in.Unpadded(gradient["policy.logps"]))
+	for b, prompt := range in.Rewards {
+		for k := range prompt {
+			all[b][k] += gradient["rewards"][b*len(gradient["rewards"])/len(in.Rewards)+k]
+		}
+	}
+	return all, nil
+}
+
+// upward is how far a step down a gradient pushes the best candidate of prompt b
+// up against the worst, or all of them up where nothing says which is better.
+func (l *loss) upward(in sdktest.Inputs, b int, gradient []float64) float64 {
+	if l.draw.scored() {
+		best, worst := extremes(in.Columns[l.draw.score][b])
+		return gradient[worst] - gradient[best]
+	}
+	push := 0.0
+	for _, g := range gradient {
+		push -= g
+	}
+	return push
+}
+
+// exampleColumns says whether a column of examples is read that may turn the
+// direction round: one that may be below 0.
+func (l *loss) exampleColumns() bool {
+	for name, c := range l.draw.columns {
+		if strings.HasPrefix(name, "example_column.") && (c.min == nil || *c.min < 0) {
+			return true
+		}
+	}
+	return false
+}
+
+// backwards reports a term that pushes the wrong way.
+func (l *loss) backwards(t program.Term, plain bool, wrong int, probe sdktest.Inputs) {
+	f := check.Finding{
+		Text:   fmt.Sprintf("term %s pushes the candidate of the highest score down against that of the lowest, on all %d prompts where it pushes at all", t.Name, wrong),
+		Cause:  "a comparison or a difference is the wrong way round (Lt for Gt, j − i for i − j), or Argmin stands for Argmax: a score is the better the higher",
+		Places: l.Places(t.Sum), Probe: l.show(probe),
+	}
+	if plain {
+		f.Text = fmt.Sprintf("term %s falls as answers get less likely, on all %d prompts: it trains the model not to give them", t.Name, wrong)
+		f.Cause = "a sign is missing: a likelihood is maximised by minimising its Neg"
+	}
+	l.Find(f)
+}
+
+// sign is -1 for a number below 0, else 1.
+func sign(x float64) float64 {
+	if x < 0 {
+		return -1
+	}
+	return 1
+}
+
+// extremes are the places of the largest and the smallest number.
+func extremes(scores []float64) (best, worst int) {
+	for i, s := range scores {
+		if s > scores[best] {
+			best = i
+		}
+		if s < scores[worst] {
+			worst = i
+		}
+	}
+	return best, worst
+}

@@ -1,0 +1,180 @@
+package loss
+
+import (
+	"fmt"
+	"llmhost/host/plugin/check"
+	"llmhost/host/plugin/check/numbers"
+	"llmhost/sdk/program"
+	"llmhost/sdk/sdktest"
+	"math"
+	"slices"
+)
+
+// longest answer of the length check, in label tokens.
+const longest = 10
+
+// lengths asks how much an answer weighs that has n label tokens, n rising. A
+// mean gives every answer the same weight, a sum the weight n, a length penalty
+// a power of n between the two. What only fits with n+1 or n-1 instead of
+// n has counted one token too many or too few.
+func (l *loss) lengths() error {
+	for i, t := range l.p.Terms {
+		var both [2][]float64
+		for k := range both {
+			weights, err := l.lengthWeights(i, k)
+			if err != nil {
+				return err
+			}
+			if text, cause := numbers.WrongLength(weights); text != "" {
+				l.Find(check.Finding{Text: "term " + t.Name + ": answers of 2, 3, 4, … label tokens weigh " + text, Cause: cause})
+				return nil
+			}
+			both[k] = weights
+		}
+		if l.unequalLength(t, both[0], both[1]) {
+			return nil
+		}
+		if wrong, err := l.otherTokens(t); wrong || err != nil {
+			return err
+		}
+	}
+	l.Note = fmt.Sprintf("answers of 2 to %d label tokens", longest)
+	return nil
+}
+
+// unequalLength reports a term in which a better and a worse answer weigh by
+// different powers of their length.
+func (l *loss) unequalLength(t program.Term, better, worse []float64) bool {
+	a, b := numbers.Power(better), numbers.Power(worse)
+	if math.IsNaN(a) || math.IsNaN(b) || math.Abs(a-b) < 1e-6 {
+		return false
+	}
+	l.Find(check.Finding{
+		Text:  fmt.Sprintf("term %s: better answers of 2, 3, 4, … label tokens weigh %s, worse ones %s", t.Name, sdktest.Numbers(better[:4]...), sdktest.Numbers(worse[:4]...)),
+		Cause: "the mean of one answer is compared with the sum of another: reduce both alike before the difference", Places: l.Places(t.Sum),
+	})
+	return true
+}
+
+// otherTokens asks of a mean over tokens whether its count has the tokens that
+// its sum has: where every token weighs the same, their number over the count
+// must be the same on every batch.
+func (l *loss) otherTokens(t program.Term) (wrong bool, err error) {
+	counts := func(n int) float64 {
+		in := stretched(l.draw.fill([][]int{{1, 1}, {1, 1}}), n, []float64{-1, -1})
+		e, failed := l.evaluate(in)
+		if err = failed; failed != nil {
+			return 0
+		}
+		return e.Number(t.Count)
+	}
+	if t.Count == program.None || l.draw.fixed > 0 || counts(2) == 0 || !sdktest.Near(counts(4), 2*counts(2)) || err != nil {
+		return false, err // no number of tokens
+	}
+	slope, share := 0.0, 0.0
+	for range 8 {
+		in := l.draw.batch(3, 3, 4)
+		e, err := l.evaluate(in)
+		if err != nil {
+			return true, err
+		}
+		tokens := 0.0
+		for _, g := range used(in, e, bySum(t.Sum)) {
+			switch {
+			case g == 0:
+				continue
+			case slope == 0:
+				slope = g
+			case !sdktest.Near(g, slope):
+				return false, nil // tokens have weights of their own
+			}
+			tokens++
+		}
+		of := tokens / e.Number(t.Count)
+		if share != 0 && !sdktest.Near(of, share) {
+			l.Find(check.Finding{
+				Text:   fmt.Sprintf("term %s is a mean over tokens, but its sum has %s of the tokens that its count has on one batch, %s on another", t.Name, sdktest.Numbers(share), sdktest.Numbers(of)),
+				Cause:  "the sum leaves tokens or candidates out that the count has in, or the other way round: mask both alike",
+				Places: l.Places(t.Sum), Probe: l.show(in),
+			})
+			return true, nil
+		}
+		share = of
+	}
+	return false, nil
+}
+
+// lengthWeights is what candidate k of every prompt weighs in term i where all
+// candidates have n label tokens, for n from 2; nil where the term is not
+// linear there, so that a weight means nothing.
+func (l *loss) lengthWeights(i, k int) ([]float64, error) {
+	data := l.draw.fill([][]int{{1, 1}, {1, 1}})
+	if len(data.Logps[0]) != 2 {
+		return nil, nil
+	}
+	for b := range data.Logps { // the better candidate first
+		if s := data.Columns[l.draw.score]; s != nil && s[b][0] < s[b][1] {
+			s[b][0], s[b][1] = s[b][1], s[b][0]
+		}
+	}
+	var weights []float64
+	for n := 2; n <= longest; n++ {
+		weight := func(scale float64) (float64, error) {
+			in := stretched(data, n, []float64{-3000 * scale, -0.1 * scale}) // the better one is the less likely: a ranking is at work
+			e, err := l.evaluate(in)
+			if err != nil {
+				return 0, err
+			}
+			count := e.Number(l.p.Terms[i].Count)
+			total := 0.0
+			for _, prompt := range perCandidate(in.Unpadded(e.Gradient(map[int][]float64{l.p.Terms[i].Sum: {1}})["policy.logps"])) {
+				total += prompt[k]
+			}
+			return math.Abs(total) / math.Max(count, 1e-300), nil
+		}
+		w, err := weight(1)
+		if err != nil {
+			return nil, err
+		}
+		if again, err := weight(1.25); err != nil || math.Abs(w-again) > 1e-9*w || w == 0 || !numbers.Finite(w) {
+			return nil, err
+		}
+		weights = append(weights, w)
+	}
+	return weights, nil
+}
+
+// stretched gives every candidate n label tokens of its own log-probability.
+func stretched(in sdktest.Inputs, n int, logps []float64) sdktest.Inputs {
+	in.Logps, in.RefLogps = nil, nil
+	for range 2 {
+		var rows, reference [][]float64
+		for _, x := range logps {
+			row, other := make([]float64, n), make([]float64, n)
+			for i := range row {
+				row[i], other[i] = x, -1
+			}
+			rows, reference = append(rows, row), append(reference, other)
+		}
+		in.Logps, in.RefLogps = append(in.Logps, rows), append(in.RefLogps, reference)
+	}
+	for _, kl := range []*[][][]float64{&in.ReverseKL, &in.ForwardKL} {
+		if *kl != nil {
+			*kl = filled(in.Logps, 0.5)
+		}
+	}
+	return in
+}
+
+// filled is x at every token of rows.
+func filled(rows [][][]float64, x float64) [][][]float64 {
+	var all [][][]float64
+	for _, prompt := range rows {
+		var own [][]float64
+		for _, row := range prompt {
+			own = append(own, slices.Repeat([]float64{x}, len(row)))
+		}
+		all = append(all, own)
+	}
+	return all
+}

@@ -1,0 +1,113 @@
+package loss
+
+import (
+	"llmhost/sdk/sdktest"
+	"slices"
+)
+
+// scene is a batch that training can meet and that an author may not think of.
+type scene struct {
+	name string
+	make func(l *loss) sdktest.Inputs
+}
+
+// scenes are run in float32, as training runs them.
+var scenes = []scene{
+	{"ordinary numbers", func(l *loss) sdktest.Inputs { return l.draw.batch(3, 3, 4) }},
+	{"one prompt, one candidate, one label token", func(l *loss) sdktest.Inputs { return l.draw.batch(1, 1, 1) }},
+	{"a model that is certain (every log-probability 0)", logpsOf(func(float64) float64 { return 0 })},
+	{"a model that is nearly certain (log-probabilities of -1e-7)", logpsOf(func(float64) float64 { return -1e-7 })},
+	{"log-probabilities of -100", logpsOf(func(x float64) float64 { return x - 100 })},
+	{"log-probabilities of -1000", logpsOf(func(x float64) float64 { return x - 1000 })},
+	{"log-probabilities from 0 to -1000 in one batch", func(l *loss) sdktest.Inputs {
+		return mapped(l.draw.batch(4, 4, 4), func(float64) float64 { return []float64{0, -1e-7, -0.5, -30, -1000}[l.draw.rng.IntN(5)] })
+	}},
+	{"a candidate without a label token", func(l *loss) sdktest.Inputs { return l.draw.fill([][]int{{2, 0}, {3, 1}}) }},
+	{"a prompt none of whose candidates has a label token", func(l *loss) sdktest.Inputs { return l.draw.fill([][]int{{0, 0}, {1, 2}}) }},
+	{"no label token at all", func(l *loss) sdktest.Inputs { return l.draw.fill([][]int{{0}}) }},
+	{"candidates that are all alike", alike},
+	{"columns that are all 0", columnsOf(func(float64) float64 { return 0 })},
+	{"columns that are all below 0", func(l *loss) sdktest.Inputs { return below(l.draw, l.draw.batch(3, 3, 4)) }},
+	{"columns that are all equal", columnsOf(func(float64) float64 { return 1 })},
+	{"columns that are equal in each prompt, to a number that float32 has to round", evens},
+	{"columns ten times as large", columnsOf(func(x float64) float64 { return 10 * x })},
+	{"weights of 0", func(l *loss) sdktest.Inputs {
+		return withColumn(l.draw.batch(2, 2, 3), func(name string) bool { return l.draw.columns[name].mayBeZero() }, func(float64) float64 { return 0 })
+	}},
+	{"the numbers that the loss gives as examples of its columns", func(l *loss) sdktest.Inputs { return exemplary(l.draw, l.draw.batch(4, 4, 3)) }},
+	{"rewards of 1,000", func(l *loss) sdktest.Inputs { return rewardsOf(l, func(x float64) float64 { return 1000 * x }) }},
+	{"rewards that are all equal", func(l *loss) sdktest.Inputs { return rewardsOf(l, func(float64) float64 { return 0.5 }) }},
+	{"a model that is its reference (every KL 0)", func(l *loss) sdktest.Inputs { return klOf(l, func(float64) float64 { return 0 }) }},
+	{"a model far from its reference (KLs of 100)", func(l *loss) sdktest.Inputs { return klOf(l, func(x float64) float64 { return 100 * x }) }},
+	{"class logits of 1,000", func(l *loss) sdktest.Inputs { return logitsOf(l, 1000) }},
+	{"class logits that are all 0", func(l *loss) sdktest.Inputs { return logitsOf(l, 0) }},
+}
+
+func logpsOf(f func(x float64) float64) func(l *loss) sdktest.Inputs {
+	return func(l *loss) sdktest.Inputs { return mapped(l.draw.batch(3, 3, 4), f) }
+}
+
+// columnsOf changes the columns that hold any real number: others are what the
+// formatter makes them.
+func columnsOf(f func(x float64) float64) func(l *loss) sdktest.Inputs {
+	return func(l *loss) sdktest.Inputs { return withColumn(l.draw.batch(3, 3, 4), l.draw.free, f) }
+}
+
+// evens gives all candidates of a prompt the same number, another in each.
+func evens(l *loss) sdktest.Inputs {
+	var lengths [][]int
+	for b := range 32 {
+		lengths = append(lengths, slices.Repeat([]int{1}, 3+b%5))
+	}
+	in := withColumn(l.draw.fill(lengths), l.draw.free, func(x float64) float64 { return x })
+	for name, rows := range in.Columns {
+		for _, row := range rows {
+			level := 100 * l.draw.rng.Float64()
+			for k := range row {
+				if l.draw.free("column." + name) {
+					row[k] = level
+				}
+			}
+		}
+	}
+	return in
+}
+
+// exemplary puts the numbers that an author gives as examples into their columns.
+func exemplary(d *drawer, in sdktest.Inputs) sdktest.Inputs {
+	for name, c := range d.columns {
+		if c.examples != nil {
+			in = withColumn(in, only(name), func(float64) float64 { return c.examples[d.rng.IntN(len(c.examples))] })
+		}
+	}
+	return in
+}
+
+// alike gives every candidate of a prompt the same tokens and columns.
+func alike(l *loss) sdktest.Inputs {
+	return l.draw.batch(3, 3, 4).Reorder(func(n int) []int { return make([]int, n) })
+}
+
+func rewardsOf(l *loss, f func(x float64) float64) sdktest.Inputs {
+	in := l.draw.batch(3, 3, 4)
+	in.Rewards = applied2(in.Rewards, f)
+	return in
+}
+
+func klOf(l *loss, f func(x float64) float64) sdktest.Inputs {
+	in := l.draw.batch(3, 3, 4)
+	in.ReverseKL, in.ForwardKL = applied3(in.ReverseKL, f), applied3(in.ForwardKL, f)
+	return in
+}
+
+func logitsOf(l *loss, scale float64) sdktest.Inputs {
+	in := l.draw.batch(3, 1, 2)
+	for _, rows := range in.Logits {
+		for _, row := range rows {
+			for i := range row {
+				row[i] *= scale
+			}
+		}
+	}
+	return in
+}

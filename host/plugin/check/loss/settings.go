@@ -1,0 +1,242 @@
+package loss
+
+import (
+	"errors"
+	"fmt"
+	"iter"
+	"llmhost/host/plugin/check"
+	"llmhost/host/plugin/check/numbers"
+	"llmhost/sdk"
+	"llmhost/sdk/sdktest"
+	"maps"
+	"slices"
+	"strings"
+)
+
+// settings asks whether every parameter changes what the loss computes, whether
+// one that scales it does so once, and whether every term ever counts.
+func (l *loss) settings() error {
+	matter, err := l.Effects(l.idle)
+	if err != nil {
+		return err
+	}
+	for _, p := range matter {
+		if err := l.proportions(p); err != nil {
+			return err
+		}
+	}
+	return l.coefficients()
+}
+
+// effect is what a program computes under one set of parameters.
+type effect struct {
+	parts   map[string][]float64 // of each term: its part of the loss, batch by batch
+	numbers []float64            // everything that a host reads
+}
+
+// effectOf runs the program of some parameters over batches that are the same
+// for all of them as long as they read the same inputs.
+func (l *loss) effectOf(params map[string]any) (*effect, error) {
+	trace, err := l.Retrace(params)
+	if err != nil {
+		return nil, err
+	}
+	p := &sdktest.Traced{Program: trace.Program, Places: trace.Locations}
+	other := &loss{Trial: l.Trial, p: p, draw: newDrawer(l.Trial, trace)}
+	out := &effect{parts: map[string][]float64{}}
+	for _, size := range sizes {
+		if err := other.measure(other.draw.batch(size[0], size[1], size[2]), out); err != nil {
+			return nil, err
+		}
+	}
+	ordinary := maps.Clone(out.parts) // strange batches show an effect, but no proportion
+	for _, scene := range scenes {
+		if err := other.measure(scene.make(other), out); err != nil {
+			return nil, err
+		}
+	}
+	if len(p.States) > 0 {
+		if err := other.levels(out); err != nil {
+			return nil, err
+		}
+	}
+	out.parts = ordinary
+	return out, nil
+}
+
+// levels adds batches in which the model is by about as much everywhere above
+// its reference: a state may follow that within narrow bounds, of unknown size.
+func (l *loss) levels(to *effect) error {
+	for level := 0.02; level < 200; level *= 1.3 {
+		in := l.draw.batch(2, 2, 3)
+		at := func(float64) float64 { return level }
+		in.RefLogps = applied3(in.Logps, func(x float64) float64 { return x - level })
+		in.Rewards, in.ReverseKL, in.ForwardKL = applied2(in.Rewards, at), applied3(in.ReverseKL, at), applied3(in.ForwardKL, at)
+		if err := l.measure(in, to); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// measure adds what the program gives for one batch.
+func (l *loss) measure(in sdktest.Inputs, to *effect) error {
+	e, err := l.evaluate(in)
+	if err != nil {
+		return err
+	}
+	for _, t := range l.p.Terms {
+		part := t.Coefficient * e.Number(t.Sum)
+		if count := e.Number(t.Count); count != 0 {
+			part /= count
+		}
+		to.parts[t.Name] = append(to.parts[t.Name], part)
+	}
+	for _, f := range l.p.Yields() {
+		to.numbers = append(to.numbers, e.Number(f.Value))
+	}
+	to.numbers = append(append(to.numbers, e.Loss()), used(in, e, e.LossSeeds())...)
+	return nil
+}
+
+// idle says whether the loss computes the same under two sets of parameters, for
+// all that is tried.
+func (l *loss) idle(one, other map[string]any) (bool, error) {
+	a, err := l.effectOf(one)
+	if err != nil {
+		return false, ofOthers(err)
+	}
+	b, err := l.effectOf(other)
+	if err != nil {
+		return false, ofOthers(err)
+	}
+	return len(a.parts) == len(b.parts) && sdktest.NearAll(a.numbers, b.numbers), nil
+}
+
+// ofOthers leaves errors to the check that is about them, all but that of time.
+func ofOthers(err error) error {
+	if errors.Is(err, check.ErrLate) {
+		return err
+	}
+	return nil
+}
+
+// proportions looks at a parameter that is doubled: whether it was multiplied
+// in twice, or the wrong way round.
+func (l *loss) proportions(p sdk.Param) error {
+	d, _ := p.Default.(float64)
+	double, err := p.Accept(2 * d)
+	if d == 0 || err != nil {
+		return nil
+	}
+	once, err := l.effectOf(nil)
+	if err != nil {
+		return ofOthers(err)
+	}
+	twice, err := l.effectOf(map[string]any{p.Name: double})
+	if err != nil {
+		return ofOthers(err)
+	}
+	for name, was := range once.parts {
+		is := twice.parts[name]
+		if len(is) != len(was) || numbers.Largest(was) < 1e-9 {
+			continue
+		}
+		text, cause := disproportion(p, was, is)
+		if text == "" {
+			continue
+		}
+		l.Find(check.Finding{
+			Text:  fmt.Sprintf("with %s twice as large, term %s goes from %s to %s: %s", p.Name, name, sdktest.Numbers(was...), sdktest.Numbers(is...), text),
+			Cause: cause,
+		})
+	}
+	return nil
+}
+
+// disproportion says what is wrong with how a term changes where a positive or
+// negative parameter is doubled, and why; both are "" where nothing is.
+func disproportion(p sdk.Param, was, is []float64) (text, cause string) {
+	d, _ := p.Default.(float64)
+	scales := strings.Contains(p.Name, "weight") || strings.Contains(p.Name, "coef")
+	switch {
+	case proportional(was, is, 4):
+		return "four times as much on every batch", "the parameter is multiplied in twice, as the term's Coefficient and in its Sum"
+	case scales && proportional(was, is, 0.5):
+		return "half as much on every batch", "the parameter is multiplied into the Count instead of the Sum; the term's Coefficient is the place for a weight"
+	case d > 0 && strings.Contains(p.Name, "margin") && falls(was, is):
+		return "less, although more is asked", "the margin has the wrong sign: it is subtracted from the gap that it is asked of"
+	}
+	return "", ""
+}
+
+// proportional says whether is = factor · was throughout.
+func proportional(was, is []float64, factor float64) bool {
+	for i, v := range was {
+		if !sdktest.Near(factor*v, is[i]) {
+			return false
+		}
+	}
+	return true
+}
+
+// falls says whether nothing rose and something fell.
+func falls(was, is []float64) bool {
+	fell := false
+	for i, v := range was {
+		if is[i] > v && !sdktest.Near(v, is[i]) {
+			return false
+		}
+		fell = fell || is[i] < v && !sdktest.Near(v, is[i])
+	}
+	return fell
+}
+
+// coefficients asks whether each term counts under some parameters at least.
+func (l *loss) coefficients() error {
+	idle := map[string]bool{} // the terms that never counted so far
+	for _, t := range l.p.Terms {
+		if t.Coefficient == 0 {
+			idle[t.Name] = true
+		}
+	}
+	for params := range l.single() {
+		if len(idle) == 0 {
+			return nil
+		}
+		p, err := l.Retrace(params)
+		if err != nil {
+			continue // another check's business
+		}
+		for _, t := range p.Terms {
+			if t.Coefficient != 0 {
+				delete(idle, t.Name)
+			}
+		}
+	}
+	for _, name := range slices.Sorted(maps.Keys(idle)) {
+		l.Find(check.Finding{
+			Text:  fmt.Sprintf("term %s has the coefficient 0, whatever the parameters: nothing of it is learned", name),
+			Cause: "Coefficient was left out of the sdk.Term, and 0 is what Go fills in; write Coefficient: 1, or report the term as a metric",
+		})
+	}
+	return nil
+}
+
+// single yields parameters of which one is not its default.
+func (l *loss) single() iter.Seq[map[string]any] {
+	return func(yield func(map[string]any) bool) {
+		for _, v := range l.Variants() {
+			if !yield(v.Params) {
+				return
+			}
+		}
+		for _, p := range l.Component.Params {
+			for _, v := range l.Values(p) {
+				if !yield(map[string]any{p.Name: v}) {
+					return
+				}
+			}
+		}
+	}
+}

@@ -1,0 +1,59 @@
+package loss
+
+import (
+	"fmt"
+	"llmhost/host/plugin/check"
+	"llmhost/sdk"
+	"llmhost/sdk/program"
+	"llmhost/sdk/sdktest"
+)
+
+// weights triples the columns that hold weights: sums that read them must
+// triple, counts may.
+func (l *loss) weights() error {
+	for _, input := range l.p.Inputs {
+		if l.draw.columns[input.Name].role != sdk.WeightRole {
+			continue
+		}
+		for _, in := range l.probes {
+			base, err := l.evaluate(in)
+			if err != nil {
+				return err
+			}
+			e, err := l.evaluate(withColumn(in, only(input.Name), func(x float64) float64 { return 3 * x }))
+			if err != nil {
+				return err
+			}
+			for _, t := range l.p.Terms {
+				if !l.weighed(t, input.Name, in, base, e) {
+					return nil
+				}
+			}
+		}
+		l.Note = "three times the weight is three times the sum"
+	}
+	if l.Note == "" {
+		l.Note = "reads no weights"
+	}
+	return nil
+}
+
+// weighed says whether sum and count of a term follow a weight that is tripled.
+func (l *loss) weighed(t program.Term, column string, in sdktest.Inputs, base, e *sdktest.Evaluation) bool {
+	for _, f := range []sdktest.Figure{{Name: "sum", Value: t.Sum}, {Name: "count", Value: t.Count}} {
+		if f.Value == program.None || !l.fromInput(f.Value, column) {
+			continue
+		}
+		was, is := base.Number(f.Value), e.Number(f.Value)
+		if sdktest.Near(3*was, is) || f.Name == "count" && sdktest.Near(was, is) {
+			continue
+		}
+		l.Find(check.Finding{
+			Text:   fmt.Sprintf("the %s of term %s is %s, and with every %s three times as large it is %s instead of %s", f.Name, t.Name, sdktest.Numbers(was), column, sdktest.Numbers(is), sdktest.Numbers(3*was)),
+			Cause:  "the weight is applied twice, to a part of the sum alone, or inside something that is not linear; multiply each prompt's finished number once",
+			Places: l.Places(t.Sum), Probe: l.show(in),
+		})
+		return false
+	}
+	return true
+}

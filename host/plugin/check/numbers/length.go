@@ -1,0 +1,83 @@
+package numbers
+
+import (
+	"fmt"
+	"math"
+
+	"llmhost/sdk/sdktest"
+)
+
+// Power is the power of n that weights, of n = 2, 3, 4, …, are; NaN where they
+// are none.
+func Power(weights []float64) float64 {
+	if weights == nil {
+		return math.NaN()
+	}
+	var target, log, constant []float64
+	for i, w := range weights {
+		constant = append(constant, 1)
+		target = append(target, math.Log(w))
+		log = append(log, math.Log(float64(i+2)))
+	}
+	law, rest := Fit(target, constant, log)
+	if rest >= 1e-8 {
+		return math.NaN()
+	}
+	return law[1]
+}
+
+// lengthLaw is the power of n that weights, of n from 2, are. Where they are
+// none, away is +1 where they contain a power of n+1, and -1 where one of n-1.
+// A mix of a mean and a sum in one term is in order, and reads as power 0.
+func lengthLaw(weights []float64) (exponent float64, away int) {
+	if weights == nil {
+		return 0, 0
+	}
+	if law := Power(weights); !math.IsNaN(law) {
+		return law, 0
+	}
+	var constant, n, target []float64
+	for i, w := range weights {
+		constant = append(constant, 1)
+		n = append(n, float64(i+2))
+		target = append(target, math.Log(w))
+	}
+	if _, rest := Fit(weights, constant, n); rest < 1e-9*Largest(weights) {
+		return 0, 0
+	}
+	for _, away := range []int{-1, 1} {
+		if _, rest := Fit(target, constant, logs(n, 0), logs(n, away)); rest < 1e-8 {
+			return 0, away
+		}
+	}
+	return 0, 0
+}
+
+// logs are the logarithms of numbers that are moved by some.
+func logs(n []float64, by int) []float64 {
+	out := make([]float64, len(n))
+	for i, x := range n {
+		out[i] = math.Log(x + float64(by))
+	}
+	return out
+}
+
+// WrongLength says what is wrong with how much answers, or sequences, of n = 2, 3,
+// 4, … tokens weigh, and its likely cause: a mean gives each the weight 1, a sum
+// the weight n, a length penalty a power of n between the two. Both are "" where
+// nothing is.
+func WrongLength(weights []float64) (text, cause string) {
+	exponent, away := lengthLaw(weights)
+	switch {
+	case away != 0:
+		text = fmt.Sprintf("%s, as though each had %s", sdktest.Numbers(weights[:4]...), []string{"one token fewer", "", "one token more"}[away+1])
+		cause = "a length is off by one: the prompt, the first token or padding is counted, or the end token is not; the number of label tokens is LabelMask().Sum(-1), that of a sequence's SegmentCount"
+	case exponent > 1+1e-6:
+		text = sdktest.Numbers(weights[:4]...) + ", more than in proportion to their length"
+		cause = "a tensor with one number an answer was broadcast over its tokens before the sum, so that each token counts as often as there are tokens"
+	case exponent < -1e-6:
+		text = sdktest.Numbers(weights[:4]...) + ", the less the longer they are"
+		cause = "a mean over tokens is divided by their number once more"
+	}
+	return text, cause
+}

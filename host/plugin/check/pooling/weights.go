@@ -1,0 +1,182 @@
+package pooling
+
+import (
+	"fmt"
+	"slices"
+
+	"llmhost/host/plugin/check"
+	"llmhost/host/plugin/check/numbers"
+	"llmhost/sdk/sdktest"
+)
+
+// longest sequence of equal states, in tokens.
+const longest = 10
+
+// constant pools sequences whose states are all alike, which any choice or mean
+// gives back; a sum gives n of them.
+func (p *pooling) constant() error {
+	high, err := p.levels(1)
+	if err != nil {
+		return err
+	}
+	low, err := p.levels(-1)
+	if err != nil {
+		return err
+	}
+	p.Note = fmt.Sprintf("sequences of 2 to %d equal states", longest)
+	const of = "sequences of 2, 3, 4, … states that are all 1 pool to "
+	switch {
+	case high[0] != 0 && low[0] == 0:
+		p.Find(check.Finding{
+			Text:  fmt.Sprintf("sequences whose states are all 1 pool to %s, those whose states are all -1 to 0", sdktest.Numbers(high[0])),
+			Cause: "a 0 takes part in a maximum, or negative states are cut off",
+		})
+	case short(high):
+		p.Find(check.Finding{
+			Text:  of + sdktest.Numbers(high...) + ": short ones to less",
+			Cause: "a sequence is divided by a fixed number of tokens that it may not have; divide by how many were taken",
+		})
+	case positive(high):
+		if text, cause := numbers.WrongLength(high); text != "" {
+			p.Find(check.Finding{Text: of + text, Cause: cause})
+		}
+	}
+	return nil
+}
+
+// levels are what sequences of 2, 3, 4, … equal states pool to, as a multiple of
+// their level.
+func (p *pooling) levels(level float64) ([]float64, error) {
+	var weights []float64
+	for n := 2; n <= longest; n++ {
+		in := mapped(p.batch(n, n), func([]float64) []float64 { return slices.Repeat([]float64{level}, width) })
+		rows, err := p.pool(in)
+		if err != nil {
+			return nil, err
+		}
+		weights = append(weights, rows[0][0]*level)
+	}
+	return weights, nil
+}
+
+func positive(weights []float64) bool {
+	return !slices.ContainsFunc(weights, func(w float64) bool { return !(w > 0) || !numbers.Finite(w) })
+}
+
+// short says whether sequences pool to one level from some length on, and to less
+// of it when they are shorter.
+func short(weights []float64) bool {
+	level := weights[len(weights)-1]
+	if !positive(weights) || !sdktest.Near(weights[len(weights)-2], level) || sdktest.Near(weights[0], level) {
+		return false
+	}
+	for i := 1; i < len(weights); i++ {
+		if weights[i] < weights[i-1] && !sdktest.Near(weights[i], weights[i-1]) {
+			return false
+		}
+	}
+	return true
+}
+
+// own asks whether each sequence pools to something of its own states, without an
+// end token, and wherever the states lie.
+func (p *pooling) own() error {
+	for _, probe := range p.probes() {
+		none := reidentified(probe, 5, true)
+		for _, s := range []struct {
+			what string
+			in   sdktest.PoolInputs
+		}{
+			{ordinary, probe},
+			{"without an end token in it", none},
+			{"with all states 50 lower", lifted(none, -50)},
+			{"with all states 50 higher", lifted(none, 50)},
+		} {
+			if foreign, err := p.foreign(s.what, s.in); foreign || err != nil {
+				return err
+			}
+		}
+	}
+	p.Note = "every sequence pools to something of its own"
+	return nil
+}
+
+// ordinary states are as they are drawn.
+const ordinary = "with ordinary states"
+
+// foreign reports a sequence that pools to nothing of its own.
+func (p *pooling) foreign(what string, in sdktest.PoolInputs) (found bool, err error) {
+	gradient, err := p.pulls(in)
+	if err != nil {
+		return false, err
+	}
+	for n, sequence := range gradient {
+		if len(sequence) < 2 && what == ordinary || slices.ContainsFunc(sequence, numbers.AnyNonZero) {
+			continue
+		}
+		p.Find(check.Finding{
+			Text:  fmt.Sprintf("sequence %d, of %d tokens, pools to something that none of its states changes, %s", n, len(sequence), what),
+			Cause: "a token is sought that the sequence may not have (take its last one then), or a clamp or a fill value stands in for its states",
+			Probe: in.String(),
+		})
+		return true, nil
+	}
+	return false, nil
+}
+
+// lifted has every state moved by a number.
+func lifted(in sdktest.PoolInputs, by float64) sdktest.PoolInputs {
+	return mapped(in, func(state []float64) []float64 {
+		out := slices.Clone(state)
+		for i := range out {
+			out[i] += by
+		}
+		return out
+	})
+}
+
+// tokens asks whether one end of a sequence is left out while all else is taken.
+func (p *pooling) tokens() error {
+	var ends numbers.Ends
+	var probe sdktest.PoolInputs
+	for range 4 {
+		probe = reidentified(p.batch(4, 5, 3), 5, true)
+		gradient, err := p.pulls(probe)
+		if err != nil {
+			return err
+		}
+		for _, sequence := range gradient {
+			sizes := make([]float64, len(sequence))
+			for i, state := range sequence {
+				sizes[i] = numbers.Largest(state)
+			}
+			ends.Add(sizes)
+		}
+	}
+	for _, end := range ends.Missing() {
+		p.Find(check.Finding{
+			Text:  fmt.Sprintf("the %s token of a sequence never takes part, all others do", end),
+			Cause: "an index is off by one: a sequence's tokens are the entries whose Sequence is its number, and none of them is padding",
+			Probe: probe.String(),
+		})
+	}
+	p.Note = "every token of a sequence takes part, or few do"
+	return nil
+}
+
+// pulls is the gradient of the pooled states by every state.
+func (p *pooling) pulls(in sdktest.PoolInputs) ([][][]float64, error) {
+	if p.Late() {
+		return nil, check.ErrLate
+	}
+	summed, total := p.p.Summed()
+	e, err := summed.Evaluate(in.Arguments())
+	if err != nil {
+		return nil, cannotRun(in, err)
+	}
+	gradient := e.Gradient(map[int][]float64{total: {1}})["hidden"]
+	if gradient == nil {
+		gradient = make([]float64, len(in.Arguments().Inputs["hidden"].Data))
+	}
+	return in.Unpacked(gradient), nil
+}

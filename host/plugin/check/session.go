@@ -1,0 +1,211 @@
+package check
+
+import (
+	"context"
+	"fmt"
+	"reflect"
+	"time"
+
+	"llmhost/host/plugin"
+)
+
+// defaultSeed makes every check of one plugin the same.
+const defaultSeed = 20240229
+
+// defaultTime is what a plugin's check may take.
+const defaultTime = 10 * time.Second
+
+// Plugin checks the plugin of a spec, or the one component that it names. All
+// that is wrong is in the report, the plugin's not opening too.
+func (s Suite) Plugin(ctx context.Context, catalog *plugin.Catalog, spec string, options Options) *Report {
+	if options.Time == 0 {
+		options.Time = defaultTime
+	}
+	if options.Seed == 0 {
+		options.Seed = defaultSeed
+	}
+	begin := time.Now()
+	run := &session{
+		ctx: ctx, suite: s, known: s.Known, catalog: catalog, options: options,
+		deadline: begin.Add(options.Time),
+		report:   &Report{Spec: spec},
+		kept:     map[keeping]any{},
+	}
+	run.plugin(spec)
+	run.report.Seconds = time.Since(begin).Seconds()
+	return run.report
+}
+
+// session is the check of one plugin.
+type session struct {
+	ctx      context.Context
+	suite    Suite
+	known    func(checks ...string) error // says whether there are checks of such names
+	catalog  *plugin.Catalog
+	options  Options
+	deadline time.Time
+	report   *Report
+	kept     map[keeping]any
+}
+
+// late says that no check should begin any more.
+func (s *session) late() bool { return time.Now().After(s.deadline) }
+
+func (s *session) plugin(spec string) {
+	p, name, err := s.catalog.Find(s.ctx, spec)
+	if err != nil { // whatever time it took
+		t := s.trial(load, &Subject{})
+		t.Find(Finding{Text: err.Error()})
+		s.report.add(Step{Check: load.Name, Status: Failed})
+		return
+	}
+	s.report.identify(p)
+	whole := &Subject{Plugin: p}
+	s.try(load, whole)
+	components := p.Components
+	if name != "" {
+		components = s.named(p, name)
+	}
+	if name != "" && components == nil {
+		missing := *load
+		missing.Run = func(*Trial) error { return fmt.Errorf("plugin %v has nothing called %q", p, name) }
+		s.try(&missing, whole)
+	}
+	for _, c := range components {
+		s.component(c)
+	}
+}
+
+// named are the components of a name, or those that a task of that name has of
+// its own.
+func (s *session) named(p *plugin.Plugin, name string) []*plugin.Component {
+	var found []*plugin.Component
+	for _, c := range p.Components {
+		if c.Name == name {
+			found = append(found, c)
+		}
+	}
+	tasks, err := s.catalog.Tasks(p)
+	if found != nil || err != nil {
+		return found
+	}
+	for _, t := range tasks {
+		for _, c := range t.Components() {
+			if t.Name == name && c.Plugin == p {
+				found = append(found, c)
+			}
+		}
+	}
+	return found
+}
+
+// component asks everything of one component: under the defaults first, then
+// under other parameters, and last what is asked once.
+func (s *session) component(c *plugin.Component) {
+	defaults := &Subject{Component: c, Plugin: c.Plugin}
+	defer defaults.close()
+	defaults.Allow = s.allowed(c)
+	s.try(parameters, defaults)
+	for i, v := range s.settings(c) {
+		subject := defaults
+		if i > 0 {
+			subject = &Subject{Component: c, Plugin: c.Plugin, Variant: v}
+		}
+		s.under(subject)
+		if i > 0 {
+			subject.close()
+		}
+	}
+	for _, check := range s.suite.of(c.Kind) {
+		if check.Except&Given != 0 && defaults.opened(c.Kind) {
+			s.try(check, defaults)
+		}
+	}
+}
+
+// allowed are the checks that a component means to fail under its defaults, with
+// the reasons. Where it cannot be asked another check says so.
+func (s *session) allowed(c *plugin.Component) map[string]string {
+	if c.Kind == plugin.Formatter {
+		records, err := c.Records(s.ctx, nil)
+		if err != nil {
+			return nil
+		}
+		return records.Allow
+	}
+	found, err := s.trial(trace, &Subject{Component: c}).Retrace(nil)
+	if err != nil {
+		return nil
+	}
+	return found.Allow
+}
+
+// under asks of a subject what is asked under all parameters of its kind.
+func (s *session) under(subject *Subject) {
+	kind := subject.Component.Kind
+	if kind != plugin.Formatter {
+		s.try(trace, subject)
+	}
+	if !subject.opened(kind) {
+		return
+	}
+	for _, check := range s.suite.of(kind) {
+		if check.Except&Given == 0 && check.Except&subject.Setting == 0 {
+			s.try(check, subject)
+		}
+	}
+}
+
+// try runs a check and enters it into the report.
+func (s *session) try(check *Check, subject *Subject) {
+	t := s.trial(check, subject)
+	step := Step{Component: subject.owner(), Check: check.Name, Status: Passed}
+	err := ErrLate
+	if !s.late() {
+		err = guarded(t)
+	}
+	reason, skipped := isSkipped(err)
+	switch {
+	case skipped:
+		step.Status, t.Note = Skipped, reason
+	case err != nil:
+		t.Find(Finding{Text: err.Error()})
+	}
+	if t.failed > 0 {
+		step.Status = Failed
+	} else { // a note says what is in order
+		step.Note = t.Note
+	}
+	s.report.add(step)
+}
+
+// guarded runs a check. One that breaks over what a plugin gives is a finding
+// about the plugin, and never the end of the program.
+func guarded(t *Trial) (err error) {
+	defer func() {
+		if reason := recover(); reason != nil {
+			err = fmt.Errorf("this check broke over what the plugin gives, so that nothing can be said: %v", reason)
+		}
+	}()
+	return t.check.Run(t)
+}
+
+// keeping names what is kept: by whom it is about and what it is.
+type keeping struct {
+	about any
+	what  reflect.Type
+}
+
+// Kept returns what make returned when a check of this plugin first asked for a
+// V about that subject, component or whatever else can be compared.
+func Kept[V any](t *Trial, about any, make func() V) V { return kept(t.session, about, make) }
+
+func kept[V any](s *session, about any, make func() V) V {
+	key := keeping{about, reflect.TypeFor[V]()}
+	if have, found := s.kept[key]; found {
+		return have.(V)
+	}
+	made := make()
+	s.kept[key] = made
+	return made
+}

@@ -1,0 +1,103 @@
+package check
+
+import (
+	"context"
+
+	"llmhost/host/plugin"
+	"llmhost/sdk/sdktest"
+)
+
+// Subject is a component under one set of parameters.
+type Subject struct {
+	Variant
+	Plugin    *plugin.Plugin
+	Component *plugin.Component // nil for the plugin as a whole
+	Trace     *plugin.Trace     // of a loss or pooling
+	Program   *sdktest.Traced   // the same, ready to run
+
+	Allow map[string]string // by name of check: why the plugin means to fail it
+
+	closers []func()
+}
+
+// opened says whether there is something to ask: a loss or pooling was traced.
+func (s *Subject) opened(kind plugin.Kind) bool { return kind == plugin.Formatter || s.Program != nil }
+
+// owner names the component as a report does.
+func (s *Subject) owner() string {
+	if s.Component == nil {
+		return ""
+	}
+	return string(s.Component.Kind) + " " + s.Component.Name
+}
+
+// Cleanup has f called when all checks of the subject have run.
+func (s *Subject) Cleanup(f func()) { s.closers = append(s.closers, f) }
+
+func (s *Subject) close() {
+	for _, f := range s.closers {
+		f()
+	}
+}
+
+// Trial is one check of one subject while it runs: it takes the findings.
+type Trial struct {
+	*Subject
+	Note string // what was looked at, for the report
+
+	check   *Check
+	session *session
+	failed  int // findings that are neither allowed nor notes
+}
+
+func (s *session) trial(check *Check, subject *Subject) *Trial {
+	return &Trial{Subject: subject, check: check, session: s}
+}
+
+// Context is that of the caller.
+func (t *Trial) Context() context.Context { return t.session.ctx }
+
+// Seed is that of everything that is made up.
+func (t *Trial) Seed() uint64 { return t.session.options.Seed }
+
+// Records is a data file with records for formatters, or "".
+func (t *Trial) Records() string { return t.session.options.Records }
+
+// Late says that the time for this plugin is over: return ErrLate.
+func (t *Trial) Late() bool { return t.session.late() }
+
+// Tasks are the tasks of the plugin.
+func (t *Trial) Tasks() ([]*plugin.Task, error) { return t.session.catalog.Tasks(t.Plugin) }
+
+// Retrace traces the component under other parameters.
+func (t *Trial) Retrace(params map[string]any) (*plugin.Trace, error) {
+	replies, err := t.Component.Retrace(t.Context(), params, 1)
+	if err != nil {
+		return nil, err
+	}
+	return t.Component.ReadTrace(replies[0])
+}
+
+// Find takes a finding.
+func (t *Trial) Find(f Finding) {
+	f.Component, f.Check, f.Params = t.owner(), t.check.Name, t.Params
+	for _, name := range t.session.options.Allow {
+		f.Allowed = f.Allowed || name == f.Check
+	}
+	if why, meant := t.Allow[f.Check]; meant {
+		f.Allowed, f.Why = true, why
+	}
+	if !f.Allowed && !f.Warning {
+		t.failed++
+	}
+	t.session.report.find(f)
+}
+
+// Places are where a value of the program stands, for a finding; none for
+// program.None.
+func (t *Trial) Places(v int) []string {
+	if v < 0 {
+		return nil
+	}
+	return []string{t.Program.Place(v)}
+}

@@ -1,0 +1,127 @@
+package plugin
+
+import (
+	"fmt"
+	"slices"
+	"strings"
+
+	"llmhost/host/nearest"
+	"llmhost/sdk"
+	"llmhost/sdk/op"
+	"llmhost/sdk/program"
+)
+
+// useEntry is what a loss says of a column, as it stands in JSON.
+type useEntry struct {
+	Input, Role string
+	Values      []float64
+	Min, Max    *float64
+}
+
+// readUses returns what a loss says of its columns, one use for each column that
+// the program reads, in the order of its inputs.
+func readUses(p *program.Program, entries []useEntry) ([]sdk.ColumnUse, error) {
+	var uses []sdk.ColumnUse
+	for _, input := range p.Inputs {
+		if isColumnInput(input.Name) {
+			uses = append(uses, sdk.ColumnUse{Input: input.Name})
+		}
+	}
+	for _, e := range entries {
+		at := slices.IndexFunc(uses, func(u sdk.ColumnUse) bool { return u.Input == e.Input })
+		role := sdk.ColumnRole(e.Role)
+		switch {
+		case at < 0:
+			return nil, fmt.Errorf("its trace says something of %q, which is no column that it reads", plain(e.Input))
+		case !role.Known():
+			return nil, fmt.Errorf("its %s has the role %q; want score, weight, reward or mask", e.Input, plain(e.Role))
+		case len(e.Values) > maxParts:
+			return nil, fmt.Errorf("its %s has %d example values; at most %d are allowed", e.Input, len(e.Values), maxParts)
+		}
+		uses[at] = sdk.ColumnUse{Input: e.Input, Role: role, Values: e.Values, Min: e.Min, Max: e.Max}
+	}
+	return uses, nil
+}
+
+func isColumnInput(name string) bool {
+	kind, _, _ := strings.Cut(name, ".")
+	return kind == string(sdk.CandidateColumn) || kind == string(sdk.ExampleColumn)
+}
+
+// DataColumn is a column of the examples of a run, with what the formatter that
+// gives it and the loss that reads it say of it.
+type DataColumn struct {
+	Name       string
+	PerExample bool // one number an example, not one a candidate
+	Role       sdk.ColumnRole
+	Padding    float64 // of a candidate that only fills up a batch
+}
+
+// DataColumns joins what a formatter says of the columns that it gives with what
+// a loss says of those that it reads, by kind and name. Where both name a role
+// the loss's holds: it is about what is computed. The padding is the
+// formatter's, or else that of the role.
+func DataColumns(gives []sdk.Output, uses []sdk.ColumnUse) []DataColumn {
+	var columns []DataColumn
+	byInput := map[string]sdk.ColumnRole{}
+	for _, use := range uses {
+		byInput[use.Input] = use.Role
+	}
+	for _, output := range gives {
+		if output.Kind == sdk.ClassLabel {
+			continue
+		}
+		if role := byInput[output.Input()]; role != sdk.NumberRole {
+			output.Role = role
+		}
+		delete(byInput, output.Input())
+		columns = append(columns, DataColumn{output.Name, output.Kind == sdk.ExampleColumn, output.Role, output.PaddingValue()})
+	}
+	for _, use := range uses {
+		if _, left := byInput[use.Input]; left {
+			kind, name, _ := strings.Cut(use.Input, ".")
+			columns = append(columns, DataColumn{name, kind == string(sdk.ExampleColumn), use.Role, use.Role.Padding()})
+		}
+	}
+	return columns
+}
+
+// checkHeadName refuses a head that no model has.
+func checkHeadName(task, head string) error {
+	heads := op.Heads()
+	if head == "" || slices.Contains(heads, head) {
+		return nil
+	}
+	return fmt.Errorf("task %s: head is %q; want lm, score or classes%s", task, plain(head), nearest.Hint(head, heads))
+}
+
+// headWords say what each head gives, as an error does.
+var headWords = map[string]string{
+	op.LMHead:    "log-probabilities of tokens",
+	op.ScoreHead: "rewards of candidates",
+	op.ClassHead: "logits of classes",
+}
+
+// CheckHead compares the head that the task names with what its loss, traced
+// with the parameters of the run, reads. A task may name either head of a loss
+// that reads two, and one that names none takes whatever is read.
+func (t *Task) CheckHead(loss *program.Program) error {
+	reads := map[string][]string{} // names of inputs by head
+	for _, input := range loss.Inputs {
+		if input.Head != "" {
+			reads[input.Head] = append(reads[input.Head], input.Name)
+		}
+	}
+	if t.Head == "" || len(reads[t.Head]) > 0 {
+		return nil
+	}
+	var found, want []string
+	for _, head := range op.Heads() {
+		if names := reads[head]; len(names) > 0 {
+			found = append(found, fmt.Sprintf("%s (%s)", headWords[head], strings.Join(names, ", ")))
+			want = append(want, fmt.Sprintf("%q", head))
+		}
+	}
+	return fmt.Errorf("task %s: head is %q, and its loss reads %s; want head %s",
+		t.Name, t.Head, strings.Join(found, " and "), strings.Join(want, " or "))
+}

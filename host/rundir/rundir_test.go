@@ -1,0 +1,155 @@
+package rundir_test
+
+import (
+	"fmt"
+	"os"
+	"path/filepath"
+	"testing"
+	"time"
+
+	"llmhost/host/checkpoint"
+	"llmhost/host/metrics"
+	"llmhost/host/rundir"
+
+	"github.com/stretchr/testify/require"
+)
+
+// notes takes the sentences that a call has for the user.
+type notes []string
+
+func (n *notes) take(format string, args ...any) { *n = append(*n, fmt.Sprintf(format, args...)) }
+
+// saved writes checkpoints of so many steps into a run's folder.
+func saved(t *testing.T, dir string, steps ...int) {
+	t.Helper()
+	require.NoError(t, os.MkdirAll(dir, 0o755))
+	for _, step := range steps {
+		_, err := checkpoint.Save(dir, checkpoint.State{GlobalStep: step, Progress: []byte("{}")}, func(folder string) error {
+			return os.WriteFile(filepath.Join(folder, "weights"), []byte("w"), 0o644)
+		})
+		require.NoError(t, err)
+	}
+}
+
+func TestFind(t *testing.T) {
+	root := t.TempDir()
+	run, empty := filepath.Join(root, "run"), filepath.Join(root, "empty")
+	saved(t, run, 2, 4)
+	second := filepath.Join(run, "checkpoint-2")
+	for _, test := range []struct {
+		name, dir, resume string
+		overwrite         bool
+		want              string // the checkpoint
+		elsewhere         bool
+		fails             string
+	}{
+		{name: "a new folder", dir: empty},
+		{name: "a folder in use", dir: run, fails: "is not empty; give --resume_from_checkpoint auto"},
+		{name: "a folder to overwrite", dir: run, overwrite: true},
+		{name: "the newest checkpoint", dir: run, resume: "auto", want: filepath.Join(run, "checkpoint-4")},
+		{name: "auto where there is none", dir: empty, resume: "auto"},
+		{name: "a named one", dir: run, resume: second, want: second},
+		{name: "one of another run", dir: empty, resume: second, want: second, elsewhere: true},
+		{name: "one of another run, into a folder in use", dir: root, resume: second, fails: "name an empty output_dir to branch off there"},
+	} {
+		t.Run(test.name, func(t *testing.T) {
+			var said notes
+			start, err := rundir.Find(test.dir, test.resume, test.overwrite, said.take)
+			if test.fails != "" {
+				require.ErrorContains(t, err, test.fails)
+				return
+			}
+			require.NoError(t, err)
+			require.Equal(t, test.want, start.Checkpoint)
+			require.Equal(t, test.elsewhere, start.Elsewhere)
+			require.Equal(t, test.want != "" && !test.elsewhere, start.Continues())
+			require.Empty(t, said)
+		})
+	}
+}
+
+func TestFindPassesOverADamagedCheckpoint(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	saved(t, dir, 2, 4)
+	require.NoError(t, os.WriteFile(filepath.Join(dir, "checkpoint-4", "weights"), []byte("x"), 0o644))
+	var said notes
+	start, err := rundir.Find(dir, "auto", false, said.take)
+	require.NoError(t, err)
+	require.Equal(t, filepath.Join(dir, "checkpoint-2"), start.Checkpoint)
+	require.Len(t, said, 1)
+	require.Contains(t, said[0], "passed over: ")
+}
+
+// A log goes on where the checkpoint left off, and a run from scratch begins one.
+func TestOpenCutsTheLog(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	var said notes
+	open := func(start rundir.Start) *rundir.Dir {
+		d, err := rundir.Open(dir, rundir.Options{Start: start, Resumed: start.Checkpoint != ""}, said.take)
+		require.NoError(t, err)
+		return d
+	}
+	entry := func(step int) metrics.Entry {
+		return metrics.Entry{Step: step, Values: []metrics.Value{{Name: "loss", Value: 1}}}
+	}
+	steps := func(d *rundir.Dir) (all []int) {
+		entries, err := d.Entries()
+		require.NoError(t, err)
+		for _, e := range entries {
+			all = append(all, e.Step)
+		}
+		return all
+	}
+
+	d := open(rundir.Start{})
+	require.NoError(t, d.Append(entry(1)))
+	bytes, err := d.Sync()
+	require.NoError(t, err)
+	require.NoError(t, d.Append(entry(2)))
+	require.Equal(t, []int{1, 2}, steps(d))
+	d.Close()
+
+	d = open(rundir.Start{Checkpoint: filepath.Join(dir, "checkpoint-1"), State: checkpoint.State{GlobalStep: 1, MetricsBytes: bytes}})
+	require.Equal(t, []int{1}, steps(d))
+	d.Close()
+
+	d = open(rundir.Start{})
+	require.Empty(t, steps(d))
+	d.Close()
+}
+
+func TestCheckResumable(t *testing.T) {
+	was := checkpoint.State{DataDigest: "aaaaaaaaaaaaaa", ProgramDigest: "bbbbbbbbbbbbbb", Threads: 2}
+	start := rundir.Start{Checkpoint: "run/checkpoint-2", State: was}
+	require.NoError(t, rundir.CheckResumable(start, was, false))
+	for want, change := range map[string]func(*checkpoint.State){
+		"was trained on other data":                func(s *checkpoint.State) { s.DataDigest = "cccccccccccccc" },
+		"was trained with another loss program":    func(s *checkpoint.State) { s.ProgramDigest = "cccccccccccccc" },
+		"was trained with 2 threads, this run has": func(s *checkpoint.State) { s.Threads = 1 },
+	} {
+		now := was
+		change(&now)
+		require.ErrorContains(t, rundir.CheckResumable(start, now, false), want)
+	}
+	now := was
+	now.Threads = 1
+	require.NoError(t, rundir.CheckResumable(start, now, true))
+}
+
+func TestNoteChanges(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	var said notes
+	d, err := rundir.Open(dir, rundir.Options{}, said.take)
+	require.NoError(t, err)
+	defer d.Close()
+	before := rundir.Record{Settings: map[string]any{"learning_rate": 0.1, "output_dir": "a", "gone": 1}, Task: rundir.TaskRecord{Params: map[string]any{"beta": 0.5}}}
+	require.NoError(t, d.WriteRecord(before.At(3, time.Second)))
+	now := rundir.Record{Settings: map[string]any{"learning_rate": 0.2, "output_dir": "b", "new": 1}, Task: rundir.TaskRecord{Params: map[string]any{"beta": 0.25}}}
+	start := rundir.Start{Checkpoint: filepath.Join(dir, "checkpoint-3"), State: checkpoint.State{Torch: "2.11.0", Device: "cpu"}}
+	require.NoError(t, rundir.NoteChanges(start, now, checkpoint.State{Torch: "2.11.0", Device: "cuda:0"}, said.take))
+	require.Equal(t, notes{
+		"learning_rate was 0.1, is 0.2 from here on",
+		"beta was 0.5, is 0.25 from here on",
+		"the checkpoint was made with libtorch 2.11.0 on cpu, this is 2.11.0 on cuda:0; the last bits of numbers may differ",
+	}, said)
+}

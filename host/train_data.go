@@ -1,0 +1,255 @@
+package host
+
+import (
+	"context"
+	"crypto/sha256"
+	"encoding/hex"
+	"encoding/json"
+	"fmt"
+	"os"
+	"path/filepath"
+	"slices"
+	"strings"
+
+	"llmhost/host/config"
+	"llmhost/host/data"
+	"llmhost/host/data/source"
+	"llmhost/host/model"
+	"llmhost/host/plugin"
+	"llmhost/host/rundir"
+	"llmhost/host/task"
+	"llmhost/host/tokenizer"
+	"llmhost/host/train"
+)
+
+// dataset is the data of a run, tokenised.
+type dataset struct {
+	train       data.Set
+	eval        []evalSet
+	files, held []rundir.SourceRecord
+	digest      string   // over the training files, in order
+	report      []string // what was read, dropped and cut, a line each
+}
+
+// evalSet is one set of held-out examples. prefix begins the names of its metrics.
+type evalSet struct {
+	prefix string
+	data   data.Set
+}
+
+// all are the training set and each evaluation set.
+func (d dataset) all() []data.Set {
+	sets := []data.Set{d.train}
+	for _, set := range d.eval {
+		sets = append(sets, set.data)
+	}
+	return sets
+}
+
+// evalSets are the evaluation sets as the loop goes through them.
+func (d dataset) evalSets(labels data.Labeler) []train.EvalSet {
+	var sets []train.EvalSet
+	for _, set := range d.eval {
+		sets = append(sets, train.EvalSet{Prefix: set.prefix, Batches: data.InOrder(set.data.Examples, labels)})
+	}
+	return sets
+}
+
+// checkSizes holds the loss program to plugin_program_mb at the sizes of the data.
+func (d dataset) checkSizes(s config.Settings, t *task.Task) error {
+	if err := t.CheckBatch(s.PluginProgramMB, d.train.Survey, s.TrainBatchSize); err != nil {
+		return err
+	}
+	for _, set := range d.eval {
+		if err := t.CheckBatch(s.PluginProgramMB, set.data.Survey, s.EvalBatchSize); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// debugRecords is how many records of each file debug_mode takes.
+const debugRecords = 100
+
+// loadData reads, formats and tokenises the data of a run; after it the task's
+// formatter is closed.
+func loadData(ctx context.Context, s config.Settings, t *task.Task, tok *tokenizer.Tokenizer) (d dataset, err error) {
+	defer t.CloseFormatter()
+	config, err := model.ReadConfig(s.Model)
+	if err != nil {
+		return d, err
+	}
+	encoder := model.IsEncoder(config.ModelType)
+	if encoder && t.Program.Needs().LM {
+		return d, fmt.Errorf("task %s reads log-probabilities of tokens, which %s, a %s, does not give; give a causal model", t.Name, s.Model, config.ModelType)
+	}
+	options := dataOptions(s, t, tok, encoder)
+	if err := d.loadTrain(ctx, s, options); err != nil {
+		return d, err
+	}
+	return d, d.loadEval(ctx, s, options)
+}
+
+// dataOptions say how the files of a run become sequences.
+func dataOptions(s config.Settings, t *task.Task, tok *tokenizer.Tokenizer, encoder bool) data.Options {
+	special := tok.Special()
+	how := data.Tokenizing{
+		MaxLength:         s.MaxLength,
+		OnlyPredictAnswer: s.OnlyPredictAnswer,
+		AddSpecialTokens:  s.AddSpecialTokens,
+		BOS:               special.BOS,
+		EOS:               special.EOS,
+		Padding:           t.Padding(),
+	}
+	if encoder {
+		how.BOS, how.EOS, how.Encoder = special.CLS, special.SEP, true
+	}
+	return data.Options{
+		Formatter:   t.DataFormatter(),
+		OnBadRow:    data.FailOnBadRow,
+		Tokenizer:   tok,
+		Tokenizing:  how,
+		SharePrefix: s.SharePrefix,
+		Cache:       surveyCache(t, tok),
+	}
+}
+
+// surveyCache keeps surveys in the user's cache. Nothing is kept where that, or
+// what code the formatter is, cannot be told.
+func surveyCache(t *task.Task, tok *tokenizer.Tokenizer) data.SurveyCache {
+	folder, code := plugin.DefaultCache(), t.Formatter.Plugin.Digest
+	if code == "" {
+		code = ownBuild()
+	}
+	params, err := json.Marshal(t.Params)
+	if folder == "" || code == "" || err != nil {
+		return data.SurveyCache{}
+	}
+	return data.SurveyCache{
+		Folder: filepath.Join(folder, "surveys"),
+		Key:    []string{t.Formatter.String(), code, string(params), tok.Digest()},
+	}
+}
+
+// ownBuild tells this build of the program, and with it the builtin formatters,
+// from others; "" where it cannot. It reads no more than the file's entry.
+func ownBuild() string {
+	path, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%d bytes of %d", info.Size(), info.ModTime().UnixNano())
+}
+
+// loadTrain loads the training files.
+func (d *dataset) loadTrain(ctx context.Context, s config.Settings, o data.Options) (err error) {
+	files := dataFiles(s, "", s.DataDir, s.DataPaths)
+	if d.train, err = data.Load(ctx, files, o); err != nil {
+		return err
+	}
+	d.describe("train", d.train.Survey, s.MaxLength)
+	d.files = sourceRecords(d.train.Files)
+	sum := sha256.New()
+	for _, f := range d.files {
+		sum.Write([]byte(f.SHA256))
+	}
+	d.digest = hex.EncodeToString(sum.Sum(nil))
+	return nil
+}
+
+// dataFiles are those of a folder, or, where that is "", of paths. prefix begins
+// the names of the settings that give them.
+func dataFiles(s config.Settings, prefix, folder string, paths []string) source.Files {
+	files := source.Files{Paths: paths, Setting: prefix + "data_paths"}
+	if folder != "" {
+		files = source.Files{Paths: []string{folder}, Setting: prefix + "data_dir"}
+	}
+	if s.DebugMode {
+		files.Limit = debugRecords
+	}
+	return files
+}
+
+// sourceRecords are files as run.json has them.
+func sourceRecords(files []source.File) []rundir.SourceRecord {
+	var records []rundir.SourceRecord
+	for _, f := range files {
+		records = append(records, rundir.SourceRecord{Path: f.Path, SHA256: f.SHA256})
+	}
+	return records
+}
+
+// describe notes what some files held.
+func (d *dataset) describe(name string, s data.Survey, maxLength int) {
+	line := fmt.Sprintf("%-6s %d records, %d sequences, %d tokens", name, s.Records, s.Sequences, s.Tokens)
+	if s.PackedTokens < s.Tokens {
+		line += fmt.Sprintf("; shared prompts save %.0f%%", 100*(1-float64(s.PackedTokens)/float64(s.Tokens)))
+	}
+	d.report = append(d.report, line)
+	for _, drop := range s.Drops {
+		d.report = append(d.report, fmt.Sprintf("       %d dropped: %s (the first at %s)", drop.Count, drop.Reason, drop.First))
+	}
+	if s.Truncated > 0 {
+		d.report = append(d.report, fmt.Sprintf("       %d sequences cut from the left to max_length %d, %d of them into their answer", s.Truncated, maxLength, s.AnswersCut))
+	}
+}
+
+// loadEval makes the evaluation sets, each file apart, all together, or both.
+func (d *dataset) loadEval(ctx context.Context, s config.Settings, o data.Options) error {
+	files := dataFiles(s, "eval_", s.EvalDataDir, s.EvalDataPaths)
+	if len(files.Paths) == 0 {
+		return nil
+	}
+	paths, err := files.List()
+	if err != nil {
+		return err
+	}
+	var sets []data.Set
+	for _, path := range paths {
+		one := files
+		one.Paths = []string{path}
+		set, err := data.Load(ctx, one, o)
+		if err != nil {
+			return err
+		}
+		d.describe("eval", set.Survey, s.MaxLength)
+		sets = append(sets, set)
+	}
+	all := data.Join(sets...)
+	d.held = sourceRecords(all.Files)
+	if len(sets) == 1 || s.EvalDatasetMergeMode == "merge" {
+		d.eval = []evalSet{{"eval_", all}}
+		return nil
+	}
+	for i, name := range setNames(paths) {
+		d.eval = append(d.eval, evalSet{"eval_" + name + "_", sets[i]})
+	}
+	if s.EvalDatasetMergeMode == "both" {
+		d.eval = append(d.eval, evalSet{"eval_all_", all})
+	}
+	return nil
+}
+
+// setNames names an evaluation set after each file, and no two alike: not even
+// as the set of all files is.
+func setNames(files []string) []string {
+	var names []string
+	for _, file := range files {
+		name := stem(file)
+		for n := 2; name == "all" || slices.Contains(names, name); n++ {
+			name = fmt.Sprintf("%s_%d", stem(file), n)
+		}
+		names = append(names, name)
+	}
+	return names
+}
+
+// stem is a file's name without folder and ending.
+func stem(path string) string {
+	name := filepath.Base(path)
+	return strings.TrimSuffix(name, filepath.Ext(name))
+}

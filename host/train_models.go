@@ -1,0 +1,290 @@
+package host
+
+import (
+	"cmp"
+	"fmt"
+	"path/filepath"
+	"slices"
+	"strconv"
+
+	"llmhost/host/checkpoint"
+	"llmhost/host/config"
+	"llmhost/host/console"
+	"llmhost/host/data"
+	"llmhost/host/lm"
+	"llmhost/host/model"
+	"llmhost/host/objective"
+	"llmhost/host/plugin"
+	"llmhost/host/task"
+	"llmhost/host/tensor"
+	"llmhost/host/tokenizer"
+)
+
+// models are what a training run computes with.
+type models struct {
+	policy    *lm.Model
+	reference *model.Model // nil where there is none, or where it is the policy without its adapter
+	labels    data.Labeler // numbers classes as the heads do
+	device    tensor.Device
+	threads   int
+	digest    string // of the weights that model_name_or_path held at the start
+}
+
+// openModels settles the classes of the loss's heads, holds the loss to its limit
+// at the size of the data, and loads weights onto the device: the checkpoint's,
+// where the run is resumed.
+func openModels(s config.Settings, t *task.Task, src lm.Source, tok *tokenizer.Tokenizer, sets dataset, out *console.Console) (*models, error) {
+	classes, err := settleClasses(s, t, src, sets, out)
+	if err != nil {
+		return nil, err
+	}
+	if err := sets.checkSizes(s, t); err != nil {
+		return nil, err
+	}
+	m, err := openDevice(s.RunSettings)
+	if err != nil {
+		return nil, err
+	}
+	m.labels = labelerOf(t, classes)
+	err = m.load(s, t, src, tok, classes)
+	if err == nil && s.PrecomputeRefLogProbs {
+		err = m.precompute(s, sets, out)
+	}
+	if err != nil {
+		m.free()
+		return nil, err
+	}
+	return m, nil
+}
+
+// openDevice makes the tensor runtime ready.
+func openDevice(s config.RunSettings) (*models, error) {
+	device, err := tensor.OpenDevice(s.Device)
+	if err != nil {
+		return nil, err
+	}
+	tensor.SetDeterministic(s.FullDeterminism)
+	tensor.ManualSeed(int64(s.Seed))
+	return &models{device: device, threads: tensor.SetThreads(s.Threads)}, nil
+}
+
+// load reads policy and reference.
+func (m *models) load(s config.Settings, t *task.Task, src lm.Source, tok *tokenizer.Tokenizer, classes []model.ClassHead) (err error) {
+	options, err := modelOptions(s, t, m.device, classes)
+	if err != nil {
+		return err
+	}
+	if m.policy, err = lm.Open(src, tok, options); err != nil {
+		return err
+	}
+	m.policy.TrainAdapterOn(classes, s.LoadIn4Bit)
+	if t.Program.Needs().Reference {
+		if m.reference, err = lm.OpenReference(m.policy, s.RefModel, options); err != nil {
+			return err
+		}
+	}
+	m.digest, err = model.WeightsDigest(s.Model)
+	return err
+}
+
+// modelOptions say what the loss wants of the policy.
+func modelOptions(s config.Settings, t *task.Task, device tensor.Device, classes []model.ClassHead) (o lm.Options, err error) {
+	o = lm.Options{
+		Device:                device,
+		Compute:               computeType(s.RunSettings),
+		FourBit:               s.LoadIn4Bit,
+		Heads:                 headsOf(t, classes),
+		IgnoreMismatchedSizes: s.IgnoreMismatched,
+		ResizeVocab:           s.ResizeVocab,
+		SaveSpecialTokens:     s.SetSpecialTokens || s.PadToken != "",
+	}
+	o.NewAdapter, err = lm.NewAdapter(s.AdapterSettings)
+	return o, err
+}
+
+func computeType(s config.RunSettings) tensor.DType {
+	if s.BF16 {
+		return tensor.BFloat16
+	}
+	return tensor.Float32
+}
+
+// headsOf are the heads that the loss reads.
+func headsOf(t *task.Task, classes []model.ClassHead) *model.Heads {
+	needs := t.Program.Needs()
+	h := &model.Heads{LM: needs.LM, Score: needs.Score, Classes: classes}
+	h.Reference = h.Score && (h.LM || !t.PoolsLastToken)
+	return h
+}
+
+func (m *models) free() {
+	if m.policy != nil {
+		m.policy.Free()
+	}
+	if m.reference != nil {
+		m.reference.Free()
+	}
+}
+
+// precompute computes what the reference model says of every label before the
+// first step, or takes it from the disk where an earlier run left it, and lets
+// the model go.
+func (m *models) precompute(s config.Settings, sets dataset, out *console.Console) error {
+	cache, err := m.refCache(s)
+	if err != nil {
+		return err
+	}
+	for _, set := range sets.all() {
+		kept, err := cache.Precompute(set)
+		if err != nil {
+			return err
+		}
+		if kept != "" {
+			out.Notef("log-probabilities of the reference model are those of %s", kept)
+		}
+	}
+	if m.reference != nil {
+		m.reference.Free()
+		m.reference = nil
+	}
+	return nil
+}
+
+// refCache keeps log-probabilities of this reference model in the user's cache.
+func (m *models) refCache(s config.Settings) (objective.RefCache, error) {
+	path := cmp.Or(s.RefModel, s.Model)
+	weights, err := model.WeightsDigest(path)
+	if err != nil {
+		return objective.RefCache{}, err
+	}
+	configDigest, _, err := checkpoint.Digest(filepath.Join(path, model.ConfigName))
+	if err != nil {
+		return objective.RefCache{}, err
+	}
+	types := dtypesOf(s)
+	name := fmt.Sprintf("%s-%.16s-%d-%s-%s", weights, configDigest, m.policy.Config.VocabSize, types.Param, types.Compute)
+	ref := m.reference
+	if ref == nil {
+		ref = m.policy.Model // without its adapter
+	}
+	return objective.RefCache{
+		Folder: filepath.Join(plugin.DefaultCache(), "ref_logps", name),
+		Model:  ref,
+		Device: m.device,
+		Size:   s.EvalBatchSize,
+		Share:  s.SharePrefix,
+	}, nil
+}
+
+// objective binds the task's loss to the models.
+func (m *models) objective(t *task.Task) *objective.Objective {
+	o := objective.New(t.Program, m.device, tensor.Float32)
+	o.Pooling = t.PoolingProgram
+	o.Reference.Model = m.reference
+	o.Scores = t.ScoreColumn()
+	if tok := m.policy.Tokenizer; tok != nil {
+		o.EOS = int64(tok.Special().EOS)
+	}
+	return o
+}
+
+// settleClasses settles which classes each head of the loss has.
+func settleClasses(s config.Settings, t *task.Task, src lm.Source, sets dataset, out *console.Console) ([]model.ClassHead, error) {
+	names := t.Program.Needs().Classes
+	var wanted []lm.HeadClasses
+	for _, name := range names {
+		wanted = append(wanted, lm.HeadClasses{Head: name, Coefficient: t.Program.CoefficientOf("logits." + name), Found: foundClasses(sets.train.Survey, name)})
+	}
+	heads, err := lm.SettleClasses(src, wanted, sets.train.Survey.Heads(), s.IgnoreMismatched)
+	if err != nil || len(heads) == 0 {
+		return nil, err
+	}
+	for _, set := range sets.eval {
+		for i, name := range names {
+			if c, unseen := set.data.Survey.Unseen(name, heads[i].Labels); unseen {
+				out.Notef("%s: the class %q of %s is not among those that are trained; it and its like count as wrong", c.First, c.Name, name)
+			}
+		}
+	}
+	return heads, nil
+}
+
+// labelerOf numbers the classes of the loss's heads as the settled heads do.
+func labelerOf(t *task.Task, heads []model.ClassHead) data.Labeler {
+	classes := map[string][]string{}
+	for i, name := range t.Program.Needs().Classes {
+		classes[name] = heads[i].Labels
+	}
+	return data.NewLabeler(classes)
+}
+
+// foundClasses are the classes that the surveyed examples have under a head.
+func foundClasses(s data.Survey, head string) (found []lm.FoundClass) {
+	for _, name := range s.ClassNames(head) {
+		first := slices.IndexFunc(s.Classes[head], func(c data.Class) bool { return c.Name == name })
+		found = append(found, lm.FoundClass{Name: name, First: first, At: s.Classes[head][first].First.String()})
+	}
+	return found
+}
+
+// calibrationBins are the numbers of bins that rewards are measured with.
+func calibrationBins(s config.EvaluationSettings) (bins []int) {
+	if !s.RMCalibration {
+		return nil
+	}
+	for _, text := range s.CalibrationBins {
+		n, _ := strconv.Atoi(text) // the settings are checked
+		bins = append(bins, n)
+	}
+	return bins
+}
+
+// describeReference says what the policy is compared with, "" for nothing.
+func describeReference(s config.Settings, t *task.Task, m *models) string {
+	if !t.Program.Needs().Reference {
+		return ""
+	}
+	line := "reference: " + referenceName(s, m)
+	if s.PrecomputeRefLogProbs {
+		line += ", precomputed"
+	}
+	return line
+}
+
+func referenceName(s config.Settings, m *models) string {
+	switch {
+	case s.RefModel != "":
+		return s.RefModel
+	case m.policy.Adapter != nil:
+		return "the model without its adapter"
+	}
+	return "the model as " + s.Model + " has it"
+}
+
+// noGradient says that the first step moved no weight.
+func noGradient(t *task.Task, s config.Settings) string {
+	note := "step 1 has no gradient: nothing is learned from its records"
+	if t.Program.Needs().Reference && s.RefModel == "" {
+		note += ", for which the reference model is the model itself; is ref_model_name_or_path to be another?"
+	}
+	return note
+}
+
+// modelNotes are what of the models a user would want to know, given the task.
+func modelNotes(s config.Settings, t *task.Task, policy *lm.Model) []string {
+	notes := policy.Notes()
+	if s.Pooling != "auto" && !policy.Causal() {
+		notes = append(notes, fmt.Sprintf("%s, a %s, pools rows in a way of its own; pooling_type %s has no effect", s.Model, policy.Config.ModelType, s.Pooling))
+	}
+	if policy.Heads.Score && policy.Heads.Reference {
+		why := "it pools by " + t.Task.Pooling.Name
+		if policy.Heads.LM {
+			why = "it has a head for tokens too"
+		}
+		notes = append(notes, fmt.Sprintf("the reward model is saved with rm_head in the layout of the reference system, not as …ForSequenceClassification, because %s", why))
+	}
+	if policy.Heads.Score && !policy.Heads.Reference && (policy.PadID < 0 || policy.PadID == int64(policy.Tokenizer.Special().EOS)) {
+		notes = append(notes, "the tokenizer has no pad token of its own, by which transformers finds the end of a row in a batch: there, give it one with pad_token = \"<pad>\", or score rows one by one")
+	}
+	return notes
+}
