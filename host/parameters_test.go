@@ -1,11 +1,15 @@
 package host_test
 
 import (
+	"os"
+	"os/exec"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
 	"llmhost/host/config"
+	"llmhost/sdk"
 )
 
 // One file serves several tasks: what is a parameter of another task's parts has
@@ -32,4 +36,61 @@ func TestParametersOfOtherTasks(t *testing.T) {
 	r := readRecord(t, s.OutputDir)
 	require.Equal(t, "sep", r.Task.Params["prompt_split"])
 	require.NotContains(t, r.Task.Params, "kto_beta")
+}
+
+// Rewards are compared with the column that is said to be a score, whatever it
+// is called.
+func TestRewardsAreCalibratedByTheScore(t *testing.T) {
+	s := lesson(t, "reward", scored, nil)
+	s.MaxSteps = 1
+	mustTrain(t, s)
+	errors := 0
+	for _, bins := range s.CalibrationBins {
+		_, after := measured(t, s.OutputDir, "eval_calibration_ECE_bin"+bins)
+		require.GreaterOrEqual(t, after, 0.0)
+		errors++
+	}
+	require.Positive(t, errors)
+}
+
+// A pooling of a plugin's file is chosen as a builtin one is.
+func TestPoolingOfAFile(t *testing.T) {
+	file := poolingModule(t)
+	s := lesson(t, "reward", scored, nil)
+	s.MaxSteps, s.Pooling = 1, file+"#max"
+	lines := mustTrain(t, s)
+	require.Contains(t, lines, "because it pools by max")
+	s = lesson(t, "reward", scored, nil)
+	s.MaxSteps, s.Pooling = 1, file+"#eos"
+	require.NotContains(t, mustTrain(t, s), "because it pools by", "the last token's state is what transformers takes")
+}
+
+// poolingModule builds plugins/pooling.
+func poolingModule(t *testing.T) string {
+	t.Helper()
+	if _, err := exec.LookPath("go"); err != nil {
+		t.Skip("there is no go command to build a plugin with")
+	}
+	file := filepath.Join(t.TempDir(), "pooling.wasm")
+	build := exec.Command("go", "build", "-buildmode=c-shared", "-ldflags=-s -w", "-o", file, "./plugins/pooling")
+	build.Dir, build.Env = "..", append(os.Environ(), "GOOS=wasip1", "GOARCH=wasm")
+	out, err := build.CombinedOutput()
+	require.NoError(t, err, "%s", out)
+	return file
+}
+
+// bounded is a loss with a parameter that is called as a setting of the host.
+type bounded struct {
+	MaxLength int `llmhost:"max_length,default=1,doc=a test's"`
+}
+
+func (l bounded) Trace(g *sdk.Graph) sdk.Objective {
+	return sdk.Objective{Terms: []sdk.Term{{Name: "x", Sum: g.Logps().Sum().Neg().DivScalar(float64(l.MaxLength)), Count: g.LabelMask().Sum(), Coefficient: 1}}}
+}
+
+func TestAParameterThatIsCalledAsASetting(t *testing.T) {
+	s := ranking(t)
+	s.MaxSteps, s.MaxLength = 1, 77
+	require.NoError(t, own(s, "bounded", bounded{}, nil))
+	require.EqualValues(t, 77, readRecord(t, s.OutputDir).Task.Params["max_length"])
 }
