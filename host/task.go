@@ -179,7 +179,9 @@ func (t *task) settle(s config.Settings) (map[string]any, error) {
 	for _, name := range slices.Sorted(maps.Keys(s.Params)) {
 		p := s.Params[name]
 		if owner := t.catalog.Declaring(name); owner != nil && !t.Declares(name) {
-			t.notes = append(t.notes, fmt.Sprintf("%s is a parameter of %s %s, which task %s does not use; it has no effect", name, owner.Kind, owner.Name, t.Name))
+			if !owner.IsDefault(name, asGiven(p)) {
+				t.notes = append(t.notes, fmt.Sprintf("%s is a parameter of %s %s, which task %s does not use; it has no effect", name, owner.Kind, owner.Name, t.Name))
+			}
 			continue
 		}
 		if meant := t.settingMeant(name); meant != "" {

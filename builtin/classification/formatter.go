@@ -13,7 +13,7 @@ import (
 // The label is a text, a number, true or false. What is read is that of Texts.
 type Formatter struct {
 	Texts
-	LabelName string `llmhost:"cls_data_label_name,default=label,doc=field that holds the name of the text's class"`
+	LabelName string `llmhost:"cls_data_label_name,default=label,doc=field that holds the name of the text's class; empty: label"`
 	Head      string `llmhost:"cls_head,default=label,doc=name of the classification head, which has no other use"`
 }
 
@@ -22,9 +22,11 @@ func (f Formatter) Validate() error {
 	return fields.Distinct(f.Columns(), "cls_data_text_name", "cls_data_text_pair_name", "cls_data_label_name")
 }
 
+func (f Formatter) label() string { return fields.Or(f.LabelName, "label") }
+
 // Columns declares the texts and the label.
 func (f Formatter) Columns() []sdk.Column {
-	return append(f.Texts.Columns(), sdk.Column{Name: f.LabelName, Type: sdk.JSON, Required: true, Doc: "the name of its class", Examples: []string{`"animal"`, `"contradiction"`}})
+	return append(f.Texts.Columns(), sdk.Column{Name: f.label(), Type: sdk.JSON, Required: true, Doc: "the name of its class", Examples: []string{`"animal"`, `"contradiction"`}})
 }
 
 // Gives declares the class under the head.
@@ -34,7 +36,7 @@ func (f Formatter) Gives() []sdk.Output {
 
 // Format makes the one candidate.
 func (f Formatter) Format(r *sdk.Row, o *sdk.Out) error {
-	label, err := fields.Scalar(f.LabelName, r.JSON(2))
+	label, err := fields.Scalar(f.label(), r.JSON(2))
 	if err != nil {
 		return err
 	}

@@ -11,15 +11,15 @@ import (
 // a blank between them must be in one of them. A record is dropped where the text is
 // empty or holds nothing but blanks.
 type Texts struct {
-	TextName string `llmhost:"cls_data_text_name,default=text,doc=field that holds the text"`
-	PairName string `llmhost:"cls_data_text_pair_name,default=text_pair,doc=field that holds a second text, which records may lack"`
+	TextName string `llmhost:"cls_data_text_name,default=text,doc=field that holds the text; empty: text"`
+	PairName string `llmhost:"cls_data_text_pair_name,default=text_pair,doc=field that holds a second text, which records may lack; empty: text_pair"`
 }
 
 // Columns declares both.
 func (t Texts) Columns() []sdk.Column {
 	return []sdk.Column{
-		{Name: t.TextName, Type: sdk.String, Required: true, Doc: "what is to be classified", Examples: []string{`"Cats purr."`, `"Cats purr."`}},
-		{Name: t.PairName, Type: sdk.String, Doc: "a second text, where it takes two", Examples: []string{"null", `"Cats are silent."`}},
+		{Name: fields.Or(t.TextName, "text"), Type: sdk.String, Required: true, Doc: "what is to be classified", Examples: []string{`"Cats purr."`, `"Cats purr."`}},
+		{Name: fields.Or(t.PairName, "text_pair"), Type: sdk.String, Doc: "a second text, where it takes two", Examples: []string{"null", `"Cats are silent."`}},
 	}
 }
 

@@ -21,7 +21,7 @@ import (
 // read is that of classification.Texts. A record is dropped that has no label at all.
 type Formatter struct {
 	classification.Texts
-	LabelsName string `llmhost:"cls_data_labels_name,default=labels,doc=field that holds the classes, by objective"`
+	LabelsName string `llmhost:"cls_data_labels_name,default=labels,doc=field that holds the classes, by objective; empty: labels"`
 	Objectives string `llmhost:"cls_objectives,default=label=1,doc=names of the objectives and how much each counts, as source=1.0,rank=0.5; one without a number counts 1"`
 }
 
@@ -33,9 +33,11 @@ func (f Formatter) Validate() error {
 	return fields.Distinct(f.Columns(), "cls_data_text_name", "cls_data_text_pair_name", "cls_data_labels_name")
 }
 
+func (f Formatter) labels() string { return fields.Or(f.LabelsName, "labels") }
+
 // Columns declares the texts and the labels.
 func (f Formatter) Columns() []sdk.Column {
-	return append(f.Texts.Columns(), sdk.Column{Name: f.LabelsName, Type: sdk.JSON, Required: true, Doc: "the names of its classes, by objective", Examples: f.examples()})
+	return append(f.Texts.Columns(), sdk.Column{Name: f.labels(), Type: sdk.JSON, Required: true, Doc: "the names of its classes, by objective", Examples: f.examples()})
 }
 
 // examples are labels of the first objective and of all of them.
@@ -65,7 +67,7 @@ func (f Formatter) Gives() []sdk.Output {
 func (f Formatter) Format(r *sdk.Row, o *sdk.Out) error {
 	var labels map[string]json.RawMessage
 	if err := json.Unmarshal([]byte(r.JSON(2)), &labels); err != nil {
-		return errors.New("field " + strconv.Quote(f.LabelsName) + " is " + r.JSON(2) + "; want classes by objective, such as {\"source\": \"web\"}")
+		return errors.New("field " + strconv.Quote(f.labels()) + " is " + r.JSON(2) + "; want classes by objective, such as {\"source\": \"web\"}")
 	}
 	names := sortedNames(labels)
 	if err := f.declared(names); err != nil {
@@ -77,7 +79,7 @@ func (f Formatter) Format(r *sdk.Row, o *sdk.Out) error {
 		if string(value) == "null" {
 			continue
 		}
-		label, err := fields.Scalar(f.LabelsName+"."+name, string(value))
+		label, err := fields.Scalar(f.labels()+"."+name, string(value))
 		if err != nil {
 			return err
 		}
@@ -108,7 +110,7 @@ func (f Formatter) declared(names []string) error {
 	if len(unknown) == 0 {
 		return nil
 	}
-	return errors.New("field " + strconv.Quote(f.LabelsName) + " has the objective " + strconv.Quote(unknown[0]) + "; cls_objectives has " + strings.Join(known, ", ") + ": add it there, or take it out of the record")
+	return errors.New("field " + strconv.Quote(f.labels()) + " has the objective " + strconv.Quote(unknown[0]) + "; cls_objectives has " + strings.Join(known, ", ") + ": add it there, or take it out of the record")
 }
 
 // sortedNames are the names of labels, so that of several mistakes the same one is told.

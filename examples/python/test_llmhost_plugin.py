@@ -65,6 +65,14 @@ def ops(trace):
     return [node["op"] for node in trace["program"]["nodes"]]
 
 
+class Weighed(Loss):
+    name = "weighed"
+
+    def trace(self, g):
+        weight = g.example_column("weight", role="weight", values=[1, 0.5], range=(0, 2))
+        return Objective([Term("x", (g.logps.sum((1, 2)) * weight).sum())], allow={"detach": "eq. 5"})
+
+
 class Tracing(unittest.TestCase):
     def setUp(self):
         self.server = Server(Plugin("test", "1", "", [Mean, Average, Echo]))
@@ -84,6 +92,21 @@ class Tracing(unittest.TestCase):
         self.assertEqual(trace["program"]["terms"], [{"name": "x", "sum": 17, "count": 18, "coefficient": 0.5}])
         self.assertEqual(len(trace["locations"]), len(nodes))
         self.assertRegex(trace["locations"][0], r"^python/test_llmhost_plugin\.py:\d+$")
+
+    def test_declarations_stand_beside_the_program(self):
+        server = Server(Plugin("p", "1", "", [Weighed]))
+        answer(server.configure(0, b"{}"))
+        reply = answer(server.trace(1, b"{}"))
+        self.assertEqual(reply["columns"], [{"input": "example_column.weight", "role": "weight", "values": [1, 0.5], "min": 0, "max": 2}])
+        self.assertEqual(reply["allow"], {"detach": "eq. 5"})
+        self.assertNotIn("weight", json.dumps(reply["program"]["nodes"]))
+
+    def test_a_column_has_one_role(self):
+        g = Graph("loss")
+        g.column("score", role="score")
+        for role, what in (("mask", "has the role score elsewhere"), ("skore", "want one of score, weight, reward, mask")):
+            with self.assertRaisesRegex(Exception, what):
+                g.column("score", role=role)
 
     def test_pooling(self):
         program = self.trace(1)["program"]

@@ -109,7 +109,7 @@ type Settings struct {
 
 	// Params are the parameters of the task's plugins, by name: NAME = value and
 	// --NAME value where no setting has the name, and [params] and --params.NAME.
-	Params map[string]Param `group:"parameters of the plugin" name:"params" help:"table of the plugin's own parameters, which may also stand outside of it"`
+	Params map[string]Param `group:"parameters of the plugin" name:"params" help:"table of the plugins' own parameters, which llmhost plugins explain NAME lists; they may also stand outside of it"`
 
 	given map[string]bool // the settings that a file or a flag set
 }

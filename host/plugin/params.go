@@ -81,6 +81,17 @@ func (c *Catalog) Declaring(name string) *Component {
 	return nil
 }
 
+// IsDefault tells whether what is given for a parameter of the component is its
+// default, or, of a text, nothing, so that who gave it asks for nothing.
+func (c *Component) IsDefault(name string, g Given) bool {
+	p := c.param(name)
+	if p == nil {
+		return false
+	}
+	v, err := accept(*p, g)
+	return err == nil && (v == p.Default || v == "")
+}
+
 func declared(parts []*Component, name string) *sdk.Param {
 	for _, c := range parts {
 		if p := c.param(name); p != nil {

@@ -57,7 +57,7 @@ func TestPythonFormatter(t *testing.T) {
 	python(t)
 	c := catalog(t, plugin.Options{Process: slow})
 	f := formatting(t, c, pythons+"/ranked")
-	require.Equal(t, sdk.Column{Name: "answers", Type: sdk.StringList, Required: true, Doc: "answers to it"}, f.Columns[1])
+	require.Equal(t, sdk.Column{Name: "answers", Type: sdk.StringList, Required: true, Doc: "answers to it", Examples: []string{`["4", "5"]`}}, f.Columns[1])
 	record := func(prompt string, answers []string, scores ...float64) sdk.Row {
 		return sdk.NewRow([]sdk.Cell{{Type: sdk.String, Str: prompt}, {Type: sdk.StringList, Strs: answers}, {Type: sdk.FloatList, Floats: scores}})
 	}

@@ -239,9 +239,11 @@ func TestEvaluationsAreJoined(t *testing.T) {
 		t.Run(l.name, func(t *testing.T) {
 			trainer := newTrainer(t, m, p, 0, train.Options{SharePrefix: true, MaxLength: 64, CalibrationBins: []int{5, 10}, CalibrationStrategy: "uniform"})
 			trainer.Objective.Pooling, trainer.Objective.Reference.Model = poolingProgram(t, "eos"), ref
+			trainer.Objective.Scores = "score"
 			examples := everything(l.lists)
 			whole, err := trainer.Evaluate(cut(examples, 4))
 			require.NoError(t, err)
+			require.Equal(t, slices.Contains(p.Needs(), "rewards"), calibrated(&whole), "rewards are compared with the scores")
 			joined, err := trainer.Evaluate(cut(examples[:1], 4))
 			require.NoError(t, err)
 			for _, part := range [][]data.Example{examples[1:4], examples[4:]} {
@@ -253,6 +255,12 @@ func TestEvaluationsAreJoined(t *testing.T) {
 			requireSameMetrics(t, &whole, &joined, float64Limit)
 		})
 	}
+}
+
+// calibrated tells whether an evaluation has the calibration of rewards.
+func calibrated(e *train.Evaluation) (is bool) {
+	e.Values(func(name string, _ float64) { is = is || strings.HasPrefix(name, "calibration_") })
+	return is
 }
 
 func TestClippingReportsTheNormBefore(t *testing.T) {
