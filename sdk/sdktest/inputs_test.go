@@ -53,7 +53,7 @@ func TestInputsOfTheModel(t *testing.T) {
 	require.Contains(t, in.String(), "Rewards: {{1, -2}, {4}}, state s: 2")
 }
 
-// A mean of the batch in the place of one over the step shows in the cuts.
+// A mean of the batch instead of one over the step shows in the cuts.
 func TestCutsSeeAMeanOfTheBatch(t *testing.T) {
 	centred := spoilt(func(g *sdk.Graph) sdk.Objective {
 		mean := g.Rewards().Sum().Div(g.Real().Sum())

@@ -120,6 +120,8 @@ func TestErrors(t *testing.T) {
 		{sum, sdktest.Inputs{Logps: batch.Logps, Labels: map[string][]int{"h": {1}}}, "head h has 1 labels for 2 prompts"},
 		{spoilt(func(g *sdk.Graph) sdk.Objective { return term(g.Logps(), sdk.Tensor{}) }), batch, "want f32 []"},
 		{spoilt(func(g *sdk.Graph) sdk.Objective { return term(g.Logps().Sum(7), sdk.Tensor{}) }), batch, "sdktest/run_test.go:"},
+		{spoilt(func(g *sdk.Graph) sdk.Objective { return term(g.Logps().Sum(), g.Logps().Neg().Sum()) }), batch, // as a host refuses it
+			"run_test.go:123: node 2: term x: its count depends on policy.logps, which the model computes"},
 	} {
 		_, err := sdktest.RunErr(c.loss, c.in)
 		require.ErrorContains(t, err, c.want)
