@@ -250,7 +250,7 @@ func TestEvaluationsAreJoined(t *testing.T) {
 			examples := everything(l.lists)
 			whole, err := trainer.Evaluate(cut(examples, 4))
 			require.NoError(t, err)
-			require.Equal(t, slices.Contains(p.Needs(), "rewards"), calibrated(&whole), "rewards are compared with the scores")
+			require.Equal(t, slices.Contains(p.InputNames(), "rewards"), calibrated(&whole), "rewards are compared with the scores")
 			joined, err := trainer.Evaluate(cut(examples[:1], 4))
 			require.NoError(t, err)
 			for _, part := range [][]data.Example{examples[1:4], examples[4:]} {
