@@ -45,7 +45,11 @@ func Init(n NewModel) (weights int64, err error) {
 		return 0, err
 	}
 	defer tok.Close()
-	m, err := model.Create(n.config(tok), n.Seed, model.Options{Device: tensor.CPU, Param: tensor.Float32, Compute: tensor.Float32})
+	m, err := model.Create(n.config(tok), n.Seed, model.Options{
+		Device:  tensor.CPU,
+		Param:   tensor.Float32,
+		Compute: tensor.Float32,
+	})
 	if err != nil {
 		return 0, err
 	}

@@ -82,7 +82,12 @@ func (m MergeOptions) source() (lm.Source, error) {
 		return lm.Source{}, err
 	}
 	base := cmp.Or(m.Model, c.Base)
-	src := lm.Source{Name: base, Weights: base, Adapter: m.Adapter, Tokenizer: m.Tokenizer}
+	src := lm.Source{
+		Name:      base,
+		Weights:   base,
+		Adapter:   m.Adapter,
+		Tokenizer: m.Tokenizer,
+	}
 	if src.Tokenizer == "" {
 		src.Tokenizer = base
 		if hasTokenizer(m.Adapter) {
@@ -152,7 +157,8 @@ func probe(m *model.Model) (numbers []float64) {
 func gap(want, got []float64) float64 {
 	most, apart := 0.0, 0.0
 	for i, v := range want {
-		most, apart = max(most, math.Abs(v)), max(apart, math.Abs(v-got[i]))
+		most = max(most, math.Abs(v))
+		apart = max(apart, math.Abs(v-got[i]))
 	}
 	return apart / max(most, math.SmallestNonzeroFloat64)
 }

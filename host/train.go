@@ -38,7 +38,11 @@ type Env struct {
 // plugins says which plugins a verb finds and where their notices go.
 func (e Env) plugins(out *console.Console) plugin.Options {
 	notice := func(line string) { out.Notef("%s", line) }
-	return plugin.Options{Builtin: e.Builtins, Cache: plugin.DefaultCache(), Notice: notice}
+	return plugin.Options{
+		Builtin: e.Builtins,
+		Cache:   plugin.DefaultCache(),
+		Notice:  notice,
+	}
 }
 
 // Train makes the training run that the settings describe: from the plugin, the
@@ -84,7 +88,8 @@ func Train(ctx context.Context, s config.Settings, env Env) (err error) {
 	}
 	defer loop.Trainer.FreeAll()
 
-	identity, record := identityOf(t, m, sets), recordOf(s, env, t, m, sets, plan, start)
+	identity := identityOf(t, m, sets)
+	record := recordOf(s, env, t, m, sets, plan, start)
 	if err := resume(s, loop, start, identity, record, out); err != nil {
 		return err
 	}
@@ -93,7 +98,13 @@ func Train(ctx context.Context, s config.Settings, env Env) (err error) {
 		return err
 	}
 	defer dir.Close()
-	checkpoints := train.Checkpoints{Folder: s.OutputDir, Limit: s.SaveTotalLimit, Model: m.policy, Identity: identity, SyncLog: dir.Sync}
+	checkpoints := train.Checkpoints{
+		Folder:   s.OutputDir,
+		Limit:    s.SaveTotalLimit,
+		Model:    m.policy,
+		Identity: identity,
+		SyncLog:  dir.Sync,
+	}
 	loop.Save = func() (string, error) { return checkpoints.Save(loop) }
 	loop.Emit = func(e train.Event) error { return emit(e, out, dir, t, s) }
 

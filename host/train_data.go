@@ -102,7 +102,9 @@ func dataOptions(s config.Settings, t *task.Task, tok *tokenizer.Tokenizer, enco
 		Padding:           t.Padding(),
 	}
 	if encoder {
-		how.BOS, how.EOS, how.Encoder = special.CLS, special.SEP, true
+		how.BOS = special.CLS
+		how.EOS = special.SEP
+		how.Encoder = true
 	}
 	return data.Options{
 		Formatter:   t.DataFormatter(),
@@ -117,7 +119,8 @@ func dataOptions(s config.Settings, t *task.Task, tok *tokenizer.Tokenizer, enco
 // surveyCache keeps surveys in the user's cache. Nothing is kept where that, or
 // what code the formatter is, cannot be told.
 func surveyCache(t *task.Task, tok *tokenizer.Tokenizer) data.SurveyCache {
-	folder, code := plugin.DefaultCache(), t.Formatter.Plugin.Digest
+	folder := plugin.DefaultCache()
+	code := t.Formatter.Plugin.Digest
 	if code == "" {
 		code = ownBuild()
 	}

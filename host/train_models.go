@@ -193,7 +193,11 @@ func settleClasses(s config.Settings, t *task.Task, src lm.Source, sets dataset,
 	names := t.Program.Needs().Classes
 	var wanted []lm.HeadClasses
 	for _, name := range names {
-		wanted = append(wanted, lm.HeadClasses{Head: name, Coefficient: t.Program.CoefficientOf("logits." + name), Found: foundClasses(sets.train.Survey, name)})
+		wanted = append(wanted, lm.HeadClasses{
+			Head:        name,
+			Coefficient: t.Program.CoefficientOf("logits." + name),
+			Found:       foundClasses(sets.train.Survey, name),
+		})
 	}
 	heads, err := lm.SettleClasses(src, wanted, sets.train.Survey.Heads(), s.IgnoreMismatched)
 	if err != nil || len(heads) == 0 {
@@ -222,7 +226,11 @@ func labelerOf(t *task.Task, heads []model.ClassHead) data.Labeler {
 func foundClasses(s data.Survey, head string) (found []lm.FoundClass) {
 	for _, name := range s.ClassNames(head) {
 		first := slices.IndexFunc(s.Classes[head], func(c data.Class) bool { return c.Name == name })
-		found = append(found, lm.FoundClass{Name: name, First: first, At: s.Classes[head][first].First.String()})
+		found = append(found, lm.FoundClass{
+			Name:  name,
+			First: first,
+			At:    s.Classes[head][first].First.String(),
+		})
 	}
 	return found
 }
@@ -283,7 +291,9 @@ func modelNotes(s config.Settings, t *task.Task, policy *lm.Model) []string {
 		}
 		notes = append(notes, fmt.Sprintf("the reward model is saved with rm_head in the layout of the reference system, not as …ForSequenceClassification, because %s", why))
 	}
-	if policy.Heads.Score && !policy.Heads.Reference && (policy.PadID < 0 || policy.PadID == int64(policy.Tokenizer.Special().EOS)) {
+	if policy.Heads.Score &&
+		!policy.Heads.Reference &&
+		(policy.PadID < 0 || policy.PadID == int64(policy.Tokenizer.Special().EOS)) {
 		notes = append(notes, "the tokenizer has no pad token of its own, by which transformers finds the end of a row in a batch: there, give it one with pad_token = \"<pad>\", or score rows one by one")
 	}
 	return notes

@@ -98,7 +98,11 @@ func compareEvaluations(out *console.Console, entries []metrics.Entry) {
 
 // dtypesOf are the element types of the run's numbers.
 func dtypesOf(s config.Settings) rundir.DTypes {
-	d := rundir.DTypes{Param: tensor.Float32.String(), Compute: computeType(s.RunSettings).String(), Loss: tensor.Float32.String()}
+	d := rundir.DTypes{
+		Param:   tensor.Float32.String(),
+		Compute: computeType(s.RunSettings).String(),
+		Loss:    tensor.Float32.String(),
+	}
 	if s.LoadIn4Bit {
 		d.Param = "nf4"
 	}
@@ -108,8 +112,12 @@ func dtypesOf(s config.Settings) rundir.DTypes {
 // recordOf is run.json but for where the run stands.
 func recordOf(s config.Settings, env Env, t *task.Task, m *models, sets dataset, plan train.Plan, start rundir.Start) rundir.Record {
 	return rundir.Record{
-		TotalSteps:  plan.TotalSteps,
-		Versions:    rundir.Versions{LLMHost: env.Version, Go: runtime.Version(), Torch: tensor.Version()},
+		TotalSteps: plan.TotalSteps,
+		Versions: rundir.Versions{
+			LLMHost: env.Version,
+			Go:      runtime.Version(),
+			Torch:   tensor.Version(),
+		},
 		Device:      m.device.String(),
 		Threads:     m.threads,
 		DTypes:      dtypesOf(s),

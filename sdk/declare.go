@@ -83,7 +83,15 @@ func appendBound(b []byte, key string, bound *float64) []byte {
 }
 
 // columnTypeKeys are the names of column types in a reply.
-var columnTypeKeys = [...]string{String: "string", Float: "float", Bool: "bool", Int: "int", StringList: "string_list", FloatList: "float_list", JSON: "json"}
+var columnTypeKeys = [...]string{
+	String:     "string",
+	Float:      "float",
+	Bool:       "bool",
+	Int:        "int",
+	StringList: "string_list",
+	FloatList:  "float_list",
+	JSON:       "json",
+}
 
 // appendFormatter appends what a formatter reads, gives and allows to a reply of
 // configure.

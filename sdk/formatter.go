@@ -227,7 +227,11 @@ func FormatRow(f Formatter, r *Row) (Example, error) {
 	if err := out.format(f, r); err != nil {
 		return Example{}, err
 	}
-	e := Example{Columns: out.columns, Labels: out.labels, Candidates: make([]Candidate, len(out.candidates))}
+	e := Example{
+		Columns:    out.columns,
+		Labels:     out.labels,
+		Candidates: make([]Candidate, len(out.candidates)),
+	}
 	for i, c := range out.candidates {
 		e.Candidates[i] = *c
 	}

@@ -145,6 +145,7 @@ func (r *rowReader) next() (*Row, error) {
 	for i := range r.cells {
 		r.cell(&r.cells[i])
 	}
-	r.row.cells, r.row.err = r.cells, nil
+	r.row.cells = r.cells
+	r.row.err = nil
 	return &r.row, r.err
 }

@@ -146,7 +146,11 @@ func (g *Graph) EOS() Tensor { return g.input("eos_token_id") }
 // Count is the size of a named dimension in the batch, f32 []: Count("B") is
 // the number of prompts. It depends on data alone.
 func (g *Graph) Count(dim string) Tensor {
-	return g.record("dim_size", op.Attrs{{Name: "dim", Kind: op.Size, Dim: Dim(dim)}})
+	return g.record("dim_size", op.Attrs{{
+		Name: "dim",
+		Kind: op.Size,
+		Dim:  Dim(dim),
+	}})
 }
 
 // input asks the host for an input, once however often the author names it.
@@ -161,7 +165,11 @@ func (g *Graph) input(name string) Tensor {
 		g.fail(authorLine(), err.Error())
 	}
 	g.inputs++
-	return g.add(graphValue{Value: known.Value, input: name, poisoned: err != nil})
+	return g.add(graphValue{
+		Value:    known.Value,
+		input:    name,
+		poisoned: err != nil,
+	})
 }
 
 // record checks an operation and appends it.
@@ -185,7 +193,8 @@ func (g *Graph) record(name string, attrs op.Attrs, in ...Tensor) Tensor {
 		g.fail(v.node.place, err.Error())
 		v.poisoned = true
 	}
-	v.Value, v.node.attrs = out, canonical
+	v.Value = out
+	v.node.attrs = canonical
 	return g.add(v)
 }
 
@@ -247,7 +256,8 @@ func authorLine() string {
 	frames := runtime.CallersFrames(callers[:runtime.Callers(2, callers[:])])
 	for {
 		frame, more := frames.Next()
-		if !strings.HasPrefix(frame.Function, ownPrefix) && !strings.HasPrefix(frame.Function, "runtime.") {
+		if !strings.HasPrefix(frame.Function, ownPrefix) &&
+			!strings.HasPrefix(frame.Function, "runtime.") {
 			return shortPath(frame.File) + ":" + strconv.Itoa(frame.Line)
 		}
 		if !more {

@@ -158,7 +158,8 @@ func readFlat(data []byte) (map[string]any, error) {
 }
 
 func (r *flatReader) skip() {
-	for r.at < len(r.text) && (r.text[r.at] == ' ' || r.text[r.at] == '\n' || r.text[r.at] == '\t' || r.text[r.at] == '\r') {
+	for r.at < len(r.text) &&
+		(r.text[r.at] == ' ' || r.text[r.at] == '\n' || r.text[r.at] == '\t' || r.text[r.at] == '\r') {
 		r.at++
 	}
 }

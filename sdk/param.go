@@ -39,7 +39,10 @@ func (p Param) Accept(v any) (any, error) {
 		return nil, errors.New("is " + describeValue(v) + "; want " + p.want())
 	}
 	if number, ok := asFloat(v); ok {
-		if math.IsNaN(number) || math.IsInf(number, 0) || p.Min != nil && number < *p.Min || p.Max != nil && number > *p.Max {
+		if math.IsNaN(number) ||
+			math.IsInf(number, 0) ||
+			p.Min != nil && number < *p.Min ||
+			p.Max != nil && number > *p.Max {
 			return nil, errors.New("is " + describeValue(v) + "; want " + p.want())
 		}
 	}

@@ -68,7 +68,9 @@ type replyWriter struct {
 
 // reset makes the writer's memory serve the next frame.
 func (w *replyWriter) reset() {
-	w.body, w.rows, w.names = w.body[:0], 0, w.names[:0]
+	w.body = w.body[:0]
+	w.rows = 0
+	w.names = w.names[:0]
 	clear(w.index)
 }
 
@@ -278,7 +280,8 @@ func (r *replyReader) example() Example {
 	if n > len(r.free) {
 		r.free = make([]Candidate, max(n, candidateSlab))
 	}
-	e.Candidates, r.free = r.free[:n:n], r.free[n:]
+	e.Candidates = r.free[:n:n]
+	r.free = r.free[n:]
 	for i := range e.Candidates {
 		c := &e.Candidates[i]
 		if r.byte() == 1 {

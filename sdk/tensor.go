@@ -32,9 +32,27 @@ func (t Tensor) do(name string, attrs op.Attrs, others ...Tensor) Tensor {
 	return t.g.record(name, attrs, append([]Tensor{t}, others...)...)
 }
 
-func number(v float64) op.Attrs { return op.Attrs{{Name: "value", Kind: op.Number, Float: v}} }
-func fill(v float64) op.Attrs   { return op.Attrs{{Name: "value", Kind: op.Fill, Float: v}} }
-func axis(dim int) op.Attrs     { return op.Attrs{{Name: "dim", Kind: op.Axis, Int: dim}} }
+func number(v float64) op.Attrs {
+	return op.Attrs{{
+		Name:  "value",
+		Kind:  op.Number,
+		Float: v,
+	}}
+}
+func fill(v float64) op.Attrs {
+	return op.Attrs{{
+		Name:  "value",
+		Kind:  op.Fill,
+		Float: v,
+	}}
+}
+func axis(dim int) op.Attrs {
+	return op.Attrs{{
+		Name: "dim",
+		Kind: op.Axis,
+		Int:  dim,
+	}}
+}
 
 // Add is t + u.
 func (t Tensor) Add(u Tensor) Tensor { return t.do("add", nil, u) }
@@ -179,7 +197,11 @@ func (t Tensor) CumSum(dim int) Tensor { return t.do("cumsum", axis(dim)) }
 
 // Unsqueeze puts a new axis of length 1 at dim.
 func (t Tensor) Unsqueeze(dim int) Tensor {
-	return t.do("unsqueeze", op.Attrs{{Name: "dim", Kind: op.NewAxis, Int: dim}})
+	return t.do("unsqueeze", op.Attrs{{
+		Name: "dim",
+		Kind: op.NewAxis,
+		Int:  dim,
+	}})
 }
 
 // Squeeze takes away axis dim, whose length is 1.
@@ -187,7 +209,11 @@ func (t Tensor) Squeeze(dim int) Tensor { return t.do("squeeze", axis(dim)) }
 
 // Expand repeats axes of length 1, and adds leading ones, up to shape.
 func (t Tensor) Expand(shape ...Dim) Tensor {
-	return t.do("expand", op.Attrs{{Name: "shape", Kind: op.Sizes, Shape: shape}})
+	return t.do("expand", op.Attrs{{
+		Name:  "shape",
+		Kind:  op.Sizes,
+		Shape: shape,
+	}})
 }
 
 // ExpandAs is Expand to the shape of u.

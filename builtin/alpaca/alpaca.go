@@ -63,9 +63,26 @@ func (f Formatter) Validate() error {
 // Columns declares instruction, input and output.
 func (f Formatter) Columns() []sdk.Column {
 	return []sdk.Column{
-		{Name: fields.Or(f.InstructionName, "instruction"), Type: sdk.String, Required: true, Doc: "what the model is to do", Examples: []string{`"Add the numbers."`, `"Name a colour."`}},
-		{Name: fields.Or(f.InputName, "input"), Type: sdk.String, Doc: "what it is to do it with; empty is as good as absent", Examples: []string{`"1, 2, 3"`, `""`}},
-		{Name: fields.Or(f.OutputName, "output"), Type: sdk.String, Required: true, Doc: "what it is to write", Examples: []string{`"6"`, `"Red."`}},
+		{
+			Name:     fields.Or(f.InstructionName, "instruction"),
+			Type:     sdk.String,
+			Required: true,
+			Doc:      "what the model is to do",
+			Examples: []string{`"Add the numbers."`, `"Name a colour."`},
+		},
+		{
+			Name:     fields.Or(f.InputName, "input"),
+			Type:     sdk.String,
+			Doc:      "what it is to do it with; empty is as good as absent",
+			Examples: []string{`"1, 2, 3"`, `""`},
+		},
+		{
+			Name:     fields.Or(f.OutputName, "output"),
+			Type:     sdk.String,
+			Required: true,
+			Doc:      "what it is to write",
+			Examples: []string{`"6"`, `"Red."`},
+		},
 	}
 }
 
@@ -74,7 +91,9 @@ func (Formatter) Gives() []sdk.Output { return nil }
 
 // Format makes the one candidate.
 func (f Formatter) Format(r *sdk.Row, o *sdk.Out) error {
-	instruction, input, output := r.Str(0), r.Str(1), r.Str(2)
+	instruction := r.Str(0)
+	input := r.Str(1)
+	output := r.Str(2)
 	if !f.KeepEmpty && fields.Blank(output) {
 		return o.Drop("an empty answer")
 	}

@@ -56,9 +56,24 @@ func (f Formatter) Validate() error {
 // own are the columns of a record that names its pair.
 func (f Formatter) own() []sdk.Column {
 	return []sdk.Column{
-		{Name: fields.Or(f.PromptName, "prompt"), Type: sdk.String, Doc: "what the model is given", Examples: []string{"null", `"2 + 2 = "`}},
-		{Name: fields.Or(f.ChosenName, "chosen"), Type: sdk.String, Doc: "the better answer", Examples: []string{"null", `"4"`}},
-		{Name: fields.Or(f.RejectedName, "rejected"), Type: sdk.String, Doc: "the worse answer", Examples: []string{"null", `"5"`}},
+		{
+			Name:     fields.Or(f.PromptName, "prompt"),
+			Type:     sdk.String,
+			Doc:      "what the model is given",
+			Examples: []string{"null", `"2 + 2 = "`},
+		},
+		{
+			Name:     fields.Or(f.ChosenName, "chosen"),
+			Type:     sdk.String,
+			Doc:      "the better answer",
+			Examples: []string{"null", `"4"`},
+		},
+		{
+			Name:     fields.Or(f.RejectedName, "rejected"),
+			Type:     sdk.String,
+			Doc:      "the worse answer",
+			Examples: []string{"null", `"5"`},
+		},
 	}
 }
 
@@ -116,7 +131,9 @@ func (f Formatter) paired(scores []float64, i, best, worst int) bool {
 // parts reads the record in either of its forms.
 func (f Formatter) parts(r *sdk.Row, o *sdk.Out) ([]preference.Part, []float64, error) {
 	first := len(f.Names())
-	prompt, chosen, rejected := first, first+1, first+2
+	prompt := first
+	chosen := first + 1
+	rejected := first + 2
 	if !r.Has(chosen) && !r.Has(rejected) {
 		if f.scored(r) == "" {
 			names := f.own()

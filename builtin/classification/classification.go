@@ -22,7 +22,8 @@ type Loss struct {
 // Trace records the loss. Shapes: logits [B, C]; label, cost [B].
 func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
 	term, accuracy := CrossEntropy(g, l.Head, l.Smoothing)
-	term.Name, accuracy.Name = "cross_entropy", "accuracy"
+	term.Name = "cross_entropy"
+	accuracy.Name = "accuracy"
 	return sdk.Objective{Terms: []sdk.Term{term}, Metrics: []sdk.Metric{accuracy}}
 }
 
@@ -31,7 +32,8 @@ const None = -100
 
 // CrossEntropy is that of one head with its accuracy, both without a name.
 func CrossEntropy(g *sdk.Graph, head string, smoothing float64) (sdk.Term, sdk.Metric) {
-	logits, label := g.Logits(head), g.Label(head)
+	logits := g.Logits(head)
+	label := g.Label(head)
 	known := label.GeScalar(0)
 	logp := logits.Sub(logits.LogSumExp(-1).Unsqueeze(-1))
 	cost := logp.Gather(1, label.ClampMin(0).Unsqueeze(-1)).Squeeze(-1).Neg()
@@ -39,7 +41,11 @@ func CrossEntropy(g *sdk.Graph, head string, smoothing float64) (sdk.Term, sdk.M
 		cost = cost.MulScalar(1 - smoothing).Sub(logp.Mean(-1).MulScalar(smoothing))
 	}
 	right := logits.Argmax(-1).Eq(label) // which a label below 0 never is
-	return sdk.Term{Sum: cost.Where(known, 0).Sum(), Count: known.Sum(), Coefficient: 1},
+	return sdk.Term{
+			Sum:         cost.Where(known, 0).Sum(),
+			Count:       known.Sum(),
+			Coefficient: 1,
+		},
 		sdk.Metric{Sum: right.Sum(), Count: label.NeScalar(None).Sum()}
 }
 

@@ -26,7 +26,13 @@ func (f Formatter) label() string { return fields.Or(f.LabelName, "label") }
 
 // Columns declares the texts and the label.
 func (f Formatter) Columns() []sdk.Column {
-	return append(f.Texts.Columns(), sdk.Column{Name: f.label(), Type: sdk.JSON, Required: true, Doc: "the name of its class", Examples: []string{`"animal"`, `"contradiction"`}})
+	return append(f.Texts.Columns(), sdk.Column{
+		Name:     f.label(),
+		Type:     sdk.JSON,
+		Required: true,
+		Doc:      "the name of its class",
+		Examples: []string{`"animal"`, `"contradiction"`},
+	})
 }
 
 // Gives declares the class under the head.

@@ -18,8 +18,19 @@ type Texts struct {
 // Columns declares both.
 func (t Texts) Columns() []sdk.Column {
 	return []sdk.Column{
-		{Name: fields.Or(t.TextName, "text"), Type: sdk.String, Required: true, Doc: "what is to be classified", Examples: []string{`"Cats purr."`, `"Cats purr."`}},
-		{Name: fields.Or(t.PairName, "text_pair"), Type: sdk.String, Doc: "a second text, where it takes two", Examples: []string{"null", `"Cats are silent."`}},
+		{
+			Name:     fields.Or(t.TextName, "text"),
+			Type:     sdk.String,
+			Required: true,
+			Doc:      "what is to be classified",
+			Examples: []string{`"Cats purr."`, `"Cats purr."`},
+		},
+		{
+			Name:     fields.Or(t.PairName, "text_pair"),
+			Type:     sdk.String,
+			Doc:      "a second text, where it takes two",
+			Examples: []string{"null", `"Cats are silent."`},
+		},
 	}
 }
 

@@ -58,7 +58,8 @@ func (l Loss) averages() bool { return l.Type == "ipo" || l.Type == "simpo" }
 
 // Trace records the loss. Shapes: sum, tokens, logps, reward [B, K].
 func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
-	sum, tokens := g.Logps().Sum(-1), g.LabelMask().Sum(-1)
+	sum := g.Logps().Sum(-1)
+	tokens := g.LabelMask().Sum(-1)
 	logps := sum
 	if l.averages() {
 		logps = sum.Div(tokens.ClampMin(1))
@@ -70,7 +71,12 @@ func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
 	pair := pairs.Of(g, l.Pairs)
 	cost := l.cost(pairs.Chosen(reward).Sub(pairs.Rejected(reward)))
 	o := sdk.Objective{
-		Terms:   []sdk.Term{{Name: l.Type, Sum: pair.Sum(cost), Count: pair.Count, Coefficient: 1}},
+		Terms: []sdk.Term{{
+			Name:        l.Type,
+			Sum:         pair.Sum(cost),
+			Count:       pair.Count,
+			Coefficient: 1,
+		}},
 		Metrics: append(pair.Rewards(reward.MulScalar(l.Beta)), pair.Logps(logps)...),
 	}
 	if l.Alpha != 0 {

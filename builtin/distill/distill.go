@@ -33,16 +33,27 @@ type Loss struct {
 // Trace records the loss. Shapes: kl, logps, mask [B, K, T].
 func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
 	tokens := g.LabelMask().Sum()
-	kl, nll := l.kl(g).Sum(), g.Logps().Sum().Neg()
+	kl := l.kl(g).Sum()
+	nll := g.Logps().Sum().Neg()
 	o := sdk.Objective{
-		Terms: []sdk.Term{{Name: "kl", Sum: kl, Count: tokens, Coefficient: 1 - l.Alpha}},
+		Terms: []sdk.Term{{
+			Name:        "kl",
+			Sum:         kl,
+			Count:       tokens,
+			Coefficient: 1 - l.Alpha,
+		}},
 		Metrics: []sdk.Metric{
 			{Name: "kl", Sum: kl.Detach(), Count: tokens},
 			{Name: "perplexity", Sum: nll.Detach(), Count: tokens, Exp: true},
 		},
 	}
 	if l.Alpha != 0 {
-		o.Terms = append(o.Terms, sdk.Term{Name: "nll", Sum: nll, Count: tokens, Coefficient: l.Alpha})
+		o.Terms = append(o.Terms, sdk.Term{
+			Name:        "nll",
+			Sum:         nll,
+			Count:       tokens,
+			Coefficient: l.Alpha,
+		})
 	}
 	return o
 }

@@ -60,7 +60,12 @@ func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
 			of = ratio.Div(g.LabelMask().Sum(-1).ClampMin(1))
 		}
 		cost := l.cost(part.name, pair, pairs.Chosen(of), pairs.Rejected(of))
-		o.Terms = append(o.Terms, sdk.Term{Name: part.name, Sum: pair.Sum(cost), Count: pair.Count, Coefficient: part.weight})
+		o.Terms = append(o.Terms, sdk.Term{
+			Name:        part.name,
+			Sum:         pair.Sum(cost),
+			Count:       pair.Count,
+			Coefficient: part.weight,
+		})
 	}
 	return o
 }
@@ -83,7 +88,8 @@ func (l Loss) cost(kind string, pair pairs.Pairs, chosen, rejected sdk.Tensor) s
 	case apoDown:
 		return l.unlikely(chosen.Neg()).Add(l.unlikely(gap))
 	case ktoPair:
-		klChosen, klRejected := l.meanRatio(pair, chosen), l.meanRatio(pair, rejected)
+		klChosen := l.meanRatio(pair, chosen)
+		klRejected := l.meanRatio(pair, rejected)
 		return l.unlikely(chosen.Sub(klRejected)).Add(l.unlikely(klChosen.Sub(rejected))).MulScalar(0.5)
 	}
 	return Smoothed(x, l.LabelSmoothing, 1)

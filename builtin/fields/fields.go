@@ -51,12 +51,22 @@ func Weight(r *sdk.Row, i int, name string) (float64, error) {
 
 // WeightColumn is the declared column of a record's weight.
 func WeightColumn(name string, examples ...string) sdk.Column {
-	return sdk.Column{Name: name, Type: sdk.Float, Role: sdk.WeightRole, Doc: "how much the record counts, 1 where absent", Examples: examples}
+	return sdk.Column{
+		Name:     name,
+		Type:     sdk.Float,
+		Role:     sdk.WeightRole,
+		Doc:      "how much the record counts, 1 where absent",
+		Examples: examples,
+	}
 }
 
 // WeightOutput is the example column "weight", which holds what Weight reads.
 func WeightOutput() sdk.Output {
-	return sdk.Output{Name: "weight", Kind: sdk.ExampleColumn, Role: sdk.WeightRole}
+	return sdk.Output{
+		Name: "weight",
+		Kind: sdk.ExampleColumn,
+		Role: sdk.WeightRole,
+	}
 }
 
 // ReadWeight is that column as a loss reads it, f32 [B].

@@ -93,14 +93,22 @@ func (p Penalty) Controller(g *sdk.Graph, kl, count sdk.Tensor) []sdk.State {
 		return nil
 	}
 	surplus := kl.GlobalMean(count).DivScalar(p.Target).SubScalar(1).ClampMin(-bound).ClampMax(bound)
-	return []sdk.State{{Name: state, Initial: p.Coef, Update: g.State(state).Mul(surplus.MulScalar(gain).AddScalar(1))}}
+	return []sdk.State{{
+		Name:    state,
+		Initial: p.Coef,
+		Update:  g.State(state).Mul(surplus.MulScalar(gain).AddScalar(1)),
+	}}
 }
 
 // Metrics are kl, the mean Σkl / Σcount, and kl_coef where that changes.
 func (p Penalty) Metrics(g *sdk.Graph, kl, count sdk.Tensor) []sdk.Metric {
 	metrics := []sdk.Metric{{Name: "kl", Sum: kl.Detach(), Count: count}}
 	if p.Adaptive {
-		metrics = append(metrics, sdk.Metric{Name: state, Sum: g.State(state).Mul(count), Count: count})
+		metrics = append(metrics, sdk.Metric{
+			Name:  state,
+			Sum:   g.State(state).Mul(count),
+			Count: count,
+		})
 	}
 	return metrics
 }

@@ -47,11 +47,22 @@ func (f Formatter) Columns() []sdk.Column {
 		Examples: []string{`"2 + 2 = "`, `"3 + 3 = "`}}}
 	for i, name := range f.answers() {
 		examples := [][]string{{`"4"`, `"7"`}, {"null", "null"}}[i]
-		columns = append(columns, sdk.Column{Name: name, Type: sdk.String, Doc: "what it might write", Examples: examples})
+		columns = append(columns, sdk.Column{
+			Name:     name,
+			Type:     sdk.String,
+			Doc:      "what it might write",
+			Examples: examples,
+		})
 	}
 	for i, name := range f.labels() {
 		examples := [][]string{{"true", "-1"}, {"null", "null"}}[i]
-		columns = append(columns, sdk.Column{Name: name, Type: sdk.JSON, Role: sdk.RewardRole, Doc: "true or a number above 0 where it should", Examples: examples})
+		columns = append(columns, sdk.Column{
+			Name:     name,
+			Type:     sdk.JSON,
+			Role:     sdk.RewardRole,
+			Doc:      "true or a number above 0 where it should",
+			Examples: examples,
+		})
 	}
 	return columns
 }
@@ -63,7 +74,8 @@ func (Formatter) Gives() []sdk.Output {
 
 // Format makes the one candidate.
 func (f Formatter) Format(r *sdk.Row, o *sdk.Out) error {
-	answers, labels := f.answers(), f.labels()
+	answers := f.answers()
+	labels := f.labels()
 	answer, err := fields.Present(r, 1, answers, "kto_pair_answer_name")
 	if err != nil {
 		return err

@@ -40,8 +40,18 @@ func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
 	x := ratio.Sub(z0).MulScalar(l.Beta)
 	return sdk.Objective{
 		Terms: []sdk.Term{ // 1 − σ(x) = σ(−x)
-			{Name: "desirable", Sum: x.Neg().Sigmoid().Where(good, 0).Sum(), Count: rows, Coefficient: l.DesirableWeight},
-			{Name: "undesirable", Sum: x.Sigmoid().Where(bad, 0).Sum(), Count: rows, Coefficient: l.UndesirableWeight},
+			{
+				Name:        "desirable",
+				Sum:         x.Neg().Sigmoid().Where(good, 0).Sum(),
+				Count:       rows,
+				Coefficient: l.DesirableWeight,
+			},
+			{
+				Name:        "undesirable",
+				Sum:         x.Sigmoid().Where(bad, 0).Sum(),
+				Count:       rows,
+				Coefficient: l.UndesirableWeight,
+			},
 		},
 		Metrics: l.metrics(logps.Detach(), ratio.Detach(), good, bad, z0, rows),
 	}
@@ -50,7 +60,11 @@ func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
 func (l Loss) metrics(logps, ratio, good, bad, z0, rows sdk.Tensor) []sdk.Metric {
 	reward := ratio.MulScalar(l.Beta)
 	over := func(name string, x, which sdk.Tensor) sdk.Metric {
-		return sdk.Metric{Name: name, Sum: x.Where(which, 0).Sum(), Count: which.Sum()}
+		return sdk.Metric{
+			Name:  name,
+			Sum:   x.Where(which, 0).Sum(),
+			Count: which.Sum(),
+		}
 	}
 	return []sdk.Metric{
 		over("rewards/chosen", reward, good), over("rewards/rejected", reward, bad),

@@ -52,7 +52,13 @@ type Formatter struct {
 
 // Columns declares the turns.
 func (f Formatter) Columns() []sdk.Column {
-	return []sdk.Column{{Name: f.name(), Type: sdk.JSON, Required: true, Doc: "turns of a dialog, each with role and content", Examples: []string{dialog}}}
+	return []sdk.Column{{
+		Name:     f.name(),
+		Type:     sdk.JSON,
+		Required: true,
+		Doc:      "turns of a dialog, each with role and content",
+		Examples: []string{dialog},
+	}}
 }
 
 // dialog is an example of a record's field.
@@ -94,13 +100,17 @@ func lay(dialog []Message) (prompt, answer string, err error) {
 		case m.Role != wanted:
 			return "", "", errors.New("has the role " + strconv.Quote(m.Role) + " in turn " + strconv.Itoa(i+1) + "; want " + wanted)
 		case m.Role == "assistant":
-			answer, wanted = " "+text+" ", "user"
+			answer = " " + text + " "
+			wanted = "user"
 			continue
 		}
 		if answer != "" {
-			prompt, answer = prompt+answer+betweenTurns, ""
+			prompt = prompt + answer + betweenTurns
+			answer = ""
 		}
-		prompt, system, wanted = prompt+openTurn+text+closeTurn, "", "assistant"
+		prompt = prompt + openTurn + text + closeTurn
+		system = ""
+		wanted = "assistant"
 	}
 	return prompt, answer, nil
 }

@@ -37,7 +37,13 @@ func (f Formatter) labels() string { return fields.Or(f.LabelsName, "labels") }
 
 // Columns declares the texts and the labels.
 func (f Formatter) Columns() []sdk.Column {
-	return append(f.Texts.Columns(), sdk.Column{Name: f.labels(), Type: sdk.JSON, Required: true, Doc: "the names of its classes, by objective", Examples: f.examples()})
+	return append(f.Texts.Columns(), sdk.Column{
+		Name:     f.labels(),
+		Type:     sdk.JSON,
+		Required: true,
+		Doc:      "the names of its classes, by objective",
+		Examples: f.examples(),
+	})
 }
 
 // examples are labels of the first objective and of all of them.

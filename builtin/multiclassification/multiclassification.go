@@ -36,7 +36,8 @@ func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
 	var o sdk.Objective
 	for _, objective := range objectives {
 		term, accuracy := classification.CrossEntropy(g, objective.name, 0)
-		term.Name, term.Coefficient = objective.name, objective.coefficient
+		term.Name = objective.name
+		term.Coefficient = objective.coefficient
 		accuracy.Name = "accuracy/" + objective.name
 		o.Terms, o.Metrics = append(o.Terms, term), append(o.Metrics, accuracy)
 	}
@@ -66,7 +67,10 @@ func parse(list string) ([]objective, error) {
 		if weighed {
 			var err error
 			o.coefficient, err = strconv.ParseFloat(strings.TrimSpace(number), 64)
-			if err != nil || math.IsNaN(o.coefficient) || math.IsInf(o.coefficient, 0) || o.coefficient < 0 {
+			if err != nil ||
+				math.IsNaN(o.coefficient) ||
+				math.IsInf(o.coefficient, 0) ||
+				o.coefficient < 0 {
 				return nil, errors.New("cls_objectives gives " + name + " the coefficient " + strconv.Quote(number) + "; want a number of at least 0")
 			}
 		}

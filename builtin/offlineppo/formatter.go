@@ -30,9 +30,27 @@ func (f Formatter) Validate() error {
 // Columns declares prompt, answer, reward and weight.
 func (f Formatter) Columns() []sdk.Column {
 	return []sdk.Column{
-		{Name: fields.Or(f.PromptName, "prompt"), Type: sdk.String, Required: true, Doc: "what the model is given", Examples: []string{`"2 + 2 = "`, `"2 + 2 = "`}},
-		{Name: fields.Or(f.AnswerName, "answer"), Type: sdk.String, Required: true, Doc: "what it wrote", Examples: []string{`"5"`, `"4"`}},
-		{Name: fields.Or(f.RewardName, "reward"), Type: sdk.Float, Role: sdk.RewardRole, Doc: "how good that is; absent: it is to be learned", Examples: []string{"-1", "null"}},
+		{
+			Name:     fields.Or(f.PromptName, "prompt"),
+			Type:     sdk.String,
+			Required: true,
+			Doc:      "what the model is given",
+			Examples: []string{`"2 + 2 = "`, `"2 + 2 = "`},
+		},
+		{
+			Name:     fields.Or(f.AnswerName, "answer"),
+			Type:     sdk.String,
+			Required: true,
+			Doc:      "what it wrote",
+			Examples: []string{`"5"`, `"4"`},
+		},
+		{
+			Name:     fields.Or(f.RewardName, "reward"),
+			Type:     sdk.Float,
+			Role:     sdk.RewardRole,
+			Doc:      "how good that is; absent: it is to be learned",
+			Examples: []string{"-1", "null"},
+		},
 		fields.WeightColumn(fields.Or(f.WeightName, "weight"), "1", "0.5"),
 	}
 }

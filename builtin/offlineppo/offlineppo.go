@@ -39,15 +39,26 @@ func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
 	reward := g.ExampleColumn("reward", sdk.Role(sdk.RewardRole), sdk.Values(1, -1, 0.5, -2, 0)).Unsqueeze(-1)
 	weight := fields.ReadWeight(g).Unsqueeze(-1)
 	isLM := g.ExampleColumn("lm_mask", sdk.Role(sdk.MaskRole)).NeScalar(0).Unsqueeze(-1)
-	rated, learned := g.Real().And(isLM.Not()), g.Real().And(isLM)
+	rated := g.Real().And(isLM.Not())
+	learned := g.Real().And(isLM)
 	tokens := g.LabelMask().Sum(-1).ClampMin(1)
 	kl := l.Rows(g)
 	rl := l.row(g, reward, kl)
 	nll := g.Logps().Sum(-1).Neg().Div(tokens)
 	return sdk.Objective{
 		Terms: []sdk.Term{
-			{Name: "rl_loss", Sum: rl.Mul(weight).Where(rated, 0).Sum(), Count: rated.Sum(), Coefficient: 1},
-			{Name: "lm_loss", Sum: nll.Mul(weight).Where(learned, 0).Sum(), Count: learned.Sum(), Coefficient: l.LMCoefficient},
+			{
+				Name:        "rl_loss",
+				Sum:         rl.Mul(weight).Where(rated, 0).Sum(),
+				Count:       rated.Sum(),
+				Coefficient: 1,
+			},
+			{
+				Name:        "lm_loss",
+				Sum:         nll.Mul(weight).Where(learned, 0).Sum(),
+				Count:       learned.Sum(),
+				Coefficient: l.LMCoefficient,
+			},
 		},
 		Metrics: l.metrics(g, kl.Detach(), reward, rated, learned),
 		States:  l.Controller(g, kl.Where(rated, 0).Sum(), rated.Sum()),
@@ -88,7 +99,11 @@ func (l Loss) clipped(g *sdk.Graph, reward, kl, logRatio sdk.Tensor) sdk.Tensor 
 
 func (l Loss) metrics(g *sdk.Graph, kl, reward, rated, learned sdk.Tensor) []sdk.Metric {
 	over := func(name string, which sdk.Tensor) sdk.Metric {
-		return sdk.Metric{Name: name, Sum: kl.Where(which, 0).Sum(), Count: which.Sum()}
+		return sdk.Metric{
+			Name:  name,
+			Sum:   kl.Where(which, 0).Sum(),
+			Count: which.Sum(),
+		}
 	}
 	return append(l.Metrics(g, kl.Where(rated, 0).Sum(), rated.Sum()),
 		over("kl_positive", rated.And(reward.GtScalar(0))), over("kl_negative", rated.And(reward.LtScalar(0))), over("kl_lm", learned))

@@ -30,7 +30,8 @@ type Loss struct {
 
 // Trace records the loss. Shapes: sum, tokens, mean, odds [B, K].
 func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
-	sum, tokens := g.Logps().Sum(-1), g.LabelMask().Sum(-1)
+	sum := g.Logps().Sum(-1)
+	tokens := g.LabelMask().Sum(-1)
 	mean := sum.Div(tokens.ClampMin(1))
 	odds := mean.Sub(logcomplement.Of(mean))
 	pair := pairs.Of(g, l.Pairs)
@@ -39,12 +40,30 @@ func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
 	metrics := append(pair.Rewards(mean.MulScalar(l.Beta)), pair.Logps(mean)...)
 	return sdk.Objective{
 		Terms: []sdk.Term{
-			{Name: "nll", Sum: pair.Sum(pairs.Chosen(sum.Neg())), Count: pair.Sum(pairs.Chosen(tokens)), Coefficient: 1},
-			{Name: "odds_ratio", Sum: pair.Sum(ratio.Neg()), Count: pair.Count, Coefficient: l.Beta},
+			{
+				Name:        "nll",
+				Sum:         pair.Sum(pairs.Chosen(sum.Neg())),
+				Count:       pair.Sum(pairs.Chosen(tokens)),
+				Coefficient: 1,
+			},
+			{
+				Name:        "odds_ratio",
+				Sum:         pair.Sum(ratio.Neg()),
+				Count:       pair.Count,
+				Coefficient: l.Beta,
+			},
 		},
 		Metrics: append(metrics,
-			sdk.Metric{Name: "log_odds_ratio", Sum: pair.Sum(ratio.Detach()), Count: pair.Count},
-			sdk.Metric{Name: "log_odds_chosen", Sum: pair.Sum(gap.Detach()), Count: pair.Count}),
+			sdk.Metric{
+				Name:  "log_odds_ratio",
+				Sum:   pair.Sum(ratio.Detach()),
+				Count: pair.Count,
+			},
+			sdk.Metric{
+				Name:  "log_odds_chosen",
+				Sum:   pair.Sum(gap.Detach()),
+				Count: pair.Count,
+			}),
 	}
 }
 

@@ -66,8 +66,16 @@ func (p Pairs) Rewards(reward sdk.Tensor) []sdk.Metric {
 	margin := Chosen(reward).Sub(Rejected(reward))
 	return []sdk.Metric{
 		{Name: "rewards/chosen", Sum: p.Sum(Chosen(reward)), Count: p.Count},
-		{Name: "rewards/rejected", Sum: p.Sum(Rejected(reward)), Count: p.Count},
-		{Name: "rewards/accuracies", Sum: margin.GtScalar(0).And(p.Mask).Sum(), Count: p.Count},
+		{
+			Name:  "rewards/rejected",
+			Sum:   p.Sum(Rejected(reward)),
+			Count: p.Count,
+		},
+		{
+			Name:  "rewards/accuracies",
+			Sum:   margin.GtScalar(0).And(p.Mask).Sum(),
+			Count: p.Count,
+		},
 		{Name: "rewards/margins", Sum: p.Sum(margin), Count: p.Count},
 	}
 }

@@ -71,7 +71,11 @@ func (f Fields) Names() []string { return append(f.textNames(), f.scoreNames()..
 
 // Gives declares the score of each candidate.
 func (f Fields) Gives() []sdk.Output {
-	return []sdk.Output{{Name: "score", Role: sdk.ScoreRole, Padding: f.PaddingScore}}
+	return []sdk.Output{{
+		Name:    "score",
+		Role:    sdk.ScoreRole,
+		Padding: f.PaddingScore,
+	}}
 }
 
 func (f Fields) textNames() []string {
@@ -99,8 +103,10 @@ func (f Fields) Read(r *sdk.Row) (texts []string, scores []float64, err error) {
 	if err != nil {
 		return nil, nil, err
 	}
-	texts, scores = r.Strs(text), r.Floats(score)
-	textName, scoreName := names[text], f.scoreNames()[score-len(names)]
+	texts = r.Strs(text)
+	scores = r.Floats(score)
+	textName := names[text]
+	scoreName := f.scoreNames()[score-len(names)]
 	if len(texts) == 0 {
 		return nil, nil, errors.New("field " + strconv.Quote(textName) + " is an empty list; want at least one text")
 	}

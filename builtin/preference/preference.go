@@ -51,7 +51,12 @@ const (
 
 // Default returns the formatter with its parameters at their defaults.
 func Default() Formatter {
-	return Formatter{Fields: Fields{PaddingScore: PadAsItIs}, Split: Auto, Separator: "<sep>", Assistants: `\n\nAssistant: |## Assistant:\n`}
+	return Formatter{
+		Fields:     Fields{PaddingScore: PadAsItIs},
+		Split:      Auto,
+		Separator:  "<sep>",
+		Assistants: `\n\nAssistant: |## Assistant:\n`,
+	}
 }
 
 // Validate checks the marks and the padding.

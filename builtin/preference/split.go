@@ -62,7 +62,8 @@ func (f Formatter) separator(text string) (end, bool) {
 func (f Formatter) assistant(text string) (end, bool) {
 	at, found := f.lastMark(text)
 	for _, mark := range f.marks() {
-		if bare := strings.TrimRightFunc(mark, unicode.IsSpace); bare != "" && strings.HasSuffix(text, bare) {
+		if bare := strings.TrimRightFunc(mark, unicode.IsSpace); bare != "" &&
+			strings.HasSuffix(text, bare) {
 			at, found = len(text), true
 		}
 	}
@@ -73,7 +74,8 @@ func (f Formatter) assistant(text string) (end, bool) {
 func (f Formatter) lastMark(text string) (at int, found bool) {
 	for _, mark := range f.marks() {
 		if i := strings.LastIndex(text, mark); i >= 0 && i+len(mark) >= at {
-			at, found = i+len(mark), true
+			at = i + len(mark)
+			found = true
 		}
 	}
 	return at, found

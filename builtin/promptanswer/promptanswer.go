@@ -39,8 +39,20 @@ func (f Formatter) Validate() error {
 // Columns declares prompt, answer and weight.
 func (f Formatter) Columns() []sdk.Column {
 	return []sdk.Column{
-		{Name: fields.Or(f.PromptName, "prompt"), Type: sdk.String, Required: true, Doc: "what the model is given", Examples: []string{`"What is the capital of France?"`, `"2 + 2 = "`}},
-		{Name: fields.Or(f.AnswerName, "answer"), Type: sdk.String, Required: true, Doc: "what it is to write", Examples: []string{`" Paris"`, `"4"`}},
+		{
+			Name:     fields.Or(f.PromptName, "prompt"),
+			Type:     sdk.String,
+			Required: true,
+			Doc:      "what the model is given",
+			Examples: []string{`"What is the capital of France?"`, `"2 + 2 = "`},
+		},
+		{
+			Name:     fields.Or(f.AnswerName, "answer"),
+			Type:     sdk.String,
+			Required: true,
+			Doc:      "what it is to write",
+			Examples: []string{`" Paris"`, `"4"`},
+		},
 		fields.WeightColumn(fields.Or(f.WeightName, "weight"), "null", "0.5"),
 	}
 }

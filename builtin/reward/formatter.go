@@ -46,9 +46,24 @@ func (f Formatter) Validate() error {
 func (f Formatter) own() []sdk.Column {
 	return []sdk.Column{
 		fields.WeightColumn(fields.Or(f.WeightName, "weight"), "null", "0.5"),
-		{Name: fields.Or(f.PromptName, "prompt"), Type: sdk.String, Doc: "what stands before chosen and rejected", Examples: []string{"null", `"2 + 2 = "`}},
-		{Name: fields.Or(f.ChosenName, "chosen"), Type: sdk.String, Doc: "the better text", Examples: []string{"null", `"4"`}},
-		{Name: fields.Or(f.RejectedName, "rejected"), Type: sdk.String, Doc: "the worse text", Examples: []string{"null", `"5"`}},
+		{
+			Name:     fields.Or(f.PromptName, "prompt"),
+			Type:     sdk.String,
+			Doc:      "what stands before chosen and rejected",
+			Examples: []string{"null", `"2 + 2 = "`},
+		},
+		{
+			Name:     fields.Or(f.ChosenName, "chosen"),
+			Type:     sdk.String,
+			Doc:      "the better text",
+			Examples: []string{"null", `"4"`},
+		},
+		{
+			Name:     fields.Or(f.RejectedName, "rejected"),
+			Type:     sdk.String,
+			Doc:      "the worse text",
+			Examples: []string{"null", `"5"`},
+		},
 	}
 }
 
@@ -98,7 +113,9 @@ func (f Formatter) pairless(scores []float64) string {
 
 // texts reads the record in either of its forms.
 func (f Formatter) texts(r *sdk.Row, first int) ([]string, []float64, error) {
-	prompt, chosen, rejected := first+1, first+2, first+3
+	prompt := first + 1
+	chosen := first + 2
+	rejected := first + 3
 	switch {
 	case r.Has(chosen) && r.Has(rejected):
 		p := r.Str(prompt)

@@ -40,7 +40,8 @@ type Loss struct {
 
 // Trace records the loss. Shapes: reward, score, real [B, K]; weight [B].
 func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
-	reward, score := g.Rewards(), pairs.Score(g)
+	reward := g.Rewards()
+	score := pairs.Score(g)
 	pair := pairs.Of(g, pairs.OneOverRest)
 	gap := pairs.Chosen(reward).Sub(pairs.Rejected(reward))
 	asked := gap
@@ -52,12 +53,22 @@ func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
 	}
 	weight := fields.ReadWeight(g).Unsqueeze(-1).Unsqueeze(-1)
 	o := sdk.Objective{
-		Terms:   []sdk.Term{{Name: "ranking", Sum: pair.Sum(asked.LogSigmoid().Neg().Mul(weight)), Count: pair.Count, Coefficient: 1}},
+		Terms: []sdk.Term{{
+			Name:        "ranking",
+			Sum:         pair.Sum(asked.LogSigmoid().Neg().Mul(weight)),
+			Count:       pair.Count,
+			Coefficient: 1,
+		}},
 		Metrics: metrics(g, pair, reward.Detach(), gap.Detach()),
 	}
 	if l.CenterRewards != 0 {
 		both := pairs.Chosen(reward).Add(pairs.Rejected(reward)).Square()
-		o.Terms = append(o.Terms, sdk.Term{Name: "centering", Sum: pair.Sum(both), Count: pair.Count, Coefficient: l.CenterRewards})
+		o.Terms = append(o.Terms, sdk.Term{
+			Name:        "centering",
+			Sum:         pair.Sum(both),
+			Count:       pair.Count,
+			Coefficient: l.CenterRewards,
+		})
 	}
 	if l.AddLM && l.LMCoefficient != 0 {
 		o.Terms = append(o.Terms, l.lm(g, score))
@@ -70,7 +81,12 @@ func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
 func (l Loss) lm(g *sdk.Graph, score sdk.Tensor) sdk.Term {
 	good := score.GtScalar(l.LMThreshold).And(g.Real())
 	nll := g.Logps().Sum(-1).Neg().Div(g.LabelMask().Sum(-1).ClampMin(1))
-	return sdk.Term{Name: "lm", Sum: nll.Where(good, 0).Sum(), Count: good.Sum(), Coefficient: l.LMCoefficient}
+	return sdk.Term{
+		Name:        "lm",
+		Sum:         nll.Where(good, 0).Sum(),
+		Count:       good.Sum(),
+		Coefficient: l.LMCoefficient,
+	}
 }
 
 func metrics(g *sdk.Graph, pair pairs.Pairs, reward, gap sdk.Tensor) []sdk.Metric {
@@ -79,9 +95,17 @@ func metrics(g *sdk.Graph, pair pairs.Pairs, reward, gap sdk.Tensor) []sdk.Metri
 	first := pair.Mask.And(pairs.Chosen(early)).And(pairs.Rejected(early))
 	return []sdk.Metric{
 		{Name: "accuracy", Sum: right.And(pair.Mask).Sum(), Count: pair.Count},
-		{Name: "first_two_accuracy", Sum: right.And(first).Sum(), Count: first.Sum()},
+		{
+			Name:  "first_two_accuracy",
+			Sum:   right.And(first).Sum(),
+			Count: first.Sum(),
+		},
 		{Name: "margin", Sum: pair.Sum(gap), Count: pair.Count},
-		{Name: "mean_reward", Sum: reward.Where(g.Real(), 0).Sum(), Count: g.Real().Sum()},
+		{
+			Name:  "mean_reward",
+			Sum:   reward.Where(g.Real(), 0).Sum(),
+			Count: g.Real().Sum(),
+		},
 	}
 }
 

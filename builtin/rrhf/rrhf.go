@@ -30,7 +30,8 @@ type Loss struct {
 
 // Trace records the loss. Shapes: logps, mask [B, K, T]; score, real [B, K].
 func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
-	score, real := g.Column("score", sdk.Role(sdk.ScoreRole), sdk.Values(2, 1, 0.5, 0, -1)), g.Real()
+	score := g.Column("score", sdk.Role(sdk.ScoreRole), sdk.Values(2, 1, 0.5, 0, -1))
+	real := g.Real()
 	sum := g.Logps().Sum(-1)
 	length := g.LabelMask().Sum(-1).ClampMin(1)
 	p := sum.Div(length.Pow(l.LengthPenalty))
@@ -50,8 +51,18 @@ func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
 	}
 	return sdk.Objective{
 		Terms: []sdk.Term{
-			{Name: "rank", Sum: gap.Neg().Relu().Where(better, 0).Sum(), Count: prompts, Coefficient: l.Weight},
-			{Name: "tune", Sum: tune.Gather(1, best).Sum(), Count: prompts, Coefficient: 1},
+			{
+				Name:        "rank",
+				Sum:         gap.Neg().Relu().Where(better, 0).Sum(),
+				Count:       prompts,
+				Coefficient: l.Weight,
+			},
+			{
+				Name:        "tune",
+				Sum:         tune.Gather(1, best).Sum(),
+				Count:       prompts,
+				Coefficient: 1,
+			},
 		},
 		Metrics: metrics(p, gap, realScore, better, real),
 	}
@@ -69,9 +80,17 @@ func metrics(p, gap, realScore, better, real sdk.Tensor) []sdk.Metric {
 	hit := realScore.Gather(1, chosen).Squeeze(-1).Ge(realScore.Amax(-1)) // [B]
 	ordered := better.Any(1, 2)
 	return []sdk.Metric{
-		{Name: "rank_accuracy", Sum: gap.GtScalar(0).And(better).Sum(), Count: pairs},
+		{
+			Name:  "rank_accuracy",
+			Sum:   gap.GtScalar(0).And(better).Sum(),
+			Count: pairs,
+		},
 		{Name: "rank_margin", Sum: gap.Where(better, 0).Sum(), Count: pairs},
-		{Name: "best_of_k_accuracy", Sum: hit.And(ordered).Sum(), Count: ordered.Sum()},
+		{
+			Name:  "best_of_k_accuracy",
+			Sum:   hit.And(ordered).Sum(),
+			Count: ordered.Sum(),
+		},
 	}
 }
 

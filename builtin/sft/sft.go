@@ -24,8 +24,18 @@ type Loss struct {
 // Trace records the loss. Shapes: logps, mask [B, K, T]; real [B, K]; weight [B].
 func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
 	nll, tokens := g.Logps().Sum(-1).Neg(), g.LabelMask().Sum(-1) // [B, K]
-	term := sdk.Term{Name: "sft", Sum: nll.Sum(), Count: tokens.Sum(), Coefficient: 1}
-	metric := sdk.Metric{Name: "perplexity", Sum: term.Sum, Count: term.Count, Exp: true}
+	term := sdk.Term{
+		Name:        "sft",
+		Sum:         nll.Sum(),
+		Count:       tokens.Sum(),
+		Coefficient: 1,
+	}
+	metric := sdk.Metric{
+		Name:  "perplexity",
+		Sum:   term.Sum,
+		Count: term.Count,
+		Exp:   true,
+	}
 	if l.Reduction == "seq_mean" {
 		weight := fields.ReadWeight(g).Unsqueeze(1)
 		term.Sum = nll.Div(tokens.ClampMin(1)).Mul(weight).Sum()
@@ -40,8 +50,14 @@ func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
 
 // penalize adds the KL to the reference model.
 func (l Loss) penalize(g *sdk.Graph, o *sdk.Objective) {
-	kl, rows := l.Rows(g).Sum(), g.Real().Sum()
-	o.Terms = append(o.Terms, sdk.Term{Name: "kl", Sum: l.Weigh(g, kl), Count: rows, Coefficient: 1})
+	kl := l.Rows(g).Sum()
+	rows := g.Real().Sum()
+	o.Terms = append(o.Terms, sdk.Term{
+		Name:        "kl",
+		Sum:         l.Weigh(g, kl),
+		Count:       rows,
+		Coefficient: 1,
+	})
 	o.Metrics = append(o.Metrics, l.Metrics(g, kl, rows)...)
 	o.States = l.Controller(g, kl, rows)
 }

@@ -31,7 +31,14 @@ type Loss struct {
 
 // Trace records the loss.
 func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
-	return cpo.Loss{Type: "simpo", Beta: l.Beta, Gamma: l.Gamma, LabelSmoothing: l.LabelSmoothing, Shape: l.Shape, Pairs: l.Pairs}.Trace(g)
+	return cpo.Loss{
+		Type:           "simpo",
+		Beta:           l.Beta,
+		Gamma:          l.Gamma,
+		LabelSmoothing: l.LabelSmoothing,
+		Shape:          l.Shape,
+		Pairs:          l.Pairs,
+	}.Trace(g)
 }
 
 // Plugin is the loss and the task that trains with it.

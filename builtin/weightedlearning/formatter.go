@@ -27,9 +27,28 @@ func (f Formatter) Validate() error {
 // Columns declares prompt, answer and score.
 func (f Formatter) Columns() []sdk.Column {
 	return []sdk.Column{
-		{Name: fields.Or(f.PromptName, "prompt"), Type: sdk.String, Required: true, Doc: "what the model is given", Examples: []string{`"2 + 2 = "`, `"2 + 2 = "`}},
-		{Name: fields.Or(f.AnswerName, "answer"), Type: sdk.String, Required: true, Doc: "what it is to write, or not to", Examples: []string{`"4"`, `"5"`}},
-		{Name: fields.Or(f.ScoreName, "score"), Type: sdk.Float, Role: sdk.RewardRole, Required: true, Doc: "above 0 to learn the answer, below 0 to unlearn it", Examples: []string{"1", "-0.5"}},
+		{
+			Name:     fields.Or(f.PromptName, "prompt"),
+			Type:     sdk.String,
+			Required: true,
+			Doc:      "what the model is given",
+			Examples: []string{`"2 + 2 = "`, `"2 + 2 = "`},
+		},
+		{
+			Name:     fields.Or(f.AnswerName, "answer"),
+			Type:     sdk.String,
+			Required: true,
+			Doc:      "what it is to write, or not to",
+			Examples: []string{`"4"`, `"5"`},
+		},
+		{
+			Name:     fields.Or(f.ScoreName, "score"),
+			Type:     sdk.Float,
+			Role:     sdk.RewardRole,
+			Required: true,
+			Doc:      "above 0 to learn the answer, below 0 to unlearn it",
+			Examples: []string{"1", "-0.5"},
+		},
 	}
 }
 

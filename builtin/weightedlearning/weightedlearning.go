@@ -26,19 +26,38 @@ type Loss struct {
 
 // Trace records the loss. Shapes: logps, mask, cost [B, K, T]; score, row [B, K].
 func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
-	logps, mask, real := g.Logps(), g.LabelMask(), g.Real()
+	logps := g.Logps()
+	mask := g.LabelMask()
+	real := g.Real()
 	score := g.Column("score", sdk.Role(sdk.RewardRole), sdk.Values(1, -1, 0.5, -2, 0)).Unsqueeze(-1)
 	cost := sdk.Where(score.GtScalar(0), logps, logcomplement.Of(logps)).Mul(score.Abs()).Neg().Where(mask, 0)
-	row, tokens := cost.Sum(-1), mask.Sum(-1)
-	term := sdk.Term{Name: "weighted", Sum: row.Sum(), Count: tokens.Sum(), Coefficient: 1}
+	row := cost.Sum(-1)
+	tokens := mask.Sum(-1)
+	term := sdk.Term{
+		Name:        "weighted",
+		Sum:         row.Sum(),
+		Count:       tokens.Sum(),
+		Coefficient: 1,
+	}
 	if l.Reduction == "seq_mean" {
 		term.Sum, term.Count = row.Div(tokens.ClampMin(1)).Sum(), real.Sum()
 	}
-	good, bad := g.Column("score").GtScalar(0), g.Column("score").LtScalar(0)
+	good := g.Column("score").GtScalar(0)
+	bad := g.Column("score").LtScalar(0)
 	nll := logps.Detach().Sum(-1).Neg()
 	return sdk.Objective{Terms: []sdk.Term{term}, Metrics: []sdk.Metric{
-		{Name: "perplexity/positive", Sum: nll.Where(good, 0).Sum(), Count: tokens.Where(good, 0).Sum(), Exp: true},
-		{Name: "perplexity/negative", Sum: nll.Where(bad, 0).Sum(), Count: tokens.Where(bad, 0).Sum(), Exp: true},
+		{
+			Name:  "perplexity/positive",
+			Sum:   nll.Where(good, 0).Sum(),
+			Count: tokens.Where(good, 0).Sum(),
+			Exp:   true,
+		},
+		{
+			Name:  "perplexity/negative",
+			Sum:   nll.Where(bad, 0).Sum(),
+			Count: tokens.Where(bad, 0).Sum(),
+			Exp:   true,
+		},
 	}}
 }
 

@@ -142,7 +142,14 @@ func (b *bench) takeTurn(c *contestant, step, tokens int) error {
 		return err
 	}
 	own, foreign, err := w.since()
-	t := turn{Step: step, Tokens: tokens, Seconds: o.Seconds, Loss: o.Loss, CPU: own.Seconds(), Foreign: foreign}
+	t := turn{
+		Step:    step,
+		Tokens:  tokens,
+		Seconds: o.Seconds,
+		Loss:    o.Loss,
+		CPU:     own.Seconds(),
+		Foreign: foreign,
+	}
 	if step == 0 {
 		c.Warmup = t
 	} else {

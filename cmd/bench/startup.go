@@ -32,7 +32,8 @@ func (b *bench) runStartups(ctx context.Context) (*startups, error) {
 	if err != nil {
 		return nil, err
 	}
-	tokens, records := filepath.Join(b.work, "tokenizer"), filepath.Join(b.work, "startup.jsonl")
+	tokens := filepath.Join(b.work, "tokenizer")
+	records := filepath.Join(b.work, "startup.jsonl")
 	if err := tokenizer.WriteByteLevel(tokens); err != nil {
 		return nil, err
 	}
@@ -127,7 +128,8 @@ func (b *bench) startPeer(ctx context.Context, tokens, records string) (seconds,
 func (b *bench) untilLine(ctx context.Context, prefix string, command []string) (seconds float64, line string, err error) {
 	c := exec.CommandContext(ctx, command[0], command[1:]...)
 	var complaint bytes.Buffer
-	c.Env, c.Stderr = environment(b.Threads), &complaint
+	c.Env = environment(b.Threads)
+	c.Stderr = &complaint
 	out, err := c.StdoutPipe()
 	if err != nil {
 		return 0, "", err
@@ -138,7 +140,8 @@ func (b *bench) untilLine(ctx context.Context, prefix string, command []string) 
 	}
 	for lines := bufio.NewScanner(out); lines.Scan(); {
 		if line == "" && strings.HasPrefix(lines.Text(), prefix) {
-			seconds, line = time.Since(began).Seconds(), lines.Text()
+			seconds = time.Since(began).Seconds()
+			line = lines.Text()
 		}
 	}
 	err = c.Wait()

@@ -21,7 +21,12 @@ func spreadOf(values []float64) spread {
 	}
 	sorted := slices.Sorted(slices.Values(values))
 	n := len(sorted)
-	return spread{Min: sorted[0], Median: (sorted[(n-1)/2] + sorted[n/2]) / 2, Max: sorted[n-1], N: n}
+	return spread{
+		Min:    sorted[0],
+		Median: (sorted[(n-1)/2] + sorted[n/2]) / 2,
+		Max:    sorted[n-1],
+		N:      n,
+	}
 }
 
 const (

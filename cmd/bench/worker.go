@@ -33,7 +33,11 @@ type outcome struct {
 // trainWorker is llmhost's side of a race: args are task, model folder, file
 // of batches, number of threads and device; lines "step N" come on in.
 func trainWorker(ctx context.Context, args []string, in io.Reader, out io.Writer) error {
-	task, folder, path, threads, device := args[0], args[1], args[2], args[3], args[4]
+	task := args[0]
+	folder := args[1]
+	path := args[2]
+	threads := args[3]
+	device := args[4]
 	count, err := strconv.Atoi(threads)
 	if err != nil {
 		return err

@@ -54,7 +54,11 @@ func runPlugins(ctx context.Context, args []string) error {
 }
 
 func catalog(ctx context.Context) (*plugin.Catalog, error) {
-	return plugin.NewCatalog(ctx, plugin.Options{Builtin: builtin.All(), Cache: plugin.DefaultCache(), Notice: notice})
+	return plugin.NewCatalog(ctx, plugin.Options{
+		Builtin: builtin.All(),
+		Cache:   plugin.DefaultCache(),
+		Notice:  notice,
+	})
 }
 
 // notice shows what the user should read before a plugin runs.
@@ -125,7 +129,12 @@ func runProgram(ctx context.Context, args []string) error {
 	if len(args) == 0 || strings.HasPrefix(args[0], "-") {
 		return errors.New("plugins run wants a plugin first: a builtin name, FILE or FILE#NAME")
 	}
-	r := tryout.Request{Spec: args[0], Params: pairs{}, Builtins: builtin.All(), Notice: notice}
+	r := tryout.Request{
+		Spec:     args[0],
+		Params:   pairs{},
+		Builtins: builtin.All(),
+		Notice:   notice,
+	}
 	flags := flag.NewFlagSet("llmhost plugins run", flag.ContinueOnError)
 	flags.StringVar(&r.Inputs, "inputs", "", "safetensors file with a tensor for each input of the program, or JSON file with nested lists")
 	flags.Var(pairs(r.Params), "params", "key=value, may be repeated")

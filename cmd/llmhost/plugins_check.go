@@ -15,7 +15,11 @@ import (
 )
 
 // suite is every check that plugins are tried with.
-var suite = check.Suite{Loss: loss.All, Pooling: pooling.All, Formatter: formatter.All}
+var suite = check.Suite{
+	Loss:      loss.All,
+	Pooling:   pooling.All,
+	Formatter: formatter.All,
+}
 
 // checkPlugins checks each plugin and prints a report. Something wrong with
 // one is an error, so that the exit code is 1.

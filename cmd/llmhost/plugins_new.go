@@ -51,7 +51,8 @@ func parseMixed(flags *flag.FlagSet, args []string) (rest []string, err error) {
 			return nil, errUsage
 		}
 		if args = flags.Args(); len(args) > 0 {
-			rest, args = append(rest, args[0]), args[1:]
+			rest = append(rest, args[0])
+			args = args[1:]
 		}
 	}
 	return rest, nil

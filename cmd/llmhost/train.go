@@ -37,5 +37,10 @@ func environment() host.Env {
 	if term.IsTerminal(int(os.Stderr.Fd())) && term.IsTerminal(int(os.Stdout.Fd())) {
 		terminal = os.Stderr
 	}
-	return host.Env{Builtins: builtin.All(), Version: version, Lines: os.Stdout, Terminal: terminal}
+	return host.Env{
+		Builtins: builtin.All(),
+		Version:  version,
+		Lines:    os.Stdout,
+		Terminal: terminal,
+	}
 }

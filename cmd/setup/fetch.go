@@ -26,7 +26,11 @@ func fetch(ctx context.Context, dir, version string, r *report) (libtorch, error
 		return libtorch{}, err
 	}
 	defer os.RemoveAll(part)
-	d := download{Wheels: filepath.Join(part, "wheels"), Lib: filepath.Join(part, "libtorch", "lib"), report: r}
+	d := download{
+		Wheels: filepath.Join(part, "wheels"),
+		Lib:    filepath.Join(part, "libtorch", "lib"),
+		report: r,
+	}
 	if err := d.libtorch(ctx, version); err != nil {
 		return libtorch{}, fmt.Errorf("libtorch %s: %w", version, err)
 	}

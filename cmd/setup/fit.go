@@ -106,7 +106,8 @@ func gotchSource(ctx context.Context) (string, error) {
 
 // fitTo writes the fitted copy of source to dir.
 func (f fitting) fitTo(ctx context.Context, source, dir string) (made fitted, err error) {
-	libtch, cpp := filepath.Join(dir, "libtch"), filepath.Join(dir, "cpp")
+	libtch := filepath.Join(dir, "libtch")
+	cpp := filepath.Join(dir, "cpp")
 	made.Dir = dir
 	if made.Kept, err = f.copyPruned(filepath.Join(source, "libtch"), libtch, cpp); err != nil {
 		return made, err
@@ -154,7 +155,8 @@ func (f fitting) copyPruned(from, libtch, cpp string) (int, error) {
 	if err := prune(files, keep); err != nil {
 		return 0, err
 	}
-	goFiles, cppFiles := map[string][]byte{}, map[string][]byte{}
+	goFiles := map[string][]byte{}
+	cppFiles := map[string][]byte{}
 	for name, text := range files {
 		switch {
 		case name == "torch_api.h":

@@ -145,7 +145,9 @@ func exported(path string) ([]string, error) {
 	}
 	var names []string
 	for _, s := range symbols {
-		isFunction := elf.ST_TYPE(s.Info) == elf.STT_FUNC && elf.ST_BIND(s.Info) == elf.STB_GLOBAL && s.Section != elf.SHN_UNDEF
+		isFunction := elf.ST_TYPE(s.Info) == elf.STT_FUNC &&
+			elf.ST_BIND(s.Info) == elf.STB_GLOBAL &&
+			s.Section != elf.SHN_UNDEF
 		if isFunction && !strings.HasPrefix(s.Name, "_Z") {
 			names = append(names, s.Name)
 		}

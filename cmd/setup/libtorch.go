@@ -126,7 +126,8 @@ func openELF(path string) (*elf.File, error) {
 
 // olderThan compares versions like 2.9.0 and 2.11.0 number by number.
 func olderThan(a, b string) bool {
-	left, right := strings.Split(a, "."), strings.Split(b, ".")
+	left := strings.Split(a, ".")
+	right := strings.Split(b, ".")
 	return slices.CompareFunc(left, right, func(x, y string) int {
 		i, _ := strconv.Atoi(x)
 		j, _ := strconv.Atoi(y)

@@ -73,5 +73,11 @@ func settingsFrom(args []string, getenv func(string) string) (settings, error) {
 	if *version != "" && !versionPattern.MatchString(*version) {
 		return settings{}, fmt.Errorf("libtorch version %q is not like 2.13.0; check -torch and LLMHOST_TORCH_VERSION", *version)
 	}
-	return settings{Root: root, Cache: cache + "/llmhost", Libtorch: getenv("LIBTORCH"), Version: *version, Library: *library}, nil
+	return settings{
+		Root:     root,
+		Cache:    cache + "/llmhost",
+		Libtorch: getenv("LIBTORCH"),
+		Version:  *version,
+		Library:  *library,
+	}, nil
 }

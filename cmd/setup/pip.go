@@ -68,7 +68,8 @@ func (p pip) run(ctx context.Context, requirement string, extra []string) error 
 	cmd.WaitDelay = time.Second
 	var said strings.Builder
 	reader, writer := io.Pipe()
-	cmd.Stdout, cmd.Stderr = io.MultiWriter(writer, &said), &said
+	cmd.Stdout = io.MultiWriter(writer, &said)
+	cmd.Stderr = &said
 	sizes := make(chan int64, 8)
 	go readSizes(reader, sizes)
 	done := make(chan error, 1)

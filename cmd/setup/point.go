@@ -54,7 +54,8 @@ func pointShim(dir string, lib library) (changed bool, err error) {
 	}
 	for path, text := range files {
 		wrote, writeErr := writeChanged(path, string(text))
-		changed, err = changed || wrote, errors.Join(err, writeErr)
+		changed = changed || wrote
+		err = errors.Join(err, writeErr)
 	}
 	return changed, err
 }
@@ -62,7 +63,8 @@ func pointShim(dir string, lib library) (changed bool, err error) {
 // putLibrary puts lib into the folder dir, beside a binary that will be built
 // there: as another name of the same file, or a copy on another disk.
 func putLibrary(lib library, dir string) error {
-	from, to := filepath.Join(lib.Dir, libraryName), filepath.Join(dir, libraryName)
+	from := filepath.Join(lib.Dir, libraryName)
+	to := filepath.Join(dir, libraryName)
 	made, err := os.Stat(from)
 	if err != nil {
 		return err

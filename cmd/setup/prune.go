@@ -75,7 +75,12 @@ func goWrappers(name string, src []byte) ([]goWrapper, error) {
 		if f.Doc != nil {
 			start = f.Doc.Pos()
 		}
-		w := goWrapper{Name: f.Name.Name, Over: cCalls(f), start: files.Position(start).Offset, end: files.Position(f.End()).Offset}
+		w := goWrapper{
+			Name:  f.Name.Name,
+			Over:  cCalls(f),
+			start: files.Position(start).Offset,
+			end:   files.Position(f.End()).Offset,
+		}
 		if len(w.Over) > 0 {
 			found = append(found, w)
 		}

@@ -33,7 +33,13 @@ func prepare(ctx context.Context, s settings, r *report) error {
 	if err != nil {
 		return err
 	}
-	f := fitting{Cache: s.Cache, Tools: tools, Torch: torch, Calls: calls, Shim: filepath.Join(s.Root, shimDir)}
+	f := fitting{
+		Cache: s.Cache,
+		Tools: tools,
+		Torch: torch,
+		Calls: calls,
+		Shim:  filepath.Join(s.Root, shimDir),
+	}
 	gotch, lib, err := f.build(ctx, r)
 	if err != nil {
 		return err

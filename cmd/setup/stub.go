@@ -90,7 +90,8 @@ func stub(name string, src []byte, places []place) (out []byte, stubbed []string
 func functionAt(src []byte, all []function, line int) int {
 	for i, f := range all {
 		first := 1 + bytes.Count(src[:f.Start], []byte("\n"))
-		if last := first + bytes.Count(src[f.Start:f.End], []byte("\n")); first <= line && line <= last {
+		if last := first + bytes.Count(src[f.Start:f.End], []byte("\n")); first <= line &&
+			line <= last {
 			return i
 		}
 	}

@@ -29,7 +29,11 @@ func openWheel(path string) (*wheel, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%s: not a whole wheel: %w", filepath.Base(path), err)
 	}
-	w := &wheel{name: filepath.Base(path), zip: archive, record: map[string]string{}}
+	w := &wheel{
+		name:   filepath.Base(path),
+		zip:    archive,
+		record: map[string]string{},
+	}
 	text, err := w.distInfo("RECORD")
 	if err != nil {
 		w.close()

@@ -26,7 +26,12 @@ func questions(d dice) (all []question) {
 					other = sounds[d.roll(len(sounds))]
 				}
 				prompt := name + ": " + strings.Replace(way, "_", s[0], 1) + "\nBot: "
-				all = append(all, question{prompt: prompt, animal: s[0], sound: s[1], wrong: other[1]})
+				all = append(all, question{
+					prompt: prompt,
+					animal: s[0],
+					sound:  s[1],
+					wrong:  other[1],
+				})
 			}
 		}
 	}
@@ -42,7 +47,8 @@ type reply struct {
 
 // replies are those to q, from the best to the worst.
 func replies(d dice, q question) []reply {
-	kind, rude := d.pick("Gladly!", "Of course!"), d.pick("Go away.", "Who cares?")
+	kind := d.pick("Gladly!", "Of course!")
+	rude := d.pick("Go away.", "Who cares?")
 	return []reply{
 		{kind + " A " + q.animal + " says " + q.sound + ".", 1},
 		{strings.ToUpper(q.sound[:1]) + q.sound[1:] + ".", 0.6},

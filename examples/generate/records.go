@@ -52,7 +52,8 @@ func files() map[string][]byte {
 	all := map[string][]byte{}
 	for number, task := range tasks {
 		split := dice{rand.NewPCG(2024, 4)} // the same split for all
-		asked, judged := questions(split), judgements(split)
+		asked := questions(split)
+		judged := judgements(split)
 		d := dice{rand.NewPCG(2024, uint64(100+number))}
 		first := 0
 		for _, part := range []struct {
@@ -95,7 +96,11 @@ func tune(d dice, _ int, q question) record {
 // pair sets the best reply against one of the others.
 func pair(d dice, _ int, q question) record {
 	all := replies(d, q)
-	return record{Prompt: q.prompt, Chosen: all[0].text, Rejected: all[1+d.roll(3)].text}
+	return record{
+		Prompt:   q.prompt,
+		Chosen:   all[0].text,
+		Rejected: all[1+d.roll(3)].text,
+	}
 }
 
 // ranked gives all replies with their scores, cut by a mark.

@@ -135,7 +135,8 @@ func Sync(path string) error {
 // makeTemp calls make with fresh temporary names beside path until one is free.
 func makeTemp(path string, make func(temp string) error) (string, error) {
 	path = filepath.Clean(path)
-	dir, base := filepath.Dir(path), filepath.Base(path)
+	dir := filepath.Dir(path)
+	base := filepath.Base(path)
 	for {
 		var salt [6]byte
 		if _, err := rand.Read(salt[:]); err != nil {

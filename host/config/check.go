@@ -51,7 +51,8 @@ func (l *loader) exclusive(a string, setA bool, b string, setB bool) {
 	if !setA || !setB {
 		return
 	}
-	first, second := l.holding(a, ""), l.holding(b, "")
+	first := l.holding(a, "")
+	second := l.holding(b, "")
 	if second.at.before(first.at) < 0 {
 		a, b, first, second = b, a, second, first
 	}

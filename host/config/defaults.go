@@ -17,7 +17,9 @@ var taskGroups = []string{"tokens", "optimisation"}
 func (s Settings) IsSet(name string) bool {
 	row, ok := find(table(), name)
 	standard := Default()
-	return ok && (s.given[row.name] || !reflect.DeepEqual(row.field(&s).Interface(), row.field(&standard).Interface()))
+	return ok &&
+		(s.given[row.name] ||
+			!reflect.DeepEqual(row.field(&s).Interface(), row.field(&standard).Interface()))
 }
 
 // WithDefaults returns s with the defaults that owner, such as "task rrhf", has

@@ -98,7 +98,11 @@ func (l *loader) readTOML(name, text string) {
 	found := positions(text)
 	at := func(path ...string) place {
 		p := found[keyPath(path...)]
-		return place{text: fmt.Sprintf("%s:%d:%d", name, p.line, p.col), line: p.line, col: p.col}
+		return place{
+			text: fmt.Sprintf("%s:%d:%d", name, p.line, p.col),
+			line: p.line,
+			col:  p.col,
+		}
 	}
 	names := slices.SortedFunc(maps.Keys(doc), func(a, b string) int { return at(a).before(at(b)) })
 	for _, n := range names {
@@ -136,7 +140,11 @@ func syntaxError(name string, err error) (place, string, string) {
 		return place{text: name}, "%s", err.Error()
 	}
 	p := parse.Position
-	return place{text: fmt.Sprintf("%s:%d:%d", name, p.Line, p.Col), line: p.Line, col: p.Col}, "%s", sentence(parse.Message)
+	return place{
+		text: fmt.Sprintf("%s:%d:%d", name, p.Line, p.Col),
+		line: p.Line,
+		col:  p.Col,
+	}, "%s", sentence(parse.Message)
 }
 
 // sentence makes the decoder's text one of ours: no capital, no full stop.

@@ -37,7 +37,11 @@ func (e *Error) Error() string {
 type problems []*Error
 
 func (p *problems) add(at place, format string, args ...any) {
-	*p = append(*p, &Error{Where: at.text, Text: fmt.Sprintf(format, args...), at: at})
+	*p = append(*p, &Error{
+		Where: at.text,
+		Text:  fmt.Sprintf(format, args...),
+		at:    at,
+	})
 }
 
 // err joins the problems, one a line, in the order of the file and then of the

@@ -75,7 +75,10 @@ func bound(f reflect.StructField, key string) *float64 {
 
 // find returns the setting that name or an old spelling of it means.
 func find(rows []setting, name string) (setting, bool) {
-	i := slices.IndexFunc(rows, func(s setting) bool { return s.name == name || slices.Contains(s.aliases, name) })
+	i := slices.IndexFunc(rows, func(s setting) bool {
+		return s.name == name ||
+			slices.Contains(s.aliases, name)
+	})
 	if i < 0 {
 		return setting{}, false
 	}

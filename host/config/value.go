@@ -117,7 +117,8 @@ func (row setting) assignList(s *Settings, v any) string {
 	for i, e := range list {
 		text, ok := e.(string)
 		if n, whole := e.(int64); whole && row.limits.min != nil {
-			text, ok = strconv.FormatInt(n, 10), true
+			text = strconv.FormatInt(n, 10)
+			ok = true
 		}
 		if !ok {
 			return fmt.Sprintf("has %s at place %d; want a list of strings", describe(e), i+1)
@@ -203,7 +204,9 @@ func (l limits) check(x float64, text string) string {
 	switch {
 	case math.IsNaN(x) || math.IsInf(x, 0):
 		return "is " + text + "; want a finite number"
-	case l.min != nil && x < *l.min, l.max != nil && x > *l.max, l.above != nil && x <= *l.above, l.below != nil && x >= *l.below:
+	case l.min != nil &&
+		x < *l.min, l.max != nil &&
+		x > *l.max, l.above != nil && x <= *l.above, l.below != nil && x >= *l.below:
 		return "is " + text + "; want " + l.String()
 	}
 	return ""

@@ -27,7 +27,8 @@ func (s Settings) TOML() string {
 		}
 		fmt.Fprintf(&out, "%s = %s\n", row.name, tomlValue(row.field(&s).Interface()))
 	}
-	kwargs, params := map[string]any{}, map[string]any{}
+	kwargs := map[string]any{}
+	params := map[string]any{}
 	for name, v := range s.SchedulerKwargs {
 		kwargs[name] = v
 	}

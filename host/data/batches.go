@@ -51,7 +51,11 @@ type Shuffled struct {
 // NewShuffled returns Batches over examples, which seed and epoch alone order.
 // They get their labels from labels.
 func NewShuffled(examples []Example, labels Labeler, seed uint64) *Shuffled {
-	return &Shuffled{examples: examples, labels: labels, order: NewOrder(len(examples), seed, true)}
+	return &Shuffled{
+		examples: examples,
+		labels:   labels,
+		order:    NewOrder(len(examples), seed, true),
+	}
 }
 
 // Next returns the next count examples, fewer at the end of an epoch.

@@ -6,7 +6,8 @@ package data
 // transformers calls longest_first, with truncation_side left. It has no labels.
 func (how Tokenizing) encoderSequence(first, second []int32) Sequence {
 	if len(first) == 0 || len(second) == 0 {
-		first, second = append(first[:len(first):len(first)], second...), nil
+		first = append(first[:len(first):len(first)], second...)
+		second = nil
 	}
 	pair := second != nil
 	a, b := longestFirst(len(first), len(second), max(0, how.MaxLength-how.specials(pair)))

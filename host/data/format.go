@@ -144,7 +144,8 @@ func (p *portion) format(ctx context.Context, f Formatter) {
 
 // failed names the records of the portion, and the one at fault if it is known.
 func (p *portion) failed(formatter string, err error) error {
-	first, last := p.positions[0], p.positions[len(p.positions)-1]
+	first := p.positions[0]
+	last := p.positions[len(p.positions)-1]
 	var located interface{ AtRow() int }
 	if errors.As(err, &located) && located.AtRow() >= 0 && located.AtRow() < len(p.positions) {
 		return fmt.Errorf("%s: formatter %s: %w (in the batch %s to %s)", p.positions[located.AtRow()], formatter, err, first, last)

@@ -46,7 +46,8 @@ func Load(ctx context.Context, files source.Files, o Options) (Set, error) {
 	key := o.surveyKey(listed, files.Limit)
 	survey := o.Cache.survey(key.digest(), func() Survey {
 		s := TakeSurvey(examples, key.SharePrefix)
-		s.Records, s.Drops = texts.Records, texts.Drops
+		s.Records = texts.Records
+		s.Drops = texts.Drops
 		return s
 	})
 	return Set{Examples: examples, Survey: survey, Files: listed}, nil

@@ -160,7 +160,11 @@ func hasTypes(examples []Example) bool {
 // addSegment appends ids, which begin at position from of their sequences, and
 // returns the index of their segment.
 func (b *Batch) addSegment(ids []int64, from, prefix int) int {
-	b.Segments = append(b.Segments, Segment{Start: len(b.IDs), Len: len(ids), Prefix: prefix})
+	b.Segments = append(b.Segments, Segment{
+		Start:  len(b.IDs),
+		Len:    len(ids),
+		Prefix: prefix,
+	})
 	b.IDs = append(b.IDs, ids...)
 	for i := range ids {
 		b.Positions = append(b.Positions, int64(from+i))

@@ -84,11 +84,13 @@ func (t *Texts) lost() string {
 // sameColumns demands that an example has the columns that the first one has:
 // a batch has them for all of its examples.
 func sameColumns(first, e Formatted) error {
-	wantEach, foundEach := columnNames(first.Candidates[0].Columns), columnNames(e.Candidates[0].Columns)
+	wantEach := columnNames(first.Candidates[0].Columns)
+	foundEach := columnNames(e.Candidates[0].Columns)
 	if !slices.Equal(wantEach, foundEach) {
 		return fmt.Errorf("%s: the candidates have the columns %q; those of %s have %q", e.Source, foundEach, first.Source, wantEach)
 	}
-	want, found := columnNames(first.Columns), columnNames(e.Columns)
+	want := columnNames(first.Columns)
+	found := columnNames(e.Columns)
 	if !slices.Equal(want, found) {
 		return fmt.Errorf("%s: the example has the columns %q; that of %s has %q", e.Source, found, first.Source, want)
 	}

@@ -160,7 +160,12 @@ func (c *Compiled) run(s schedule, in Inputs, means Means) []tensor.Tensor {
 		for _, v := range step.in {
 			operands = append(operands, values[v])
 		}
-		values[step.value] = step.kernel(call{run: r, in: operands, global: step.global, Attrs: step.attrs})
+		values[step.value] = step.kernel(call{
+			run:    r,
+			in:     operands,
+			global: step.global,
+			Attrs:  step.attrs,
+		})
 	}
 	return values
 }
@@ -184,9 +189,14 @@ func (r *run) input(declared op.Input) tensor.Tensor {
 	if !t.Defined() {
 		panic(&tensor.Error{Op: "program input " + declared.Name, Cause: "the program asks for it and nothing provides it"})
 	}
-	want, shape := r.shape(declared.Value.Shape), t.Shape()
+	want := r.shape(declared.Value.Shape)
+	shape := t.Shape()
 	if !slices.Equal(want, shape) {
-		panic(&tensor.Error{Op: "program input " + declared.Name, Shapes: [][]int64{shape}, Cause: fmt.Sprintf("want %v, that is %v", declared.Value.Shape, want)})
+		panic(&tensor.Error{
+			Op:     "program input " + declared.Name,
+			Shapes: [][]int64{shape},
+			Cause:  fmt.Sprintf("want %v, that is %v", declared.Value.Shape, want),
+		})
 	}
 	return t.To(r.dtype(declared.Value.DType))
 }

@@ -144,7 +144,8 @@ func (c call) globalMean() tensor.Tensor {
 	if c.means != nil {
 		return c.means[c.global]
 	}
-	sum, count := c.in[0].Detach(), c.in[1].Detach()
+	sum := c.in[0].Detach()
+	count := c.in[1].Detach()
 	return sum.Div(count).MaskedFill(count.EqScalar(0), 0)
 }
 

@@ -33,7 +33,11 @@ type Source struct {
 // "", the one that a run resumes from: a checkpoint of a run that trains an
 // adapter holds the adapter alone.
 func SourceOf(m config.ModelSettings, a config.AdapterSettings, checkpoint string) Source {
-	src := Source{Name: m.Model, Weights: m.Model, Tokenizer: cmp.Or(m.Tokenizer, m.Model)}
+	src := Source{
+		Name:      m.Model,
+		Weights:   m.Model,
+		Tokenizer: cmp.Or(m.Tokenizer, m.Model),
+	}
 	switch {
 	case checkpoint != "" && a.WantsAdapter():
 		src.Adapter = checkpoint
@@ -51,7 +55,11 @@ func (s Source) OpenTokenizer(t config.TokenSettings) (*tokenizer.Tokenizer, err
 	if _, err := os.Stat(s.Name); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("model %s: no such folder; model_name_or_path wants one in Hugging Face's layout", s.Name)
 	}
-	return tokenizer.LoadWith(s.Tokenizer, tokenizer.Additions{Missing: t.SetSpecialTokens, Pad: t.PadToken, Tokens: t.AdditionalTokens})
+	return tokenizer.LoadWith(s.Tokenizer, tokenizer.Additions{
+		Missing: t.SetSpecialTokens,
+		Pad:     t.PadToken,
+		Tokens:  t.AdditionalTokens,
+	})
 }
 
 // Options say how a language model is opened.
@@ -114,7 +122,12 @@ func Open(src Source, tok *tokenizer.Tokenizer, o Options) (_ *Model, err error)
 
 // forModel is what model.Load must know.
 func (o Options) forModel(src Source, tok *tokenizer.Tokenizer) (out model.Options, err error) {
-	out = model.Options{Device: o.Device, Param: tensor.Float32, Compute: o.Compute, FourBit: o.FourBit}
+	out = model.Options{
+		Device:  o.Device,
+		Param:   tensor.Float32,
+		Compute: o.Compute,
+		FourBit: o.FourBit,
+	}
 	out.IgnoreMismatchedSizes = o.IgnoreMismatchedSizes || src.Adapter != "" // an adapter holds the head
 	switch {
 	case o.Heads != nil:
@@ -186,7 +199,8 @@ func (m *Model) openAdapter(o Options) (err error) {
 
 // attach puts a new adapter on the model.
 func (m *Model) attach(c lora.Config) (*lora.Adapter, error) {
-	c.Base, c.TaskType = m.Source.Name, "CAUSAL_LM"
+	c.Base = m.Source.Name
+	c.TaskType = "CAUSAL_LM"
 	if !m.Heads.LM {
 		c.TaskType = "SEQ_CLS"
 	}
@@ -228,7 +242,8 @@ func (m *Model) checkVocabulary() error {
 // the type of the weights below it.
 func (m *Model) TrainAdapterOn(classes []model.ClassHead, fourBit bool) {
 	if m.Adapter != nil {
-		m.Adapter.Classes, m.Adapter.FourBit = classes, fourBit
+		m.Adapter.Classes = classes
+		m.Adapter.FourBit = fourBit
 	}
 }
 

@@ -159,7 +159,9 @@ func (a *Adapter) adapt(l *nn.Linear, from source) error {
 	if err != nil {
 		return err
 	}
-	out, in, device := l.Size(0), l.Size(1), l.Device()
+	out := l.Size(0)
+	in := l.Size(1)
+	device := l.Device()
 	get := func(part string, shape ...int64) tensor.Tensor {
 		name := prefix + l.Name + "." + part
 		t := from(name, device, shape).RequireGrad()

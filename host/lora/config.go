@@ -67,7 +67,8 @@ type Modules struct {
 
 // ParseModules reads the setting: "all-linear", or names.
 func ParseModules(names []string) Modules {
-	if len(names) == 1 && (strings.EqualFold(names[0], AllLinear) || strings.ContainsAny(names[0], `*+?()[]{}^$\|`)) {
+	if len(names) == 1 &&
+		(strings.EqualFold(names[0], AllLinear) || strings.ContainsAny(names[0], `*+?()[]{}^$\|`)) {
 		return Modules{Pattern: names[0]}
 	}
 	return Modules{Names: names}

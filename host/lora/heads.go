@@ -90,7 +90,10 @@ func Heads(folder string) (h model.Heads, err error) {
 	}
 	named, err := classesIn(file)
 	for _, c := range named {
-		at := slices.IndexFunc(h.Classes, func(have model.ClassHead) bool { return have.Name == c.Name && len(have.Labels) == len(c.Labels) })
+		at := slices.IndexFunc(h.Classes, func(have model.ClassHead) bool {
+			return have.Name == c.Name &&
+				len(have.Labels) == len(c.Labels)
+		})
 		if at >= 0 {
 			h.Classes[at] = c
 		}
@@ -129,9 +132,14 @@ func addHead(h *model.Heads, name string, shape []int64) {
 	}
 	switch of, isClass := strings.CutPrefix(name, "cls_heads."); {
 	case isClass:
-		h.Classes = append(h.Classes, model.ClassHead{Name: of, Labels: labels, Coefficient: 1})
+		h.Classes = append(h.Classes, model.ClassHead{
+			Name:        of,
+			Labels:      labels,
+			Coefficient: 1,
+		})
 	case name == "rm_head":
-		h.Score, h.Reference = true, true
+		h.Score = true
+		h.Reference = true
 	case (name == "score" || name == "classifier") && shape[0] == 1:
 		h.Score = true
 	case name == "score" || name == "classifier":

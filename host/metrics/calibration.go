@@ -144,7 +144,8 @@ func (b bins) add(probability float64, truth bool) {
 }
 
 func (b bins) errors(total int) CalibrationErrors {
-	e, filled := CalibrationErrors{Bins: len(b.count)}, 0.0
+	e := CalibrationErrors{Bins: len(b.count)}
+	filled := 0.0
 	for bin, n := range b.count {
 		if n == 0 {
 			continue

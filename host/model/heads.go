@@ -83,7 +83,8 @@ func (f *Model) addHeads(p *nn.Params, h Heads) {
 // isHead tells whether a parameter is of a head that a run may initialize.
 func isHead(name string) bool {
 	module := nn.Param{Name: name}.Module()
-	return slices.Contains([]string{scoreName, bertName, referenceName}, module) || strings.HasPrefix(module, classesName)
+	return slices.Contains([]string{scoreName, bertName, referenceName}, module) ||
+		strings.HasPrefix(module, classesName)
 }
 
 // HeadParams names the parameters of the score head and of the heads of classes.
@@ -103,14 +104,17 @@ func (f *Model) orFresh(weights *safetensors.File, spelled spelling, o Options) 
 	if err != nil {
 		return nil, err
 	}
-	read, draw := fileSource(weights, spelled, o), randomSource(std, f.Config.ModelType, o)
+	read := fileSource(weights, spelled, o)
+	draw := randomSource(std, f.Config.ModelType, o)
 	return func(name string, shape []int64) tensor.Tensor {
 		if !isHead(name) {
 			return read(name, shape)
 		}
 		stored := spelled.of(name)
 		fresh := !spelled[stored] || o.Heads.drawn(name)
-		if found, err := weights.Get(stored); !fresh && err == nil && !slices.Equal(found.Shape, shape) {
+		if found, err := weights.Get(stored); !fresh &&
+			err == nil &&
+			!slices.Equal(found.Shape, shape) {
 			if !o.IgnoreMismatchedSizes {
 				panic(sourceError{fmt.Errorf("%s: tensor %q has shape %s; the head of this task wants %s; set ignore_mismatched_sizes = true to initialize it",
 					weights.Path(), stored, safetensors.ShapeText(found.Shape), safetensors.ShapeText(shape))})
@@ -165,19 +169,26 @@ func (f *Model) headConfig() ([]byte, error) {
 
 // withLabels sets id2label and label2id.
 func withLabels(config jsonobject.Object, labels []string) jsonobject.Object {
-	names, ids := jsonobject.Object{}, jsonobject.Object{}
+	names := jsonobject.Object{}
+	ids := jsonobject.Object{}
 	for i, label := range labels {
-		names, ids = names.Set(strconv.Itoa(i), label), ids.Set(label, i)
+		names = names.Set(strconv.Itoa(i), label)
+		ids = ids.Set(label, i)
 	}
 	return config.Set("id2label", names).Set("label2id", ids)
 }
 
 // withClassInfo sets what the codebase reads of several heads.
 func withClassInfo(config jsonobject.Object, heads []ClassHead) jsonobject.Object {
-	info, labels, numbers, coefficients := jsonobject.Object{}, jsonobject.Object{}, jsonobject.Object{}, jsonobject.Object{}
+	info := jsonobject.Object{}
+	labels := jsonobject.Object{}
+	numbers := jsonobject.Object{}
+	coefficients := jsonobject.Object{}
 	for _, h := range heads {
 		info = info.Set(h.Name, map[string]any{"labels": h.Labels, "coeff": h.Coefficient})
-		labels, numbers, coefficients = labels.Set(h.Name, h.Labels), numbers.Set(h.Name, len(h.Labels)), coefficients.Set(h.Name, h.Coefficient)
+		labels = labels.Set(h.Name, h.Labels)
+		numbers = numbers.Set(h.Name, len(h.Labels))
+		coefficients = coefficients.Set(h.Name, h.Coefficient)
 	}
 	for _, part := range []struct {
 		key   string
@@ -208,10 +219,15 @@ func ReadClassHeads(folder string) ([]ClassHead, error) {
 	}
 	if len(config.Info) > 0 {
 		return inFileOrder(f.ConfigText, func(name string) ClassHead {
-			return ClassHead{Name: name, Labels: config.Info[name].Labels, Coefficient: config.Info[name].Coeff}
+			return ClassHead{
+				Name:        name,
+				Labels:      config.Info[name].Labels,
+				Coefficient: config.Info[name].Coeff,
+			}
 		})
 	}
-	if len(config.Architectures) == 0 || !strings.HasSuffix(config.Architectures[0], "ForSequenceClassification") {
+	if len(config.Architectures) == 0 ||
+		!strings.HasSuffix(config.Architectures[0], "ForSequenceClassification") {
 		return nil, nil
 	}
 	head := ClassHead{Labels: make([]string, len(config.Names)), Coefficient: 1}

@@ -15,7 +15,8 @@ var vocabularies = []string{"embed_tokens", "lm_head", "embed_in", "embed_out", 
 
 // IsVocabulary tells whether a parameter has a row for each token.
 func IsVocabulary(name string) bool {
-	return strings.HasSuffix(name, ".weight") && slices.Contains(vocabularies, nn.LastPart(nn.Param{Name: name}.Module()))
+	return strings.HasSuffix(name, ".weight") &&
+		slices.Contains(vocabularies, nn.LastPart(nn.Param{Name: name}.Module()))
 }
 
 // grow enlarges the vocabulary of config.json. The rows come from a source that

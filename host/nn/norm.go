@@ -11,7 +11,11 @@ type LayerNorm struct {
 
 // LayerNorm takes NAME.weight and NAME.bias [size].
 func (p *Params) LayerNorm(name string, size int64, eps float64) LayerNorm {
-	return LayerNorm{Weight: p.Get(name+".weight", size), Bias: p.Get(name+".bias", size), Eps: eps}
+	return LayerNorm{
+		Weight: p.Get(name+".weight", size),
+		Bias:   p.Get(name+".bias", size),
+		Eps:    eps,
+	}
 }
 
 // Forward keeps x's shape [..., hidden] and type; it computes in the type of the weight.

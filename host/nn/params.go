@@ -216,7 +216,11 @@ func (p *Params) RoundNF4() {
 // Head is Linear for a map on the hidden states after the last norm, which gets no
 // adapter and computes in float32 at least.
 func (p *Params) Head(name string, in, out int64, bias bool) *Linear {
-	l := &Linear{Name: name, Weight: p.Get(name+".weight", out, in), compute: tensor.Float32}
+	l := &Linear{
+		Name:    name,
+		Weight:  p.Get(name+".weight", out, in),
+		compute: tensor.Float32,
+	}
 	if l.Weight.DType() == tensor.Float64 {
 		l.compute = tensor.Float64
 	}

@@ -39,8 +39,10 @@ func (t *RopeTable) grow(limit int64) {
 	positions := max(limit, 2*t.positions, 128)
 	t.Free()
 	t.positions = positions
-	half, magnitude := len(t.inverse), float32(t.magnitude)
-	cos, sin := make([]float32, half*int(t.positions)), make([]float32, half*int(t.positions))
+	half := len(t.inverse)
+	magnitude := float32(t.magnitude)
+	cos := make([]float32, half*int(t.positions))
+	sin := make([]float32, half*int(t.positions))
 	for p := range int(t.positions) {
 		for i, w := range t.inverse {
 			angle := float64(float32(p) * float32(w))
@@ -56,7 +58,9 @@ func (t *RopeTable) Free() {
 	if t.cos.Defined() {
 		t.cos.Free()
 		t.sin.Free()
-		t.cos, t.sin, t.positions = tensor.Tensor{}, tensor.Tensor{}, 0
+		t.cos = tensor.Tensor{}
+		t.sin = tensor.Tensor{}
+		t.positions = 0
 	}
 }
 

@@ -156,7 +156,8 @@ func (r *RopeScaling) Inverse(headDim int64) []float64 {
 // pre-training, and blends in between (Dubey et al. 2024, arXiv:2407.21783, section 3.2).
 func (r *RopeScaling) llama3(speed float64) float64 {
 	wavelength := 2 * math.Pi / speed
-	longest, shortest := r.OriginalMaxSeen/r.LowFreqFactor, r.OriginalMaxSeen/r.HighFreqFactor
+	longest := r.OriginalMaxSeen / r.LowFreqFactor
+	shortest := r.OriginalMaxSeen / r.HighFreqFactor
 	switch {
 	case wavelength > longest:
 		return speed / r.Factor
@@ -171,11 +172,14 @@ func (r *RopeScaling) llama3(speed float64) float64 {
 // turns BetaFast times within the context of pre-training, to 1, at the one that
 // turns BetaSlow times (Peng et al. 2023, arXiv:2309.00071, section 3.2).
 func (r *RopeScaling) yarn(speed, i, dim float64) float64 {
-	low, high := r.turning(r.BetaFast, dim), r.turning(r.BetaSlow, dim)
+	low := r.turning(r.BetaFast, dim)
+	high := r.turning(r.BetaSlow, dim)
 	if r.Truncate == nil || *r.Truncate {
-		low, high = math.Floor(low), math.Ceil(high)
+		low = math.Floor(low)
+		high = math.Ceil(high)
 	}
-	low, high = max(low, 0), min(high, dim-1)
+	low = max(low, 0)
+	high = min(high, dim-1)
 	if low == high {
 		high += 0.001
 	}

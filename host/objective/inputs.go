@@ -72,7 +72,9 @@ func (in *inputs) Input(name string) (t tensor.Tensor) {
 // column lays out an input that is data alone.
 func (in *inputs) column(kind, name string) (t tensor.Tensor) {
 	d, b := in.target.Device, in.b
-	prompts, candidates, labels := int64(b.B), int64(b.K), int64(b.T)
+	prompts := int64(b.B)
+	candidates := int64(b.K)
+	labels := int64(b.T)
 	switch {
 	case kind == "label_mask":
 		return tensor.Of(d, b.LabelMask, prompts, candidates, labels)
@@ -111,7 +113,8 @@ func (in *inputs) reference() *model.Model {
 func (in *inputs) asReference(f func()) {
 	mode := in.reference().Params().Mode()
 	before := *mode
-	mode.Training, mode.Off = false, in.o.Reference.Model == nil
+	mode.Training = false
+	mode.Off = in.o.Reference.Model == nil
 	defer func() { *mode = before }()
 	tensor.NoGrad(f)
 }
@@ -156,7 +159,8 @@ func (in *inputs) refLogps() (t tensor.Tensor) {
 // kl returns the divergence between both models at each label [B, K, T].
 func (in *inputs) kl(forward bool) tensor.Tensor {
 	source := tensor.Of(in.target.Device, in.b.Source)
-	at, refAt := in.hidden().IndexSelect(0, source), in.refHidden().IndexSelect(0, source)
+	at := in.hidden().IndexSelect(0, source)
+	refAt := in.refHidden().IndexSelect(0, source)
 	return in.view(in.b, in.model.Head().TokenKL(at, in.reference().Head(), refAt, forward))
 }
 
@@ -241,7 +245,8 @@ func (in *inputs) firstTokens() []int64 {
 // scores returns the rewards of the score head [B, K], 0 for a candidate that
 // only fills up.
 func (in *inputs) scores() tensor.Tensor {
-	prompts, candidates := int64(in.b.B), int64(in.b.K)
+	prompts := int64(in.b.B)
+	candidates := int64(in.b.K)
 	scores := in.model.Score.Forward(in.pooled()).View(prompts, candidates)
 	return scores.WhereScalar(tensor.Of(in.target.Device, in.b.Real, prompts, candidates), 0)
 }

@@ -13,7 +13,8 @@ func RefLogps(m *model.Model, device tensor.Device, examples []data.Example, siz
 	defer tensor.Catch(&err)
 	mode := m.Params().Mode()
 	before := *mode
-	mode.Training, mode.Off = false, true
+	mode.Training = false
+	mode.Off = true
 	defer func() { *mode = before }()
 	for start := 0; start < len(examples); start += size {
 		b := data.Pack(examples[start:min(start+size, len(examples))], share)
@@ -36,7 +37,8 @@ func SetRefLogps(examples []data.Example, logps []float32) (left []float32) {
 		for k := range examples[i].Sequences {
 			row := &examples[i].Sequences[k]
 			n := row.LabelCount()
-			row.RefLogps, logps = logps[:n:n], logps[n:]
+			row.RefLogps = logps[:n:n]
+			logps = logps[n:]
 		}
 	}
 	return logps

@@ -35,7 +35,8 @@ func (t *Totals) Add(parts []exec.Fraction) {
 // Means are the values, 0 for a count of 0.
 func (t *Totals) Means() (means exec.Means) {
 	for i := range t.o.program.Globals() {
-		sum, count := t.at(2*i), t.at(2*i+1)
+		sum := t.at(2 * i)
+		count := t.at(2*i + 1)
 		mean := sum.Div(count).MaskedFill(count.EqScalar(0), 0)
 		means = append(means, mean.To(t.o.device.Target().Real))
 	}

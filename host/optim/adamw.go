@@ -42,7 +42,8 @@ func NewAdamW(params []nn.Param, o Options) *AdamW {
 	var split [2][]int // the indices that do not decay, and those that do
 	for i, p := range params {
 		all = append(all, p.Tensor)
-		device, shape := p.Tensor.Device(), p.Tensor.Shape()
+		device := p.Tensor.Device()
+		shape := p.Tensor.Shape()
 		a.state = append(a.state, State{Name: p.Name,
 			ExpAvg:   tensor.Zeros(device, p.Tensor.DType(), shape...).Own(),
 			ExpAvgSq: tensor.Zeros(device, p.Tensor.DType(), shape...).Own(),
@@ -61,7 +62,10 @@ func NewAdamW(params []nn.Param, o Options) *AdamW {
 func (a *AdamW) group(params []tensor.Tensor, members []int, decay float64) group {
 	var p, m, v, s []tensor.Tensor
 	for _, i := range members {
-		p, m, v, s = append(p, params[i]), append(m, a.state[i].ExpAvg), append(v, a.state[i].ExpAvgSq), append(s, a.state[i].Step)
+		p = append(p, params[i])
+		m = append(m, a.state[i].ExpAvg)
+		v = append(v, a.state[i].ExpAvgSq)
+		s = append(s, a.state[i].Step)
 	}
 	return group{decay, tensor.NewList(p), tensor.NewList(m), tensor.NewList(v), tensor.NewList(s)}
 }

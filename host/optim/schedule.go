@@ -28,7 +28,15 @@ var ScheduleTypes = []string{"linear", "cosine", "cosine_with_restarts", "polyno
 // NewSchedule returns a schedule with the defaults of its type; kwargs are the
 // entries of lr_scheduler_kwargs.
 func NewSchedule(kind string, learningRate float64, warmup, total int, kwargs map[string]float64) (Schedule, error) {
-	s := Schedule{Type: kind, LearningRate: learningRate, WarmupSteps: warmup, TotalSteps: total, Power: 1, LREnd: 1e-7, NumCycles: 1}
+	s := Schedule{
+		Type:         kind,
+		LearningRate: learningRate,
+		WarmupSteps:  warmup,
+		TotalSteps:   total,
+		Power:        1,
+		LREnd:        1e-7,
+		NumCycles:    1,
+	}
 	var known map[string]*float64
 	switch kind {
 	case "cosine":

@@ -19,7 +19,8 @@ func (p *Plugin) Capabilities() string {
 func (p *Plugin) mayUse() string {
 	switch transport := p.transport.(type) {
 	case *wasmTransport:
-		limits, formatting := transport.limits.WithDefaults(), ""
+		limits := transport.limits.WithDefaults()
+		formatting := ""
 		if slices.ContainsFunc(p.Components, func(c *Component) bool { return c.Kind == Formatter }) {
 			limits := transport.workers.WithDefaults()
 			formatting = fmt.Sprintf(", %d MiB and %v a batch where it formats", limits.MemoryMiB, limits.Batch)

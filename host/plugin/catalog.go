@@ -56,7 +56,11 @@ type Catalog struct {
 
 // NewCatalog describes the builtin plugins. An error is a mistake in one of them.
 func NewCatalog(ctx context.Context, options Options) (*Catalog, error) {
-	c := &Catalog{options: options, files: map[string]*Plugin{}, pins: map[string]string{}}
+	c := &Catalog{
+		options: options,
+		files:   map[string]*Plugin{},
+		pins:    map[string]string{},
+	}
 	for _, p := range options.Builtin {
 		opened := &Plugin{Info: Info{Name: p.Name, Transport: Builtin}, transport: builtinTransport{p}}
 		if err := opened.describe(ctx); err != nil {
@@ -188,7 +192,13 @@ func (c *Catalog) pickTask(p *Plugin, name string) (*taskEntry, error) {
 
 // assemble finds the parts of a task.
 func (c *Catalog) assemble(p *Plugin, entry taskEntry) (*Task, error) {
-	t := &Task{Name: entry.Name, Doc: entry.Doc, Head: entry.Head, Defaults: entry.Defaults, Plugin: p}
+	t := &Task{
+		Name:     entry.Name,
+		Doc:      entry.Doc,
+		Head:     entry.Head,
+		Defaults: entry.Defaults,
+		Plugin:   p,
+	}
 	for _, part := range []struct {
 		kind Kind
 		name string
@@ -229,7 +239,8 @@ func (c *Catalog) Component(ctx context.Context, kind Kind, spec string) (*Compo
 		if err != nil {
 			return nil, err
 		}
-		among, where = p.Components, p.String()
+		among = p.Components
+		where = p.String()
 	} else {
 		name = path
 		for _, p := range c.builtin {
@@ -250,7 +261,8 @@ func pick(kind Kind, name, where string, among []*Component) (*Component, error)
 		if c.Name == name {
 			return c, nil
 		}
-		last, names = c, append(names, c.Name)
+		last = c
+		names = append(names, c.Name)
 	}
 	switch {
 	case name == "" && len(names) == 1:

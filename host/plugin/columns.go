@@ -102,7 +102,14 @@ func readColumns(entries []columnEntry) ([]sdk.Column, error) {
 
 func (e columnEntry) column() (sdk.Column, error) {
 	kind, known := columnTypes[e.Type]
-	column := sdk.Column{Name: e.Name, Type: kind, Required: e.Required, Doc: line(e.Doc), Role: sdk.ColumnRole(e.Role), Examples: e.Examples}
+	column := sdk.Column{
+		Name:     e.Name,
+		Type:     kind,
+		Required: e.Required,
+		Doc:      line(e.Doc),
+		Role:     sdk.ColumnRole(e.Role),
+		Examples: e.Examples,
+	}
 	switch {
 	case !known:
 		return column, fmt.Errorf("its column %q is of type %q, which this llmhost does not know", plain(e.Name), plain(e.Type))
@@ -136,9 +143,16 @@ func readOutputs(entries []outputEntry) ([]sdk.Output, error) {
 	}
 	outputs := []sdk.Output{}
 	for _, e := range entries {
-		output := sdk.Output{Kind: sdk.OutputKind(e.Kind), Name: e.Name, Role: sdk.ColumnRole(e.Role), Padding: e.Padding}
+		output := sdk.Output{
+			Kind:    sdk.OutputKind(e.Kind),
+			Name:    e.Name,
+			Role:    sdk.ColumnRole(e.Role),
+			Padding: e.Padding,
+		}
 		switch {
-		case output.Kind != sdk.CandidateColumn && output.Kind != sdk.ExampleColumn && output.Kind != sdk.ClassLabel:
+		case output.Kind != sdk.CandidateColumn &&
+			output.Kind != sdk.ExampleColumn &&
+			output.Kind != sdk.ClassLabel:
 			return nil, fmt.Errorf("it gives %q of kind %q; want column, example_column or label", plain(e.Name), plain(e.Kind))
 		case e.Name == "" || plain(e.Name) != e.Name:
 			return nil, fmt.Errorf("it gives a %s called %q; want a name that can be printed", e.Kind, plain(e.Name))

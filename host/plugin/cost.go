@@ -12,7 +12,15 @@ import (
 // usualSizes are what a program's cost is told for where nothing else is asked:
 // eight prompts of four candidates with 128 label tokens, and eight rows of
 // 2,048 tokens together.
-var usualSizes = map[string]int64{"B": 8, "K": 4, "T": 128, "P": 2048, "H": 2048, "M": 2048, "N": 8}
+var usualSizes = map[string]int64{
+	"B": 8,
+	"K": 4,
+	"T": 128,
+	"P": 2048,
+	"H": 2048,
+	"M": 2048,
+	"N": 8,
+}
 
 // usualClasses is the size of every dimension C_NAME.
 const usualClasses = 4
@@ -37,7 +45,8 @@ func ParseSizes(text string) (map[string]int64, error) {
 // costText says what a program takes for one batch of the given sizes, and of
 // the usual ones for dimensions that they lack.
 func costText(p *program.Program, given map[string]int64) (string, error) {
-	sizes, names := map[string]int64{}, []string{}
+	sizes := map[string]int64{}
+	names := []string{}
 	for _, dim := range p.Dims() {
 		name := string(dim)
 		if sizes[name] = usualSizes[name]; sizes[name] == 0 {

@@ -60,7 +60,13 @@ func (i Info) payload(call string, reply []byte) ([]byte, error) {
 	if err := json.Unmarshal(reply[1:], &said); err != nil {
 		return nil, fmt.Errorf("plugin %v: the error that %s replied with is not JSON: %s", i, call, brief(err))
 	}
-	return nil, &Error{Plugin: i.String(), Call: call, Code: plain(said.Code), Message: plain(said.Message), Field: plain(said.Field)}
+	return nil, &Error{
+		Plugin:  i.String(),
+		Call:    call,
+		Code:    plain(said.Code),
+		Message: plain(said.Message),
+		Field:   plain(said.Field),
+	}
 }
 
 // manifest is a descriptor as it stands in JSON. Keys that are not known are
@@ -127,7 +133,13 @@ func (p *Plugin) fill(m manifest) error {
 	p.Name, p.Version, p.Doc = m.Name, line(m.Version), line(m.Doc)
 	p.ABI, p.SDK = m.ABI, line(m.SDK)
 	for i, entry := range m.Components {
-		c := &Component{Kind: Kind(entry.Kind), Name: entry.Name, Doc: line(entry.Doc), Plugin: p, index: uint32(i)}
+		c := &Component{
+			Kind:   Kind(entry.Kind),
+			Name:   entry.Name,
+			Doc:    line(entry.Doc),
+			Plugin: p,
+			index:  uint32(i),
+		}
 		switch {
 		case c.Kind != Loss && c.Kind != Pooling && c.Kind != Formatter:
 			return fmt.Errorf("has a component of kind %q, which this llmhost does not know", plain(entry.Kind))
@@ -149,14 +161,24 @@ func (c *Component) readParams(entries []paramEntry) error {
 		return fmt.Errorf("%d parameters; at most %d are allowed", len(entries), maxParts)
 	}
 	for _, e := range entries {
-		p := sdk.Param{Name: e.Name, Type: sdk.ParamType(e.Type), Min: e.Min, Max: e.Max, Choices: e.Choices, Doc: line(e.Doc)}
+		p := sdk.Param{
+			Name:    e.Name,
+			Type:    sdk.ParamType(e.Type),
+			Min:     e.Min,
+			Max:     e.Max,
+			Choices: e.Choices,
+			Doc:     line(e.Doc),
+		}
 		var err error
 		switch {
 		case !isName(p.Name):
 			return fmt.Errorf("parameter %q; want letters, digits, - and _", plain(p.Name))
 		case c.param(p.Name) != nil:
 			return fmt.Errorf("two parameters called %s", p.Name)
-		case p.Type != sdk.FloatParam && p.Type != sdk.IntParam && p.Type != sdk.BoolParam && p.Type != sdk.StringParam:
+		case p.Type != sdk.FloatParam &&
+			p.Type != sdk.IntParam &&
+			p.Type != sdk.BoolParam &&
+			p.Type != sdk.StringParam:
 			return fmt.Errorf("parameter %s of type %q; want float, int, bool or string", p.Name, plain(e.Type))
 		case len(p.Choices) > maxParts:
 			return fmt.Errorf("parameter %s with %d choices; at most %d are allowed", p.Name, len(p.Choices), maxParts)
@@ -208,7 +230,9 @@ func (p *Plugin) readTasks(entries []taskEntry) error {
 		}{{Formatter, t.Formatter}, {Pooling, t.Pooling}, {Loss, t.Loss}}
 		for _, part := range parts {
 			linked, isLinked := strings.CutPrefix(part.name, builtinPrefix)
-			if part.name != "" && !(isLinked && isName(linked)) && p.component(part.kind, part.name) == nil {
+			if part.name != "" &&
+				!(isLinked && isName(linked)) &&
+				p.component(part.kind, part.name) == nil {
 				return fmt.Errorf("has task %s with the %s %q, which the plugin does not have", t.Name, part.kind, plain(part.name))
 			}
 		}
@@ -257,7 +281,11 @@ func taskNamed(tasks []taskEntry, name string) *taskEntry {
 // isName accepts letters, digits, - and _, at most 64 of them.
 func isName(s string) bool {
 	for _, r := range s {
-		if (r < 'a' || r > 'z') && (r < 'A' || r > 'Z') && (r < '0' || r > '9') && r != '_' && r != '-' {
+		if (r < 'a' || r > 'z') &&
+			(r < 'A' || r > 'Z') &&
+			(r < '0' || r > '9') &&
+			r != '_' &&
+			r != '-' {
 			return false
 		}
 	}

@@ -81,7 +81,8 @@ func (c *Component) again(ctx context.Context, rows []sdk.Row, before []sdk.Resu
 	var few []sdk.Row
 	var from []int
 	for i := len(rows) - 1; i >= 0; i -= (len(rows) + sample - 1) / sample {
-		few, from = append(few, rows[i]), append(from, i)
+		few = append(few, rows[i])
+		from = append(from, i)
 	}
 	now, err := format(ctx, few)
 	var at *RowError

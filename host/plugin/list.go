@@ -60,7 +60,9 @@ func List(ctx context.Context, plugins []*Plugin) string {
 
 // lastColumn is how wide the last column of a listing can be, beside the others.
 func lastColumn(plugins []*Plugin) int {
-	name, version, digest := 0, len("VERSION"), len("DIGEST")
+	name := 0
+	version := len("VERSION")
+	digest := len("DIGEST")
 	for _, p := range plugins {
 		version = max(version, len(p.Version))
 		if p.Digest != "" {

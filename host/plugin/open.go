@@ -57,9 +57,22 @@ func (c *Catalog) find(path string) (*Plugin, error) {
 		return nil, fmt.Errorf("plugin %s: %w", path, err)
 	}
 	sum := sha256.Sum256(code)
-	p := &Plugin{Info: Info{Name: path, Transport: WASM, Path: path, Digest: hex.EncodeToString(sum[:]), Size: len(code)}}
+	p := &Plugin{Info: Info{
+		Name:      path,
+		Transport: WASM,
+		Path:      path,
+		Digest:    hex.EncodeToString(sum[:]),
+		Size:      len(code),
+	}}
 	p.cache = cache{c.options.Cache, p.Digest}
-	p.transport = &wasmTransport{name: path, digest: p.Digest, code: code, limits: c.options.Limits, workers: c.options.Workers, folder: p.cache.folder("wasm")}
+	p.transport = &wasmTransport{
+		name:    path,
+		digest:  p.Digest,
+		code:    code,
+		limits:  c.options.Limits,
+		workers: c.options.Workers,
+		folder:  p.cache.folder("wasm"),
+	}
 	return p, nil
 }
 
@@ -70,7 +83,13 @@ func (c *Catalog) findProgram(path string) (*Plugin, error) {
 	if err != nil {
 		return nil, err
 	}
-	info := Info{Name: path, Transport: Process, Path: path, Digest: program.Digest(), Size: int(program.Size())}
+	info := Info{
+		Name:      path,
+		Transport: Process,
+		Path:      path,
+		Digest:    program.Digest(),
+		Size:      int(program.Size()),
+	}
 	return &Plugin{Info: info, transport: &processTransport{program: program, limits: c.options.Process}}, nil
 }
 

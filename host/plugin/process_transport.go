@@ -67,11 +67,19 @@ func (c processCalls) Trace(ctx context.Context, instance uint32, request []byte
 func (c processCalls) Close(context.Context) error { return nil }
 
 func (r *processTransport) formatter(ctx context.Context, c *Component, values map[string]any) (Formatting, error) {
-	f := &processFormatter{transport: r, component: c, config: sdk.CanonicalConfig(values)}
+	f := &processFormatter{
+		transport: r,
+		component: c,
+		config:    sdk.CanonicalConfig(values),
+	}
 	if err := f.configure(ctx); err != nil {
 		return Formatting{}, err
 	}
-	return Formatting{Records: f.records, Format: c.steady(f.format), close: func() { _ = r.close(context.Background()) }}, nil
+	return Formatting{
+		Records: f.records,
+		Format:  c.steady(f.format),
+		close:   func() { _ = r.close(context.Background()) },
+	}, nil
 }
 
 // processFormatter is a formatter that is configured in a process.
@@ -101,7 +109,9 @@ func (f *processFormatter) configure(ctx context.Context) error {
 	if f.records.Columns != nil && !reflect.DeepEqual(f.records, records) {
 		return fmt.Errorf("%v: it reads or gives other columns than before it was started again", f.component)
 	}
-	f.process, f.instance, f.records = f.transport.running, instance, records
+	f.process = f.transport.running
+	f.instance = instance
+	f.records = records
 	return nil
 }
 

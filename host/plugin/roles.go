@@ -38,7 +38,13 @@ func readUses(p *program.Program, entries []useEntry) ([]sdk.ColumnUse, error) {
 		case len(e.Values) > maxParts:
 			return nil, fmt.Errorf("its %s has %d example values; at most %d are allowed", e.Input, len(e.Values), maxParts)
 		}
-		uses[at] = sdk.ColumnUse{Input: e.Input, Role: role, Values: e.Values, Min: e.Min, Max: e.Max}
+		uses[at] = sdk.ColumnUse{
+			Input:  e.Input,
+			Role:   role,
+			Values: e.Values,
+			Min:    e.Min,
+			Max:    e.Max,
+		}
 	}
 	return uses, nil
 }

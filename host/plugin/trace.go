@@ -120,7 +120,13 @@ func (c *Component) check(reply []byte) (*Trace, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%v: %w", c, err)
 	}
-	return &Trace{Program: p, Locations: parts.Locations, Columns: uses, PoolsLastToken: parts.PoolsLastToken, Allow: allow}, nil
+	return &Trace{
+		Program:        p,
+		Locations:      parts.Locations,
+		Columns:        uses,
+		PoolsLastToken: parts.PoolsLastToken,
+		Allow:          allow,
+	}, nil
 }
 
 // Formatter configures a formatter with settled parameters.

@@ -32,7 +32,12 @@ func (r *wasmTransport) start(ctx context.Context) (calls, error) {
 	}
 	if r.session == nil || !r.session.Usable() {
 		r.rest()
-		session, err := worker.OpenSession(ctx, worker.Formatter{Plugin: r.name, Digest: r.digest, Code: r.code, Cache: r.folder}, r.limits, r.workers.Compile)
+		session, err := worker.OpenSession(ctx, worker.Formatter{
+			Plugin: r.name,
+			Digest: r.digest,
+			Code:   r.code,
+			Cache:  r.folder,
+		}, r.limits, r.workers.Compile)
 		if err != nil {
 			return nil, err
 		}
@@ -100,7 +105,12 @@ func (r *wasmTransport) formatter(ctx context.Context, c *Component, values map[
 	}
 	f.columns = len(records.Columns)
 	// One batch more than workers: while they format, the host packs and unpacks.
-	return Formatting{Records: records, Format: c.steady(f.format), Parallel: pool.Workers() + 1, close: pool.Close}, nil
+	return Formatting{
+		Records:  records,
+		Format:   c.steady(f.format),
+		Parallel: pool.Workers() + 1,
+		close:    pool.Close,
+	}, nil
 }
 
 // wasmFormatter is a formatter that is configured in a pool of workers.

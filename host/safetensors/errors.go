@@ -41,7 +41,12 @@ func fileError(path string, kind error, format string, args ...any) *Error {
 
 // tensorError is an Error whose text goes on after the tensor's name.
 func tensorError(path, name string, kind error, format string, args ...any) *Error {
-	return &Error{Path: path, Tensor: name, Kind: kind, Text: fmt.Sprintf(format, args...)}
+	return &Error{
+		Path:   path,
+		Tensor: name,
+		Kind:   kind,
+		Text:   fmt.Sprintf(format, args...),
+	}
 }
 
 // ShapeText writes a shape as people do: [2, 3].

@@ -63,7 +63,11 @@ func Parse(name string, image []byte) (*File, error) {
 }
 
 func newFile(path string) *File {
-	return &File{path: path, index: map[string]int{}, metadata: map[string]string{}}
+	return &File{
+		path:     path,
+		index:    map[string]int{},
+		metadata: map[string]string{},
+	}
 }
 
 // add maps one file and adds its tensors, or those in keep.
@@ -90,7 +94,12 @@ func (f *File) addImage(path string, image []byte, keep map[string]bool) error {
 		}
 		f.index[e.name] = len(f.tensors)
 		data := image[begin+e.begin : begin+e.end : begin+e.end]
-		f.tensors = append(f.tensors, Tensor{Name: e.name, DType: e.dtype, Shape: e.shape, Data: data})
+		f.tensors = append(f.tensors, Tensor{
+			Name:  e.name,
+			DType: e.dtype,
+			Shape: e.shape,
+			Data:  data,
+		})
 	}
 	return nil
 }
@@ -122,7 +131,9 @@ func (f *File) Close() error {
 			failure = fmt.Errorf("%s: unmap: %w", f.path, err)
 		}
 	}
-	f.maps, f.tensors, f.index = nil, nil, nil
+	f.maps = nil
+	f.tensors = nil
+	f.index = nil
 	return failure
 }
 

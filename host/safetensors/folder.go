@@ -52,7 +52,11 @@ func (f *File) addShards(folder string) error {
 		shardPath := filepath.Join(folder, shard)
 		err := f.add(shardPath, wanted[shard])
 		if errors.Is(err, fs.ErrNotExist) {
-			return &Error{Path: path, Kind: fs.ErrNotExist, Text: fmt.Sprintf("names the shard %s, which is not there; copy or download it too", shard)}
+			return &Error{
+				Path: path,
+				Kind: fs.ErrNotExist,
+				Text: fmt.Sprintf("names the shard %s, which is not there; copy or download it too", shard),
+			}
 		}
 		if err != nil {
 			return err
@@ -98,10 +102,16 @@ func noWeights(folder string) error {
 	entries, _ := os.ReadDir(folder) // for the fix alone
 	for _, e := range entries {
 		name := e.Name()
-		if strings.HasSuffix(name, ".bin") || strings.HasSuffix(name, ".pth") || strings.HasSuffix(name, ".gguf") {
+		if strings.HasSuffix(name, ".bin") ||
+			strings.HasSuffix(name, ".pth") ||
+			strings.HasSuffix(name, ".gguf") {
 			fix = fmt.Sprintf("found %s; convert it to safetensors", name)
 			break
 		}
 	}
-	return &Error{Path: folder, Kind: fs.ErrNotExist, Text: fmt.Sprintf("has no %s and no %s; %s", SingleName, IndexName, fix)}
+	return &Error{
+		Path: folder,
+		Kind: fs.ErrNotExist,
+		Text: fmt.Sprintf("has no %s and no %s; %s", SingleName, IndexName, fix),
+	}
 }

@@ -35,7 +35,11 @@ func parse(path string, image []byte) ([]entry, map[string]string, int64, error)
 	if err != nil {
 		return nil, nil, 0, err
 	}
-	h := header{path: path, dec: json.NewDecoder(bytes.NewReader(text)), size: int64(len(text))}
+	h := header{
+		path: path,
+		dec:  json.NewDecoder(bytes.NewReader(text)),
+		size: int64(len(text)),
+	}
 	entries, metadata, err := h.read()
 	if err != nil {
 		return nil, nil, 0, err
@@ -145,7 +149,8 @@ func (h *header) entry(name string) (entry, error) {
 		return e, err
 	}
 	if len(offsets) == 2 {
-		e.begin, e.end = offsets[0], offsets[1]
+		e.begin = offsets[0]
+		e.end = offsets[1]
 	}
 	return e, e.check(h.path)
 }

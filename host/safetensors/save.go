@@ -90,16 +90,21 @@ func (l Layout) metadata() map[string]string {
 // cut fills shards in the order given, as Hugging Face does: a tensor opens a
 // new shard where it would not fit, and one above the size has its own.
 func cut(sources []Source, maxSize int64) []shard {
-	parts, open, size := [][]Source{}, []Source{}, int64(0)
+	parts := [][]Source{}
+	open := []Source{}
+	size := int64(0)
 	for _, s := range sources {
 		switch {
 		case maxSize > 0 && s.size() > maxSize:
 			parts = append(parts, []Source{s})
 			continue
 		case maxSize > 0 && size+s.size() > maxSize && len(open) > 0:
-			parts, open, size = append(parts, open), nil, 0
+			parts = append(parts, open)
+			open = nil
+			size = 0
 		}
-		open, size = append(open, s), size+s.size()
+		open = append(open, s)
+		size = size + s.size()
 	}
 	if len(open) > 0 || len(parts) == 0 {
 		parts = append(parts, open)
@@ -170,7 +175,8 @@ func leftovers(folder string, shards []shard) []string {
 
 func removeAll(folder string, names []string) error {
 	for _, name := range names {
-		if err := os.Remove(filepath.Join(folder, name)); err != nil && !errors.Is(err, fs.ErrNotExist) {
+		if err := os.Remove(filepath.Join(folder, name)); err != nil &&
+			!errors.Is(err, fs.ErrNotExist) {
 			return err
 		}
 	}

@@ -52,7 +52,8 @@ func halfToFloat(h uint16) float64 {
 	if h>>15 == 1 {
 		sign = -1
 	}
-	exponent, fraction := int(h>>10&31), float64(h&1023)
+	exponent := int(h >> 10 & 31)
+	fraction := float64(h & 1023)
 	switch {
 	case exponent == 31 && fraction != 0:
 		return math.NaN()

@@ -126,7 +126,9 @@ func (t *Task) trace(ctx context.Context, s config.Settings) error {
 	if err != nil {
 		return err
 	}
-	t.Program, t.places, t.columns = loss.Program, loss.Locations, loss.Columns
+	t.Program = loss.Program
+	t.places = loss.Locations
+	t.columns = loss.Columns
 	if err := t.CheckHead(t.Program); err != nil {
 		return err
 	}
@@ -154,13 +156,19 @@ func (t *Task) tracePooling(ctx context.Context, s config.Settings) error {
 	if err != nil {
 		return err
 	}
-	t.PoolingProgram, t.PoolsLastToken = trace.Program, trace.PoolsLastToken
+	t.PoolingProgram = trace.Program
+	t.PoolsLastToken = trace.PoolsLastToken
 	return nil
 }
 
 // DataFormatter is the task's formatter for reading data; CloseFormatter ends it.
 func (t *Task) DataFormatter() data.Formatter {
-	return data.Formatter{Name: t.Formatter.Name, Columns: t.formatting.Columns, Format: t.formatting.Format, Parallel: t.formatting.Parallel}
+	return data.Formatter{
+		Name:     t.Formatter.Name,
+		Columns:  t.formatting.Columns,
+		Format:   t.formatting.Format,
+		Parallel: t.formatting.Parallel,
+	}
 }
 
 // CloseFormatter ends the formatter once all data is read.

@@ -96,7 +96,11 @@ func (t Tensor) Bytes() []byte {
 // Slice returns t's elements in row-major order. It panics unless t is of E's type.
 func Slice[E Element](t Tensor) []E {
 	if want := dtypeOf[E](); t.DType() != want {
-		panic(&Error{Op: "read", Shapes: [][]int64{t.Shape()}, Cause: fmt.Sprintf("tensor is %s, read as %s", t.DType(), want)})
+		panic(&Error{
+			Op:     "read",
+			Shapes: [][]int64{t.Shape()},
+			Cause:  fmt.Sprintf("tensor is %s, read as %s", t.DType(), want),
+		})
 	}
 	out := make([]E, t.Numel())
 	if len(out) > 0 {
@@ -125,7 +129,11 @@ func (t Tensor) Item() float64 {
 // the run: no device is waited for, and so it is no read-back.
 func (t Tensor) HostItem() float64 {
 	if d := t.Device(); d != CPU {
-		panic(&Error{Op: "host item", Shapes: [][]int64{t.Shape()}, Cause: fmt.Sprintf("the tensor is on %s; want one that was made on the CPU", d)})
+		panic(&Error{
+			Op:     "host item",
+			Shapes: [][]int64{t.Shape()},
+			Cause:  fmt.Sprintf("the tensor is on %s; want one that was made on the CPU", d),
+		})
 	}
 	return t.item()
 }

@@ -90,7 +90,8 @@ func (t *Tokenizer) extend(file []byte, tokens []string) error {
 		}
 		id, has := t.TokenID(token)
 		switch {
-		case slices.ContainsFunc(known, func(k struct{ Content string }) bool { return k.Content == token }) || slices.Contains(t.added, token):
+		case slices.ContainsFunc(known, func(k struct{ Content string }) bool { return k.Content == token }) ||
+			slices.Contains(t.added, token):
 			continue
 		case !has:
 			id, next = next, next+1
@@ -119,7 +120,8 @@ func (t *Tokenizer) nameRoles(named map[string]string) error {
 	if len(named) == 0 {
 		return nil
 	}
-	folder, found := filepath.Dir(t.path), false
+	folder := filepath.Dir(t.path)
+	found := false
 	for _, name := range []string{configName, mapName} {
 		text, err := os.ReadFile(filepath.Join(folder, name))
 		if err != nil {

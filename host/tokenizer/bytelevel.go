@@ -52,7 +52,12 @@ func byteTokenizer() object {
 	for b, char := range byteChars() {
 		vocab[string(char)] = len(byteSpecials) + b
 	}
-	spell := object{"type": "ByteLevel", "add_prefix_space": false, "trim_offsets": false, "use_regex": false}
+	spell := object{
+		"type":             "ByteLevel",
+		"add_prefix_space": false,
+		"trim_offsets":     false,
+		"use_regex":        false,
+	}
 	return object{
 		"version": "1.0", "truncation": nil, "padding": nil, "added_tokens": added,
 		"normalizer": nil, "pre_tokenizer": spell, "post_processor": nil, "decoder": spell,

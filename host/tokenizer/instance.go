@@ -122,7 +122,8 @@ func (i *instance) put(request []byte) (uint64, error) {
 // take copies the reply at packed (address and length), frees it there, and
 // returns its payload, or the error that the reply bears.
 func (i *instance) take(packed uint64) ([]byte, error) {
-	at, size := uint32(packed>>32), uint32(packed)
+	at := uint32(packed >> 32)
+	size := uint32(packed)
 	view, ok := i.module.Memory().Read(at, size)
 	if !ok || size < 4 {
 		return nil, i.kill(errors.New("the core replied with memory that it does not have"))

@@ -25,7 +25,11 @@ type pool struct {
 }
 
 func newPool(e *engine, file []byte) *pool {
-	return &pool{engine: e, file: file, limit: make(chan struct{}, min(runtime.GOMAXPROCS(0), maxInstances))}
+	return &pool{
+		engine: e,
+		file:   file,
+		limit:  make(chan struct{}, min(runtime.GOMAXPROCS(0), maxInstances)),
+	}
 }
 
 // use lends an instance to work. One that trapped or grew too large is thrown

@@ -79,7 +79,8 @@ func (t *Tokenizer) take(file []byte) {
 // open makes the first instance, which proves the file, and reads the special tokens.
 func (t *Tokenizer) open(file []byte) error {
 	err := t.pool.use(func(i *instance) error {
-		t.vocab, t.maxID = i.vocab, i.maxID
+		t.vocab = i.vocab
+		t.maxID = i.maxID
 		return nil
 	})
 	if err != nil {

@@ -30,7 +30,8 @@ func (t *Trainer) Evaluate(micro [][]data.Example) (e Evaluation, err error) {
 }
 
 func (t *Trainer) evaluate(micro [][]data.Example) Evaluation {
-	p, d := t.Objective.Program(), t.Objective.Device()
+	p := t.Objective.Program()
+	d := t.Objective.Device()
 	calibration := hostmetrics.NewCalibration(t.Options.CalibrationStrategy, t.Options.CalibrationBins...)
 	means := t.Objective.Means(t.Model, t.batches(micro))
 	one := tensor.Full(d, tensor.Float64, 1)

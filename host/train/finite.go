@@ -25,7 +25,8 @@ type NonFiniteError struct {
 func (e *NonFiniteError) Error() string {
 	what, value := "loss", e.Loss
 	if finite(e.Loss) {
-		what, value = "gradient norm", e.GradNorm
+		what = "gradient norm"
+		value = e.GradNorm
 	}
 	if e.Step == 1 && len(e.Terms) > 0 { // no learning rate can be to blame
 		return fmt.Sprintf("step 1: the loss of the batch of %s is %v before any weight has moved, by its term %s; look at these records, and at the loss with llmhost plugins check",
@@ -90,7 +91,11 @@ func (s tracedStep) failure(p *program.Program) *NonFiniteError {
 		if finite(row[0]) {
 			continue
 		}
-		failed := &NonFiniteError{Step: s.step, Loss: row[0], Sources: s.sources[i]}
+		failed := &NonFiniteError{
+			Step:    s.step,
+			Loss:    row[0],
+			Sources: s.sources[i],
+		}
 		for j, term := range p.Terms {
 			if !finite(row[1+j]) {
 				failed.Terms = append(failed.Terms, term.Name)
@@ -101,7 +106,12 @@ func (s tracedStep) failure(p *program.Program) *NonFiniteError {
 	if finite(values[last]) {
 		return nil
 	}
-	return &NonFiniteError{Step: s.step, Loss: values[last-1-len(p.Terms)], GradNorm: values[last], Sources: slices.Concat(s.sources...)}
+	return &NonFiniteError{
+		Step:     s.step,
+		Loss:     values[last-1-len(p.Terms)],
+		GradNorm: values[last],
+		Sources:  slices.Concat(s.sources...),
+	}
 }
 
 func (f *finiteFlag) forget() {

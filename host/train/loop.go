@@ -291,7 +291,8 @@ func (l *Loop) save() (err error) {
 	if err != nil {
 		return err
 	}
-	l.saved, l.checkpoint = l.Trainer.GlobalStep, path
+	l.saved = l.Trainer.GlobalStep
+	l.checkpoint = path
 	return l.emit(Saved, nil, path)
 }
 
@@ -302,7 +303,11 @@ func (l *Loop) interrupt() error {
 	if err := l.save(); err != nil {
 		return err
 	}
-	return &Interrupted{Step: l.Trainer.GlobalStep, Checkpoint: l.checkpoint, CanSave: l.Plan.SaveSteps > 0}
+	return &Interrupted{
+		Step:       l.Trainer.GlobalStep,
+		Checkpoint: l.checkpoint,
+		CanSave:    l.Plan.SaveSteps > 0,
+	}
 }
 
 // window adds up the steps between two log entries.

@@ -18,7 +18,12 @@ type metric struct {
 // newMetrics takes sum and count of each metric of p, in turns.
 func newMetrics(p *program.Program, numbers []float64) (m Metrics) {
 	for i, d := range p.Metrics {
-		m.list = append(m.list, metric{name: d.Name, sum: numbers[2*i], count: numbers[2*i+1], exp: d.Exp})
+		m.list = append(m.list, metric{
+			name:  d.Name,
+			sum:   numbers[2*i],
+			count: numbers[2*i+1],
+			exp:   d.Exp,
+		})
 	}
 	return m
 }

@@ -54,7 +54,13 @@ func (n *number) UnmarshalJSON(text []byte) error {
 // on to the same log entries.
 func (l *Loop) Progress() json.RawMessage {
 	w := l.window
-	p := progress{TrainedTokens: l.TrainedTokens, Evaluated: l.evaluated, Steps: w.steps, Tokens: w.tokens, Spent: w.spent}
+	p := progress{
+		TrainedTokens: l.TrainedTokens,
+		Evaluated:     l.evaluated,
+		Steps:         w.steps,
+		Tokens:        w.tokens,
+		Spent:         w.spent,
+	}
 	if w.steps > 0 {
 		p.setSums(w.read())
 	}
@@ -94,15 +100,21 @@ func (l *Loop) Restore(saved json.RawMessage) error {
 	if err := json.Unmarshal(saved, &p); err != nil {
 		return fmt.Errorf("progress of the run: %w", err)
 	}
-	l.TrainedTokens, l.evaluated = p.TrainedTokens, p.Evaluated
+	l.TrainedTokens = p.TrainedTokens
+	l.evaluated = p.Evaluated
 	if p.Steps == 0 {
 		return nil
 	}
 	loss := l.Trainer.Objective
-	if terms, metrics := len(loss.Program().Terms), len(loss.Program().Metrics); len(p.Terms) != terms || len(p.Metrics) != metrics {
+	if terms, metrics := len(loss.Program().Terms), len(loss.Program().Metrics); len(p.Terms) != terms ||
+		len(p.Metrics) != metrics {
 		return fmt.Errorf("progress of the run: it has sums of %d terms and %d metrics; want the %d and %d of the loss", len(p.Terms), len(p.Metrics), terms, metrics)
 	}
-	l.window = window{program: loss.Program(), steps: p.Steps, pace: pace{p.Tokens, p.Spent}}
+	l.window = window{
+		program: loss.Program(),
+		steps:   p.Steps,
+		pace:    pace{p.Tokens, p.Spent},
+	}
 	l.window.sums = tensor.Of(loss.Device(), p.sums()).Own()
 	return nil
 }

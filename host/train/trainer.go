@@ -155,7 +155,8 @@ func (t *Trainer) pack(micro [][]data.Example) (batches []data.Batch, denominato
 		for j, c := range counts {
 			total[j] += c
 		}
-		batches, denominators = append(batches, b), append(denominators, counts)
+		batches = append(batches, b)
+		denominators = append(denominators, counts)
 	}
 	for i := range denominators {
 		for j, term := range t.Objective.Program().Terms {

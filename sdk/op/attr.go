@@ -106,7 +106,8 @@ func resolve(specs []AttrSpec, given Attrs, rank int) (Attrs, error) {
 			continue
 		}
 		if !found && spec.Kind == Flag {
-			attr, found = Attr{Name: spec.Name, Kind: Flag}, true
+			attr = Attr{Name: spec.Name, Kind: Flag}
+			found = true
 		}
 		if !found {
 			if spec.Optional {

@@ -5,9 +5,15 @@ func draw(t DType, low, high float64, shape ...Dim) Sample {
 	return Sample{Value: Value{DType: t, Shape: shape}, Low: low, High: high}
 }
 
-func number(v float64) Attr { return Attr{Name: "value", Kind: Number, Float: v} }
-func bound(v float64) Attr  { return Attr{Name: "value", Kind: Fill, Float: v} }
-func along(axis int) Attr   { return Attr{Name: "dim", Kind: Axis, Int: axis} }
+func number(v float64) Attr {
+	return Attr{
+		Name:  "value",
+		Kind:  Number,
+		Float: v,
+	}
+}
+func bound(v float64) Attr { return Attr{Name: "value", Kind: Fill, Float: v} }
+func along(axis int) Attr  { return Attr{Name: "dim", Kind: Axis, Int: axis} }
 
 // one is an example of one F32 input of two axes.
 func one(low, high float64, attrs ...Attr) []Example {
@@ -28,7 +34,11 @@ func reductions(low, high float64) []Example {
 	return []Example{
 		{In: in},
 		{In: in, Attrs: Attrs{along(1)}},
-		{In: in, Attrs: Attrs{along(-1), {Name: "keepdim", Kind: Flag, Bool: true}}},
+		{In: in, Attrs: Attrs{along(-1), {
+			Name: "keepdim",
+			Kind: Flag,
+			Bool: true,
+		}}},
 	}
 }
 

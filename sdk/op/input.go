@@ -111,7 +111,8 @@ func (i Input) complete(rest string) (Input, bool) {
 			}
 		}
 	}
-	i.Name, i.Value.Shape = i.Name+rest, shape
+	i.Name = i.Name + rest
+	i.Value.Shape = shape
 	return i, isColumn(rest)
 }
 

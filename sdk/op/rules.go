@@ -12,7 +12,8 @@ import (
 func broadcast(a, b Shape) (Shape, error) {
 	out := make(Shape, max(len(a), len(b)))
 	for i := 1; i <= len(out); i++ { // counted from the last axis
-		x, y := fromEnd(a, i), fromEnd(b, i)
+		x := fromEnd(a, i)
+		y := fromEnd(b, i)
 		if x != y && x != "1" && y != "1" {
 			return nil, errors.New("shapes " + a.String() + " and " + b.String() + " do not broadcast: " +
 				string(x) + " against " + string(y) + " at axis -" + strconv.Itoa(i) + "; want equal dimensions or 1")

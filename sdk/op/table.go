@@ -99,7 +99,11 @@ var (
 	fill     = []AttrSpec{{Name: "value", Kind: Fill}}
 	axis     = []AttrSpec{{Name: "dim", Kind: Axis}}
 	axisKeep = []AttrSpec{{Name: "dim", Kind: Axis}, {Name: "keepdim", Kind: Flag}}
-	someAxis = []AttrSpec{{Name: "dim", Kind: Axis, Optional: true}, {Name: "keepdim", Kind: Flag, Needs: "dim"}}
+	someAxis = []AttrSpec{{
+		Name:     "dim",
+		Kind:     Axis,
+		Optional: true,
+	}, {Name: "keepdim", Kind: Flag, Needs: "dim"}}
 	intoRows = []AttrSpec{{Name: "segments", Kind: Size}}
 )
 
@@ -152,9 +156,17 @@ var table = []Op{
 	{"cumsum", 1, x, axis, "running sum along dim; of bool the number of trues, as f32", true, inferCumsum, one(-2, 2, along(1))},
 
 	// shape
-	{"unsqueeze", 1, x, []AttrSpec{{Name: "dim", Kind: NewAxis}}, "a new axis of length 1 at dim", true, inferUnsqueeze, one(-2, 2, Attr{Name: "dim", Kind: NewAxis, Int: -1})},
+	{"unsqueeze", 1, x, []AttrSpec{{Name: "dim", Kind: NewAxis}}, "a new axis of length 1 at dim", true, inferUnsqueeze, one(-2, 2, Attr{
+		Name: "dim",
+		Kind: NewAxis,
+		Int:  -1,
+	})},
 	{"squeeze", 1, x, axis, "without axis dim, whose length is 1", true, inferSqueeze, []Example{{In: []Sample{draw(F32, -2, 2, "2", "1", "3")}, Attrs: Attrs{along(1)}}}},
-	{"expand", 1, x, []AttrSpec{{Name: "shape", Kind: Sizes}}, "x repeated to shape: axes of length 1 and new leading axes", true, inferExpand, []Example{{In: []Sample{draw(F32, -2, 2, "2", "1")}, Attrs: Attrs{{Name: "shape", Kind: Sizes, Shape: Shape{"4", "2", "3"}}}}}},
+	{"expand", 1, x, []AttrSpec{{Name: "shape", Kind: Sizes}}, "x repeated to shape: axes of length 1 and new leading axes", true, inferExpand, []Example{{In: []Sample{draw(F32, -2, 2, "2", "1")}, Attrs: Attrs{{
+		Name:  "shape",
+		Kind:  Sizes,
+		Shape: Shape{"4", "2", "3"},
+	}}}}},
 
 	// choosing
 	{"gather", 1, []string{"x", "index"}, axis, "x[…, index, …] along dim; index has the axes of x", true, inferGather, []Example{{In: []Sample{draw(F32, -2, 2, "2", "3"), draw(I64, 0, 2, "2", "4")}, Attrs: Attrs{along(1)}}}},
@@ -181,15 +193,27 @@ var table = []Op{
 	{"logical_not", 1, x, nil, "not x", false, unary(Bool), []Example{{In: []Sample{draw(Bool, 0, 1, "2", "3")}}}},
 
 	// kind and gradient
-	{"to", 1, x, []AttrSpec{{Name: "dtype", Kind: Type}}, "x as dtype; f32 to i64 cuts towards 0, anything but 0 is true", true, inferTo, one(-2, 2, Attr{Name: "dtype", Kind: Type, DType: F32})},
+	{"to", 1, x, []AttrSpec{{Name: "dtype", Kind: Type}}, "x as dtype; f32 to i64 cuts towards 0, anything but 0 is true", true, inferTo, one(-2, 2, Attr{
+		Name:  "dtype",
+		Kind:  Type,
+		DType: F32,
+	})},
 	{"detach", 1, x, nil, "x as a constant: no gradient flows through it", false, unary(F32, I64, Bool), one(-2, 2)},
 	{"zeros_like", 1, x, nil, "zeros of the shape and type of x", false, unary(F32, I64, Bool), one(-2, 2)},
 	{"ones_like", 1, x, nil, "ones of the shape and type of x", false, unary(F32, I64, Bool), one(-2, 2)},
 	{"global_mean", 1, []string{"sum", "count"}, nil, "Σsum / Σcount of the scalars over the whole optimizer step, as a constant to the gradient; 0 where Σcount is 0", false, inferGlobalMean, []Example{{In: []Sample{draw(F32, -2, 2), draw(F32, 1, 3)}}}},
-	{"dim_size", 1, none, []AttrSpec{{Name: "dim", Kind: Size}}, "the length of the named dimension, as f32", false, inferDimSize, []Example{{Attrs: Attrs{{Name: "dim", Kind: Size, Dim: "B"}}, Sizes: map[string]int64{"B": 3}}}},
+	{"dim_size", 1, none, []AttrSpec{{Name: "dim", Kind: Size}}, "the length of the named dimension, as f32", false, inferDimSize, []Example{{Attrs: Attrs{{
+		Name: "dim",
+		Kind: Size,
+		Dim:  "B",
+	}}, Sizes: map[string]int64{"B": 3}}}},
 
 	// segments: segment [M] says to which of the segments each entry of the first axis belongs
 	{"segment_sum", 1, []string{"x", "segment"}, intoRows, "sum of the entries of each segment, 0 for an empty one", true, inferSegment, intoSegments()},
 	{"segment_max", 1, []string{"x", "segment"}, intoRows, "largest entry of each segment, element by element, 0 for an empty one; equal ones share the gradient", true, inferSegment, intoSegments()},
-	{"segment_count", 1, []string{"segment"}, intoRows, "number of entries of each segment, as f32", false, inferSegmentCount, []Example{{In: []Sample{draw(I64, 0, 2, "5")}, Attrs: Attrs{{Name: "segments", Kind: Size, Dim: "N"}}, Sizes: map[string]int64{"N": 3}}}},
+	{"segment_count", 1, []string{"segment"}, intoRows, "number of entries of each segment, as f32", false, inferSegmentCount, []Example{{
+		In:    []Sample{draw(I64, 0, 2, "5")},
+		Attrs: Attrs{{Name: "segments", Kind: Size, Dim: "N"}},
+		Sizes: map[string]int64{"N": 3},
+	}}},
 }

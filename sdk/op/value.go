@@ -76,7 +76,8 @@ func (d Dim) split() (number int64, names []string, err error) {
 func isName(s string) bool {
 	for i := 0; i < len(s); i++ {
 		c := s[i]
-		upper, lower := c >= 'A' && c <= 'Z', c >= 'a' && c <= 'z'
+		upper := c >= 'A' && c <= 'Z'
+		lower := c >= 'a' && c <= 'z'
 		if !upper && (i == 0 || !lower && c != '_' && (c < '0' || c > '9')) {
 			return false
 		}

@@ -38,7 +38,11 @@ const MaxMessage = 64 << 20
 // Handshake is what host and plugin check of each other before they talk. The
 // version of the protocol is that of the contract.
 func Handshake() goplugin.HandshakeConfig {
-	return goplugin.HandshakeConfig{ProtocolVersion: sdk.ABI, MagicCookieKey: "LLMHOST_PLUGIN", MagicCookieValue: "llmhost"}
+	return goplugin.HandshakeConfig{
+		ProtocolVersion:  sdk.ABI,
+		MagicCookieKey:   "LLMHOST_PLUGIN",
+		MagicCookieValue: "llmhost",
+	}
 }
 
 // Request joins the parts of a request.

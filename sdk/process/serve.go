@@ -94,7 +94,8 @@ func (s *service) method(name string, answer func(number uint32, payload []byte)
 		defer s.mu.Unlock()
 		// go-plugin has put pipes of its own here by now, whose content is lost
 		// when the plugin crashes.
-		os.Stdout, os.Stderr = s.output, s.output
+		os.Stdout = s.output
+		os.Stderr = s.output
 		return wrapperspb.Bytes(answer(number, payload)), nil
 	}}
 }

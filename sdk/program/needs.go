@@ -27,12 +27,15 @@ func (p *Program) Needs() (n Needs) {
 		case "logits":
 			n.Classes = append(n.Classes, rest)
 		case "ref":
-			n.LM, n.Reference = true, true
+			n.LM = true
+			n.Reference = true
 		case "kl":
-			n.LM, n.Reference = true, true
+			n.LM = true
+			n.Reference = true
 			others = true
 		case "mismatched":
-			n.LM, n.Mismatched = true, true
+			n.LM = true
+			n.Mismatched = true
 			n.Reference = n.Reference || rest == "ref.logps"
 			others = true
 		}

@@ -81,7 +81,11 @@ type Global struct{ Node, Sum, Count int }
 func (p *Program) Globals() (globals []Global) {
 	for i, node := range p.Nodes {
 		if node.Op == globalMean {
-			globals = append(globals, Global{Node: i, Sum: node.In[0], Count: node.In[1]})
+			globals = append(globals, Global{
+				Node:  i,
+				Sum:   node.In[0],
+				Count: node.In[1],
+			})
 		}
 	}
 	return globals
@@ -219,7 +223,8 @@ func (p *Program) Fits(sizes map[string]int64, limit int64, locations []string) 
 	largest, most := 0, int64(-1)
 	for i, node := range p.Nodes {
 		if n, _ := node.Out.Shape.Elements(sizes); n*node.Out.DType.Size() > most {
-			largest, most = i, n*node.Out.DType.Size()
+			largest = i
+			most = n * node.Out.DType.Size()
 		}
 	}
 	place := ""

@@ -183,7 +183,8 @@ func (v *verifier) outputs(s source) {
 		v.scalar("metric "+clip(m.Name), "sum", m.Sum)
 		v.count("metric "+clip(m.Name), m.Count)
 	}
-	v.p.Terms, v.p.Metrics = s.terms, s.metrics
+	v.p.Terms = s.terms
+	v.p.Metrics = s.metrics
 	v.states(s.states)
 }
 
@@ -225,7 +226,11 @@ func (v *verifier) pooling(s source) {
 func (v *verifier) name(what, name string, seen map[string]bool) {
 	good := name != "" && len(name) <= 64
 	for _, c := range name {
-		good = good && (c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9' || strings.ContainsRune("_-./@", c))
+		good = good &&
+			(c >= 'a' && c <= 'z' ||
+				c >= 'A' && c <= 'Z' ||
+				c >= '0' && c <= '9' ||
+				strings.ContainsRune("_-./@", c))
 	}
 	switch {
 	case !good:

@@ -43,7 +43,8 @@ func powSlopes(x, y, z float64) (dx, dy float64) {
 func pair(f func(x, y float64) float64, slopes func(x, y, z float64) (dx, dy float64)) rule {
 	return rule{
 		forward: func(c *call) []float64 {
-			x, y := spread(c.in[0].Shape, c.shape), spread(c.in[1].Shape, c.shape)
+			x := spread(c.in[0].Shape, c.shape)
+			y := spread(c.in[1].Shape, c.shape)
 			out := make([]float64, count(c.shape))
 			for i := range out {
 				out[i] = f(c.in[0].Data[x[i]], c.in[1].Data[y[i]])
@@ -51,8 +52,10 @@ func pair(f func(x, y float64) float64, slopes func(x, y, z float64) (dx, dy flo
 			return out
 		},
 		backward: func(c *call, out, grad []float64) [][]float64 {
-			x, y := spread(c.in[0].Shape, c.shape), spread(c.in[1].Shape, c.shape)
-			gx, gy := make([]float64, len(c.in[0].Data)), make([]float64, len(c.in[1].Data))
+			x := spread(c.in[0].Shape, c.shape)
+			y := spread(c.in[1].Shape, c.shape)
+			gx := make([]float64, len(c.in[0].Data))
+			gy := make([]float64, len(c.in[1].Data))
 			for i, g := range grad {
 				dx, dy := slopes(c.in[0].Data[x[i]], c.in[1].Data[y[i]], out[i])
 				gx[x[i]] += g * dx

@@ -23,7 +23,8 @@ func (c *call) index(i, n int) int {
 func gatherSource(c *call) []int {
 	axis, _ := c.Axis()
 	source := make([]int, count(c.shape))
-	from, to := lanesOf(c.in[0].Shape, axis, true), lanesOf(c.shape, axis, true)
+	from := lanesOf(c.in[0].Shape, axis, true)
+	to := lanesOf(c.shape, axis, true)
 	to.each(func(lane int, at func(int) int) {
 		for j := range to.length {
 			source[at(j)] = (lane/to.inner*from.length+c.index(at(j), from.length))*from.inner + lane%to.inner
@@ -35,7 +36,8 @@ func gatherSource(c *call) []int {
 func selectSource(c *call) []int {
 	axis, _ := c.Axis()
 	source := make([]int, count(c.shape))
-	from, to := lanesOf(c.in[0].Shape, axis, true), lanesOf(c.shape, axis, true)
+	from := lanesOf(c.in[0].Shape, axis, true)
+	to := lanesOf(c.shape, axis, true)
 	to.each(func(lane int, at func(int) int) {
 		for j := range to.length {
 			source[at(j)] = (lane/to.inner*from.length+c.index(j, from.length))*from.inner + lane%to.inner
@@ -61,7 +63,9 @@ func pickedBack(source func(*call) []int) func(*call, []float64, []float64) [][]
 }
 
 func where(c *call) []float64 {
-	condition, x, y := spread(c.in[0].Shape, c.shape), spread(c.in[1].Shape, c.shape), spread(c.in[2].Shape, c.shape)
+	condition := spread(c.in[0].Shape, c.shape)
+	x := spread(c.in[1].Shape, c.shape)
+	y := spread(c.in[2].Shape, c.shape)
 	out := make([]float64, count(c.shape))
 	for i := range out {
 		if out[i] = c.in[2].Data[y[i]]; c.in[0].Data[condition[i]] != 0 {
@@ -72,8 +76,11 @@ func where(c *call) []float64 {
 }
 
 func whereBack(c *call, _, grad []float64) [][]float64 {
-	condition, x, y := spread(c.in[0].Shape, c.shape), spread(c.in[1].Shape, c.shape), spread(c.in[2].Shape, c.shape)
-	gx, gy := make([]float64, len(c.in[1].Data)), make([]float64, len(c.in[2].Data))
+	condition := spread(c.in[0].Shape, c.shape)
+	x := spread(c.in[1].Shape, c.shape)
+	y := spread(c.in[2].Shape, c.shape)
+	gx := make([]float64, len(c.in[1].Data))
+	gy := make([]float64, len(c.in[2].Data))
 	for i, g := range grad {
 		if c.in[0].Data[condition[i]] != 0 {
 			gx[x[i]] += g
@@ -85,7 +92,8 @@ func whereBack(c *call, _, grad []float64) [][]float64 {
 }
 
 func whereScalar(c *call) []float64 {
-	x, condition := spread(c.in[0].Shape, c.shape), spread(c.in[1].Shape, c.shape)
+	x := spread(c.in[0].Shape, c.shape)
+	condition := spread(c.in[1].Shape, c.shape)
 	out := make([]float64, count(c.shape))
 	for i := range out {
 		if out[i] = c.Value(); c.in[1].Data[condition[i]] != 0 {
@@ -116,7 +124,8 @@ func maskedFillBack(c *call, _, grad []float64) [][]float64 {
 
 // kept is the gradient of the first input where the second one is as wanted.
 func (c *call) kept(grad []float64, wanted bool) []float64 {
-	x, condition := spread(c.in[0].Shape, c.shape), spread(c.in[1].Shape, c.shape)
+	x := spread(c.in[0].Shape, c.shape)
+	condition := spread(c.in[1].Shape, c.shape)
 	g := make([]float64, len(c.in[0].Data))
 	for i, v := range grad {
 		if (c.in[1].Data[condition[i]] != 0) == wanted {

@@ -96,7 +96,9 @@ func (a Arguments) bind(input op.Input) (Array, error) {
 	if err != nil {
 		return Array{}, fmt.Errorf("input %s: %w", input.Name, err)
 	}
-	if given.DType != input.Value.DType || !slices.Equal(given.Shape, shape) || len(given.Data) != count(shape) {
+	if given.DType != input.Value.DType ||
+		!slices.Equal(given.Shape, shape) ||
+		len(given.Data) != count(shape) {
 		want := Array{DType: input.Value.DType, Shape: shape}
 		return Array{}, fmt.Errorf("input %s is %v with %d elements; want %v, that is %v", input.Name, given, len(given.Data), want, input.Value)
 	}
@@ -125,7 +127,8 @@ func (e *Evaluation) node(i int, a Arguments) (err error) {
 	if a.Single {
 		single(out.DType, out.Data)
 	}
-	e.Values, e.backward[i] = append(e.Values, out), backward
+	e.Values = append(e.Values, out)
+	e.backward[i] = backward
 	return nil
 }
 

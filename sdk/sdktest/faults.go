@@ -90,7 +90,11 @@ func permuted(x Array, symbols op.Shape, dim string, order []int) ([]float64, bo
 			return nil, false
 		}
 		if string(d) == dim {
-			out = reordered(Array{DType: x.DType, Shape: x.Shape, Data: out}, axis, order)
+			out = reordered(Array{
+				DType: x.DType,
+				Shape: x.Shape,
+				Data:  out,
+			}, axis, order)
 		}
 	}
 	return out, true
@@ -105,7 +109,9 @@ func reordered(x Array, axis int, order []int) []float64 {
 	n := x.Shape[axis]
 	out := make([]float64, len(x.Data))
 	for i := range out {
-		outer, j, rest := i/(n*inner), i/inner%n, i%inner
+		outer := i / (n * inner)
+		j := i / inner % n
+		rest := i % inner
 		out[i] = x.Data[(outer*n+order[j])*inner+rest]
 	}
 	return out

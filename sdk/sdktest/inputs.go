@@ -104,7 +104,8 @@ func (in Inputs) mismatched() int {
 // Arguments lays the batch out as a program reads it.
 func (in Inputs) Arguments() (Arguments, error) {
 	b, k, t := in.sizes()
-	labels, real := NewArray(op.Bool, b, k, t), NewArray(op.Bool, b, k)
+	labels := NewArray(op.Bool, b, k, t)
+	real := NewArray(op.Bool, b, k)
 	for i, lengths := range in.candidates() {
 		for j, n := range lengths {
 			real.Data[i*k+j] = 1
@@ -115,7 +116,12 @@ func (in Inputs) Arguments() (Arguments, error) {
 	}
 	a := Arguments{
 		Inputs: map[string]Array{"label_mask": labels, "candidate_mask": real},
-		Sizes:  map[string]int64{"B": int64(b), "K": int64(k), "T": int64(t), "U": int64(in.mismatched())},
+		Sizes: map[string]int64{
+			"B": int64(b),
+			"K": int64(k),
+			"T": int64(t),
+			"U": int64(in.mismatched()),
+		},
 	}
 	for name, value := range in.States {
 		a.Inputs["state."+name] = Scalar(op.F32, value)
@@ -146,7 +152,12 @@ func (in Inputs) addTokens(a Arguments) error {
 
 // tokens are the inputs that have a number a label token.
 func (in Inputs) tokens() map[string][][][]float64 {
-	return map[string][][][]float64{"policy.logps": in.Logps, "ref.logps": in.RefLogps, "kl.reverse": in.ReverseKL, "kl.forward": in.ForwardKL}
+	return map[string][][][]float64{
+		"policy.logps": in.Logps,
+		"ref.logps":    in.RefLogps,
+		"kl.reverse":   in.ReverseKL,
+		"kl.forward":   in.ForwardKL,
+	}
 }
 
 // addMismatched lays out the mismatched answers, which have lengths of their own.

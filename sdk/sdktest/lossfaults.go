@@ -50,7 +50,8 @@ func (p *Traced) Padding(in Inputs) ([]Fault, error) {
 func (p *Traced) paddedFigures(what string, base, e *Evaluation) []Fault {
 	var faults []Fault
 	for _, f := range p.Yields() {
-		was, is := base.Number(f.Value), e.Number(f.Value)
+		was := base.Number(f.Value)
+		is := e.Number(f.Value)
 		if Near(was, is) {
 			continue
 		}
@@ -155,7 +156,8 @@ func (e *Evaluation) untied(tied func(v int) bool) map[int][]float64 {
 func (p *Traced) moved(what string, figures []Figure, base, e *Evaluation, differ func(v int) bool) []Fault {
 	var faults []Fault
 	for _, f := range figures {
-		was, is := base.Number(f.Value), e.Number(f.Value)
+		was := base.Number(f.Value)
+		is := e.Number(f.Value)
 		if Near(was, is) {
 			continue
 		}

@@ -85,7 +85,9 @@ func (in PoolInputs) Arguments() Arguments {
 	for i := range hidden.Data {
 		hidden.Data[i] = 1000
 	}
-	token, sequence, ids := NewArray(op.I64, len(place)), NewArray(op.I64, len(place)), NewArray(op.I64, len(place))
+	token := NewArray(op.I64, len(place))
+	sequence := NewArray(op.I64, len(place))
+	ids := NewArray(op.I64, len(place))
 	at := 0
 	for n, states := range in.Hidden {
 		for i, state := range states {
@@ -98,8 +100,19 @@ func (in PoolInputs) Arguments() Arguments {
 		}
 	}
 	return Arguments{
-		Inputs: map[string]Array{"hidden": hidden, "token": token, "sequence": sequence, "ids": ids, "eos_token_id": Scalar(op.I64, float64(in.EOS))},
-		Sizes:  map[string]int64{"P": int64(stored), "H": int64(width), "M": int64(len(place)), "N": int64(len(in.Hidden))},
+		Inputs: map[string]Array{
+			"hidden":       hidden,
+			"token":        token,
+			"sequence":     sequence,
+			"ids":          ids,
+			"eos_token_id": Scalar(op.I64, float64(in.EOS)),
+		},
+		Sizes: map[string]int64{
+			"P": int64(stored),
+			"H": int64(width),
+			"M": int64(len(place)),
+			"N": int64(len(in.Hidden)),
+		},
 	}
 }
 
@@ -121,7 +134,8 @@ func (in PoolInputs) Unpacked(data []float64) [][][]float64 {
 func rowsOf(data []float64, width int) [][]float64 {
 	var rows [][]float64
 	for len(data) > 0 {
-		rows, data = append(rows, data[:width]), data[width:]
+		rows = append(rows, data[:width])
+		data = data[width:]
 	}
 	return rows
 }
@@ -133,11 +147,22 @@ func (p *Traced) Summed() (*Traced, int) {
 	more := *p.Program
 	more.Nodes = slices.Clone(p.Nodes)
 	add := func(name string, out op.Value, attrs op.Attrs, in ...int) int {
-		more.Nodes = append(more.Nodes, program.Node{Op: name, In: in, Attrs: attrs, Out: out})
+		more.Nodes = append(more.Nodes, program.Node{
+			Op:    name,
+			In:    in,
+			Attrs: attrs,
+			Out:   out,
+		})
 		return len(more.Inputs) + len(more.Nodes) - 1
 	}
 	flat := op.Value{DType: op.F32, Shape: p.Value(p.Output).Shape}
-	axis := func(i int) op.Attrs { return op.Attrs{{Name: "dim", Kind: op.Axis, Int: i}} }
+	axis := func(i int) op.Attrs {
+		return op.Attrs{{
+			Name: "dim",
+			Kind: op.Axis,
+			Int:  i,
+		}}
+	}
 	ones := add("ones_like", flat, nil, p.Output)
 	weights := add("cumsum", flat, axis(1), add("cumsum", flat, axis(0), ones))
 	total := add("sum", op.Value{DType: op.F32}, nil, add("mul", flat, nil, p.Output, weights))

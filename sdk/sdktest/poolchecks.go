@@ -62,7 +62,11 @@ func (p *Traced) Expect(want [][]float64, in PoolInputs, what, cause string) ([]
 	for n, row := range got {
 		if !NearAll(row, want[n]) {
 			text := fmt.Sprintf("%s, sequence %d becomes %s instead of %s", what, n, Numbers(row...), Numbers(want[n]...))
-			faults = append(faults, Fault{Text: text, Cause: cause, At: program.None})
+			faults = append(faults, Fault{
+				Text:  text,
+				Cause: cause,
+				At:    program.None,
+			})
 		}
 	}
 	return faults, nil

@@ -19,7 +19,8 @@ func (in Inputs) Pick(prompts ...int) Inputs {
 // order: order(n) is a permutation of n candidates.
 func (in Inputs) Reorder(order func(n int) []int) Inputs {
 	out := in
-	out.Score, out.Columns = nil, map[string][][]float64{}
+	out.Score = nil
+	out.Columns = map[string][][]float64{}
 	for _, rows := range []*[][][]float64{&out.Logps, &out.RefLogps, &out.ReverseKL, &out.ForwardKL, &out.MismatchedLogps, &out.MismatchedRefLogps} {
 		*rows = within(*rows, order)
 	}

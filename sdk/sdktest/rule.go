@@ -83,7 +83,13 @@ func compute(name string, in []Array, attrs op.Attrs, sizes map[string]int64, wa
 	if err != nil {
 		return Array{}, nil, fmt.Errorf("%s: %w", name, err)
 	}
-	c := &call{in: in, Attrs: attrs, sizes: sizes, shape: shape, dtype: want.DType}
+	c := &call{
+		in:    in,
+		Attrs: attrs,
+		sizes: sizes,
+		shape: shape,
+		dtype: want.DType,
+	}
 	rule := rules[name]
 	out := Array{want.DType, shape, rule.forward(c)}
 	isReal := func(a Array) bool { return a.DType == op.F32 }

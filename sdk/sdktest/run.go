@@ -58,7 +58,12 @@ func RunErr(loss sdk.Loss, in Inputs) (Result, error) {
 
 // result reads an evaluation over in.
 func (e *Evaluation) result(in Inputs) Result {
-	r := Result{Loss: e.Loss(), Terms: map[string]Fraction{}, Metrics: map[string]float64{}, States: map[string]float64{}}
+	r := Result{
+		Loss:    e.Loss(),
+		Terms:   map[string]Fraction{},
+		Metrics: map[string]float64{},
+		States:  map[string]float64{},
+	}
 	for _, t := range e.Program.Terms {
 		r.Terms[t.Name] = Fraction{e.Number(t.Sum), e.Number(t.Count)}
 	}
@@ -72,7 +77,8 @@ func (e *Evaluation) result(in Inputs) Result {
 		r.States[s.Name] = e.Number(s.Update)
 	}
 	gradient := e.Gradient(e.LossSeeds())
-	r.Gradients, r.LogitGradients = in.Unpadded(gradient["policy.logps"]), map[string][][]float64{}
+	r.Gradients = in.Unpadded(gradient["policy.logps"])
+	r.LogitGradients = map[string][][]float64{}
 	if g := gradient["kl.reverse"]; g != nil {
 		r.ReverseKLGradients = in.Unpadded(g)
 	}

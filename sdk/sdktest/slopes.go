@@ -48,7 +48,8 @@ func (a Arguments) Compared(s Slope) string {
 
 // element names an element of an input of the model.
 func (a Arguments) element(input string, i int) string {
-	k, t := int(a.Sizes["K"]), int(a.Sizes["T"])
+	k := int(a.Sizes["K"])
+	t := int(a.Sizes["T"])
 	switch input {
 	case "policy.logps":
 		return fmt.Sprintf("the log-probability of prompt %d, candidate %d, token %d", i/(k*t), i/t%k, i%t)
@@ -117,7 +118,11 @@ func (p *Traced) difference(a Arguments, v int, input string, element int) (slop
 			inputs[name] = array
 		}
 		inputs[input] = moved
-		e, failed := p.Evaluate(Arguments{Inputs: inputs, Sizes: a.Sizes, Held: a.Held})
+		e, failed := p.Evaluate(Arguments{
+			Inputs: inputs,
+			Sizes:  a.Sizes,
+			Held:   a.Held,
+		})
 		if failed != nil {
 			err = failed
 			return 0

@@ -55,7 +55,8 @@ func files() map[string][]byte {
 				panic(err) // strings and finite numbers always encode
 			}
 		}
-		all[f.name], questions = lines.Bytes(), questions[f.count:]
+		all[f.name] = lines.Bytes()
+		questions = questions[f.count:]
 	}
 	return all
 }

@@ -39,7 +39,11 @@ func (JSON) Records(path string) iter.Seq2[Record, error] {
 			return
 		}
 		defer file.Close()
-		s := &splitter{in: bufio.NewReaderSize(file, readAhead), at: Position{File: path, Line: 1}, column: 1}
+		s := &splitter{
+			in:     bufio.NewReaderSize(file, readAhead),
+			at:     Position{File: path, Line: 1},
+			column: 1,
+		}
 		s.skipMark()
 		found := func(r object) bool { return yield(r, nil) }
 		if strings.EqualFold(filepath.Ext(path), ".jsonl") {
@@ -92,7 +96,8 @@ func (o object) fields(columns []sdk.Column) (map[string]value, []string, error)
 	for _, c := range columns {
 		wanted[c.Name] = true
 	}
-	fields, names := map[string]value{}, []string(nil)
+	fields := map[string]value{}
+	names := []string(nil)
 	if !utf8.Valid(o.text) {
 		return nil, nil, o.broken(firstInvalid(o.text), "a byte that is not UTF-8; data files are UTF-8")
 	}
@@ -119,9 +124,11 @@ func (o object) fields(columns []sdk.Column) (map[string]value, []string, error)
 // broken is the error for what at byte at of o: "file:line:column: what".
 func (o object) broken(at int, what string) error {
 	before := string(o.text[:at])
-	line, column := o.at.Line+strings.Count(before, "\n"), o.column
+	line := o.at.Line + strings.Count(before, "\n")
+	column := o.column
 	if i := strings.LastIndexByte(before, '\n'); i >= 0 {
-		before, column = before[i+1:], 1
+		before = before[i+1:]
+		column = 1
 	}
 	return fmt.Errorf("%s:%d: %s", Position{o.at.File, line}, column+utf8.RuneCountInString(before), what)
 }
@@ -164,7 +171,11 @@ func (s *splitter) lines(yield func(object) bool) error {
 		case len(text) == 0:
 		case text[0] == '[':
 			return fmt.Errorf("%s: found an array; want one object a line, or name the file .json if it is one array of objects", s.at)
-		case !yield(object{at: s.at, column: 1, text: bytes.TrimRight(line, "\r\n")}):
+		case !yield(object{
+			at:     s.at,
+			column: 1,
+			text:   bytes.TrimRight(line, "\r\n"),
+		}):
 			return nil
 		}
 		if err == io.EOF {
@@ -234,7 +245,8 @@ func (s *splitter) element(c byte) (object, error) {
 		case escaped:
 			escaped = false
 		case inText:
-			escaped, inText = c == '\\', c != '"'
+			escaped = c == '\\'
+			inText = c != '"'
 		case c == '"':
 			inText = true
 		case c == '{' || c == '[':
@@ -253,7 +265,8 @@ func (s *splitter) next() (byte, error) {
 	switch {
 	case err != nil:
 	case c == '\n':
-		s.at.Line, s.column = s.at.Line+1, 1
+		s.at.Line = s.at.Line + 1
+		s.column = 1
 	case c&0xc0 != 0x80:
 		s.column++
 	}

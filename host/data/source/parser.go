@@ -168,7 +168,12 @@ func (p *parser) skipWord() (kind, error) {
 }
 
 func wordByte(c byte) bool {
-	return c >= '0' && c <= '9' || c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c == '-' || c == '+' || c == '.'
+	return c >= '0' && c <= '9' ||
+		c >= 'a' && c <= 'z' ||
+		c >= 'A' && c <= 'Z' ||
+		c == '-' ||
+		c == '+' ||
+		c == '.'
 }
 
 // peek skips white space and returns the byte after it, 0 at the end.

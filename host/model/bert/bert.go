@@ -25,7 +25,11 @@ type Model struct {
 // New builds the model of cfg from p, in Hugging Face's names. It has no head
 // that predicts tokens.
 func New(cfg Config, _ tensor.Device, p *nn.Params, _ bool) *Model {
-	m := &Model{params: p, embeddings: newEmbeddings(cfg, p), pooledDropout: p.Dropout(*cfg.ClassifierDropout)}
+	m := &Model{
+		params:        p,
+		embeddings:    newEmbeddings(cfg, p),
+		pooledDropout: p.Dropout(*cfg.ClassifierDropout),
+	}
 	for i := range cfg.NumHiddenLayers {
 		m.blocks = append(m.blocks, newBlock(cfg, p, i))
 	}

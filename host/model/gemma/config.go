@@ -69,14 +69,20 @@ const (
 
 // defaults are transformers' own, for keys that config.json leaves out.
 func defaults(modelType string) Config {
-	window, final, attention := 4096, 30.0, 50.0
+	window := 4096
+	final := 30.0
+	attention := 50.0
 	c := Config{ModelType: modelType, VocabSize: 256000, HiddenSize: 2304, IntermediateSize: 9216, NumHiddenLayers: 26,
 		NumAttentionHeads: 8, NumKeyValueHeads: 4, HeadDim: 256, HiddenActivation: "gelu_pytorch_tanh", RMSNormEps: 1e-6,
 		TieWordEmbeddings: true, QueryScalar: 256, FinalSoftcap: &final, AttentionSoftcap: &attention, MaxPositions: 8192,
 		SlidingWindow: &window, SlidingEvery: 2, RopeTheta: 1e4, RopeThetaOfWindows: 1e4}
 	if modelType == third {
-		c.VocabSize, c.MaxPositions, c.SlidingEvery, c.RopeTheta = 262208, 131072, 6, 1e6
-		c.FinalSoftcap, c.AttentionSoftcap = nil, nil
+		c.VocabSize = 262208
+		c.MaxPositions = 131072
+		c.SlidingEvery = 6
+		c.RopeTheta = 1e6
+		c.FinalSoftcap = nil
+		c.AttentionSoftcap = nil
 	}
 	return c
 }
@@ -110,8 +116,16 @@ func (c *Config) settle() {
 	} else if p != nil {
 		c.Rope, c.WindowRope = of(p.Full), of(p.Sliding)
 	}
-	c.Rope.Settle(nn.RopeDefaults{Theta: c.RopeTheta, Partial: 1, MaxPositions: c.MaxPositions})
-	c.WindowRope.Settle(nn.RopeDefaults{Theta: c.RopeThetaOfWindows, Partial: 1, MaxPositions: c.MaxPositions})
+	c.Rope.Settle(nn.RopeDefaults{
+		Theta:        c.RopeTheta,
+		Partial:      1,
+		MaxPositions: c.MaxPositions,
+	})
+	c.WindowRope.Settle(nn.RopeDefaults{
+		Theta:        c.RopeThetaOfWindows,
+		Partial:      1,
+		MaxPositions: c.MaxPositions,
+	})
 	if c.ModelType == second {
 		c.WindowRope = c.Rope
 	}

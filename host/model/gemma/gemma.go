@@ -46,7 +46,8 @@ func New(cfg Config, device tensor.Device, p *nn.Params, head bool) *Model {
 // Forward maps the tokens of pass to hidden states [tokens, hidden], after the
 // last norm.
 func (m *Model) Forward(pass *nn.Pass) tensor.Tensor {
-	all, windowed := m.rope.At(pass.Positions, pass.MaxPosition+1), m.windowRope.At(pass.Positions, pass.MaxPosition+1)
+	all := m.rope.At(pass.Positions, pass.MaxPosition+1)
+	windowed := m.windowRope.At(pass.Positions, pass.MaxPosition+1)
 	x := m.embedded(pass.IDs)
 	for _, b := range m.blocks {
 		rope := all
@@ -121,7 +122,8 @@ type Attention struct {
 }
 
 func newAttention(cfg Config, p *nn.Params, name string, layer int) Attention {
-	q, kv := cfg.NumAttentionHeads*cfg.HeadDim, cfg.NumKeyValueHeads*cfg.HeadDim
+	q := cfg.NumAttentionHeads * cfg.HeadDim
+	kv := cfg.NumKeyValueHeads * cfg.HeadDim
 	a := Attention{
 		q:       p.Linear(name+"q_proj", cfg.HiddenSize, q, cfg.AttentionBias),
 		k:       p.Linear(name+"k_proj", cfg.HiddenSize, kv, cfg.AttentionBias),
@@ -134,17 +136,22 @@ func newAttention(cfg Config, p *nn.Params, name string, layer int) Attention {
 		softcap: softcap(cfg.AttentionSoftcap),
 	}
 	if cfg.ModelType == third {
-		qNorm, kNorm := p.CentredRMSNorm(name+"q_norm", cfg.HeadDim, cfg.RMSNormEps), p.CentredRMSNorm(name+"k_norm", cfg.HeadDim, cfg.RMSNormEps)
-		a.qNorm, a.kNorm = &qNorm, &kNorm
+		qNorm := p.CentredRMSNorm(name+"q_norm", cfg.HeadDim, cfg.RMSNormEps)
+		kNorm := p.CentredRMSNorm(name+"k_norm", cfg.HeadDim, cfg.RMSNormEps)
+		a.qNorm = &qNorm
+		a.kNorm = &kNorm
 	}
 	return a
 }
 
 // Forward maps x [tokens, hidden] to the same shape.
 func (a Attention) Forward(x tensor.Tensor, rope nn.Rope, pass *nn.Pass) tensor.Tensor {
-	q, k, v := a.heads(a.q.Forward(x)), a.heads(a.k.Forward(x)), a.heads(a.v.Forward(x))
+	q := a.heads(a.q.Forward(x))
+	k := a.heads(a.k.Forward(x))
+	v := a.heads(a.v.Forward(x))
 	if a.qNorm != nil {
-		q, k = a.qNorm.Forward(q), a.kNorm.Forward(k)
+		q = a.qNorm.Forward(q)
+		k = a.kNorm.Forward(k)
 	}
 	y := pass.Attention(rope.Apply(q), rope.Apply(k), v, tensor.AttentionOptions{
 		Scale: a.scale, Window: a.window, Softcap: a.softcap, Dropout: a.dropout.Rate()})

@@ -56,14 +56,21 @@ func defaults(modelType string) Config {
 	switch modelType {
 	case "mistral":
 		window := 4096
-		c.IntermediateSize, c.NumKeyValueHeads, c.SlidingWindow, c.MaxPositions = 14336, 8, &window, 4096*32
+		c.IntermediateSize = 14336
+		c.NumKeyValueHeads = 8
+		c.SlidingWindow = &window
+		c.MaxPositions = 4096 * 32
 	case "qwen3":
 		c.HeadDim = 128
 		fallthrough
 	case "qwen2":
 		window := 4096
-		c.VocabSize, c.IntermediateSize, c.NumKeyValueHeads, c.MaxPositions = 151936, 22016, 32, 32768
-		c.SlidingWindow, c.MaxWindowLayers = &window, 28
+		c.VocabSize = 151936
+		c.IntermediateSize = 22016
+		c.NumKeyValueHeads = 32
+		c.MaxPositions = 32768
+		c.SlidingWindow = &window
+		c.MaxWindowLayers = 28
 	}
 	return c
 }
@@ -95,11 +102,17 @@ func (c *Config) settle() {
 	if c.HeadDim == 0 && c.NumAttentionHeads > 0 {
 		c.HeadDim = c.HiddenSize / c.NumAttentionHeads
 	}
-	c.QKVBias, c.OutputBias = c.AttentionBias, c.AttentionBias
+	c.QKVBias = c.AttentionBias
+	c.OutputBias = c.AttentionBias
 	if c.ModelType == "qwen2" {
-		c.QKVBias, c.OutputBias = true, false
+		c.QKVBias = true
+		c.OutputBias = false
 	}
-	c.Rope = nn.RopeOf(c.RopeParameters, c.RopeScaling, nn.RopeDefaults{Theta: c.RopeTheta, Partial: c.PartialRotary, MaxPositions: c.MaxPositions})
+	c.Rope = nn.RopeOf(c.RopeParameters, c.RopeScaling, nn.RopeDefaults{
+		Theta:        c.RopeTheta,
+		Partial:      c.PartialRotary,
+		MaxPositions: c.MaxPositions,
+	})
 }
 
 func (c *Config) validate() error {

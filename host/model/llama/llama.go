@@ -101,7 +101,8 @@ type Attention struct {
 }
 
 func newAttention(cfg Config, p *nn.Params, name string, layer int) Attention {
-	q, kv := cfg.NumAttentionHeads*cfg.HeadDim, cfg.NumKeyValueHeads*cfg.HeadDim
+	q := cfg.NumAttentionHeads * cfg.HeadDim
+	kv := cfg.NumKeyValueHeads * cfg.HeadDim
 	a := Attention{
 		q:       p.Linear(name+"q_proj", cfg.HiddenSize, q, cfg.QKVBias),
 		k:       p.Linear(name+"k_proj", cfg.HiddenSize, kv, cfg.QKVBias),
@@ -112,17 +113,22 @@ func newAttention(cfg Config, p *nn.Params, name string, layer int) Attention {
 		window:  cfg.Window(layer),
 	}
 	if cfg.ModelType == "qwen3" {
-		qNorm, kNorm := p.RMSNorm(name+"q_norm", cfg.HeadDim, cfg.RMSNormEps), p.RMSNorm(name+"k_norm", cfg.HeadDim, cfg.RMSNormEps)
-		a.qNorm, a.kNorm = &qNorm, &kNorm
+		qNorm := p.RMSNorm(name+"q_norm", cfg.HeadDim, cfg.RMSNormEps)
+		kNorm := p.RMSNorm(name+"k_norm", cfg.HeadDim, cfg.RMSNormEps)
+		a.qNorm = &qNorm
+		a.kNorm = &kNorm
 	}
 	return a
 }
 
 // Forward maps x [tokens, hidden] to the same shape.
 func (a Attention) Forward(x tensor.Tensor, rope nn.Rope, pass *nn.Pass) tensor.Tensor {
-	q, k, v := a.heads(a.q.Forward(x)), a.heads(a.k.Forward(x)), a.heads(a.v.Forward(x))
+	q := a.heads(a.q.Forward(x))
+	k := a.heads(a.k.Forward(x))
+	v := a.heads(a.v.Forward(x))
 	if a.qNorm != nil {
-		q, k = a.qNorm.Forward(q), a.kNorm.Forward(k)
+		q = a.qNorm.Forward(q)
+		k = a.kNorm.Forward(k)
 	}
 	y := pass.Attention(rope.Apply(q), rope.Apply(k), v, tensor.AttentionOptions{
 		Scale: 1 / math.Sqrt(float64(a.headDim)), Window: a.window, Dropout: a.dropout.Rate()})

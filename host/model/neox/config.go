@@ -51,7 +51,11 @@ func ParseConfig(text []byte) (Config, error) {
 	if err := json.Unmarshal(text, &c); err != nil {
 		return Config{}, err
 	}
-	c.Rope = nn.RopeOf(c.RopeParameters, c.RopeScaling, nn.RopeDefaults{Theta: c.RotaryBase, Partial: c.RotaryShare, MaxPositions: c.MaxPositions})
+	c.Rope = nn.RopeOf(c.RopeParameters, c.RopeScaling, nn.RopeDefaults{
+		Theta:        c.RotaryBase,
+		Partial:      c.RotaryShare,
+		MaxPositions: c.MaxPositions,
+	})
 	return c, c.validate()
 }
 

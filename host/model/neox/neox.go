@@ -28,7 +28,11 @@ type Model struct {
 // New builds the model of cfg from p, in Hugging Face's names; head says
 // whether it gets the one that predicts tokens.
 func New(cfg Config, device tensor.Device, p *nn.Params, head bool) *Model {
-	m := &Model{params: p, rope: cfg.Rope.Table(device, cfg.HeadDim), dropout: p.Dropout(cfg.HiddenDropout)}
+	m := &Model{
+		params:  p,
+		rope:    cfg.Rope.Table(device, cfg.HeadDim),
+		dropout: p.Dropout(cfg.HiddenDropout),
+	}
 	m.embed = p.Get("gpt_neox.embed_in.weight", cfg.VocabSize, cfg.HiddenSize)
 	for i := range cfg.NumHiddenLayers {
 		m.blocks = append(m.blocks, newBlock(cfg, p, i))
@@ -124,7 +128,9 @@ func newAttention(cfg Config, p *nn.Params, name string) Attention {
 func (a Attention) Forward(x tensor.Tensor, rope nn.Rope, pass *nn.Pass) tensor.Tensor {
 	tokens := x.Size(0)
 	qkv := a.qkv.Forward(x).View(tokens, -1, 3*a.headDim) // [tokens, heads, 3*head_dim]
-	q, k, v := qkv.Narrow(2, 0, a.headDim), qkv.Narrow(2, a.headDim, a.headDim), qkv.Narrow(2, 2*a.headDim, a.headDim)
+	q := qkv.Narrow(2, 0, a.headDim)
+	k := qkv.Narrow(2, a.headDim, a.headDim)
+	v := qkv.Narrow(2, 2*a.headDim, a.headDim)
 	y := pass.Attention(rope.Apply(q), rope.Apply(k), v, tensor.AttentionOptions{
 		Scale: 1 / math.Sqrt(float64(a.headDim)), Dropout: a.dropout.Rate()})
 	return a.dense.Forward(y.Reshape(tokens, -1))

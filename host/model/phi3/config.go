@@ -68,7 +68,11 @@ func (c *Config) settle() {
 	if c.SlidingWindow != nil {
 		c.Window = *c.SlidingWindow
 	}
-	c.Rope = nn.RopeOf(c.RopeParameters, c.RopeScaling, nn.RopeDefaults{Theta: c.RopeTheta, Partial: c.PartialRotary, MaxPositions: c.MaxPositions})
+	c.Rope = nn.RopeOf(c.RopeParameters, c.RopeScaling, nn.RopeDefaults{
+		Theta:        c.RopeTheta,
+		Partial:      c.PartialRotary,
+		MaxPositions: c.MaxPositions,
+	})
 	if c.Rope.Type == "yarn" { // what the first Phi-3 configs called it
 		c.Rope.Type = "longrope"
 	}

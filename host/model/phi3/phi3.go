@@ -111,7 +111,9 @@ func newAttention(cfg Config, p *nn.Params, name string) Attention {
 func (a Attention) Forward(x tensor.Tensor, rope nn.Rope, pass *nn.Pass) tensor.Tensor {
 	tokens := x.Size(0)
 	qkv := a.qkv.Forward(x).View(tokens, -1, a.headDim) // [tokens, heads + 2*kv_heads, head_dim]
-	q, k, v := qkv.Narrow(1, 0, a.heads), qkv.Narrow(1, a.heads, a.keyHeads), qkv.Narrow(1, a.heads+a.keyHeads, a.keyHeads)
+	q := qkv.Narrow(1, 0, a.heads)
+	k := qkv.Narrow(1, a.heads, a.keyHeads)
+	v := qkv.Narrow(1, a.heads+a.keyHeads, a.keyHeads)
 	y := pass.Attention(rope.Apply(q), rope.Apply(k), v, tensor.AttentionOptions{
 		Scale: 1 / math.Sqrt(float64(a.headDim)), Window: int(a.window), Dropout: a.dropout.Rate()})
 	return a.o.Forward(y.Reshape(tokens, -1))

@@ -178,7 +178,8 @@ func traced(t *Trial) error {
 	if err != nil {
 		return err
 	}
-	t.Subject.Trace, t.Allow = found, found.Allow
+	t.Subject.Trace = found
+	t.Allow = found.Allow
 	t.Program = &sdktest.Traced{Program: found.Program, Places: found.Locations}
 	t.Note = fmt.Sprintf("%d settings, %d nodes, reads %v", len(t.session.settings(t.Component)), len(found.Nodes), found.InputNames())
 	return nil

@@ -85,7 +85,11 @@ func (r *Report) add(step Step) {
 // find enters a finding, unless other parameters led to one from the same lines.
 func (r *Report) find(f Finding) {
 	for _, have := range r.Findings {
-		if have.Component == f.Component && have.Check == f.Check && have.Cause == f.Cause && slices.Equal(have.Places, f.Places) && f.Params != nil {
+		if have.Component == f.Component &&
+			have.Check == f.Check &&
+			have.Cause == f.Cause &&
+			slices.Equal(have.Places, f.Places) &&
+			f.Params != nil {
 			return
 		}
 	}
@@ -130,7 +134,11 @@ func (r *Report) Text() string {
 }
 
 // marks are what stands before a check in a text.
-var marks = map[Status]string{Passed: "ok", Failed: "FAILED", Skipped: "skipped"}
+var marks = map[Status]string{
+	Passed:  "ok",
+	Failed:  "FAILED",
+	Skipped: "skipped",
+}
 
 func (r *Report) heading() string {
 	if r.Plugin == "" {

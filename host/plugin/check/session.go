@@ -167,7 +167,8 @@ func (s *session) try(check *Check, subject *Subject) {
 	reason, skipped := isSkipped(err)
 	switch {
 	case skipped:
-		step.Status, t.Note = Skipped, reason
+		step.Status = Skipped
+		t.Note = reason
 	case err != nil:
 		t.Find(Finding{Text: err.Error()})
 	}

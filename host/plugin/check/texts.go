@@ -33,7 +33,9 @@ func (s *session) texts(c *plugin.Component, p sdk.Param) []string {
 
 func (s *session) taken(c *plugin.Component, p sdk.Param) []string {
 	takes := func(text string) bool {
-		return text != p.Default && !s.late() && c.Reconfigure(s.ctx, map[string]any{p.Name: text}) == nil
+		return text != p.Default &&
+			!s.late() &&
+			c.Reconfigure(s.ctx, map[string]any{p.Name: text}) == nil
 	}
 	var taken []string
 	strict := !takes(unknownName)
@@ -67,5 +69,8 @@ func lists(p sdk.Param, known []string, takes func(string) bool) []string {
 	if first, _ := p.Default.(string); first != "" && len(known) > 0 {
 		texts = append(texts, first+","+known[0])
 	}
-	return slices.DeleteFunc(texts, func(text string) bool { return slices.Contains(known, text) || !takes(text) })
+	return slices.DeleteFunc(texts, func(text string) bool {
+		return slices.Contains(known, text) ||
+			!takes(text)
+	})
 }

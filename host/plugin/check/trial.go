@@ -80,7 +80,9 @@ func (t *Trial) Retrace(params map[string]any) (*plugin.Trace, error) {
 
 // Find takes a finding.
 func (t *Trial) Find(f Finding) {
-	f.Component, f.Check, f.Params = t.owner(), t.check.Name, t.Params
+	f.Component = t.owner()
+	f.Check = t.check.Name
+	f.Params = t.Params
 	for _, name := range t.session.options.Allow {
 		f.Allowed = f.Allowed || name == f.Check
 	}

@@ -33,5 +33,9 @@ func (e *Error) Error() string { return "plugin " + e.Plugin + ": " + e.Text }
 func (e *Error) Unwrap() error { return e.Cause }
 
 func (p *Program) fault(kind Fault, format string, args ...any) *Error {
-	return &Error{Fault: kind, Plugin: p.path, Text: fmt.Sprintf(format, args...)}
+	return &Error{
+		Fault:  kind,
+		Plugin: p.path,
+		Text:   fmt.Sprintf(format, args...),
+	}
 }

@@ -60,7 +60,8 @@ func (o *opening) Write(p []byte) (int, error) {
 
 // close ends the search; without a handshake the line is "".
 func (o *opening) close(line string, before []byte) {
-	o.printed, o.over = append([]byte(nil), before...), true
+	o.printed = append([]byte(nil), before...)
+	o.over = true
 	o.rest.Write(o.printed)
 	o.handshake <- line
 }

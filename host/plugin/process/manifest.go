@@ -108,7 +108,12 @@ func (m manifest) program(spec, file string) (*Program, error) {
 	if err != nil {
 		return nil, fmt.Errorf("plugin %s: %w", spec, err)
 	}
-	p := &Program{path: spec, folder: filepath.Base(folder), command: append([]string{m.Interpreter}, m.Args...), entry: path.Clean(m.Entry)}
+	p := &Program{
+		path:    spec,
+		folder:  filepath.Base(folder),
+		command: append([]string{m.Interpreter}, m.Args...),
+		entry:   path.Clean(m.Entry),
+	}
 	if strings.ContainsRune(m.Interpreter, filepath.Separator) && !filepath.IsAbs(m.Interpreter) {
 		p.command[0] = filepath.Join(folder, m.Interpreter)
 	}
@@ -144,7 +149,9 @@ func (p *Program) order() error {
 func (p *Program) add(folder, name string) error {
 	root := filepath.Join(folder, filepath.FromSlash(name))
 	base := folder
-	if inside, err := filepath.Rel(folder, root); err != nil || inside == ".." || strings.HasPrefix(inside, ".."+string(filepath.Separator)) {
+	if inside, err := filepath.Rel(folder, root); err != nil ||
+		inside == ".." ||
+		strings.HasPrefix(inside, ".."+string(filepath.Separator)) {
 		base = filepath.Dir(root)
 	}
 	return filepath.WalkDir(root, func(at string, e fs.DirEntry, err error) error {

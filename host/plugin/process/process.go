@@ -76,7 +76,11 @@ func (p *Program) Start(ctx context.Context, limits Limits) (*Process, error) {
 	if err != nil {
 		return nil, fmt.Errorf("plugin %s: its private copy: %w", p.path, err)
 	}
-	running := &Process{program: p, limits: limits.withDefaults(), folder: folder}
+	running := &Process{
+		program: p,
+		limits:  limits.withDefaults(),
+		folder:  folder,
+	}
 	if len(folder) > maxFolder {
 		os.Remove(folder)
 		return nil, p.fault(CannotStart, "cannot be started: the folder for temporary files, %s, has too long a name for a socket in it; set TMPDIR to a shorter one", os.TempDir())
@@ -134,7 +138,11 @@ func (r *Process) config(ctx context.Context, cmd *exec.Cmd, own tls.Certificate
 		HandshakeConfig:  process.Handshake(),
 		Plugins:          goplugin.PluginSet{},
 		AllowedProtocols: []goplugin.Protocol{goplugin.ProtocolGRPC},
-		TLSConfig:        &tls.Config{Certificates: []tls.Certificate{own}, MinVersion: tls.VersionTLS13, ServerName: serverName},
+		TLSConfig: &tls.Config{
+			Certificates: []tls.Certificate{own},
+			MinVersion:   tls.VersionTLS13,
+			ServerName:   serverName,
+		},
 		SkipHostEnv:      true,
 		StartTimeout:     r.limits.Start,
 		Logger:           hclog.NewNullLogger(),

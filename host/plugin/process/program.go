@@ -44,7 +44,12 @@ func Open(path string) (*Program, error) {
 		return openScript(path, info.IsDir())
 	}
 	name := filepath.Base(path)
-	p := &Program{path: path, folder: "program", files: []source{{name, path}}, entry: name}
+	p := &Program{
+		path:   path,
+		folder: "program",
+		files:  []source{{name, path}},
+		entry:  name,
+	}
 	if info.Mode()&0o111 == 0 {
 		return nil, p.fault(CannotStart, "is not executable; chmod +x makes it so")
 	}

@@ -95,7 +95,8 @@ func (b Building) tool(ctx context.Context, env []string, name string, args ...s
 	cmd.Dir = b.Folder
 	cmd.Env = append(os.Environ(), env...)
 	var out, said bytes.Buffer
-	cmd.Stdout, cmd.Stderr = &out, &said
+	cmd.Stdout = &out
+	cmd.Stderr = &said
 	if err := cmd.Run(); err != nil {
 		text := strings.TrimSpace(said.String() + out.String())
 		return nil, fmt.Errorf("%s: %w\n%s", filepath.Base(name), err, text)

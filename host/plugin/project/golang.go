@@ -21,7 +21,8 @@ func buildGo(ctx context.Context, b Building) (string, error) {
 	if err != nil {
 		return "", err
 	}
-	args, env := []string{"build", "-buildvcs=false", "-trimpath", "-ldflags=-s -w", "-o", out}, []string{"CGO_ENABLED=0"}
+	args := []string{"build", "-buildvcs=false", "-trimpath", "-ldflags=-s -w", "-o", out}
+	env := []string{"CGO_ENABLED=0"}
 	if b.As == string(processTransport) {
 		return out, b.buildGoProgram(ctx, args, env)
 	}
@@ -76,7 +77,9 @@ func (b Building) renewSDK(goMod string) error {
 // mayReplace says whether a folder of an SDK is none, in the cache, or one of
 // another cache that is gone.
 func (b Building) mayReplace(folder string) bool {
-	return folder == "" || b.inCache(folder) || strings.Contains(filepath.ToSlash(folder), "/sdk/") && !exists(folder)
+	return folder == "" ||
+		b.inCache(folder) ||
+		strings.Contains(filepath.ToSlash(folder), "/sdk/") && !exists(folder)
 }
 
 func (b Building) inCache(folder string) bool {
@@ -113,7 +116,8 @@ func (b Building) buildGoProgram(ctx context.Context, args, env []string) error 
 		return err
 	}
 	args = append(args, "-mod=mod", "-modfile="+filepath.Join(other, "go.mod"), ".")
-	if _, err = b.tool(ctx, append(env, "GOWORK=off"), "go", args...); err != nil && strings.Contains(err.Error(), "google.golang.org/grpc@") {
+	if _, err = b.tool(ctx, append(env, "GOWORK=off"), "go", args...); err != nil &&
+		strings.Contains(err.Error(), "google.golang.org/grpc@") {
 		return fmt.Errorf("%w\na program of its own needs gRPC, which could not be downloaded; without --as process nothing is", err)
 	}
 	return err

@@ -64,7 +64,8 @@ func (b Building) cargoModule(ctx context.Context) (string, error) {
 	}
 	for _, p := range said.Packages {
 		for _, t := range p.Targets {
-			if p.Manifest == filepath.Join(b.Folder, "Cargo.toml") && slices.Contains(t.Types, "cdylib") {
+			if p.Manifest == filepath.Join(b.Folder, "Cargo.toml") &&
+				slices.Contains(t.Types, "cdylib") {
 				return filepath.Join(said.Target, rustTarget, "release", strings.ReplaceAll(t.Name, "-", "_")+".wasm"), nil
 			}
 		}

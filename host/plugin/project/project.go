@@ -34,10 +34,19 @@ var Kinds = []string{"loss", "formatter", "pooling", "task"}
 var Languages = []string{"go", "rust", "c", "assemblyscript", "python"}
 
 // parts are the folders of templates that a kind is made of.
-var parts = map[string][]string{"loss": {"loss"}, "pooling": {"pooling"}, "formatter": {"records", "formatter"}, "task": {"records", "task"}}
+var parts = map[string][]string{
+	"loss":      {"loss"},
+	"pooling":   {"pooling"},
+	"formatter": {"records", "formatter"},
+	"task":      {"records", "task"},
+}
 
 // data is the file of records that a kind is tried on.
-var data = map[string]string{"loss": "preference.jsonl", "formatter": "questions.jsonl", "task": "questions.jsonl"}
+var data = map[string]string{
+	"loss":      "preference.jsonl",
+	"formatter": "questions.jsonl",
+	"task":      "questions.jsonl",
+}
 
 // Sources are the files that projects are built against.
 type Sources struct {
@@ -150,7 +159,8 @@ func addTemplates(files map[string][]byte, folder string, fill *strings.Replacer
 
 // tokens are what stands for what in a template.
 func (s Spec) tokens() (*strings.Replacer, error) {
-	built, scripts := s.Name+".wasm", `"main.py", "llmhost_plugin"`
+	built := s.Name + ".wasm"
+	scripts := `"main.py", "llmhost_plugin"`
 	if s.Language == "python" {
 		built = "."
 	}

@@ -86,7 +86,8 @@ func sdkFiles(sources fs.FS, to transport) (map[string][]byte, error) {
 		if err != nil || e.IsDir() || strings.HasSuffix(file, "_test.go") || file == "source.go" {
 			return err
 		}
-		if to == wasmTransport && (strings.HasPrefix(file, "process/") || file == "serve/serve_process.go") {
+		if to == wasmTransport &&
+			(strings.HasPrefix(file, "process/") || file == "serve/serve_process.go") {
 			return nil
 		}
 		files["sdk/"+file], err = fs.ReadFile(sources, file)

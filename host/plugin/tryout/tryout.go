@@ -79,7 +79,11 @@ func Run(ctx context.Context, r Request) (result Result, err error) {
 }
 
 func (r Request) trace(ctx context.Context) (*program.Program, error) {
-	catalog, err := plugin.NewCatalog(ctx, plugin.Options{Builtin: r.Builtins, Cache: plugin.DefaultCache(), Notice: r.Notice})
+	catalog, err := plugin.NewCatalog(ctx, plugin.Options{
+		Builtin: r.Builtins,
+		Cache:   plugin.DefaultCache(),
+		Notice:  r.Notice,
+	})
 	if err != nil {
 		return nil, err
 	}
@@ -90,7 +94,11 @@ func (r Request) trace(ctx context.Context) (*program.Program, error) {
 	}
 	given := map[string]plugin.Given{}
 	for name, text := range r.Params {
-		given[name] = plugin.Given{Value: text, Text: true, Where: "--params " + name}
+		given[name] = plugin.Given{
+			Value: text,
+			Text:  true,
+			Where: "--params " + name,
+		}
 	}
 	values, err := component.Settle(given)
 	if err != nil {

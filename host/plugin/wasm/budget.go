@@ -27,7 +27,10 @@ var (
 )
 
 // begin sets the budget of one call of the contract.
-func (b *budget) begin(calls int64, time time.Time) { b.left, b.until = calls, time }
+func (b *budget) begin(calls int64, time time.Time) {
+	b.left = calls
+	b.until = time
+}
 
 // late says whether the time is up.
 func (b *budget) late() bool { return !b.until.IsZero() && !time.Now().Before(b.until) }

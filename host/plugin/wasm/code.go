@@ -12,7 +12,9 @@ func (s *shape) checkCode(found map[byte][]byte) *Error {
 		return nil
 	}
 	var err *Error
-	cost, most, worst := uint64(0), uint64(0), ""
+	cost := uint64(0)
+	most := uint64(0)
+	worst := ""
 	c.each(func(i uint32) {
 		body := c.take(c.u32())
 		if err != nil || c.err != nil {
@@ -24,7 +26,8 @@ func (s *shape) checkCode(found map[byte][]byte) *Error {
 		}
 		own := f.compileCost(s.parameters(i, found))
 		if cost += own; own > most {
-			most, worst = own, fmt.Sprintf("function %d, of %d branches, %d jumps by table and %d variables", i, f.branches, f.targets, f.variables)
+			most = own
+			worst = fmt.Sprintf("function %d, of %d branches, %d jumps by table and %d variables", i, f.branches, f.targets, f.variables)
 		}
 	})
 	switch limit := uint64(compileBase + compilePerByte*len(found[sectionCode])); {
@@ -75,7 +78,8 @@ type function struct {
 
 // readFunction goes through a body, instruction by instruction.
 func readFunction(body []byte) (function, error) {
-	f, c := function{unknown: -1}, &cursor{data: body}
+	f := function{unknown: -1}
+	c := &cursor{data: body}
 	c.each(func(uint32) {
 		f.variables += uint64(c.u32())
 		c.byte() // their type

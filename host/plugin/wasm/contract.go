@@ -42,7 +42,9 @@ func (s *shape) checkContract(map[byte][]byte) *Error {
 }
 
 func (s *shape) typeOf(e export) signature {
-	if e.kind != 0 || uint64(e.index) >= uint64(len(s.functions)) || uint64(s.functions[e.index]) >= uint64(len(s.types)) {
+	if e.kind != 0 ||
+		uint64(e.index) >= uint64(len(s.functions)) ||
+		uint64(s.functions[e.index]) >= uint64(len(s.types)) {
 		return ""
 	}
 	return s.types[s.functions[e.index]]
@@ -57,7 +59,12 @@ func (s signature) text() string {
 	spell := func(letters string) string {
 		var names []string
 		for _, letter := range clip(letters) {
-			names = append(names, map[rune]string{'i': "i32", 'l': "i64", 'f': "f32", 'd': "f64"}[letter])
+			names = append(names, map[rune]string{
+				'i': "i32",
+				'l': "i64",
+				'f': "f32",
+				'd': "f64",
+			}[letter])
 		}
 		return strings.Join(names, ", ")
 	}

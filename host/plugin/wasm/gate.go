@@ -133,7 +133,9 @@ func (s *shape) readImports(found map[byte][]byte) *Error {
 	}
 	var refused, wrong []string
 	c.each(func(uint32) {
-		module, name, kind := c.name(), c.name(), c.byte()
+		module := c.name()
+		name := c.name()
+		kind := c.byte()
 		if kind != 0 {
 			refused = append(refused, fmt.Sprintf("%s.%s (not a function)", clip(module), clip(name)))
 			c.data = nil // how long the rest is depends on the kind, and the answer stands

@@ -114,7 +114,8 @@ func (in *Instance) appendReply(ctx context.Context, reply []byte, function stri
 	if err != nil {
 		return nil, err
 	}
-	pointer, size := uint32(result>>32), uint32(result)
+	pointer := uint32(result >> 32)
+	size := uint32(result)
 	if uint64(size) > uint64(in.m.limits.Reply) {
 		return nil, in.bad("%s replied with %d bytes; at most %d are allowed", function, size, in.m.limits.Reply)
 	}
@@ -165,7 +166,8 @@ func (in *Instance) failed(ctx context.Context, function string, limit time.Dura
 	switch {
 	case errors.Is(err, errBudget):
 		e.Fault, e.Text = TimedOut, fmt.Sprintf("%s made more than %d calls and was stopped; look for a loop that does not end", function, in.m.limits.GuestCalls)
-	case errors.Is(err, errLate), errors.As(err, &exit) && exit.ExitCode() == sys.ExitCodeDeadlineExceeded:
+	case errors.Is(err, errLate), errors.As(err, &exit) &&
+		exit.ExitCode() == sys.ExitCodeDeadlineExceeded:
 		e.Fault, e.Text = TimedOut, fmt.Sprintf("%s ran longer than %v and was stopped; look for a loop that does not end", function, limit)
 	case errors.As(err, &exit):
 		e.Fault, e.Text = Trapped, fmt.Sprintf("%s ended the module with exit code %d%s (sha256 %s)%s", function, exit.ExitCode(), in.full(), in.m.digest[:12], in.output.Hint())

@@ -34,7 +34,8 @@ func newMapped(_, limit uint64) experimental.LinearMemory {
 
 // Reallocate makes the first size bytes usable.
 func (m *mapped) Reallocate(size uint64) []byte {
-	if size > uint64(len(m.space)) || syscall.Mprotect(m.space[:size], syscall.PROT_READ|syscall.PROT_WRITE) != nil {
+	if size > uint64(len(m.space)) ||
+		syscall.Mprotect(m.space[:size], syscall.PROT_READ|syscall.PROT_WRITE) != nil {
 		return nil
 	}
 	m.size = size

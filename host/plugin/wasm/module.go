@@ -50,7 +50,10 @@ func open(ctx context.Context, m *Module, code []byte, limits Limits, cacheFolde
 		return nil, err
 	}
 	sum := sha256.Sum256(code)
-	m.digest, m.limits, m.budget, m.output = hex.EncodeToString(sum[:]), limits, &budget{}, &output.Tail{}
+	m.digest = hex.EncodeToString(sum[:])
+	m.limits = limits
+	m.budget = &budget{}
+	m.output = &output.Tail{}
 	m.cache = openCache(cacheFolder)
 	if err := m.compile(ctx, code); err != nil {
 		m.Close(ctx)
@@ -79,7 +82,12 @@ func (m *Module) compile(ctx context.Context, code []byte) error {
 	}
 	compiled, err := m.runtime.CompileModule(ctx, reduced(code))
 	if err != nil {
-		return &Error{Fault: NotWASM, Plugin: m.name, Text: "does not compile: " + firstLine(err), Cause: err}
+		return &Error{
+			Fault:  NotWASM,
+			Plugin: m.name,
+			Text:   "does not compile: " + firstLine(err),
+			Cause:  err,
+		}
 	}
 	m.compiled = compiled
 	return nil

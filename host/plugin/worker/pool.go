@@ -34,7 +34,13 @@ func Open(ctx context.Context, f Formatter, limits Limits) (*Pool, []byte, error
 	if err := absolute(&f.Cache); err != nil {
 		return nil, nil, err
 	}
-	p := &Pool{formatter: f, limits: limits, idle: make(chan *process, limits.Workers), vacant: make(chan struct{}, limits.Workers), all: map[*process]bool{}}
+	p := &Pool{
+		formatter: f,
+		limits:    limits,
+		idle:      make(chan *process, limits.Workers),
+		vacant:    make(chan struct{}, limits.Workers),
+		all:       map[*process]bool{},
+	}
 	first, configured, err := start(ctx, &p.formatter, limits)
 	if err != nil {
 		return nil, nil, err
@@ -120,7 +126,11 @@ func (p *Pool) start(ctx context.Context) (*process, error) {
 	w, configured, err := start(ctx, &p.formatter, p.limits)
 	if err == nil && string(configured) != string(p.configured) {
 		w.close()
-		err = &wasm.Error{Fault: wasm.BadReply, Plugin: p.formatter.Plugin, Text: fmt.Sprintf("configured itself otherwise in a second worker than in the first (sha256 %.12s)", p.formatter.Digest)}
+		err = &wasm.Error{
+			Fault:  wasm.BadReply,
+			Plugin: p.formatter.Plugin,
+			Text:   fmt.Sprintf("configured itself otherwise in a second worker than in the first (sha256 %.12s)", p.formatter.Digest),
+		}
 	}
 	if err != nil {
 		p.vacant <- struct{}{}

@@ -48,7 +48,12 @@ func start(ctx context.Context, f *Formatter, limits Limits) (*process, []byte, 
 
 // load runs a worker up to where its module is compiled.
 func load(ctx context.Context, f *Formatter, limits Limits, maxReply int) (*process, error) {
-	p := &process{formatter: f, limits: limits, printed: &output.Tail{}, ended: make(chan struct{})}
+	p := &process{
+		formatter: f,
+		limits:    limits,
+		printed:   &output.Tail{},
+		ended:     make(chan struct{}),
+	}
 	if !Able() {
 		return nil, p.noWorker()
 	}
@@ -152,7 +157,9 @@ func (p *process) format(ctx context.Context, instance uint32, frame []byte, row
 func (p *process) exchange(ctx context.Context, what string, limit time.Duration, message, buffer []byte) ([]byte, error) {
 	defer context.AfterFunc(ctx, func() { p.kill(ctx.Err()) })()
 	defer time.AfterFunc(limit, func() { p.kill(p.tooLong(what, limit)) }).Stop()
-	kind, payload, err := byte(0), []byte(nil), error(nil)
+	kind := byte(0)
+	payload := []byte(nil)
+	err := error(nil)
 	if _, err = p.in.Write(message); err == nil {
 		kind, payload, err = readMessage(p.out, buffer, maxReply+headSize)
 	}
@@ -200,7 +207,11 @@ func (p *process) tooLong(what string, limit time.Duration) error {
 }
 
 func (p *process) fault(kind wasm.Fault, text string, args ...any) error {
-	return &wasm.Error{Fault: kind, Plugin: p.formatter.Plugin, Text: fmt.Sprintf(text, args...)}
+	return &wasm.Error{
+		Fault:  kind,
+		Plugin: p.formatter.Plugin,
+		Text:   fmt.Sprintf(text, args...),
+	}
 }
 
 // kill ends the process, for the first reason that it is given.

@@ -24,7 +24,11 @@ func OpenSession(ctx context.Context, f Formatter, limits wasm.Limits, compile t
 		return nil, err
 	}
 	limits = limits.WithDefaults()
-	process, err := load(ctx, &f, Limits{MemoryMiB: limits.MemoryMiB, Compile: compile, Start: limits.Start}.WithDefaults(), limits.Reply)
+	process, err := load(ctx, &f, Limits{
+		MemoryMiB: limits.MemoryMiB,
+		Compile:   compile,
+		Start:     limits.Start,
+	}.WithDefaults(), limits.Reply)
 	if err != nil {
 		return nil, err
 	}

@@ -117,7 +117,8 @@ func (p Panel) span() (lo, hi float64) {
 	for _, s := range p.Series {
 		for _, point := range s.Points {
 			if point.finite() {
-				lo, hi = math.Min(lo, point.Y), math.Max(hi, point.Y)
+				lo = math.Min(lo, point.Y)
+				hi = math.Max(hi, point.Y)
 			}
 		}
 	}
@@ -183,7 +184,8 @@ func (s Series) course() string {
 			values = append(values, point.Y)
 		}
 	}
-	first, last := short(values[0]), short(values[len(values)-1])
+	first := short(values[0])
+	last := short(values[len(values)-1])
 	if len(values) == 1 {
 		return first
 	}
@@ -252,18 +254,22 @@ func (s Series) smooth() []Point {
 	if !s.faint() {
 		return s.Points
 	}
-	sums, counts := make([]float64, len(s.Points)+1), make([]int, len(s.Points)+1)
+	sums := make([]float64, len(s.Points)+1)
+	counts := make([]int, len(s.Points)+1)
 	for i, p := range s.Points {
-		sums[i+1], counts[i+1] = sums[i], counts[i]
+		sums[i+1] = sums[i]
+		counts[i+1] = counts[i]
 		if p.finite() {
-			sums[i+1], counts[i+1] = sums[i]+p.Y, counts[i]+1
+			sums[i+1] = sums[i] + p.Y
+			counts[i+1] = counts[i] + 1
 		}
 	}
 	reach := max(2, len(s.Points)/50)
 	out := slices.Clone(s.Points)
 	for i := range out {
 		side := max(min(reach, i, len(out)-1-i), reach/4, 2) // an end alone would jump
-		from, to := max(0, i-side), min(len(out), i+side+1)
+		from := max(0, i-side)
+		to := min(len(out), i+side+1)
 		if out[i].finite() {
 			out[i].Y = (sums[to] - sums[from]) / float64(counts[to]-counts[from])
 		}
@@ -280,7 +286,9 @@ func thin(points []Point, steps axis) []Point {
 	var out []Point
 	for i := 0; i < len(points); {
 		low, high, j := i, i, i
-		for ; j < len(points) && points[j].finite() && int(steps.at(points[j].X)) == int(steps.at(points[i].X)); j++ {
+		for ; j < len(points) &&
+			points[j].finite() &&
+			int(steps.at(points[j].X)) == int(steps.at(points[i].X)); j++ {
 			if points[j].Y < points[low].Y {
 				low = j
 			}

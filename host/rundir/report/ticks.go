@@ -24,7 +24,8 @@ func newAxis(lo, hi float64, want int, begin, end float64) axis {
 		lo, hi = lo-pad, hi+pad
 	}
 	step := roundStep((hi - lo) / float64(want))
-	first, last := math.Floor(lo/step+1e-9), math.Floor(hi/step+1e-9)
+	first := math.Floor(lo/step + 1e-9)
+	last := math.Floor(hi/step + 1e-9)
 	a := axis{lo: first * step, hi: hi + 0.04*(hi-lo), begin: begin, end: end}
 	for i := first; i <= last; i++ {
 		a.ticks = append(a.ticks, i*step)

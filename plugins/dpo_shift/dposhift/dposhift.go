@@ -42,7 +42,12 @@ func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
 	pair := pairs.Of(g, l.Pairs)
 	gap := pairs.Chosen(reward).Sub(pairs.Rejected(reward.MulScalar(l.Shift)))
 	return sdk.Objective{
-		Terms:   []sdk.Term{{Name: "dpo_shift", Sum: pair.Sum(gap.LogSigmoid().Neg()), Count: pair.Count, Coefficient: 1}},
+		Terms: []sdk.Term{{
+			Name:        "dpo_shift",
+			Sum:         pair.Sum(gap.LogSigmoid().Neg()),
+			Count:       pair.Count,
+			Coefficient: 1,
+		}},
 		Metrics: pair.Rewards(reward),
 	}
 }

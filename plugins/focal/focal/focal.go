@@ -52,7 +52,8 @@ const surest = 1e-12
 
 // Trace records the loss. Shapes: logits [B, C], label [B].
 func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
-	logits, label := g.Logits(l.Head), g.Label(l.Head)
+	logits := g.Logits(l.Head)
+	label := g.Label(l.Head)
 	labelled := label.GeScalar(0)
 	own := logits.Gather(1, label.ClampMin(0).Unsqueeze(1)).Squeeze(1)
 	logp := own.Sub(logits.LogSumExp(1)) // [B]
@@ -63,10 +64,23 @@ func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
 	}
 	count := labelled.Sum()
 	return sdk.Objective{
-		Terms: []sdk.Term{{Name: "focal", Sum: loss.Where(labelled, 0).Sum(), Count: count, Coefficient: 1}},
+		Terms: []sdk.Term{{
+			Name:        "focal",
+			Sum:         loss.Where(labelled, 0).Sum(),
+			Count:       count,
+			Coefficient: 1,
+		}},
 		Metrics: []sdk.Metric{
-			{Name: "accuracy", Sum: logits.Argmax(1).Eq(label).And(labelled).Sum(), Count: count},
-			{Name: "probability", Sum: p.Where(labelled, 0).Sum(), Count: count},
+			{
+				Name:  "accuracy",
+				Sum:   logits.Argmax(1).Eq(label).And(labelled).Sum(),
+				Count: count,
+			},
+			{
+				Name:  "probability",
+				Sum:   p.Where(labelled, 0).Sum(),
+				Count: count,
+			},
 		},
 	}
 }

@@ -118,7 +118,11 @@ func inOtherWords(a, b sdk.Result) bool {
 	a.Dropped = renamed(a.Dropped)
 	e := sdk.Example{Columns: a.Example.Columns}
 	for _, c := range a.Example.Candidates {
-		e.Candidates = append(e.Candidates, sdk.Candidate{Prompt: renamed(c.Prompt), Answer: renamed(c.Answer), Columns: c.Columns})
+		e.Candidates = append(e.Candidates, sdk.Candidate{
+			Prompt:  renamed(c.Prompt),
+			Answer:  renamed(c.Answer),
+			Columns: c.Columns,
+		})
 	}
 	for head, label := range a.Example.Labels {
 		if e.Labels == nil {

@@ -21,7 +21,8 @@ func (f *formatter) sameColumns() error {
 		case !isGood(r):
 			continue
 		case first < 0:
-			first, f.Note = i, columnNames(r.Example)
+			first = i
+			f.Note = columnNames(r.Example)
 		case columnNames(r.Example) != f.Note:
 			f.Find(check.Finding{
 				Text:  fmt.Sprintf("examples do not all have the same columns: %s, and %s", f.Note, columnNames(r.Example)),

@@ -157,7 +157,8 @@ func lastWord(text string) string {
 }
 
 func (f *formatter) sameCandidates(r record, before, after sdk.Result) bool {
-	was, is := sortedCandidates(before.Example), sortedCandidates(after.Example)
+	was := sortedCandidates(before.Example)
+	is := sortedCandidates(after.Example)
 	if before.Err == "" && before.Dropped == "" && !slices.Equal(was, is) {
 		f.Find(check.Finding{
 			Text:  fmt.Sprintf("with texts and numbers in another order, the record becomes other candidates: %s instead of %s", shown(after), shown(before)),

@@ -16,16 +16,58 @@ import (
 // All are the checks of a formatter, in the order of a report. The first finds
 // the records that the others use.
 var All = []*check.Check{
-	{Name: "records", Doc: "made-up records, and those of the examples that columns declare, become examples, and no error is one of the formatter's own", Run: on((*formatter).records)},
-	{Name: "batches", Doc: "a record becomes the same alone, in 1,000, backwards, again, in another instance", Run: on((*formatter).batches)},
-	{Name: "hostile", Doc: "empty, huge, binary and misshapen records neither panic nor touch their neighbours", Run: on((*formatter).hostile)},
-	{Name: "columns", Doc: "all examples have the same columns, those that the formatter says it gives", Run: on((*formatter).sameColumns)},
-	{Name: "fields", Doc: "every declared field matters", Run: on((*formatter).fields)},
-	{Name: "lists", Doc: "each text keeps its number, and no text is left out", Run: on((*formatter).lists)},
-	{Name: "texts", Doc: "what is asked is in the prompt, what is answered in the answer, whole, in any script", Run: on((*formatter).texts)},
-	{Name: "drops", Doc: "reasons for drops are few and quote nothing", Run: on((*formatter).drops)},
-	{Name: "settings", Doc: "every parameter changes what becomes of some record, by itself or beside others", Except: check.Given, Run: on((*formatter).settings)},
-	{Name: "memory", Doc: "memory is flat over up to 100,000 records", Except: check.Given, Run: on((*formatter).memory)},
+	{
+		Name: "records",
+		Doc:  "made-up records, and those of the examples that columns declare, become examples, and no error is one of the formatter's own",
+		Run:  on((*formatter).records),
+	},
+	{
+		Name: "batches",
+		Doc:  "a record becomes the same alone, in 1,000, backwards, again, in another instance",
+		Run:  on((*formatter).batches),
+	},
+	{
+		Name: "hostile",
+		Doc:  "empty, huge, binary and misshapen records neither panic nor touch their neighbours",
+		Run:  on((*formatter).hostile),
+	},
+	{
+		Name: "columns",
+		Doc:  "all examples have the same columns, those that the formatter says it gives",
+		Run:  on((*formatter).sameColumns),
+	},
+	{
+		Name: "fields",
+		Doc:  "every declared field matters",
+		Run:  on((*formatter).fields),
+	},
+	{
+		Name: "lists",
+		Doc:  "each text keeps its number, and no text is left out",
+		Run:  on((*formatter).lists),
+	},
+	{
+		Name: "texts",
+		Doc:  "what is asked is in the prompt, what is answered in the answer, whole, in any script",
+		Run:  on((*formatter).texts),
+	},
+	{
+		Name: "drops",
+		Doc:  "reasons for drops are few and quote nothing",
+		Run:  on((*formatter).drops),
+	},
+	{
+		Name:   "settings",
+		Doc:    "every parameter changes what becomes of some record, by itself or beside others",
+		Except: check.Given,
+		Run:    on((*formatter).settings),
+	},
+	{
+		Name:   "memory",
+		Doc:    "memory is flat over up to 100,000 records",
+		Except: check.Given,
+		Run:    on((*formatter).memory),
+	},
 }
 
 // formatter is a formatter under one set of parameters, as a check of it sees it.

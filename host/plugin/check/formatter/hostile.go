@@ -72,7 +72,12 @@ func (f *formatter) spoilt(r record, i int) []strange {
 	for _, cell := range strangeCells(column.Type) {
 		add(fmt.Sprintf("of %.40s", cellText(cell)), cell)
 	}
-	add("of another type", sdk.Cell{Type: otherType(column.Type), Str: "x", Strs: []string{"x"}, Floats: []float64{1}})
+	add("of another type", sdk.Cell{
+		Type:   otherType(column.Type),
+		Str:    "x",
+		Strs:   []string{"x"},
+		Floats: []float64{1},
+	})
 	return all
 }
 

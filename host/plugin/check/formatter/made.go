@@ -72,7 +72,11 @@ type maker struct {
 // what is common, the texts that parameters are. Those may be names
 // of fields too, as in "source=1,rank=0.5".
 func newMaker(c *plugin.Component, values map[string]any, columns []sdk.Column, seed uint64) *maker {
-	m := &maker{rng: rand.New(rand.NewPCG(seed, 3)), columns: columns, marks: []string{"<sep>", "\n\nAssistant: ", "\n### Response:\n", "\t"}}
+	m := &maker{
+		rng:     rand.New(rand.NewPCG(seed, 3)),
+		columns: columns,
+		marks:   []string{"<sep>", "\n\nAssistant: ", "\n### Response:\n", "\t"},
+	}
 	for _, p := range c.Params {
 		text, _ := p.Default.(string)
 		if given, is := values[p.Name].(string); is {

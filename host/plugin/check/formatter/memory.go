@@ -22,7 +22,11 @@ const (
 )
 
 // noise is how much memory goes up and down by itself on each transport, in bytes.
-var noise = map[plugin.Transport]uint64{plugin.Builtin: 2 << 20, plugin.WASM: 8 << 20, plugin.Process: 24 << 20}
+var noise = map[plugin.Transport]uint64{
+	plugin.Builtin: 2 << 20,
+	plugin.WASM:    8 << 20,
+	plugin.Process: 24 << 20,
+}
 
 // memory formats many records and looks whether memory keeps growing.
 func (f *formatter) memory() error {

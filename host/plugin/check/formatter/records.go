@@ -82,7 +82,11 @@ func (f *formatter) breaches(tried []record, results []sdk.Result) {
 			continue
 		}
 		seen[b.text] = true
-		f.Find(check.Finding{Text: "a record in order ends in: " + r.Err, Cause: b.cause, Probe: f.show(tried[i])})
+		f.Find(check.Finding{
+			Text:  "a record in order ends in: " + r.Err,
+			Cause: b.cause,
+			Probe: f.show(tried[i]),
+		})
 	}
 }
 

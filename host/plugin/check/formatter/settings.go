@@ -91,7 +91,8 @@ const all = 1 << 20
 func evenLists(cells []sdk.Cell, most int) []sdk.Cell {
 	out := slices.Clone(cells)
 	for i, c := range out {
-		out[i].Strs, out[i].Floats = c.Strs[:min(most, len(c.Strs))], nil
+		out[i].Strs = c.Strs[:min(most, len(c.Strs))]
+		out[i].Floats = nil
 		for range min(most, len(c.Floats)) {
 			out[i].Floats = append(out[i].Floats, c.Floats[0])
 		}

@@ -82,7 +82,9 @@ func asAny(columns map[string]float64) map[string]any {
 
 // sameResult says whether two results are equal.
 func sameResult(a, b sdk.Result) bool {
-	return a.Err == b.Err && a.Dropped == b.Dropped && maps.Equal(a.Example.Columns, b.Example.Columns) &&
+	return a.Err == b.Err &&
+		a.Dropped == b.Dropped &&
+		maps.Equal(a.Example.Columns, b.Example.Columns) &&
 		maps.Equal(a.Example.Labels, b.Example.Labels) &&
 		slices.EqualFunc(a.Example.Candidates, b.Example.Candidates, func(x, y sdk.Candidate) bool {
 			return x.Prompt == y.Prompt && x.Answer == y.Answer && maps.Equal(x.Columns, y.Columns)

@@ -25,7 +25,8 @@ func (f *formatter) sides(r record) (asked, answered []string) {
 		switch {
 		case column.Type == sdk.JSON:
 			a, b := dialogSides(cell.Str)
-			asked, answered = append(asked, a...), append(answered, b...)
+			asked = append(asked, a...)
+			answered = append(answered, b...)
 		case column.Type != sdk.String:
 		case slices.Contains(askedNames, name):
 			asked = append(asked, wordsOf(cell.Str)...)
@@ -59,11 +60,16 @@ func (f *formatter) swapped(results []sdk.Result) {
 	var at int
 	for i, r := range f.good {
 		asked, answered := f.sides(r)
-		if r.plan.present == nil || asked == nil || answered == nil || len(results[i].Example.Candidates) == 0 {
+		if r.plan.present == nil ||
+			asked == nil ||
+			answered == nil ||
+			len(results[i].Example.Candidates) == 0 {
 			continue
 		}
 		seen++
-		if c := results[i].Example.Candidates[0]; hasAny(c.Prompt, answered) && hasAny(c.Answer, asked) && !hasAny(c.Answer, answered) {
+		if c := results[i].Example.Candidates[0]; hasAny(c.Prompt, answered) &&
+			hasAny(c.Answer, asked) &&
+			!hasAny(c.Answer, answered) {
 			turned, at = turned+1, i
 		}
 	}
@@ -88,7 +94,9 @@ func (f *formatter) marked(results []sdk.Result) {
 		}
 		mark := strings.TrimSpace(f.make.marks[r.plan.style-1])
 		for _, c := range results[i].Example.Candidates {
-			if mark == "" || !strings.HasPrefix(strings.TrimSpace(c.Answer), mark) || len(wordsOf(c.Prompt)) == 0 {
+			if mark == "" ||
+				!strings.HasPrefix(strings.TrimSpace(c.Answer), mark) ||
+				len(wordsOf(c.Prompt)) == 0 {
 				continue
 			}
 			f.Find(check.Finding{
@@ -110,7 +118,9 @@ func (f *formatter) glued(results []sdk.Result) {
 		asked, answered := f.sides(r)
 		for _, c := range results[i].Example.Candidates {
 			at := twoWords.FindString(c.Prompt + "\n" + c.Answer)
-			if both := word.FindAllString(at, 2); at != "" && slices.Contains(asked, both[0]) && slices.Contains(answered, both[1]) {
+			if both := word.FindAllString(at, 2); at != "" &&
+				slices.Contains(asked, both[0]) &&
+				slices.Contains(answered, both[1]) {
 				continue // as the host puts an answer to its prompt
 			}
 			if at != "" {

@@ -82,7 +82,8 @@ func (f *formatter) wide() error {
 			return err
 		}
 		for i, filler := range fillers {
-			if f.cutInside(records[i+1], results[i+1]) || f.lost(records[i+1], results[0], results[i+1], filler) {
+			if f.cutInside(records[i+1], results[i+1]) ||
+				f.lost(records[i+1], results[0], results[i+1], filler) {
 				return nil
 			}
 		}
@@ -111,7 +112,8 @@ func (f *formatter) cutInside(r record, result sdk.Result) bool {
 
 // lost reports characters that do not come through where those of ASCII do.
 func (f *formatter) lost(r record, plain, result sdk.Result, filler string) bool {
-	want, got := strings.Count(wholeText(plain), "~"), strings.Count(wholeText(result), filler)
+	want := strings.Count(wholeText(plain), "~")
+	got := strings.Count(wholeText(result), filler)
 	if result.Err != "" || result.Dropped != "" || want == got {
 		return false
 	}
@@ -143,12 +145,15 @@ func (f *formatter) long() error {
 		if r.plan.present == nil {
 			continue
 		}
-		short, grown := record{cells: grownCells(r.cells, " ~"), plan: r.plan}, record{cells: grownCells(r.cells, strings.Repeat(" long", 20_000)+" ~"), plan: r.plan}
+		short := record{cells: grownCells(r.cells, " ~"), plan: r.plan}
+		grown := record{cells: grownCells(r.cells, strings.Repeat(" long", 20_000)+" ~"), plan: r.plan}
 		results, err := f.call([]record{short, grown})
 		if err != nil {
 			return err
 		}
-		if want, got := strings.Count(wholeText(results[0]), "~"), strings.Count(wholeText(results[1]), "~"); results[1].Err == "" && results[1].Dropped == "" && got < want {
+		if want, got := strings.Count(wholeText(results[0]), "~"), strings.Count(wholeText(results[1]), "~"); results[1].Err == "" &&
+			results[1].Dropped == "" &&
+			got < want {
 			f.Find(check.Finding{
 				Text:  "a text of 100,000 characters loses its end",
 				Cause: "long texts are cut by a fixed number of characters; the host cuts, by tokens, or make the limit a parameter",

@@ -13,12 +13,14 @@ func mapped(in sdktest.Inputs, f func(x float64) float64) sdktest.Inputs {
 	for b, prompt := range in.Logps {
 		var logps, reference [][]float64
 		for k, row := range prompt {
-			own, other := make([]float64, len(row)), make([]float64, len(row))
+			own := make([]float64, len(row))
+			other := make([]float64, len(row))
 			for i, x := range row {
 				own[i] = f(x)
 				other[i] = own[i] + in.RefLogps[b][k][i] - x
 			}
-			logps, reference = append(logps, own), append(reference, other)
+			logps = append(logps, own)
+			reference = append(reference, other)
 		}
 		out.Logps, out.RefLogps = append(out.Logps, logps), append(out.RefLogps, reference)
 	}
@@ -34,7 +36,8 @@ func only(name string) func(input string) bool {
 // that pick names.
 func withColumn(in sdktest.Inputs, pick func(input string) bool, f func(x float64) float64) sdktest.Inputs {
 	out := in
-	out.Columns, out.ExampleColumns = map[string][][]float64{}, map[string][]float64{}
+	out.Columns = map[string][][]float64{}
+	out.ExampleColumns = map[string][]float64{}
 	for name, rows := range in.Columns {
 		for _, row := range rows {
 			out.Columns[name] = append(out.Columns[name], applied(row, pick("column."+name), f))

@@ -49,7 +49,8 @@ func (l *loss) lowersOwn(t program.Term, head string) error {
 			case g < 0:
 				right++
 			case g > 0:
-				wrong, probe = wrong+1, in
+				wrong = wrong + 1
+				probe = in
 			}
 		}
 	}
@@ -86,7 +87,8 @@ func (l *loss) bottomless(t program.Term, head string) error {
 		}
 		sums = append(sums, sign(t.Coefficient)*v)
 	}
-	first, second := sums[0]-sums[1], sums[1]-sums[2]
+	first := sums[0] - sums[1]
+	second := sums[1] - sums[2]
 	if first > 1 && math.Abs(second-2*first) < 1e-6*second {
 		l.Find(check.Finding{
 			Text:   fmt.Sprintf("term %s falls for ever as the logit of the label's class rises: it is %s, %s and %s where that is 1,000, 2,000 and 4,000", t.Name, sdktest.Numbers(sums[0]), sdktest.Numbers(sums[1]), sdktest.Numbers(sums[2])),
@@ -133,7 +135,8 @@ func (l *loss) countsUnlabelled(in sdktest.Inputs, base, rest *sdktest.Evaluatio
 		if !l.from(f.Value, ofClasses) && l.p.Op(f.Value) != "dim_size" {
 			continue
 		}
-		with, without := base.Number(f.Value), rest.Number(f.Value)
+		with := base.Number(f.Value)
+		without := rest.Number(f.Value)
 		if sdktest.Near(with, without) {
 			continue
 		}

@@ -45,7 +45,9 @@ func declared(use sdk.ColumnUse, seen column, isSeen bool) column {
 		c.role = roleByName(use.Input)
 	}
 	if use.Min != nil || use.Max != nil {
-		c.set, c.min, c.max = nil, use.Min, use.Max
+		c.set = nil
+		c.min = use.Min
+		c.max = use.Max
 	}
 	switch {
 	case use.Values == nil:

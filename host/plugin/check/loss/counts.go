@@ -18,7 +18,8 @@ func (l *loss) counts() error {
 			return fmt.Errorf("with %s it %w", s.name, err)
 		}
 		for _, t := range l.p.Terms {
-			sum, count := e.Number(t.Sum), e.Number(t.Count)
+			sum := e.Number(t.Sum)
+			count := e.Number(t.Count)
 			f := check.Finding{Places: l.Places(t.Count), Probe: l.show(in)}
 			switch {
 			case count < 0:

@@ -15,7 +15,10 @@ func (l *loss) direction() error {
 	if err := l.classDirection(); err != nil {
 		return err
 	}
-	plain := l.draw.reads("policy.logps") && !l.draw.readsKind("column") && !l.draw.readsKind("label") && !l.exampleColumns()
+	plain := l.draw.reads("policy.logps") &&
+		!l.draw.readsKind("column") &&
+		!l.draw.readsKind("label") &&
+		!l.exampleColumns()
 	if !l.draw.scored() && !plain {
 		if l.Note == "" {
 			l.Note = "no column says what is better"

@@ -88,16 +88,23 @@ func (d *drawer) allowed(lengths [][]int) [][]int {
 // tokens, in as many candidates as there must be.
 func (d *drawer) fill(lengths [][]int) sdktest.Inputs {
 	lengths = d.allowed(lengths)
-	in := sdktest.Inputs{Columns: map[string][][]float64{}, ExampleColumns: map[string][]float64{}, Logits: map[string][][]float64{}, Labels: map[string][]int{}}
+	in := sdktest.Inputs{
+		Columns:        map[string][][]float64{},
+		ExampleColumns: map[string][]float64{},
+		Logits:         map[string][][]float64{},
+		Labels:         map[string][]int{},
+	}
 	for _, prompt := range lengths {
 		var logps, reference [][]float64
 		for _, n := range prompt {
-			own, other := make([]float64, n), make([]float64, n)
+			own := make([]float64, n)
+			other := make([]float64, n)
 			for i := range own {
 				own[i] = numbers.Rounded(-0.05 - 2.5*d.rng.Float64())
 				other[i] = numbers.Rounded(min(own[i]+0.5*d.rng.NormFloat64(), -0.01))
 			}
-			logps, reference = append(logps, own), append(reference, other)
+			logps = append(logps, own)
+			reference = append(reference, other)
 		}
 		in.Logps, in.RefLogps = append(in.Logps, logps), append(in.RefLogps, reference)
 	}

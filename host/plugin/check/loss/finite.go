@@ -40,7 +40,12 @@ func (l *loss) infinite(scene string, in sdktest.Inputs, e *sdktest.Evaluation) 
 			continue
 		}
 		at := l.source(e, f.Value)
-		l.Find(check.Finding{Text: fmt.Sprintf("with %s, %s is %v", scene, f.Name, e.Number(f.Value)), Cause: infiniteCause(l.p.Op(at)), Places: l.Places(at), Probe: l.show(in)})
+		l.Find(check.Finding{
+			Text:   fmt.Sprintf("with %s, %s is %v", scene, f.Name, e.Number(f.Value)),
+			Cause:  infiniteCause(l.p.Op(at)),
+			Places: l.Places(at),
+			Probe:  l.show(in),
+		})
 		return true
 	}
 	for i, g := range used(in, e, e.LossSeeds()) {
@@ -66,7 +71,8 @@ func (l *loss) source(e *sdktest.Evaluation, target int) int {
 			return false
 		}
 		node := l.p.Nodes[v-len(l.p.Inputs)]
-		if (node.Op == "masked_fill" || node.Op == "where_scalar") && !numbers.Finite(node.Attrs.Value()) {
+		if (node.Op == "masked_fill" || node.Op == "where_scalar") &&
+			!numbers.Finite(node.Attrs.Value()) {
 			return false // an infinity that the author wrote is no fault by itself
 		}
 		for _, in := range node.In {
@@ -90,7 +96,9 @@ func (l *loss) steep(e *sdktest.Evaluation) int {
 		}
 		for _, x := range e.Values[node.In[0]].Data {
 			switch {
-			case node.Op == "log" && x == 0, node.Op == "sqrt" && x == 0, node.Op == "pow_scalar" && x == 0 && node.Attrs.Value() < 1:
+			case node.Op == "log" &&
+				x == 0, node.Op == "sqrt" &&
+				x == 0, node.Op == "pow_scalar" && x == 0 && node.Attrs.Value() < 1:
 				return len(l.p.Inputs) + i
 			}
 		}

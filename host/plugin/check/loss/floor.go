@@ -66,7 +66,8 @@ func lowered(in sdktest.Inputs, b, k int) sdktest.Inputs {
 func (l *loss) dies(t program.Term, in sdktest.Inputs, slope float64, b, k int) {
 	places := []string{}
 	for v, reached := range l.p.Reach(t.Sum) {
-		if name := l.p.Op(v); reached && (strings.HasPrefix(name, "clamp") || name == "minimum" || name == "maximum") {
+		if name := l.p.Op(v); reached &&
+			(strings.HasPrefix(name, "clamp") || name == "minimum" || name == "maximum") {
 			places = append(places, l.p.Place(v))
 		}
 	}

@@ -32,7 +32,8 @@ func (l *loss) gradient() error {
 				return nil
 			}
 			for _, s := range slopes {
-				checked, worst = checked+1, math.Max(worst, s.Error)
+				checked = checked + 1
+				worst = math.Max(worst, s.Error)
 			}
 		}
 	}
@@ -80,7 +81,8 @@ func (l *loss) detached(value int) []string {
 // or divided by its own Detach is a constant that is there for its gradient
 // alone, as in a policy gradient, and can be nothing but meant.
 func surrogate(p *sdktest.Traced, detached int) bool {
-	of, uses := p.Nodes[detached-len(p.Inputs)].In[0], 0
+	of := p.Nodes[detached-len(p.Inputs)].In[0]
+	uses := 0
 	for _, node := range p.Nodes {
 		if !slices.Contains(node.In, detached) {
 			continue
@@ -147,7 +149,12 @@ func (l *loss) tooSteep(t program.Term, in sdktest.Inputs, s sdktest.Slope, caus
 	if err != nil {
 		return // the batch has been run
 	}
-	l.Find(check.Finding{Text: "term " + t.Name + ": " + a.Compared(s), Cause: cause, Places: places, Probe: l.show(in)})
+	l.Find(check.Finding{
+		Text:   "term " + t.Name + ": " + a.Compared(s),
+		Cause:  cause,
+		Places: places,
+		Probe:  l.show(in),
+	})
 }
 
 // learns asks whether every term has a gradient to the model.
@@ -174,7 +181,11 @@ func (l *loss) learns() error {
 		if moves {
 			cause = "a Detach, a comparison or an index cuts its gradient off; report it as a metric if that is meant"
 		}
-		l.Find(check.Finding{Text: fmt.Sprintf("term %s has no gradient to the model on any batch", t.Name), Cause: cause, Places: l.Places(t.Sum)})
+		l.Find(check.Finding{
+			Text:   fmt.Sprintf("term %s has no gradient to the model on any batch", t.Name),
+			Cause:  cause,
+			Places: l.Places(t.Sum),
+		})
 	}
 	l.Note = fmt.Sprintf("%d terms, each with a gradient", len(l.p.Terms))
 	return nil

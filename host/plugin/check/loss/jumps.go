@@ -68,7 +68,12 @@ func (l *loss) walk(in sdktest.Inputs) (found bool, err error) {
 	}
 	for i := range l.p.Terms {
 		for _, step := range steepest(values, i) {
-			s := stretch{low: float64(step) / walkSteps, high: float64(step+1) / walkSteps, below: values[step][i], above: values[step+1][i]}
+			s := stretch{
+				low:   float64(step) / walkSteps,
+				high:  float64(step+1) / walkSteps,
+				below: values[step][i],
+				above: values[step+1][i],
+			}
 			if err := p.narrow(i, &s); err != nil {
 				return false, err
 			}
@@ -108,7 +113,8 @@ func steepest(values [][]float64, i int) []int {
 	for range 3 {
 		most, at := -1.0, 0
 		for step := range walkSteps {
-			if d := math.Abs(values[step+1][i] - values[step][i]); d > most && !slices.Contains(best, step) {
+			if d := math.Abs(values[step+1][i] - values[step][i]); d > most &&
+				!slices.Contains(best, step) {
 				most, at = d, step
 			}
 		}

@@ -45,7 +45,8 @@ func (l *loss) lengths() error {
 // unequalLength reports a term in which a better and a worse answer weigh by
 // different powers of their length.
 func (l *loss) unequalLength(t program.Term, better, worse []float64) bool {
-	a, b := numbers.Power(better), numbers.Power(worse)
+	a := numbers.Power(better)
+	b := numbers.Power(worse)
 	if math.IsNaN(a) || math.IsNaN(b) || math.Abs(a-b) < 1e-6 {
 		return false
 	}
@@ -68,7 +69,11 @@ func (l *loss) otherTokens(t program.Term) (wrong bool, err error) {
 		}
 		return e.Number(t.Count)
 	}
-	if t.Count == program.None || l.draw.fixed > 0 || counts(2) == 0 || !sdktest.Near(counts(4), 2*counts(2)) || err != nil {
+	if t.Count == program.None ||
+		l.draw.fixed > 0 ||
+		counts(2) == 0 ||
+		!sdktest.Near(counts(4), 2*counts(2)) ||
+		err != nil {
 		return false, err // no number of tokens
 	}
 	share := 0.0
@@ -145,7 +150,10 @@ func (l *loss) lengthWeights(i, k int) ([]float64, error) {
 		if err != nil {
 			return nil, err
 		}
-		if again, err := weight(1.25); err != nil || math.Abs(w-again) > 1e-9*w || w == 0 || !numbers.Finite(w) {
+		if again, err := weight(1.25); err != nil ||
+			math.Abs(w-again) > 1e-9*w ||
+			w == 0 ||
+			!numbers.Finite(w) {
 			return nil, err
 		}
 		weights = append(weights, w)
@@ -159,11 +167,14 @@ func stretched(in sdktest.Inputs, n int, logps []float64) sdktest.Inputs {
 	for range 2 {
 		var rows, reference [][]float64
 		for _, x := range logps {
-			row, other := make([]float64, n), make([]float64, n)
+			row := make([]float64, n)
+			other := make([]float64, n)
 			for i := range row {
-				row[i], other[i] = x, -1
+				row[i] = x
+				other[i] = -1
 			}
-			rows, reference = append(rows, row), append(reference, other)
+			rows = append(rows, row)
+			reference = append(reference, other)
 		}
 		in.Logps, in.RefLogps = append(in.Logps, rows), append(in.RefLogps, reference)
 	}

@@ -87,7 +87,12 @@ var sizes = [][3]int{{1, 1, 1}, {2, 3, 4}, {3, 4, 2}, {4, 2, 6}}
 func on(ask func(l *loss) error) func(*check.Trial) error {
 	return func(t *check.Trial) error {
 		shared := check.Kept(t, t.Subject, func() batches { return newBatches(t) })
-		return ask(&loss{Trial: t, p: t.Program, draw: shared.draw, probes: shared.probes})
+		return ask(&loss{
+			Trial:  t,
+			p:      t.Program,
+			draw:   shared.draw,
+			probes: shared.probes,
+		})
 	}
 }
 
@@ -141,7 +146,12 @@ func (l *loss) report(in sdktest.Inputs, faults []sdktest.Fault) bool {
 		return false
 	}
 	f := faults[0]
-	l.Find(check.Finding{Text: f.Text, Cause: f.Cause, Places: l.Places(f.At), Probe: l.show(in)})
+	l.Find(check.Finding{
+		Text:   f.Text,
+		Cause:  f.Cause,
+		Places: l.Places(f.At),
+		Probe:  l.show(in),
+	})
 	return true
 }
 

@@ -90,7 +90,12 @@ func (l *loss) ranges() error {
 			}
 			if want != "" {
 				seen["metric "+m.Name] = true
-				l.Find(check.Finding{Text: fmt.Sprintf("metric %s is %s", m.Name, sdktest.Numbers(v)), Cause: want, Places: l.Places(m.Sum), Probe: l.show(in)})
+				l.Find(check.Finding{
+					Text:   fmt.Sprintf("metric %s is %s", m.Name, sdktest.Numbers(v)),
+					Cause:  want,
+					Places: l.Places(m.Sum),
+					Probe:  l.show(in),
+				})
 			}
 		}
 	}

@@ -84,7 +84,9 @@ func (l *loss) byOrder(t program.Term, in sdktest.Inputs) (base float64, ordered
 		}
 		sums = append(sums, v)
 	}
-	return sums[0], sdktest.Near(sums[0], sums[1]) && sdktest.Near(sums[0], sums[2]) && !sdktest.Near(sums[0], sums[3]), nil
+	return sums[0], sdktest.Near(sums[0], sums[1]) &&
+		sdktest.Near(sums[0], sums[2]) &&
+		!sdktest.Near(sums[0], sums[3]), nil
 }
 
 // shiftedScores moves all scores below 0, and one of each prompt to 0.
@@ -171,7 +173,11 @@ func (l *loss) noOrder(t program.Term, in sdktest.Inputs, _ float64) (wrong bool
 	}
 	for _, prompt := range perCandidate(gradient) {
 		if pairs && numbers.Largest(prompt) > 1e-12 {
-			l.Find(check.Finding{Text: fmt.Sprintf("term %s ranks candidates whose scores are equal: it pushes those of one prompt by %s", t.Name, sdktest.Numbers(prompt...)), Cause: "Ge or Le stands for Gt or Lt: equal scores order nothing", Probe: l.show(equal)})
+			l.Find(check.Finding{
+				Text:  fmt.Sprintf("term %s ranks candidates whose scores are equal: it pushes those of one prompt by %s", t.Name, sdktest.Numbers(prompt...)),
+				Cause: "Ge or Le stands for Gt or Lt: equal scores order nothing",
+				Probe: l.show(equal),
+			})
 			return true, nil
 		}
 	}
@@ -179,7 +185,11 @@ func (l *loss) noOrder(t program.Term, in sdktest.Inputs, _ float64) (wrong bool
 	if v, err := l.sum(t, single); err != nil || len(single.Logps[0]) > 1 || math.Abs(v) < 1e-12 {
 		return err != nil, err
 	} else {
-		l.Find(check.Finding{Text: fmt.Sprintf("term %s is %s for a prompt with one candidate, which has nothing to be ranked against", t.Name, sdktest.Numbers(v)), Cause: "a candidate is paired with itself: Ge stands for Gt, or the diagonal is not masked", Probe: l.show(single)})
+		l.Find(check.Finding{
+			Text:  fmt.Sprintf("term %s is %s for a prompt with one candidate, which has nothing to be ranked against", t.Name, sdktest.Numbers(v)),
+			Cause: "a candidate is paired with itself: Ge stands for Gt, or the diagonal is not masked",
+			Probe: l.show(single),
+		})
 		return true, nil
 	}
 }

@@ -44,7 +44,8 @@ func (l *loss) weighed(t program.Term, column string, in sdktest.Inputs, base, e
 		if f.Value == program.None || !l.fromInput(f.Value, column) {
 			continue
 		}
-		was, is := base.Number(f.Value), e.Number(f.Value)
+		was := base.Number(f.Value)
+		is := e.Number(f.Value)
 		if sdktest.Near(3*was, is) || f.Name == "count" && sdktest.Near(was, is) {
 			continue
 		}

@@ -39,7 +39,8 @@ func (l *loss) zeros() error {
 	for _, p := range places {
 		for range 4 {
 			in := l.draw.batch(3, 3, 3)
-			if wrong, err := l.hole(p.what, in, p.set(in, 0), p.set(in, p.away[0]), p.set(in, p.away[len(p.away)-1])); wrong || err != nil {
+			if wrong, err := l.hole(p.what, in, p.set(in, 0), p.set(in, p.away[0]), p.set(in, p.away[len(p.away)-1])); wrong ||
+				err != nil {
 				return err
 			}
 		}
@@ -58,8 +59,13 @@ func (l *loss) hole(what string, in, at, below, above sdktest.Inputs) (wrong boo
 	}
 	for _, t := range l.p.Terms {
 		for _, f := range []sdktest.Figure{{Name: "sum", Value: t.Sum}, {Name: "count", Value: t.Count}} {
-			at, low, high := runs[0].Number(f.Value), runs[1].Number(f.Value), runs[2].Number(f.Value)
-			if !numbers.Finite(at) || !numbers.Finite(low) || math.Abs(low-high) > smooth*(1+math.Abs(low)) || math.Abs(at-low) <= smooth*(1+math.Abs(low)) {
+			at := runs[0].Number(f.Value)
+			low := runs[1].Number(f.Value)
+			high := runs[2].Number(f.Value)
+			if !numbers.Finite(at) ||
+				!numbers.Finite(low) ||
+				math.Abs(low-high) > smooth*(1+math.Abs(low)) ||
+				math.Abs(at-low) <= smooth*(1+math.Abs(low)) {
 				continue
 			}
 			l.Find(check.Finding{

@@ -9,7 +9,8 @@ func Fit(target []float64, columns ...[]float64) (coefficients []float64, rest f
 	var basis [][]float64
 	var mix [][]float64 // basis[i] = Σ mix[i][j] columns[j]
 	for j, column := range columns {
-		direction, part := append([]float64(nil), column...), make([]float64, len(columns))
+		direction := append([]float64(nil), column...)
+		part := make([]float64, len(columns))
 		part[j] = 1
 		for range 2 { // twice, for the rounding of the first time
 			for i, b := range basis {
@@ -17,7 +18,8 @@ func Fit(target []float64, columns ...[]float64) (coefficients []float64, rest f
 			}
 		}
 		if size := math.Sqrt(dot(direction, direction)); size > 1e-9*math.Sqrt(dot(column, column)) {
-			basis, mix = append(basis, Scaled(direction, 1/size)), append(mix, Scaled(part, 1/size))
+			basis = append(basis, Scaled(direction, 1/size))
+			mix = append(mix, Scaled(part, 1/size))
 		}
 	}
 	coefficients = make([]float64, len(columns))

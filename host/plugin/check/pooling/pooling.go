@@ -14,17 +14,62 @@ import (
 
 // All are the checks of a pooling, in the order of a report.
 var All = []*check.Check{
-	{Name: "storage", Doc: "states may be stored in any order, with others between them", Run: on((*pooling).storage)},
-	{Name: "sequences", Doc: "a sequence knows nothing of the others", Run: on((*pooling).sequences)},
-	{Name: "ids", Doc: "no id but the end token's means anything", Run: on((*pooling).ids)},
-	{Name: "constant", Doc: "equal states pool to themselves, or by a power of their number", Run: on((*pooling).constant)},
-	{Name: "own", Doc: "every sequence pools to something of its own, without an end token too", Run: on((*pooling).own)},
-	{Name: "tokens", Doc: "neither the first nor the last token is left out while the others are taken", Run: on((*pooling).tokens)},
-	{Name: "units", Doc: "no element of a state means more than another", Run: on((*pooling).units)},
-	{Name: "finite", Doc: "finite in float32 with large states, with none but end tokens and without any", Run: on((*pooling).finite)},
-	{Name: "gradient", Doc: "gradients are central differences in float64, to 1e-6", Run: on((*pooling).gradient)},
-	{Name: "detach", Doc: "what is detached is not part of the slope; a pooling that means a constant says so with Allow", Run: on((*pooling).detach)},
-	{Name: "settings", Doc: "every parameter changes something, by itself or beside others", Except: check.Given, Run: on((*pooling).settings)},
+	{
+		Name: "storage",
+		Doc:  "states may be stored in any order, with others between them",
+		Run:  on((*pooling).storage),
+	},
+	{
+		Name: "sequences",
+		Doc:  "a sequence knows nothing of the others",
+		Run:  on((*pooling).sequences),
+	},
+	{
+		Name: "ids",
+		Doc:  "no id but the end token's means anything",
+		Run:  on((*pooling).ids),
+	},
+	{
+		Name: "constant",
+		Doc:  "equal states pool to themselves, or by a power of their number",
+		Run:  on((*pooling).constant),
+	},
+	{
+		Name: "own",
+		Doc:  "every sequence pools to something of its own, without an end token too",
+		Run:  on((*pooling).own),
+	},
+	{
+		Name: "tokens",
+		Doc:  "neither the first nor the last token is left out while the others are taken",
+		Run:  on((*pooling).tokens),
+	},
+	{
+		Name: "units",
+		Doc:  "no element of a state means more than another",
+		Run:  on((*pooling).units),
+	},
+	{
+		Name: "finite",
+		Doc:  "finite in float32 with large states, with none but end tokens and without any",
+		Run:  on((*pooling).finite),
+	},
+	{
+		Name: "gradient",
+		Doc:  "gradients are central differences in float64, to 1e-6",
+		Run:  on((*pooling).gradient),
+	},
+	{
+		Name: "detach",
+		Doc:  "what is detached is not part of the slope; a pooling that means a constant says so with Allow",
+		Run:  on((*pooling).detach),
+	},
+	{
+		Name:   "settings",
+		Doc:    "every parameter changes something, by itself or beside others",
+		Except: check.Given,
+		Run:    on((*pooling).settings),
+	},
 }
 
 // pooling is a pooling under one set of parameters, as a check of it sees it.
@@ -110,7 +155,11 @@ func (p *pooling) each(ask func(in sdktest.PoolInputs) ([]sdktest.Fault, error))
 			return cannotRun(in, err)
 		}
 		if len(faults) > 0 {
-			p.Find(check.Finding{Text: faults[0].Text, Cause: faults[0].Cause, Probe: in.String()})
+			p.Find(check.Finding{
+				Text:  faults[0].Text,
+				Cause: faults[0].Cause,
+				Probe: in.String(),
+			})
 			return nil
 		}
 	}

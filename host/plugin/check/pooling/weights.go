@@ -67,7 +67,9 @@ func positive(weights []float64) bool {
 // of it when they are shorter.
 func short(weights []float64) bool {
 	level := weights[len(weights)-1]
-	if !positive(weights) || !sdktest.Near(weights[len(weights)-2], level) || sdktest.Near(weights[0], level) {
+	if !positive(weights) ||
+		!sdktest.Near(weights[len(weights)-2], level) ||
+		sdktest.Near(weights[0], level) {
 		return false
 	}
 	for i := 1; i < len(weights); i++ {

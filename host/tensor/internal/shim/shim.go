@@ -162,7 +162,11 @@ func Rotate(x, cos, sin Tensor) Tensor { return C.shim_rotate(x, cos, sin) }
 
 // NewSegment makes a Segment.
 func NewSegment(start, length, prefix int) Segment {
-	return Segment{start: C.int64_t(start), len: C.int64_t(length), prefix: C.int64_t(prefix)}
+	return Segment{
+		start:  C.int64_t(start),
+		len:    C.int64_t(length),
+		prefix: C.int64_t(prefix),
+	}
 }
 
 // AttentionOptions say how the tokens of a segment attend; see shim.h.
