@@ -353,7 +353,7 @@ func (g reading) open(t *testing.T) *model.Model {
 		options.Heads, err = lora.Heads(g.Folder)
 	case g.of.task == "reward":
 		options.Heads.Score, options.Heads.LM = true, g.of.params["lm_loss_coeff"] != nil
-		options.Heads.Reference = options.Heads.LM || g.Pooling != ""
+		options.Heads.Codebase = options.Heads.LM || g.Pooling != ""
 	default:
 		options.Heads.Classes, err = model.ReadClassHeads(g.Folder)
 	}

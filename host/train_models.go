@@ -113,7 +113,7 @@ func computeType(s config.RunSettings) tensor.DType {
 func headsOf(t *task.Task, classes []model.ClassHead) *model.Heads {
 	needs := t.Program.Needs()
 	h := &model.Heads{LM: needs.LM, Score: needs.Score, Classes: classes}
-	h.Reference = h.Score && (h.LM || !t.PoolsLastToken)
+	h.Codebase = h.Score && (h.LM || !t.PoolsLastToken)
 	return h
 }
 
@@ -284,15 +284,15 @@ func modelNotes(s config.Settings, t *task.Task, policy *lm.Model) []string {
 	if s.Pooling != "auto" && !policy.Causal() {
 		notes = append(notes, fmt.Sprintf("%s, a %s, pools rows in a way of its own; pooling_type %s has no effect", s.Model, policy.Config.ModelType, s.Pooling))
 	}
-	if policy.Heads.Score && policy.Heads.Reference {
+	if policy.Heads.Score && policy.Heads.Codebase {
 		why := "it pools by " + t.Task.Pooling.Name
 		if policy.Heads.LM {
 			why = "it has a head for tokens too"
 		}
-		notes = append(notes, fmt.Sprintf("the reward model is saved with rm_head in the layout of the reference system, not as …ForSequenceClassification, because %s", why))
+		notes = append(notes, fmt.Sprintf("the reward model is saved with rm_head in the layout of llm_codebase, not as …ForSequenceClassification, because %s", why))
 	}
 	if policy.Heads.Score &&
-		!policy.Heads.Reference &&
+		!policy.Heads.Codebase &&
 		(policy.PadID < 0 || policy.PadID == int64(policy.Tokenizer.Special().EOS)) {
 		notes = append(notes, "the tokenizer has no pad token of its own, by which transformers finds the end of a row in a batch: there, give it one with pad_token = \"<pad>\", or score rows one by one")
 	}

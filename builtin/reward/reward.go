@@ -76,7 +76,7 @@ func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
 	return o
 }
 
-// lm is the likelihood of the good texts. The reference system divides by their
+// lm is the likelihood of the good texts. llm_codebase divides by their
 // number and 1e-7 more, which no term of sums can.
 func (l Loss) lm(g *sdk.Graph, score sdk.Tensor) sdk.Term {
 	good := score.GtScalar(l.LMThreshold).And(g.Real())

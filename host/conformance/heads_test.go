@@ -28,8 +28,8 @@ func headsOf(t *testing.T, folder string) (h model.Heads) {
 	classes, err := model.ReadClassHeads(folder)
 	require.NoError(t, err)
 	h.LM = file.Has("lm_head.weight") || file.Has("embed_out.weight")
-	h.Reference = file.Has("rm_head.weight")
-	h.Score = h.Reference || len(classes) == 1 && len(classes[0].Labels) == 1
+	h.Codebase = file.Has("rm_head.weight")
+	h.Score = h.Codebase || len(classes) == 1 && len(classes[0].Labels) == 1
 	if !h.Score {
 		h.Classes = classes
 	}

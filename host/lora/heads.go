@@ -139,7 +139,7 @@ func addHead(h *model.Heads, name string, shape []int64) {
 		})
 	case name == "rm_head":
 		h.Score = true
-		h.Reference = true
+		h.Codebase = true
 	case (name == "score" || name == "classifier") && shape[0] == 1:
 		h.Score = true
 	case name == "score" || name == "classifier":

@@ -20,10 +20,10 @@ type Heads struct {
 	LM      bool        // predicts tokens
 	Score   bool        // gives a sequence its reward
 	Classes []ClassHead // each gives a sequence the logits of its classes
-	// Reference names a score head as the codebase does, rm_head, instead of
+	// Codebase names a score head as the codebase does, rm_head, instead of
 	// transformers' …ForSequenceClassification, which has neither
 	// another pooling than that of the last token nor a head for tokens beside it.
-	Reference bool
+	Codebase bool
 }
 
 // ClassHead is a head of classes. The only one of a model whose name is ""
@@ -40,7 +40,7 @@ type ClassHead struct {
 const (
 	scoreName     = "score"      // of …ForSequenceClassification on a decoder
 	bertName      = "classifier" // and on BERT
-	referenceName = "rm_head"
+	codebaseName = "rm_head"
 	formerName    = "reward_head" // the codebase's before March 2024
 	classesName   = "cls_heads."
 )
@@ -56,19 +56,19 @@ func (h Heads) none() bool { return !h.LM && !h.Score && len(h.Classes) == 0 }
 // only head of classes have no bias; BERT's have one.
 func (f *Model) addHeads(p *nn.Params, h Heads) {
 	bert := IsEncoder(f.Config.ModelType)
-	h.Reference = h.Reference && !bert // its pooling is that of …ForSequenceClassification, whatever a run's
+	h.Codebase = h.Codebase && !bert // its pooling is that of …ForSequenceClassification, whatever a run's
 	f.Heads = h
-	one := func(reference bool, out int) *nn.Linear {
+	one := func(codebase bool, out int) *nn.Linear {
 		switch {
 		case bert:
 			return p.Head(bertName, f.Config.HiddenSize, int64(out), true)
-		case reference:
-			return p.Head(referenceName, f.Config.HiddenSize, int64(out), false)
+		case codebase:
+			return p.Head(codebaseName, f.Config.HiddenSize, int64(out), false)
 		}
 		return p.Head(scoreName, f.Config.HiddenSize, int64(out), false)
 	}
 	if h.Score {
-		f.Score = one(h.Reference, 1)
+		f.Score = one(h.Codebase, 1)
 	}
 	f.Classes = map[string]*nn.Linear{}
 	for _, c := range h.Classes {
@@ -83,7 +83,7 @@ func (f *Model) addHeads(p *nn.Params, h Heads) {
 // isHead tells whether a parameter is of a head that a run may initialize.
 func isHead(name string) bool {
 	module := nn.Param{Name: name}.Module()
-	return slices.Contains([]string{scoreName, bertName, referenceName}, module) ||
+	return slices.Contains([]string{scoreName, bertName, codebaseName}, module) ||
 		strings.HasPrefix(module, classesName)
 }
 
@@ -157,7 +157,7 @@ func (f *Model) headConfig() ([]byte, error) {
 		config = config.Set("pad_token_id", f.PadID)
 	}
 	switch {
-	case f.Heads.Score && f.Heads.Reference:
+	case f.Heads.Score && f.Heads.Codebase:
 		return config.Set("architectures", []string{family + "RewardModel"}).Text(), nil
 	case f.Heads.Score:
 		return withLabels(config.Set("architectures", []string{family + "ForSequenceClassification"}), []string{"LABEL_0"}).Text(), nil

@@ -46,7 +46,7 @@ func TestHeadsAreKept(t *testing.T) {
 		fresh []string
 	}{
 		{"reward", model.Heads{Score: true}, []string{"score.weight"}},
-		{"reward and tokens", model.Heads{Score: true, LM: true, Reference: true}, []string{"rm_head.weight"}},
+		{"reward and tokens", model.Heads{Score: true, LM: true, Codebase: true}, []string{"rm_head.weight"}},
 		{"classes", model.Heads{Classes: sorts}, []string{"score.weight"}},
 		{"several", model.Heads{Classes: several}, []string{"cls_heads.source.weight", "cls_heads.source.bias", "cls_heads.rank.weight", "cls_heads.rank.bias"}},
 	} {
@@ -98,7 +98,7 @@ func TestNamesOfTheScoreHead(t *testing.T) {
 		require.NoError(t, err)
 		require.NoError(t, os.WriteFile(filepath.Join(folder, model.ConfigName), text, 0o644))
 		for _, reference := range []bool{false, true} {
-			got := withHeads(t, folder, model.Heads{Score: true, Reference: reference})
+			got := withHeads(t, folder, model.Heads{Score: true, Codebase: reference})
 			require.Empty(t, got.Fresh, name)
 			require.Empty(t, got.Unused, name)
 			require.Equal(t, want, got.Score.Weight.Floats())
@@ -110,7 +110,7 @@ func TestNamesOfTheScoreHead(t *testing.T) {
 // pooling a run asks for.
 func TestEncodersHaveOneLayout(t *testing.T) {
 	saved := t.TempDir()
-	m := withHeads(t, folderOf(t, "bert"), model.Heads{Score: true, Reference: true})
+	m := withHeads(t, folderOf(t, "bert"), model.Heads{Score: true, Codebase: true})
 	require.Equal(t, []string{"classifier.weight", "classifier.bias"}, m.Fresh)
 	require.NoError(t, m.Save(saved))
 	heads, err := model.ReadClassHeads(saved)

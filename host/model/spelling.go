@@ -29,8 +29,8 @@ var older = [][2]string{
 	{"LayerNorm.weight", "LayerNorm.gamma"}, {"LayerNorm.bias", "LayerNorm.beta"}, // BERT, as TensorFlow has it
 	{"embed_out.weight", "lm_head.weight"}, // GPT-NeoX
 	// a score head has had three names
-	{scoreName + ".weight", referenceName + ".weight"}, {scoreName + ".weight", formerName + ".weight"},
-	{referenceName + ".weight", scoreName + ".weight"}, {referenceName + ".weight", formerName + ".weight"},
+	{scoreName + ".weight", codebaseName + ".weight"}, {scoreName + ".weight", formerName + ".weight"},
+	{codebaseName + ".weight", scoreName + ".weight"}, {codebaseName + ".weight", formerName + ".weight"},
 }
 
 // of returns the name in the files of the parameter called name; name itself

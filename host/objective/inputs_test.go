@@ -156,7 +156,7 @@ func TestReferenceWithoutAdapters(t *testing.T) {
 func TestHeadInputs(t *testing.T) {
 	pooling := poolingProgram(t, "eos")
 	examples := uneven(3, true)
-	m := withHeads(t, model.Heads{Score: true, LM: true, Reference: true})
+	m := withHeads(t, model.Heads{Score: true, LM: true, Codebase: true})
 	want := 0.0
 	for _, g := range examples {
 		for _, row := range g.Sequences {

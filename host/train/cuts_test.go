@@ -80,7 +80,7 @@ func TestNoLossIsLeftOut(t *testing.T) {
 // The way a step is cut into micro-batches changes no gradient, of any task.
 func TestNoCutChangesAGradient(t *testing.T) {
 	for _, dtype := range precisions {
-		heads := model.Heads{LM: true, Score: true, Reference: true, Classes: []model.ClassHead{
+		heads := model.Heads{LM: true, Score: true, Codebase: true, Classes: []model.ClassHead{
 			{Name: "label", Labels: []string{"a", "b", "c"}}, {Name: "other", Labels: []string{"x", "y"}}}}
 		m, ref := headed(t, dtype, heads), newModel(t, "qwen2", dtype)
 		for _, l := range losses {

@@ -26,7 +26,7 @@ const never = 1000
 // over the step, states, references, adapters, either denominator, clipping and
 // either kernel of the optimizer. What is read is read when it is asked for.
 func TestStepsReadNothingBack(t *testing.T) {
-	heads := model.Heads{LM: true, Score: true, Reference: true, Classes: []model.ClassHead{
+	heads := model.Heads{LM: true, Score: true, Codebase: true, Classes: []model.ClassHead{
 		{Name: "label", Labels: []string{"a", "b", "c"}}, {Name: "other", Labels: []string{"x", "y"}}}}
 	ref := newModel(t, "qwen2", tensor.Float32)
 	for _, l := range losses {

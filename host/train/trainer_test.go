@@ -235,7 +235,7 @@ func TestEvaluate(t *testing.T) {
 // Evaluations of parts, joined, are that of the whole: of every loss that looks at
 // records alone, calibration and all.
 func TestEvaluationsAreJoined(t *testing.T) {
-	heads := model.Heads{LM: true, Score: true, Reference: true, Classes: []model.ClassHead{
+	heads := model.Heads{LM: true, Score: true, Codebase: true, Classes: []model.ClassHead{
 		{Name: "label", Labels: []string{"a", "b", "c"}}, {Name: "other", Labels: []string{"x", "y"}}}}
 	m, ref := headed(t, tensor.Float64, heads), newModel(t, "qwen2", tensor.Float64)
 	for _, l := range losses {
