@@ -38,11 +38,11 @@ type ClassHead struct {
 
 // The names of heads in files.
 const (
-	scoreName     = "score"      // of …ForSequenceClassification on a decoder
-	bertName      = "classifier" // and on BERT
+	scoreName    = "score"      // of …ForSequenceClassification on a decoder
+	bertName     = "classifier" // and on BERT
 	codebaseName = "rm_head"
-	formerName    = "reward_head" // the codebase's before March 2024
-	classesName   = "cls_heads."
+	formerName   = "reward_head" // the codebase's before March 2024
+	classesName  = "cls_heads."
 )
 
 // codebaseClassifier ends the class name of the codebase's classifier
