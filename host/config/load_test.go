@@ -147,8 +147,21 @@ func TestRequire(t *testing.T) {
 	require.Panics(t, func() { _ = s.Require("no_such") })
 }
 
+var groups = []config.Group{config.GroupTask, config.GroupModel, config.GroupAdapters, config.GroupData, config.GroupTokens, config.GroupRun,
+	config.GroupPluginLimits, config.GroupOptimisation, config.GroupEvaluation, config.GroupLogging, config.GroupParameters}
+
+func TestHelpShowsTheGroupsOfAVerb(t *testing.T) {
+	for _, group := range groups {
+		require.Equal(t, 1, strings.Count(config.Help(groups...), config.Help(group)), group)
+		require.NotEmpty(t, config.Help(group), group)
+	}
+	require.NotContains(t, config.Help(config.GroupModel, config.GroupData), "--learning_rate")
+	require.Contains(t, config.Help(config.GroupModel, config.GroupData), "Model\n  --model_name_or_path")
+	require.Empty(t, config.Help())
+}
+
 func TestHelpNamesEverySetting(t *testing.T) {
-	help := config.Help()
+	help := config.Help(groups...)
 	for name := range config.Default().Map() {
 		require.Contains(t, help, "  --"+name+" (")
 	}
