@@ -9,6 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"llmhost/host/config"
+	"llmhost/sdk"
 )
 
 // One file serves several tasks: what is a parameter of another task's parts has
@@ -76,4 +77,20 @@ func poolingModule(t *testing.T) string {
 	out, err := build.CombinedOutput()
 	require.NoError(t, err, "%s", out)
 	return file
+}
+
+// bounded is a loss with a parameter that is called as a setting of the host.
+type bounded struct {
+	MaxLength int `llmhost:"max_length,default=1,doc=a test's"`
+}
+
+func (l bounded) Trace(g *sdk.Graph) sdk.Objective {
+	return sdk.Objective{Terms: []sdk.Term{{Name: "x", Sum: g.Logps().Sum().Neg().DivScalar(float64(l.MaxLength)), Count: g.LabelMask().Sum(), Coefficient: 1}}}
+}
+
+func TestAParameterThatIsCalledAsASetting(t *testing.T) {
+	s := ranking(t)
+	s.MaxSteps, s.MaxLength = 1, 77
+	require.NoError(t, own(s, "bounded", bounded{}, nil))
+	require.EqualValues(t, 77, readRecord(t, s.OutputDir).Task.Params["max_length"])
 }

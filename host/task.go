@@ -171,10 +171,17 @@ func (t *task) checkParts(s config.Settings) error {
 }
 
 // settle gives the task's parts their parameters: what the file and the flags
-// name that no setting is called. A name that no part has is an error, unless a
+// name that no setting is called, and settings that were set and that a part has
+// a parameter of the same name for. A name that no part has is an error, unless a
 // builtin component of another task has it: one file may serve several tasks.
 func (t *task) settle(s config.Settings) (map[string]any, error) {
 	given := map[string]plugin.Given{}
+	settings := s.Map()
+	for _, name := range t.ParamNames() {
+		if v, ok := settings[name]; ok && s.IsSet(name) {
+			given[name] = plugin.Given{Value: v}
+		}
+	}
 	var problems []string
 	for _, name := range slices.Sorted(maps.Keys(s.Params)) {
 		p := s.Params[name]
