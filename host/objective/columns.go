@@ -18,7 +18,7 @@ func (o *Objective) Check(s data.Survey) error {
 	given := map[string][]string{
 		"column":         s.Columns,
 		"example_column": s.ExampleColumns,
-		"label":          o.program.Needs().Classes, // every head that it reads has labels
+		"label":          o.needs.Classes, // every head that it reads has labels
 	}
 	for _, input := range o.program.InputNames() {
 		kind, name, _ := strings.Cut(input, ".")

@@ -31,8 +31,10 @@ type Objective struct {
 	EOS       int64  // the end token's id for poolings, -1 for none
 	Scores    string // the column that orders the candidates, which rewards are compared with; "" for none
 
-	states  []tensor.Tensor // in the order of the program
-	pooling *exec.Compiled  // of Pooling, from its first use
+	needs     program.Needs
+	twoPasses bool            // terms or metrics read means over the step
+	states    []tensor.Tensor // in the order of the program
+	pooling   *exec.Compiled  // of Pooling, from its first use
 }
 
 // New binds a checked loss program to a device. Losses run in float32, or in
@@ -47,6 +49,9 @@ func New(p *program.Program, device tensor.Device, param tensor.DType) *Objectiv
 		device:  exec.Compile(p, exec.Target{Device: device, Real: real}),
 		host:    exec.Compile(p, exec.Target{Device: tensor.CPU, Real: real}),
 		EOS:     -1,
+
+		needs:     p.Needs(),
+		twoPasses: p.TwoPasses(),
 	}
 	for _, s := range p.States {
 		o.states = append(o.states, tensor.Full(device, real, s.Initial).Own())
@@ -64,6 +69,9 @@ func (o *Objective) Free() {
 
 // Program returns the program that o runs.
 func (o *Objective) Program() *program.Program { return o.program }
+
+// Needs is what the program makes a run provide.
+func (o *Objective) Needs() program.Needs { return o.needs }
 
 // Device returns where o runs.
 func (o *Objective) Device() tensor.Device { return o.device.Target().Device }
@@ -101,7 +109,7 @@ func (o *Objective) inputs(m *model.Model, b *data.Batch, tape *nn.Tape) *inputs
 // Means makes the pass over all batches of a step that a loss needs whose terms
 // read means over them; nil where no term does. Nothing is dropped out in it.
 func (o *Objective) Means(m *model.Model, batches iter.Seq[data.Batch]) exec.Means {
-	if !o.program.TwoPasses() {
+	if !o.twoPasses {
 		return nil
 	}
 	mode := m.Params().Mode()

@@ -171,7 +171,7 @@ func (t *Trainer) pack(micro [][]data.Example) (batches []data.Batch, denominato
 func (t *Trainer) batches(micro [][]data.Example) iter.Seq[data.Batch] {
 	return func(yield func(data.Batch) bool) {
 		var others []data.Example
-		if t.Objective.Program().Needs().Mismatched {
+		if t.Objective.Needs().Mismatched {
 			others = data.Mismatch(slices.Concat(micro...), t.Options.MaxLength)
 		}
 		for _, examples := range micro {
