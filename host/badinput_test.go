@@ -116,7 +116,7 @@ func TestBadModel(t *testing.T) {
 		{"truncated weights", spoil("model.safetensors", func(text string) string { return text[:100000] }),
 			`{}: tensor "model.layers.1.mlp.down_proj.weight" ends at byte 99200 of the data, but the file is cut off at 97960; copy or download it again`},
 		{"truncated header", spoil("model.safetensors", func(text string) string { return text[:100] }),
-			"{}: is cut off: its header has 2032 bytes, 92 are there; copy or download it again"},
+			"{}: is cut off: its header has 2032 bytes, of which the file has 92; copy or download it again"},
 		{"weights of another shape", spoil("config.json", replace(`"intermediate_size": 96`, `"intermediate_size": 64`)),
 			`{/}: tensor "model.layers.0.mlp.gate_proj.weight" has shape [96, 32]; config.json wants [64, 32]; use the weights and the config.json of one model`},
 		{"weights of another vocabulary", spoil("config.json", replace(`"vocab_size": 260`, `"vocab_size": 300`)),

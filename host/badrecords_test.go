@@ -152,13 +152,13 @@ func TestUnseenClass(t *testing.T) {
 	s := lesson(t, "classification", tone, nil)
 	s.EvalDataPaths = []string{written(t, s.EvalDataPaths[0], `{"text": "we like the ant", "label": "sideways"}`+"\n"+`{"text": "we like the ant", "label": "up"}`+"\n")}
 	lines := mustTrain(t, s)
-	require.Contains(t, lines, s.EvalDataPaths[0]+`:1: the class "sideways" of label is not among those that are trained; it and its like count as wrong`)
+	require.Contains(t, lines, s.EvalDataPaths[0]+`:1: the class "sideways" of label is not among the trained classes; it and others like it count as wrong`)
 	_, after := measured(t, s.OutputDir, "eval_accuracy")
 	require.InDelta(t, 0.5, after, 1e-9)
 
 	all := lesson(t, "classification", func(_ int, thing string) map[string]any { return map[string]any{"text": thing, "label": "x"} }, nil)
 	_, err := trained(all)
-	require.EqualError(t, err, `all training records have the class "x" of label; want two classes at least`)
+	require.EqualError(t, err, `all training records have the class "x" of label; want at least two classes`)
 	objective := lesson(t, "multi_objective_classification", tones, map[string]any{"cls_objectives": "tone,who,size"})
 	_, err = trained(objective)
 	require.EqualError(t, err, "no training record has a class of size; the data has those of tone, who")

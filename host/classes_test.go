@@ -45,7 +45,7 @@ func TestClassifierGoesOn(t *testing.T) {
 	require.Equal(t, want, classesOf(t, three))
 	s := lesson(t, "classification", tone, nil)
 	s.Model, s.NumTrainEpochs = three, 1
-	require.NotContains(t, mustTrain(t, s), "it begins with random weights")
+	require.NotContains(t, mustTrain(t, s), "it starts with random weights")
 	require.Equal(t, want, classesOf(t, s.OutputDir))
 }
 
@@ -55,10 +55,10 @@ func TestClassesOfAnotherModel(t *testing.T) {
 	s := lesson(t, "classification", moods, nil)
 	s.Model, s.NumTrainEpochs = two, 1
 	_, err := trained(s)
-	require.EqualError(t, err, s.DataPaths[0]+`:25: the class "flat" of label is none of those of `+two+
+	require.EqualError(t, err, s.DataPaths[0]+`:25: the class "flat" of label is not among those of `+two+
 		`, which are down, up; set ignore_mismatched_sizes = true to train a new head for the classes of the data`)
 	s.IgnoreMismatched = true
-	require.Contains(t, mustTrain(t, s), two+" has no score.weight that fits; it begins with random weights")
+	require.Contains(t, mustTrain(t, s), two+" has no score.weight that fits; it starts with random weights")
 	require.Len(t, classesOf(t, s.OutputDir), 3)
 
 	reward := lesson(t, "reward", scored, nil)

@@ -167,7 +167,7 @@ func TestInterruptedRunsEndAlike(t *testing.T) {
 		require.ErrorAs(t, err, &interrupted, lines)
 		saved := filepath.Join(s.OutputDir, "checkpoint-"+step)
 		require.EqualError(t, err, "interrupted after step "+step+"; "+saved+" holds the state of the run\n"+
-			"to go on, run the same command with --resume_from_checkpoint auto")
+			"to resume, run the same command with --resume_from_checkpoint auto")
 		require.DirExists(t, saved)
 		require.False(t, readRecord(t, s.OutputDir).Finished)
 		s.Resume = "auto"
@@ -226,7 +226,7 @@ func TestResumeFromAPath(t *testing.T) {
 		s.Resume = filepath.Join(s.OutputDir, "checkpoint-4") + "/"
 		lines := mustTrain(t, s)
 		aside := filepath.Join(s.OutputDir, "unused-checkpoint-6")
-		require.Contains(t, lines, "note: this run does not go on from checkpoint-6, which is called "+aside+" now\n")
+		require.Contains(t, lines, "note: this run does not use checkpoint-6, which is now called "+aside+"\n")
 		require.DirExists(t, aside)
 		requireSameEnd(t, want, s.OutputDir)
 	})
@@ -240,13 +240,13 @@ func TestResumeFromAPath(t *testing.T) {
 
 		_, err := trained(s)
 		require.EqualError(t, err, "output_dir "+s.OutputDir+" is not empty, and "+s.Resume+" is not in it; name an empty output_dir to branch off there, "+
-			"or give --resume_from_checkpoint auto to go on from the newest checkpoint of output_dir")
+			"or give --resume_from_checkpoint auto to resume from the newest checkpoint of output_dir")
 	})
 	t.Run("that is not there", func(t *testing.T) {
 		s := s
 		s.Resume = filepath.Join(want, "checkpoint-5")
 		_, err := trained(s)
-		require.EqualError(t, err, s.Resume+": there is no such checkpoint; "+want+" has checkpoint-2, checkpoint-4, checkpoint-6, checkpoint-8, checkpoint-10, checkpoint-12")
+		require.EqualError(t, err, s.Resume+": no such checkpoint; "+want+" has checkpoint-2, checkpoint-4, checkpoint-6, checkpoint-8, checkpoint-10, checkpoint-12")
 		s.Resume = t.TempDir()
 		_, err = trained(s)
 		require.EqualError(t, err, s.Resume+" is not a whole checkpoint: it has no checkpoint.json")
@@ -317,7 +317,7 @@ func TestOutputDirInUse(t *testing.T) {
 	before := tree(t, s.OutputDir)
 	s.LearningRate = 1e-3
 	_, err := trained(s)
-	require.EqualError(t, err, "output_dir "+s.OutputDir+" is not empty; give --resume_from_checkpoint auto to go on from its newest checkpoint, or --overwrite_output_dir to start from scratch")
+	require.EqualError(t, err, "output_dir "+s.OutputDir+" is not empty; give --resume_from_checkpoint auto to resume from its newest checkpoint, or --overwrite_output_dir to start from scratch")
 	require.Equal(t, before, tree(t, s.OutputDir))
 
 	s.OverwriteOutput, s.SaveStrategy = true, "no"
@@ -328,7 +328,7 @@ func TestOutputDirInUse(t *testing.T) {
 
 	s.OutputDir = filepath.Join(s.OutputDir, "config.json")
 	_, err = trained(s)
-	require.EqualError(t, err, "output_dir "+s.OutputDir+" is a file, or lies below one; name a folder")
+	require.EqualError(t, err, "output_dir "+s.OutputDir+" is a file, or is below one; name a folder")
 }
 
 // Damage to the newest checkpoint costs the steps since the one before.
@@ -343,8 +343,8 @@ func TestADamagedCheckpointIsPassedOver(t *testing.T) {
 	full := len(contents(t, want, "checkpoint-8", "model.safetensors"))
 	lines := mustTrain(t, s)
 	for _, note := range []string{
-		"note: passed over: " + filepath.Dir(weightsOf("8")) + " is not a whole checkpoint: model.safetensors has 1000 bytes; want " + itoa(full),
-		"note: passed over: " + filepath.Dir(weightsOf("6")) + " is not a whole checkpoint: model.safetensors has sha256 ",
+		"note: skipped: " + filepath.Dir(weightsOf("8")) + " is not a whole checkpoint: model.safetensors has 1000 bytes; want " + itoa(full),
+		"note: skipped: " + filepath.Dir(weightsOf("6")) + " is not a whole checkpoint: model.safetensors has sha256 ",
 		"resume " + filepath.Join(s.OutputDir, "checkpoint-4") + ", after step 4",
 	} {
 		require.Contains(t, lines, note)

@@ -180,7 +180,7 @@ func TestNoGradient(t *testing.T) {
 	s := lesson(t, "distill", promptAnswer(nil), nil)
 	s.MaxSteps = 1
 	lines := mustTrain(t, s)
-	require.Contains(t, lines, "reference: the model as "+s.Model+" has it")
+	require.Contains(t, lines, "reference: the model as it is in "+s.Model)
 	require.Contains(t, lines, "step 1 has no gradient: nothing is learned from its records, for which the reference model is the model itself")
 	s = lesson(t, "dpo", pair, nil)
 	s.MaxSteps = 1
@@ -192,6 +192,6 @@ func TestPoolingOfAnEncoder(t *testing.T) {
 	s := lesson(t, "reward", scored, nil)
 	s.Model, s.Pooling, s.MaxSteps = bert(t), "average", 1
 	lines := mustTrain(t, s)
-	require.Contains(t, lines, s.Model+", a bert, pools rows in a way of its own; pooling_type average has no effect")
+	require.Contains(t, lines, s.Model+", a bert, has its own pooling; pooling_type average has no effect")
 	require.NotContains(t, lines, "rm_head")
 }

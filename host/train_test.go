@@ -422,12 +422,12 @@ func TestDefaultsOfATask(t *testing.T) {
 	s := ranking(t)
 	s.Task, s.MaxSteps = "gentle", 1
 	_, err := train(s, map[string]any{"max_lenght": 64})
-	require.EqualError(t, err, "task gentle has a default for max_lenght, which is neither a parameter of it nor a setting; did you mean max_length?")
+	require.EqualError(t, err, "task gentle has a default for max_lenght, which is neither one of its parameters nor a setting; did you mean max_length?")
 	require.NoDirExists(t, s.OutputDir)
 
 	lines, err := train(s, map[string]any{"weight_decay": 0.5, "max_grad_norm": 0.25, "prompt_split": "sep", "rrhf_weight": 3.0})
 	require.NoError(t, err)
-	require.Contains(t, lines, "note: max_grad_norm = 0.25, as task gentle has it\n")
+	require.Contains(t, lines, "note: max_grad_norm = 0.25, the default of task gentle\n")
 	require.NotContains(t, lines, "note: weight_decay")
 	r := readRecord(t, s.OutputDir)
 	require.Equal(t, []any{0.01, 0.25}, []any{r.Settings["weight_decay"], r.Settings["max_grad_norm"]})

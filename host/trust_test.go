@@ -174,7 +174,7 @@ func TestProgramTooLargeForTheData(t *testing.T) {
 func TestALossThatNoRunCanFeed(t *testing.T) {
 	for _, head := range []string{sdk.ScoreHead, ""} {
 		require.EqualError(t, ownWith(ranking(t), "rewarding", head, rewarding{}, nil),
-			"task rewarding has no pooling, and its loss reads a head that stands on one vector a sequence; give pooling_type")
+			"task rewarding has no pooling, and its loss reads a head that needs one vector a sequence; give pooling_type")
 	}
 	require.EqualError(t, ownWith(ranking(t), "rewarding", sdk.LMHead, rewarding{}, nil),
 		`task rewarding: head is "lm", and its loss reads rewards of candidates (rewards); want head "score"`)
@@ -185,7 +185,7 @@ func TestALossThatNoRunCanFeed(t *testing.T) {
 // A plugin cannot give itself more room.
 func TestNoPluginRaisesItsLimits(t *testing.T) {
 	require.EqualError(t, own(ranking(t), "greedy", hungry{}, map[string]any{"plugin_program_mb": 1e6}),
-		"task greedy has a default for plugin_program_mb, which is the user's to choose; remove it from the plugin")
+		"task greedy has a default for plugin_program_mb, which only the user may choose; remove it from the plugin")
 }
 
 // broken is a loss of which one term, or else a metric, is never a number.

@@ -6,8 +6,8 @@ import (
 	"strings"
 )
 
-// Help describes every setting, by group: name, type, range and default on one
-// line, what it does below.
+// Help describes every setting, by group: name, type, range and default on the
+// first line, what it does below.
 func Help() string {
 	var out strings.Builder
 	group := ""
@@ -61,8 +61,8 @@ func (row setting) typeName() string {
 	return "text"
 }
 
-// wrap cuts text at blanks into lines of at most width bytes, longer words
-// apart.
+// wrap breaks text at blanks into lines of at most width bytes, except for
+// longer words.
 func wrap(text string, width int) []string {
 	var lines []string
 	line := ""

@@ -121,7 +121,7 @@ func TestDefault(t *testing.T) {
 
 func TestMissingFile(t *testing.T) {
 	_, _, err := config.Load("no.toml", []string{"--seed", "x"})
-	require.EqualError(t, err, "no.toml: there is no such file; give the path of a TOML file\n"+
+	require.EqualError(t, err, "no.toml: no such file; give the path of a TOML file\n"+
 		`flag --seed: seed is the string "x"; want a whole number`)
 	_, _, err = config.Load(t.TempDir(), nil)
 	require.ErrorContains(t, err, "is a directory")

@@ -77,7 +77,7 @@ func TestFindPassesOverADamagedCheckpoint(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, filepath.Join(dir, "checkpoint-2"), start.Checkpoint)
 	require.Len(t, said, 1)
-	require.Contains(t, said[0], "passed over: ")
+	require.Contains(t, said[0], "skipped: ")
 }
 
 // A log goes on where the checkpoint left off, and a run from scratch begins one.

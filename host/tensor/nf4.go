@@ -27,7 +27,7 @@ func (q NF4) Defined() bool { return q.codes.Defined() }
 // Size returns the length of axis 0 or 1.
 func (q NF4) Size(axis int) int64 { return [2]int64{q.rows, q.cols}[axis] }
 
-// Device is where the matrix lies.
+// Device is where the matrix is.
 func (q NF4) Device() Device { return q.codes.Device() }
 
 // Dequantize returns the rounded matrix, float32 [rows, cols].

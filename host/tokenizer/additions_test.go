@@ -101,7 +101,7 @@ func TestAdditionsToAnEncoder(t *testing.T) {
 func TestBadAdditions(t *testing.T) {
 	for _, token := range []string{"", " a", "a\n"} {
 		_, err := tokenizer.LoadWith(tiny, tokenizer.Additions{Tokens: []string{token}})
-		require.ErrorContains(t, err, "want one that neither is empty nor begins or ends with a blank")
+		require.ErrorContains(t, err, "want one that is not empty and neither begins nor ends with a blank")
 	}
 }
 

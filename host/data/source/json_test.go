@@ -123,7 +123,7 @@ func TestBadFiles(t *testing.T) {
 		{"broken escape in the array's third line", "a.json", "[\n{\"q\":\n\"a\\x\"}]", "a.json:3:1: a text with a broken escape or a bare control character"},
 		{"text not closed", "a.jsonl", `{"q":"x}`, "a.jsonl:1:6: a text that is not closed"},
 		{"not UTF-8", "a.jsonl", "{\"q\":\"a\xff\"}", "a.jsonl:1:8: a byte that is not UTF-8; data files are UTF-8"},
-		{"a field twice", "a.jsonl", `{"q":"x","q":"y"}`, `a.jsonl:1:14: field "q" stands twice in the record`},
+		{"a field twice", "a.jsonl", `{"q":"x","q":"y"}`, `a.jsonl:1:14: field "q" occurs twice in the record`},
 		{"too deep", "a.jsonl", `{"q":` + strings.Repeat("[", 2000), "a.jsonl:1:1007: nested more than 1000 deep"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
