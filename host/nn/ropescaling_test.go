@@ -73,7 +73,7 @@ func TestScalingsThatCannotBe(t *testing.T) {
 	for want, r := range map[string]nn.RopeScaling{
 		`rope_type is "longrope", whose angles depend on the longest sequence of a batch; use the variant of the model with a short context`: {Type: "longrope", Theta: 1e4},
 		`partial_rotary_factor is 1.5; want a share above 0 and up to 1`:                                                                     {Theta: 1e4, Partial: share(1.5)},
-		`partial_rotary_factor is 0.01; want more, as none of 10 channels would be rotated`:                                                             {Theta: 1e4, Partial: share(0.01)},
+		`partial_rotary_factor is 0.01; want more, as none of 10 channels would be rotated`:                                                  {Theta: 1e4, Partial: share(0.01)},
 		`rope_theta is -1; want a positive number`:                                                                                           {Theta: -1},
 	} {
 		r.Settle(nn.RopeDefaults{Partial: 1})
