@@ -37,7 +37,7 @@ func classesOf(t *testing.T, folder string) map[string]string {
 	return config.Names
 }
 
-// A classifier that goes on keeps its head and the order of its classes, of which
+// A classifier that is trained further keeps its head and the order of its classes, of which
 // the data may lack some.
 func TestClassifierGoesOn(t *testing.T) {
 	three := classifierOf(t, moods, nil)
@@ -49,7 +49,7 @@ func TestClassifierGoesOn(t *testing.T) {
 	require.Equal(t, want, classesOf(t, s.OutputDir))
 }
 
-// Other classes than the model's are an error, unless the head may begin anew.
+// Other classes than the model's are an error, unless the head may start from scratch.
 func TestClassesOfAnotherModel(t *testing.T) {
 	two := classifierOf(t, tone, nil)
 	s := lesson(t, "classification", moods, nil)

@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A loss or gradient that is no number stops the run before a weight moves,
+// A loss or gradient that is not finite stops the run before a weight moves,
 // names the step and the records, and keeps the checkpoints made so far.
 func TestNaN(t *testing.T) {
 	for _, c := range []struct {
@@ -80,8 +80,8 @@ func smallDisk(t *testing.T, size string) (folder string, done bool) {
 	return "", true
 }
 
-// A full disk costs the checkpoint that does not fit: those before it stand,
-// and the run goes on from them once there is room.
+// A full disk costs the checkpoint that does not fit: those before it are kept,
+// and the run resumes from them once there is room.
 func TestFullDisk(t *testing.T) {
 	disk, done := smallDisk(t, "2m") // a checkpoint is about 0.6 MB
 	if done {
@@ -121,7 +121,7 @@ func TestDeviceThatIsNotThere(t *testing.T) {
 	require.NoDirExists(t, s.OutputDir)
 }
 
-// What the settings ask of each other across files is said by the run.
+// Conflicts of settings across files are reported by the run.
 func TestNothingToTrain(t *testing.T) {
 	s := ranking(t)
 	s.DataPaths = nil

@@ -47,17 +47,17 @@ func TestChangedPluginDoesNotRun(t *testing.T) {
 	require.EqualError(t, err, changed, "the lock is that of the run that the checkpoint belongs to")
 	require.NoDirExists(t, branch.OutputDir)
 
-	anew := s
-	anew.OverwriteOutput, anew.Locked = true, true
-	_, err = trained(anew)
+	restarted := s
+	restarted.OverwriteOutput, restarted.Locked = true, true
+	_, err = trained(restarted)
 	require.EqualError(t, err, changed)
 
-	anew.Locked, anew.TaskSHA256 = false, was
-	_, err = trained(anew)
+	restarted.Locked, restarted.TaskSHA256 = false, was
+	_, err = trained(restarted)
 	require.EqualError(t, err, "plugin "+s.Task+": its sha256 is "+is+", the run asks for "+was+"; restore the file, or change task_sha256")
 
-	anew.TaskSHA256 = ""
-	_, err = trained(anew)
+	restarted.TaskSHA256 = ""
+	_, err = trained(restarted)
 	require.EqualError(t, err, "plugin "+s.Task+": its worker spent more than 1s on describing itself and was killed (sha256 "+short(is)+"); look for a loop that does not end")
 }
 

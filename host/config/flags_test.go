@@ -118,7 +118,7 @@ func TestFlagsOverFile(t *testing.T) {
 	require.EqualError(t, err, path+":1:1: seed is the string \"x\"; want a whole number", "a wrong value is one though a flag replaces it")
 }
 
-// A list that stands twice is most likely meant to be one list of both.
+// A list that is given twice is most likely meant to be one list of both.
 func TestListTwice(t *testing.T) {
 	s, notices, err := config.Load("", []string{"--data_paths", "a", "--data_paths", "b"})
 	require.NoError(t, err)

@@ -7,7 +7,7 @@ import (
 	"llmhost/host/data"
 )
 
-// padScore marks a candidate that only fills up a row.
+// padScore marks a candidate that only fills up an example.
 const padScore = -100
 
 // The names of inputs that stand for the score of a candidate, and of those
@@ -96,7 +96,7 @@ func headOr(name string) string {
 	return name
 }
 
-// unpad takes the real tokens of one padded row.
+// unpad takes the real tokens of one padded sequence.
 func unpad(ids, mask, labels []int64) data.Sequence {
 	var s data.Sequence
 	for t := range ids {

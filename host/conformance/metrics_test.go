@@ -146,7 +146,7 @@ type perplexities struct {
 	Rows []struct {
 		Prompt, Answer string
 		IDs            []int64 `json:"input_ids"`
-		Labels         int     `json:"label_tokens"` // by the rule of the reference, the last of a row
+		Labels         int     `json:"label_tokens"` // by the rule of llm_codebase, the last of a sequence
 		Loss           float64
 		PPL            float64
 		CommonPrefix   float64 `json:"loss_common_prefix"` // the loss where answers begin as they do here
@@ -209,7 +209,7 @@ func (p perplexities) check(t *testing.T, m *model.Model, tok *tokenizer.Tokeniz
 	requireClose(t, p.OverTokens, overTokens, gradientTolerance, "perplexity over tokens")
 }
 
-// lastLabels is a row whose last ids are labels.
+// lastLabels is a sequence whose last ids are labels.
 func lastLabels(ids []int64, labels int) data.Sequence {
 	row := data.Sequence{IDs: ids, Labels: slices.Repeat([]int64{data.Ignore}, len(ids))}
 	copy(row.Labels[len(ids)-labels:], ids[len(ids)-labels:])

@@ -35,9 +35,9 @@ func RefLogps(m *model.Model, device tensor.Device, examples []data.Example, siz
 func SetRefLogps(examples []data.Example, logps []float32) (left []float32) {
 	for i := range examples {
 		for k := range examples[i].Sequences {
-			row := &examples[i].Sequences[k]
-			n := row.LabelCount()
-			row.RefLogps = logps[:n:n]
+			sequence := &examples[i].Sequences[k]
+			n := sequence.LabelCount()
+			sequence.RefLogps = logps[:n:n]
 			logps = logps[n:]
 		}
 	}

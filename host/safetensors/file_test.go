@@ -187,7 +187,7 @@ func TestOpenShardErrors(t *testing.T) {
 	})
 }
 
-// FuzzParse holds that what is accepted has its data in range and is written
+// FuzzParse checks that what is accepted has its data in range and is written
 // back to the same tensors.
 func FuzzParse(f *testing.F) {
 	for _, sound := range [][]byte{image(good, 16), image(`{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}} `, 0)} {

@@ -67,9 +67,9 @@ func addPreferences(c *hostmetrics.Calibration, b *data.Batch, column string, re
 		return
 	}
 	read := rewards.Floats()
-	for g := range b.B {
+	for e := range b.B {
 		var r, s []float64
-		for k := g * b.K; k < (g+1)*b.K; k++ {
+		for k := e * b.K; k < (e+1)*b.K; k++ {
 			if b.Real[k] {
 				r = append(r, read[k])
 				s = append(s, float64(scores[k]))

@@ -36,7 +36,7 @@ func TestNewPlan(t *testing.T) {
 }
 
 // recorded is a loop over eight examples in steps of up to six, two an epoch,
-// and what it told.
+// and its events.
 type recorded struct {
 	train.Loop
 	examples []data.Example // that it trains on

@@ -17,7 +17,7 @@ import (
 // qaColumns are a question and its marks.
 var qaColumns = []sdk.Column{{Name: "q", Type: sdk.String, Required: true}, {Name: "marks", Type: sdk.FloatList}}
 
-// write puts a file into a new folder and makes that the working folder, so that errors name it shortly.
+// write puts a file into a new folder and makes that the working folder, so that errors have short paths.
 func write(t *testing.T, name, content string) source.Files {
 	t.Helper()
 	t.Chdir(t.TempDir())
@@ -192,9 +192,9 @@ func TestRowTypes(t *testing.T) {
 	}
 }
 
-// FuzzRow holds the parser against encoding/json: what that accepts as an
-// object is read, with the same text, and what it refuses is refused but for
-// numbers that are not finite.
+// FuzzRow compares the parser with encoding/json: what that accepts as an object
+// is read, with the same text, and what it refuses is refused, except for numbers
+// that are not finite.
 func FuzzRow(f *testing.F) {
 	for _, seed := range []string{`{"q":"x"}`, `{"q":"\ud83d\ude00","a":[1,2.5e-3,{"b":[]}]}`, `{"q":NaN}`, `{"q":"x",}`, "{\"q\":\"\xff\"}", ` { "q" : null } `} {
 		f.Add(seed)
@@ -237,7 +237,7 @@ func TestDigests(t *testing.T) {
 	}, got)
 }
 
-// Every ending, in capitals too, is read by its own source alone.
+// Every ending, in capitals too, is read only by its own source.
 func TestEndingsAreUnique(t *testing.T) {
 	seen := map[string]bool{}
 	for _, s := range []source.Source{source.JSON{}} {

@@ -51,7 +51,7 @@ func TestDefaults(t *testing.T) {
 	require.Nil(t, parse(t, `{"model_type": "gemma2", "final_logit_softcapping": null}`).FinalSoftcap, "null is no bound")
 }
 
-// Both layouts say the same.
+// Both layouts give the same config.
 func TestLayoutsOfTransformers4And5(t *testing.T) {
 	for _, c := range []struct{ name, four, five string }{
 		{"gemma2", `"model_type": "gemma2", "rope_theta": 500, "rope_scaling": {"type": "linear", "factor": 2}`,

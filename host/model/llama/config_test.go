@@ -53,7 +53,7 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// Both layouts say the same.
+// Both layouts give the same config.
 func TestLayoutsOfTransformers4And5(t *testing.T) {
 	for _, c := range []struct{ name, four, five string }{
 		{"plain", `"rope_theta": 500, "rope_scaling": null`, `"rope_parameters": {"rope_type": "default", "rope_theta": 500}`},

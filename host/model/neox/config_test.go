@@ -28,7 +28,7 @@ func TestDefaults(t *testing.T) {
 	require.Len(t, c.Rope.Inverse(c.HeadDim), 12)
 }
 
-// Both layouts say the same.
+// Both layouts give the same config.
 func TestLayoutsOfTransformers4And5(t *testing.T) {
 	four, err := neox.ParseConfig([]byte(`{"rotary_pct": 0.5, "rotary_emb_base": 700, "rope_scaling": {"type": "linear", "factor": 2}}`))
 	require.NoError(t, err)

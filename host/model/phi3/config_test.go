@@ -22,7 +22,7 @@ func TestDefaults(t *testing.T) {
 	require.Equal(t, 1.0, *c.Rope.Partial)
 }
 
-// Both layouts say the same.
+// Both layouts give the same config.
 func TestLayoutsOfTransformers4And5(t *testing.T) {
 	four, err := phi3.ParseConfig([]byte(`{"rope_theta": 700, "partial_rotary_factor": 0.5, "rope_scaling": null, "sliding_window": 2047}`))
 	require.NoError(t, err)
