@@ -181,8 +181,8 @@ func (c formatterCase) requireColumns(t *testing.T, want map[string]array, b dat
 		require.Equal(t, float32(score), b.Columns["score"][r], "score of sequence %d", r)
 	}
 	for key, name := range exampleKeys {
-		for g, v := range want[key].values {
-			require.Equal(t, float32(v), b.ExampleColumns[name][g], "%s of example %d", name, g)
+		for e, v := range want[key].values {
+			require.Equal(t, float32(v), b.ExampleColumns[name][e], "%s of example %d", name, e)
 		}
 	}
 }

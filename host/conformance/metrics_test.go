@@ -192,15 +192,15 @@ func (p perplexities) check(t *testing.T, m *model.Model, tok *tokenizer.Tokeniz
 	sum, sumOfLosses := 0.0, 0.0
 	var asReference []data.Example
 	for i, want := range p.Rows {
-		g := read[i]
-		require.Equal(t, want.IDs, g.Sequences[0].IDs)
-		loss, _ := evaluate(g)
+		e := read[i]
+		require.Equal(t, want.IDs, e.Sequences[0].IDs)
+		loss, _ := evaluate(e)
 		requireClose(t, want.CommonPrefix, loss, lossTolerance, want.Answer)
-		g.Sequences = []data.Sequence{lastLabels(want.IDs, want.Labels)}
-		loss, perplexity := evaluate(g)
+		e.Sequences = []data.Sequence{lastLabels(want.IDs, want.Labels)}
+		loss, perplexity := evaluate(e)
 		requireClose(t, want.Loss, loss, lossTolerance, want.Answer)
 		requireClose(t, want.PPL, perplexity, gradientTolerance, want.Answer)
-		asReference, sum, sumOfLosses = append(asReference, g), sum+perplexity, sumOfLosses+loss
+		asReference, sum, sumOfLosses = append(asReference, e), sum+perplexity, sumOfLosses+loss
 	}
 	n := float64(len(p.Rows))
 	requireClose(t, p.Mean, sum/n, gradientTolerance, "mean perplexity")

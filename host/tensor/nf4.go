@@ -38,7 +38,7 @@ func (q NF4) Dequantize() Tensor {
 }
 
 // Linear is x Wᵀ + bias, x [..., cols], for the rounded W; bias is undefined or
-// [rows]. W is made for the product alone, and once more for the gradient, which
+// [rows]. W is made for the product alone, and again for the gradient, which
 // flows to x alone.
 func (q NF4) Linear(x, bias Tensor) Tensor {
 	out := shim.NF4Linear(x.ptr(), q.codes.ptr(), q.scales.ptr(), bias.ptr(), q.rows, q.cols)
