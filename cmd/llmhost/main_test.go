@@ -62,7 +62,7 @@ func TestBadSettings(t *testing.T) {
 run.toml:3:1: max_length is the string "long"; want a whole number
 run.toml:4:1: seed is -1; want at least 0
 `, "train", "--config", "run.toml")
-	fails(t, dir, 1, "llmhost train: other.toml: there is no such file; give the path of a TOML file\n", "train", "--config", "other.toml")
+	fails(t, dir, 1, "llmhost train: other.toml: no such file; give the path of a TOML file\n", "train", "--config", "other.toml")
 	fails(t, dir, 1, "llmhost train: flag --bf16: bf16 is the string \"perhaps\"; want true or false\n", "train", "--bf16=perhaps")
 	fails(t, dir, 1, "llmhost train: unexpected argument \"run.toml\"; settings are given as --name value\n", "train", "run.toml")
 	fails(t, dir, 1, `llmhost train: task is not set; want the NAME of a builtin task, FILE.wasm or EXECUTABLE, with #task where a file has several; write it into the TOML file or give --task
@@ -121,7 +121,7 @@ func TestRunIsInterruptedAndGoesOn(t *testing.T) {
 	require.NoError(t, command.Process.Signal(syscall.SIGINT))
 	_ = command.Wait()
 	require.Equal(t, 130, command.ProcessState.ExitCode(), failed.String())
-	require.Regexp(t, `^interrupted after step \d+; run/checkpoint-\d+ holds the state of the run\nto go on, run the same command with --resume_from_checkpoint auto\n$`, failed.String())
+	require.Regexp(t, `^interrupted after step \d+; run/checkpoint-\d+ holds the state of the run\nto resume, run the same command with --resume_from_checkpoint auto\n$`, failed.String())
 	require.NotContains(t, lines.String(), "\r", "no bar where nobody watches")
 
 	more := []string{"train", "--config", "run.toml", "--resume_from_checkpoint", "auto", "--max_steps", lastStep(t, metrics, 2)}

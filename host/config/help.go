@@ -88,8 +88,8 @@ func (row setting) typeName() string {
 	return "text"
 }
 
-// wrap cuts text at blanks into lines of at most width bytes, longer words
-// apart.
+// wrap breaks text at blanks into lines of at most width bytes, except for
+// longer words.
 func wrap(text string, width int) []string {
 	var lines []string
 	line := ""

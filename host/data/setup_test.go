@@ -11,7 +11,7 @@ import (
 	"llmhost/sdk"
 )
 
-// qa reads a question and marks, and hands both on.
+// qa reads a question and marks, and passes both on.
 type qa struct{}
 
 func (qa) Columns() []sdk.Column {
@@ -29,7 +29,7 @@ func (qa) Format(r *sdk.Row, o *sdk.Out) error {
 	return nil
 }
 
-// write puts a file into a new folder and makes that the working folder, so that errors name it shortly.
+// write puts a file into a new folder and makes that the working folder, so that errors have short paths.
 func write(t *testing.T, name, content string) source.Files {
 	t.Helper()
 	t.Chdir(t.TempDir())
