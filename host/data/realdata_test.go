@@ -49,7 +49,7 @@ func TestRealData(t *testing.T) {
 		for _, file := range files {
 			t.Run(kind+"/"+filepath.Base(file), func(t *testing.T) {
 				set, err := data.Load(context.Background(), source.Files{Paths: []string{file}}, data.Options{
-					Formatter: data.InProcess(kind, formatter),
+					Formatter: inProcess(kind, formatter),
 					Tokenizer: tokens,
 					Tokenizing: data.Tokenizing{
 						MaxLength: 512, OnlyPredictAnswer: true, AddSpecialTokens: true, BOS: tokens.Special().BOS, EOS: tokens.Special().EOS,

@@ -11,7 +11,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -238,10 +237,4 @@ func (c Config) json() []byte {
 		panic(err) // a struct of plain fields
 	}
 	return append(text, '\n')
-}
-
-// IsAdapter tells whether a folder holds an adapter.
-func IsAdapter(folder string) bool {
-	_, err := os.Stat(filepath.Join(folder, ConfigName))
-	return err == nil
 }
