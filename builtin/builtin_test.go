@@ -42,6 +42,7 @@ func TestNamesAreUniqueAndDocumented(t *testing.T) {
 		d := describe(t, p)
 		once("plugin", d.Name, d.Doc)
 		require.NotEmpty(t, d.Version, d.Name)
+		require.NotEmpty(t, d.Components, d.Name)
 		for _, c := range d.Components {
 			once(c.Kind, c.Name, c.Doc)
 			for _, param := range c.Params {
@@ -66,11 +67,14 @@ func TestTasksFit(t *testing.T) {
 	catalog, err := plugin.NewCatalog(context.Background(), plugin.Options{Builtin: builtin.All()})
 	require.NoError(t, err)
 	defer catalog.Close(context.Background())
+	tried := 0
 	for _, p := range catalog.Builtin() {
 		tasks, err := catalog.Tasks(p)
 		require.NoError(t, err)
 		for _, task := range tasks {
+			tried++
 			defaults := map[string]any{}
+			require.GreaterOrEqual(t, len(task.Components()), 2, "a formatter and a loss of %s", task.Name)
 			for _, c := range task.Components() {
 				for _, param := range c.Params {
 					if other, shared := defaults[param.Name]; shared {
@@ -85,6 +89,7 @@ func TestTasksFit(t *testing.T) {
 			}
 		}
 	}
+	require.NotZero(t, tried, "no plugin has a task")
 }
 
 // A host takes the programs of what the defaults leave out, too.

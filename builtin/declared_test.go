@@ -19,6 +19,7 @@ func TestTasksDeclareTheirColumns(t *testing.T) {
 	catalog, err := plugin.NewCatalog(ctx, plugin.Options{Builtin: builtin.All()})
 	require.NoError(t, err)
 	defer catalog.Close(ctx)
+	uses := 0
 	for _, p := range catalog.Builtin() {
 		tasks, err := catalog.Tasks(p)
 		require.NoError(t, err)
@@ -29,12 +30,14 @@ func TestTasksDeclareTheirColumns(t *testing.T) {
 			for _, output := range formatterOf(t, task.Formatter.Name).Gives() {
 				given[output.Input()] = true
 			}
+			uses += len(trace.Columns)
 			for _, use := range trace.Columns {
 				require.NotEqual(t, sdk.NumberRole, use.Role, "%s of task %s", use.Input, task.Name)
 				require.True(t, given[use.Input], "%s of task %s", use.Input, task.Name)
 			}
 		}
 	}
+	require.NotZero(t, uses, "no loss reads a column")
 }
 
 // declaring is a formatter that says what it gives.
@@ -62,7 +65,9 @@ func formatterOf(t *testing.T, name string) declaring {
 // The examples of a formatter's columns make records that it takes, whose
 // columns and labels are those that it says it gives.
 func TestExamplesMakeWhatIsGiven(t *testing.T) {
+	formatters := 0
 	for _, p := range builtin.All() {
+		formatters += len(p.Formatters)
 		for _, spec := range p.Formatters {
 			f := formatterOf(t, spec.Name())
 			records := exampleRows(t, f)
@@ -78,6 +83,7 @@ func TestExamplesMakeWhatIsGiven(t *testing.T) {
 			}
 		}
 	}
+	require.NotZero(t, formatters, "no formatter is linked in")
 }
 
 func exampleRows(t *testing.T, f sdk.Formatter) (rows []sdk.Row) {

@@ -119,10 +119,12 @@ var pairsOfAnswers = struct {
 // A bad record is an error with file, line and field, found before a weight is
 // read, or it is left out, counted and reported, depending on the task.
 func TestBadRecords(t *testing.T) {
-	for _, plugin := range allTasks() {
+	for _, plugin := range allTasks(t) {
 		t.Run(plugin, func(t *testing.T) {
 			of, known := badRecords[plugin]
 			require.True(t, known, "no bad record of %s is tried", plugin)
+			require.NotEmpty(t, of.errors, "no record of %s is refused", plugin)
+			require.NotEmpty(t, of.dropped, "no record of %s is dropped", plugin)
 			for _, c := range of.errors {
 				t.Run(c.name, func(t *testing.T) {
 					s := lesson(t, plugin, nil, of.params)

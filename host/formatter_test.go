@@ -58,6 +58,9 @@ func children(t *testing.T) (numbers []string) {
 	t.Helper()
 	lists, err := filepath.Glob("/proc/self/task/*/children")
 	require.NoError(t, err)
+	if len(lists) == 0 {
+		t.Skip("this system does not list the children of a process, so no worker can be seen")
+	}
 	for _, list := range lists {
 		text, _ := os.ReadFile(list) // a thread may end meanwhile
 		numbers = append(numbers, strings.Fields(string(text))...)

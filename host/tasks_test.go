@@ -99,12 +99,14 @@ func above(least float64) func(before, after float64) bool {
 }
 
 // allTasks names the builtin tasks.
-func allTasks() (names []string) {
+func allTasks(t *testing.T) (names []string) {
+	t.Helper()
 	for _, p := range builtin.All() {
-		for _, t := range p.Tasks {
-			names = append(names, t.Name)
+		for _, task := range p.Tasks {
+			names = append(names, task.Name)
 		}
 	}
+	require.NotEmpty(t, names, "no plugin has a task")
 	return names
 }
 

@@ -373,6 +373,7 @@ func TestWeightsAreAligned(t *testing.T) {
 	for _, compute := range []tensor.DType{tensor.Float32, tensor.BFloat16} {
 		m, err := model.Load(folder, model.Options{Device: tensor.CPU, Param: tensor.Float32, Compute: compute})
 		require.NoError(t, err)
+		require.NotEmpty(t, m.Params().All())
 		for _, p := range m.Params().All() {
 			require.Zero(t, p.Tensor.Address()%64, p.Name)
 		}

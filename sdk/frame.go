@@ -104,23 +104,6 @@ func appendFloat(frame []byte, v float64) []byte {
 	return binary.LittleEndian.AppendUint64(frame, math.Float64bits(v))
 }
 
-// DecodeRows reads a request frame.
-func DecodeRows(frame []byte) ([]Row, error) {
-	r, err := newRowReader(frame)
-	if err != nil {
-		return nil, err
-	}
-	rows := make([]Row, r.count)
-	for i := range rows {
-		if _, err := r.next(); err != nil {
-			return nil, err
-		}
-		rows[i] = NewRow(r.cells)
-		r.cells = make([]Cell, r.columns)
-	}
-	return rows, r.end()
-}
-
 // rowReader reads the rows of a request frame one after the other.
 type rowReader struct {
 	frameReader

@@ -1,7 +1,6 @@
 package preference_test
 
 import (
-	"errors"
 	"fmt"
 	"strings"
 	"testing"
@@ -145,6 +144,11 @@ func TestNamesAndMarks(t *testing.T) {
 
 // FuzzFormat holds that a candidate is its text, less at most the separator, and never half a character.
 func FuzzFormat(f *testing.F) {
+	for _, pair := range [][]string{{"Q<sep>a", "Q<sep>b"}, {"\n\nHuman: a\n\nAssistant: é", "\n\nHuman: a\n\nAssistant: è"}} {
+		r := row(pair, 1, 0)
+		_, err := sdk.FormatRow(splitBy(preference.Auto), &r)
+		require.NoError(f, err, "a formatter that refuses everything would pass below")
+	}
 	f.Add("Q<sep>a", "Q<sep>b", uint8(0))
 	f.Add("\n\nHuman: a\n\nAssistant: é", "\n\nHuman: a\n\nAssistant: è", uint8(3))
 	f.Fuzz(func(t *testing.T, a, b string, split uint8) {
@@ -154,8 +158,7 @@ func FuzzFormat(f *testing.F) {
 		kinds := []string{preference.Auto, preference.AtSeparator, preference.AtAssistant, preference.CommonPrefix}
 		r := row([]string{a, b}, 1, 0)
 		e, err := sdk.FormatRow(splitBy(kinds[split%4]), &r)
-		var dropped *sdk.Dropped
-		if errors.As(err, &dropped) || err != nil {
+		if err != nil {
 			return
 		}
 		for i, text := range []string{a, b} {

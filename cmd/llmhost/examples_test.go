@@ -90,6 +90,7 @@ func TestExamplesAreComplete(t *testing.T) {
 	for i, file := range found {
 		found[i] = filepath.Base(filepath.Dir(file)) + "/" + filepath.Base(file)
 	}
+	require.NotEmpty(t, found, "examples")
 	require.ElementsMatch(t, want, found, "examplePages has every examples/*/*.toml")
 	for _, plugin := range builtin.All() {
 		for _, task := range plugin.Tasks {

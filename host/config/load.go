@@ -46,14 +46,6 @@ func Load(path string, flags []string) (s Settings, notices []string, err error)
 	return l.finish()
 }
 
-// Parse is Load for a TOML text in memory; name is used for its path in
-// errors.
-func Parse(name, text string) (s Settings, notices []string, err error) {
-	l := newLoader()
-	l.readTOML(name, text)
-	return l.finish()
-}
-
 func unreadable(path string, err error) string {
 	if errors.Is(err, fs.ErrNotExist) {
 		return path + ": no such file; give the path of a TOML file"

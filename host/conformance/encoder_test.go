@@ -29,6 +29,7 @@ type encoderCase struct {
 func checkEncoder(t *testing.T, f fixtures, name string) {
 	c := read[encoderCase](t, f, "forward", name)
 	golden := tensors(t, f, "forward", name)
+	require.NotEmpty(t, c.Cases)
 	for kind, want := range c.Cases {
 		for _, layout := range layouts {
 			t.Run(kind+"/"+layout, func(t *testing.T) {

@@ -7,8 +7,10 @@ package conformance_test
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"testing"
 
@@ -24,7 +26,7 @@ type fixtures struct{ root string }
 func TestOwnCopy(t *testing.T) {
 	f := fixtures{"testdata"}
 	for folder := range suites {
-		require.NotEmpty(t, f.list(folder), "testdata/%s", folder)
+		require.NotEmpty(t, f.list(t, folder), "testdata/%s", folder)
 	}
 	run(t, f)
 }
@@ -41,32 +43,53 @@ func TestFixtures(t *testing.T) {
 	run(t, fixtures{root})
 }
 
-// run runs every case of every folder of the tree, under folder/case.
+// run runs every case of every folder of the tree, under folder/case. A tree may
+// lack some suites, but not all, and a suite that it has must have a case.
 func run(t *testing.T, f fixtures) {
-	for _, folder := range f.folders() {
+	folders := f.folders(t)
+	covered := 0
+	for _, folder := range folders {
+		s, known := suites[folder]
+		if known {
+			covered++
+		}
 		t.Run(folder, func(t *testing.T) {
-			s, known := suites[folder]
-			for _, name := range f.list(folder) {
-				if known && s.part != nil && s.part(name) {
-					continue // another case reads it
-				}
-				t.Run(name, func(t *testing.T) {
-					if !known {
-						t.Skipf("not covered yet: llmhost does nothing of the kind that %s holds", folder)
-					}
-					if why := s.skip(f, name); why != "" {
-						t.Skip(why)
-					}
-					s.check(t, f, name)
-				})
+			if !known {
+				t.Skipf("not covered yet: llmhost does nothing of the kind that %s holds", folder)
 			}
+			s.run(t, f, folder)
+		})
+	}
+	require.NotZero(t, covered, "%s has no folder of a suite; its folders are %q", f.root, folders)
+	for _, folder := range slices.Sorted(maps.Keys(suites)) {
+		if !slices.Contains(folders, folder) {
+			t.Run(folder, func(t *testing.T) { t.Skipf("%s has no folder of this name", f.root) })
+		}
+	}
+}
+
+// run runs every case of the suite's folder.
+func (s suite) run(t *testing.T, f fixtures, folder string) {
+	cases := f.list(t, folder)
+	if s.part != nil {
+		cases = slices.DeleteFunc(cases, s.part) // other cases read them
+	}
+	require.NotEmpty(t, cases, "%s has no case", filepath.Join(f.root, folder))
+	for _, name := range cases {
+		t.Run(name, func(t *testing.T) {
+			if why := s.skip(f, name); why != "" {
+				t.Skip(why)
+			}
+			s.check(t, f, name)
 		})
 	}
 }
 
-// folders names the folders of the tree.
-func (f fixtures) folders() []string {
-	entries, _ := os.ReadDir(f.root) // sorted
+// folders names the folders of the tree, sorted.
+func (f fixtures) folders(t *testing.T) []string {
+	t.Helper()
+	entries, err := os.ReadDir(f.root)
+	require.NoError(t, err)
 	var names []string
 	for _, e := range entries {
 		if e.IsDir() {
@@ -77,8 +100,10 @@ func (f fixtures) folders() []string {
 }
 
 // list names the cases of a folder: its JSON files without the ending, and its folders.
-func (f fixtures) list(folder string) []string {
-	entries, _ := os.ReadDir(filepath.Join(f.root, folder))
+func (f fixtures) list(t *testing.T, folder string) []string {
+	t.Helper()
+	entries, err := os.ReadDir(filepath.Join(f.root, folder))
+	require.NoError(t, err)
 	var names []string
 	for _, e := range entries {
 		name, isJSON := strings.CutSuffix(e.Name(), ".json")

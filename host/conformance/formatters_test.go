@@ -62,6 +62,7 @@ var formatters = map[string]struct {
 
 func checkFormatters(t *testing.T, f fixtures, name string) {
 	all := read[formatterFile](t, f, "formatters", name)
+	require.NotEmpty(t, all.Cases)
 	for _, c := range all.Cases {
 		t.Run(c.Name, func(t *testing.T) { c.check(t, f, all) })
 	}
@@ -194,6 +195,10 @@ type pairCase struct {
 }
 
 func (c pairCase) check(t *testing.T, f fixtures, all formatterFile) {
+	if c.Pairs == nil {
+		t.Skip("this file has no such records")
+	}
+	require.NotEmpty(t, c.Pairs)
 	tok, err := tokenizer.Load(filepath.Join(f.root, all.Tokenizer))
 	require.NoError(t, err)
 	defer tok.Close()
@@ -237,6 +242,7 @@ func (c textCase) check(t *testing.T, params map[string]any) {
 		t.Skip("this file has no such records")
 	}
 	examples := format(t, c.Rows, component(t, plugin.Formatter, "alpaca"), params)
+	require.NotEmpty(t, c.Out)
 	require.Len(t, examples, len(c.Out))
 	for i, want := range c.Out {
 		got := examples[i].Candidates[0]
@@ -254,6 +260,10 @@ type chatCase struct {
 // check compares texts and tokens with the golden ones. A dialog that ends with the
 // user is given an answer, which a sequence has and the golden text then lacks.
 func (c chatCase) check(t *testing.T, f fixtures, all formatterFile) {
+	if c.Dialogs == nil {
+		t.Skip("this file has no such dialogs")
+	}
+	require.NotEmpty(t, c.Dialogs)
 	tok, err := tokenizer.Load(filepath.Join(f.root, all.Tokenizer))
 	require.NoError(t, err)
 	defer tok.Close()

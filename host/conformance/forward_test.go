@@ -108,6 +108,7 @@ func requireSameTensors(t *testing.T, want, got string) {
 	b, err := safetensors.Open(got)
 	require.NoError(t, err)
 	defer b.Close()
+	require.NotEmpty(t, a.Names())
 	require.ElementsMatch(t, a.Names(), b.Names())
 	for _, name := range a.Names() {
 		x, _ := a.Get(name)
@@ -136,6 +137,7 @@ func checkForward(t *testing.T, f fixtures, name string) {
 	}
 	c := read[forwardCase](t, f, "forward", name)
 	golden := tensors(t, f, "forward", name)
+	require.NotEmpty(t, c.Cases)
 	for _, side := range slices.Sorted(maps.Keys(c.Cases)) {
 		want := c.Cases[side]
 		for _, layout := range layouts {
@@ -181,6 +183,7 @@ func requireLogps(t *testing.T, m *model.Model, hidden tensor.Tensor, b *data.Ba
 		total -= logps[i]
 	}
 	require.Equal(t, labels, counts)
+	require.Len(t, nll, b.B)
 	for i := range nll {
 		requireClose(t, nll[i], sums[i], lossTolerance, "negative log-probability of sequence")
 	}

@@ -56,6 +56,7 @@ func checkAdapter(t *testing.T, f fixtures, name string) {
 		got := measure(t, m, objective.New(trace(t, plugin.Loss, "sft", nil), tensor.CPU, tensor.Float32), train.Options{Checkpointing: checkpointing}, rows)
 		requireClose(t, c.Loss, got.loss, lossTolerance, "loss")
 		requireClose(t, c.Total, got.norm, gradientTolerance, "norm of all gradients")
+		require.NotEmpty(t, c.GradNorm)
 		require.Len(t, got.gradients, len(c.GradNorm))
 		for stored, want := range c.GradNorm {
 			own := ownName(stored)

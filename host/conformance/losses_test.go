@@ -46,6 +46,7 @@ func checkLoss(t *testing.T, f fixtures, name string) {
 	golden := tensors(t, f, "losses", name)
 	task := taskOf(name)
 	loss := tasks[task].loss
+	require.NotEmpty(t, c.Variants)
 	for _, variant := range slices.Sorted(maps.Keys(c.Variants)) {
 		want := c.Variants[variant]
 		t.Run(variant, func(t *testing.T) {

@@ -61,7 +61,9 @@ func checkECE(t *testing.T, f fixtures, name string) {
 			}
 		}
 	}](t, f, "metrics", name)
+	require.NotEmpty(t, all.Cases)
 	for _, c := range all.Cases {
+		require.NotEmpty(t, c.Results, c.Name)
 		for _, r := range c.Results {
 			t.Run(fmt.Sprintf("%s/%s_%d", c.Name, r.Strategy, r.Bins), func(t *testing.T) {
 				got := metrics.NewCalibration(r.Strategy, r.Bins)
@@ -165,6 +167,7 @@ func checkPerplexity(t *testing.T, f fixtures, name string) {
 	tok, err := tokenizer.Load(filepath.Join(f.root, all.Tokenizer))
 	require.NoError(t, err)
 	defer tok.Close()
+	require.NotEmpty(t, all.Runs)
 	for of, run := range all.Runs {
 		t.Run(of, func(t *testing.T) {
 			model, length, _ := strings.Cut(of, "/max_length_")
@@ -189,6 +192,7 @@ func (p perplexities) check(t *testing.T, m *model.Model, tok *tokenizer.Tokeniz
 		e.Values(func(_ string, value float64) { perplexity = value })
 		return e.Loss(), perplexity
 	}
+	require.NotEmpty(t, p.Rows)
 	sum, sumOfLosses := 0.0, 0.0
 	var asReference []data.Example
 	for i, want := range p.Rows {

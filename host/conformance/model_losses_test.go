@@ -82,6 +82,7 @@ func checkModelLoss(t *testing.T, f fixtures, name string) {
 func (c modelLoss) compare(t *testing.T, got measured) {
 	requireClose(t, c.Loss, got.loss, lossTolerance, "loss")
 	requireClose(t, c.Total, got.norm, gradientTolerance, "norm of all gradients")
+	require.NotEmpty(t, c.GradNorm)
 	for name := range c.GradNorm {
 		require.True(t, got.gradients[name] != nil, "%s has a gradient", name)
 	}

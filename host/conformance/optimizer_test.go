@@ -22,7 +22,9 @@ func checkSchedules(t *testing.T, f fixtures) {
 			Multiplier []float64
 		}
 	}](t, f, "training", schedulesCase)
+	require.NotEmpty(t, c.Cases)
 	for _, want := range c.Cases {
+		require.NotEmpty(t, want.Multiplier)
 		t.Run(fmt.Sprintf("%s_warmup_%d", want.Type, want.Warmup), func(t *testing.T) {
 			base, has := want.Options["base_lr"]
 			if !has {
@@ -46,6 +48,8 @@ func checkOptimizer(t *testing.T, f fixtures) {
 			Cases []clipCase
 		}
 	}](t, f, "training", unitsCase)
+	require.NotEmpty(t, c.AdamW)
+	require.NotEmpty(t, c.Clip.Cases)
 	for _, want := range c.AdamW {
 		for _, kernel := range []string{"fused", "foreach"} {
 			t.Run("adamw/"+want.Name+"/"+kernel, func(t *testing.T) { tensor.Scoped(func() { want.check(t, kernel == "fused") }) })
@@ -71,6 +75,7 @@ func (c adamCase) check(t *testing.T, fused bool) {
 	p := leaf(matrix(c.Param))
 	adam := optim.NewAdamW(named(p), optim.Options{Beta1: c.Betas[0], Beta2: c.Betas[1], Epsilon: c.Eps, WeightDecay: c.WeightDecay, Fused: fused})
 	defer adam.Free()
+	require.NotEmpty(t, c.Grads)
 	for i, gradient := range c.Grads {
 		adam.ZeroGrad()
 		give(p, matrix(gradient))

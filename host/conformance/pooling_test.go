@@ -38,16 +38,15 @@ func checkPooling(t *testing.T, f fixtures, name string) {
 	}](t, f, "pooling", name)
 	eos := endOf(t, f, c.Model)
 	golden := tensors(t, f, "pooling", name)
+	require.NotEmpty(t, c.Cases)
 	for _, side := range slices.Sorted(maps.Keys(c.Cases)) {
-		for _, of := range golden.Names() {
-			kind, found := strings.CutPrefix(of, side+fixedKey)
-			if !found {
-				continue
-			}
+		kinds := fixedPoolings(golden, side)
+		require.NotEmpty(t, kinds, "no tensor is called %s%sPOOLING", side, fixedKey)
+		for _, kind := range kinds {
 			for _, transport := range transportsOf("pooling", kind) {
 				t.Run(side+"/"+kind+"/"+transport.name, func(t *testing.T) {
 					p := trace(t, plugin.Pooling, transport.spec(t), nil)
-					tensor.Scoped(func() { requirePooled(t, p, pooled(t, golden, side, eos), fetch(t, golden, of)) })
+					tensor.Scoped(func() { requirePooled(t, p, pooled(t, golden, side, eos), fetch(t, golden, side+fixedKey+kind)) })
 				})
 			}
 			t.Run(side+"/"+kind+"/rewards", func(t *testing.T) {
@@ -59,6 +58,16 @@ func checkPooling(t *testing.T, f fixtures, name string) {
 			})
 		}
 	}
+}
+
+// fixedPoolings names the poolings that have a tensor of their own for a side.
+func fixedPoolings(golden *safetensors.File, side string) (kinds []string) {
+	for _, name := range golden.Names() {
+		if kind, found := strings.CutPrefix(name, side+fixedKey); found {
+			kinds = append(kinds, kind)
+		}
+	}
+	return kinds
 }
 
 // endOf is the id of a model's end token.

@@ -63,6 +63,7 @@ func TestRealModels(t *testing.T) {
 	if err != nil {
 		t.Skipf("no models at %s; set LLMHOST_MODELS to their folder", root)
 	}
+	require.NotEmpty(t, entries, "%s has no model", root)
 	for _, e := range entries {
 		folder := filepath.Join(root, e.Name())
 		t.Run(e.Name(), func(t *testing.T) {
@@ -90,6 +91,8 @@ func (r realModel) check(t *testing.T, folder string) {
 	}
 	t.Run("tokenizer", func(t *testing.T) { r.tokens(t, folder) })
 	t.Run("logps", func(t *testing.T) {
+		require.NotEmpty(t, r.TextIDs, "the ids of the text")
+		require.Len(t, r.TokenLogps, len(r.TextIDs)-1)
 		logits := logitsOf(m, r.TextIDs)
 		total := 0.0
 		for i, want := range r.TokenLogps {
@@ -112,12 +115,14 @@ func (r realModel) check(t *testing.T, folder string) {
 		if r.GreedyIDs == nil {
 			t.Skip("the reference has no greedy text")
 		}
+		require.Greater(t, len(r.GreedyIDs), 1, "ids of a start and of what follows")
 		for i, logits := range logitsOf(m, r.GreedyIDs[:len(r.GreedyIDs)-1]) {
 			require.Equal(t, r.GreedyIDs[i+1], argmax(logits), "token %d", i+1)
 		}
 	})
 	for _, chat := range r.Chats { // near ties may change later ids
 		t.Run("chat", func(t *testing.T) {
+			require.NotEmpty(t, chat.Greedy, "%q", chat.Prompt)
 			ids := chat.IDs
 			for _, want := range chat.Greedy[:min(8, len(chat.Greedy))] {
 				logits := logitsOf(m, ids)
@@ -130,6 +135,7 @@ func (r realModel) check(t *testing.T, folder string) {
 		if r.GradientNorm == nil {
 			t.Skip("the reference has no gradients")
 		}
+		require.NotEmpty(t, r.GradientNorm)
 		row := data.Sequence{IDs: r.TextIDs, Labels: r.TextIDs}
 		got := measure(t, m, objective.New(trace(t, plugin.Loss, "sft", nil), tensor.CPU, tensor.Float32), train.Options{}, []data.Example{{Sequences: []data.Sequence{row}}})
 		require.InDelta(t, r.MeanNLL, got.loss, tolerance)
@@ -141,6 +147,7 @@ func (r realModel) check(t *testing.T, folder string) {
 
 // checkSentences compares the ids of sentences and their vectors, all of one batch.
 func checkSentences(t *testing.T, m *model.Model, folder string, all []sentence, tolerance float64) {
+	require.NotEmpty(t, all, "sentences")
 	tok, err := tokenizer.Load(folder)
 	require.NoError(t, err)
 	defer tok.Close()
@@ -167,6 +174,7 @@ func checkSentences(t *testing.T, m *model.Model, folder string, all []sentence,
 				Sizes:  map[string]int64{"P": hidden.Size(0), "H": hidden.Size(1), "M": int64(len(token)), "N": int64(len(all))},
 			})
 			for i, vector := range (array{vectors.Floats(), vectors.Shape()}).rows() {
+				require.Len(t, vector, len(all[i].Embedding))
 				length := norm(vector)
 				for k := range vector {
 					require.InDelta(t, all[i].Embedding[k], vector[k]/length, tolerance, "%q [%d]", all[i].Text, k)

@@ -31,6 +31,7 @@ func checkTokenizer(t *testing.T, f fixtures, name string) {
 	t.Cleanup(func() { tok.Close() })
 	kind := name[strings.LastIndex(name, "_")+1:] // tiny_bpe: bpe
 	all := read[struct{ Cases []map[string]json.RawMessage }](t, f, "tokenizers", tokenizerCases)
+	require.NotEmpty(t, all.Cases)
 	for special, suffix := range map[bool]string{false: "_ids", true: "_ids_special"} {
 		t.Run(kind+suffix, func(t *testing.T) {
 			for _, c := range all.Cases {

@@ -82,6 +82,7 @@ func checkCurve(t *testing.T, f fixtures, name string, fused bool) {
 	}
 	trainer := c.trainer(t, f, m, strings.TrimPrefix(name, "lora_"), fused)
 	const early = 2 // steps, after which norms are stored
+	require.NotEmpty(t, c.Loss)
 	for step := range c.Loss {
 		var micro [][]data.Example
 		for i := range c.Accumulation {

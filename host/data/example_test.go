@@ -66,7 +66,7 @@ func ExampleLoad() {
 	}
 
 	set, err := data.Load(context.Background(), source.Files{Paths: []string{path}}, data.Options{
-		Formatter:  data.InProcess("promptanswer", promptanswer.Default()),
+		Formatter:  inProcess("promptanswer", promptanswer.Default()),
 		Tokenizer:  characters{},
 		Tokenizing: data.Tokenizing{MaxLength: 16, OnlyPredictAnswer: true, BOS: -1, EOS: -1},
 	})

@@ -17,7 +17,7 @@ import (
 
 func TestFormatCountsDrops(t *testing.T) {
 	files := write(t, "a.jsonl", "{\"q\":\"a\"}\n{\"q\":\"drop\"}\n{\"q\":\"b\"}\n{\"q\":\"drop\"}\n")
-	got, err := data.Format(context.Background(), files, data.InProcess("qa", qa{}), data.FailOnBadRow)
+	got, err := data.Format(context.Background(), files, inProcess("qa", qa{}), data.FailOnBadRow)
 	require.NoError(t, err)
 	require.Equal(t, 4, got.Records)
 	require.Len(t, got.All, 2)
@@ -26,16 +26,16 @@ func TestFormatCountsDrops(t *testing.T) {
 
 func TestFormatBadRows(t *testing.T) {
 	const lines = "{\"q\":\"a\"}\n{\"q\":3}\n{\"q\":\n{\"q\":\"b\"}\n"
-	_, err := data.Format(context.Background(), write(t, "a.jsonl", lines), data.InProcess("qa", qa{}), data.FailOnBadRow)
+	_, err := data.Format(context.Background(), write(t, "a.jsonl", lines), inProcess("qa", qa{}), data.FailOnBadRow)
 	require.EqualError(t, err, `a.jsonl:2: field "q" is 3; want a string`)
 
-	got, err := data.Format(context.Background(), write(t, "a.jsonl", lines), data.InProcess("qa", qa{}), data.SkipBadRow)
+	got, err := data.Format(context.Background(), write(t, "a.jsonl", lines), inProcess("qa", qa{}), data.SkipBadRow)
 	require.NoError(t, err)
 	require.Len(t, got.All, 2)
 	require.Len(t, got.Bad, 2)
 	require.EqualError(t, got.Bad[1], "a.jsonl:3:6: found the end of the record; want a value")
 
-	_, err = data.Format(context.Background(), write(t, "a.jsonl", "{\"q\":\"drop\"}\n{}\n"), data.InProcess("qa", qa{}), data.SkipBadRow)
+	_, err = data.Format(context.Background(), write(t, "a.jsonl", "{\"q\":\"drop\"}\n{}\n"), inProcess("qa", qa{}), data.SkipBadRow)
 	require.EqualError(t, err, `a.jsonl: none of 2 records is left: 1 dropped (asked to), 1 bad, the first of them a.jsonl:2: field "q" missing; qa needs it as a string; the record has no field`)
 }
 
@@ -45,7 +45,7 @@ func TestFormatInPortions(t *testing.T) {
 		fmt.Fprintf(&lines, "{\"q\":\"%d\"}\n", i)
 	}
 	var batches []int
-	formatter := data.InProcess("qa", qa{})
+	formatter := inProcess("qa", qa{})
 	format := formatter.Format
 	formatter.Format = func(ctx context.Context, rows []sdk.Row) ([]sdk.Result, error) {
 		batches = append(batches, len(rows))
@@ -68,14 +68,14 @@ func TestFormatInPortions(t *testing.T) {
 }
 
 func TestFormatWantsTheSameColumns(t *testing.T) {
-	_, err := data.Format(context.Background(), write(t, "a.jsonl", "{\"q\":\"a\",\"marks\":[1]}\n{\"q\":\"b\"}\n"), data.InProcess("qa", qa{}), data.FailOnBadRow)
+	_, err := data.Format(context.Background(), write(t, "a.jsonl", "{\"q\":\"a\",\"marks\":[1]}\n{\"q\":\"b\"}\n"), inProcess("qa", qa{}), data.FailOnBadRow)
 	require.EqualError(t, err, `a.jsonl:2: the candidates have the columns []; those of a.jsonl:1 have ["mark"]`)
 }
 
 // TestShippedFormatters checks the errors for bad records of the two shipped kinds.
 func TestShippedFormatters(t *testing.T) {
-	rank := data.InProcess("preference", preference.Default())
-	tune := data.InProcess("promptanswer", promptanswer.Default())
+	rank := inProcess("preference", preference.Default())
+	tune := inProcess("promptanswer", promptanswer.Default())
 	for _, c := range []struct {
 		name      string
 		formatter data.Formatter

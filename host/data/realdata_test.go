@@ -43,10 +43,13 @@ func TestRealData(t *testing.T) {
 	for kind, formatter := range map[string]sdk.Formatter{"preference": preference.Default(), "sft": promptanswer.Default()} {
 		files, err := filepath.Glob(filepath.Join(folder, kind, "*.jsonl"))
 		require.NoError(t, err)
+		if len(files) == 0 {
+			t.Run(kind, func(t *testing.T) { t.Skipf("%s has no .jsonl file", filepath.Join(folder, kind)) })
+		}
 		for _, file := range files {
 			t.Run(kind+"/"+filepath.Base(file), func(t *testing.T) {
 				set, err := data.Load(context.Background(), source.Files{Paths: []string{file}}, data.Options{
-					Formatter: data.InProcess(kind, formatter),
+					Formatter: inProcess(kind, formatter),
 					Tokenizer: tokens,
 					Tokenizing: data.Tokenizing{
 						MaxLength: 512, OnlyPredictAnswer: true, AddSpecialTokens: true, BOS: tokens.Special().BOS, EOS: tokens.Special().EOS,
@@ -54,6 +57,7 @@ func TestRealData(t *testing.T) {
 					SharePrefix: true,
 				})
 				require.NoError(t, err)
+				require.NotEmpty(t, set.Examples)
 				packed := 0
 				for chunk := range slices.Chunk(set.Examples, 8) {
 					batch := data.Pack(chunk, true)

@@ -1,12 +1,14 @@
 package data_test
 
 import (
+	"context"
 	"os"
 	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
 
+	"llmhost/host/data"
 	"llmhost/host/data/source"
 	"llmhost/sdk"
 )
@@ -27,6 +29,14 @@ func (qa) Format(r *sdk.Row, o *sdk.Out) error {
 		c.Set("mark", m)
 	}
 	return nil
+}
+
+// inProcess returns a formatter whose code is linked into this program.
+func inProcess(name string, f sdk.Formatter) data.Formatter {
+	format := func(_ context.Context, rows []sdk.Row) ([]sdk.Result, error) {
+		return sdk.FormatRows(f, rows), nil
+	}
+	return data.Formatter{Name: name, Columns: f.Columns(), Format: format}
 }
 
 // write puts a file into a new folder and makes that the working folder, so that errors have short paths.

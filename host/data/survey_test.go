@@ -59,7 +59,7 @@ func (c countingTokenizer) EncodeBatch(texts []string, special bool) ([][]int32,
 // judgedOptions load such lines, with surveys kept in folder.
 func judgedOptions(folder string) data.Options {
 	return data.Options{
-		Formatter:   data.InProcess("judged", judged{}),
+		Formatter:   inProcess("judged", judged{}),
 		Tokenizer:   pairs{new([]string)},
 		Tokenizing:  data.Tokenizing{MaxLength: 8, AddSpecialTokens: true, OnlyPredictAnswer: true, BOS: 1, EOS: 2},
 		SharePrefix: true,

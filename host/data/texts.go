@@ -21,13 +21,6 @@ type Formatter struct {
 	Parallel int // how many calls of Format may be made at once, 0 for one
 }
 
-// InProcess returns a formatter whose code is linked into this program.
-func InProcess(name string, f sdk.Formatter) Formatter {
-	return Formatter{Name: name, Columns: f.Columns(), Format: func(_ context.Context, rows []sdk.Row) ([]sdk.Result, error) {
-		return sdk.FormatRows(f, rows), nil
-	}}
-}
-
 // Formatted is the text that a formatter made of the record at Source.
 type Formatted struct {
 	sdk.Example

@@ -119,7 +119,7 @@ func TestTokenizeErrors(t *testing.T) {
 func TestFromFileToBatch(t *testing.T) {
 	long := strings.Repeat("ab", 20)
 	files := write(t, "a.jsonl", `{"q":"`+long+`x","marks":[0.5]}`+"\n"+`{"q":"ab","marks":[1]}`)
-	examples, err := data.Format(context.Background(), files, data.InProcess("qa", qa{}), data.FailOnBadRow)
+	examples, err := data.Format(context.Background(), files, inProcess("qa", qa{}), data.FailOnBadRow)
 	require.NoError(t, err)
 	tokenised, err := data.Tokenize(examples.All, pairs{new([]string)}, data.Tokenizing{MaxLength: 8, AddSpecialTokens: true, BOS: 1, EOS: 2})
 	require.NoError(t, err)

@@ -30,6 +30,7 @@ const gradientTolerance = 1e-6
 // predicts, and the gradient is that of central differences.
 func TestEveryOpAgainstItsRow(t *testing.T) {
 	for _, row := range op.Table() {
+		require.NotEmpty(t, row.Examples, row.Name)
 		for i, example := range row.Examples {
 			t.Run(fmt.Sprintf("%s/%d", row.Name, i), func(t *testing.T) {
 				tensor.Scoped(func() { checkExample(t, row, example) })

@@ -86,6 +86,7 @@ func holdOp(t *testing.T, name string, in []sdktest.Array, attrs op.Attrs, sizes
 // Every op of the table, on its own examples.
 func TestEveryOpAgainstTheOracle(t *testing.T) {
 	for _, row := range op.Table() {
+		require.NotEmpty(t, row.Examples, row.Name)
 		rng := rand.New(rand.NewPCG(7, 1))
 		for range 5 {
 			for _, example := range row.Examples {
@@ -178,11 +179,13 @@ func TestShippedProgramsAgainstTheOracle(t *testing.T) {
 	ctx := context.Background()
 	c, err := plugin.NewCatalog(ctx, plugin.Options{Builtin: shipped()})
 	require.NoError(t, err)
+	tried := map[plugin.Kind]int{}
 	for _, p := range c.Builtin() {
 		for _, component := range p.Components {
 			if component.Kind == plugin.Formatter {
 				continue
 			}
+			tried[component.Kind]++
 			for _, values := range settings(component) {
 				t.Run(fmt.Sprint(component.Kind, " ", component.Name, values), func(t *testing.T) {
 					trace, err := component.Trace(ctx, values)
@@ -195,6 +198,8 @@ func TestShippedProgramsAgainstTheOracle(t *testing.T) {
 			}
 		}
 	}
+	require.NotZero(t, tried[plugin.Loss])
+	require.NotZero(t, tried[plugin.Pooling])
 }
 
 // arguments draws a batch with everything that a program may read.

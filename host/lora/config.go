@@ -10,7 +10,6 @@ import (
 	"fmt"
 	"math"
 	"os"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strings"
@@ -237,10 +236,4 @@ func (c Config) json() []byte {
 		panic(err) // a struct of plain fields
 	}
 	return append(text, '\n')
-}
-
-// IsAdapter tells whether a folder holds an adapter.
-func IsAdapter(folder string) bool {
-	_, err := os.Stat(filepath.Join(folder, ConfigName))
-	return err == nil
 }

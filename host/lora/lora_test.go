@@ -303,6 +303,7 @@ func TestPeerReadsTiedMatrices(t *testing.T) {
 // of adapters that the peer made.
 func requirePeer(t *testing.T, config string, ours, theirs map[string][]float64) {
 	t.Helper()
+	require.NotEmpty(t, theirs)
 	for folder, want := range theirs {
 		got, written := ours[folder]
 		if !written {

@@ -74,6 +74,7 @@ func second(o *objective.Objective, m *model.Model, examples []data.Example) (va
 func TestReferenceInputs(t *testing.T) {
 	m, ref := newModel(t, "llama", tensor.Float64), newModel(t, "qwen2", tensor.Float64)
 	examples := uneven(3, true)
+	require.NotEmpty(t, data.Mismatch(examples, 64))
 	kl := func(forward bool) float64 {
 		total := 0.0
 		for _, e := range examples {
@@ -184,7 +185,9 @@ func TestHeadInputs(t *testing.T) {
 func TestMismatch(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 0))
 	examples := []data.Example{ranked(rng, 1, 3, 2), ranked(rng, 2, 1, 4), ranked(rng, 3, 2, 1)}
-	for i, e := range data.Mismatch(examples, 5) {
+	mismatched := data.Mismatch(examples, 5)
+	require.Len(t, mismatched, len(examples))
+	for i, e := range mismatched {
 		before := examples[(i+2)%3].Sequences[0]
 		answer := before.IDs[len(before.IDs)-[]int{2, 4, 1}[(i+2)%3]:]
 		require.Equal(t, answer, e.Sequences[0].IDs[len(e.Sequences[0].IDs)-len(answer):])

@@ -263,6 +263,7 @@ func TestFormatterMemoryStaysFlat(t *testing.T) {
 		return workersMiB(t), int(host.HeapAlloc >> 20)
 	}
 	worker, host := format(5)
+	require.NotZero(t, worker, "the worker is among the children")
 	workerAfter, hostAfter := format(rounds)
 	t.Logf("worker %d MiB, then %d; host's heap %d MiB, then %d", worker, workerAfter, host, hostAfter)
 	require.LessOrEqual(t, workerAfter, worker+16)
@@ -271,8 +272,12 @@ func TestFormatterMemoryStaysFlat(t *testing.T) {
 
 // workersMiB is the memory of this process's children.
 func workersMiB(t *testing.T) (sum int) {
+	t.Helper()
 	lists, err := filepath.Glob("/proc/self/task/*/children")
 	require.NoError(t, err)
+	if len(lists) == 0 {
+		t.Skip("this system does not list the children of a process, so no worker can be seen")
+	}
 	for _, list := range lists {
 		for _, pid := range strings.Fields(string(read(t, list))) {
 			fields := strings.Fields(string(read(t, "/proc/"+pid+"/statm")))

@@ -206,8 +206,6 @@ func (t *Task) checkParts(s config.Settings) error {
 	switch {
 	case s.TaskSHA256 != "" && t.Plugin.Digest == "":
 		return fmt.Errorf("task_sha256 is set, but task %s is part of llmhost and has no file; remove it, or give a plugin's file as task", t.Name)
-	case t.Loss == nil:
-		return fmt.Errorf("task %s has no loss; a run trains one", t.Name)
 	case t.Task.Formatter == nil:
 		return fmt.Errorf("task %s has no formatter; a run needs one to read its data", t.Name)
 	}

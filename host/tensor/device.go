@@ -133,9 +133,6 @@ func (d Device) PeakMemory() int64 {
 	return residentField("VmHWM:")
 }
 
-// Resident returns the bytes of this process that are in memory now.
-func Resident() int64 { return residentField("VmRSS:") }
-
 func residentField(name string) int64 {
 	status, err := os.ReadFile("/proc/self/status")
 	if err != nil {

@@ -30,7 +30,8 @@ var (
 	live   atomic.Int64
 )
 
-// Live returns how many tensor handles exist.
+// Live returns how many tensor handles exist, for the tests of all packages that
+// hold that nothing is left behind.
 func Live() int64 { return live.Load() }
 
 // adopt gives a new handle to the innermost scope.

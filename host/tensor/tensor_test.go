@@ -126,6 +126,9 @@ func TestNoLeakOverManySteps(t *testing.T) {
 		step()
 	}
 	require.Equal(t, live, tensor.Live())
+	if resident == 0 {
+		t.Skip("handles do not grow; this system does not tell the memory of a process")
+	}
 	require.Less(t, tensor.Resident()-resident, int64(4<<20), "resident memory grew over 10,000 steps")
 }
 

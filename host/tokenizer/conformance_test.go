@@ -126,6 +126,7 @@ func (c cases) run(t *testing.T, tok *tokenizer.Tokenizer) {
 }
 
 func (c cases) encode(t *testing.T, tok *tokenizer.Tokenizer) {
+	require.NotEmpty(t, c.Cases)
 	for _, x := range c.Cases {
 		got, err := tok.EncodeWithOffsets(x.Text, true)
 		require.NoError(t, err, "%q", x.Text)
@@ -166,6 +167,7 @@ func (c cases) batch(t *testing.T, tok *tokenizer.Tokenizer) {
 }
 
 func (c cases) decode(t *testing.T, tok *tokenizer.Tokenizer) {
+	require.NotEmpty(t, c.Cases)
 	for _, x := range c.Cases {
 		text, err := tok.Decode(x.IDs, false)
 		require.NoError(t, err, "%q", x.Text)

@@ -40,6 +40,7 @@ func drawn(rng *rand.Rand, s op.Sample, sizes map[string]int64) sdktest.Array {
 // and the gradient is that of central differences.
 func TestEveryOpAgainstItsRow(t *testing.T) {
 	for _, row := range op.Table() {
+		require.NotEmpty(t, row.Examples, row.Name)
 		for i, example := range row.Examples {
 			t.Run(fmt.Sprintf("%s/%d", row.Name, i), func(t *testing.T) {
 				rng := rand.New(rand.NewPCG(1, 2))

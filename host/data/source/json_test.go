@@ -176,19 +176,25 @@ func TestRowTypes(t *testing.T) {
 	columns := []sdk.Column{{Name: "s", Type: sdk.String}, {Name: "f", Type: sdk.Float}, {Name: "b", Type: sdk.Bool}, {Name: "i", Type: sdk.Int},
 		{Name: "ss", Type: sdk.StringList}, {Name: "fs", Type: sdk.FloatList}, {Name: "j", Type: sdk.JSON}, {Name: "none", Type: sdk.String}}
 	files := write(t, "a.jsonl", `{"s":"é","f":-1.5e2,"b":true,"i":-7,"ss":["","a"],"fs":[],"j": {"a": [1]} }`)
+	read := 0
 	for record, err := range files.Records() {
+		read++
 		require.NoError(t, err)
 		r, err := record.Row("types", columns)
 		require.NoError(t, err)
 		require.Equal(t, sdk.NewRow([]sdk.Cell{{Type: sdk.String, Str: "é"}, {Type: sdk.Float, Float: -150}, {Type: sdk.Bool, Int: 1}, {Type: sdk.Int, Int: -7},
 			{Type: sdk.StringList, Strs: []string{"", "a"}}, {Type: sdk.FloatList, Floats: []float64{}}, {Type: sdk.JSON, Str: `{"a": [1]}`}, {}}), r)
-		for name, wrong := range map[string]string{"b": "1", "i": "1.5"} {
-			for record, err := range write(t, "a.jsonl", `{"`+name+`":`+wrong+`}`).Records() {
-				require.NoError(t, err)
-				_, err = record.Row("types", columns)
-				require.ErrorContains(t, err, `field "`+name+`" is `+wrong+`; want `)
-			}
+	}
+	require.Equal(t, 1, read)
+	for name, wrong := range map[string]string{"b": "1", "i": "1.5"} {
+		read = 0
+		for record, err := range write(t, "a.jsonl", `{"`+name+`":`+wrong+`}`).Records() {
+			read++
+			require.NoError(t, err)
+			_, err = record.Row("types", columns)
+			require.ErrorContains(t, err, `field "`+name+`" is `+wrong+`; want `)
 		}
+		require.Equal(t, 1, read)
 	}
 }
 
@@ -208,8 +214,11 @@ func FuzzRow(f *testing.F) {
 		require.NoError(t, os.WriteFile(path, []byte(text), 0o666))
 		var want map[string]any
 		wantErr := json.Unmarshal([]byte(text), &want)
+		read := 0
 		for record, err := range (source.Files{Paths: []string{path}}).Records() {
+			read++
 			if err != nil {
+				require.True(t, wantErr != nil || want == nil || !utf8.ValidString(text) || refusedByRule(err), "%q: %v, and encoding/json reads it", text, err)
 				return
 			}
 			r, err := record.Row("fuzz", []sdk.Column{{Name: "q", Type: sdk.String}})
@@ -222,7 +231,13 @@ func FuzzRow(f *testing.F) {
 				require.True(t, err != nil || strings.Contains(text, "NaN") || strings.Contains(text, "Infinity"), "%q: encoding/json says %v", text, wantErr)
 			}
 		}
+		require.Equal(t, 1, read, "records of %q", text)
 	})
+}
+
+// refusedByRule tells an error on what encoding/json takes from a record, but we do not.
+func refusedByRule(err error) bool {
+	return strings.Contains(err.Error(), "stands twice in the record") || strings.Contains(err.Error(), "nested more than")
 }
 
 func TestDigests(t *testing.T) {

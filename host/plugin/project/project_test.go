@@ -318,6 +318,7 @@ func TestProcessModules(t *testing.T) {
 	require.NoError(t, err)
 	theirs, err := os.ReadFile("templates/shared/process.mod")
 	require.NoError(t, err)
+	require.Contains(t, string(theirs), "\n\t", "the template needs modules")
 	for _, line := range strings.Split(string(theirs), "\n") {
 		if strings.HasPrefix(line, "\t") {
 			require.Contains(t, string(ours), line, "copy the line of go.mod to process.mod")

@@ -159,7 +159,9 @@ func TestACrashIsTriedOnceMore(t *testing.T) {
 func TestAWorkerIsKilledFromOutside(t *testing.T) {
 	pool := open(t, formatter(answer()...), worker.Limits{Workers: 1})
 	for range 3 {
-		for _, pid := range children(t, os.Getpid()) {
+		pids := children(t, os.Getpid())
+		require.NotEmpty(t, pids)
+		for _, pid := range pids {
 			require.NoError(t, syscall.Kill(pid, syscall.SIGKILL))
 		}
 		reply, err := ask(pool)
@@ -262,7 +264,9 @@ func isZombie(pid int) bool {
 func TestWorkersHaveNoEnvironment(t *testing.T) {
 	t.Setenv("LLMHOST_SECRET", "do not tell")
 	open(t, formatter(answer()...), worker.Limits{Workers: 1})
-	for _, pid := range children(t, os.Getpid()) {
+	pids := children(t, os.Getpid())
+	require.NotEmpty(t, pids)
+	for _, pid := range pids {
 		text, err := os.ReadFile(fmt.Sprintf("/proc/%d/environ", pid))
 		require.NoError(t, err)
 		require.Empty(t, string(text))
