@@ -27,7 +27,9 @@ func TestFilesAreAsGenerated(t *testing.T) {
 }
 
 func load(t *testing.T, file string, formatter sdk.Formatter) []data.Formatted {
-	examples, err := data.Format(context.Background(), source.Files{Paths: []string{filepath.Join("..", file)}}, data.InProcess(file, formatter), data.FailOnBadRow)
+	format := func(_ context.Context, rows []sdk.Row) ([]sdk.Result, error) { return sdk.FormatRows(formatter, rows), nil }
+	files := source.Files{Paths: []string{filepath.Join("..", file)}}
+	examples, err := data.Format(context.Background(), files, data.Formatter{Name: file, Columns: formatter.Columns(), Format: format}, data.FailOnBadRow)
 	require.NoError(t, err)
 	require.Empty(t, examples.Drops)
 	return examples.All
