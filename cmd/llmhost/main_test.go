@@ -42,7 +42,7 @@ func run(folder string, args ...string) (code int, stdout, stderr string) {
 	return command.ProcessState.ExitCode(), out.String(), failed.String()
 }
 
-// fails holds that llmhost ends with a code and exactly this on stderr.
+// fails checks that llmhost ends with a code and exactly this on stderr.
 func fails(t *testing.T, folder string, code int, want string, args ...string) {
 	t.Helper()
 	found, _, stderr := run(folder, args...)
@@ -102,8 +102,8 @@ func TestPlugins(t *testing.T) {
 	fails(t, dir, 1, "llmhost plugins: plugin x.wasm: no such file\n", "plugins", "explain", "x.wasm")
 }
 
-// The way of a user: a new model, a run that Ctrl-C ends, the same command to
-// go on, and once more, for nothing.
+// What a user does: a new model, a run that Ctrl-C ends, the same command to go
+// on, and once more with nothing left to do.
 func TestRunIsInterruptedAndGoesOn(t *testing.T) {
 	dir := t.TempDir()
 	code, stdout, stderr := run(dir, "init", "--output_dir", "start", "--hidden_size", "32", "--num_hidden_layers", "1")
@@ -122,7 +122,7 @@ func TestRunIsInterruptedAndGoesOn(t *testing.T) {
 	_ = command.Wait()
 	require.Equal(t, 130, command.ProcessState.ExitCode(), failed.String())
 	require.Regexp(t, `^interrupted after step \d+; run/checkpoint-\d+ holds the state of the run\nto resume, run the same command with --resume_from_checkpoint auto\n$`, failed.String())
-	require.NotContains(t, lines.String(), "\r", "no bar where nobody watches")
+	require.NotContains(t, lines.String(), "\r", "no bar without a terminal")
 
 	more := []string{"train", "--config", "run.toml", "--resume_from_checkpoint", "auto", "--max_steps", lastStep(t, metrics, 2)}
 	code, stdout, stderr = run(dir, more...)

@@ -116,6 +116,14 @@ func (l *loader) putKey(name string, v any, at place) {
 	l.put(key{"params", name}, given{v, at, name})
 }
 
+// notAParameter says why an unknown key cannot be a parameter either.
+func notAParameter(name string, v any) string {
+	if _, isTable := v.(map[string]any); isTable {
+		return "settings are written without tables; remove the line [" + name + "]"
+	}
+	return "a parameter of a plugin is a string, a number, true or false"
+}
+
 // plainValue tells whether v is of a type that a parameter may have.
 func plainValue(v any) bool {
 	switch v.(type) {
@@ -155,7 +163,7 @@ func (l *loader) isTable(name string) bool {
 func (l *loader) put(k key, v given) {
 	row, ok := find(l.rows, k.name)
 	if !ok {
-		l.problems.add(v.at, "%s", unknown(k.name, "a parameter of a plugin is a string, a number, true or false"))
+		l.problems.add(v.at, "%s", unknown(k.name, notAParameter(k.name, v.value)))
 		return
 	}
 	if k.entry == "" && v.spelling != row.name {

@@ -17,7 +17,7 @@ import (
 	"llmhost/sdk"
 )
 
-// TestFilesAreAsGenerated holds the committed files against the generator.
+// TestFilesAreAsGenerated compares the committed files with the generator's output.
 func TestFilesAreAsGenerated(t *testing.T) {
 	for name, want := range files() {
 		got, err := os.ReadFile(filepath.Join("..", name))
