@@ -122,8 +122,8 @@ func writeMerged(merged *model.Model, tokenizerFolder, dir string) error {
 	return merged.Save(dir)
 }
 
-// probe runs sequences of random tokens through a model: the outputs of its heads, or its
-// hidden states where it has none that predicts tokens.
+// probe runs sequences of random tokens through a model: the outputs of its heads,
+// or its hidden states where it has none that predicts tokens.
 func probe(m *model.Model) (numbers []float64) {
 	rng := rand.New(rand.NewPCG(7, 7))
 	var examples []data.Example

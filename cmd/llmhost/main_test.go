@@ -127,7 +127,7 @@ func TestRunIsInterruptedAndGoesOn(t *testing.T) {
 	more := []string{"train", "--config", "run.toml", "--resume_from_checkpoint", "auto", "--max_steps", lastStep(t, metrics, 2)}
 	code, stdout, stderr = run(dir, more...)
 	require.Zero(t, code, stderr)
-	require.Contains(t, stdout, "note: max_steps was 100000, is ")
+	require.Contains(t, stdout, "note: max_steps was 100000 and is ")
 	require.Contains(t, stdout, "model    run (Hugging Face layout, with its tokenizer)")
 	code, stdout, stderr = run(dir, more...)
 	require.Zero(t, code, stderr)

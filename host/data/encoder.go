@@ -55,7 +55,8 @@ func (how Tokenizing) specials(pair bool) (n int) {
 	return n + count(pair && how.EOS >= 0)
 }
 
-// longestFirst is how many tokens of two texts, of lengths a and b, are kept if most are kept in all.
+// longestFirst is how many tokens of two texts, of lengths a and b, are kept if most
+// are kept in all.
 func longestFirst(a, b, most int) (keepA, keepB int) {
 	if a+b <= most {
 		return a, b

@@ -11,8 +11,8 @@ import (
 )
 
 // A portion goes to the formatter when it has so many rows, or so many bytes of
-// records. The cost of a call into a plugin should be small per row, and a portion must
-// fit into a plugin's memory.
+// records. The cost of a call into a plugin should be small per row, and a portion
+// must fit into a plugin's memory.
 const (
 	portionRows  = 512
 	portionBytes = 4 << 20

@@ -35,8 +35,8 @@ type Options struct {
 	Heads   Heads
 	// FourBit keeps the weights of all linear maps except heads in 4 bits.
 	FourBit bool
-	// IgnoreMismatchedSizes initializes a head that the files hold in another size, which is an
-	// error otherwise.
+	// IgnoreMismatchedSizes initializes a head that the files hold in another size,
+	// which is an error otherwise.
 	IgnoreMismatchedSizes bool
 	// Vocab is how many tokens the model must have at least; rows for those that
 	// its files lack are the mean of the others. 0 = as many as it has.
