@@ -207,7 +207,7 @@ func TestBadPlugin(t *testing.T) {
 		{"another ABI", plugin("x.wasm", module(1, "", nil)), "plugin {}: speaks ABI 1, host speaks 2; rebuild it with this sdk"},
 		{"asks for a file", plugin("x.wasm", module(2, "path_open", nil)),
 			"plugin {}: asks for wasi_snapshot_preview1.path_open, which plugins do not get: they have no files, network, clock or environment"},
-		{"loops for ever", plugin("x.wasm", endless()),
+		{"loops forever", plugin("x.wasm", endless()),
 			"plugin {}: its worker spent more than 1s on describing itself and was killed (sha256 " + short(sha(endless())) + "); look for a loop that does not end"},
 		{"says nothing", plugin("x.wasm", module(2, "", nil)), "plugin {}: the reply to describe is no frame; rebuild it with this sdk"},
 		{"unknown name", func(_ *testing.T, s *config.Settings) string { s.Task = "rhrf"; return "" },

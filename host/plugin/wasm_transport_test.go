@@ -138,7 +138,7 @@ func TestFormattersThatDie(t *testing.T) {
 		want  string // a regular expression
 	}{
 		{"exit", worker.Limits{}, `^a\.jsonl:601: formatter obey: plugin PATH: llmhost_format ended the module with exit code 3 \(sha256 ` + sum + `\); its last output: "I am leaving"; ` +
-			`its worker was started again and crashed again at this record \(in the batch a\.jsonl:513 to a\.jsonl:1000\)$`},
+			`its worker was restarted and crashed again at this record \(in the batch a\.jsonl:513 to a\.jsonl:1000\)$`},
 		{"bomb", worker.Limits{MemoryMiB: 48}, `^a\.jsonl:601: formatter obey: plugin PATH: .*out of memory.*\(in the batch a\.jsonl:513 to a\.jsonl:1000\)$`},
 		{"spin", worker.Limits{Batch: 100 * time.Millisecond}, `^a\.jsonl:513 to a\.jsonl:1000: formatter obey: plugin PATH: its worker spent more than 588ms on formatting 488 rows and was killed \(sha256 ` + sum + `\); look for a loop that does not end$`},
 	} {

@@ -66,7 +66,7 @@ func TestScriptsRunInACopy(t *testing.T) {
 		"my/other.sh":    "", "my/sub/x": "x\n", "shared/y": "y\n",
 	})
 	_, err := open(t, folder+"/my").Start(context.Background(), process.Limits{})
-	require.EqualError(t, err, "plugin "+folder+"/my: is no plugin: it ended with exit code 1 before a handshake")
+	require.EqualError(t, err, "plugin "+folder+"/my: is not a plugin: it ended with exit code 1 before a handshake")
 	text, err := os.ReadFile(out)
 	require.NoError(t, err)
 	require.Equal(t, "x\ny\n./main.sh\n./plugin.toml\n./shared/y\n./sub/x\n500\n700\n", string(text))
@@ -76,7 +76,7 @@ func TestJSONManifest(t *testing.T) {
 	folder := tree(t, map[string]string{"plugin.json": `{"interpreter": "sh", "entry": "main.sh"}`, "main.sh": "exit 7\n"})
 	for _, path := range []string{folder, folder + "/plugin.json"} {
 		_, err := open(t, path).Start(context.Background(), process.Limits{})
-		require.EqualError(t, err, "plugin "+path+": is no plugin: it ended with exit code 7 before a handshake")
+		require.EqualError(t, err, "plugin "+path+": is not a plugin: it ended with exit code 7 before a handshake")
 	}
 }
 
@@ -134,5 +134,5 @@ func TestInterpreters(t *testing.T) {
 	folder = tree(t, map[string]string{"my/plugin.toml": "interpreter = \"../bin/run\"\nentry = \"main.txt\"\n", "my/main.txt": "", "bin/run": "#!/bin/sh\nexit 8\n"})
 	require.NoError(t, os.Chmod(folder+"/bin/run", 0o755))
 	_, err = open(t, folder+"/my").Start(context.Background(), process.Limits{})
-	require.EqualError(t, err, "plugin "+folder+"/my: is no plugin: it ended with exit code 8 before a handshake", "from the manifest's folder")
+	require.EqualError(t, err, "plugin "+folder+"/my: is not a plugin: it ended with exit code 8 before a handshake", "from the manifest's folder")
 }

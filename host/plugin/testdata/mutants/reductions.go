@@ -28,7 +28,7 @@ func reductions() []Mutant {
 		mutant("mean-over-padding", "the mean over tokens runs over padding too", trace(func(g *sdk.Graph) sdk.Objective {
 			return term(g.Logps().Mean(-1).Neg().Sum(), g.Real().Sum())
 		}), "padding"),
-		mutant("count-of-fillers", "candidates that only fill up a row are counted", trace(func(g *sdk.Graph) sdk.Objective {
+		mutant("count-of-fillers", "padding candidates are counted", trace(func(g *sdk.Graph) sdk.Objective {
 			return term(g.Logps().Sum().Neg(), g.Count("B").Mul(g.Count("K")))
 		}), "padding"),
 		mutant("length-plus-one", "an answer's length counts one token of the prompt", trace(func(g *sdk.Graph) sdk.Objective {
@@ -117,7 +117,7 @@ func maskings() []Mutant {
 			best := x.score.Argmax(-1).Unsqueeze(-1)
 			return term(x.p.Neg().Gather(1, best).Sum(), g.Count("B"))
 		}), "padding"),
-		mutant("pairs-with-fillers", "pairs are made with candidates that only fill up a row", trace(func(g *sdk.Graph) sdk.Objective {
+		mutant("pairs-with-fillers", "pairs are made with padding candidates", trace(func(g *sdk.Graph) sdk.Objective {
 			x := pieced(g)
 			better := x.score.Unsqueeze(2).Gt(x.score.Unsqueeze(1))
 			return term(x.gap.LogSigmoid().Neg().Where(better, 0).Sum(), better.Sum())
