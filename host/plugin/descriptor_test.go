@@ -49,8 +49,8 @@ func TestReplies(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "abc", string(data))
 	for reply, want := range map[string]string{
-		"":        "plugin x.wasm: the reply to describe is no frame; rebuild it with this sdk",
-		"\x02abc": "plugin x.wasm: the reply to describe is no frame; rebuild it with this sdk",
+		"":        "plugin x.wasm: the reply to describe is not a frame; rebuild it with this sdk",
+		"\x02abc": "plugin x.wasm: the reply to describe is not a frame; rebuild it with this sdk",
 		"\x01abc": "plugin x.wasm: the error that describe replied with is not JSON: invalid character 'a' looking for beginning of value",
 		"\x01{\"code\":\"internal\",\"message\":\"is \\u001b[2Jtired\"}": "plugin x.wasm: describe: is �[2Jtired",
 	} {
@@ -69,10 +69,10 @@ func TestTraceDeclarations(t *testing.T) {
 	require.NoError(t, plugin.CheckTrace(tracedColumn("")))
 	require.NoError(t, plugin.CheckTrace(tracedColumn(`,"columns":[{"input":"column.score","role":"score","values":[1,0]}],"allow":{"detach":"why"}`)))
 	for more, want := range map[string]string{
-		`,"columns":[{"input":"column.scores","role":"score"}]`: `its trace says something of "column.scores", which is no column that it reads`,
+		`,"columns":[{"input":"column.scores","role":"score"}]`: `its trace declares the column "column.scores", which it does not read`,
 		`,"columns":[{"input":"column.score","role":"core"}]`:   `its column.score has the role "core"; want score, weight, reward or mask`,
 		`,"allow":{"a b":"x"}`:                                  `it allows a check called "a b"; want letters, digits, - and _`,
-		`,"allow":{"detach":""}`:                                `it allows the check detach without a reason; say why it does not apply`,
+		`,"allow":{"detach":""}`:                                `it allows the check detach without a reason; say why the check does not apply`,
 	} {
 		require.EqualError(t, plugin.CheckTrace(tracedColumn(more)), "loss l of plugin x.wasm: "+want)
 	}

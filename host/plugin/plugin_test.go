@@ -175,7 +175,7 @@ func TestSpecs(t *testing.T) {
 		{"rrfh", `no builtin task is called "rrfh"; did you mean rrhf? (builtin: rrhf, sft, classification, multi_objective_classification, reward, rejection_sampling, weighted_learning, dpo, kto, orpo, simpo, cpo, offline_ppo, distill; a plugin file is given by its path, such as plugins/rrfh.wasm)`},
 		{"preference", `no builtin task is called "preference" (builtin: rrhf, sft, classification, multi_objective_classification, reward, rejection_sampling, weighted_learning, dpo, kto, orpo, simpo, cpo, offline_ppo, distill; a plugin file is given by its path, such as plugins/preference.wasm)`},
 		{"plugins/none.wasm", "plugin plugins/none.wasm: no such file"},
-		{folder + "/", "plugin " + folder + "/: is a folder without a plugin.toml that says how to run it; want one, an executable, or the .wasm file that llmhost plugins build makes of a project"},
+		{folder + "/", "plugin " + folder + "/: is a folder without a plugin.toml, which says how to run it; want one, an executable, or the .wasm file that llmhost plugins build makes of a project"},
 		{script, "plugin " + script + ": is not a plugin: it ended with exit code 0 before a handshake"},
 		{text, "plugin " + text + `: is not a WASM module (it begins with "hello"); llmhost plugins build makes one of a project`},
 		{path, "plugin " + path + ": has 2 tasks; choose one with " + path + "#NAME: one, two"},

@@ -180,8 +180,8 @@ func TestFormattersThatLie(t *testing.T) {
 	for lie, want := range map[string]string{
 		"garbage":  "formatter liar of plugin PATH: its reply is broken: row frame: 1936617326 answers to 2 rows",
 		"rows":     "formatter liar of plugin PATH: its reply is broken: row frame: 3 answers to 2 rows",
-		"no frame": "plugin PATH: the reply to formatting with liar is no frame; rebuild it with this sdk",
-		"nothing":  "plugin PATH: the reply to formatting with liar is no frame; rebuild it with this sdk",
+		"no frame": "plugin PATH: the reply to formatting with liar is not a frame; rebuild it with this sdk",
+		"nothing":  "plugin PATH: the reply to formatting with liar is not a frame; rebuild it with this sdk",
 		"error":    "plugin PATH: formatting with liar: I will not",
 	} {
 		t.Run(lie, func(t *testing.T) {

@@ -154,7 +154,7 @@ func TestExamplesOfFieldsAreTried(t *testing.T) {
 	report := checkedFormatter(t, told{examples: []string{`"one ==> two"`, `"three ==> four"`}})
 	require.True(t, report.OK(), report.Text())
 	require.Empty(t, report.Findings)
-	require.Contains(t, report.Text(), "an example of 2 of 402 records")
+	require.Contains(t, report.Text(), "2 of 402 records become examples")
 
 	report = checkedFormatter(t, told{examples: []string{`"one -> two"`}})
 	require.Equal(t, []string{"records"}, found(report))
@@ -170,5 +170,5 @@ func TestOutputsAreGiven(t *testing.T) {
 	require.True(t, report.OK(), report.Text())
 	report = checkedFormatter(t, told{examples: examples, gives: []sdk.Output{{Name: "score", Kind: sdk.ExampleColumn}}})
 	require.Equal(t, []string{"columns"}, found(report))
-	require.Contains(t, report.Text(), `says that it gives ["example_column.score"], and its examples have ["column.score"]`)
+	require.Contains(t, report.Text(), `declares that it gives ["example_column.score"], but its examples have ["column.score"]`)
 }

@@ -101,14 +101,14 @@ func TestRecordsOfTheCaller(t *testing.T) {
 	p := sdk.Plugin{Name: "coded", Version: "1", Formatters: []sdk.FormatterSpec{sdk.NewFormatter("coded", "", coded{})}}
 	report := checked(t, p, check.Options{})
 	require.True(t, report.OK(), report.Text())
-	require.Contains(t, report.Text(), "note: makes an example of none of 400 generated records; the first says: the error \"code has no arrow\"")
+	require.Contains(t, report.Text(), "note: makes no example from any of 400 generated records; the first error: the error \"code has no arrow\"")
 
 	file := filepath.Join(t.TempDir(), "records.jsonl")
 	require.NoError(t, os.WriteFile(file, []byte("{\"code\": \"one ==> two\"}\n{\"code\": \"three ==> four\"}\n"), 0o600))
 	report = checked(t, p, check.Options{Records: file})
 	require.True(t, report.OK(), report.Text())
 	require.Empty(t, report.Findings)
-	require.Contains(t, report.Text(), "an example of 2 of 402 records")
+	require.Contains(t, report.Text(), "2 of 402 records become examples")
 
 	report = checked(t, p, check.Options{Records: file + ".none"})
 	require.False(t, report.OK())

@@ -176,6 +176,6 @@ func TestMessagesThatAreTooLarge(t *testing.T) {
 		running := start(t, process.Limits{Format: 20 * time.Second})
 		instance := configure(t, running, echo, "{}")
 		_, err := running.Format(ctx, instance, rows(t, text), 1)
-		require.Regexp(t, `: Format: (grpc: received|trying to send) message larger than max \(\d+ vs\. 67108864\); at most 64 MiB cross at a time$`, err.Error())
+		require.Regexp(t, `: Format: (grpc: received|trying to send) message larger than max \(\d+ vs\. 67108864\); at most 64 MiB can be sent at a time$`, err.Error())
 	}
 }

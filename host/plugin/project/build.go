@@ -105,10 +105,10 @@ func (b Building) tool(ctx context.Context, env []string, name string, args ...s
 }
 
 // NoTool is a language's tool that is missing on this machine.
-type NoTool struct{ What, Mend string }
+type NoTool struct{ What, Fix string }
 
 // Error says what is missing, and how to get it.
-func (e *NoTool) Error() string { return e.What + "; " + e.Mend }
+func (e *NoTool) Error() string { return e.What + "; " + e.Fix }
 
 // onPath reports whether a program can be run by its name.
 func onPath(name string) bool {

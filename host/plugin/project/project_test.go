@@ -257,7 +257,7 @@ func TestBuildRefuses(t *testing.T) {
 		require.EqualError(t, err, want)
 	}
 	_, err = project.Build(ctx, project.Building{Folder: written(t, "loss", "c"), As: "process"})
-	require.EqualError(t, err, "plugins in C are built as WASM alone; leave --as process out")
+	require.EqualError(t, err, "plugins in C are only built as WASM; leave out --as process")
 	_, err = project.Build(ctx, project.Building{Folder: written(t, "loss", "python"), As: "wasm"})
 	require.EqualError(t, err, "plugins in Python run as separate programs; leave out --as wasm")
 }

@@ -85,8 +85,8 @@ const (
 // host's own process an answer is looked at no earlier, so it is not asked.
 var lying = []misdeed{
 	// descriptors
-	{name: "describe gives no frame", here: "-", code: says("loss", "llmhost_describe", "what"), want: "the reply to describe is no frame; rebuild it with this sdk"},
-	{name: "describe gives nothing", here: "-", code: says("loss", "llmhost_describe", ""), want: "the reply to describe is no frame; rebuild it with this sdk"},
+	{name: "describe gives no frame", here: "-", code: says("loss", "llmhost_describe", "what"), want: "the reply to describe is not a frame; rebuild it with this sdk"},
+	{name: "describe gives nothing", here: "-", code: says("loss", "llmhost_describe", ""), want: "the reply to describe is not a frame; rebuild it with this sdk"},
 	{name: "describe fails", here: "-", code: says("loss", "llmhost_describe", "\x01"+`{"code":"internal","message":"no \u001b[31m\nway"}`), want: "describe:\n  no �[31m\n  way"},
 	{name: "describe fails without JSON", here: "-", code: says("loss", "llmhost_describe", "\x01no"), want: "the error that describe replied with is not JSON: …"},
 	{name: "descriptor is no JSON", here: "-", code: describes("{"), want: "its descriptor is not the JSON that the contract requires: …"},
@@ -117,7 +117,7 @@ var lying = []misdeed{
 	// configure and trace
 	{name: "configure gives no JSON", here: "-", code: says("loss", "llmhost_configure", "\x00no"), want: "the reply to configure is not the JSON that the contract requires: …"},
 	{name: "configure refuses what it declared", here: "-", code: says("loss", "llmhost_configure", "\x01"+`{"code":"invalid_config","message":"a is 1; want 2","field":"a"}`), want: "configuring loss x: a is 1; want 2"},
-	{name: "echoes the request", here: "-", code: guest{answers: described("loss"), bodies: map[string][]byte{"llmhost_configure": i64((65536-8192)<<32 | 2)}}.build, want: "the reply to configuring loss x is no frame; rebuild it with this sdk"},
+	{name: "echoes the request", here: "-", code: guest{answers: described("loss"), bodies: map[string][]byte{"llmhost_configure": i64((65536-8192)<<32 | 2)}}.build, want: "the reply to configuring loss x is not a frame; rebuild it with this sdk"},
 	{name: "trace gives no JSON", here: "-", code: says("loss", "llmhost_trace", "\x00no"), want: inLoss + "its trace is not the JSON that the contract requires: …"},
 	{name: "trace of another kind than described", here: "-", code: says("pooling", "llmhost_trace", described("loss")["llmhost_trace"]), want: "!pooling x of plugin hostile.wasm: its trace is a program of kind loss"},
 	{name: "more places than nodes", here: "-", code: says("loss", "llmhost_trace", "\x00"+`{"program":`+loss(`{"op":"sum","in":[0]}`, `{"name":"t","sum":1}`)+`,"locations":["a","b"]}`), want: inLoss + "its trace has 2 locations for 1 nodes"},
