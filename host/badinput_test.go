@@ -209,7 +209,7 @@ func TestBadPlugin(t *testing.T) {
 			"plugin {}: asks for wasi_snapshot_preview1.path_open, which plugins do not get: they have no files, network, clock or environment"},
 		{"endless loop", plugin("x.wasm", endless()),
 			"plugin {}: its worker spent more than 1s on describing itself and was killed (sha256 " + short(sha(endless())) + "); look for a loop that does not end"},
-		{"says nothing", plugin("x.wasm", module(2, "", nil)), "plugin {}: the reply to describe is no frame; rebuild it with this sdk"},
+		{"says nothing", plugin("x.wasm", module(2, "", nil)), "plugin {}: the reply to describe is not a frame; rebuild it with this sdk"},
 		{"unknown name", func(_ *testing.T, s *config.Settings) string { s.Task = "rhrf"; return "" },
 			`no builtin task is called "rhrf"; did you mean rrhf? (builtin: rrhf, sft, classification, multi_objective_classification, reward, rejection_sampling, weighted_learning, dpo, kto, orpo, simpo, cpo, offline_ppo, distill; a plugin file is given by its path, such as plugins/rhrf.wasm)`},
 		{"digest", func(t *testing.T, s *config.Settings) string {

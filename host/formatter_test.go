@@ -87,7 +87,7 @@ func TestTaskOfOneModuleTrains(t *testing.T) {
 func TestFormatterThatDies(t *testing.T) {
 	for text, want := range map[string]string{
 		"exit": `^DATA:17: formatter obey: plugin TASK: llmhost_format ended the module with exit code 3 \(sha256 SUM\); its last output: "I am leaving"; ` +
-			`its worker was started again and crashed again at this record \(in the batch DATA:1 to DATA:24\)$`,
+			`its worker was restarted and crashed again at this record \(in the batch DATA:1 to DATA:24\)$`,
 		"spin":  `^DATA:1 to DATA:24: formatter obey: plugin TASK: its worker spent more than 124ms on formatting 24 rows and was killed \(sha256 SUM\); look for a loop that does not end$`,
 		"panic": `^DATA:17: formatters/main\.go:\d+: panicked: told to$`,
 	} {

@@ -37,7 +37,7 @@ func TestProgramTrainsAlike(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir()) // where no plugin was ever used
 	lines := mustTrain(t, own)
 	sum := digest(t, own.Task)
-	require.True(t, strings.HasPrefix(lines, "note: plugin "+own.Task+" is a program of its own and has your rights: it can change your files and use the network (sha256 "+sum+")\n"), lines)
+	require.True(t, strings.HasPrefix(lines, "note: plugin "+own.Task+" is a separate program and has your rights: it can change your files and use the network (sha256 "+sum+")\n"), lines)
 	require.Contains(t, lines, "task   rrhf: align a model with scored candidates by ranking (process "+own.Task+", sha256 "+short(sum)+"…)\n")
 	require.Equal(t, weights(t, builtin.OutputDir), weights(t, own.OutputDir))
 	require.Equal(t, entries(t, builtin.OutputDir), entries(t, own.OutputDir))
@@ -71,7 +71,7 @@ func TestProgramThatDies(t *testing.T) {
 	s.Resume, s.NumTrainEpochs = "auto", 2
 	written(t, mark, "")
 	_, err = trained(s)
-	require.Regexp(t, "^"+s.DataPaths[0]+`:17: formatter echo: plugin `+s.Task+`: died during Format: exit code 5 \(sha256 [0-9a-f]{12}\); it was started again and died again at this record \(in the batch `+s.DataPaths[0]+`:1 to `+s.DataPaths[0]+`:24\)$`, err.Error())
+	require.Regexp(t, "^"+s.DataPaths[0]+`:17: formatter echo: plugin `+s.Task+`: died during Format: exit code 5 \(sha256 [0-9a-f]{12}\); it was restarted and died again at this record \(in the batch `+s.DataPaths[0]+`:1 to `+s.DataPaths[0]+`:24\)$`, err.Error())
 	again, after, damaged, err := checkpoint.Newest(s.OutputDir)
 	require.NoError(t, err)
 	require.Empty(t, damaged)

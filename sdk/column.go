@@ -6,8 +6,8 @@ import (
 	"strconv"
 )
 
-// ColumnRole says what the numbers of a data column mean, so that a host, a
-// check and a reader need not guess it from the column's name.
+// ColumnRole says what the numbers of a data column mean, so that neither a
+// host nor a check nor a reader has to guess it from the column's name.
 type ColumnRole string
 
 // The roles of columns.
@@ -15,11 +15,11 @@ const (
 	NumberRole ColumnRole = ""       // a number of no special meaning
 	ScoreRole  ColumnRole = "score"  // orders the candidates of an example: the higher, the better
 	WeightRole ColumnRole = "weight" // scales the share of a record or candidate in the loss: 0 or more, 0 takes it out
-	RewardRole ColumnRole = "reward" // a signed measure of how good an answer is, of which size and sign count
+	RewardRole ColumnRole = "reward" // a signed measure of how good an answer is, whose size and sign both count
 	MaskRole   ColumnRole = "mask"   // 0 or 1: whether something takes part
 )
 
-// Known says whether r is one of the roles.
+// Known reports whether r is one of the roles.
 func (r ColumnRole) Known() bool {
 	switch r {
 	case NumberRole, ScoreRole, WeightRole, RewardRole, MaskRole:
@@ -28,8 +28,8 @@ func (r ColumnRole) Known() bool {
 	return false
 }
 
-// Padding is what a column of the role holds for a candidate that only fills up
-// a batch, unless the formatter says otherwise: -100 for a score, else 0.
+// Padding is what a column of the role holds for a padding candidate unless the
+// formatter says otherwise: -100 for a score, else 0.
 func (r ColumnRole) Padding() float64 {
 	if r == ScoreRole {
 		return -100
@@ -37,13 +37,13 @@ func (r ColumnRole) Padding() float64 {
 	return 0
 }
 
-// ColumnUse is what a loss says of a column that it reads. It travels beside the
-// program and is no part of it.
+// ColumnUse is what a loss declares about a column that it reads. It accompanies
+// the program but is not part of it.
 type ColumnUse struct {
-	Input    string // the name of the input: column.NAME or example_column.NAME
+	Input    string // name of the input: column.NAME or example_column.NAME
 	Role     ColumnRole
-	Values   []float64 // examples of what the column may hold; nil: none are given
-	Min, Max *float64  // what it lies between; nil where it is not bounded
+	Values   []float64 // examples of its values; nil if none are given
+	Min, Max *float64  // its bounds, inclusive; nil if unbounded
 }
 
 // ColumnOption says something about a column that a loss reads: Role, Values
@@ -64,8 +64,8 @@ func Role(role ColumnRole) ColumnOption {
 	}
 }
 
-// Values are examples of what the column may hold. A check feeds the loss with
-// them, so name those that decide a branch: both sides of a threshold, 0, a
+// Values are examples of what the column may hold. A check feeds them to the
+// loss, so name those that decide a branch: both sides of a threshold, 0, a
 // negative number.
 func Values(values ...float64) ColumnOption {
 	return func(u *ColumnUse) error {
@@ -77,7 +77,7 @@ func Values(values ...float64) ColumnOption {
 	}
 }
 
-// Range says what the column's numbers lie between, min and max included.
+// Range bounds the column's numbers, min and max included.
 func Range(min, max float64) ColumnOption {
 	return func(u *ColumnUse) error {
 		if err := wantFinite(min, max); err != nil {
@@ -100,14 +100,14 @@ func wantFinite(values ...float64) error {
 	return nil
 }
 
-// OutputKind says what of an example a formatter gives. A kind and a name make
-// the input of a loss that reads it: column.score, example_column.weight,
-// label.topic.
+// OutputKind is the kind of thing that a formatter gives for an example. A kind
+// and a name make the input of a loss that reads it: column.score,
+// example_column.weight, label.topic.
 type OutputKind string
 
 // The kinds of outputs.
 const (
-	CandidateColumn OutputKind = "column"         // one number a candidate; what an empty kind means
+	CandidateColumn OutputKind = "column"         // one number a candidate; also the empty kind
 	ExampleColumn   OutputKind = "example_column" // one number an example
 	ClassLabel      OutputKind = "label"          // the class of an example under the head of that name
 )
@@ -118,8 +118,8 @@ type Output struct {
 	Kind OutputKind
 	Role ColumnRole // of a column
 
-	// Padding is the value of a candidate column for a candidate that only fills
-	// up a batch; 0 leaves it to the role, which see.
+	// Padding is the value of a candidate column for a padding candidate; 0
+	// means the role's.
 	Padding float64
 }
 
@@ -131,7 +131,7 @@ func (o Output) Input() string {
 	return string(o.Kind) + "." + o.Name
 }
 
-// PaddingValue is Padding, or that of the role where it is 0.
+// PaddingValue is Padding, or the role's where that is 0.
 func (o Output) PaddingValue() float64 {
 	if o.Padding != 0 {
 		return o.Padding

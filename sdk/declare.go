@@ -5,11 +5,12 @@ import (
 	"strconv"
 )
 
-// What a component declares beside its program or its columns goes into the
-// reply of trace or configure under keys of its own, and is left out where
-// there is nothing to say.
+// What a component declares besides its program or its columns goes into the
+// reply to trace or configure under separate keys, which are left out when
+// empty.
 
-// allowed is what the Allow method of a pooling or formatter says; nil without one.
+// allowed is the result of a pooling's or formatter's Allow method; nil without
+// one.
 func allowed(part any) map[string]string {
 	if p, has := part.(interface{ Allow() map[string]string }); has {
 		return p.Allow()
@@ -17,7 +18,7 @@ func allowed(part any) map[string]string {
 	return nil
 }
 
-// appendAllow appends the checks that are not meant, in order of name.
+// appendAllow appends the allowed checks, in order of name.
 func appendAllow(b []byte, allow map[string]string) []byte {
 	if len(allow) == 0 {
 		return b
@@ -34,7 +35,7 @@ func appendAllow(b []byte, allow map[string]string) []byte {
 	return append(b, '}')
 }
 
-// appendUses appends what a loss says of its columns.
+// appendUses appends what a loss declares about its columns.
 func appendUses(b []byte, uses []ColumnUse) []byte {
 	if len(uses) == 0 {
 		return b
@@ -93,7 +94,7 @@ var columnTypeKeys = [...]string{
 	JSON:       "json",
 }
 
-// appendFormatter appends what a formatter reads, gives and allows to a reply of
+// appendFormatter appends what a formatter reads, gives and allows to a reply to
 // configure.
 func appendFormatter(b []byte, f Formatter) []byte {
 	b = appendColumns(b, f.Columns())
@@ -127,8 +128,8 @@ func appendColumn(b []byte, c Column) []byte {
 	return append(b, '}')
 }
 
-// appendOutputs writes the list even where it is empty, which says that there is
-// nothing to give.
+// appendOutputs writes the list even if it is empty, which means that nothing is
+// given.
 func appendOutputs(b []byte, outputs []Output) []byte {
 	b = append(appendKey(b, "gives"), '[')
 	first := true

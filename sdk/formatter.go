@@ -7,26 +7,26 @@ import (
 	"unicode/utf8"
 )
 
-// Formatter turns one record of a data file into one example. It sees text
-// and numbers alone, never token ids: the host reads the columns that
-// Columns declares, and tokenises what Format hands to Out.
+// Formatter turns one record of a data file into one example. It sees only text
+// and numbers, never token ids: the host reads the columns that Columns
+// declares, and tokenises what Format hands to Out.
 //
-// Columns may depend on the formatter's parameters; it is asked once a run.
-// Format is called once a record, in file order, and must depend on nothing
-// but the row and the parameters. An error of Format is a bad row: the host
-// puts file and line before it. A record that is well formed but of no use
-// is left out with Out.Drop instead.
+// Columns may depend on the formatter's parameters; it is called once a run.
+// Format is called once a record, in file order, and must depend on nothing but
+// the row and the parameters. An error from Format marks a bad row: the host
+// prefixes file and line. A record that is well formed but useless is left out
+// with Out.Drop instead.
 //
 // A formatter may have the methods Gives() []Output, which lists the columns and
-// labels that Format gives, and Allow() map[string]string, which is as
-// Objective.Allow. Both are asked once a run, as Columns is.
+// labels that Format gives, and Allow() map[string]string, which works like
+// Objective.Allow. Both are called once a run, like Columns.
 type Formatter interface {
 	Columns() []Column
 	Format(r *Row, o *Out) error
 }
 
-// ColumnType says what the host must find in a record's field. The numbers
-// are part of the wire form and never change their meaning.
+// ColumnType says what the host must find in a record's field. The numbers are
+// part of the wire format and never change meaning.
 type ColumnType uint8
 
 // The column types. A field that is null counts as absent.
@@ -37,13 +37,13 @@ const (
 	Int                              // a whole number that fits 64 bits
 	StringList                       // a list of texts
 	FloatList                        // a list of finite numbers
-	JSON                             // any value, handed on as its JSON text
+	JSON                             // any value, passed on as its JSON text
 )
 
 var columnTypeNames = [...]string{String: "a string", Float: "a number", Bool: "true or false",
 	Int: "a whole number", StringList: "a list of strings", FloatList: "a list of numbers", JSON: "a JSON value"}
 
-// String names the type as an error sentence would: "a list of strings".
+// String names the type as error messages do: "a list of strings".
 func (t ColumnType) String() string {
 	if t < String || t > JSON {
 		return "column type " + strconv.Itoa(int(t))
@@ -59,13 +59,13 @@ type Column struct {
 	Required bool
 	Doc      string
 
-	// Role is that of a number, or of each number of a list.
+	// Role is what the number, or each number of the list, means.
 	Role ColumnRole
 
 	// Examples are values of the field as they stand in a record, each as JSON:
 	// `"Name a colour."`, `[1, 0.5]`; `null` is a field that is absent. The first
-	// ones of all columns make a record together, and so do the second ones; a
-	// column that has none is filled by its type. A check makes records of them.
+	// examples of all columns make one record, the second ones another; a column
+	// without examples is filled in by its type. Checks make records of them.
 	Examples []string
 }
 
@@ -81,18 +81,18 @@ type Cell struct {
 }
 
 // Row is one record as its formatter sees it: a cell for each column, by the
-// column's index in Columns. Reading an absent cell gives the zero value.
-// Reading one of another type gives the zero value too and makes the row a
-// bad one, whatever Format returns.
+// column's index in Columns. Reading an absent cell gives the zero value. So
+// does reading one as another type, which also makes the row a bad one,
+// whatever Format returns.
 type Row struct {
 	cells []Cell
 	err   error
 }
 
-// NewRow returns a row over cells, one for each declared column in order.
+// NewRow returns a row of cells, one for each declared column, in order.
 func NewRow(cells []Cell) Row { return Row{cells: cells} }
 
-// Has says whether the record has column i.
+// Has reports whether the record has column i.
 func (r *Row) Has(i int) bool {
 	return i >= 0 && i < len(r.cells) && r.cells[i].Type != 0
 }
@@ -109,17 +109,18 @@ func (r *Row) Bool(i int) bool { return r.cell(i, Bool).Int != 0 }
 // Int returns column i, an Int.
 func (r *Row) Int(i int) int64 { return r.cell(i, Int).Int }
 
-// Strs returns column i, a StringList. The slice is good until Format returns,
-// its texts for ever.
+// Strs returns column i, a StringList. The slice is valid until Format returns,
+// its strings stay valid.
 func (r *Row) Strs(i int) []string { return r.cell(i, StringList).Strs }
 
-// Floats returns column i, a FloatList. The slice is good until Format returns.
+// Floats returns column i, a FloatList. The slice is valid until Format
+// returns.
 func (r *Row) Floats(i int) []float64 { return r.cell(i, FloatList).Floats }
 
 // JSON returns column i, a JSON column, as its raw text.
 func (r *Row) JSON(i int) string { return r.cell(i, JSON).Str }
 
-// noCell is what an absent cell reads as.
+// noCell is returned for an absent cell.
 var noCell Cell
 
 func (r *Row) cell(i int, want ColumnType) *Cell {
@@ -136,9 +137,9 @@ func (r *Row) cell(i int, want ColumnType) *Cell {
 	return c
 }
 
-// Example is what one record becomes: one or more candidates, each with its
-// own prompt, columns that hold one number for the whole example, and the names
-// of its classes by classification head. It may lack any head's.
+// Example is what one record becomes: one or more candidates, each with its own
+// prompt, columns of one number for the whole example, and the names of its
+// classes by classification head. A head may be missing.
 type Example struct {
 	Candidates []Candidate
 	Columns    map[string]float64
@@ -164,7 +165,7 @@ func (c *Candidate) Set(name string, v float64) {
 
 // Out takes what Format makes of one row.
 type Out struct {
-	candidates []*Candidate // the row's; those behind them served rows before it
+	candidates []*Candidate // the row's; the spare capacity holds those of earlier rows
 	columns    map[string]float64
 	labels     map[string]string
 }
@@ -183,7 +184,7 @@ func (o *Out) Candidate(prompt, answer string) *Candidate {
 	return c
 }
 
-// reset makes the memory of a row serve the next one.
+// reset readies the memory of one row for the next.
 func (o *Out) reset() {
 	for _, c := range o.candidates {
 		clear(c.Columns)
@@ -201,8 +202,8 @@ func (o *Out) Set(name string, v float64) {
 	o.columns[name] = v
 }
 
-// Label says which class the example has under a classification head, as the data
-// calls it: the host gives the names of the training data their numbers.
+// Label says which class the example has under a classification head, by its name
+// in the data: the host numbers the names found in the training data.
 func (o *Out) Label(head, value string) {
 	if o.labels == nil {
 		o.labels = map[string]string{}
@@ -211,7 +212,7 @@ func (o *Out) Label(head, value string) {
 }
 
 // Drop returns the error that leaves the row out of the data. The host counts
-// drops by reason and reports them, so a reason holds nothing of the row itself.
+// drops by reason and reports them, so a reason must not quote the row.
 func (o *Out) Drop(reason string) error { return &Dropped{Reason: reason} }
 
 // Dropped is the error that Out.Drop returns.
@@ -220,8 +221,8 @@ type Dropped struct{ Reason string }
 // Error returns the reason.
 func (d *Dropped) Error() string { return "dropped: " + d.Reason }
 
-// FormatRow runs f over one row. The error is a *Dropped where f dropped the
-// row; any other error makes it a bad row. A panic of f is such an error.
+// FormatRow runs f over one row. The error is a *Dropped if f dropped the row;
+// any other error, a panic of f included, makes it a bad row.
 func FormatRow(f Formatter, r *Row) (Example, error) {
 	var out Out
 	if err := out.format(f, r); err != nil {
@@ -238,7 +239,7 @@ func FormatRow(f Formatter, r *Row) (Example, error) {
 	return e, e.checkTexts()
 }
 
-// format takes what f makes of a row, checked but for its texts.
+// format collects what f makes of a row and checks all but its strings.
 func (o *Out) format(f Formatter, r *Row) error {
 	err := o.call(f, r)
 	if r.err != nil {
@@ -269,7 +270,7 @@ func (o *Out) call(f Formatter, r *Row) (err error) {
 
 var errNoCandidate = errors.New("the formatter made no candidate; want at least one, or Out.Drop with a reason")
 
-// check demands at least one candidate, the same columns on each, and finite numbers alone.
+// check requires at least one candidate, the same columns on each, and finite numbers.
 func (e Example) check() error {
 	if len(e.Candidates) == 0 {
 		return errNoCandidate
@@ -291,7 +292,7 @@ func (c *Candidate) check(i int, first *Candidate) error {
 		return nil
 	}
 	if name, bad := differ(first.Columns, c.Columns); bad {
-		return errors.New("column " + strconv.Quote(name) + " stands on one of the candidates 0 and " + strconv.Itoa(i) + " alone; want it on every candidate")
+		return errors.New("column " + strconv.Quote(name) + " is set on one of candidates 0 and " + strconv.Itoa(i) + " only; want it on every candidate")
 	}
 	return nil
 }
@@ -304,7 +305,7 @@ func checkFinite(columns map[string]float64) error {
 	return nil
 }
 
-// checkTexts demands that all texts are UTF-8.
+// checkTexts requires all strings to be UTF-8.
 func (e Example) checkTexts() error {
 	for head, value := range e.Labels {
 		if !utf8.ValidString(value) {
@@ -340,7 +341,7 @@ func notFinite(columns map[string]float64) (name string, bad bool) {
 	return name, bad
 }
 
-// differ returns the first name, in order, that a or b alone has.
+// differ returns the first name, in order, that only one of a and b has.
 func differ(a, b map[string]float64) (name string, bad bool) {
 	if len(a) == 0 && len(b) == 0 {
 		return "", false

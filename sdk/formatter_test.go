@@ -58,7 +58,7 @@ func TestFormatRows(t *testing.T) {
 		{Err: "the formatter made no candidate; want at least one, or Out.Drop with a reason"},
 		{Err: "column 1 is declared as a list of numbers, but Format reads it as true or false"},
 		{Err: `example column "weight" is not finite`},
-		{Err: `column "mark" stands on one of the candidates 0 and 1 alone; want it on every candidate`},
+		{Err: `column "mark" is set on one of candidates 0 and 1 only; want it on every candidate`},
 		{Err: `column "mark" of candidate 0 is not finite`},
 	}, sdk.FormatRows(quiz{}, rows))
 }

@@ -7,9 +7,9 @@ import (
 	"strconv"
 )
 
-// Rows cross the plugin border in frames, many at a time. All numbers are
-// little-endian; uvarint is that of encoding/binary; a text is a uvarint
-// length and so many bytes of UTF-8.
+// Rows cross the plugin boundary in frames, many at a time. All numbers are
+// little-endian; uvarint is that of encoding/binary; a text is a uvarint length
+// and so many bytes of UTF-8.
 //
 //	request: u32 rows, u8 columns, then the cells row by row
 //	cell:    u8 column type, uvarint length, that many bytes; a lone 0 where the field is absent
@@ -32,7 +32,7 @@ const (
 func EncodeRows(columns int, rows []Row) ([]byte, error) { return AppendRows(nil, columns, rows) }
 
 // AppendRows appends the frame that EncodeRows returns to frame, so that its
-// memory can serve many.
+// memory can be reused.
 func AppendRows(frame []byte, columns int, rows []Row) ([]byte, error) {
 	if columns < 1 || columns > math.MaxUint8 {
 		return nil, errors.New("row frame: " + strconv.Itoa(columns) + " columns; want 1 to 255")
@@ -73,7 +73,7 @@ func appendCell(frame []byte, cell *Cell) []byte {
 	return frame
 }
 
-// appendTexts writes the length that the list will have, then the list.
+// appendTexts writes the encoded length of the list, then the list.
 func appendTexts(frame []byte, list []string) []byte {
 	size := uvarintSize(len(list))
 	for _, s := range list {
@@ -104,16 +104,16 @@ func appendFloat(frame []byte, v float64) []byte {
 	return binary.LittleEndian.AppendUint64(frame, math.Float64bits(v))
 }
 
-// rowReader reads the rows of a request frame one after the other.
+// rowReader reads the rows of a request frame one by one.
 type rowReader struct {
 	frameReader
 	count, columns int
-	cells          []Cell // of the row that was read last
+	cells          []Cell // of the last row read
 	row            Row
 }
 
 func newRowReader(frame []byte) (*rowReader, error) {
-	r := &rowReader{frameReader: frameReader{rest: string(frame)}} // one copy, of which every text is a part
+	r := &rowReader{frameReader: frameReader{rest: string(frame)}} // one copy, which every string is a slice of
 	r.count, r.columns = r.uint32(), int(r.byte())
 	if r.err == nil && (r.columns == 0 || r.count > len(r.rest)/r.columns) {
 		r.fail("rows")
@@ -122,8 +122,8 @@ func newRowReader(frame []byte) (*rowReader, error) {
 	return r, r.err
 }
 
-// next reads a row into r.cells. The row is good until the next one is read,
-// its texts for ever.
+// next reads a row into r.cells. The row is valid until the next one is read,
+// its strings stay valid.
 func (r *rowReader) next() (*Row, error) {
 	for i := range r.cells {
 		r.cell(&r.cells[i])

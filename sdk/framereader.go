@@ -6,9 +6,9 @@ import (
 	"strconv"
 )
 
-// frameReader reads a frame from the front. After the first mistake it
-// returns zero values, and err says what was wrong. Texts are parts of the
-// frame and keep it in memory.
+// frameReader reads a frame from the front. After the first mistake it returns
+// zero values, and err says what was wrong. Strings are slices of the frame and
+// keep it in memory.
 type frameReader struct {
 	rest string
 	err  error
@@ -21,7 +21,7 @@ func (r *frameReader) fail(what string) {
 	r.rest = ""
 }
 
-// end returns the first mistake; bytes that nothing claims are one.
+// end returns the first mistake; leftover bytes count as one.
 func (r *frameReader) end() error {
 	if r.err == nil && len(r.rest) > 0 {
 		r.fail("end")
@@ -87,7 +87,8 @@ func (r *frameReader) uvarint(what string) uint64 {
 }
 
 // number reads a uvarint that counts things of at least size bytes each, so
-// that a forged one cannot make the reader allocate more than the frame holds.
+// that a forged count cannot make the reader allocate more than the frame
+// holds.
 func (r *frameReader) number(size int) int {
 	v := r.uvarint("count")
 	if v > uint64(len(r.rest)/size) {
@@ -99,8 +100,8 @@ func (r *frameReader) number(size int) int {
 
 func (r *frameReader) text() string { return r.take(r.number(1), "text") }
 
-// cell reads into c, whose lists it uses again. What the type does not use may
-// stay from the cell before.
+// cell reads into c and reuses its lists. Fields that the type does not use may
+// keep the previous cell's values.
 func (r *frameReader) cell(c *Cell) {
 	c.Type = ColumnType(r.byte())
 	if c.Type == 0 {
@@ -118,7 +119,7 @@ func (r *frameReader) cell(c *Cell) {
 	}
 }
 
-// value reads what the cell's type says, except for texts.
+// value reads a value of the cell's type, strings excepted.
 func (r *frameReader) value(c *Cell) {
 	switch c.Type {
 	case Float:

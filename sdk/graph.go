@@ -8,12 +8,12 @@ import (
 	"llmhost/sdk/op"
 )
 
-// maxErrors is how many mistakes of one trace are kept.
+// maxErrors bounds how many mistakes of one trace are kept.
 const maxErrors = 20
 
-// Graph records one trace. Every mistake (a shape that does not fit, a type,
-// an axis out of range) is kept with the line of the author's file that made
-// it; all of them come back together when the trace has ended.
+// Graph records one trace. Every mistake (a shape that does not fit, a type, an
+// axis out of range) is kept with the line of the author's file that made it;
+// all are reported together when the trace ends.
 type Graph struct {
 	kind   op.ProgramKind
 	values []graphValue
@@ -27,7 +27,7 @@ type graphValue struct {
 	op.Value
 	input    string // its name, or "" for a node
 	node     graphNode
-	poisoned bool // at fault: what is computed from it is not looked at
+	poisoned bool // invalid: nothing computed from it is checked
 }
 
 type graphNode struct {
@@ -39,29 +39,29 @@ type graphNode struct {
 
 func newGraph(kind op.ProgramKind) *Graph { return &Graph{kind: kind} }
 
-// Logps is the log-probability of each label token under the model that is
+// Logps is the log-probability of each label token under the model being
 // trained, f32 [B, K, T]: 0 where there is no label. T counts label positions
-// alone.
+// only.
 func (g *Graph) Logps() Tensor { return g.input("policy.logps") }
 
-// RefLogps is Logps under the reference model, f32 [B, K, T]: a constant to the
-// gradient, which no count may read.
+// RefLogps is Logps under the reference model, f32 [B, K, T]: a constant for
+// the gradient, which no count may read.
 func (g *Graph) RefLogps() Tensor { return g.input("ref.logps") }
 
-// Rewards are the candidates' rewards under the score head, f32 [B, K]: 0 where
-// the candidate is not real.
+// Rewards are the candidates' rewards under the score head, f32 [B, K]: 0 for a
+// padding candidate.
 func (g *Graph) Rewards() Tensor { return g.input("rewards") }
 
 // ReverseKL is KL(policy ‖ reference) over the whole vocabulary at each label
 // token, f32 [B, K, T]: 0 where there is no label.
 func (g *Graph) ReverseKL() Tensor { return g.input("kl.reverse") }
 
-// ForwardKL is KL(reference ‖ policy), as ReverseKL is.
+// ForwardKL is KL(reference ‖ policy), shaped like ReverseKL.
 func (g *Graph) ForwardKL() Tensor { return g.input("kl.forward") }
 
-// MismatchedLogps are the log-probabilities of another example's answer behind
+// MismatchedLogps are the log-probabilities of another example's answer after
 // this example's prompt, f32 [B, K, U]: 0 where there is no token. The answers
-// go round over the whole optimizer step. No gradient flows into them.
+// are rotated over the whole optimizer step. No gradient flows into them.
 func (g *Graph) MismatchedLogps() Tensor { return g.input("mismatched.policy.logps") }
 
 // MismatchedRefLogps is MismatchedLogps under the reference model.
@@ -71,38 +71,38 @@ func (g *Graph) MismatchedRefLogps() Tensor { return g.input("mismatched.ref.log
 // f32 []. The objective says how it begins and changes: a State of that name.
 func (g *Graph) State(name string) Tensor { return g.input("state." + name) }
 
-// Logits are the class logits of the head called name, f32 [B, C_name]: C_name
-// is a dimension of its own, so that heads may have different numbers of classes.
+// Logits are the class logits of the head called name, f32 [B, C_name]: C_name is
+// a separate dimension, so heads may have different numbers of classes.
 func (g *Graph) Logits(name string) Tensor { return g.input("logits." + name) }
 
 // Label is the class of each example under the head called name, i64 [B]: -100
-// where the example has none.
+// if the example has none.
 func (g *Graph) Label(name string) Tensor { return g.input("label." + name) }
 
 // LabelMask is true where there is a label token, bool [B, K, T].
 func (g *Graph) LabelMask() Tensor { return g.input("label_mask") }
 
-// Real is false for a candidate that only fills up a batch, bool [B, K].
+// Real is false for a padding candidate, bool [B, K].
 func (g *Graph) Real() Tensor { return g.input("candidate_mask") }
 
-// Column is a data column with one number a candidate, f32 [B, K]: 0 where the
-// candidate is not real. Options say what its numbers mean and may be, once for
-// each column:
+// Column is a data column with one number a candidate, f32 [B, K]: 0 for a
+// padding candidate. Options say what its numbers mean and may be; give them
+// once a column:
 //
 //	g.Column("score", sdk.Role(sdk.ScoreRole), sdk.Values(1, 0.5, -1))
 //
-// They change nothing of what is computed.
+// They do not change what is computed.
 func (g *Graph) Column(name string, options ...ColumnOption) Tensor {
 	return g.column("column."+name, options)
 }
 
 // ExampleColumn is a data column with one number an example, f32 [B]. Options
-// are as those of Column.
+// are those of Column.
 func (g *Graph) ExampleColumn(name string, options ...ColumnOption) Tensor {
 	return g.column("example_column."+name, options)
 }
 
-// column asks for a data column and keeps what the author says of it.
+// column requests a data column and keeps what the author declares about it.
 func (g *Graph) column(input string, options []ColumnOption) Tensor {
 	if len(options) > 0 {
 		use := g.use(input)
@@ -115,7 +115,7 @@ func (g *Graph) column(input string, options []ColumnOption) Tensor {
 	return g.input(input)
 }
 
-// use is what is said of the column so far.
+// use is what has been declared about the column so far.
 func (g *Graph) use(input string) *ColumnUse {
 	for i := range g.uses {
 		if g.uses[i].Input == input {
@@ -133,8 +133,8 @@ func (g *Graph) Hidden() Tensor { return g.input("hidden") }
 // Token lists each sequence's tokens in order, as indices into Hidden, i64 [M].
 func (g *Graph) Token() Tensor { return g.input("token") }
 
-// Sequence is the sequence that each entry of Token belongs to, i64 [M], rising
-// from 0.
+// Sequence is the sequence that each entry of Token belongs to, i64 [M],
+// ascending from 0.
 func (g *Graph) Sequence() Tensor { return g.input("sequence") }
 
 // IDs are the token ids of the entries of Token, i64 [M].
@@ -153,7 +153,8 @@ func (g *Graph) Count(dim string) Tensor {
 	}})
 }
 
-// input asks the host for an input, once however often the author names it.
+// input requests an input from the host, once however often the author names
+// it.
 func (g *Graph) input(name string) Tensor {
 	for i, v := range g.values {
 		if v.input == name {
@@ -215,7 +216,7 @@ func (g *Graph) check(name string, attrs op.Attrs, in []op.Value) (op.Value, op.
 	return out, canonical, err
 }
 
-// dims lists the dimensions of the inputs asked for so far.
+// dims lists the dimensions of the inputs requested so far.
 func (g *Graph) dims() []Dim {
 	var all []Dim
 	for _, v := range g.values {
@@ -230,7 +231,7 @@ func (g *Graph) add(v graphValue) Tensor {
 	if len(g.values) == op.MaxNodes {
 		g.fail(authorLine(), "the program has more than "+strconv.Itoa(op.MaxNodes)+" values")
 	}
-	if len(g.values) > op.MaxNodes { // keep the memory of a runaway trace bounded
+	if len(g.values) > op.MaxNodes { // bounds the memory of a runaway trace
 		v.poisoned = true
 		g.values[op.MaxNodes] = v
 		return Tensor{g, op.MaxNodes + 1}
@@ -239,7 +240,7 @@ func (g *Graph) add(v graphValue) Tensor {
 	return Tensor{g, len(g.values)}
 }
 
-// fail keeps a mistake with the place that made it.
+// fail records a mistake with the line that made it.
 func (g *Graph) fail(place, text string) {
 	if len(g.errs) < maxErrors {
 		g.errs = append(g.errs, place+": "+text)

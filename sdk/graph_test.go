@@ -82,7 +82,7 @@ func TestManyMistakesAreCut(t *testing.T) {
 	require.Len(t, strings.Split(text, "\n"), 20)
 }
 
-// every records each method of Tensor once and sums up what came of it.
+// every records each method of Tensor once and sums up the results.
 func every(g *sdk.Graph) sdk.Objective {
 	x, y := g.Logps(), g.Logps().Exp() // f32 [B, K, T]
 	mask, real := g.LabelMask(), g.Real()

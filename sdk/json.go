@@ -10,8 +10,8 @@ import (
 	"llmhost/sdk/op"
 )
 
-// Plugins write and read their little JSON by hand: encoding/json would make a
-// Go guest half as large again, and slower to load.
+// Plugins write and read their JSON by hand: encoding/json would make a Go
+// guest half as large again, and slower to load.
 
 const hexDigits = "0123456789abcdef"
 
@@ -164,7 +164,7 @@ func (r *flatReader) skip() {
 	}
 }
 
-// take passes over c and says whether it was there.
+// take skips c and reports whether it was there.
 func (r *flatReader) take(c byte) bool {
 	r.skip()
 	if r.at < len(r.text) && r.text[r.at] == c {
@@ -174,7 +174,7 @@ func (r *flatReader) take(c byte) bool {
 	return false
 }
 
-// word passes over s and says whether it was there.
+// word skips s and reports whether it was there.
 func (r *flatReader) word(s string) bool {
 	if len(r.text)-r.at >= len(s) && r.text[r.at:r.at+len(s)] == s {
 		r.at += len(s)

@@ -24,15 +24,16 @@ type Param struct {
 	Type     ParamType
 	Default  any      // float64, int, bool or string, as Type says
 	Min, Max *float64 // inclusive, nil where there is no bound
-	Choices  []string // of a string; nil where every text will do
+	Choices  []string // of a string; nil if any text will do
 	Doc      string
 
-	field []int // where it stands in the component's struct
+	field []int // its field in the component's struct
 }
 
 // Accept returns v in the parameter's type, checked against range and choices.
-// A whole number serves for a float, and a float without fraction for an int.
-// The error says what is wrong with the value, without the parameter's name.
+// A whole number is accepted for a float, and a float without a fraction for an
+// int. The error says what is wrong with the value, without the parameter's
+// name.
 func (p Param) Accept(v any) (any, error) {
 	v, fits := p.convert(v)
 	if !fits {
@@ -52,7 +53,7 @@ func (p Param) Accept(v any) (any, error) {
 	return v, nil
 }
 
-// ParseText reads the value out of a flag's text.
+// ParseText parses the value from a flag's text.
 func (p Param) ParseText(text string) (any, error) {
 	var v any = text
 	switch p.Type {
@@ -115,7 +116,7 @@ func contains(list []string, s string) bool {
 	return false
 }
 
-// describeValue writes a value as an error would.
+// describeValue formats a value for an error message.
 func describeValue(v any) string {
 	switch v := v.(type) {
 	case string:

@@ -8,15 +8,15 @@ import (
 	"unicode/utf8"
 )
 
-// Result is what a formatter made of one row: an Example, or a reason to drop
-// the row, or what is wrong with it. One of the three is set.
+// Result is what a formatter made of one row: an Example, a reason to drop the
+// row, or what is wrong with it. Exactly one is set.
 type Result struct {
 	Example Example
 	Dropped string
 	Err     string
 }
 
-// FormatRows runs f over rows. One bad row does not keep the others back.
+// FormatRows runs f over rows. One bad row does not affect the others.
 func FormatRows(f Formatter, rows []Row) []Result {
 	results := make([]Result, len(rows))
 	for i := range rows {
@@ -28,7 +28,7 @@ func FormatRows(f Formatter, rows []Row) []Result {
 	return results
 }
 
-// asResult is what an error of a row comes to.
+// asResult turns a row's error into its result.
 func asResult(err error) Result {
 	if err == nil {
 		return Result{}
@@ -56,17 +56,17 @@ func EncodeResults(results []Result) []byte {
 	return w.appendTo(nil)
 }
 
-// replyWriter writes a reply frame, answer by answer. Names of columns are
-// numbered as they come up.
+// replyWriter writes a reply frame, answer by answer. Column names are numbered
+// as they appear.
 type replyWriter struct {
 	body  []byte // the answers
 	rows  int
 	names []string
 	index map[string]int
-	last  *Candidate // the candidate before, of the same example
+	last  *Candidate // the previous candidate of the same example
 }
 
-// reset makes the writer's memory serve the next frame.
+// reset readies the writer's memory for the next frame.
 func (w *replyWriter) reset() {
 	w.body = w.body[:0]
 	w.rows = 0
@@ -111,7 +111,7 @@ func (w *replyWriter) text(kind byte, s string) {
 	w.body = appendText(append(w.body, kind), s)
 }
 
-// example begins an example; so many candidates must follow.
+// example begins an example; the given number of candidates must follow.
 func (w *replyWriter) example(columns map[string]float64, labels map[string]string, candidates int) {
 	w.rows++
 	if len(labels) > 0 {
@@ -136,7 +136,7 @@ func (w *replyWriter) candidate(c *Candidate) {
 	w.last = c
 }
 
-// columns writes in order of the names' numbers, so that the same rows give the same bytes.
+// columns writes in order of the names' numbers, so that equal rows give equal bytes.
 func (w *replyWriter) columns(columns map[string]float64) {
 	w.body = binary.AppendUvarint(w.body, uint64(len(columns)))
 	if len(columns) == 0 {
@@ -150,7 +150,7 @@ func (w *replyWriter) columns(columns map[string]float64) {
 	}
 }
 
-// labels writes as columns does.
+// labels does the same for labels.
 func (w *replyWriter) labels(labels map[string]string) {
 	w.body = binary.AppendUvarint(w.body, uint64(len(labels)))
 	numberNames(w, labels)
@@ -161,7 +161,7 @@ func (w *replyWriter) labels(labels map[string]string) {
 	}
 }
 
-// numberNames gives the names that are new their numbers, in order of name.
+// numberNames numbers the new names, in order of name.
 func numberNames[V any](w *replyWriter, columns map[string]V) {
 	known := len(w.names)
 	for name := range columns {
@@ -181,10 +181,9 @@ func numberNames[V any](w *replyWriter, columns map[string]V) {
 	}
 }
 
-// DecodeResults reads a reply frame, which must answer rows rows. The reply
-// may come from a plugin that is not trusted: every example is checked as
-// FormatRow checks it, and the other texts must be UTF-8. The results share
-// one copy of the frame.
+// DecodeResults reads a reply frame, which must answer rows rows. The plugin
+// may not be trusted: every example is checked as FormatRow checks it, and all
+// other strings must be UTF-8. The results share one copy of the frame.
 func DecodeResults(frame []byte, rows int) ([]Result, error) {
 	r := replyReader{frameReader: frameReader{rest: string(frame)}}
 	if count := r.uint32(); r.err == nil && count != rows {
@@ -212,10 +211,10 @@ func DecodeResults(frame []byte, rows int) ([]Result, error) {
 type replyReader struct {
 	frameReader
 	names []string
-	free  []Candidate // what the next examples take their candidates from
+	free  []Candidate // free candidates for the next examples
 }
 
-// Bounds of a reply, so that a small one cannot fill much memory.
+// Bounds on a reply, so that a small one cannot fill much memory.
 const (
 	maxNames      = 1024 // of columns in a frame
 	maxName       = 255  // bytes of one
@@ -233,7 +232,7 @@ func (r *replyReader) validText() string {
 	return s
 }
 
-// columnName reads a name that can be shown in an error or a report.
+// columnName reads a name that must be printable, for errors and reports.
 func (r *replyReader) columnName() string {
 	s := r.validText()
 	for _, c := range s {
@@ -311,7 +310,7 @@ func (r *replyReader) columns() map[string]float64 {
 		columns[name] = r.float()
 	}
 	if len(columns) != n {
-		r.fail("columns, of which one stands there twice")
+		r.fail("columns, of which one occurs twice")
 	}
 	return columns
 }

@@ -1,10 +1,10 @@
 // Package sdk is what a plugin imports: the types of losses, poolings and
 // formatters, the graph that a loss or pooling is traced into, and the server
 // that answers a host's calls. A plugin is a value of type Plugin; sdk/wasm
-// hands it to a host as a WASM module. The package uses the standard library
-// alone and computes no tensors: a Graph only records what the host will run.
+// hands it to a host as a WASM module. The package uses only the standard
+// library and computes no tensors: a Graph only records what the host will run.
 //
-// To write a loss, start at Loss and Graph; README.md holds the contract.
+// To write a loss, start at Loss and Graph; README.md documents the contract.
 package sdk
 
 import "llmhost/sdk/op"
@@ -12,8 +12,8 @@ import "llmhost/sdk/op"
 // Version is the version of this SDK, which a descriptor names.
 const Version = "0.2.0"
 
-// ABI is the version of the calls between host and plugin. A host refuses
-// another one. ABIMinor rises with additions that an older host can ignore.
+// ABI is the version of the calls between host and plugin. A host refuses any
+// other. ABIMinor rises with additions that an older host can ignore.
 const (
 	ABI      = 2
 	ABIMinor = 0
@@ -23,7 +23,7 @@ const (
 type DType = op.DType
 
 // The types that To converts between. Masks are of a third type, bool, which
-// comparisons make.
+// comparisons give.
 const (
 	F32 = op.F32
 	I64 = op.I64
@@ -41,8 +41,8 @@ type Shape = op.Shape
 //	Margin float64 `llmhost:"margin,default=0,min=0,doc=gap asked of every pair"`
 //
 // of type float64, int, bool or string, with default=, min=, max=,
-// choices=a|b|c and doc= (the last, it may hold commas). A method
-// Validate() error, where there is one, checks them together.
+// choices=a|b|c and doc= (last, since it may contain commas). A method
+// Validate() error, if present, checks them together.
 type Loss interface {
 	// Trace records the loss once. What it computes may depend on the
 	// parameters, never on data: the graph holds symbols, not numbers.
@@ -52,13 +52,13 @@ type Loss interface {
 // Pooling turns hidden states into one vector a sequence. Parameters are as in
 // Loss.
 //
-// A pooling may have the methods PoolsLastToken() bool, which is true where it
-// takes the hidden state of each sequence's last token and changes nothing of
-// it, as transformers' …ForSequenceClassification do; and
-// Allow() map[string]string, which is as Objective.Allow. Both are asked with
-// the parameters set.
+// A pooling may have the methods PoolsLastToken() bool, which is true if it
+// takes the hidden state of each sequence's last token unchanged, as
+// transformers' …ForSequenceClassification do; and Allow() map[string]string,
+// which works like Objective.Allow. Both are called with the parameters set.
 type Pooling interface {
-	// Trace returns f32 [N, H] from g.Hidden and its kin.
+	// Trace returns f32 [N, H], computed from g.Hidden and the other pooling
+	// inputs.
 	Trace(g *Graph) Tensor
 }
 
@@ -69,16 +69,16 @@ type Objective struct {
 	Metrics []Metric
 	States  []State
 
-	// Allow says what `plugins check` would find fault with although it is meant:
-	// the name of the check, and why it does not apply. It travels beside the
-	// program and is no part of it.
+	// Allow lists what `plugins check` would report although it is intended: the
+	// name of the check, and why it does not apply. It accompanies the program
+	// but is not part of it.
 	//
 	//	Allow: map[string]string{"detach": "the advantage is a constant by eq. 5"}
 	Allow map[string]string
 }
 
 // Term is one part of the loss. Sum is an f32 scalar over the batch, never a
-// mean, so that the way a batch was cut cannot change the gradient. Count is an
+// mean, so that how a batch was split cannot change the gradient. Count is an
 // f32 scalar that depends on data alone; without it the term is a plain sum.
 type Term struct {
 	Name        string
@@ -87,23 +87,23 @@ type Term struct {
 }
 
 // Metric is reported as ΣSum/ΣCount over all batches, or as the exponential of
-// that where Exp is set (a perplexity).
+// that if Exp is set (a perplexity).
 type Metric struct {
 	Name       string
 	Sum, Count Tensor
 	Exp        bool
 }
 
-// State is a number that lasts: g.State(Name) reads it. It begins as Initial, and
-// after each optimizer step it becomes Update, an f32 scalar computed of states
-// and of GlobalMeans alone.
+// State is a number kept from step to step: g.State(Name) reads it. It begins as
+// Initial, and after each optimizer step it becomes Update, an f32 scalar
+// computed only from states and GlobalMeans.
 type State struct {
 	Name    string
 	Initial float64
 	Update  Tensor
 }
 
-// Plugin is what one file offers: components and tasks that put them together.
+// Plugin is what one file offers: components, and tasks that combine them.
 type Plugin struct {
 	Name    string // letters, digits, - and _
 	Version string
@@ -127,12 +127,12 @@ const (
 type Task struct {
 	Name, Doc string
 	Formatter string
-	Head      string // one that the loss reads: LMHead, ScoreHead or ClassHead; empty: whatever it reads
+	Head      string // one that the loss reads: LMHead, ScoreHead or ClassHead; empty means whatever it reads
 	Pooling   string
 	Loss      string
 
-	// Aliases are other names that the task answers to, such as one that it had
-	// before; who gives one is told the name.
+	// Aliases are other names of the task, such as a former one; a user who
+	// gives one is told the name.
 	Aliases []string
 
 	// Defaults are settings and parameters that the task starts from: values
@@ -149,8 +149,8 @@ type PoolingSpec struct{ component }
 // FormatterSpec is a named formatter of a plugin. Make one with NewFormatter.
 type FormatterSpec struct{ component }
 
-// NewLoss names a loss. Fields of proto are the defaults of parameters whose
-// tag has none.
+// NewLoss names a loss. Fields of proto are the defaults of parameters without
+// one in their tag.
 func NewLoss(name, doc string, proto Loss) LossSpec {
 	return LossSpec{component{"loss", name, doc, proto}}
 }

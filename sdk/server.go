@@ -19,19 +19,19 @@ const (
 	CodeInternal      = "internal"
 )
 
-// Server answers the five calls of a host with bytes, for every kind of
-// transport. A call never panics, whatever the plugin's code does. It is not
-// for use by several goroutines at once.
+// Server answers the five calls of a host with bytes, on any transport. A call
+// never panics, whatever the plugin's code does. It is not safe for concurrent
+// use.
 type Server struct {
-	plugin    Plugin
-	instances map[uint32]any // configured components
-	last      uint32
-	out       Out // of the row that is formatted
-	replies   replyWriter
+	plugin     Plugin
+	configured map[uint32]any // configured components by handle
+	last       uint32
+	out        Out // of the row that is formatted
+	replies    replyWriter
 }
 
 // NewServer returns a server of the plugin.
-func NewServer(p Plugin) *Server { return &Server{plugin: p, instances: map[uint32]any{}} }
+func NewServer(p Plugin) *Server { return &Server{plugin: p, configured: map[uint32]any{}} }
 
 // Describe replies with the plugin's descriptor.
 func (s *Server) Describe() []byte {
@@ -42,9 +42,10 @@ func (s *Server) Describe() []byte {
 	return success(descriptor)
 }
 
-// Configure makes an instance of the component with the given index in the
-// descriptor. config is a flat JSON object. The reply is a JSON object with the
-// instance's number and, for a formatter, its columns and what it declares.
+// Configure configures the component with the given index in the descriptor.
+// config is a flat JSON object. The reply is a JSON object with the configured
+// component's handle (its key is "instance") and, for a formatter, its columns
+// and what it declares.
 func (s *Server) Configure(index uint32, config []byte) (reply []byte) {
 	defer replyToPanic(&reply)
 	all := s.plugin.components()
@@ -60,7 +61,7 @@ func (s *Server) Configure(index uint32, config []byte) (reply []byte) {
 		return failure(CodeInvalidConfig, err)
 	}
 	s.last++
-	s.instances[s.last] = part
+	s.configured[s.last] = part
 	b := strconv.AppendUint(appendKey([]byte{'{'}, "instance"), uint64(s.last), 10)
 	if f, ok := part.(Formatter); ok {
 		b = appendFormatter(b, f)
@@ -68,13 +69,13 @@ func (s *Server) Configure(index uint32, config []byte) (reply []byte) {
 	return success(append(b, '}'))
 }
 
-// Trace traces an instance of a loss or pooling. The request is a flat JSON
-// object; "op_level" is the newest level that the host knows.
-func (s *Server) Trace(instance uint32, request []byte) (reply []byte) {
+// Trace traces a configured loss or pooling. The request is a flat JSON object;
+// "op_level" is the newest level that the host knows.
+func (s *Server) Trace(handle uint32, request []byte) (reply []byte) {
 	defer replyToPanic(&reply)
-	part, found := s.instances[instance]
+	part, found := s.configured[handle]
 	if !found {
-		return noInstance(instance)
+		return notConfigured(handle)
 	}
 	if _, err := readFlat(request); err != nil {
 		return failure(CodeBadRequest, err)
@@ -86,22 +87,22 @@ func (s *Server) Trace(instance uint32, request []byte) (reply []byte) {
 	return success(trace)
 }
 
-// Format runs an instance of a formatter over a frame of rows and replies with
-// a frame of results.
-func (s *Server) Format(instance uint32, frame []byte) (reply []byte) {
-	return s.AppendFormat(nil, instance, frame)
+// Format runs a configured formatter over a frame of rows and replies with a
+// frame of results.
+func (s *Server) Format(handle uint32, frame []byte) (reply []byte) {
+	return s.AppendFormat(nil, handle, frame)
 }
 
-// AppendFormat appends the reply of Format to reply, so that its memory can
-// serve many calls.
-func (s *Server) AppendFormat(reply []byte, instance uint32, frame []byte) []byte {
-	part, found := s.instances[instance]
+// AppendFormat appends the reply of Format to reply, so that its memory can be
+// reused.
+func (s *Server) AppendFormat(reply []byte, handle uint32, frame []byte) []byte {
+	part, found := s.configured[handle]
 	if !found {
-		return append(reply, noInstance(instance)...)
+		return append(reply, notConfigured(handle)...)
 	}
 	f, ok := part.(Formatter)
 	if !ok {
-		return append(reply, failure(CodeBadRequest, errors.New("instance "+strconv.Itoa(int(instance))+" is no formatter"))...)
+		return append(reply, failure(CodeBadRequest, errors.New("handle "+strconv.Itoa(int(handle))+" is not a formatter"))...)
 	}
 	if err := s.format(f, frame); err != nil {
 		return append(reply, failure(CodeBadRequest, err)...)
@@ -109,8 +110,8 @@ func (s *Server) AppendFormat(reply []byte, instance uint32, frame []byte) []byt
 	return s.replies.appendTo(append(reply, StatusOK))
 }
 
-// format writes to s.replies what f makes of the rows. It reads and writes row
-// by row, in memory that serves all of them: there may be millions.
+// format writes to s.replies what f makes of the rows. It works row by row in
+// reused memory, since there may be millions.
 func (s *Server) format(f Formatter, frame []byte) error {
 	rows, err := newRowReader(frame)
 	if err != nil {
@@ -133,11 +134,11 @@ func (s *Server) format(f Formatter, frame []byte) error {
 	return rows.end()
 }
 
-// Close forgets an instance.
-func (s *Server) Close(instance uint32) { delete(s.instances, instance) }
+// Close forgets a configured component.
+func (s *Server) Close(handle uint32) { delete(s.configured, handle) }
 
-func noInstance(instance uint32) []byte {
-	return failure(CodeBadRequest, errors.New("no instance has the number "+strconv.Itoa(int(instance))))
+func notConfigured(handle uint32) []byte {
+	return failure(CodeBadRequest, errors.New("nothing is configured under handle "+strconv.Itoa(int(handle))))
 }
 
 func success(payload []byte) []byte { return append([]byte{StatusOK}, payload...) }

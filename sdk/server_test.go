@@ -35,7 +35,7 @@ func lossOf(l sdk.Loss) sdk.Plugin {
 	return sdk.Plugin{Name: "test", Version: "1.0.0", Losses: []sdk.LossSpec{sdk.NewLoss("test", "a loss", l)}}
 }
 
-// configure returns the number of an instance of component 0.
+// configure configures component 0 and returns its handle.
 func configure(t *testing.T, s *sdk.Server, config string) uint32 {
 	t.Helper()
 	var got struct{ Instance uint32 }
@@ -89,20 +89,20 @@ func TestTraceWritesTheProgram(t *testing.T) {
 func TestTraceIsTheSameEveryTime(t *testing.T) {
 	s := sdk.NewServer(lossOf(tracer(nll)))
 	first := s.Trace(configure(t, s, "{}"), []byte("{}"))
-	require.Equal(t, first, s.Trace(configure(t, s, "{}"), []byte("{}")), "another instance")
-	require.Equal(t, first, s.Trace(1, []byte("{}")), "the same instance")
+	require.Equal(t, first, s.Trace(configure(t, s, "{}"), []byte("{}")), "another configured component")
+	require.Equal(t, first, s.Trace(1, []byte("{}")), "the same configured component")
 }
 
 func TestServerAnswersWhateverIsAsked(t *testing.T) {
 	s := sdk.NewServer(lossOf(tracer(nll)))
 	require.Equal(t, failure{"bad_request", "no component has the index 1", ""}, refused(t, s.Configure(1, []byte("{}"))))
-	require.Equal(t, failure{"bad_request", "no instance has the number 7", ""}, refused(t, s.Trace(7, []byte("{}"))))
-	require.Equal(t, failure{"bad_request", "no instance has the number 7", ""}, refused(t, s.Format(7, nil)))
+	require.Equal(t, failure{"bad_request", "nothing is configured under handle 7", ""}, refused(t, s.Trace(7, []byte("{}"))))
+	require.Equal(t, failure{"bad_request", "nothing is configured under handle 7", ""}, refused(t, s.Format(7, nil)))
 	n := configure(t, s, "{}")
 	require.Equal(t, "bad_request", refused(t, s.Trace(n, []byte("nonsense"))).Code)
-	require.Equal(t, failure{"bad_request", "instance 1 is no formatter", ""}, refused(t, s.Format(n, nil)))
+	require.Equal(t, failure{"bad_request", "handle 1 is not a formatter", ""}, refused(t, s.Format(n, nil)))
 	s.Close(n)
-	require.Equal(t, "bad_request", refused(t, s.Trace(n, []byte("{}"))).Code, "a closed instance is gone")
+	require.Equal(t, "bad_request", refused(t, s.Trace(n, []byte("{}"))).Code, "a closed component is gone")
 }
 
 func TestPanicsBecomeReplies(t *testing.T) {

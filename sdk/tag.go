@@ -7,8 +7,8 @@ import (
 	"strings"
 )
 
-// params reads the parameters out of a component's struct tags. A component
-// that is not a struct has none.
+// params reads the parameters from a component's struct tags. A component that
+// is not a struct has none.
 func (c component) params() ([]Param, error) {
 	v := reflect.ValueOf(c.proto)
 	for v.Kind() == reflect.Pointer && !v.IsNil() {
@@ -88,7 +88,8 @@ func parseTag(tag string, field reflect.StructField, proto reflect.Value) (Param
 	return p, p.checkDefault(parts[1:])
 }
 
-// option reads one key=value of a tag. The default waits until the bounds are known.
+// option reads one key=value of a tag. The default is checked once the bounds are
+// known.
 func (p *Param) option(part string) error {
 	key, value, _ := strings.Cut(part, "=")
 	switch key {
@@ -131,7 +132,7 @@ func (p *Param) checkDefault(parts []string) error {
 	return nil
 }
 
-// isParamName accepts the names that a TOML file can hold bare.
+// isParamName accepts the names that TOML allows as bare keys.
 func isParamName(s string) bool {
 	for i := 0; i < len(s); i++ {
 		c := s[i]
@@ -142,7 +143,7 @@ func isParamName(s string) bool {
 	return s != ""
 }
 
-// fieldError is a parameter at fault.
+// fieldError is an error about one parameter.
 type fieldError struct{ name, text string }
 
 func (e fieldError) Error() string { return e.name + " " + e.text }
@@ -177,8 +178,8 @@ func (c component) configured(values map[string]any) (any, error) {
 	return validated(part())
 }
 
-// copyOf returns a way to get a copy of proto, and the copy's struct to set
-// fields in before.
+// copyOf returns a function that gives a copy of proto, and the copy's struct,
+// whose fields may be set first.
 func copyOf(proto any) (part func() any, settable reflect.Value) {
 	v := reflect.ValueOf(proto)
 	if v.Kind() == reflect.Pointer {
@@ -191,7 +192,7 @@ func copyOf(proto any) (part func() any, settable reflect.Value) {
 	return func() any { return fresh.Interface() }, fresh
 }
 
-// validated runs the component's own check, if it has one.
+// validated runs the component's Validate, if it has one.
 func validated(part any) (any, error) {
 	if checker, ok := part.(interface{ Validate() error }); ok {
 		if err := checker.Validate(); err != nil {

@@ -13,7 +13,7 @@ import (
 // change silently: use To.
 type Tensor struct {
 	g  *Graph
-	id int // from 1, so that the zero Tensor is no value
+	id int // from 1, so that the zero Tensor is not a value
 }
 
 // String is the tensor's type and shape, such as "f32 [B, K]".
@@ -118,9 +118,9 @@ func (t Tensor) Expm1() Tensor { return t.do("expm1", nil) }
 func (t Tensor) Log1p() Tensor { return t.do("log1p", nil) }
 
 // GlobalMean is Σt / Σcount over the whole optimizer step, however it is cut into
-// batches, f32 []: a constant to the gradient, 0 where the count is 0. Both are
-// scalars. A term that reads it makes the host compute it before the step's
-// first gradient; it cannot be made of another GlobalMean.
+// batches, f32 []: a constant for the gradient, 0 if the count is 0. Both are
+// scalars. A term that reads it makes the host compute it before the step's first
+// gradient; it cannot be computed from another GlobalMean.
 func (t Tensor) GlobalMean(count Tensor) Tensor { return t.g.record("global_mean", nil, t, count) }
 
 // Square is t · t.
@@ -135,8 +135,8 @@ func (t Tensor) Sigmoid() Tensor { return t.do("sigmoid", nil) }
 // LogSigmoid is log(sigmoid(t)), exact for large |t|.
 func (t Tensor) LogSigmoid() Tensor { return t.do("logsigmoid", nil) }
 
-// Sum adds up the given axes, or all of them where none is given. Of a bool
-// tensor it counts the trues, in f32. Follow it by Unsqueeze to keep an axis.
+// Sum adds up the given axes, or all of them if none are given. Of a bool
+// tensor it counts the trues, in f32. Follow with Unsqueeze to keep an axis.
 func (t Tensor) Sum(dims ...int) Tensor { return t.reduce("sum", dims) }
 
 // Mean averages the given axes, or all of them.
@@ -148,14 +148,14 @@ func (t Tensor) Amax(dims ...int) Tensor { return t.reduce("amax", dims) }
 // Amin is the smallest element along the given axes, or of all.
 func (t Tensor) Amin(dims ...int) Tensor { return t.reduce("amin", dims) }
 
-// Any is true where one element along the given axes is.
+// Any is true where any element along the given axes is.
 func (t Tensor) Any(dims ...int) Tensor { return t.reduce("any", dims) }
 
 // All is true where every element along the given axes is.
 func (t Tensor) All(dims ...int) Tensor { return t.reduce("all", dims) }
 
-// reduce reduces the axes from the last to the first, so that those to come
-// keep their numbers.
+// reduce reduces the axes from the last to the first, so that the remaining
+// ones keep their numbers.
 func (t Tensor) reduce(name string, dims []int) Tensor {
 	if len(dims) < 2 || t.g == nil {
 		attrs := op.Attrs(nil)
@@ -303,8 +303,8 @@ func (t Tensor) ZerosLike() Tensor { return t.do("zeros_like", nil) }
 // OnesLike is ones of the shape and type of t.
 func (t Tensor) OnesLike() Tensor { return t.do("ones_like", nil) }
 
-// SegmentSum adds up the entries of t, f32 [M, …], that row, i64 [M], gives the
-// same number, into f32 [segments, …].
+// SegmentSum adds up the entries of t, f32 [M, …], that segment, i64 [M], gives
+// the same number, into f32 [segments, …].
 func (t Tensor) SegmentSum(row Tensor, segments Dim) Tensor {
 	return t.do("segment_sum", into(segments), row)
 }
@@ -314,8 +314,8 @@ func (t Tensor) SegmentMax(row Tensor, segments Dim) Tensor {
 	return t.do("segment_max", into(segments), row)
 }
 
-// SegmentCount is the number of entries of t, i64 [M], that name each segment,
-// f32 [segments].
+// SegmentCount is the number of entries of t, i64 [M], equal to each segment's
+// number, f32 [segments].
 func (t Tensor) SegmentCount(segments Dim) Tensor {
 	return t.do("segment_count", into(segments))
 }

@@ -11,9 +11,8 @@ import (
 
 // traceComponent traces a Loss or Pooling and returns what goes to the host: the
 // program and, one a node, the places in the author's files, with what the
-// author declares of it. The error lists
-// every mistake, one a line; a panic of the author's code is one that names its
-// line.
+// author declares about it. The error lists every mistake, one a line, a panic
+// of the author's code with its line included.
 func traceComponent(part any) (trace []byte, err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
@@ -31,7 +30,7 @@ func traceComponent(part any) (trace []byte, err error) {
 	return nil, errors.New("a formatter has no trace")
 }
 
-// panicText says what a panic was about, without fmt.
+// panicText describes a panic, without fmt.
 func panicText(reason any) string {
 	switch reason := reason.(type) {
 	case error:
@@ -39,7 +38,7 @@ func panicText(reason any) string {
 	case string:
 		return reason
 	}
-	return "a value that is neither an error nor a text"
+	return "a value that is neither an error nor a string"
 }
 
 func (g *Graph) closeLoss(o Objective) ([]byte, error) {
@@ -110,7 +109,7 @@ func (g *Graph) closePooling(out Tensor, part Pooling) ([]byte, error) {
 	return append(appendAllow(b, allowed(part)), '}'), nil
 }
 
-// owned is a mistake unless t belongs to this trace, or is empty where it may be.
+// owned records a mistake unless t belongs to this trace, or is empty and may be.
 func (g *Graph) owned(owner, part string, t Tensor, wanted bool) {
 	if t.g == g || t.g == nil && !wanted {
 		return
@@ -125,7 +124,7 @@ func (g *Graph) err() error {
 	return errors.New(strings.Join(g.errs, "\n"))
 }
 
-// number gives every value its number in the program: inputs first, then nodes.
+// number numbers the program's values: inputs first, then nodes.
 func (g *Graph) number() []int {
 	numbers := make([]int, len(g.values))
 	input, node := 0, g.inputs
@@ -168,7 +167,7 @@ func (g *Graph) appendProgram(numbers []int) []byte {
 	return append(b, ']')
 }
 
-// separate appends a comma but for the first item.
+// separate appends a comma, except before the first item.
 func separate(b []byte, first *bool) []byte {
 	if !*first {
 		b = append(b, ',')

@@ -169,7 +169,7 @@ class Tracing(unittest.TestCase):
         reply = server.trace(1, b"{}")
         self.assertEqual(json.loads(reply[1:])["code"], "trace")
         self.assertIn("no input is called nothing; a loss has policy.logps", json.loads(reply[1:])["message"])
-        self.assertEqual(json.loads(server.trace(7, b"{}")[1:])["message"], "LookupError: no instance has the number 7")
+        self.assertEqual(json.loads(server.trace(7, b"{}")[1:])["message"], "LookupError: nothing is configured under handle 7")
 
     def test_readme(self):
         with open(os.path.join(HERE, "README.md"), encoding="utf-8") as f:

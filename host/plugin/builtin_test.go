@@ -41,7 +41,7 @@ func TestBuiltinPrograms(t *testing.T) {
 			require.NoError(t, err)
 			trace, err := found.Trace(ctx, want.values)
 			require.NoError(t, err)
-			require.False(t, trace.Cached, "builtin programs are traced anew")
+			require.False(t, trace.Cached, "builtin programs are traced every time")
 			require.Equal(t, want.needs, trace.InputNames())
 			var terms, metrics []string
 			for _, term := range trace.Terms {

@@ -8,8 +8,8 @@ import (
 	"llmhost/host/plugin/wasm"
 )
 
-// Capabilities says what the plugin may use, which its transport decides, and what it
-// asks for.
+// Capabilities describes what the plugin may use, which depends on its transport, and
+// what it asks for.
 func (p *Plugin) Capabilities() string {
 	const indent, width = "          ", 97
 	fold := func(text string) string { return strings.Join(folded(text, width), "\n"+indent) }
@@ -27,9 +27,9 @@ func (p *Plugin) mayUse() string {
 		}
 		return fmt.Sprintf("%d MiB of memory and %v a call%s; no files, no network, no clock, no environment, no other program", limits.MemoryMiB, limits.Call, formatting)
 	case *processTransport:
-		return "all that you may: it is a program of its own with your rights, not a sandbox; of the environment it gets PATH and LANG"
+		return "all that you may: it is a separate program with your rights, not a sandbox; of the environment it gets PATH and LANG"
 	}
-	return "all that llmhost may: it is part of the program"
+	return "all that llmhost may: it is part of this program"
 }
 
 func (p *Plugin) asksFor() string {
@@ -39,7 +39,7 @@ func (p *Plugin) asksFor() string {
 		if len(imports) == 0 {
 			return "nothing but its calls"
 		}
-		return strings.Join(imports, ", ") + " (inert: what they give is nothing, or always the same)"
+		return strings.Join(imports, ", ") + " (inert: they give nothing, or always the same)"
 	case *processTransport:
 		return "to be started as " + p.Path
 	}

@@ -21,5 +21,5 @@ func TestCapabilities(t *testing.T) {
 	require.NoError(t, err)
 	require.Contains(t, text, p.Capabilities())
 
-	require.Equal(t, "may use   all that llmhost may: it is part of the program\nasks for  nothing\n", c.Builtin()[0].Capabilities())
+	require.Equal(t, "may use   all that llmhost may: it is part of this program\nasks for  nothing\n", c.Builtin()[0].Capabilities())
 }

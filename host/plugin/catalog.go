@@ -16,18 +16,18 @@ import (
 	"llmhost/sdk"
 )
 
-// builtinPrefix begins the name of a part that is linked in.
+// builtinPrefix begins the name of a builtin part.
 const builtinPrefix = "builtin:"
 
-// Options say what a catalog knows and how far it trusts.
+// Options say what a catalog knows and what it trusts.
 type Options struct {
-	Builtin []sdk.Plugin     // the list of the binary
+	Builtin []sdk.Plugin     // those of this binary
 	Limits  wasm.Limits      // of WASM modules; zero fields mean the defaults
 	Workers worker.Limits    // of the processes that run formatters of WASM modules; zero fields mean the defaults
-	Process process.Limits   // of programs of their own; zero fields mean the defaults
-	Cache   string           // folder of cached traces and compiled modules; "" keeps none
-	Admit   func(Info) error // may refuse a file before anything of it runs; what the plugin would say of itself is not known yet; nil admits all
-	Notice  func(string)     // gets a sentence that the user should read before a plugin runs; nil drops it
+	Process process.Limits   // of plugin processes; zero fields mean the defaults
+	Cache   string           // folder of cached traces and compiled modules; "" disables caching
+	Admit   func(Info) error // may refuse a file before any of its code runs, so the descriptor is not known yet; nil admits all
+	Notice  func(string)     // gets notices that the user should read before a plugin runs; nil drops them
 }
 
 // DefaultCache is the folder of this user's caches, or "" where there is none.
@@ -43,10 +43,10 @@ func DefaultCache() string {
 //
 //	NAME            a builtin task (or component)
 //	FILE.wasm       a WASM module with one task (or component)
-//	EXECUTABLE      a program of its own, as executable file, manifest of a script or folder with one
+//	EXECUTABLE      a separate program: an executable file, a script's manifest or a folder with one
 //	FILE#NAME       one of several in either
 //
-// Opened files stay open until Close. It is not for use by several goroutines at once.
+// Opened files stay open until Close. It is not safe for concurrent use.
 type Catalog struct {
 	options Options
 	builtin []*Plugin
@@ -80,8 +80,8 @@ func (c *Catalog) Close(ctx context.Context) error {
 	return errors.Join(all...)
 }
 
-// Rest ends the workers that describe and trace modules. Who asks such a plugin
-// again starts another.
+// Rest ends the workers that describe and trace modules. The next call of such
+// a plugin starts another.
 func (c *Catalog) Rest() {
 	for _, p := range c.files {
 		if transport, is := p.transport.(*wasmTransport); is {
@@ -90,8 +90,8 @@ func (c *Catalog) Rest() {
 	}
 }
 
-// Pin holds the file of a spec to a digest: opening it with another one is an
-// error. sha256 is in lower-case hexadecimal.
+// Pin ties the file of a spec to a digest: opening a file with another one is
+// an error. sha256 is in lower-case hexadecimal.
 func (c *Catalog) Pin(spec, sha256 string) {
 	path, _, _ := strings.Cut(spec, "#")
 	c.pins[path] = sha256
@@ -100,8 +100,8 @@ func (c *Catalog) Pin(spec, sha256 string) {
 // Builtin lists the builtin plugins.
 func (c *Catalog) Builtin() []*Plugin { return c.builtin }
 
-// isPath says whether a spec names a file: it has a separator, ends in .wasm,
-// or is a file or folder and no builtin name.
+// isPath reports whether a spec names a file: it has a separator, ends in
+// .wasm, or is a file or folder and no builtin name.
 func (c *Catalog) isPath(path string) bool {
 	if strings.HasSuffix(path, ".wasm") || strings.ContainsAny(path, `/\`) {
 		return true
@@ -137,7 +137,7 @@ func (c *Catalog) Task(ctx context.Context, spec string) (*Task, error) {
 	return c.assemble(p, *entry)
 }
 
-// builtinTask finds a task that is linked in, however its name is capitalised.
+// builtinTask finds a builtin task, whatever its capitalisation.
 func (c *Catalog) builtinTask(spec string) (*Task, error) {
 	var names []string
 	for _, p := range c.builtin {
@@ -152,8 +152,8 @@ func (c *Catalog) builtinTask(spec string) (*Task, error) {
 		spec, nearest.Hint(spec, names), strings.Join(names, ", "), spec)
 }
 
-// called finds a task by its name, or by an alias, with a notice that has it as
-// it was spelt.
+// called finds a task by its name, or by an alias, with a notice that quotes
+// the alias as spelt.
 func (c *Catalog) called(tasks []taskEntry, name, spelt string) *taskEntry {
 	if entry := taskNamed(tasks, name); entry != nil {
 		return entry
@@ -228,8 +228,8 @@ func (c *Catalog) builtinComponent(kind Kind, name string) *Component {
 	return nil
 }
 
-// Component finds a component of the kind: NAME or builtin:NAME among those
-// linked in, FILE#NAME, or FILE where it has only one.
+// Component finds a component of the kind: NAME or builtin:NAME among the
+// builtin ones, FILE#NAME, or FILE if it has only one.
 func (c *Catalog) Component(ctx context.Context, kind Kind, spec string) (*Component, error) {
 	path, name, _ := strings.Cut(strings.TrimPrefix(spec, builtinPrefix), "#")
 	var among []*Component
@@ -275,9 +275,9 @@ func pick(kind Kind, name, where string, among []*Component) (*Component, error)
 	return nil, fmt.Errorf("plugin %s: has no %s %q%s (it has %s)", where, kind, name, nearest.Hint(name, names), strings.Join(names, ", "))
 }
 
-// Program finds what a spec can run on tensors: the loss of that name, else the
-// pooling, else the loss of that task; without a name the file's only task or
-// its only loss or pooling.
+// Program finds the component of a spec that can run on tensors: the loss of
+// that name, else the pooling, else the loss of that task; without a name the
+// file's only task or its only loss or pooling.
 func (c *Catalog) Program(ctx context.Context, spec string) (*Component, error) {
 	if path, _, _ := strings.Cut(spec, "#"); c.isPath(path) {
 		if _, err := c.Open(ctx, path); err != nil {

@@ -11,26 +11,26 @@ import (
 	"llmhost/sdk"
 )
 
-// columnTypes are the types of columns by their names in a reply.
+// columnTypes maps names in a reply to column types.
 var columnTypes = map[string]sdk.ColumnType{"string": sdk.String, "float": sdk.Float, "bool": sdk.Bool, "int": sdk.Int,
 	"string_list": sdk.StringList, "float_list": sdk.FloatList, "json": sdk.JSON}
 
-// Records is what a formatter says of the records that it reads and of the
-// examples that it makes, with its parameters set.
+// Records is what a formatter, with its parameters set, declares about the
+// records that it reads and the examples that it makes.
 type Records struct {
 	Columns []sdk.Column      // that it reads
-	Gives   []sdk.Output      // columns and labels of the examples; nil where it does not say
-	Allow   map[string]string // checks that it means to fail, with the reasons
+	Gives   []sdk.Output      // columns and labels of the examples; nil if not declared
+	Allow   map[string]string // checks that it fails on purpose, with the reasons
 }
 
-// Columns asks a fresh instance for the columns that the formatter reads with
+// Columns asks a fresh plugin for the columns that the formatter reads with
 // settled parameters.
 func (c *Component) Columns(ctx context.Context, values map[string]any) ([]sdk.Column, error) {
 	records, err := c.Records(ctx, values)
 	return records.Columns, err
 }
 
-// Records asks a fresh instance what the formatter reads and gives with settled
+// Records asks a fresh plugin what the formatter reads and gives with settled
 // parameters.
 func (c *Component) Records(ctx context.Context, values map[string]any) (Records, error) {
 	running, err := c.Plugin.transport.start(ctx)
@@ -46,9 +46,9 @@ func (c *Component) Records(ctx context.Context, values map[string]any) (Records
 	return records, err
 }
 
-// configured reads the reply to configuring a formatter: the number of the
-// instance and what it says of its records.
-func (c *Component) configured(reply []byte) (instance uint32, records Records, err error) {
+// configured reads the reply to configuring a formatter: its handle and what it
+// declares about its records.
+func (c *Component) configured(reply []byte) (handle uint32, records Records, err error) {
 	data, err := c.Plugin.payload("configuring formatter "+c.Name, reply)
 	if err != nil {
 		return 0, records, err
@@ -60,7 +60,7 @@ func (c *Component) configured(reply []byte) (instance uint32, records Records, 
 		Allow    map[string]string
 	}
 	if err := json.Unmarshal(data, &said); err != nil {
-		return 0, records, fmt.Errorf("plugin %v: the reply to configure is not the JSON that the contract asks for: %s", c.Plugin.Info, brief(err))
+		return 0, records, fmt.Errorf("plugin %v: the reply to configure is not the JSON that the contract requires: %s", c.Plugin.Info, brief(err))
 	}
 	if records.Columns, err = readColumns(said.Columns); err != nil {
 		return 0, records, fmt.Errorf("%v: %w", c, err)
@@ -74,7 +74,7 @@ func (c *Component) configured(reply []byte) (instance uint32, records Records, 
 	return said.Instance, records, nil
 }
 
-// columnEntry is a column that a formatter reads, as it stands in JSON.
+// columnEntry is the JSON form of a column that a formatter reads.
 type columnEntry struct {
 	Name, Type, Doc string
 	Required        bool
@@ -122,13 +122,13 @@ func (e columnEntry) column() (sdk.Column, error) {
 	}
 	for _, text := range e.Examples {
 		if !json.Valid([]byte(text)) {
-			return column, fmt.Errorf("its column %q has the example %s, which is not JSON; a text stands in quotes there", e.Name, brief(fmt.Errorf("%q", text)))
+			return column, fmt.Errorf("its column %q has the example %s, which is not JSON; put a string in quotes", e.Name, brief(fmt.Errorf("%q", text)))
 		}
 	}
 	return column, nil
 }
 
-// outputEntry is something that a formatter gives, as it stands in JSON.
+// outputEntry is the JSON form of something that a formatter gives.
 type outputEntry struct {
 	Kind, Name, Role string
 	Padding          float64
@@ -181,7 +181,7 @@ func readAllow(said map[string]string) (map[string]string, error) {
 		case !isName(name):
 			return nil, fmt.Errorf("it allows a check called %q; want letters, digits, - and _", plain(name))
 		case why == "":
-			return nil, fmt.Errorf("it allows the check %s without a reason; say why it does not apply", name)
+			return nil, fmt.Errorf("it allows the check %s without a reason; say why the check does not apply", name)
 		}
 		allow[name] = why
 	}

@@ -9,9 +9,9 @@ import (
 	"llmhost/sdk/program"
 )
 
-// usualSizes are what a program's cost is told for where nothing else is asked:
-// eight prompts of four candidates with 128 label tokens, and eight rows of
-// 2,048 tokens together.
+// usualSizes are the sizes for which a program's cost is given by default:
+// eight prompts of four candidates with 128 label tokens, and eight sequences
+// of 2,048 tokens in total.
 var usualSizes = map[string]int64{
 	"B": 8,
 	"K": 4,
@@ -42,8 +42,8 @@ func ParseSizes(text string) (map[string]int64, error) {
 	return sizes, nil
 }
 
-// costText says what a program takes for one batch of the given sizes, and of
-// the usual ones for dimensions that they lack.
+// costText describes what a program takes for one batch of the given sizes,
+// with the usual ones for missing dimensions.
 func costText(p *program.Program, given map[string]int64) (string, error) {
 	sizes := map[string]int64{}
 	names := []string{}
@@ -66,7 +66,7 @@ func costText(p *program.Program, given map[string]int64) (string, error) {
 		strings.Join(names, ","), len(p.Nodes), grouped(cost.Elements), byteText(cost.Inputs), byteText(cost.Bytes)), nil
 }
 
-// grouped writes 1234567 as 1,234,567.
+// grouped formats 1234567 as 1,234,567.
 func grouped(n int64) string {
 	text := strconv.FormatInt(n, 10)
 	for at := len(text) - 3; at > 0; at -= 3 {
@@ -75,7 +75,7 @@ func grouped(n int64) string {
 	return text
 }
 
-// byteText writes a number of bytes with the unit that suits it.
+// byteText formats a number of bytes with a suitable unit.
 func byteText(n int64) string {
 	units := []string{"KiB", "MiB", "GiB", "TiB"}
 	if n < 1024 {

@@ -11,20 +11,20 @@ import (
 	"llmhost/sdk"
 )
 
-// Error is a plugin that answered a call with an error of its own.
+// Error is an error that a plugin replied with.
 type Error struct {
 	Plugin, Call  string
 	Code, Message string
-	Field         string // the parameter at fault, if one is
+	Field         string // the parameter at fault, if any
 }
 
-// Error puts the plugin's name before what it said; several lines are indented.
+// Error prefixes the plugin's name; several lines are indented.
 func (e *Error) Error() string {
 	return after("plugin "+e.Plugin+": "+e.Call, e.Message)
 }
 
-// after joins an owner and what is wrong with it: in one line, or with several
-// lines set off.
+// after joins an owner and what is wrong with it, on one line or with several
+// lines indented.
 func after(owner, text string) string {
 	if !strings.Contains(text, "\n") {
 		return owner + ": " + text
@@ -32,14 +32,15 @@ func after(owner, text string) string {
 	return owner + ":\n  " + strings.ReplaceAll(text, "\n", "\n  ")
 }
 
-// plain and line make a text from a plugin safe to show on a terminal.
+// plain and line make text from a plugin safe to show on a terminal.
 func plain(s string) string { return output.Plain(s) }
 func line(s string) string  { return output.Line(s) }
 
 // maxBrief bounds what is shown of an error that quotes what a plugin sent, in bytes.
 const maxBrief = 300
 
-// brief is an error about bytes of a plugin, which it may quote at any length.
+// brief formats an error about bytes of a plugin, which may quote them at any
+// length.
 func brief(err error) string {
 	text := err.Error()
 	if len(text) > maxBrief {
@@ -48,10 +49,10 @@ func brief(err error) string {
 	return line(strings.ToValidUTF8(text, ""))
 }
 
-// payload takes a reply apart.
+// payload splits a reply.
 func (i Info) payload(call string, reply []byte) ([]byte, error) {
 	if len(reply) == 0 || reply[0] > sdk.StatusError {
-		return nil, fmt.Errorf("plugin %v: the reply to %s is no frame; rebuild it with this sdk", i, call)
+		return nil, fmt.Errorf("plugin %v: the reply to %s is not a frame; rebuild it with this sdk", i, call)
 	}
 	if reply[0] == sdk.StatusOK {
 		return reply[1:], nil
@@ -69,8 +70,8 @@ func (i Info) payload(call string, reply []byte) ([]byte, error) {
 	}
 }
 
-// manifest is a descriptor as it stands in JSON. Keys that are not known are
-// passed over: a newer minor version of the contract may add some.
+// manifest is the JSON form of a descriptor. Unknown keys are ignored: a newer
+// minor version of the contract may add some.
 type manifest struct {
 	Plugin     int    `json:"llmhost_plugin"`
 	ABI        int    `json:"abi"`
@@ -101,7 +102,7 @@ type taskEntry struct {
 	Aliases                        []string
 }
 
-// maxDefault bounds the default of a parameter that is a text, in bytes.
+// maxDefault bounds the default of a string parameter, in bytes.
 const maxDefault = 4096
 
 // maxParts bounds the components, tasks and parameters of a plugin.
@@ -111,7 +112,7 @@ const maxParts = 256
 func (p *Plugin) readManifest(data []byte) error {
 	var m manifest
 	if err := json.Unmarshal(data, &m); err != nil {
-		return fmt.Errorf("plugin %v: its descriptor is not the JSON that the contract asks for: %s", p.Info, brief(err))
+		return fmt.Errorf("plugin %v: its descriptor is not the JSON that the contract requires: %s", p.Info, brief(err))
 	}
 	if err := p.fill(m); err != nil {
 		return fmt.Errorf("plugin %v: its descriptor %w", p.Info, err)
@@ -185,7 +186,7 @@ func (c *Component) readParams(entries []paramEntry) error {
 		case slices.ContainsFunc(p.Choices, func(s string) bool { return line(s) != s }):
 			return fmt.Errorf("parameter %s with a choice that cannot be printed", p.Name)
 		case p.Min != nil && math.IsNaN(*p.Min) || p.Max != nil && math.IsNaN(*p.Max):
-			return fmt.Errorf("parameter %s with a bound that is no number", p.Name)
+			return fmt.Errorf("parameter %s with a bound that is not a number", p.Name)
 		}
 		if p.Default, err = p.Accept(e.Default); err != nil {
 			return fmt.Errorf("the default of parameter %s %s", p.Name, brief(err))
@@ -250,8 +251,8 @@ func (p *Plugin) readTasks(entries []taskEntry) error {
 	return nil
 }
 
-// checkDefaults looks at a task's defaults as far as the plugin alone decides
-// them: they are few, and can be shown.
+// checkDefaults checks what the plugin alone decides about a task's defaults:
+// they are few, and printable.
 func checkDefaults(defaults map[string]any) error {
 	if len(defaults) > maxParts {
 		return fmt.Errorf("with %d defaults; at most %d are allowed", len(defaults), maxParts)

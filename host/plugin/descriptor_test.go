@@ -17,7 +17,7 @@ const descriptor = `{"llmhost_plugin":1,"abi":2,"abi_minor":9,"new":[],"name":"p
 func TestDescriptors(t *testing.T) {
 	require.NoError(t, plugin.ReadManifest(descriptor), "unknown keys are passed over")
 	for _, c := range []struct{ from, to, want string }{
-		{descriptor, `[]`, "is not the JSON that the contract asks for: json: cannot unmarshal array into Go value of type plugin.manifest"},
+		{descriptor, `[]`, "is not the JSON that the contract requires: json: cannot unmarshal array into Go value of type plugin.manifest"},
 		{`"llmhost_plugin":1`, `"llmhost_plugin":2`, "has llmhost_plugin 2; want 1"},
 		{`"abi":2`, `"abi":1`, "speaks ABI 1, host speaks 2; rebuild it with this sdk"},
 		{`"name":"p"`, `"name":"a/b"`, `calls the plugin "a/b"; want letters, digits, - and _`},
@@ -49,8 +49,8 @@ func TestReplies(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, "abc", string(data))
 	for reply, want := range map[string]string{
-		"":        "plugin x.wasm: the reply to describe is no frame; rebuild it with this sdk",
-		"\x02abc": "plugin x.wasm: the reply to describe is no frame; rebuild it with this sdk",
+		"":        "plugin x.wasm: the reply to describe is not a frame; rebuild it with this sdk",
+		"\x02abc": "plugin x.wasm: the reply to describe is not a frame; rebuild it with this sdk",
 		"\x01abc": "plugin x.wasm: the error that describe replied with is not JSON: invalid character 'a' looking for beginning of value",
 		"\x01{\"code\":\"internal\",\"message\":\"is \\u001b[2Jtired\"}": "plugin x.wasm: describe: is �[2Jtired",
 	} {
@@ -69,10 +69,10 @@ func TestTraceDeclarations(t *testing.T) {
 	require.NoError(t, plugin.CheckTrace(tracedColumn("")))
 	require.NoError(t, plugin.CheckTrace(tracedColumn(`,"columns":[{"input":"column.score","role":"score","values":[1,0]}],"allow":{"detach":"why"}`)))
 	for more, want := range map[string]string{
-		`,"columns":[{"input":"column.scores","role":"score"}]`: `its trace says something of "column.scores", which is no column that it reads`,
+		`,"columns":[{"input":"column.scores","role":"score"}]`: `its trace declares the column "column.scores", which it does not read`,
 		`,"columns":[{"input":"column.score","role":"core"}]`:   `its column.score has the role "core"; want score, weight, reward or mask`,
 		`,"allow":{"a b":"x"}`:                                  `it allows a check called "a b"; want letters, digits, - and _`,
-		`,"allow":{"detach":""}`:                                `it allows the check detach without a reason; say why it does not apply`,
+		`,"allow":{"detach":""}`:                                `it allows the check detach without a reason; say why the check does not apply`,
 	} {
 		require.EqualError(t, plugin.CheckTrace(tracedColumn(more)), "loss l of plugin x.wasm: "+want)
 	}
@@ -83,7 +83,7 @@ func TestFormatterDeclarations(t *testing.T) {
 	require.NoError(t, plugin.ReadColumns("\x00"+begin+`,"role":"","examples":["\"a\"","null"]}],"gives":[{"kind":"column","name":"score","role":"score","padding":-1}]}`))
 	for more, want := range map[string]string{
 		`,"role":"core"}]}`:                                                     `its column "text" has the role "core"; want score, weight, reward or mask`,
-		`,"examples":["a"]}]}`:                                                  `its column "text" has the example "a", which is not JSON; a text stands in quotes there`,
+		`,"examples":["a"]}]}`:                                                  `its column "text" has the example "a", which is not JSON; put a string in quotes`,
 		`}],"gives":[{"kind":"row","name":"score"}]}`:                           `it gives "score" of kind "row"; want column, example_column or label`,
 		`}],"gives":[{"kind":"column","name":""}]}`:                             `it gives a column called ""; want a name that can be printed`,
 		`}],"gives":[{"kind":"column","name":"x","role":"y"}]}`:                 `what it gives as column.x has the role "y"; want score, weight, reward or mask`,
@@ -96,7 +96,7 @@ func TestFormatterDeclarations(t *testing.T) {
 
 func TestTraceReplies(t *testing.T) {
 	for reply, want := range map[string]string{
-		`{`:  "loss l of plugin x.wasm: its trace is not the JSON that the contract asks for: unexpected end of JSON input",
+		`{`:  "loss l of plugin x.wasm: its trace is not the JSON that the contract requires: unexpected end of JSON input",
 		`{}`: `loss l of plugin x.wasm: program is not JSON: ""`,
 		`{"program":{"llmhost_program":1,"kind":"pooling","inputs":[{"name":"hidden","dtype":"f32","shape":["P","H"]},{"name":"token","dtype":"i64","shape":["M"]},{"name":"sequence","dtype":"i64","shape":["M"]}],"nodes":[{"op":"index_select","in":[0,1],"attrs":{"dim":0}},{"op":"segment_max","in":[3,2],"attrs":{"segments":"N"}}],"output":4}}`: "loss l of plugin x.wasm: its trace is a program of kind pooling",
 		`{"program":{"llmhost_program":1,"kind":"loss","inputs":[{"name":"policy.logps","dtype":"f32","shape":["B","K","T"]}],"nodes":[{"op":"sum","in":[0]}],"terms":[{"name":"x","sum":1}]},"locations":["a","b"]}`:                                                                                                                                   "loss l of plugin x.wasm: its trace has 2 locations for 1 nodes",

@@ -13,16 +13,17 @@ import (
 // Formatting is a configured formatter.
 type Formatting struct {
 	Records
-	// Format turns rows, of a cell for each column, into results, one a row. An
-	// error is a *RowError where one row is at fault, else it is about all of them.
+	// Format turns rows, each with a cell for each column, into results, one a row.
+	// An error is a *RowError if one row is at fault, else it is about the whole
+	// batch.
 	Format func(ctx context.Context, rows []sdk.Row) ([]sdk.Result, error)
-	// Parallel is how many calls of Format it pays to make at once; 0 or 1: they
+	// Parallel is how many concurrent calls of Format pay off; with 0 or 1 they
 	// must be made one at a time.
 	Parallel int
-	close    func() // nil where there is nothing to let go of
+	close    func() // nil if there is nothing to release
 }
 
-// Close lets go of what the formatter runs in. It may be called twice; Format
+// Close releases what the formatter runs in. It may be called twice; Format
 // must not be called after it.
 func (f Formatting) Close() {
 	if f.close != nil {
@@ -30,15 +31,15 @@ func (f Formatting) Close() {
 	}
 }
 
-// inProcess is a formatter that is linked in, with what it says of its records.
+// inProcess is a builtin formatter, with what it declares about its records.
 func inProcess(f sdk.Formatter, records Records) Formatting {
 	return Formatting{Records: records, Format: func(ctx context.Context, rows []sdk.Row) ([]sdk.Result, error) {
 		return sdk.FormatRows(f, rows), ctx.Err()
 	}}
 }
 
-// results reads what a formatter outside this program replied to so many rows.
-// What it says of a row is made safe to show.
+// results reads the reply of a formatter outside this program to a number of
+// rows, and makes its texts safe to show.
 func (c *Component) results(reply []byte, rows int) ([]sdk.Result, error) {
 	data, err := c.Plugin.payload("formatting with "+c.Name, reply)
 	if err != nil {
@@ -59,8 +60,8 @@ func (c *Component) results(reply []byte, rows int) ([]sdk.Result, error) {
 // formatRows is the Format of a Formatting.
 type formatRows func(ctx context.Context, rows []sdk.Row) ([]sdk.Result, error)
 
-// steady has the first batch looked at once more: a formatter that mixes up its
-// records, or remembers them, would spoil a whole run without a word.
+// steady checks the first batch twice: a formatter that mixes up its records,
+// or remembers them, would silently ruin a whole run.
 func (c *Component) steady(format formatRows) formatRows {
 	var asked atomic.Bool
 	return func(ctx context.Context, rows []sdk.Row) ([]sdk.Result, error) {
@@ -72,11 +73,11 @@ func (c *Component) steady(format formatRows) formatRows {
 	}
 }
 
-// sample is how many records of the first batch are asked for again, at most.
+// sample bounds how many records of the first batch are formatted again.
 const sample = 16
 
-// again asks for some of the rows once more, the last ones first, and is a
-// *RowError where one of them gets another answer than before.
+// again formats some of the rows once more, the last ones first, and returns a
+// *RowError if one of them gets another answer than before.
 func (c *Component) again(ctx context.Context, rows []sdk.Row, before []sdk.Result, format formatRows) error {
 	var few []sdk.Row
 	var from []int
@@ -94,7 +95,7 @@ func (c *Component) again(ctx context.Context, rows []sdk.Row, before []sdk.Resu
 	}
 	for i, row := range from {
 		if was := before[row]; !reflect.DeepEqual(was, now[i]) && (was.Err == "" || now[i].Err == "") {
-			return &RowError{Row: row, Err: fmt.Errorf("%v: answers for another record, or remembers those before: asked twice, it made two things of this one; Format may depend on its row and parameters alone", c)}
+			return &RowError{Row: row, Err: fmt.Errorf("%v: mixes up or remembers records: formatted twice, this one gave two results; Format may depend only on its row and parameters", c)}
 		}
 	}
 	return nil

@@ -9,11 +9,11 @@ import (
 	"llmhost/sdk/op"
 )
 
-// What follows asks a plugin past every cache, for the conformance check
-// (host/plugin/check): a run never needs it.
+// The functions below bypass every cache, for the conformance check
+// (host/plugin/check): a run never needs them.
 
-// Find finds the plugin of a spec and the name that the spec picks of it, ""
-// where it means the whole plugin.
+// Find finds the plugin of a spec and the name that the spec picks in it, "" if
+// it means the whole plugin.
 func (c *Catalog) Find(ctx context.Context, spec string) (*Plugin, string, error) {
 	return c.named(ctx, spec)
 }
@@ -31,8 +31,8 @@ func (c *Catalog) Tasks(p *Plugin) ([]*Task, error) {
 	return all, nil
 }
 
-// Restart lets go of a plugin that is a program of its own, so that whoever
-// asks it next meets it fresh. On the other transports every instance is fresh.
+// Restart ends a plugin's process, so that the next call starts a fresh one. On
+// the other transports every start is fresh.
 func (p *Plugin) Restart(ctx context.Context) error {
 	if program, is := p.transport.(*processTransport); is {
 		return program.close(ctx)
@@ -40,7 +40,7 @@ func (p *Plugin) Restart(ctx context.Context) error {
 	return nil
 }
 
-// Redescribe asks an instance for the descriptor, as it came.
+// Redescribe starts the plugin and returns its raw descriptor.
 func (p *Plugin) Redescribe(ctx context.Context) ([]byte, error) {
 	running, err := p.transport.start(ctx)
 	if err != nil {
@@ -54,19 +54,19 @@ func (p *Plugin) Redescribe(ctx context.Context) ([]byte, error) {
 	return p.payload("describe", reply)
 }
 
-// Reconfigure has an instance configure the component with values as they
-// are, which the host has not checked; an *Error is the plugin's own refusal.
+// Reconfigure has a fresh plugin configure the component with values that the
+// host has not checked; an *Error is the plugin's own refusal.
 func (c *Component) Reconfigure(ctx context.Context, values map[string]any) error {
 	running, err := c.Plugin.transport.start(ctx)
 	if err != nil {
 		return err
 	}
 	defer running.Close(ctx)
-	_, err = c.instance(ctx, running, values)
+	_, err = c.configure(ctx, running, values)
 	return err
 }
 
-func (c *Component) instance(ctx context.Context, running calls, values map[string]any) (uint32, error) {
+func (c *Component) configure(ctx context.Context, running calls, values map[string]any) (uint32, error) {
 	reply, err := running.Configure(ctx, c.index, sdk.CanonicalConfig(values))
 	if err != nil {
 		return 0, err
@@ -77,26 +77,26 @@ func (c *Component) instance(ctx context.Context, running calls, values map[stri
 	}
 	var configured struct{ Instance uint32 }
 	if err := json.Unmarshal(data, &configured); err != nil {
-		return 0, fmt.Errorf("plugin %v: the reply to configure is not the JSON that the contract asks for: %s", c.Plugin.Info, brief(err))
+		return 0, fmt.Errorf("plugin %v: the reply to configure is not the JSON that the contract requires: %s", c.Plugin.Info, brief(err))
 	}
 	return configured.Instance, nil
 }
 
-// Retrace traces the component as often as asked in one instance and
-// returns the traces as they came; ReadTrace reads one.
+// Retrace traces the component several times after one start and returns the
+// raw traces; ReadTrace reads one.
 func (c *Component) Retrace(ctx context.Context, values map[string]any, times int) ([][]byte, error) {
 	running, err := c.Plugin.transport.start(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer running.Close(ctx)
-	instance, err := c.instance(ctx, running, c.own(values))
+	handle, err := c.configure(ctx, running, c.own(values))
 	if err != nil {
 		return nil, err
 	}
 	var traces [][]byte
 	for range times {
-		reply, err := running.Trace(ctx, instance, fmt.Appendf(nil, `{"op_level":%d}`, op.Level))
+		reply, err := running.Trace(ctx, handle, fmt.Appendf(nil, `{"op_level":%d}`, op.Level))
 		if err != nil {
 			return nil, err
 		}

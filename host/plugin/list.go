@@ -11,21 +11,21 @@ import (
 	"llmhost/sdk"
 )
 
-// lineWidth is how many characters a line of a listing has, and widest how many
-// its last column has at most.
+// lineWidth is the characters of a line in a listing, and widest the most of
+// its last column.
 const (
 	lineWidth = 120
 	widest    = 60
 )
 
-// listTime is how long the components of one plugin may take to be asked what
-// they need; each of them has as long for itself.
+// listTime bounds how long the components of one plugin may take to say what
+// they need; each one has the same limit for itself.
 const listTime = time.Second
 
-// unknownNeeds stands for the needs of a component that does not tell them.
+// unknownNeeds is shown for a component whose needs cannot be found out.
 const unknownNeeds = "? (plugins explain says what is wrong)"
 
-// List writes each task and component of the plugins with what it is and, below
+// List writes each task and component of the plugins: what it is and, below
 // that, what it needs.
 func List(ctx context.Context, plugins []*Plugin) string {
 	var b strings.Builder
@@ -58,7 +58,7 @@ func List(ctx context.Context, plugins []*Plugin) string {
 	return b.String()
 }
 
-// lastColumn is how wide the last column of a listing can be, beside the others.
+// lastColumn is the width left for the last column of a listing.
 func lastColumn(plugins []*Plugin) int {
 	name := 0
 	version := len("VERSION")
@@ -79,8 +79,8 @@ func lastColumn(plugins []*Plugin) int {
 	return min(widest, max(widest/2, lineWidth-others))
 }
 
-// folded cuts a text between words into lines of at most width characters; a
-// word that is longer stands by itself.
+// folded wraps a text into lines of at most width characters; a longer word
+// gets its own line.
 func folded(text string, width int) []string {
 	var lines []string
 	for _, word := range strings.Fields(text) {
@@ -94,7 +94,8 @@ func folded(text string, width int) []string {
 	return lines
 }
 
-// needs says what a run must have for the task: its head, and its formatter's records.
+// needs describes what a run must have for the task: its head, and its formatter's
+// records.
 func (t taskEntry) needs() string {
 	needs := []string{"head " + t.Head}
 	if t.Formatter != "" {
@@ -103,9 +104,9 @@ func (t taskEntry) needs() string {
 	return strings.Join(needs, ", ")
 }
 
-// needs says what the component reads under its default parameters: inputs of
-// its program, or fields of records, those in brackets where a record has them,
-// and then what it gives.
+// needs describes what the component reads under its default parameters: inputs
+// of its program, or fields of records, the optional ones in brackets, and then
+// what it gives.
 func (c *Component) needs(ctx context.Context) string {
 	if c.Kind != Formatter {
 		trace, err := c.Trace(ctx, nil)

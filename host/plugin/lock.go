@@ -37,7 +37,7 @@ type LockEntry struct {
 // lockVersion is the version of lock files that this package reads and writes.
 const lockVersion = 1
 
-// ReadLock reads a lock file; a file that is not there is an empty lock.
+// ReadLock reads a lock file; a missing file is an empty lock.
 func ReadLock(path string) (Lock, error) {
 	data, err := os.ReadFile(path)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -56,7 +56,7 @@ func ReadLock(path string) (Lock, error) {
 	return lock, nil
 }
 
-// sound says what of the lock cannot have been written by llmhost.
+// sound returns an error if llmhost cannot have written the lock.
 func (l Lock) sound() error {
 	if l.Version != lockVersion {
 		return fmt.Errorf("has version %d, this llmhost reads %d", l.Version, lockVersion)
@@ -69,7 +69,7 @@ func (l Lock) sound() error {
 	return nil
 }
 
-// Knows tells whether the lock has the file.
+// Knows reports whether the lock has the file.
 func (l Lock) Knows(file Info) bool {
 	return slices.ContainsFunc(l.Plugins, func(e LockEntry) bool { return e.SHA256 == file.Digest })
 }
@@ -83,10 +83,10 @@ func (l Lock) Write(path string) error {
 	return atomicfile.WriteFile(path, append(data, '\n'))
 }
 
-// Change is a plugin file that is not the one that the lock has in its place.
+// Change is a plugin file that differs from the one in the lock.
 type Change struct{ Was, Is LockEntry }
 
-// Notice says in one line that the plugin is another than it was.
+// Notice says in one line that the plugin has changed.
 func (c Change) Notice() string {
 	moved := ""
 	if c.Was.Path != c.Is.Path {
@@ -95,7 +95,7 @@ func (c Change) Notice() string {
 	return fmt.Sprintf("plugin %s: now %s of sha256 %s, was %s%s of sha256 %s", c.Is.Path, c.Is.Version, short(c.Is.SHA256), moved, line(c.Was.Version), short(c.Was.SHA256))
 }
 
-// Error says that the change is not allowed; to a run that resumes or is locked.
+// Error says that the change is not allowed, in a run that resumes or is locked.
 func (c Change) Error() string {
 	if c.Was.Path != c.Is.Path {
 		return fmt.Sprintf("plugin %s: is not in %s, which has %s of sha256 %s; give that file, or start a new run without locked", c.Is.Path, LockName, line(c.Was.Path), c.Was.SHA256)
@@ -103,13 +103,13 @@ func (c Change) Error() string {
 	return fmt.Sprintf("plugin %s: its sha256 is %s, %s has %s; restore the file, or start a new run without locked", c.Is.Path, c.Is.SHA256, LockName, c.Was.SHA256)
 }
 
-// short is the beginning of a digest, for people.
+// short is an abbreviated digest, for people.
 func short(digest string) string { return digest[:min(12, len(digest))] }
 
-// Check compares a plugin file with the lock, by its digest: a *Change where
-// the lock has another file in its place, which is the one of the same path or,
-// where no path is the same, whichever comes first. A name that a plugin gives
-// itself does not count. An empty lock allows every file.
+// Check compares a plugin file with the lock by its digest. It returns a
+// *Change if the lock has another file: the one of the same path or, if no path
+// is the same, the first. The plugin's own name does not count. An empty lock
+// allows every file.
 func (l Lock) Check(file Info) error {
 	if file.Digest == "" || len(l.Plugins) == 0 {
 		return nil
@@ -131,8 +131,7 @@ func entryOf(file Info) LockEntry {
 }
 
 // Update makes the lock that of the files that a run uses, and returns those
-// that are others than before. Builtin plugins are part of the binary and stand
-// in no lock.
+// that have changed. Builtin plugins are part of the binary and are not locked.
 func (l *Lock) Update(used ...Info) []*Change {
 	before := *l
 	l.Plugins = []LockEntry{}

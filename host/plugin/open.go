@@ -15,7 +15,7 @@ import (
 	"llmhost/host/plugin/wasm"
 )
 
-// Open opens the file at path, or returns it where it is open already.
+// Open opens the file at path, or returns it if it is open already.
 func (c *Catalog) Open(ctx context.Context, path string) (*Plugin, error) {
 	if p := c.files[path]; p != nil {
 		return p, nil
@@ -43,7 +43,7 @@ func (c *Catalog) Open(ctx context.Context, path string) (*Plugin, error) {
 	return p, nil
 }
 
-// find reads the plugin at path, and runs nothing of it.
+// find reads the plugin at path without running any of its code.
 func (c *Catalog) find(path string) (*Plugin, error) {
 	module, err := isModule(path)
 	if err != nil {
@@ -76,8 +76,8 @@ func (c *Catalog) find(path string) (*Plugin, error) {
 	return p, nil
 }
 
-// findProgram reads a plugin that is a program of its own. Nothing that it says
-// is kept from run to run: it may depend on more than the files of its digest.
+// findProgram reads a plugin that is a separate program. Nothing that it
+// replies is cached: it may depend on more than the files of its digest.
 func (c *Catalog) findProgram(path string) (*Plugin, error) {
 	program, err := process.Open(path)
 	if err != nil {
@@ -93,8 +93,8 @@ func (c *Catalog) findProgram(path string) (*Plugin, error) {
 	return &Plugin{Info: info, transport: &processTransport{program: program, limits: c.options.Process}}, nil
 }
 
-// admit looks at the shape of a module, and says what a program may do that is
-// about to run for the first time.
+// admit checks the shape of a module, and warns about a program that is about
+// to run for the first time.
 func (c *Catalog) admit(p *Plugin) error {
 	switch transport := p.transport.(type) {
 	case *wasmTransport:
@@ -102,17 +102,17 @@ func (c *Catalog) admit(p *Plugin) error {
 	case *processTransport:
 		seen := cache{c.options.Cache, p.Digest}
 		if _, known := seen.read("seen"); !known && c.options.Notice != nil {
-			c.options.Notice(fmt.Sprintf("plugin %s is a program of its own and has your rights: it can change your files and use the network (sha256 %s)", p.Path, p.Digest))
+			c.options.Notice(fmt.Sprintf("plugin %s is a separate program and has your rights: it can change your files and use the network (sha256 %s)", p.Path, p.Digest))
 			seen.write("seen", []byte("{}"))
 		}
 	}
 	return nil
 }
 
-// maxFile is as much as is read of a file that cannot be a plugin anyway.
+// maxFile bounds what is read of a file; a larger one cannot be a plugin.
 const maxFile = 64 << 20
 
-// isModule tells a WASM module, by its name or its first bytes, from what the
+// isModule tells a WASM module, by its name or first bytes, from what the
 // system runs: an executable, or a script with its manifest.
 func isModule(path string) (bool, error) {
 	info, err := os.Stat(path)
@@ -124,7 +124,7 @@ func isModule(path string) (bool, error) {
 	case info.IsDir() || process.IsManifest(path):
 		return false, nil
 	case !info.Mode().IsRegular():
-		return false, fmt.Errorf("plugin %s: is no regular file; want a WASM module or a program", path)
+		return false, fmt.Errorf("plugin %s: is not a regular file; want a WASM module or a program", path)
 	}
 	file, err := os.Open(path)
 	if err != nil {
@@ -142,7 +142,7 @@ func isModule(path string) (bool, error) {
 	return true, nil
 }
 
-// describe asks the plugin what it offers, or remembers it.
+// describe asks the plugin what it offers, unless it is cached.
 func (p *Plugin) describe(ctx context.Context) error {
 	if data, found := p.cache.read("describe"); found && p.readManifest(data) == nil {
 		return nil

@@ -24,7 +24,7 @@ func (e *ParamsError) Error() string { return strings.Join(e.Problems, "\n") }
 
 // Params settles every parameter of the task's parts: those given, else the
 // task's defaults, else the parts' own. Values are float64, int, bool or string.
-// The error, a *ParamsError, names all that is wrong.
+// The error, a *ParamsError, lists every problem.
 func (t *Task) Params(given map[string]Given) (map[string]any, error) {
 	parts := t.Components()
 	merged := map[string]Given{}
@@ -39,7 +39,7 @@ func (t *Task) Params(given map[string]Given) (map[string]any, error) {
 	return settle("task "+t.Name, parts, merged)
 }
 
-// Settings are the task's defaults that are no parameters of its parts.
+// Settings are the task's defaults that are not parameters of its parts.
 func (t *Task) Settings() map[string]any {
 	settings := map[string]any{}
 	for name, v := range t.Defaults {
@@ -55,7 +55,7 @@ func (c *Component) Settle(given map[string]Given) (map[string]any, error) {
 	return settle(fmt.Sprintf("%s %s", c.Kind, c.Name), []*Component{c}, given)
 }
 
-// Declares tells whether a part of the task has a parameter of that name.
+// Declares reports whether a part of the task has a parameter of that name.
 func (t *Task) Declares(name string) bool { return declared(t.Components(), name) != nil }
 
 // ParamNames are the names of the parameters of the task's parts.
@@ -81,8 +81,8 @@ func (c *Catalog) Declaring(name string) *Component {
 	return nil
 }
 
-// IsDefault tells whether what is given for a parameter of the component is its
-// default, or, of a text, nothing, so that who gave it asks for nothing.
+// IsDefault reports whether what is given for a parameter of the component is
+// its default, or, of a text, nothing, so that who gave it asks for nothing.
 func (c *Component) IsDefault(name string, g Given) bool {
 	p := c.param(name)
 	if p == nil {
@@ -148,7 +148,8 @@ func unknownParam(owner, name string, known []string) string {
 	return fmt.Sprintf("%s has no parameter %s; it has %s", owner, name, strings.Join(known, ", "))
 }
 
-// accept checks one value; a misspelt choice is told the nearest one.
+// accept checks one value; the error for a misspelt choice suggests the nearest
+// one.
 func accept(p sdk.Param, g Given) (any, error) {
 	var v any
 	var err error
@@ -163,7 +164,7 @@ func accept(p sdk.Param, g Given) (any, error) {
 	return v, err
 }
 
-// own picks out of settled values those of the component.
+// own selects the component's values from settled ones.
 func (c *Component) own(values map[string]any) map[string]any {
 	mine := map[string]any{}
 	for _, p := range c.Params {

@@ -1,8 +1,9 @@
-// Package plugin finds plugins, whatever their transport, and gets out of them what
-// a run needs: checked parameters, checked programs, formatters. A transport is a
-// way to reach a plugin's code: linked in (builtin), as a WASM module in this
-// process (host/plugin/wasm), or as a program of its own (host/plugin/process). Every transport answers the same five calls with
-// the same bytes, so nothing above this package can tell them apart.
+// Package plugin finds plugins, whatever their transport, and gets from them what a run
+// needs: checked parameters, checked programs, formatters. A transport is a way to reach
+// a plugin's code: linked in (builtin), as a WASM module (host/plugin/wasm,
+// host/plugin/worker), or as a separate program (host/plugin/process). Every transport
+// answers the same five calls with the same bytes, so nothing above this package can tell
+// them apart.
 //
 // It runs no program (host/exec does) and reads no settings file. Start at
 // Catalog.
@@ -33,7 +34,7 @@ type Info struct {
 	Digest        string // sha256 of the file in hexadecimal; "" for a builtin one
 	Size          int    // of the file, in bytes
 	ABI           int
-	SDK           string // what it was made with
+	SDK           string // what it was built with
 }
 
 // String names the plugin as errors do: by its path, or its name.
@@ -80,7 +81,7 @@ func (c *Component) String() string {
 	return fmt.Sprintf("%s %s of plugin %s", c.Kind, c.Name, c.Plugin.Info)
 }
 
-// Task is a task with its parts found. A part that the task has none of is nil.
+// Task is a task with its parts found. A part that the task lacks is nil.
 type Task struct {
 	Name, Doc string
 	Head      string
@@ -115,9 +116,9 @@ func (p *Plugin) component(kind Kind, name string) *Component {
 	return nil
 }
 
-// transport is a way to a plugin's code.
+// transport is a way to reach a plugin's code.
 type transport interface {
-	// start returns the plugin running afresh.
+	// start returns a freshly started plugin.
 	start(ctx context.Context) (calls, error)
 	// formatter returns a configured formatter.
 	formatter(ctx context.Context, c *Component, values map[string]any) (Formatting, error)
@@ -129,11 +130,11 @@ type transport interface {
 type calls interface {
 	Describe(ctx context.Context) ([]byte, error)
 	Configure(ctx context.Context, component uint32, config []byte) ([]byte, error)
-	Trace(ctx context.Context, instance uint32, request []byte) ([]byte, error)
+	Trace(ctx context.Context, handle uint32, request []byte) ([]byte, error)
 	Close(ctx context.Context) error
 }
 
-// builtinTransport reaches a plugin that is linked in.
+// builtinTransport reaches a plugin linked into this binary.
 type builtinTransport struct{ plugin sdk.Plugin }
 
 func (r builtinTransport) start(context.Context) (calls, error) {
@@ -157,7 +158,7 @@ func (r builtinTransport) formatter(ctx context.Context, c *Component, values ma
 	return Formatting{}, fmt.Errorf("%v: is not linked in", c)
 }
 
-// builtinCalls answers with the server that a WASM module carries inside.
+// builtinCalls answers with the server that a WASM module also contains.
 type builtinCalls struct{ server *sdk.Server }
 
 func (c builtinCalls) Describe(context.Context) ([]byte, error) { return c.server.Describe(), nil }
@@ -166,8 +167,8 @@ func (c builtinCalls) Configure(_ context.Context, component uint32, config []by
 	return c.server.Configure(component, config), nil
 }
 
-func (c builtinCalls) Trace(_ context.Context, instance uint32, request []byte) ([]byte, error) {
-	return c.server.Trace(instance, request), nil
+func (c builtinCalls) Trace(_ context.Context, handle uint32, request []byte) ([]byte, error) {
+	return c.server.Trace(handle, request), nil
 }
 
 func (c builtinCalls) Close(context.Context) error { return nil }

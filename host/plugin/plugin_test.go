@@ -175,8 +175,8 @@ func TestSpecs(t *testing.T) {
 		{"rrfh", `no builtin task is called "rrfh"; did you mean rrhf? (builtin: rrhf, sft, classification, multi_objective_classification, reward, rejection_sampling, weighted_learning, dpo, kto, orpo, simpo, cpo, offline_ppo, distill; a plugin file is given by its path, such as plugins/rrfh.wasm)`},
 		{"preference", `no builtin task is called "preference" (builtin: rrhf, sft, classification, multi_objective_classification, reward, rejection_sampling, weighted_learning, dpo, kto, orpo, simpo, cpo, offline_ppo, distill; a plugin file is given by its path, such as plugins/preference.wasm)`},
 		{"plugins/none.wasm", "plugin plugins/none.wasm: no such file"},
-		{folder + "/", "plugin " + folder + "/: is a folder without a plugin.toml that says how to run it; want one, an executable, or the .wasm file that llmhost plugins build makes of a project"},
-		{script, "plugin " + script + ": is no plugin: it ended with exit code 0 before a handshake"},
+		{folder + "/", "plugin " + folder + "/: is a folder without a plugin.toml, which says how to run it; want one, an executable, or the .wasm file that llmhost plugins build makes of a project"},
+		{script, "plugin " + script + ": is not a plugin: it ended with exit code 0 before a handshake"},
 		{text, "plugin " + text + `: is not a WASM module (it begins with "hello"); llmhost plugins build makes one of a project`},
 		{path, "plugin " + path + ": has 2 tasks; choose one with " + path + "#NAME: one, two"},
 		{path + "#tow", "plugin " + path + `: has no task "tow"; did you mean two? (it has one, two)`},
@@ -285,7 +285,7 @@ func TestFormatters(t *testing.T) {
 	loss, err := c.Component(ctx, plugin.Loss, "sft")
 	require.NoError(t, err)
 	_, err = loss.Formatter(ctx, nil)
-	require.EqualError(t, err, "loss sft of plugin sft: is no formatter")
+	require.EqualError(t, err, "loss sft of plugin sft: is not a formatter")
 }
 
 func TestTexts(t *testing.T) {

@@ -9,12 +9,12 @@ import (
 	"llmhost/sdk"
 )
 
-// processTransport reaches a plugin that is a program of its own. One process serves
+// processTransport reaches a plugin that is a separate program. One process serves
 // all calls until one of them fails.
 type processTransport struct {
 	program *process.Program
 	limits  process.Limits
-	running *process.Process // nil where none runs
+	running *process.Process // nil if none runs
 }
 
 func (r *processTransport) start(ctx context.Context) (calls, error) {
@@ -37,15 +37,15 @@ func (r *processTransport) close(ctx context.Context) error {
 	return running.Close(ctx)
 }
 
-// after lets go of a process whose call failed.
+// after drops a process whose call failed.
 func (r *processTransport) after(ctx context.Context, reply []byte, err error) ([]byte, error) {
 	if err != nil {
-		_ = r.close(ctx) // what is wrong is said already
+		_ = r.close(ctx) // the call's error has said what is wrong
 	}
 	return reply, err
 }
 
-// processCalls are the calls of the process that runs.
+// processCalls are the calls of the running process.
 type processCalls struct{ transport *processTransport }
 
 func (c processCalls) Describe(ctx context.Context) ([]byte, error) {
@@ -58,12 +58,12 @@ func (c processCalls) Configure(ctx context.Context, component uint32, config []
 	return c.transport.after(ctx, reply, err)
 }
 
-func (c processCalls) Trace(ctx context.Context, instance uint32, request []byte) ([]byte, error) {
-	reply, err := c.transport.running.Trace(ctx, instance, request)
+func (c processCalls) Trace(ctx context.Context, handle uint32, request []byte) ([]byte, error) {
+	reply, err := c.transport.running.Trace(ctx, handle, request)
 	return c.transport.after(ctx, reply, err)
 }
 
-// Close leaves the process running, for the next who starts it.
+// Close leaves the process running, for the next start.
 func (c processCalls) Close(context.Context) error { return nil }
 
 func (r *processTransport) formatter(ctx context.Context, c *Component, values map[string]any) (Formatting, error) {
@@ -87,12 +87,12 @@ type processFormatter struct {
 	transport *processTransport
 	component *Component
 	config    []byte
-	process   *process.Process // that knows the instance
-	instance  uint32
+	process   *process.Process // that the handle belongs to
+	handle    uint32
 	records   Records
 }
 
-// configure makes the instance in the process that runs.
+// configure configures the formatter in the running process.
 func (f *processFormatter) configure(ctx context.Context) error {
 	running, err := f.transport.start(ctx)
 	if err != nil {
@@ -102,21 +102,21 @@ func (f *processFormatter) configure(ctx context.Context) error {
 	if err != nil {
 		return err
 	}
-	instance, records, err := f.component.configured(reply)
+	handle, records, err := f.component.configured(reply)
 	if err != nil {
 		return err
 	}
 	if f.records.Columns != nil && !reflect.DeepEqual(f.records, records) {
-		return fmt.Errorf("%v: it reads or gives other columns than before it was started again", f.component)
+		return fmt.Errorf("%v: it reads or gives other columns than before it was restarted", f.component)
 	}
 	f.process = f.transport.running
-	f.instance = instance
+	f.handle = handle
 	f.records = records
 	return nil
 }
 
-// format formats a batch. Where the process dies it is started once more and
-// gets the rows one by one, so that the one that ends it again can be named.
+// format formats a batch. If the process dies it is restarted and gets the rows
+// one by one, so that the one that kills it can be named.
 func (f *processFormatter) format(ctx context.Context, rows []sdk.Row) ([]sdk.Result, error) {
 	results, err := f.once(ctx, rows)
 	if !process.Crashed(err) {
@@ -129,7 +129,7 @@ func (f *processFormatter) format(ctx context.Context, rows []sdk.Row) ([]sdk.Re
 	for i := range rows {
 		one, err := f.once(ctx, rows[i:i+1])
 		if process.Crashed(err) {
-			err = fmt.Errorf("%w; it was started again and died again at this record", err)
+			err = fmt.Errorf("%w; it was restarted and died again at this record", err)
 		}
 		if err != nil {
 			return nil, &RowError{Row: i, Err: err}
@@ -139,7 +139,7 @@ func (f *processFormatter) format(ctx context.Context, rows []sdk.Row) ([]sdk.Re
 	return results, nil
 }
 
-// once sends rows to the process, to a new one where the old one is gone.
+// once sends rows to the process, or to a new one if the old one is gone.
 func (f *processFormatter) once(ctx context.Context, rows []sdk.Row) ([]sdk.Result, error) {
 	if f.process == nil || f.process != f.transport.running {
 		if err := f.configure(ctx); err != nil {
@@ -150,7 +150,7 @@ func (f *processFormatter) once(ctx context.Context, rows []sdk.Row) ([]sdk.Resu
 	if err != nil {
 		return nil, err
 	}
-	reply, err := f.process.Format(ctx, f.instance, frame, len(rows))
+	reply, err := f.process.Format(ctx, f.handle, frame, len(rows))
 	if reply, err = f.transport.after(ctx, reply, err); err != nil {
 		return nil, err
 	}

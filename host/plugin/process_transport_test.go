@@ -88,7 +88,7 @@ func TestProgramGivesTheSameTask(t *testing.T) {
 	b, err := task.Loss.Trace(ctx, nil)
 	require.NoError(t, err)
 	require.Equal(t, a.Locations, b.Locations)
-	require.False(t, b.Cached, "a program may depend on more than its file, so it is asked anew")
+	require.False(t, b.Cached, "a program may depend on more than its file, so it is asked again")
 }
 
 func TestRunningProgramsRightsAreSaid(t *testing.T) {
@@ -99,7 +99,7 @@ func TestRunningProgramsRightsAreSaid(t *testing.T) {
 		c := catalog(t, plugin.Options{Cache: folder, Notice: func(line string) { said = append(said, line) }})
 		p, err := c.Open(ctx, path)
 		require.NoError(t, err)
-		require.Equal(t, []string{"plugin " + path + " is a program of its own and has your rights: it can change your files and use the network (sha256 " + p.Digest + ")"}, said, "once")
+		require.Equal(t, []string{"plugin " + path + " is a separate program and has your rights: it can change your files and use the network (sha256 " + p.Digest + ")"}, said, "once")
 	}
 }
 
@@ -186,7 +186,7 @@ func TestFormatterThatDies(t *testing.T) {
 	var at *plugin.RowError
 	require.ErrorAs(t, err, &at)
 	require.Equal(t, 2, at.AtRow(), "the row that ended it twice")
-	require.Regexp(t, "^plugin "+path+`: died during Format: exit code 3 \(sha256 [0-9a-f]{12}\); its last output: "told to exit"; it was started again and died again at this record$`, err.Error())
+	require.Regexp(t, "^plugin "+path+`: died during Format: exit code 3 \(sha256 [0-9a-f]{12}\); its last output: "told to exit"; it was restarted and died again at this record$`, err.Error())
 
 	results, err = format(f, texts("a", "once "+filepath.Join(t.TempDir(), "mark"), "b"))
 	require.NoError(t, err, "one death is forgiven")

@@ -145,11 +145,11 @@ func TestPythonThatDoesNotServe(t *testing.T) {
 	c := catalog(t, plugin.Options{Process: slow})
 	path := script(t, "import no_such_module\n")
 	_, err := c.Open(context.Background(), path)
-	require.EqualError(t, err, "plugin "+path+`: is no plugin: it ended with exit code 1 before a handshake; its last output: "ModuleNotFoundError: No module named 'no_such_module'"`)
+	require.EqualError(t, err, "plugin "+path+`: is not a plugin: it ended with exit code 1 before a handshake; its last output: "ModuleNotFoundError: No module named 'no_such_module'"`)
 	path = script(t, "print('early', flush=True)\nimport main_of_rrhf\n")
 	require.NoError(t, os.WriteFile(path+"/main_of_rrhf.py", []byte("from llmhost_plugin import Plugin, serve\nserve(Plugin('x', '1', '', []))\n"), 0o644))
 	_, err = c.Open(context.Background(), path)
-	require.EqualError(t, err, "plugin "+path+`: printed "early" to standard output before its handshake; let it print to standard error, or after the SDK has begun to serve`)
+	require.EqualError(t, err, "plugin "+path+`: printed "early" to standard output before its handshake; print to standard error, or after the SDK has begun to serve`)
 }
 
 // TestPythonKnowsInputsAndOps holds the package to the tables of sdk/op.

@@ -11,15 +11,15 @@ import (
 	"llmhost/sdk/program"
 )
 
-// useEntry is what a loss says of a column, as it stands in JSON.
+// useEntry is the JSON form of what a loss declares about a column.
 type useEntry struct {
 	Input, Role string
 	Values      []float64
 	Min, Max    *float64
 }
 
-// readUses returns what a loss says of its columns, one use for each column that
-// the program reads, in the order of its inputs.
+// readUses returns what a loss declares about its columns, one use for each
+// column that the program reads, in the order of its inputs.
 func readUses(p *program.Program, entries []useEntry) ([]sdk.ColumnUse, error) {
 	var uses []sdk.ColumnUse
 	for _, input := range p.Inputs {
@@ -32,7 +32,7 @@ func readUses(p *program.Program, entries []useEntry) ([]sdk.ColumnUse, error) {
 		role := sdk.ColumnRole(e.Role)
 		switch {
 		case at < 0:
-			return nil, fmt.Errorf("its trace says something of %q, which is no column that it reads", plain(e.Input))
+			return nil, fmt.Errorf("its trace declares the column %q, which it does not read", plain(e.Input))
 		case !role.Known():
 			return nil, fmt.Errorf("its %s has the role %q; want score, weight, reward or mask", e.Input, plain(e.Role))
 		case len(e.Values) > maxParts:
@@ -54,19 +54,19 @@ func isColumnInput(name string) bool {
 	return kind == string(sdk.CandidateColumn) || kind == string(sdk.ExampleColumn)
 }
 
-// DataColumn is a column of the examples of a run, with what the formatter that
-// gives it and the loss that reads it say of it.
+// DataColumn is a column of a run's examples, as declared by the formatter that
+// gives it and the loss that reads it.
 type DataColumn struct {
 	Name       string
 	PerExample bool // one number an example, not one a candidate
 	Role       sdk.ColumnRole
-	Padding    float64 // of a candidate that only fills up a batch
+	Padding    float64 // of a padding candidate
 }
 
-// DataColumns joins what a formatter says of the columns that it gives with what
-// a loss says of those that it reads, by kind and name. Where both name a role
-// the loss's holds: it is about what is computed. The padding is the
-// formatter's, or else that of the role.
+// DataColumns merges, by kind and name, the columns that a formatter gives with
+// those that a loss reads. If both name a role the loss's wins, since it is
+// about what is computed. The padding is the formatter's, or else that of the
+// role.
 func DataColumns(gives []sdk.Output, uses []sdk.ColumnUse) []DataColumn {
 	var columns []DataColumn
 	byInput := map[string]sdk.ColumnRole{}
@@ -101,7 +101,7 @@ func checkHeadName(task, head string) error {
 	return fmt.Errorf("task %s: head is %q; want lm, score or classes%s", task, plain(head), nearest.Hint(head, heads))
 }
 
-// headWords say what each head gives, as an error does.
+// headWords describe in errors what each head gives.
 var headWords = map[string]string{
 	op.LMHead:    "log-probabilities of tokens",
 	op.ScoreHead: "rewards of candidates",
@@ -109,8 +109,8 @@ var headWords = map[string]string{
 }
 
 // CheckHead compares the head that the task names with what its loss, traced
-// with the parameters of the run, reads. A task may name either head of a loss
-// that reads two, and one that names none takes whatever is read.
+// with the run's parameters, reads. A task may name either head of a loss that
+// reads two; a task without one accepts whatever is read.
 func (t *Task) CheckHead(loss *program.Program) error {
 	reads := map[string][]string{} // names of inputs by head
 	for _, input := range loss.Inputs {

@@ -11,11 +11,10 @@ import (
 	"llmhost/sdk"
 )
 
-// Explain writes all there is to know of the plugin of a spec: what it is, its
+// Explain writes all there is to know about the plugin of a spec: what it is, its
 // tasks, its components with their parameters, and the programs that they trace
-// with default parameters, with what those cost for a batch of the given sizes of
-// dimensions, or of usual ones. With a name in the spec it is about that
-// component or task alone.
+// with default parameters, with their cost for a batch of the given or usual
+// sizes. With a name in the spec it is only about that component or task.
 func (c *Catalog) Explain(ctx context.Context, spec string, sizes map[string]int64) (string, error) {
 	p, name, err := c.named(ctx, spec)
 	if err != nil {
@@ -47,7 +46,7 @@ func (c *Catalog) Explain(ctx context.Context, spec string, sizes map[string]int
 	return b.String(), nil
 }
 
-// named finds the plugin of a spec and the name that the spec picks of it.
+// named finds the plugin of a spec and the name that the spec picks in it.
 func (c *Catalog) named(ctx context.Context, spec string) (*Plugin, string, error) {
 	path, name, _ := strings.Cut(strings.TrimPrefix(spec, builtinPrefix), "#")
 	if c.isPath(path) {
@@ -151,7 +150,7 @@ func (c *Component) writeColumns(ctx context.Context, b *strings.Builder) error 
 	return nil
 }
 
-// writeOutputs writes what a formatter gives, with what a batch is filled up by.
+// writeOutputs writes what a formatter gives, with the padding values.
 func writeOutputs(b *strings.Builder, outputs []sdk.Output) {
 	if len(outputs) == 0 {
 		return
@@ -171,7 +170,7 @@ func writeOutputs(b *strings.Builder, outputs []sdk.Output) {
 	w.Flush()
 }
 
-// writeUses writes what a loss says of the columns that it reads.
+// writeUses writes what a loss declares about the columns that it reads.
 func writeUses(b *strings.Builder, uses []sdk.ColumnUse) {
 	for _, use := range uses {
 		words := []string{roleText(use.Role)}
@@ -201,7 +200,7 @@ func numbers(values []float64) string {
 	return strings.Join(texts, ", ")
 }
 
-// writeAllow writes which checks are not meant for the component.
+// writeAllow writes which checks the component allows to fail.
 func writeAllow(b *strings.Builder, allow map[string]string) {
 	for _, name := range slices.Sorted(maps.Keys(allow)) {
 		fmt.Fprintf(b, "allows %s: %s\n", name, allow[name])
@@ -215,7 +214,8 @@ func valueText(v any) string {
 	return fmt.Sprint(v)
 }
 
-// rangeText writes what a parameter may be: "0 …", "0 … 1", "mean | paper_sum".
+// rangeText describes what a parameter may be: "0 …", "0 … 1", "mean |
+// paper_sum".
 func rangeText(p sdk.Param) string {
 	switch {
 	case p.Choices != nil:

@@ -16,22 +16,22 @@ import (
 	"llmhost/sdk/program"
 )
 
-// Trace is a checked program with what its author declares of it.
+// Trace is a checked program with what its author declares about it.
 type Trace struct {
 	*program.Program
-	Locations      []string          // of the nodes in the author's files, one a node, or none
+	Locations      []string          // one a node, in the author's files; may be empty
 	Columns        []sdk.ColumnUse   // one for each column that a loss reads, in the order of its inputs
 	PoolsLastToken bool              // a pooling that takes the state of each sequence's last token
-	Allow          map[string]string // checks that are meant to fail, with the reasons
-	Cached         bool              // it came from the disk; no code of the plugin ran
+	Allow          map[string]string // checks that fail on purpose, with the reasons
+	Cached         bool              // it came from the cache; no code of the plugin ran
 }
 
 // Text is the program's listing with the author's lines.
 func (t *Trace) Text() string { return t.Listing(t.Locations) }
 
-// Trace traces a loss or pooling with settled parameters, of which it takes its
-// own, and checks the program. The plugin runs once for each set of parameters:
-// afterwards the trace comes from the disk.
+// Trace traces a loss or pooling with its share of settled parameters, and
+// checks the program. The plugin runs once for each set of parameters:
+// afterwards the trace comes from the cache.
 func (c *Component) Trace(ctx context.Context, values map[string]any) (*Trace, error) {
 	if c.Kind == Formatter {
 		return nil, fmt.Errorf("%v: a formatter has no program", c)
@@ -56,7 +56,7 @@ func (c *Component) Trace(ctx context.Context, values map[string]any) (*Trace, e
 	return trace, nil
 }
 
-// ask has a fresh instance of the plugin trace the component.
+// ask has a freshly started plugin trace the component.
 func (c *Component) ask(ctx context.Context, config []byte) ([]byte, error) {
 	running, err := c.Plugin.transport.start(ctx)
 	if err != nil {
@@ -74,7 +74,7 @@ func (c *Component) ask(ctx context.Context, config []byte) ([]byte, error) {
 	}
 	var configured struct{ Instance uint32 }
 	if err := json.Unmarshal(data, &configured); err != nil {
-		return nil, fmt.Errorf("plugin %v: the reply to configure is not the JSON that the contract asks for: %s", c.Plugin.Info, brief(err))
+		return nil, fmt.Errorf("plugin %v: the reply to configure is not the JSON that the contract requires: %s", c.Plugin.Info, brief(err))
 	}
 	if reply, err = running.Trace(ctx, configured.Instance, fmt.Appendf(nil, `{"op_level":%d}`, op.Level)); err != nil {
 		return nil, err
@@ -82,7 +82,7 @@ func (c *Component) ask(ctx context.Context, config []byte) ([]byte, error) {
 	return c.Plugin.payload("tracing "+what, reply)
 }
 
-// maxPlace bounds what is kept of a place in an author's file, in bytes.
+// maxPlace bounds a place in an author's file, in bytes.
 const maxPlace = 200
 
 // check reads a trace reply and checks its program.
@@ -95,7 +95,7 @@ func (c *Component) check(reply []byte) (*Trace, error) {
 		PoolsLastToken bool `json:"pools_last_token"`
 	}
 	if err := json.Unmarshal(reply, &parts); err != nil {
-		return nil, fmt.Errorf("%v: its trace is not the JSON that the contract asks for: %s", c, brief(err))
+		return nil, fmt.Errorf("%v: its trace is not the JSON that the contract requires: %s", c, brief(err))
 	}
 	for i, place := range parts.Locations {
 		parts.Locations[i] = line(place[:min(len(place), maxPlace)])
@@ -132,20 +132,20 @@ func (c *Component) check(reply []byte) (*Trace, error) {
 // Formatter configures a formatter with settled parameters.
 func (c *Component) Formatter(ctx context.Context, values map[string]any) (Formatting, error) {
 	if c.Kind != Formatter {
-		return Formatting{}, fmt.Errorf("%v: is no formatter", c)
+		return Formatting{}, fmt.Errorf("%v: is not a formatter", c)
 	}
 	return c.Plugin.transport.formatter(ctx, c, c.own(values))
 }
 
-// cache keeps replies of one plugin from run to run. Nothing depends on it: what
-// cannot be read or written is asked of the plugin again. The zero cache keeps
+// cache keeps replies of one plugin from run to run. Nothing depends on it: if
+// it cannot be read or written, the plugin is asked again. The zero cache keeps
 // nothing.
 type cache struct {
 	root   string // "" keeps nothing
 	digest string // of the plugin's file
 }
 
-// folder is a folder of the cache, or "" where nothing is kept.
+// folder is a folder of the cache, or "" if nothing is kept.
 func (c cache) folder(name string) string {
 	if c.root == "" {
 		return ""
@@ -153,7 +153,8 @@ func (c cache) folder(name string) string {
 	return filepath.Join(c.root, name)
 }
 
-// file is where a reply is kept: named by all that it depends on.
+// file is the path of a cached reply, named after all that the reply depends
+// on.
 func (c cache) file(name string) string {
 	key := sha256.Sum256(fmt.Appendf(nil, "%s\n%d.%d %s\n%d\n%d\n%s", c.digest, sdk.ABI, sdk.ABIMinor, sdk.Version, op.Level, program.Version, name))
 	return filepath.Join(c.folder("programs"), hex.EncodeToString(key[:])+".json")
@@ -171,5 +172,5 @@ func (c cache) write(name string, data []byte) {
 	if c.root == "" || c.digest == "" || os.MkdirAll(c.folder("programs"), 0o700) != nil {
 		return
 	}
-	_ = atomicfile.WriteFile(c.file(name), data) // a cache that cannot be written costs time alone
+	_ = atomicfile.WriteFile(c.file(name), data) // a cache that cannot be written only costs time
 }

@@ -12,17 +12,18 @@ import (
 )
 
 // wasmTransport reaches a WASM module. It compiles the module when it is first
-// needed, which a run whose programs are all cached never does. All of it runs
-// in worker processes; where this program cannot be started as one, describing
-// and tracing run in this process, with guards, and formatters do not run.
+// needed, which is never in a run whose programs are all cached. The module
+// runs in worker processes; if this program cannot be started as one,
+// describing and tracing run in this process, with guards, and formatters do
+// not run.
 type wasmTransport struct {
 	name, digest string
 	code         []byte
 	limits       wasm.Limits
 	workers      worker.Limits
 	folder       string          // of compiled code
-	session      *worker.Session // that describes and traces; nil while there is none
-	module       *wasm.Module    // in this process; nil while there is none
+	session      *worker.Session // that describes and traces; nil if there is none
+	module       *wasm.Module    // in this process; nil if there is none
 	pools        []*worker.Pool
 }
 
@@ -57,11 +58,11 @@ func (r *wasmTransport) rest() {
 	}
 }
 
-// sessionCalls are the calls of an instance in a worker, which the next one
-// takes the place of.
+// sessionCalls are the calls of an instance in a worker, which the next start
+// replaces.
 type sessionCalls struct{ *worker.Session }
 
-// Close leaves the worker, for the next instance.
+// Close leaves the worker running, for the next instance.
 func (sessionCalls) Close(context.Context) error { return nil }
 
 func (r *wasmTransport) startHere(ctx context.Context) (calls, error) {
@@ -99,12 +100,13 @@ func (r *wasmTransport) formatter(ctx context.Context, c *Component, values map[
 	r.pools = append(r.pools, pool)
 	f := &wasmFormatter{component: c, pool: pool}
 	var records Records
-	if f.instance, records, err = c.configured(reply); err != nil {
+	if f.handle, records, err = c.configured(reply); err != nil {
 		pool.Close()
 		return Formatting{}, err
 	}
 	f.columns = len(records.Columns)
-	// One batch more than workers: while they format, the host packs and unpacks.
+	// One batch more than workers: while they format, the host encodes and
+	// decodes.
 	return Formatting{
 		Records:  records,
 		Format:   c.steady(f.format),
@@ -113,20 +115,20 @@ func (r *wasmTransport) formatter(ctx context.Context, c *Component, values map[
 	}, nil
 }
 
-// wasmFormatter is a formatter that is configured in a pool of workers.
+// wasmFormatter is a formatter configured in a pool of workers.
 type wasmFormatter struct {
 	component *Component
 	pool      *worker.Pool
-	instance  uint32
+	handle    uint32
 	columns   int
 	buffers   sync.Pool // of *buffers
 }
 
-// buffers are the frames of one batch, to be used again for another.
+// buffers are the frames of one batch, reused for others.
 type buffers struct{ request, reply []byte }
 
-// format formats a batch. Where a worker crashes on it twice, the row that
-// makes it crash is looked for.
+// format formats a batch. If it crashes a worker twice, the row at fault is
+// located.
 func (f *wasmFormatter) format(ctx context.Context, rows []sdk.Row) ([]sdk.Result, error) {
 	results, err := f.send(ctx, rows, f.pool.Format)
 	if worker.Crashed(err) {
@@ -135,12 +137,11 @@ func (f *wasmFormatter) format(ctx context.Context, rows []sdk.Row) ([]sdk.Resul
 	return results, err
 }
 
-// locateTime bounds the search for the row at fault: what the run ends with is
-// known already.
+// locateTime bounds the search for the row at fault: the run fails in any case.
 const locateTime = 5 * time.Second
 
-// locate sends the rows of a batch that made a worker crash one by one, and
-// returns the error of the first one that does it alone.
+// locate sends the rows of a batch that crashed a worker one by one, and
+// returns the error of the first one that crashes it alone.
 func (f *wasmFormatter) locate(ctx context.Context, rows []sdk.Row, crash error) error {
 	limited, cancel := context.WithTimeout(ctx, locateTime)
 	defer cancel()
@@ -150,15 +151,15 @@ func (f *wasmFormatter) locate(ctx context.Context, rows []sdk.Row, crash error)
 		case ctx.Err() != nil:
 			return ctx.Err()
 		case worker.Crashed(err):
-			return &RowError{Row: i, Err: fmt.Errorf("%w; its worker was started again and crashed again at this record", err)}
-		case err != nil: // no more is to be learned
-			return fmt.Errorf("%w; its worker was started again and crashed again", crash)
+			return &RowError{Row: i, Err: fmt.Errorf("%w; its worker was restarted and crashed again at this record", err)}
+		case err != nil: // the search is over
+			return fmt.Errorf("%w; its worker was restarted and crashed again", crash)
 		}
 	}
-	return fmt.Errorf("%w; its worker was started again and crashed again; no record does that alone", crash)
+	return fmt.Errorf("%w; its worker was restarted and crashed again; no record crashes it alone", crash)
 }
 
-// send takes rows to a worker and back.
+// send has a worker format rows.
 func (f *wasmFormatter) send(ctx context.Context, rows []sdk.Row, to func(context.Context, uint32, []byte, int, []byte) ([]byte, error)) ([]sdk.Result, error) {
 	b, _ := f.buffers.Get().(*buffers)
 	if b == nil {
@@ -169,7 +170,7 @@ func (f *wasmFormatter) send(ctx context.Context, rows []sdk.Row, to func(contex
 	if b.request, err = sdk.AppendRows(b.request[:0], f.columns, rows); err != nil {
 		return nil, err
 	}
-	reply, err := to(ctx, f.instance, b.request, len(rows), b.reply)
+	reply, err := to(ctx, f.handle, b.request, len(rows), b.reply)
 	if err != nil {
 		return nil, err
 	}

@@ -138,7 +138,7 @@ func TestFormattersThatDie(t *testing.T) {
 		want  string // a regular expression
 	}{
 		{"exit", worker.Limits{}, `^a\.jsonl:601: formatter obey: plugin PATH: llmhost_format ended the module with exit code 3 \(sha256 ` + sum + `\); its last output: "I am leaving"; ` +
-			`its worker was started again and crashed again at this record \(in the batch a\.jsonl:513 to a\.jsonl:1000\)$`},
+			`its worker was restarted and crashed again at this record \(in the batch a\.jsonl:513 to a\.jsonl:1000\)$`},
 		{"bomb", worker.Limits{MemoryMiB: 48}, `^a\.jsonl:601: formatter obey: plugin PATH: .*out of memory.*\(in the batch a\.jsonl:513 to a\.jsonl:1000\)$`},
 		{"spin", worker.Limits{Batch: 100 * time.Millisecond}, `^a\.jsonl:513 to a\.jsonl:1000: formatter obey: plugin PATH: its worker spent more than 588ms on formatting 488 rows and was killed \(sha256 ` + sum + `\); look for a loop that does not end$`},
 	} {
@@ -180,8 +180,8 @@ func TestFormattersThatLie(t *testing.T) {
 	for lie, want := range map[string]string{
 		"garbage":  "formatter liar of plugin PATH: its reply is broken: row frame: 1936617326 answers to 2 rows",
 		"rows":     "formatter liar of plugin PATH: its reply is broken: row frame: 3 answers to 2 rows",
-		"no frame": "plugin PATH: the reply to formatting with liar is no frame; rebuild it with this sdk",
-		"nothing":  "plugin PATH: the reply to formatting with liar is no frame; rebuild it with this sdk",
+		"no frame": "plugin PATH: the reply to formatting with liar is not a frame; rebuild it with this sdk",
+		"nothing":  "plugin PATH: the reply to formatting with liar is not a frame; rebuild it with this sdk",
 		"error":    "plugin PATH: formatting with liar: I will not",
 	} {
 		t.Run(lie, func(t *testing.T) {

@@ -13,8 +13,8 @@ type Kind uint8
 // may also be the string "inf" or "-inf", a Size is a string such as "B" and
 // Sizes is a list of such strings.
 const (
-	Axis    Kind = iota // an axis of the first input, -1 the last; canonical form counts from 0
-	NewAxis             // where a new axis goes: one more place than Axis
+	Axis    Kind = iota // an axis of the first input, -1 is the last; the canonical form counts from 0
+	NewAxis             // where a new axis goes: one place more than Axis has
 	Flag                // true or false
 	Number              // a finite float64
 	Fill                // a float64 that may be infinite
@@ -28,7 +28,7 @@ type AttrSpec struct {
 	Name     string
 	Kind     Kind
 	Optional bool
-	Needs    string // another attribute without which this one has no meaning
+	Needs    string // another attribute that this one requires
 }
 
 // Attr is one attribute of a node. The field that Kind names holds its value.
@@ -47,7 +47,7 @@ type Attr struct {
 // Attrs are the attributes of a node, in the order of the op's row.
 type Attrs []Attr
 
-// Find returns the named attribute.
+// Find returns the attribute called name.
 func (a Attrs) Find(name string) (Attr, bool) {
 	for _, attr := range a {
 		if attr.Name == name {
@@ -141,7 +141,7 @@ func unknownAttr(specs []AttrSpec, given Attrs) error {
 // check returns the attribute in canonical form.
 func (a Attr) check(spec AttrSpec, rank int) (Attr, error) {
 	if a.Kind != spec.Kind {
-		return a, errors.New("attribute " + a.Name + " is of another kind than the op's row says")
+		return a, errors.New("attribute " + a.Name + " is not of the kind that the op declares")
 	}
 	switch a.Kind {
 	case Axis:

@@ -15,7 +15,7 @@ func number(v float64) Attr {
 func bound(v float64) Attr { return Attr{Name: "value", Kind: Fill, Float: v} }
 func along(axis int) Attr  { return Attr{Name: "dim", Kind: Axis, Int: axis} }
 
-// one is an example of one F32 input of two axes.
+// one is an example with one F32 input of two axes.
 func one(low, high float64, attrs ...Attr) []Example {
 	return []Example{{In: []Sample{draw(F32, low, high, "2", "3")}, Attrs: attrs}}
 }
@@ -52,7 +52,7 @@ func masked(value float64) []Example {
 	return []Example{{In: []Sample{draw(F32, -2, 2, "2", "3"), draw(Bool, 0, 1, "2", "1")}, Attrs: Attrs{bound(value)}}}
 }
 
-// whole is a pair of whole numbers, so that equal ones occur.
+// whole is a pair of inputs of whole numbers, so that equal elements occur.
 func whole() []Example {
 	return []Example{{In: []Sample{draw(I64, -1, 1, "3", "1"), draw(I64, -1, 1, "4")}}}
 }

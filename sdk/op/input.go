@@ -14,14 +14,14 @@ const (
 	PoolingProgram ProgramKind = "pooling"
 )
 
-// Input is something that the host can hand to a program. Asking for it is
-// what makes the host compute it.
+// Input is something that the host can hand to a program. Requesting it is what
+// makes the host compute it.
 type Input struct {
 	Name      string // a name, or a prefix ending in a dot that the program completes
 	Value     Value  // a dimension that ends in _ is completed with the name
 	FromModel bool   // computed by the model, so gradients flow into it and no count may read it
-	Frozen    bool   // computed by a model that stays as it is: no gradient, and no count may read it
-	Head      string // what of the model gives it: LMHead, ScoreHead or ClassHead; "" where no head does
+	Frozen    bool   // computed by a frozen model: no gradient, and no count may read it
+	Head      string // the head that gives it: LMHead, ScoreHead or ClassHead; "" if none does
 	Doc       string
 }
 
@@ -39,18 +39,18 @@ func Heads() []string { return []string{LMHead, ScoreHead, ClassHead} }
 var inputs = map[ProgramKind][]Input{
 	LossProgram: {
 		{"policy.logps", Value{F32, Shape{"B", "K", "T"}}, true, false, LMHead, "log-probability of each label token, 0 where there is no label"},
-		{"ref.logps", Value{F32, Shape{"B", "K", "T"}}, false, true, LMHead, "the same under the reference model, a constant to the gradient"},
-		{"rewards", Value{F32, Shape{"B", "K"}}, true, false, ScoreHead, "the reward of each candidate under the score head, 0 where it is not real"},
+		{"ref.logps", Value{F32, Shape{"B", "K", "T"}}, false, true, LMHead, "the same under the reference model, a constant for the gradient"},
+		{"rewards", Value{F32, Shape{"B", "K"}}, true, false, ScoreHead, "the reward of each candidate under the score head, 0 for a padding candidate"},
 		{"kl.reverse", Value{F32, Shape{"B", "K", "T"}}, true, false, LMHead, "KL(policy ‖ reference) over the whole vocabulary at each label token, 0 where there is none"},
 		{"kl.forward", Value{F32, Shape{"B", "K", "T"}}, true, false, LMHead, "KL(reference ‖ policy) over the whole vocabulary at each label token, 0 where there is none"},
-		{"mismatched.policy.logps", Value{F32, Shape{"B", "K", "U"}}, false, true, LMHead, "log-probability of each token of another example's answer behind this prompt, 0 where there is none; no gradient"},
+		{"mismatched.policy.logps", Value{F32, Shape{"B", "K", "U"}}, false, true, LMHead, "log-probability of each token of another example's answer after this prompt, 0 where there is none; no gradient"},
 		{"mismatched.ref.logps", Value{F32, Shape{"B", "K", "U"}}, false, true, LMHead, "the same under the reference model"},
 		{"state.", Value{F32, Shape{}}, false, true, "", "a number that the host keeps from step to step, which the program lists among its states"},
 		{"logits.", Value{F32, Shape{"B", "C_"}}, true, false, ClassHead, "logits of the classes of a classification head, of which there are C_NAME"},
 		{"label_mask", Value{Bool, Shape{"B", "K", "T"}}, false, false, "", "true where there is a label token"},
 		{"label.", Value{I64, Shape{"B"}}, false, false, "", "the class of each example under that head, -100 where it has none"},
-		{"candidate_mask", Value{Bool, Shape{"B", "K"}}, false, false, "", "false for a candidate that only fills up a batch"},
-		{"column.", Value{F32, Shape{"B", "K"}}, false, false, "", "a data column with one number a candidate, 0 where the candidate is not real"},
+		{"candidate_mask", Value{Bool, Shape{"B", "K"}}, false, false, "", "false for a padding candidate"},
+		{"column.", Value{F32, Shape{"B", "K"}}, false, false, "", "a data column with one number a candidate, 0 for a padding candidate"},
 		{"example_column.", Value{F32, Shape{"B"}}, false, false, "", "a data column with one number an example"},
 	},
 	PoolingProgram: {
@@ -71,9 +71,9 @@ var dims = map[ProgramKind][]Dim{
 // Inputs returns what a program of the kind may ask for.
 func Inputs(kind ProgramKind) []Input { return append([]Input(nil), inputs[kind]...) }
 
-// Dims returns the names of dimensions that every program of the kind can use:
-// for a loss B prompts, K candidates, T label positions; for a pooling P stored
-// tokens, H hidden, M tokens of all sequences, N sequences. Inputs may bring more.
+// Dims returns the names of dimensions that every program of the kind can use: for
+// a loss B prompts, K candidates, T label positions; for a pooling P stored
+// tokens, H hidden, M tokens of all sequences, N sequences. Inputs may add more.
 func Dims(kind ProgramKind) []Dim { return append([]Dim(nil), dims[kind]...) }
 
 // FindInput returns the named input, with its full name. An unknown name is an
@@ -100,7 +100,7 @@ func FindInput(kind ProgramKind, name string) (Input, error) {
 }
 
 // complete returns the input with the rest of its name, which also completes
-// the dimensions that depend on it; false where the rest is not fit for that.
+// the dimensions that depend on it; false if the rest is not a valid name.
 func (i Input) complete(rest string) (Input, bool) {
 	shape := append(Shape(nil), i.Value.Shape...)
 	for at, d := range shape {
@@ -116,8 +116,8 @@ func (i Input) complete(rest string) (Input, bool) {
 	return i, isColumn(rest)
 }
 
-// CheckDims is an error where a shape uses a dimension that neither every
-// program of the kind has nor one of the inputs brings.
+// CheckDims returns an error if a shape uses a dimension that neither the
+// program's kind nor one of its inputs defines.
 func CheckDims(kind ProgramKind, brought []Dim, shape Shape) error {
 	known := Dims(kind)
 	for _, d := range brought {
@@ -144,7 +144,7 @@ func hasDim(known []Dim, d Dim) bool {
 	return false
 }
 
-// isColumn accepts letters, digits, lines and dots.
+// isColumn accepts letters, digits, underscores and dots.
 func isColumn(s string) bool {
 	for i := 0; i < len(s); i++ {
 		c := s[i]

@@ -7,8 +7,8 @@ import (
 )
 
 // broadcast joins two shapes as PyTorch does: aligned at the last axis, where
-// each pair of dims must be equal or hold a 1. Names are compared as symbols,
-// so B and K never match, whatever their sizes in one batch.
+// the dims of each pair must be equal or one of them 1. Names are compared as
+// symbols, so B and K never match, whatever their sizes in one batch.
 func broadcast(a, b Shape) (Shape, error) {
 	out := make(Shape, max(len(a), len(b)))
 	for i := 1; i <= len(out); i++ { // counted from the last axis
@@ -34,7 +34,7 @@ func fromEnd(s Shape, i int) Dim {
 	return s[len(s)-i]
 }
 
-// wantType is an error unless v has one of the types.
+// wantType returns an error unless v has one of the types.
 func wantType(v Value, which string, types ...DType) error {
 	list := ""
 	for i, t := range types {
@@ -49,7 +49,8 @@ func wantType(v Value, which string, types ...DType) error {
 	return errors.New(which + " is " + string(v.DType) + "; want " + list)
 }
 
-// same is an error unless both inputs have one type, one of those listed.
+// same returns an error unless both inputs have the same type, one of those
+// listed.
 func same(in []Value, types ...DType) error {
 	if err := wantType(in[0], "first input", types...); err != nil {
 		return err
@@ -107,7 +108,7 @@ func scalar(types ...DType) rule {
 	}
 }
 
-// fits is an error where a tensor of the type cannot hold the number.
+// fits returns an error if a tensor of the type cannot hold the number.
 func fits(value float64, t DType) error {
 	text := strconv.FormatFloat(value, 'g', -1, 64)
 	switch {
@@ -146,7 +147,7 @@ func reduced(shape Shape, a Attrs) Shape {
 	return append(out, shape[axis+1:]...)
 }
 
-// reduction keeps the type, reduction of sums counts trues.
+// reduction keeps the type, except that sums count trues.
 func reduction(result func(DType) DType, types ...DType) rule {
 	return func(in []Value, a Attrs) (Value, error) {
 		if err := wantType(in[0], "input", types...); err != nil {
@@ -198,7 +199,7 @@ func inferGather(in []Value, a Attrs) (Value, error) {
 		fits = fits && (i == axis || x[i] == index[i])
 	}
 	if !fits {
-		return Value{}, errors.New("index " + index.String() + " does not fit " + x.String() + "; want equal axes but for axis " + strconv.Itoa(axis))
+		return Value{}, errors.New("index " + index.String() + " does not fit " + x.String() + "; want equal axes except axis " + strconv.Itoa(axis))
 	}
 	return Value{in[0].DType, index}, nil
 }

@@ -5,8 +5,8 @@ import (
 	"strconv"
 )
 
-// Level is the newest op level that this table holds. A program names the
-// newest level it uses, so that an older host can say what it lacks.
+// Level is the newest op level in this table. A program names the newest level
+// it uses, so an older host can say what it lacks.
 const Level = 1
 
 // MaxNodes is the most nodes that a program may have.
@@ -22,25 +22,25 @@ type rule func(in []Value, a Attrs) (Value, error)
 // Op is one row of the table. Names and meanings are those of PyTorch.
 type Op struct {
 	Name   string
-	Since  int      // the op level that brought it
+	Since  int      // the op level that added it
 	Inputs []string // what each input is called in the documentation
 	Attrs  []AttrSpec
 	Doc    string
 
 	// Differentiable says that gradients flow from the output to the F32
-	// inputs. Where it is false the output is a constant to the gradient.
+	// inputs. Where it is false the output is a constant for the gradient.
 	Differentiable bool
 
 	Infer    rule
 	Examples []Example
 }
 
-// Example is a call of an op on which a generic test can check shapes, dtypes
-// and, where the op is differentiable, gradients by finite differences.
+// Example is a call of an op with which a generic test can check shapes, dtypes
+// and, if the op is differentiable, gradients by finite differences.
 type Example struct {
 	In    []Sample
 	Attrs Attrs
-	Sizes map[string]int64 // sizes of names that no input shows
+	Sizes map[string]int64 // sizes of names that occur in no input
 }
 
 // Sample says how to draw an input: uniformly from [Low, High], whole numbers
@@ -148,7 +148,7 @@ var table = []Op{
 	{"mean", 1, x, someAxis, "arithmetic mean", true, reduction(unchanged, F32), reductions(-2, 2)},
 	{"amax", 1, x, someAxis, "largest element; equal ones share the gradient", true, reduction(unchanged, F32, I64), reductions(-2, 2)},
 	{"amin", 1, x, someAxis, "smallest element; equal ones share the gradient", true, reduction(unchanged, F32, I64), reductions(-2, 2)},
-	{"any", 1, x, someAxis, "true where one element is", false, reduction(unchanged, Bool), logicalReductions()},
+	{"any", 1, x, someAxis, "true where any element is", false, reduction(unchanged, Bool), logicalReductions()},
 	{"all", 1, x, someAxis, "true where every element is", false, reduction(unchanged, Bool), logicalReductions()},
 	{"argmax", 1, x, axisKeep, "index of the largest element, the first of equals", false, reduction(toIndex, F32, I64), reductions(-2, 2)[1:]},
 	{"argmin", 1, x, axisKeep, "index of the smallest element, the first of equals", false, reduction(toIndex, F32, I64), reductions(-2, 2)[1:]},
@@ -201,7 +201,7 @@ var table = []Op{
 	{"detach", 1, x, nil, "x as a constant: no gradient flows through it", false, unary(F32, I64, Bool), one(-2, 2)},
 	{"zeros_like", 1, x, nil, "zeros of the shape and type of x", false, unary(F32, I64, Bool), one(-2, 2)},
 	{"ones_like", 1, x, nil, "ones of the shape and type of x", false, unary(F32, I64, Bool), one(-2, 2)},
-	{"global_mean", 1, []string{"sum", "count"}, nil, "Σsum / Σcount of the scalars over the whole optimizer step, as a constant to the gradient; 0 where Σcount is 0", false, inferGlobalMean, []Example{{In: []Sample{draw(F32, -2, 2), draw(F32, 1, 3)}}}},
+	{"global_mean", 1, []string{"sum", "count"}, nil, "Σsum / Σcount of the scalars over the whole optimizer step, as a constant for the gradient; 0 where Σcount is 0", false, inferGlobalMean, []Example{{In: []Sample{draw(F32, -2, 2), draw(F32, 1, 3)}}}},
 	{"dim_size", 1, none, []AttrSpec{{Name: "dim", Kind: Size}}, "the length of the named dimension, as f32", false, inferDimSize, []Example{{Attrs: Attrs{{
 		Name: "dim",
 		Kind: Size,

@@ -117,7 +117,7 @@ var rules = []struct {
 	{"expand", []string{"f32 [B, K]"}, op.Attrs{shape("B", "T")}, "!expand: shapes [B, K] and [B, T] do not broadcast: K against T at axis -1; want equal dimensions or 1"},
 	{"expand", []string{"f32 [B]"}, op.Attrs{shape("b")}, `!expand: dimension "b" is neither a number above 0, a name, nor a product of them`},
 	{"gather", []string{"f32 [B, K]", "i64 [B, 1]"}, op.Attrs{dim(1)}, "f32 [B, 1]"},
-	{"gather", []string{"f32 [B, K]", "i64 [B]"}, op.Attrs{dim(1)}, "!gather: index [B] does not fit [B, K]; want equal axes but for axis 1"},
+	{"gather", []string{"f32 [B, K]", "i64 [B]"}, op.Attrs{dim(1)}, "!gather: index [B] does not fit [B, K]; want equal axes except axis 1"},
 	{"gather", []string{"f32 [B, K]", "f32 [B, 1]"}, op.Attrs{dim(1)}, "!gather: index is f32; want i64"},
 	{"index_select", []string{"f32 [P, H]", "i64 [M]"}, op.Attrs{dim(0)}, "f32 [M, H]"},
 	{"index_select", []string{"f32 [P, H]", "i64 [M, 1]"}, op.Attrs{dim(0)}, "!index_select: index is [M, 1]; want one axis"},

@@ -23,7 +23,7 @@ const (
 	Bool DType = "bool"
 )
 
-// Valid says whether d is one of the listed types.
+// Valid reports whether d is one of the listed types.
 func (d DType) Valid() bool { return d == F32 || d == I64 || d == Bool }
 
 // Size is the number of bytes an element of type d takes.
@@ -42,10 +42,10 @@ func (d DType) Size() int64 {
 // ("2*B*K").
 type Dim string
 
-// MaxDim is the largest number a Dim may hold.
+// MaxDim is the largest length of a Dim.
 const MaxDim = 1 << 40
 
-// maxDimText bounds a Dim in bytes, so that evaluating one is always cheap.
+// maxDimText bounds a Dim in bytes, which keeps evaluating one cheap.
 const maxDimText = 256
 
 // split returns the number and the sorted names whose product d is.
@@ -72,7 +72,8 @@ func (d Dim) split() (number int64, names []string, err error) {
 	return number, names, nil
 }
 
-// isName accepts an upper-case letter followed by letters, digits and lines.
+// isName accepts an upper-case letter followed by letters, digits and
+// underscores.
 func isName(s string) bool {
 	for i := 0; i < len(s); i++ {
 		c := s[i]
@@ -95,7 +96,7 @@ func isNumber(s string) bool {
 	return s != ""
 }
 
-// quoted is s in quotes, cut where a hostile program made it long.
+// quoted is s in quotes, truncated in case a hostile program made it long.
 func quoted(s string) string {
 	if len(s) > 64 {
 		s = s[:64] + "…"
@@ -162,7 +163,7 @@ func (s Shape) String() string {
 	return "[" + strings.Join(parts, ", ") + "]"
 }
 
-// Equal says whether both shapes have the same axes.
+// Equal reports whether both shapes have the same axes.
 func (s Shape) Equal(other Shape) bool {
 	if len(s) != len(other) {
 		return false
@@ -188,7 +189,7 @@ func (s Shape) Elements(sizes map[string]int64) (int64, error) {
 	return product, nil
 }
 
-// Value is what is known of a tensor before it exists.
+// Value is what is known about a tensor before it exists.
 type Value struct {
 	DType DType
 	Shape Shape

@@ -16,10 +16,10 @@ import (
 	"google.golang.org/protobuf/types/known/wrapperspb"
 )
 
-// Serve answers the calls of the llmhost that started this program, until that
-// tells it to stop. Call it first of all in main: from then on what the plugin
-// prints goes to standard error, whereas before it would spoil the handshake.
-// A program that a person starts says what it is and ends.
+// Serve answers the calls of the llmhost that started this program until
+// llmhost tells it to stop. Call it first thing in main: from then on what the
+// plugin prints goes to standard error; before, it would corrupt the handshake.
+// Started by a person, the program says what it is and exits.
 func Serve(p sdk.Plugin) {
 	s := &service{server: sdk.NewServer(p), output: os.Stderr}
 	log := hclog.New(&hclog.LoggerOptions{Level: hclog.Error, Output: os.Stderr})
@@ -45,14 +45,14 @@ func claimOutput() (handshake *os.File) {
 	return os.NewFile(uintptr(kept), "handshake")
 }
 
-// service answers one call after the other.
+// service answers one call at a time.
 type service struct {
 	mu     sync.Mutex
 	server *sdk.Server
 	output *os.File // what the plugin prints goes there
 }
 
-// served registers a service in the manner of go-plugin.
+// served registers a service the way go-plugin expects.
 type served struct {
 	goplugin.NetRPCUnsupportedPlugin
 	service *service
@@ -76,7 +76,7 @@ func (s *service) methods() []grpc.MethodDesc {
 		s.method(Configure, s.server.Configure),
 		s.method(Trace, s.server.Trace),
 		s.method(Format, s.server.Format),
-		s.method(Close, func(instance uint32, _ []byte) []byte { s.server.Close(instance); return nil }),
+		s.method(Close, func(handle uint32, _ []byte) []byte { s.server.Close(handle); return nil }),
 	}
 }
 
@@ -92,8 +92,8 @@ func (s *service) method(name string, answer func(number uint32, payload []byte)
 		}
 		s.mu.Lock()
 		defer s.mu.Unlock()
-		// go-plugin has put pipes of its own here by now, whose content is lost
-		// when the plugin crashes.
+		// By now go-plugin has installed its own pipes here, whose content is
+		// lost when the plugin crashes.
 		os.Stdout = s.output
 		os.Stderr = s.output
 		return wrapperspb.Bytes(answer(number, payload)), nil

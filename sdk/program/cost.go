@@ -8,9 +8,9 @@ import (
 
 // Cost is what a program takes for one batch.
 type Cost struct {
-	Elements int64 // read or written by its operations, whichever is more of each
+	Elements int64 // the larger of what each of its operations reads and writes
 	Inputs   int64 // bytes of its inputs
-	Bytes    int64 // bytes of all its values, inputs apart, which live until the backward pass has ended
+	Bytes    int64 // bytes of all its values except inputs, which live until the end of the backward pass
 }
 
 // Cost estimates what the program takes at the given sizes of dimensions. Each

@@ -7,16 +7,16 @@ type Needs struct {
 	LM         bool     // the head that predicts tokens
 	Score      bool     // the score head
 	Classes    []string // heads of classes, by name
-	Reference  bool     // a model that stays as it is
-	Mismatched bool     // prompts with answers of others
-	// RefLogps says that a reference model is asked for log-probabilities of the
-	// labels alone, which can be computed once for all steps.
+	Reference  bool     // a frozen model
+	Mismatched bool     // prompts followed by other examples' answers
+	// RefLogps reports that only label log-probabilities are needed of the
+	// reference model, which can be computed once for all steps.
 	RefLogps bool
 }
 
-// Needs reads off the program's inputs what a run must provide.
+// Needs derives from the program's inputs what a run must provide.
 func (p *Program) Needs() (n Needs) {
-	others := false // whether the reference is asked for more than its log-probabilities
+	others := false // whether more than log-probabilities is needed of the reference
 	for _, input := range p.Inputs {
 		kind, rest, _ := strings.Cut(input.Name, ".")
 		switch kind {

@@ -18,7 +18,7 @@ import (
 // Version is the version of the JSON form that this package reads and writes.
 const Version = 1
 
-// Limits on a program, so that a hostile one cannot cost much.
+// Limits on a program, so that a hostile one stays cheap.
 const (
 	MaxBytes  = 1 << 20 // of JSON
 	MaxNodes  = op.MaxNodes
@@ -26,7 +26,7 @@ const (
 	MaxTerms  = 64 // of terms and of metrics
 )
 
-// None stands for a value that is not there: a term without a count.
+// None stands for a missing value, such as the count of a term without one.
 const None = -1
 
 // Program is a checked program. Values are numbered: the inputs first, then
@@ -59,7 +59,7 @@ type Term struct {
 	Coefficient float64
 }
 
-// Metric reports ΣSum/ΣCount, or its exponential where Exp is set.
+// Metric reports ΣSum/ΣCount, or its exponential if Exp is set.
 type Metric struct {
 	Name       string
 	Sum, Count int
@@ -105,8 +105,8 @@ func (p *Program) Results() (values []int) {
 	return values
 }
 
-// TwoPasses tells whether a term or metric reads a mean over the whole step, so
-// that every batch of it must have been seen before the first gradient.
+// TwoPasses reports whether a term or metric reads a mean over the whole step,
+// so that every batch of it must have been seen before the first gradient.
 func (p *Program) TwoPasses() bool {
 	reached := p.reach(true, p.Results()...)
 	for _, g := range p.Globals() {
@@ -125,8 +125,8 @@ func (p *Program) Value(v int) op.Value {
 	return p.Nodes[v-len(p.Inputs)].Out
 }
 
-// InputNames returns the names of the inputs, which is all that the host must
-// compute or read for this program.
+// InputNames returns the names of the inputs: all that the host must compute or
+// read for this program.
 func (p *Program) InputNames() []string {
 	names := make([]string, len(p.Inputs))
 	for i, input := range p.Inputs {
@@ -136,7 +136,7 @@ func (p *Program) InputNames() []string {
 }
 
 // Dims returns the named dimensions that the program can use: those of every
-// program of its kind, and those that its inputs bring.
+// program of its kind, and those of its inputs.
 func (p *Program) Dims() []op.Dim {
 	dims := op.Dims(p.Kind)
 	for _, d := range p.inputDims() {
@@ -159,9 +159,8 @@ func (p *Program) inputDims() []op.Dim {
 // it, the given values included. None is skipped.
 func (p *Program) Reach(values ...int) []bool { return p.reach(false, values...) }
 
-// CoefficientOf is how much what is computed from an input counts in the loss:
-// the coefficient of the one term that reads it, the sum of those of several, 0
-// where none does.
+// CoefficientOf is the weight in the loss of what is computed from an input:
+// the sum of the coefficients of the terms that read it, 0 if none does.
 func (p *Program) CoefficientOf(input string) (coefficient float64) {
 	at := slices.IndexFunc(p.Inputs, func(i op.Input) bool { return i.Name == input })
 	if at < 0 {
@@ -175,7 +174,8 @@ func (p *Program) CoefficientOf(input string) (coefficient float64) {
 	return coefficient
 }
 
-// ReachLocal is Reach up to global means: what they are made of is left out.
+// ReachLocal is Reach stopping at global means: what they are computed from is
+// left out.
 func (p *Program) ReachLocal(values ...int) []bool { return p.reach(true, values...) }
 
 func (p *Program) reach(local bool, values ...int) []bool {
@@ -198,8 +198,8 @@ func (p *Program) reach(local bool, values ...int) []bool {
 }
 
 // Bytes estimates the memory that the program's values take at the given sizes
-// of dimensions, inputs apart, with all of them alive at once as they are until
-// the backward pass has ended. It saturates at 2^40.
+// of dimensions, except inputs, all alive at once as they are until the end of
+// the backward pass. It saturates at 2^40.
 func (p *Program) Bytes(sizes map[string]int64) (int64, error) {
 	total := int64(0)
 	for i, node := range p.Nodes {
@@ -212,9 +212,9 @@ func (p *Program) Bytes(sizes map[string]int64) (int64, error) {
 	return min(total, op.MaxDim), nil
 }
 
-// Fits is an error where Bytes at the given sizes is above limit. It names the
-// largest value, with the place in the author's source where there is one for
-// its node.
+// Fits returns an error if Bytes at the given sizes is above limit. The error
+// names the largest value, with its node's place in the author's source if
+// known.
 func (p *Program) Fits(sizes map[string]int64, limit int64, locations []string) error {
 	total, err := p.Bytes(sizes)
 	if err != nil || total <= limit {
@@ -236,7 +236,7 @@ func (p *Program) Fits(sizes map[string]int64, limit int64, locations []string) 
 		size(total), p.sizes(sizes), limit>>20, largest, node.Op, node.Out, place)
 }
 
-// size writes a number of bytes that may have been cut off, rounded up.
+// size formats a number of bytes, which may have saturated, rounded up.
 func size(n int64) string {
 	if n >= op.MaxDim {
 		return "1 TiB or more"

@@ -10,7 +10,7 @@ import (
 	"llmhost/sdk/op"
 )
 
-// source is a program as it stands in JSON, before any check of its meaning.
+// source is a program as decoded from JSON, before any check of its meaning.
 type source struct {
 	kind    op.ProgramKind
 	level   int
@@ -33,7 +33,7 @@ type sourceNode struct {
 	attrs map[string]json.RawMessage
 }
 
-// reader takes JSON apart and keeps the first error.
+// reader decodes JSON and keeps the first error.
 type reader struct{ err error }
 
 func (r *reader) fail(path, format string, args ...any) {
@@ -42,8 +42,8 @@ func (r *reader) fail(path, format string, args ...any) {
 	}
 }
 
-// object reads a JSON object and refuses keys that are not allowed. Unlike a
-// struct of encoding/json it does not take "OP" for "op".
+// object reads a JSON object and refuses keys that are not allowed. Unlike
+// encoding/json with a struct, it does not accept "OP" for "op".
 func (r *reader) object(path string, raw json.RawMessage, allowed ...string) map[string]json.RawMessage {
 	var fields map[string]json.RawMessage
 	if err := json.Unmarshal(raw, &fields); err != nil || fields == nil {
@@ -83,7 +83,7 @@ func (r *reader) list(path string, fields map[string]json.RawMessage, key string
 	return items
 }
 
-// clip cuts what a hostile program put into an error text.
+// clip truncates what a hostile program puts into an error text.
 func clip(s string) string {
 	if len(s) > 60 {
 		return s[:60] + "…"
@@ -91,7 +91,7 @@ func clip(s string) string {
 	return s
 }
 
-// read takes the JSON apart.
+// read decodes the JSON.
 func read(data []byte) (source, error) {
 	if len(data) > MaxBytes {
 		return source{}, fmt.Errorf("program is %d bytes; at most %d are allowed", len(data), MaxBytes)
@@ -147,8 +147,8 @@ func (r *reader) node(path string, raw json.RawMessage) sourceNode {
 	}
 }
 
-// numbers reads a list of value numbers. encoding/json would take a null in it
-// for value 0.
+// numbers reads a list of value numbers. encoding/json would read a null in it
+// as value 0.
 func (r *reader) numbers(path string, fields map[string]json.RawMessage, key string) []int {
 	items := value(r, path, fields, key, "a list of value numbers", []*int{})
 	numbers := make([]int, len(items))
@@ -191,7 +191,7 @@ func (r *reader) state(path string, raw json.RawMessage) State {
 	}
 }
 
-// attributes reads the attributes of a node by the kinds of the op's row.
+// attributes reads the attributes of a node by the kinds that the op declares.
 func attributes(row op.Op, raw map[string]json.RawMessage) (op.Attrs, error) {
 	r := &reader{}
 	var attrs op.Attrs

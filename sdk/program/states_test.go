@@ -42,7 +42,7 @@ func TestBadStates(t *testing.T) {
 		{"no scalar", build(inputs+state, sum, `{"name":"x","sum":3}`, `{"name":"weight","initial":1,"update":0}`), "program: state weight: update is f32 [B, K, T]; want f32 [] (reduce it with sum)"},
 		{"no update", build(inputs+state, sum, `{"name":"x","sum":3}`, `{"name":"weight","initial":1}`), `state 0 lacks the key "update"`},
 		{"mean of a mean", build(inputs, sum+`,{"op":"global_mean","in":[2,3]},{"op":"global_mean","in":[4,3]}`, `{"name":"x","sum":2}`, ""),
-			"program: node 3: global_mean is made of another one, node 2; want one of the batch's own values"},
+			"program: node 3: global_mean reads another one, node 2; want only values of the batch"},
 		{"mean as a count", build(inputs, sum+`,{"op":"global_mean","in":[2,3]}`, `{"name":"x","sum":2,"count":4}`, ""),
 			"program: node 2: term x: its count depends on policy.logps, which the model computes; a count may use data alone (masks, columns, dim_size)"},
 		{"learns nothing", build(inputs, sum+`,{"op":"global_mean","in":[2,3]}`, `{"name":"x","sum":4}`, ""), "program: no term has a gradient to the model, so nothing would be learned"},

@@ -7,12 +7,12 @@ import (
 	"llmhost/sdk/op"
 )
 
-// Text writes the program for people: one line an input, a node, a term and a
+// Text formats the program for people: one line an input, a node, a term and a
 // metric, each with its shape. Values are called %0, %1, ….
 func (p *Program) Text() string { return p.Listing(nil) }
 
-// Listing is Text with the place in the author's source behind each node that
-// locations has one for.
+// Listing is Text with the author's source line after each node that has one in
+// locations.
 func (p *Program) Listing(locations []string) string {
 	var b strings.Builder
 	fmt.Fprintf(&b, "%s program, op level %d, %d nodes, sha256 %s\n", p.Kind, p.OpLevel, len(p.Nodes), p.Digest()[:12])
@@ -23,7 +23,7 @@ func (p *Program) Listing(locations []string) string {
 		case input.FromModel:
 			origin = "from the model"
 		case input.Frozen:
-			origin = "from a model that stays as it is"
+			origin = "from a frozen model"
 		}
 		rows = append(rows, []string{fmt.Sprintf("%%%d", i), "input " + input.Name, input.Value.String(), origin})
 	}

@@ -9,7 +9,7 @@ import (
 	"llmhost/sdk/op"
 )
 
-// MaxProblems is how many faults an Error lists before it only counts.
+// MaxProblems is how many faults an Error lists; it only counts the rest.
 const MaxProblems = 20
 
 // Problem is one fault of a program.
@@ -24,8 +24,8 @@ type Error struct{ Problems []Problem }
 // Error lists the problems, one a line.
 func (e *Error) Error() string { return e.Text(nil) }
 
-// Text lists the problems, one a line, with the place in the author's source
-// where locations has one for the node.
+// Text lists the problems, one a line, with the author's source line if
+// locations has one for the node.
 func (e *Error) Text(locations []string) string {
 	lines := make([]string, 0, len(e.Problems))
 	for i, p := range e.Problems {
@@ -45,8 +45,8 @@ func (e *Error) Text(locations []string) string {
 	return strings.Join(lines, "\n")
 }
 
-// Parse reads a program and checks it. A program that is not well formed gives
-// a plain error, one that is but breaks a rule gives an *Error with every fault.
+// Parse reads a program and checks it. A malformed program gives a plain error;
+// a well-formed one that breaks rules gives an *Error with every fault.
 func Parse(data []byte) (*Program, error) {
 	s, err := read(data)
 	if err != nil {
@@ -73,8 +73,8 @@ func Parse(data []byte) (*Program, error) {
 	return v.p, nil
 }
 
-// verifier builds a program while it checks it. A value that is at fault is
-// poisoned, so that one mistake gives one problem.
+// verifier builds a program while it checks it. An invalid value is poisoned,
+// so that one mistake gives one problem.
 type verifier struct {
 	p        *Program
 	poisoned []bool // a value
@@ -123,8 +123,8 @@ func (v *verifier) node(i int, s sourceNode) {
 	v.poisoned = append(v.poisoned, bad)
 }
 
-// infer finds the op's row and, unless an input is at fault already, the
-// output and the canonical attributes.
+// infer finds the op and, unless an input is invalid already, the output and
+// the canonical attributes.
 func (v *verifier) infer(node *Node, s sourceNode, in []op.Value, bad bool) error {
 	row, found := op.Find(s.op)
 	if !found {
@@ -188,7 +188,7 @@ func (v *verifier) outputs(s source) {
 	v.states(s.states)
 }
 
-// states checks that the states that are listed and those that are read are the same.
+// states checks that the listed states are those that are read.
 func (v *verifier) states(states []State) {
 	names := map[string]bool{}
 	for _, s := range states {
@@ -263,8 +263,8 @@ func (v *verifier) count(owner string, value int) {
 	}
 }
 
-// effects checks what the whole program does: counts that the host can total
-// before the model runs, a gradient that reaches the model, bounded size.
+// effects checks the program as a whole: counts that the host can total before
+// the model runs, a gradient that reaches the model, bounded size.
 func (v *verifier) effects() {
 	for _, t := range v.p.Terms {
 		reached := v.p.Reach(t.Count)
@@ -286,14 +286,14 @@ func (v *verifier) effects() {
 	v.fixedSize()
 }
 
-// globals checks that means over the step can be made of its batches one by
-// one, and that states change by such means alone.
+// globals checks that means over the step can be computed batch by batch, and
+// that states depend on nothing but such means.
 func (v *verifier) globals() {
 	for _, g := range v.p.Globals() {
 		below := v.p.Reach(g.Sum, g.Count)
 		for _, other := range v.p.Globals() {
 			if below[len(v.p.Inputs)+other.Node] {
-				v.problem(g.Node, "%s is made of another one, node %d; want one of the batch's own values", globalMean, other.Node)
+				v.problem(g.Node, "%s reads another one, node %d; want only values of the batch", globalMean, other.Node)
 			}
 		}
 	}
@@ -329,8 +329,8 @@ func (p *Program) trainable() []bool {
 	return trains
 }
 
-// MaxFixedBytes bounds what a program may take where every named dimension is 1:
-// what is left is what it asks for whatever the batch.
+// MaxFixedBytes bounds what a program may take with every named dimension at 1,
+// which is what it needs whatever the batch.
 const MaxFixedBytes = 1 << 30
 
 func (v *verifier) fixedSize() {

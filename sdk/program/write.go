@@ -10,9 +10,9 @@ import (
 	"llmhost/sdk/op"
 )
 
-// Canonical returns the one JSON form of the program: fixed order of keys,
-// no blanks, every attribute spelt out, shortest float64, axes counted from 0.
-// Equality and digests of programs are those of this form.
+// Canonical returns the one JSON form of the program: fixed order of keys, no
+// whitespace, every attribute spelt out, shortest float64, axes counted from 0.
+// Programs are compared and hashed in this form.
 func (p *Program) Canonical() []byte {
 	b := fmt.Appendf(nil, `{"llmhost_program":%d,"op_level":%d,"kind":%q,"inputs":[`, Version, p.OpLevel, p.Kind)
 	for i, input := range p.Inputs {
@@ -60,7 +60,7 @@ func comma(b []byte, i int) []byte {
 
 // quote appends s as a JSON string.
 func quote(b []byte, s string) []byte {
-	text, _ := json.Marshal(s) // a string always has a JSON form
+	text, _ := json.Marshal(s) // a string can always be encoded
 	return append(b, text...)
 }
 

@@ -17,7 +17,7 @@ var arithmetic = map[string]rule{
 	"maximum": pair(math.Max, func(x, y, _ float64) (dx, dy float64) { return share(x > y, x == y), share(y > x, x == y) }),
 }
 
-// share is 1 for what was chosen and a half where both were equal.
+// share is 1 for the chosen element and a half if both were equal.
 func share(chosen, equal bool) float64 {
 	switch {
 	case equal:
@@ -144,7 +144,7 @@ func product(a, b []float64) []float64 {
 	return out
 }
 
-// single rounds to float32 where t is the type of training.
+// single rounds to float32 if t is F32, as training does.
 func single(t op.DType, data []float64) {
 	if t == op.F32 {
 		for i, x := range data {

@@ -6,8 +6,8 @@ import (
 	"llmhost/sdk/op"
 )
 
-// Array is a tensor of a program in plain Go, its last axis running fastest.
-// Elements of I64 are whole numbers, those of Bool 0 and 1.
+// Array is a tensor of a program in plain Go, in row-major order. Elements of
+// I64 are whole numbers, those of Bool 0 and 1.
 type Array struct {
 	DType op.DType
 	Shape []int
@@ -34,8 +34,8 @@ func count(shape []int) int {
 	return n
 }
 
-// spread says for each element of an array of shape to which element of one of
-// shape from is broadcast there. Axes are aligned at the last.
+// spread gives for each element of an array of shape which element of one of
+// shape from is broadcast to it. Axes are aligned at the last.
 func spread(from, to []int) []int {
 	source := make([]int, count(to))
 	for i := range source {
@@ -54,8 +54,8 @@ func spread(from, to []int) []int {
 	return source
 }
 
-// lanes cuts a shape at an axis: element j of the lane (o, i) stands at
-// (o·length + j)·inner + i. Without an axis everything is one lane.
+// lanes splits a shape at an axis: element j of lane (o, i) is at (o·length +
+// j)·inner + i. Without an axis there is one lane with everything.
 type lanes struct{ outer, length, inner int }
 
 func lanesOf(shape []int, axis int, one bool) lanes {
@@ -65,7 +65,7 @@ func lanesOf(shape []int, axis int, one bool) lanes {
 	return lanes{count(shape[:axis]), shape[axis], count(shape[axis+1:])}
 }
 
-// each calls f with every lane: its number and where its elements stand.
+// each calls f with every lane: its number and the indices of its elements.
 func (l lanes) each(f func(lane int, at func(j int) int)) {
 	for o := range l.outer {
 		for i := range l.inner {

@@ -6,9 +6,9 @@ import (
 	"llmhost/sdk"
 )
 
-// CheckLoss runs every check of a loss below over one batch. Give it at least
-// two prompts, one of them with several candidates of different lengths and
-// scores. llmhost plugins check tries more, on batches of its own.
+// CheckLoss runs every check below on one batch of a loss. Give it at least two
+// prompts, one of them with several candidates of different lengths and scores.
+// llmhost plugins check tries more, on generated batches.
 func CheckLoss(t testing.TB, loss sdk.Loss, in Inputs) {
 	t.Helper()
 	CheckGradients(t, loss, in)
@@ -17,8 +17,8 @@ func CheckLoss(t testing.TB, loss sdk.Loss, in Inputs) {
 	CheckCuts(t, loss, in)
 }
 
-// CheckGradients holds the gradients of every term to central differences.
-// What the loss detaches counts as a constant. Elements at a kink are passed over.
+// CheckGradients compares the gradients of every term with central differences.
+// What the loss detaches counts as a constant. Elements at a kink are skipped.
 func CheckGradients(t testing.TB, loss sdk.Loss, in Inputs) {
 	t.Helper()
 	p := mustTrace(t, loss)
@@ -51,17 +51,17 @@ func CheckGradients(t testing.TB, loss sdk.Loss, in Inputs) {
 	}
 }
 
-// CheckPadding fills the batch up with candidates and label positions that are
-// not there, which must change nothing: see Padding.
+// CheckPadding adds padding candidates and label positions to the batch, which
+// must change nothing: see Padding.
 func CheckPadding(t testing.TB, loss sdk.Loss, in Inputs) {
 	t.Helper()
 	reported(t)(mustTrace(t, loss).Padding(in))
 }
 
-// CheckPermutation puts the prompts, then the candidates of each prompt in
-// another order, which must change nothing but the places of the gradients: see
-// PromptOrder and CandidateOrder. Scores of one prompt should differ, for a
-// choice between equal ones may follow their order.
+// CheckPermutation reorders the prompts, then the candidates of each prompt,
+// which must change nothing but the order of the gradients: see PromptOrder and
+// CandidateOrder. Scores of one prompt should differ, since a choice between
+// equal ones may depend on their order.
 func CheckPermutation(t testing.TB, loss sdk.Loss, in Inputs) {
 	t.Helper()
 	p := mustTrace(t, loss)
@@ -70,7 +70,7 @@ func CheckPermutation(t testing.TB, loss sdk.Loss, in Inputs) {
 }
 
 // CheckCuts runs every prompt as a batch of its own: sums and counts must add up
-// to those of the whole, or the way a run cuts its batches would change what is
+// to those of the whole, or how a run splits its batches would change what is
 // learned. See Cuts.
 func CheckCuts(t testing.TB, loss sdk.Loss, in Inputs) {
 	t.Helper()

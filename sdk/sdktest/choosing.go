@@ -19,7 +19,7 @@ func (c *call) index(i, n int) int {
 	return at
 }
 
-// gatherSource says for each element of the output where it comes from.
+// gatherSource gives for each element of the output which input element it is.
 func gatherSource(c *call) []int {
 	axis, _ := c.Axis()
 	source := make([]int, count(c.shape))
@@ -122,7 +122,7 @@ func maskedFillBack(c *call, _, grad []float64) [][]float64 {
 	return [][]float64{c.kept(grad, false), nil}
 }
 
-// kept is the gradient of the first input where the second one is as wanted.
+// kept is the gradient of the first input where the second one equals wanted.
 func (c *call) kept(grad []float64, wanted bool) []float64 {
 	x := spread(c.in[0].Shape, c.shape)
 	condition := spread(c.in[1].Shape, c.shape)

@@ -1,7 +1,6 @@
 package sdktest
 
-// comparisons holds the ops whose result is a bool. No gradient flows through
-// them.
+// comparisons holds the ops with a bool result. No gradient flows through them.
 var comparisons = map[string]rule{
 	"eq": compare(func(x, y float64) bool { return x == y }),
 	"ne": compare(func(x, y float64) bool { return x != y }),

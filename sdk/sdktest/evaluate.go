@@ -11,13 +11,13 @@ import (
 
 // Arguments are what one run of a program reads.
 type Arguments struct {
-	Inputs map[string]Array // by the names that the program lists; others are passed over
+	Inputs map[string]Array // by the program's input names; others are ignored
 	Sizes  map[string]int64 // of the named dimensions
 
-	// Single rounds every f32 value to float32, as training has it.
+	// Single rounds every f32 value to float32, as in training.
 	Single bool
 
-	// Held pins values to what is given here instead of computing them.
+	// Held fixes values at those given here instead of computing them.
 	Held map[int]Array
 }
 
@@ -29,9 +29,9 @@ type Evaluation struct {
 	backward []func(grad []float64) [][]float64 // of the nodes
 }
 
-// Evaluate computes every value of the program; a state that no input gives has
-// its initial value. An error names the input that
-// is missing or misshapen, or the node that cannot be computed.
+// Evaluate computes every value of the program; a state without an input has
+// its initial value. An error names the input that is missing or of the wrong
+// shape, or the node that cannot be computed.
 func (p *Traced) Evaluate(a Arguments) (*Evaluation, error) {
 	if err := p.fits(a.Sizes); err != nil {
 		return nil, err
@@ -55,7 +55,7 @@ func (p *Traced) Evaluate(a Arguments) (*Evaluation, error) {
 	return e, nil
 }
 
-// withState gives a state its initial value where the inputs lack it.
+// withState gives a state its initial value if the inputs lack it.
 func (a Arguments) withState(s program.State) Arguments {
 	name := "state." + s.Name
 	if _, given := a.Inputs[name]; given {
@@ -70,8 +70,8 @@ func (a Arguments) withState(s program.State) Arguments {
 // any machine has.
 const maxElements = 1 << 26
 
-// fits is an error that names the node with which the values have more than
-// maxElements elements together.
+// fits returns an error that names the node at which the values exceed
+// maxElements elements in total.
 func (p *Traced) fits(sizes map[string]int64) error {
 	total := int64(0)
 	for i, node := range p.Nodes {
@@ -86,7 +86,7 @@ func (p *Traced) fits(sizes map[string]int64) error {
 	return nil
 }
 
-// bind fetches one input and holds it to its declaration.
+// bind fetches one input and checks it against its declaration.
 func (a Arguments) bind(input op.Input) (Array, error) {
 	given, found := a.Inputs[input.Name]
 	if !found {
@@ -140,8 +140,8 @@ func (e *Evaluation) Number(v int) float64 {
 	return e.Values[v].Data[0]
 }
 
-// Loss is the sum over the terms of coefficient · sum / count, where a count
-// of 0 stands for 1, as the host has it.
+// Loss is the sum over the terms of coefficient · sum / count, where a count of
+// 0 is replaced by 1, as the host does.
 func (e *Evaluation) Loss() float64 {
 	total := 0.0
 	for _, t := range e.Program.Terms {
@@ -158,7 +158,8 @@ func orOne(n float64) float64 {
 }
 
 // Gradient is the gradient of Σ seeds[v] · value v with respect to every input
-// that comes from the model, by its name. A seed has the elements of its value.
+// that comes from the model, by its name. A seed has as many elements as its
+// value.
 func (e *Evaluation) Gradient(seeds map[int][]float64) map[string][]float64 {
 	grads := make([][]float64, len(e.Values))
 	for v, seed := range seeds {

@@ -9,16 +9,15 @@ import (
 	"llmhost/sdk/program"
 )
 
-// Fault is one way in which a program does not mean what a host takes it to
-// mean.
+// Fault is one way in which a program does not mean what a host expects.
 type Fault struct {
 	Text   string // what is wrong, with the numbers that show it
-	Cause  string // what it usually comes from, and what fixes it
-	At     int    // the value at which it begins, program.None where that is unknown
-	Figure Figure // that is wrong; without a name where it is a gradient
+	Cause  string // its usual cause, and the fix
+	At     int    // the first wrong value, program.None if unknown
+	Figure Figure // the wrong figure; unnamed for a gradient
 }
 
-// Near says whether two numbers are equal but for rounding; NaN is near NaN.
+// Near reports whether two numbers are equal up to rounding; NaN is near NaN.
 func Near(a, b float64) bool {
 	if a == b || math.IsNaN(a) && math.IsNaN(b) {
 		return true
@@ -26,10 +25,11 @@ func Near(a, b float64) bool {
 	return math.Abs(a-b) <= 1e-9*(1+math.Abs(a)+math.Abs(b))
 }
 
-// NearAll says whether two lists are as long as each other and near everywhere.
+// NearAll reports whether two lists have the same length and are near element
+// by element.
 func NearAll(a, b []float64) bool { return slices.EqualFunc(a, b, Near) }
 
-// Numbers writes numbers short enough to read: "1, 1.5, 1.33333".
+// Numbers formats numbers briefly: "1, 1.5, 1.33333".
 func Numbers(values ...float64) string {
 	text := ""
 	for i, x := range values {
@@ -42,7 +42,7 @@ func Numbers(values ...float64) string {
 }
 
 // Culprit finds the first value, among those that target is computed from, at
-// which two runs part: differ compares one value of both. None where they agree.
+// which two runs diverge: differ compares one value of both. None if they agree.
 func (p *Traced) Culprit(target int, differ func(v int) bool) int {
 	reached := p.Reach(target)
 	for v := len(p.Inputs); v <= target; v++ {
@@ -61,8 +61,8 @@ func (p *Traced) Op(v int) string {
 	return p.Nodes[v-len(p.Inputs)].Op
 }
 
-// corner is the part of b that has the extents of a: what stood there before
-// padding was added behind it.
+// corner is the leading part of b with the extents of a: what was there before
+// padding was appended.
 func corner(a, b Array) []float64 {
 	if len(a.Shape) != len(b.Shape) {
 		return nil
@@ -80,8 +80,8 @@ func corner(a, b Array) []float64 {
 	return out
 }
 
-// permuted is x with its axes called dim in another order; false where a
-// product of dims hides the axis.
+// permuted is x with its axes called dim reordered; false if a product of dims
+// hides the axis.
 func permuted(x Array, symbols op.Shape, dim string, order []int) ([]float64, bool) {
 	out := slices.Clone(x.Data)
 	for axis, d := range symbols {
@@ -100,7 +100,7 @@ func permuted(x Array, symbols op.Shape, dim string, order []int) ([]float64, bo
 	return out, true
 }
 
-// reordered is x with one axis in another order.
+// reordered is x with one axis reordered.
 func reordered(x Array, axis int, order []int) []float64 {
 	inner := 1
 	for _, d := range x.Shape[axis+1:] {

@@ -11,7 +11,7 @@ import (
 type Figure struct {
 	Name   string // "the sum of term rank"
 	Value  int
-	Metric bool // it is only reported
+	Metric bool // reported only, not learned from
 }
 
 // Figures are the sums and counts of terms, of metrics and of means over the step.
@@ -35,8 +35,8 @@ func (p *Traced) Figures() []Figure {
 	return all
 }
 
-// Yields are the figures and what states become, which is of a whole step and
-// does not add up over batches.
+// Yields are the figures and the updated states; the latter belong to a whole
+// step and do not add up over batches.
 func (p *Traced) Yields() []Figure {
 	all := p.Figures()
 	for _, s := range p.States {
@@ -54,8 +54,8 @@ func (p *Traced) over(in Inputs) (*Evaluation, error) {
 	return p.Evaluate(a)
 }
 
-// Used lists a gradient, as Gradient returns it, input by input: what a host has
-// a use for. Places without a label token or candidate are left out.
+// Used lists the part of a gradient, as Gradient returns it, that a host uses,
+// input by input: positions without a label token or candidate are left out.
 func (in Inputs) Used(gradient map[string][]float64) []float64 {
 	var all []float64
 	byCandidate := in.byCandidate(gradient)
@@ -72,8 +72,8 @@ func (in Inputs) Used(gradient map[string][]float64) []float64 {
 	return all
 }
 
-// byCandidate are the gradients that have a place for each candidate, by input:
-// one number a label token, or one alone.
+// byCandidate are the gradients with an entry for each candidate, by input: one
+// number a label token, or a single one.
 func (in Inputs) byCandidate(gradient map[string][]float64) map[string][][][]float64 {
 	all := map[string][][][]float64{}
 	for _, name := range []string{"policy.logps", "kl.reverse", "kl.forward"} {
@@ -89,7 +89,7 @@ func (in Inputs) byCandidate(gradient map[string][]float64) map[string][][][]flo
 	return all
 }
 
-// singly is a list of lists of one number.
+// singly wraps each number in a list.
 func singly(numbers []float64) [][]float64 {
 	out := make([][]float64, len(numbers))
 	for i, x := range numbers {

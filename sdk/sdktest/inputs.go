@@ -9,11 +9,10 @@ import (
 	"llmhost/sdk/op"
 )
 
-// Inputs is a batch as a loss sees it, written down without padding: a row of
-// Logps has as many numbers as the candidate has label tokens, a prompt as many
-// rows as it has candidates. What is shorter than the longest is filled up as a
-// host does it: log-probabilities 0, columns 0, both masks false. Leave out
-// what the loss does not read.
+// Inputs is a batch as a loss sees it, written without padding: Logps has a
+// list for each candidate of a prompt, with a number for each of its label
+// tokens. Shorter lists are padded as a host does: log-probabilities 0, columns
+// 0, both masks false. Leave out what the loss does not read.
 type Inputs struct {
 	Logps    [][][]float64 // [prompt][candidate][label token], nats
 	RefLogps [][][]float64 // the same of the reference model
@@ -21,9 +20,9 @@ type Inputs struct {
 
 	Rewards              [][]float64        // [prompt][candidate], of the score head
 	ReverseKL, ForwardKL [][][]float64      // laid out as Logps: KL(policy ‖ reference) and KL(reference ‖ policy)
-	MismatchedLogps      [][][]float64      // [prompt][candidate][token]: of another prompt's answer, of any length
+	MismatchedLogps      [][][]float64      // [prompt][candidate][token]: of another prompt's answer, which may be of any length
 	MismatchedRefLogps   [][][]float64      // the same of the reference model
-	States               map[string]float64 // by name; one that is left out has its initial value
+	States               map[string]float64 // by name; one left out has its initial value
 
 	Columns        map[string][][]float64 // further columns, as Score
 	ExampleColumns map[string][]float64   // one number a prompt
@@ -31,15 +30,15 @@ type Inputs struct {
 	Logits map[string][][]float64 // by head: [prompt][class]
 	Labels map[string][]int       // by head: the class of each prompt, -100 for none
 
-	K, T, U int // fill up to at least so many candidates, label tokens and tokens of mismatched answers
+	K, T, U int // pad to at least this many candidates, label tokens and tokens of mismatched answers
 }
 
 // NoLabel is the label of a prompt that has none.
 const NoLabel = -100
 
-// candidates says how many label tokens each candidate of each prompt has:
-// none in a batch that has no numbers of tokens. A batch of classes alone has one
-// candidate a prompt.
+// candidates is the number of label tokens of each candidate of each prompt: 0 in
+// a batch without per-token numbers. A batch with only classes has one candidate
+// a prompt.
 func (in Inputs) candidates() [][]int {
 	for _, rows := range [][][][]float64{in.Logps, in.RefLogps, in.ReverseKL, in.ForwardKL} {
 		if rows != nil {
@@ -77,7 +76,7 @@ func noTokens(rows [][]float64) [][]int {
 	return all
 }
 
-// sizes are the dimensions of the filled batch.
+// sizes are the dimensions of the padded batch.
 func (in Inputs) sizes() (b, k, t int) {
 	k, t = max(in.K, 1), max(in.T, 1)
 	prompts := in.candidates()
@@ -90,7 +89,7 @@ func (in Inputs) sizes() (b, k, t int) {
 	return len(prompts), k, t
 }
 
-// mismatched is the dimension U of the filled batch.
+// mismatched is the dimension U of the padded batch.
 func (in Inputs) mismatched() int {
 	u := max(in.U, 1)
 	for _, prompt := range append(lengthsOf(in.MismatchedLogps), lengthsOf(in.MismatchedRefLogps)...) {
@@ -134,7 +133,8 @@ func (in Inputs) Arguments() (Arguments, error) {
 	return a, nil
 }
 
-// addTokens lays out what has a number a label token, all in one shape.
+// addTokens lays out the inputs with one number a label token, all in one
+// shape.
 func (in Inputs) addTokens(a Arguments) error {
 	b, k, t := in.sizes()
 	lengths := in.candidates()
@@ -150,7 +150,7 @@ func (in Inputs) addTokens(a Arguments) error {
 	return nil
 }
 
-// tokens are the inputs that have a number a label token.
+// tokens are the inputs with one number a label token.
 func (in Inputs) tokens() map[string][][][]float64 {
 	return map[string][][][]float64{
 		"policy.logps": in.Logps,
@@ -160,7 +160,8 @@ func (in Inputs) tokens() map[string][][][]float64 {
 	}
 }
 
-// addMismatched lays out the mismatched answers, which have lengths of their own.
+// addMismatched lays out the mismatched answers, whose lengths differ from the
+// labels'.
 func (in Inputs) addMismatched(a Arguments) error {
 	b, k, _ := in.sizes()
 	want := in.candidates()
@@ -169,14 +170,14 @@ func (in Inputs) addMismatched(a Arguments) error {
 			continue
 		}
 		if !slices.EqualFunc(rows, want, func(a [][]float64, b []int) bool { return len(a) == len(b) }) {
-			return fmt.Errorf("%s does not have a row for each of the candidates %v", name, want)
+			return fmt.Errorf("%s does not have a list for each of the candidates %v", name, want)
 		}
 		a.Inputs[name] = filled(rows, b, k, in.mismatched())
 	}
 	return nil
 }
 
-// filled is rows in an array of shape [b, k, t].
+// filled copies lists into an array of shape [b, k, t].
 func filled(rows [][][]float64, b, k, t int) Array {
 	out := NewArray(op.F32, b, k, t)
 	for i, prompt := range rows {
@@ -187,8 +188,8 @@ func filled(rows [][][]float64, b, k, t int) Array {
 	return out
 }
 
-// addColumns lays out the columns and the rewards, which must be as many numbers
-// as there are candidates or prompts.
+// addColumns lays out the columns and the rewards, which must have one number
+// for each candidate or prompt.
 func (in Inputs) addColumns(a Arguments) error {
 	b, k, _ := in.sizes()
 	lengths := in.candidates()
@@ -203,7 +204,7 @@ func (in Inputs) addColumns(a Arguments) error {
 		column := NewArray(op.F32, b, k)
 		what := strings.Replace(name, ".", " ", 1)
 		if len(rows) != b {
-			return fmt.Errorf("%s has %d rows for %d prompts", what, len(rows), b)
+			return fmt.Errorf("%s has %d lists for %d prompts", what, len(rows), b)
 		}
 		for i, row := range rows {
 			if len(row) != len(lengths[i]) {
@@ -222,7 +223,7 @@ func (in Inputs) addColumns(a Arguments) error {
 	return nil
 }
 
-// columns are all columns of candidates.
+// columns are all candidate columns.
 func (in Inputs) columns() map[string][][]float64 {
 	all := maps.Clone(in.Columns)
 	if all == nil {
@@ -296,7 +297,7 @@ func (in Inputs) String() string {
 	return b.String()
 }
 
-// nested writes nested slices as Go does: {{1, 2}, {3}}.
+// nested formats nested slices as Go literals: {{1, 2}, {3}}.
 func nested(v any) string {
 	return strings.NewReplacer("[", "{", "]", "}", " ", ", ").Replace(fmt.Sprint(v))
 }

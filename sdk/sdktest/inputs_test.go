@@ -71,7 +71,7 @@ func TestMisshapenInputs(t *testing.T) {
 	}{
 		{func(in *sdktest.Inputs) { in.Rewards = [][]float64{{1}, {2}} }, "rewards has 1 numbers for the 2 candidates of prompt 0"},
 		{func(in *sdktest.Inputs) { in.ReverseKL = in.ReverseKL[:1] }, "kl.reverse has candidates of [[2 1]] tokens; want [[2 1] [1]], as Logps has"},
-		{func(in *sdktest.Inputs) { in.MismatchedLogps = in.MismatchedLogps[:1] }, "mismatched.policy.logps does not have a row for each of the candidates [[2 1] [1]]"},
+		{func(in *sdktest.Inputs) { in.MismatchedLogps = in.MismatchedLogps[:1] }, "mismatched.policy.logps does not have a list for each of the candidates [[2 1] [1]]"},
 	} {
 		in := full
 		c.set(&in)

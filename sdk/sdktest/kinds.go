@@ -14,7 +14,8 @@ var kinds = map[string]rule{
 	"ones_like":  {forward: func(c *call) []float64 { return each(c.in[0].Data, func(float64) float64 { return 1 }) }},
 	"dim_size":   {forward: dimSize},
 
-	// of the batch alone, which is all that one evaluation sees; Held has that of a step
+	// over the batch only, which is all that one evaluation sees; Held has that of a
+	// step
 	"global_mean": {forward: func(c *call) []float64 {
 		if sum, n := c.in[0].Data[0], c.in[1].Data[0]; n != 0 {
 			return []float64{sum / n}

@@ -7,19 +7,19 @@ import (
 	"llmhost/sdk/program"
 )
 
-// fillings are what Padding fills a batch up with.
+// fillings are the paddings that Padding adds to a batch.
 var fillings = []struct {
 	candidates, tokens int
 	what               string
 }{
-	{0, 1, "one more label position that is padding"},
-	{0, 5, "five more label positions that are padding"},
-	{1, 0, "one more candidate that is padding"},
-	{4, 3, "four more candidates and three more label positions that are padding"},
+	{0, 1, "one more padding label position"},
+	{0, 5, "five more padding label positions"},
+	{1, 0, "one more padding candidate"},
+	{4, 3, "four more candidates and three more label positions of padding"},
 }
 
-// Padding fills the batch up with candidates and label positions that are not
-// there, which must change neither figures nor gradients.
+// Padding adds padding candidates and label positions to the batch, which must
+// change neither figures nor gradients.
 func (p *Traced) Padding(in Inputs) ([]Fault, error) {
 	base, err := p.over(in)
 	if err != nil {
@@ -35,7 +35,7 @@ func (p *Traced) Padding(in Inputs) ([]Fault, error) {
 		if !NearAll(in.Used(base.Gradient(base.LossSeeds())), padded.Used(e.Gradient(e.LossSeeds()))) {
 			faults = append(faults, Fault{
 				Text:  "gradients change with " + f.what,
-				Cause: "padding takes a share of the gradient: mask it before the reduction",
+				Cause: "padding receives a share of the gradient: mask it before the reduction",
 				At:    program.None,
 			})
 		}
@@ -46,7 +46,7 @@ func (p *Traced) Padding(in Inputs) ([]Fault, error) {
 	return nil, nil
 }
 
-// paddedFigures are the figures that padding changed.
+// paddedFigures reports the figures that padding changed.
 func (p *Traced) paddedFigures(what string, base, e *Evaluation) []Fault {
 	var faults []Fault
 	for _, f := range p.Yields() {
@@ -69,26 +69,26 @@ func (p *Traced) paddedFigures(what string, base, e *Evaluation) []Fault {
 	return faults
 }
 
-// paddingCause says what usually lets padding in at an op.
+// paddingCause is the usual way padding gets in at an op.
 func paddingCause(op string) string {
 	switch op {
 	case "dim_size":
-		return "Count of T or K counts padding too; count what is there with LabelMask().Sum() or Real().Sum()"
+		return "Count of T or K includes padding; count real tokens or candidates with LabelMask().Sum() or Real().Sum()"
 	case "amax", "amin", "argmax", "argmin", "logsumexp":
 		return "padding holds 0, which is larger than any log-probability and than any negative score: MaskedFill it with math.Inf(-1) (or +1) first"
 	case "mean":
-		return "a mean divides by padding too; divide a masked sum by a masked count"
+		return "a mean also divides by padding; divide a masked sum by a masked count"
 	case "cumsum":
-		return "a running sum goes on over padding; mask it"
+		return "a running sum continues over padding; mask it"
 	}
-	return "padding is not masked: LabelMask() says which tokens are there, Real() which candidates"
+	return "padding is not masked: LabelMask() marks the label tokens, Real() the real candidates"
 }
 
-// placeCause is what usually makes a program depend on an order.
-const placeCause = "a place in the batch is taken for a meaning, such as candidate 0 for the best: choose by a column, or the reduction runs over the wrong axis"
+// placeCause is the usual reason why a program depends on an order.
+const placeCause = "a position in the batch is given a meaning, such as candidate 0 for the best (choose by a column instead), or a reduction runs over the wrong axis"
 
-// PromptOrder puts the prompts in another order, which must change nothing but
-// the places of the gradients.
+// PromptOrder reorders the prompts, which must change nothing but the order of
+// the gradients.
 func (p *Traced) PromptOrder(in Inputs) ([]Fault, error) {
 	base, err := p.over(in)
 	if err != nil {
@@ -113,11 +113,10 @@ func (p *Traced) PromptOrder(in Inputs) ([]Fault, error) {
 	return append(faults, otherGradients(what, want, moved.byCandidate(e.Gradient(e.LossSeeds())))...), nil
 }
 
-// CandidateOrder puts the candidates of each prompt in another order, which must
-// change nothing but the places of the gradients. Metrics are passed over, for
-// one may speak of the first candidates, and so are terms for whose sum or count
-// tied is true: a choice between candidates that are equal may follow their
-// order.
+// CandidateOrder reorders the candidates of each prompt, which must change
+// nothing but the order of the gradients. Metrics are skipped, since one may be
+// about the first candidates, and so are terms for whose sum or count tied is
+// true: a choice between equal candidates may depend on their order.
 func (p *Traced) CandidateOrder(in Inputs, tied func(v int) bool) ([]Fault, error) {
 	base, err := p.over(in)
 	if err != nil {
@@ -141,7 +140,7 @@ func (p *Traced) CandidateOrder(in Inputs, tied func(v int) bool) ([]Fault, erro
 	return append(faults, otherGradients(what, want, moved.byCandidate(e.Gradient(e.untied(tied))))...), nil
 }
 
-// untied are the seeds of the loss without the terms that tied is true for.
+// untied are the seeds of the loss without the terms for which tied is true.
 func (e *Evaluation) untied(tied func(v int) bool) map[int][]float64 {
 	seeds := map[int][]float64{}
 	for _, t := range e.Program.Terms {
@@ -152,7 +151,7 @@ func (e *Evaluation) untied(tied func(v int) bool) map[int][]float64 {
 	return seeds
 }
 
-// moved are the figures that another order changed.
+// moved reports the figures that reordering changed.
 func (p *Traced) moved(what string, figures []Figure, base, e *Evaluation, differ func(v int) bool) []Fault {
 	var faults []Fault
 	for _, f := range figures {
@@ -171,7 +170,8 @@ func (p *Traced) moved(what string, figures []Figure, base, e *Evaluation, diffe
 	return faults
 }
 
-// otherGradients are the candidates whose gradients are not as wanted.
+// otherGradients reports the candidates whose gradients differ from those
+// wanted.
 func otherGradients(what string, want, got map[string][][][]float64) []Fault {
 	var faults []Fault
 	inOrder(want, func(name string, prompts [][][]float64) {
@@ -191,8 +191,8 @@ func otherGradients(what string, want, got map[string][][][]float64) []Fault {
 	return faults
 }
 
-// Cuts runs every prompt as a batch of its own, with the global means of the
-// whole: figures must add up, as a host adds them up over micro-batches and ranks.
+// Cuts runs every prompt as a separate batch, with the global means of the whole:
+// figures must add up, as a host adds them up over micro-batches and ranks.
 func (p *Traced) Cuts(in Inputs) ([]Fault, error) {
 	base, err := p.over(in)
 	if err != nil {
@@ -224,10 +224,10 @@ func (p *Traced) Cuts(in Inputs) ([]Fault, error) {
 	return faults, nil
 }
 
-// wholeBatch are the ops after which a scalar does not add up.
+// wholeBatch are the ops whose results do not add up over batches.
 var wholeBatch = []string{"mean", "amax", "amin", "div", "mul", "exp", "log", "sqrt", "square"}
 
-// notAdditive is a figure that does not add up over a cut.
+// notAdditive reports a figure that does not add up over a split.
 func (p *Traced) notAdditive(f Figure, total float64, base, first *Evaluation) Fault {
 	at := p.Culprit(f.Value, func(v int) bool {
 		shape := p.Value(v).Shape
@@ -237,14 +237,14 @@ func (p *Traced) notAdditive(f Figure, total float64, base, first *Evaluation) F
 		if shape[0] != "B" {
 			return false
 		}
-		own := first.Values[v] // the first prompt must not feel the others
+		own := first.Values[v] // the first prompt must not depend on the others
 		whole := corner(own, base.Values[v])
 		return len(own.Data) > 0 && whole != nil && !NearAll(own.Data, whole)
 	})
 	return Fault{
-		Text: fmt.Sprintf("%s is %s for the whole batch, but its prompts by themselves add up to %s: what is learned would depend on how a batch is cut",
+		Text: fmt.Sprintf("%s is %s for the whole batch, but its prompts by themselves add up to %s: what is learned would depend on how a batch is split",
 			f.Name, Numbers(base.Number(f.Value)), Numbers(total)),
-		Cause:  "a mean (or max, or product) over the batch stands inside: give Sum and Count as sums over prompts and let the host divide, or use GlobalMean; no prompt may read another's numbers",
+		Cause:  "it contains a mean (or max, or product) over the batch: give Sum and Count as sums over prompts and let the host divide, or use GlobalMean; no prompt may read another's numbers",
 		At:     at,
 		Figure: f,
 	}

@@ -14,8 +14,8 @@ type PoolInputs struct {
 	IDs    [][]int       // [sequence][token]; nil: 10, 11, 12, … in each sequence
 	EOS    int           // the id of the end token, -1 where there is none
 
-	// Scattered lays the hidden states out as a host may: in another order
-	// than the sequences', with states between them that belong to no sequence.
+	// Scattered lays the hidden states out as a host may: in another order than
+	// the sequences, with unused states in between.
 	Scattered bool
 }
 
@@ -34,7 +34,7 @@ func Pool(pooling sdk.Pooling, in PoolInputs) Pooled {
 	return out
 }
 
-// PoolErr is Pool for a test of what goes wrong.
+// PoolErr is Pool for tests of failures.
 func PoolErr(pooling sdk.Pooling, in PoolInputs) (Pooled, error) {
 	p, err := TracePooling(pooling)
 	if err != nil {
@@ -70,14 +70,14 @@ func (in PoolInputs) places() (place []int, stored int) {
 	if !in.Scattered {
 		return place, len(place)
 	}
-	for i := range place { // from the back, and every second one belongs to nobody
+	for i := range place { // from the end, and every second one is unused
 		place[i] = 2*(len(place)-i) - 1
 	}
 	return place, 2*len(place) + 1
 }
 
-// Arguments lays the batch out as a program reads it. States that belong to no
-// sequence hold 1000, so that one who reads them shows.
+// Arguments lays the batch out as a program reads it. Unused states hold 1000,
+// so that reading them shows.
 func (in PoolInputs) Arguments() Arguments {
 	width := in.width()
 	place, stored := in.places()
@@ -116,7 +116,7 @@ func (in PoolInputs) Arguments() Arguments {
 	}
 }
 
-// Unpacked takes an array of stored states apart as Hidden is laid out.
+// Unpacked splits an array of stored states into the layout of Hidden.
 func (in PoolInputs) Unpacked(data []float64) [][][]float64 {
 	place, _ := in.places()
 	width := in.width()
@@ -140,9 +140,9 @@ func rowsOf(data []float64, width int) [][]float64 {
 	return rows
 }
 
-// Summed returns the program of a pooling with one node more, the sum of its
-// output with a weight of its own for each element, and that node's value.
-// Weights keep gradients of different elements from cancelling out.
+// Summed returns the program of a pooling with one more node, the sum of its
+// output with a different weight for each element, and that node's value. The
+// weights keep gradients of different elements from cancelling out.
 func (p *Traced) Summed() (*Traced, int) {
 	more := *p.Program
 	more.Nodes = slices.Clone(p.Nodes)

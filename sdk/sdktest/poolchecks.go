@@ -8,9 +8,9 @@ import (
 	"llmhost/sdk/program"
 )
 
-// CheckPooling runs the checks of a pooling over one batch: gradients by
-// central differences, sequences that know nothing of each other, and states stored
-// in any order. Give it at least two sequences of different lengths.
+// CheckPooling runs the checks of a pooling on one batch: gradients by central
+// differences, independent sequences, and states stored in any order. Give it at
+// least two sequences of different lengths.
 func CheckPooling(t testing.TB, pooling sdk.Pooling, in PoolInputs) {
 	t.Helper()
 	p, err := TracePooling(pooling)
@@ -22,8 +22,8 @@ func CheckPooling(t testing.TB, pooling sdk.Pooling, in PoolInputs) {
 	checkPoolGradients(t, p, in)
 }
 
-// Storage stores the states in another order, with states between them that are
-// no sequence's, as prefix sharing does: nothing may change.
+// Storage stores the states in another order with unused ones in between, as
+// prefix sharing does: nothing may change.
 func (p *Traced) Storage(in PoolInputs) ([]Fault, error) {
 	base, err := p.Pooled(in)
 	if err != nil {
@@ -33,8 +33,8 @@ func (p *Traced) Storage(in PoolInputs) ([]Fault, error) {
 	return p.Expect(base, in, "with the hidden states stored in another order", "Hidden is read directly; a sequence's states are Hidden().IndexSelect(0, Token())")
 }
 
-// Sequences puts the sequences in another order, and each into a batch of its
-// own, which must pool each to the same.
+// Sequences reorders the sequences, then puts each into a separate batch: each
+// must pool to the same vector.
 func (p *Traced) Sequences(in PoolInputs) ([]Fault, error) {
 	base, err := p.Pooled(in)
 	if err != nil {
@@ -51,8 +51,9 @@ func (p *Traced) Sequences(in PoolInputs) ([]Fault, error) {
 	return faults, err
 }
 
-// Expect pools a batch, and has a fault for each sequence that is not as wanted. What
-// says how the batch was changed, cause what one that changes with it comes from.
+// Expect pools a batch and returns a fault for each sequence that differs from
+// wanted. what says how the batch was changed, cause why a sequence would change with
+// it.
 func (p *Traced) Expect(want [][]float64, in PoolInputs, what, cause string) ([]Fault, error) {
 	got, err := p.Pooled(in)
 	if err != nil {
@@ -87,7 +88,8 @@ func (in PoolInputs) Pick(sequences ...int) PoolInputs {
 	return in
 }
 
-// checkPoolGradients takes the differences of the sum of the output.
+// checkPoolGradients compares gradients of the output's weighted sum with
+// differences.
 func checkPoolGradients(t testing.TB, p *Traced, in PoolInputs) {
 	t.Helper()
 	p, total := p.Summed()

@@ -2,8 +2,8 @@ package sdktest
 
 import "math"
 
-// reductions holds the ops that make one number of many, along an axis or of
-// everything, and the running sum.
+// reductions holds the ops that reduce an axis or everything to one number, and
+// the running sum.
 var reductions = map[string]rule{
 	"sum":       {forward: reduce(sum), backward: eachOf(func([]float64, float64) func(int) float64 { return func(int) float64 { return 1 } })},
 	"mean":      {forward: reduce(mean), backward: eachOf(meanSlope)},
@@ -27,7 +27,7 @@ func sum(x []float64) float64 {
 
 func mean(x []float64) float64 { return sum(x) / float64(len(x)) }
 
-// largest is the largest element, or NaN where there is one.
+// largest is the largest element, or NaN if there is one.
 func largest(x []float64) float64 {
 	most := math.Inf(-1)
 	for _, v := range x {
@@ -66,14 +66,15 @@ func logSumExp(x []float64) float64 {
 	return most + math.Log(total)
 }
 
-// A slope of a reduction is that of each element of a lane, given the lane and
-// what it was reduced to.
+// A slope of a reduction has the derivative by each element of a lane, given
+// the lane and its reduction.
 
 func meanSlope(x []float64, _ float64) func(int) float64 {
 	return func(int) float64 { return 1 / float64(len(x)) }
 }
 
-// equalShare gives those that equal the result the same part of the gradient.
+// equalShare splits the gradient equally between the elements that equal the
+// result.
 func equalShare(x []float64, y float64) func(int) float64 {
 	equal := 0.0
 	for _, v := range x {

@@ -31,15 +31,15 @@ func (in Inputs) Reorder(order func(n int) []int) Inputs {
 	return out
 }
 
-// Padded returns the batch filled up with k more candidates, t more label
-// positions and as many more of mismatched answers.
+// Padded returns the batch padded with k more candidates, t more label
+// positions and as many more tokens of mismatched answers.
 func (in Inputs) Padded(k, t int) Inputs {
 	_, atLeastK, atLeastT := in.sizes()
 	in.K, in.T, in.U = atLeastK+k, atLeastT+t, in.mismatched()+t
 	return in
 }
 
-// entriesOf is the list of the given entries; nil stays nil.
+// entriesOf lists the given entries; nil stays nil.
 func entriesOf[V any](list []V, entries []int) []V {
 	if list == nil {
 		return nil

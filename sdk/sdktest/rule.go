@@ -13,7 +13,7 @@ type rule struct {
 	forward func(c *call) []float64
 
 	// backward returns the gradient of each input, given that of the output;
-	// nil for an input that no gradient flows to. A rule without it stops
+	// nil for an input that gets no gradient. A rule without it stops
 	// gradients.
 	backward func(c *call, out, grad []float64) [][]float64
 }
@@ -27,14 +27,14 @@ type call struct {
 	dtype op.DType
 }
 
-// fault is a mistake that shows only when a program runs.
+// fault is a mistake that only shows when a program runs.
 type fault struct{ text string }
 
 // fail ends the evaluation; Op and Evaluate return it as an error.
 func (c *call) fail(format string, args ...any) { panic(fault{fmt.Sprintf(format, args...)}) }
 
-// rules is the interpreter's column of the op table in sdk/op: every row has
-// one, which a test demands.
+// rules is the interpreter's side of the op table in sdk/op: a test checks that
+// every op has a rule.
 var rules = joined(arithmetic, scalars, functions, reductions, shapes, choosing, comparisons, kinds, segments)
 
 func joined(groups ...map[string]rule) map[string]rule {
@@ -46,9 +46,9 @@ func joined(groups ...map[string]rule) map[string]rule {
 }
 
 // Op computes one op. The second result turns a gradient of the output into
-// those of the inputs, nil for each that has none; it is nil itself where the
-// op is a constant to the gradient. An error is a call that does not fit the
-// op's row, or an index that is out of range.
+// those of the inputs, nil for each that has none; it is nil itself if the op
+// is a constant for the gradient. An error means a call that the op does not
+// accept, or an index out of range.
 func Op(name string, in []Array, attrs op.Attrs, sizes map[string]int64) (out Array, backward func(grad []float64) [][]float64, err error) {
 	row, found := op.Find(name)
 	if !found {
@@ -99,7 +99,7 @@ func compute(name string, in []Array, attrs op.Attrs, sizes map[string]int64, wa
 	return out, func(grad []float64) [][]float64 { return rule.backward(c, out.Data, grad) }, nil
 }
 
-// numerals writes known sizes as symbols.
+// numerals turns known sizes into symbols.
 func numerals(shape []int) op.Shape {
 	dims := make(op.Shape, len(shape))
 	for i, d := range shape {
@@ -120,7 +120,7 @@ func sizesOf(shape op.Shape, sizes map[string]int64) ([]int, error) {
 	return out, nil
 }
 
-// lanes cuts the first input at the axis that the op works along.
+// lanes splits the first input at the axis that the op works along.
 func (c *call) lanes() lanes {
 	axis, one := c.Axis()
 	return lanesOf(c.in[0].Shape, axis, one)

@@ -151,7 +151,7 @@ func TestMisuseOfAnOp(t *testing.T) {
 	_, _, err = sdktest.Op("gather", []sdktest.Array{f32(1, 2), index}, dim(0), nil)
 	require.EqualError(t, err, "index -1 is out of range for axis 0, which has 2 elements")
 	_, _, err = sdktest.Op("segment_sum", []sdktest.Array{f32(1), index}, into(), map[string]int64{"N": 3})
-	require.EqualError(t, err, "row -1 is out of range: there are 3")
+	require.EqualError(t, err, "segment -1 is out of range: there are 3")
 	_, _, err = sdktest.Op("dim_size", nil, op.Attrs{{Name: "dim", Kind: op.Size, Dim: "B"}}, nil)
 	require.EqualError(t, err, "dimension B has no size here")
 }

@@ -11,26 +11,26 @@ type Result struct {
 	Loss    float64
 	Terms   map[string]Fraction
 	Metrics map[string]float64 // 0 where its count is 0
-	States  map[string]float64 // what they become, were the batch the whole step
+	States  map[string]float64 // updated as if the batch were the whole step
 
-	// Gradients is that of Loss, laid out as Inputs.Logps. Where there is no
-	// label a host has no use for a gradient, and there is none here.
+	// Gradients is the gradient of Loss, laid out as Inputs.Logps. A host does
+	// not use gradients where there is no label, so they are left out here.
 	Gradients      [][][]float64
 	LogitGradients map[string][][]float64 // laid out as Inputs.Logits
 
-	// Those of the other inputs of the model, nil where the loss does not read them.
+	// Those of the model's other outputs, nil if the loss does not read them.
 	RewardGradients                        [][]float64
 	ReverseKLGradients, ForwardKLGradients [][][]float64
 }
 
-// Fraction is a term of a loss before it is weighed.
+// Fraction is a term of a loss before its coefficient.
 type Fraction struct{ Sum, Count float64 }
 
 // Value is Sum / Count; a count of 0 stands for 1.
 func (f Fraction) Value() float64 { return f.Sum / orOne(f.Count) }
 
-// Run traces the loss and runs it over one batch. It panics where the loss does
-// not trace or the batch does not fit, with what RunErr would return.
+// Run traces the loss and runs it over one batch. It panics if the loss does
+// not trace or the batch does not fit, with the error of RunErr.
 func Run(loss sdk.Loss, in Inputs) Result {
 	out, err := RunErr(loss, in)
 	if err != nil {
@@ -39,7 +39,7 @@ func Run(loss sdk.Loss, in Inputs) Result {
 	return out
 }
 
-// RunErr is Run for a test of what goes wrong.
+// RunErr is Run for tests of failures.
 func RunErr(loss sdk.Loss, in Inputs) (Result, error) {
 	p, err := Trace(loss)
 	if err != nil {
@@ -56,7 +56,7 @@ func RunErr(loss sdk.Loss, in Inputs) (Result, error) {
 	return e.result(in), nil
 }
 
-// result reads an evaluation over in.
+// result extracts the result of an evaluation over in.
 func (e *Evaluation) result(in Inputs) Result {
 	r := Result{
 		Loss:    e.Loss(),
@@ -96,8 +96,8 @@ func (e *Evaluation) result(in Inputs) Result {
 	return r
 }
 
-// Unpadded takes a filled array of log-probabilities apart as Logps is laid out,
-// nil where the batch has no numbers of tokens.
+// Unpadded splits a padded array of log-probabilities into the layout of Logps;
+// nil if the batch has no per-token numbers.
 func (in Inputs) Unpadded(data []float64) [][][]float64 {
 	if in.Logps == nil && in.ReverseKL == nil && in.ForwardKL == nil {
 		return nil

@@ -85,7 +85,7 @@ func TestChecksSeeMistakes(t *testing.T) {
 		want  string
 	}{
 		{"a max that padding enters", sdktest.CheckPadding, func(g *sdk.Graph) sdk.Objective { return term(g.Logps().Amax(-1).Sum(), g.Count("B")) },
-			"the sum of term x is -0.25, and with one more label position that is padding it is 0"},
+			"the sum of term x is -0.25, and with one more padding label position it is 0"},
 		{"a mean inside", sdktest.CheckCuts, func(g *sdk.Graph) sdk.Objective { return term(g.Logps().Mean(), sdk.Tensor{}) },
 			"but its prompts by themselves add up to"},
 		{"the first candidate is the best", sdktest.CheckPermutation, func(g *sdk.Graph) sdk.Objective {
@@ -112,7 +112,7 @@ func TestErrors(t *testing.T) {
 		want string
 	}{
 		{sum, batch, "input column.weight: the program reads it and nothing provides it"},
-		{sum, sdktest.Inputs{Logps: batch.Logps, Score: [][]float64{{1}}}, "column score has 1 rows for 2 prompts"},
+		{sum, sdktest.Inputs{Logps: batch.Logps, Score: [][]float64{{1}}}, "column score has 1 lists for 2 prompts"},
 		{sum, sdktest.Inputs{Logps: batch.Logps, Score: [][]float64{{1}, {2}}}, "column score has 1 numbers for the 3 candidates of prompt 0"},
 		{sum, sdktest.Inputs{Logps: batch.Logps, ExampleColumns: map[string][]float64{"w": {1}}}, "example column w has 1 numbers for 2 prompts"},
 		{sum, sdktest.Inputs{Logps: batch.Logps, RefLogps: batch.Logps[:1]}, "ref.logps has candidates of [[2 1 3]] tokens; want [[2 1 3] [1 2]], as Logps has"},

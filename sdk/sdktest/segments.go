@@ -2,18 +2,18 @@ package sdktest
 
 import "math"
 
-// segments holds the ops over rows of packed entries.
+// segments holds the ops over segments of packed entries.
 var segments = map[string]rule{
 	"segment_sum":   {forward: segmentSum, backward: segmentSumBack},
 	"segment_max":   {forward: segmentMax, backward: segmentMaxBack},
 	"segment_count": {forward: segmentCount},
 }
 
-// segment is the row that entry i belongs to.
+// segment is the segment that entry i belongs to.
 func (c *call) segment(rows Array, i int) int {
 	n := int(rows.Data[i])
 	if n < 0 || n >= c.shape[0] {
-		c.fail("row %d is out of range: there are %d", n, c.shape[0])
+		c.fail("segment %d is out of range: there are %d", n, c.shape[0])
 	}
 	return n
 }

@@ -1,6 +1,6 @@
 package sdktest
 
-// shapes holds the ops that lay the same elements out otherwise.
+// shapes holds the ops that only rearrange elements.
 var shapes = map[string]rule{
 	"unsqueeze": {forward: copied, backward: copiedBack},
 	"squeeze":   {forward: copied, backward: copiedBack},
@@ -23,7 +23,7 @@ func expandedBack(c *call, _, grad []float64) [][]float64 {
 	return [][]float64{gathered(grad, spread(c.in[0].Shape, c.shape), len(c.in[0].Data))}
 }
 
-// gathered adds up grad into n elements, element i into that which source names.
+// gathered sums grad into n elements, element i into the one that source names.
 func gathered(grad []float64, source []int, n int) []float64 {
 	g := make([]float64, n)
 	for i, from := range source {

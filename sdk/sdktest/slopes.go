@@ -5,12 +5,12 @@ import (
 	"math"
 )
 
-// GradientTolerance is how far a gradient may lie from central differences,
+// GradientTolerance is how far a gradient may be from central differences,
 // relative to the larger of the two. Differences below a ten-thousandth of the
-// largest gradient are noise, and so are those below roundoff of the value.
+// largest gradient are noise, as are those below roundoff of the value.
 const GradientTolerance = 1e-6
 
-// roundoff is the smallest derivative that differences find to
+// roundoff is the smallest derivative that differences resolve to
 // GradientTolerance, relative to the value: float64's precision over slopeStep
 // and the tolerance.
 const roundoff = 4e-7
@@ -25,11 +25,11 @@ type Slope struct {
 	Rough      bool    // two step sizes disagree: there is a kink, and Difference means nothing
 }
 
-// Wrong says whether the gradient is not the slope.
+// Wrong reports whether the gradient is not the slope.
 func (s Slope) Wrong() bool { return !s.Rough && s.Error > GradientTolerance }
 
-// Used says whether a host has a use for the gradient by an element of an input
-// of the model: there is a label token, or the candidate is real.
+// Used reports whether a host uses the gradient by an element of a model input:
+// there is a label token, or the candidate is real.
 func (a Arguments) Used(input string, element int) bool {
 	switch input {
 	case "policy.logps", "kl.reverse", "kl.forward":
@@ -40,7 +40,7 @@ func (a Arguments) Used(input string, element int) bool {
 	return true
 }
 
-// Compared writes a slope of a run over a for people.
+// Compared describes a slope of a run over a for people.
 func (a Arguments) Compared(s Slope) string {
 	return fmt.Sprintf("by %s the gradient is %s, while moving that by a little changes the result by %s a unit",
 		a.element(s.Input, s.Element), Numbers(s.Gradient), Numbers(s.Difference))
@@ -68,8 +68,8 @@ func (a Arguments) element(input string, i int) string {
 // slopeStep is the step of central differences, relative to 1 + |x|.
 const slopeStep = 1e-3
 
-// Slopes holds the gradient of value v, a scalar, to central differences by
-// every element of every input of the model for which pick is true.
+// Slopes compares the gradient of value v, a scalar, with central differences
+// by every element of every model input for which pick is true.
 func (p *Traced) Slopes(a Arguments, v int, pick func(input string, element int) bool) ([]Slope, error) {
 	e, err := p.Evaluate(a)
 	if err != nil {
@@ -135,8 +135,8 @@ func (p *Traced) difference(a Arguments, v int, input string, element int) (slop
 	return near + (near-wide)/15, math.Abs(near-wide) > 1e-6*math.Max(1e-3, math.Max(math.Abs(near), math.Abs(wide))), err
 }
 
-// Detached are the values that a gradient takes for constants, those of global
-// means among them, to be held while differences are taken.
+// Detached are the values that are constants for a gradient, global means
+// included, to be held while differences are taken.
 func (e *Evaluation) Detached() map[int]Array {
 	held := map[int]Array{}
 	for i, node := range e.Program.Nodes {
@@ -151,7 +151,7 @@ func (e *Evaluation) Detached() map[int]Array {
 const globalMean = "global_mean"
 
 // GlobalMeans are the means over this batch, to be held in the batches that it
-// is cut into.
+// is split into.
 func (e *Evaluation) GlobalMeans() map[int]Array {
 	held := map[int]Array{}
 	for i, node := range e.Program.Nodes {

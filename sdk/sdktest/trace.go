@@ -13,10 +13,10 @@ import (
 // author's files.
 type Traced struct {
 	*program.Program
-	Places []string // one a node, such as "margin.go:12", or none at all
+	Places []string // one a node, such as "margin.go:12", or empty
 }
 
-// Place says where value v comes from: "margin.go:12: sum", or the name of an input.
+// Place is where value v comes from: "margin.go:12: sum", or the name of an input.
 func (p *Traced) Place(v int) string {
 	if v < len(p.Inputs) {
 		return "input " + p.Inputs[v].Name
@@ -28,8 +28,8 @@ func (p *Traced) Place(v int) string {
 	return fmt.Sprintf("node %d: %s", node, p.Nodes[node].Op)
 }
 
-// Trace traces a loss as it stands: its fields are the parameters, and tags
-// give no defaults. To get the loss as a host would configure it, use New of its
+// Trace traces a loss as it is: its fields are the parameters, and tags give no
+// defaults. To get the loss as a host would configure it, use New of its
 // LossSpec. The error lists every mistake of the trace with the author's line.
 func Trace(loss sdk.Loss) (*Traced, error) {
 	return traced(sdk.Plugin{Name: "test", Losses: []sdk.LossSpec{sdk.NewLoss("loss", "", lossAsItIs{loss})}})
@@ -58,7 +58,7 @@ func validate(part any) error {
 	return nil
 }
 
-// traced asks the server that a host would ask.
+// traced asks the same server that a host would.
 func traced(p sdk.Plugin) (*Traced, error) {
 	server := sdk.NewServer(p)
 	if _, err := payload(server.Configure(0, []byte("{}"))); err != nil {
@@ -78,8 +78,7 @@ func traced(p sdk.Plugin) (*Traced, error) {
 	return parsed(reply.Program, reply.Locations)
 }
 
-// parsed reads a traced program. Its error lists what is wrong with the place of
-// each fault.
+// parsed reads a traced program. Its error lists every fault with its place.
 func parsed(text []byte, places []string) (*Traced, error) {
 	p, err := program.Parse(text)
 	var faulty *program.Error
@@ -92,7 +91,7 @@ func parsed(text []byte, places []string) (*Traced, error) {
 	return &Traced{Program: p, Places: places}, nil
 }
 
-// payload takes the status off a reply.
+// payload strips the status from a reply.
 func payload(reply []byte) ([]byte, error) {
 	if reply[0] == sdk.StatusOK {
 		return reply[1:], nil

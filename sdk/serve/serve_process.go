@@ -7,7 +7,7 @@ import (
 	"llmhost/sdk/process"
 )
 
-// Served is a plugin that is ready for calls.
+// Served is a plugin ready to be called.
 type Served struct{ plugin sdk.Plugin }
 
 // Plugin makes p the plugin of this program.

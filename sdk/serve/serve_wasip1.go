@@ -5,7 +5,7 @@ import (
 	"llmhost/sdk/wasm"
 )
 
-// Served is a plugin that is ready for calls.
+// Served is a plugin ready to be called.
 type Served struct{}
 
 // Plugin makes p the plugin of this module.

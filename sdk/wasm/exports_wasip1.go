@@ -8,23 +8,23 @@ import (
 // maxBuffer bounds a buffer that the host may ask for, in bytes.
 const maxBuffer = 256 << 20
 
-// buffers keeps what the host holds a pointer to from being collected.
+// buffers keeps memory that the host points to from being collected.
 var buffers = map[uint32][]byte{}
 
-// lastReply is the size of the last batch's reply: the next will be like it.
+// lastReply is the size of the last batch's reply: the next will be similar.
 var lastReply int
 
-// ballast is memory that nobody writes to, so that it is none of the machine's.
-// The collector runs when the memory in use has doubled; of the little that a
-// formatter keeps that would be every few batches, and a fifth of its time.
+// ballast is memory that is never written, so it takes no physical memory. The
+// collector runs when the heap has doubled; with the little that a formatter
+// keeps that would be every few batches, a fifth of its time.
 var ballast []byte
 
 const ballastSize = 8 << 20
 
-// Every export ends in runtime.Gosched: between calls nothing else would ever
-// give this module's garbage collector a turn, and its memory would only grow.
+// Every export ends in runtime.Gosched: between calls nothing else would let
+// this module's garbage collector run, and its memory would only grow.
 
-// marker tells the version of the contract by its name. It is never called.
+// marker carries the version of the contract in its name. It is never called.
 //
 //go:wasmexport llmhost_abi_v2
 func marker() {}
@@ -60,30 +60,30 @@ func configure(component, pointer, size uint32) uint64 {
 }
 
 //go:wasmexport llmhost_trace
-func trace(instance, pointer, size uint32) uint64 {
+func trace(handle, pointer, size uint32) uint64 {
 	defer runtime.Gosched()
-	return reply(registered().Trace(instance, buffer(pointer, size)))
+	return reply(registered().Trace(handle, buffer(pointer, size)))
 }
 
 //go:wasmexport llmhost_format
-func format(instance, pointer, size uint32) uint64 {
+func format(handle, pointer, size uint32) uint64 {
 	defer runtime.Gosched()
 	if ballast == nil {
 		ballast = make([]byte, ballastSize)
 	}
-	b := registered().AppendFormat(take(lastReply), instance, buffer(pointer, size))
+	b := registered().AppendFormat(take(lastReply), handle, buffer(pointer, size))
 	lastReply = len(b)
 	return reply(b)
 }
 
 //go:wasmexport llmhost_close
-func closeInstance(instance uint32) {
+func closeInstance(handle uint32) {
 	defer runtime.Gosched()
-	registered().Close(instance)
+	registered().Close(handle)
 }
 
-// pin keeps b and returns its address, of at least one byte so that no two
-// buffers share one.
+// pin keeps b and returns its address; it has at least one byte, so that no two
+// buffers share an address.
 func pin(b []byte) uint32 {
 	if cap(b) == 0 {
 		b = make([]byte, 0, 1)

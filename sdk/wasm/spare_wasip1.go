@@ -1,8 +1,7 @@
 package wasm
 
-// spares are buffers that came back. Batches of rows come and go by the
-// thousand, all of much the same size, and new memory for each of them would
-// be most of the collector's work.
+// spares are returned buffers. Batches of rows come by the thousand, all of
+// similar size, and allocating each would be most of the collector's work.
 var spares [][]byte
 
 const (
@@ -27,7 +26,7 @@ func take(size int) []byte {
 	return b
 }
 
-// keep keeps the larger ones of the buffers that came back.
+// keep retains the larger of the returned buffers.
 func keep(b []byte) {
 	if cap(b) > maxSpare {
 		return

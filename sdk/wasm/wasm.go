@@ -1,6 +1,6 @@
-// Package wasm makes a plugin into a WASM module that llmhost can load: it
+// Package wasm turns a plugin into a WASM module that llmhost can load: it
 // exports the calls of the contract and answers them with an sdk.Server. A
-// plugin's main package hands its value over in one line,
+// plugin's main package registers its value in one line,
 //
 //	var _ = wasm.Register(rrhf.Plugin)
 //
@@ -10,14 +10,14 @@
 //
 //	GOOS=wasip1 GOARCH=wasm go build -buildmode=c-shared -o rrhf.wasm ./plugins/rrhf
 //
-// The value crosses in a variable's initialiser because a module built so is a
+// It is registered in a variable's initialiser because such a module is a
 // reactor: a host runs the initialisers and then calls exports, never main.
 package wasm
 
 import "llmhost/sdk"
 
-// server is the one plugin of this module. It is package state because the
-// functions that a module exports can be reached in no other way.
+// server is the one plugin of this module. It is package state because a
+// module's exported functions have no other way to reach it.
 var server *sdk.Server
 
 // Registered is what Register returns, so that it can initialise a variable.
@@ -32,7 +32,8 @@ func Register(p sdk.Plugin) Registered {
 	return Registered{}
 }
 
-// registered is the module's server. Without a plugin it panics with the mend.
+// registered is the module's server. Without a plugin it panics, saying how to
+// fix that.
 func registered() *sdk.Server {
 	if server == nil {
 		panic("wasm: this module holds no plugin; its main package needs: var _ = wasm.Register(…)")

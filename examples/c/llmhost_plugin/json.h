@@ -58,7 +58,7 @@ typedef struct {
     int broken;
 } lh_reader;
 
-/* Passes over blanks and c, and says whether it was there. */
+/* Passes over blanks and c, and reports whether it was there. */
 static int lh_skip(lh_reader *r, char c) {
     while (r->at < r->end && (*r->at == ' ' || *r->at == '\n' || *r->at == '\t' || *r->at == '\r')) r->at++;
     if (r->at == r->end || *r->at != c) return 0;

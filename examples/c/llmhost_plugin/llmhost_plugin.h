@@ -64,14 +64,14 @@ static int lh_is(const char *name, const char *text); /* whether a string parame
 
 static lh_t lh_logps(void);                         /* f32 [B, K, T]: log-probability of each label token, 0 where there is no label */
 static lh_t lh_ref_logps(void);                     /* f32 [B, K, T]: the same under the reference model */
-static lh_t lh_rewards(void);                       /* f32 [B, K]: the reward of each candidate under the score head, 0 where it is not real */
+static lh_t lh_rewards(void);                       /* f32 [B, K]: the reward of each candidate under the score head, 0 for a padding candidate */
 static lh_t lh_reverse_kl(void);                    /* f32 [B, K, T]: KL(policy ‖ reference) over the vocabulary at each label token, 0 where there is none */
 static lh_t lh_forward_kl(void);                    /* f32 [B, K, T]: KL(reference ‖ policy) */
-static lh_t lh_mismatched_logps(void);              /* f32 [B, K, U]: another example's answer behind this prompt, 0 where there is no token; no gradient */
+static lh_t lh_mismatched_logps(void);              /* f32 [B, K, U]: another example's answer after this prompt, 0 where there is no token; no gradient */
 static lh_t lh_mismatched_ref_logps(void);          /* f32 [B, K, U]: the same under the reference model */
 static lh_t lh_state(const char *name);             /* f32 []: a number that lasts from step to step; lh_state_update says how it changes */
 static lh_t lh_label_mask(void);                    /* bool [B, K, T]: true where there is a label token */
-static lh_t lh_real(void);                          /* bool [B, K]: false for a candidate that only fills up a batch */
+static lh_t lh_real(void);                          /* bool [B, K]: false for a padding candidate */
 static lh_t lh_column(const char *name);            /* f32 [B, K]: a data column with one number a candidate */
 static lh_t lh_example_column(const char *name);    /* f32 [B]: a data column with one number an example */
 static lh_t lh_logits(const char *head);            /* f32 [B, C_head]: logits of the classes of a head */
@@ -84,7 +84,7 @@ static lh_t lh_label(const char *head);             /* i64 [B]: the class of eac
  * A check feeds the loss with the values. */
 #define LH_SCORE "score"   /* orders the candidates of an example: the higher, the better */
 #define LH_WEIGHT "weight" /* scales the share of a record or candidate in the loss: 0 or more, 0 takes it out */
-#define LH_REWARD "reward" /* a signed measure of how good an answer is, of which size and sign count */
+#define LH_REWARD "reward" /* a signed measure of how good an answer is, whose size and sign both count */
 #define LH_MASK "mask"     /* 0 or 1: whether something takes part */
 static lh_t lh_role(lh_t column, const char *role);
 static lh_t lh_range(lh_t column, double min, double max); /* what its numbers lie between, both included */
@@ -96,7 +96,7 @@ static lh_t lh_say_values(lh_t column, const double *values, uint32_t count);
 
 static lh_t lh_hidden(void); /* f32 [P, H]: hidden states of every stored token */
 static lh_t lh_token(void);  /* i64 [M]: each sequence's tokens in order, as indices into hidden */
-static lh_t lh_sequence(void); /* i64 [M]: the sequence that each entry of token belongs to, rising from 0 */
+static lh_t lh_sequence(void); /* i64 [M]: the sequence that each entry of token belongs to, ascending from 0 */
 static lh_t lh_ids(void);    /* i64 [M]: their token ids */
 static lh_t lh_eos(void);    /* i64 []: the id of the end token, -1 where there is none */
 
@@ -163,7 +163,7 @@ static void lh_bad(const char *what);                  /* makes the row a bad on
 /* ---- what a formatter declares, in its function declare ---- */
 
 static void lh_gives(const char *name, const char *role, double padding); /* a column of candidates: role LH_SCORE … or 0; padding is its value
-                                                                              for a candidate that only fills up a batch, 0: as the role has it */
+                                                                              for a padding candidate, 0: as the role has it */
 static void lh_gives_example(const char *name, const char *role);         /* a column of the example */
 static void lh_gives_label(const char *head);                             /* the class under a head */
 static void lh_gives_nothing(void);                                       /* neither columns nor labels */

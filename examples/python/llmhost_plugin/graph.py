@@ -104,13 +104,13 @@ class Graph:
     # Inputs of losses. B prompts, K candidates, T label positions, U tokens of another answer, C_NAME classes.
     logps = property(lambda g: g.input("policy.logps"), doc="f32 [B, K, T]: log-probability of each label token, 0 where there is no label")
     ref_logps = property(lambda g: g.input("ref.logps"), doc="f32 [B, K, T]: the same under the reference model, without gradient")
-    rewards = property(lambda g: g.input("rewards"), doc="f32 [B, K]: the reward of each candidate under the score head, 0 where it is not real")
+    rewards = property(lambda g: g.input("rewards"), doc="f32 [B, K]: the reward of each candidate under the score head, 0 for a padding candidate")
     reverse_kl = property(lambda g: g.input("kl.reverse"), doc="f32 [B, K, T]: KL(policy ‖ reference) at each label token, 0 where there is none")
     forward_kl = property(lambda g: g.input("kl.forward"), doc="f32 [B, K, T]: KL(reference ‖ policy), as reverse_kl is")
-    mismatched_logps = property(lambda g: g.input("mismatched.policy.logps"), doc="f32 [B, K, U]: another example's answer behind this prompt, 0 where there is no token, without gradient")
+    mismatched_logps = property(lambda g: g.input("mismatched.policy.logps"), doc="f32 [B, K, U]: another example's answer after this prompt, 0 where there is no token, without gradient")
     mismatched_ref_logps = property(lambda g: g.input("mismatched.ref.logps"), doc="f32 [B, K, U]: the same under the reference model")
     label_mask = property(lambda g: g.input("label_mask"), doc="bool [B, K, T]: true where there is a label token")
-    candidate_mask = property(lambda g: g.input("candidate_mask"), doc="bool [B, K]: false for a candidate that only fills up a batch")
+    candidate_mask = property(lambda g: g.input("candidate_mask"), doc="bool [B, K]: false for a padding candidate")
 
     # Inputs of poolings. P stored tokens, H hidden, M tokens of all sequences, N sequences.
     hidden = property(lambda g: g.input("hidden"), doc="f32 [P, H]: hidden states of every stored token")
@@ -120,7 +120,7 @@ class Graph:
     eos_token_id = property(lambda g: g.input("eos_token_id"), doc="i64 []: the id of the end token, -1 where there is none")
 
     def column(self, name, **said):
-        """f32 [B, K]: a data column with one number a candidate, 0 where it is not real.
+        """f32 [B, K]: a data column with one number a candidate, 0 for a padding candidate.
         What more may be said of it, once for each column, changes nothing of what is
         computed: role is score, weight, reward or mask; values are examples of what it
         may hold, and range is the least and the most."""

@@ -78,7 +78,7 @@ class Drop(Exception):
 
 
 def decoded(data):
-    """Text that is no UTF-8 still reads, so that it spoils its own row alone:
+    """Text that is not UTF-8 still reads, so that it spoils its own row alone:
     an example made of it cannot be written, which is an error of that row."""
     return str(data, "utf-8", "surrogateescape")
 

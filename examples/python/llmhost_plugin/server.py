@@ -68,7 +68,7 @@ class Server:
     def instance(self, number):
         part = self.instances[number - 1] if 1 <= number <= len(self.instances) else None
         if part is None:
-            raise LookupError(f"no instance has the number {number}")
+            raise LookupError(f"nothing is configured under handle {number}")
         return part
 
     def guard(self, answer, code="internal"):

@@ -1,14 +1,14 @@
-// Package check tries a plugin as a strict reader would: does it describe
-// itself the same way twice, are its parameters what it says, is its program
-// sound, and do its numbers mean what a host takes them to mean. It runs
-// programs on the float64 interpreter of sdk/sdktest and needs no libtorch.
+// Package check tests a plugin the way a strict reviewer would: does it
+// describe itself the same way twice, are its parameters as declared, is its
+// program sound, and do its numbers mean what a host expects. It runs programs
+// on the float64 interpreter of sdk/sdktest and needs no libtorch.
 //
 // A check is a value with a name and a doc; those of losses, poolings and
-// formatters stand in the packages below, each in the order of the report in its
-// All. Most are of one form: change a batch in a way that must not matter, or
-// must matter in one known way, and look. None knows any plugin by name. This
-// package holds what they run in: start at Suite.Plugin for the driver, at Trial
-// for what a check sees.
+// formatters are in the packages below, each listed by its All in the order of
+// the report. Most change a batch in a way that must not matter, or must matter
+// in one known way, and compare. None knows any plugin by name. This package has
+// what they run in: start at Suite.Plugin for the driver, at Trial for what a
+// check sees.
 package check
 
 import (
@@ -22,36 +22,36 @@ import (
 	"llmhost/host/plugin"
 )
 
-// Check is one question that is asked of a component.
+// Check is one question asked about a component.
 type Check struct {
 	Name   string
-	Doc    string  // what it asks, in one line
-	Except Setting // the kinds of parameters under which it is not asked
+	Doc    string  // what it asks, on one line
+	Except Setting // kinds of settings under which it is not run
 
-	// Run asks it. What is wrong goes to Find; an error says that the check could
+	// Run runs the check. Faults go to Find; an error means that the check could
 	// not be carried out, which is a finding too unless it is Skip.
 	Run func(t *Trial) error
 }
 
-// Skip is an error of a check that had no time, or nothing to look at.
+// Skip is the error of a check that had no time, or nothing to check.
 type Skip struct{ Reason string }
 
 // Error is the reason.
 func (s *Skip) Error() string { return s.Reason }
 
-// ErrLate is what a check returns that the deadline cut short.
+// ErrLate is returned by a check that the deadline cut short.
 var ErrLate error = &Skip{"the time for this plugin is over"}
 
-// Options are what a caller may choose.
+// Options are the caller's choices.
 type Options struct {
-	Allow   []string      // names of checks whose findings are meant to be
-	Records string        // a data file with records for formatters; "" makes some up
-	Seed    uint64        // of the batches and records that are made up; 0 is a fixed one
-	Time    time.Duration // what a plugin may take at most, 0 for 10 seconds
+	Allow   []string      // names of checks whose findings are intended
+	Records string        // a data file with records for formatters; "" generates some
+	Seed    uint64        // of generated batches and records; 0 is a fixed one
+	Time    time.Duration // time limit of a plugin, 0 for 10 seconds
 }
 
-// Suite is what plugins are checked with besides what every plugin is asked: the
-// checks of each kind of component, in the order of a report.
+// Suite has the checks of each kind of component, in the order of a report. They
+// come in addition to those of every plugin.
 type Suite struct{ Loss, Pooling, Formatter []*Check }
 
 func (s Suite) of(kind plugin.Kind) []*Check {
@@ -64,7 +64,7 @@ func (s Suite) of(kind plugin.Kind) []*Check {
 	return s.Formatter
 }
 
-// groups are all checks by what they are asked of, in the order of a report.
+// groups are all checks by what they apply to, in the order of a report.
 func (s Suite) groups() []group {
 	return []group{
 		{"every plugin", []*Check{load, parameters}},
@@ -93,8 +93,8 @@ func (s Suite) Names() []string {
 	return names
 }
 
-// List writes the checks with their docs for people, a line each, by what they
-// are asked of.
+// List writes the checks with their docs for people, one a line, by what they
+// apply to.
 func (s Suite) List() string {
 	var b strings.Builder
 	for _, g := range s.groups() {
@@ -106,8 +106,8 @@ func (s Suite) List() string {
 	return b.String()
 }
 
-// Known is an error where one of the names is that of no check. It names the
-// nearest one.
+// Known returns an error if one of the names is not that of a check. The error
+// suggests the nearest one.
 func (s Suite) Known(names ...string) error {
 	known := s.Names()
 	for _, name := range names {
@@ -118,7 +118,7 @@ func (s Suite) Known(names ...string) error {
 	return nil
 }
 
-// isSkipped says whether a check did not look at all, and why.
+// isSkipped reports whether a check was skipped, and why.
 func isSkipped(err error) (reason string, is bool) {
 	var skipped *Skip
 	if errors.As(err, &skipped) {

@@ -16,11 +16,11 @@ import (
 
 var load = &Check{
 	Name: "load",
-	Doc:  "the static gate, the start, and two instances that describe themselves alike",
+	Doc:  "the static gate, the start, and the same descriptor from two fresh starts",
 	Run:  describeTwice,
 }
 
-// describeTwice asks two fresh instances for the descriptor.
+// describeTwice starts the plugin twice and compares the descriptors.
 func describeTwice(t *Trial) error {
 	ctx, p := t.Context(), t.Plugin
 	first, err := p.Redescribe(ctx)
@@ -35,17 +35,17 @@ func describeTwice(t *Trial) error {
 		return err
 	}
 	t.Note = fmt.Sprintf("%d components, described twice", len(p.Components))
-	if at := parts(first, second); at >= 0 {
+	if at := diverge(first, second); at >= 0 {
 		t.Find(Finding{
-			Text:  fmt.Sprintf("two fresh instances describe themselves differently: %s against %s", around(first, at), around(second, at)),
-			Cause: "the descriptor is built from a map's order, the time or a random number; write lists in one fixed order",
+			Text:  fmt.Sprintf("two fresh starts give different descriptors: %s and %s", around(first, at), around(second, at)),
+			Cause: "the descriptor depends on map order, the time or a random number; write lists in a fixed order",
 		})
 	}
 	return nil
 }
 
-// parts is where two texts part, -1 where they are equal.
-func parts(a, b []byte) int {
+// diverge is the index at which two texts first differ, -1 if they are equal.
+func diverge(a, b []byte) int {
 	if bytes.Equal(a, b) {
 		return -1
 	}
@@ -56,19 +56,19 @@ func parts(a, b []byte) int {
 	return n
 }
 
-// around quotes a little of a text from where it parts from another.
+// around quotes a little of a text from where it differs from another.
 func around(text []byte, at int) string {
 	return fmt.Sprintf("%.60q", text[max(0, at-20):])
 }
 
 var parameters = &Check{
 	Name: "parameters",
-	Doc:  "defaults, every choice, every bound accepted; what lies beyond a bound, another type and an unknown name refused",
+	Doc:  "defaults, every choice and every bound are accepted; values beyond a bound, other types and unknown names are refused",
 	Run:  configured,
 }
 
 // configured has the plugin configure every variant, and values that are not
-// allowed: those the host refuses before the plugin sees them.
+// allowed, which the host would refuse before the plugin sees them.
 func configured(t *Trial) error {
 	c := t.Component
 	all := t.session.variants(c)
@@ -84,22 +84,22 @@ func configured(t *Trial) error {
 		}
 	}
 	if _, err := c.Settle(map[string]plugin.Given{unknownName: {Value: 1}}); err == nil {
-		t.Find(Finding{Text: fmt.Sprintf("a parameter %s that nobody declared was accepted", unknownName)})
+		t.Find(Finding{Text: fmt.Sprintf("an undeclared parameter %s was accepted", unknownName)})
 	}
 	if err := c.Reconfigure(t.Context(), map[string]any{unknownName: 1}); err == nil {
-		t.Find(Finding{Warning: true, Text: fmt.Sprintf("leaves it to the host to refuse a parameter that it has not, such as %s", unknownName)})
+		t.Find(Finding{Warning: true, Text: fmt.Sprintf("leaves it to the host to refuse an undeclared parameter, such as %s", unknownName)})
 	}
 	for _, p := range c.Params {
 		t.outside(p)
 	}
 	if err := t.session.known(slices.Sorted(maps.Keys(t.Allow))...); err != nil {
-		t.Find(Finding{Text: "allows what is not looked at: " + err.Error(), Cause: "a key of Allow is the name of a check, as llmhost plugins check --list has it"})
+		t.Find(Finding{Text: "allows what is not a check: " + err.Error(), Cause: "a key of Allow is the name of a check, as in llmhost plugins check --list"})
 	}
 	t.Note = fmt.Sprintf("%d parameters, %d settings accepted", len(c.Params), len(all))
 	return nil
 }
 
-// accepts is an error where host or plugin refuse parameters.
+// accepts returns an error if host or plugin refuse parameters.
 func (t *Trial) accepts(params map[string]any) error {
 	given := map[string]plugin.Given{}
 	for name, value := range params {
@@ -112,22 +112,22 @@ func (t *Trial) accepts(params map[string]any) error {
 	return t.Component.Reconfigure(t.Context(), values)
 }
 
-// unknownName is no parameter of anybody's.
+// unknownName is a parameter that no plugin has.
 const unknownName = "no_such_parameter"
 
-// outside offers values beyond a parameter's declaration.
+// outside tries values beyond a parameter's declaration.
 func (t *Trial) outside(p sdk.Param) {
 	ctx, c := t.Context(), t.Component
 	var lax []string
 	for _, v := range unfit(p) {
 		if _, err := c.Settle(map[string]plugin.Given{p.Name: {Value: v}}); err == nil {
-			t.Find(Finding{Text: fmt.Sprintf("%s = %v is outside of what its declaration allows, and was accepted", p.Name, v)})
+			t.Find(Finding{Text: fmt.Sprintf("%s = %v is outside its declaration, and was accepted", p.Name, v)})
 		}
 		var refusal *plugin.Error
 		if err := c.Reconfigure(ctx, map[string]any{p.Name: v}); err == nil {
 			lax = append(lax, fmt.Sprint(v))
 		} else if !errors.As(err, &refusal) {
-			t.Find(Finding{Text: fmt.Sprintf("%s = %v does not end in an error of its own, but in: %v", p.Name, v, err)})
+			t.Find(Finding{Text: fmt.Sprintf("%s = %v is not refused with an error of the plugin, but ends in: %v", p.Name, v, err)})
 		}
 	}
 	if len(lax) > 0 {
@@ -135,7 +135,7 @@ func (t *Trial) outside(p sdk.Param) {
 	}
 }
 
-// unfit are values just outside of a parameter's bounds, and of another type.
+// unfit are values just outside a parameter's bounds, and of another type.
 func unfit(p sdk.Param) []any {
 	var values []any
 	beyond := func(bound *float64, away float64) {
@@ -164,7 +164,7 @@ func unfit(p sdk.Param) []any {
 
 var trace = &Check{
 	Name: "trace",
-	Doc:  "many traces in two instances are one program, which can be read at every bound too",
+	Doc:  "many traces after two starts give one program, which is also valid at every bound",
 	Run:  traced,
 }
 
@@ -173,7 +173,7 @@ func traced(t *Trial) error {
 	found, err := t.trace()
 	var refusal *plugin.Error
 	if t.Setting&Given != 0 && errors.As(err, &refusal) && refusal.Code == sdk.CodeInvalidConfig {
-		return nil // the check of parameters has said so, or they do not go together
+		return nil // reported by the params check, or the values are incompatible
 	}
 	if err != nil {
 		return err
@@ -185,12 +185,12 @@ func traced(t *Trial) error {
 	return nil
 }
 
-// tracesInOne is how often one instance traces. A map of a few entries keeps its
-// order in more than half of its walks.
+// tracesInOne is the number of traces after one start. A map of a few entries is
+// iterated in the same order more than half of the time.
 const tracesInOne = 24
 
-// trace traces the component. Under the defaults it traces often enough, in two
-// instances, that a map's order would show.
+// trace traces the component. Under the defaults it traces often enough, after
+// two starts, to reveal a dependence on map order.
 func (t *Trial) trace() (*plugin.Trace, error) {
 	if t.Setting&Given != 0 {
 		return t.Retrace(t.Params)
@@ -208,10 +208,10 @@ func (t *Trial) trace() (*plugin.Trace, error) {
 		return nil, err
 	}
 	for i, other := range append(first[1:], second...) {
-		if at := parts(first[0], other); at >= 0 {
+		if at := diverge(first[0], other); at >= 0 {
 			t.Find(Finding{
-				Text:  fmt.Sprintf("trace %d gives another program than the first: %s against %s", i+2, around(other, at), around(first[0], at)),
-				Cause: "Trace depends on a map's order, the time, a random number or on what an earlier trace left behind",
+				Text:  fmt.Sprintf("trace %d gives another program than the first: %s and %s", i+2, around(other, at), around(first[0], at)),
+				Cause: "Trace depends on map order, the time, a random number or state left by an earlier trace",
 			})
 			break
 		}
@@ -219,7 +219,7 @@ func (t *Trial) trace() (*plugin.Trace, error) {
 	return c.ReadTrace(first[0])
 }
 
-// ParamText writes parameters as "a = 1, b = x".
+// ParamText formats parameters as "a = 1, b = x".
 func ParamText(values map[string]any) string {
 	var parts []string
 	for _, name := range slices.Sorted(maps.Keys(values)) {

@@ -49,7 +49,7 @@ func weighed(power float64, name string, options ...sdk.ColumnOption) sound {
 func TestARoleMakesAWeight(t *testing.T) {
 	report := checkedLoss(t, weighed(1, "share", sdk.Role(sdk.WeightRole)))
 	require.True(t, report.OK(), report.Text())
-	require.Contains(t, report.Text(), "three times the weight is three times the sum")
+	require.Contains(t, report.Text(), "three times the weight gives three times the sum")
 	require.Contains(t, found(checkedLoss(t, weighed(2, "share", sdk.Role(sdk.WeightRole)))), "weights")
 	require.NotContains(t, found(checkedLoss(t, weighed(2, "share"))), "weights", "nothing says what it is")
 	require.Contains(t, found(checkedLoss(t, weighed(2, "weight"))), "weights", "its name says so, and nothing else does")
@@ -72,7 +72,7 @@ func TestARoleMakesAScore(t *testing.T) {
 	report := checkedLoss(t, ranked(1, "preference", sdk.Role(sdk.ScoreRole)))
 	require.True(t, report.OK(), report.Text())
 	require.Contains(t, report.Text(), "better candidates are pushed up")
-	require.Contains(t, report.Text(), "1 terms look at the order of scores alone")
+	require.Contains(t, report.Text(), "1 terms depend only on the order of scores")
 	require.Contains(t, found(checkedLoss(t, ranked(-1, "preference", sdk.Role(sdk.ScoreRole)))), "direction")
 	report = checkedLoss(t, ranked(-1, "preference"))
 	require.NotContains(t, found(report), "direction")
@@ -154,11 +154,11 @@ func TestExamplesOfFieldsAreTried(t *testing.T) {
 	report := checkedFormatter(t, told{examples: []string{`"one ==> two"`, `"three ==> four"`}})
 	require.True(t, report.OK(), report.Text())
 	require.Empty(t, report.Findings)
-	require.Contains(t, report.Text(), "an example of 2 of 402 records")
+	require.Contains(t, report.Text(), "2 of 402 records become examples")
 
 	report = checkedFormatter(t, told{examples: []string{`"one -> two"`}})
 	require.Equal(t, []string{"records"}, found(report))
-	require.Contains(t, report.Text(), `makes an example of no record of the examples that its columns declare; the first says: the error "code has no arrow"`)
+	require.Contains(t, report.Text(), `makes no example from its columns' declared examples; the first error: the error "code has no arrow"`)
 	report = checkedFormatter(t, told{examples: []string{`"one -> two"`}, allow: map[string]string{"records": "shows what is refused"}})
 	require.True(t, report.OK(), report.Text())
 }
@@ -170,5 +170,5 @@ func TestOutputsAreGiven(t *testing.T) {
 	require.True(t, report.OK(), report.Text())
 	report = checkedFormatter(t, told{examples: examples, gives: []sdk.Output{{Name: "score", Kind: sdk.ExampleColumn}}})
 	require.Equal(t, []string{"columns"}, found(report))
-	require.Contains(t, report.Text(), `says that it gives ["example_column.score"], and its examples have ["column.score"]`)
+	require.Contains(t, report.Text(), `declares that it gives ["example_column.score"], but its examples have ["column.score"]`)
 }

@@ -16,7 +16,7 @@ type Status string
 const (
 	Passed  Status = "passed"
 	Failed  Status = "failed"
-	Skipped Status = "skipped" // there was nothing to look at, or no time
+	Skipped Status = "skipped" // there was nothing to check, or no time
 )
 
 // Step is one check that was run.
@@ -24,7 +24,7 @@ type Step struct {
 	Component string `json:"component,omitempty"` // "loss margin"
 	Check     string `json:"check"`
 	Status    Status `json:"status"`
-	Note      string `json:"note,omitempty"` // what was looked at
+	Note      string `json:"note,omitempty"` // what was checked
 }
 
 // Finding is one thing that is wrong.
@@ -32,13 +32,13 @@ type Finding struct {
 	Component string         `json:"component,omitempty"`
 	Check     string         `json:"check"`
 	Text      string         `json:"text"`             // what is wrong, with the numbers that show it
-	Cause     string         `json:"cause,omitempty"`  // what is the likely cause, and what fixes it
+	Cause     string         `json:"cause,omitempty"`  // the likely cause, and the fix
 	Places    []string       `json:"places,omitempty"` // lines of the author's files
 	Probe     string         `json:"probe,omitempty"`  // the batch or record
-	Params    map[string]any `json:"params,omitempty"` // where they are not the defaults
+	Params    map[string]any `json:"params,omitempty"` // if they are not the defaults
 	Warning   bool           `json:"warning,omitempty"`
-	Allowed   bool           `json:"allowed,omitempty"` // the caller or the plugin says that it is meant
-	Why       string         `json:"why,omitempty"`     // it is meant, where the plugin says so
+	Allowed   bool           `json:"allowed,omitempty"` // the caller or the plugin allows it
+	Why       string         `json:"why,omitempty"`     // the plugin's reason for allowing it
 }
 
 // Report is what a check of a plugin found.
@@ -54,7 +54,7 @@ type Report struct {
 	Findings  []Finding `json:"findings"`
 }
 
-// OK says whether nothing is wrong but what was allowed or is a warning.
+// OK reports whether nothing is wrong except what was allowed or is a warning.
 func (r *Report) OK() bool {
 	return !slices.ContainsFunc(r.Findings, func(f Finding) bool { return !f.Allowed && !f.Warning })
 }
@@ -96,7 +96,7 @@ func (r *Report) find(f Finding) {
 	r.Findings = append(r.Findings, f)
 }
 
-// format is the version of what JSON writes: additions leave it as it is.
+// format is the version of what JSON writes: additions do not change it.
 const format = 1
 
 // JSON writes the report for programs: the fields of Report, the version of
@@ -133,7 +133,7 @@ func (r *Report) Text() string {
 	return b.String() + r.verdict()
 }
 
-// marks are what stands before a check in a text.
+// marks are the prefixes of checks in a text report.
 var marks = map[Status]string{
 	Passed:  "ok",
 	Failed:  "FAILED",

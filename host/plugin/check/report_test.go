@@ -28,9 +28,9 @@ func TestReport(t *testing.T) {
 	require.True(t, strings.HasPrefix(text, "mean: plugin mean 2 (builtin; sdk go 0.2.0)\n  ok       load          1 components, described twice\nloss mean\n"), text)
 	require.Contains(t, text, `
   FAILED   padding       
-           the count of term loss is 1, and with one more label position that is padding it is 2
+           the count of term loss is 1, and with one more padding label position it is 2
              at      check/report_test.go:23: dim_size
-             likely  Count of T or K counts padding too; count what is there with LabelMask().Sum() or Real().Sum()
+             likely  Count of T or K includes padding; count real tokens or candidates with LabelMask().Sum() or Real().Sum()
              batch   Logps: {{{`)
 	require.Contains(t, text, "wrong\n")
 
@@ -53,7 +53,7 @@ func TestNames(t *testing.T) {
 	}
 }
 
-// Every check says what it asks, in one line.
+// Every check says what it asks, on one line.
 func TestEveryCheckHasADoc(t *testing.T) {
 	list := suite.List()
 	for _, name := range suite.Names() {
@@ -101,14 +101,14 @@ func TestRecordsOfTheCaller(t *testing.T) {
 	p := sdk.Plugin{Name: "coded", Version: "1", Formatters: []sdk.FormatterSpec{sdk.NewFormatter("coded", "", coded{})}}
 	report := checked(t, p, check.Options{})
 	require.True(t, report.OK(), report.Text())
-	require.Contains(t, report.Text(), "note: makes an example of none of 400 made-up records; the first says: the error \"code has no arrow\"")
+	require.Contains(t, report.Text(), "note: makes no example from any of 400 generated records; the first error: the error \"code has no arrow\"")
 
 	file := filepath.Join(t.TempDir(), "records.jsonl")
 	require.NoError(t, os.WriteFile(file, []byte("{\"code\": \"one ==> two\"}\n{\"code\": \"three ==> four\"}\n"), 0o600))
 	report = checked(t, p, check.Options{Records: file})
 	require.True(t, report.OK(), report.Text())
 	require.Empty(t, report.Findings)
-	require.Contains(t, report.Text(), "an example of 2 of 402 records")
+	require.Contains(t, report.Text(), "2 of 402 records become examples")
 
 	report = checked(t, p, check.Options{Records: file + ".none"})
 	require.False(t, report.OK())

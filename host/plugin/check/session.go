@@ -9,14 +9,14 @@ import (
 	"llmhost/host/plugin"
 )
 
-// defaultSeed makes every check of one plugin the same.
+// defaultSeed makes checks reproducible.
 const defaultSeed = 20240229
 
-// defaultTime is what a plugin's check may take.
+// defaultTime is the time limit of a plugin.
 const defaultTime = 10 * time.Second
 
 // Plugin checks the plugin of a spec, or the one component that it names. All
-// that is wrong is in the report, the plugin's not opening too.
+// faults are in the report, failure to open the plugin included.
 func (s Suite) Plugin(ctx context.Context, catalog *plugin.Catalog, spec string, options Options) *Report {
 	if options.Time == 0 {
 		options.Time = defaultTime
@@ -40,7 +40,7 @@ func (s Suite) Plugin(ctx context.Context, catalog *plugin.Catalog, spec string,
 type session struct {
 	ctx      context.Context
 	suite    Suite
-	known    func(checks ...string) error // says whether there are checks of such names
+	known    func(checks ...string) error // reports whether there are checks of such names
 	catalog  *plugin.Catalog
 	options  Options
 	deadline time.Time
@@ -48,12 +48,12 @@ type session struct {
 	kept     map[keeping]any
 }
 
-// late says that no check should begin any more.
+// late reports whether no more checks should begin.
 func (s *session) late() bool { return time.Now().After(s.deadline) }
 
 func (s *session) plugin(spec string) {
 	p, name, err := s.catalog.Find(s.ctx, spec)
-	if err != nil { // whatever time it took
+	if err != nil { // however long it took
 		t := s.trial(load, &Subject{})
 		t.Find(Finding{Text: err.Error()})
 		s.report.add(Step{Check: load.Name, Status: Failed})
@@ -76,8 +76,8 @@ func (s *session) plugin(spec string) {
 	}
 }
 
-// named are the components of a name, or those that a task of that name has of
-// its own.
+// named are the components of a name, or those of the plugin in the task of
+// that name.
 func (s *session) named(p *plugin.Plugin, name string) []*plugin.Component {
 	var found []*plugin.Component
 	for _, c := range p.Components {
@@ -99,8 +99,8 @@ func (s *session) named(p *plugin.Plugin, name string) []*plugin.Component {
 	return found
 }
 
-// component asks everything of one component: under the defaults first, then
-// under other parameters, and last what is asked once.
+// component runs all checks of one component: under the defaults first, then
+// under other parameters, and last those that are run once.
 func (s *session) component(c *plugin.Component) {
 	defaults := &Subject{Component: c, Plugin: c.Plugin}
 	defer defaults.close()
@@ -123,8 +123,8 @@ func (s *session) component(c *plugin.Component) {
 	}
 }
 
-// allowed are the checks that a component means to fail under its defaults, with
-// the reasons. Where it cannot be asked another check says so.
+// allowed are the checks that a component fails on purpose under its defaults,
+// with the reasons. If it cannot be asked another check says so.
 func (s *session) allowed(c *plugin.Component) map[string]string {
 	if c.Kind == plugin.Formatter {
 		records, err := c.Records(s.ctx, nil)
@@ -140,7 +140,7 @@ func (s *session) allowed(c *plugin.Component) map[string]string {
 	return found.Allow
 }
 
-// under asks of a subject what is asked under all parameters of its kind.
+// under runs the checks of a subject that apply to its kind of settings.
 func (s *session) under(subject *Subject) {
 	kind := subject.Component.Kind
 	if kind != plugin.Formatter {
@@ -174,31 +174,31 @@ func (s *session) try(check *Check, subject *Subject) {
 	}
 	if t.failed > 0 {
 		step.Status = Failed
-	} else { // a note says what is in order
+	} else { // a note says what was checked
 		step.Note = t.Note
 	}
 	s.report.add(step)
 }
 
-// guarded runs a check. One that breaks over what a plugin gives is a finding
-// about the plugin, and never the end of the program.
+// guarded runs a check. A panic over what a plugin gives is a finding about the
+// plugin, and never ends the program.
 func guarded(t *Trial) (err error) {
 	defer func() {
 		if reason := recover(); reason != nil {
-			err = fmt.Errorf("this check broke over what the plugin gives, so that nothing can be said: %v", reason)
+			err = fmt.Errorf("this check panicked on what the plugin gives, so it has no result: %v", reason)
 		}
 	}()
 	return t.check.Run(t)
 }
 
-// keeping names what is kept: by whom it is about and what it is.
+// keeping is the key of what is kept: whom it is about and its type.
 type keeping struct {
 	about any
 	what  reflect.Type
 }
 
 // Kept returns what make returned when a check of this plugin first asked for a
-// V about that subject, component or whatever else can be compared.
+// V about that subject, component or other comparable key.
 func Kept[V any](t *Trial, about any, make func() V) V { return kept(t.session, about, make) }
 
 func kept[V any](s *session, about any, make func() V) V {

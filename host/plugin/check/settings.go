@@ -12,18 +12,18 @@ import (
 type effect int
 
 const (
-	untried effect = iota // the plugin takes no other value, beside whatever
+	untried effect = iota // the plugin accepts no other value, with any others
 	sameProgram
 	sameNumbers // another program that computes the same
 	otherNumbers
 )
 
-// Idle says whether a component computes the same under two sets of parameters,
-// whose programs differ.
+// Idle reports whether a component computes the same under two sets of
+// parameters, whose programs differ.
 type Idle func(a, b map[string]any) (bool, error)
 
-// Effects asks whether every parameter of a loss or pooling changes its program
-// and what that computes, beside whatever others, and returns those that do.
+// Effects checks that every parameter of a loss or pooling changes its program
+// and what that computes, with at least some others, and returns those that do.
 func (t *Trial) Effects(idle Idle) (matter []sdk.Param, err error) {
 	tried := 0
 	for _, p := range t.Component.Params {
@@ -41,12 +41,12 @@ func (t *Trial) Effects(idle Idle) (matter []sdk.Param, err error) {
 			t.Find(Finding{
 				Warning: isText(p), // its values were guessed
 				Text:    fmt.Sprintf("parameter %s changes nothing: the program is the same with %v and with %v, whatever the others", p.Name, p.Default, values),
-				Cause:   "Trace does not use the field; use it, or take its tag away",
+				Cause:   "Trace does not use the field; use it, or remove its tag",
 			})
 		case sameNumbers:
 			t.Find(Finding{
 				Text:  fmt.Sprintf("parameter %s changes the program, but nothing that is computed: with %v and with %v all sums, counts and gradients are the same", p.Name, p.Default, values),
-				Cause: "it cancels out, as what is added to both sides of a difference does, or stands behind a mask that leaves nothing of it",
+				Cause: "it cancels out, as when added to both sides of a difference, or is masked out entirely",
 			})
 		default:
 			matter = append(matter, p)
@@ -56,7 +56,7 @@ func (t *Trial) Effects(idle Idle) (matter []sdk.Param, err error) {
 	return matter, nil
 }
 
-// effect is the largest one that one of the values has beside any others.
+// effect is the largest one that any of the values has, with any others.
 func (t *Trial) effect(name string, values []any, idle Idle) (effect, error) {
 	most := untried
 	for beside := range t.Beside(name) {
@@ -68,8 +68,8 @@ func (t *Trial) effect(name string, values []any, idle Idle) (effect, error) {
 	return most, nil
 }
 
-// effectBeside is that beside the given others. The plugin may refuse those, for
-// they may not go together.
+// effectBeside is that with the given others. The plugin may refuse those, since
+// they may be incompatible.
 func (t *Trial) effectBeside(beside map[string]any, name string, values []any, idle Idle) (effect, error) {
 	base, err := t.Retrace(beside)
 	if err != nil {
@@ -90,11 +90,12 @@ func (t *Trial) effectBeside(beside map[string]any, name string, values []any, i
 	return most, nil
 }
 
-// compared is what parameters change against others, of which base is the trace.
+// compared is how the program of some parameters differs from that of others,
+// traced as base.
 func (t *Trial) compared(base *plugin.Trace, before, after map[string]any, idle Idle) (effect, error) {
 	other, err := t.Retrace(after)
 	if err != nil {
-		return untried, nil // they do not go together
+		return untried, nil // they are incompatible
 	}
 	if other.Digest() == base.Digest() {
 		return sameProgram, nil

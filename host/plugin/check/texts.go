@@ -9,13 +9,14 @@ import (
 	"llmhost/sdk"
 )
 
-// What a text parameter without choices may be is nowhere declared. This file
-// finds out, the only place that goes by prose: it offers the words of the doc.
+// The values of a string parameter without choices are declared nowhere. This
+// file guesses them, the only place that reads prose: it tries the words of the
+// doc.
 
-// mostWords is how many words of a doc are tried.
+// mostWords bounds how many words of a doc are tried.
 const mostWords = 24
 
-// spelled are the words of a doc, with the signs that lists have inside.
+// spelled matches the words of a doc, with the punctuation of lists.
 var spelled = regexp.MustCompile(`[\pL\pN_][\pL\pN_=,.|+-]*`)
 
 // text names a parameter of a component.
@@ -24,8 +25,8 @@ type text struct {
 	param     string
 }
 
-// texts are values of a text without choices. Where the plugin does not take just
-// any text they are the words of the doc that it takes and lists of them, else
+// texts are values of a string without choices. If the plugin does not accept any
+// string they are the words of the doc that it accepts and lists of them, else
 // what the doc gives as a list.
 func (s *session) texts(c *plugin.Component, p sdk.Param) []string {
 	return kept(s, text{c, p.Name}, func() []string { return s.taken(c, p) })
@@ -63,7 +64,8 @@ func wordsOfDoc(doc string) []string {
 	return words
 }
 
-// lists are numbers and lists that a text may be, one of them of two known ones.
+// lists are numbers and lists that a string may hold, among them one of two
+// known words.
 func lists(p sdk.Param, known []string, takes func(string) bool) []string {
 	texts := []string{"0.5", "0.5,2"}
 	if first, _ := p.Default.(string); first != "" && len(known) > 0 {

@@ -20,7 +20,8 @@ type Subject struct {
 	closers []func()
 }
 
-// opened says whether there is something to ask: a loss or pooling was traced.
+// opened reports whether there is something to check: a loss or pooling was
+// traced.
 func (s *Subject) opened(kind plugin.Kind) bool { return kind == plugin.Formatter || s.Program != nil }
 
 // owner names the component as a report does.
@@ -31,7 +32,7 @@ func (s *Subject) owner() string {
 	return string(s.Component.Kind) + " " + s.Component.Name
 }
 
-// Cleanup has f called when all checks of the subject have run.
+// Cleanup registers f to be called when all checks of the subject have run.
 func (s *Subject) Cleanup(f func()) { s.closers = append(s.closers, f) }
 
 func (s *Subject) close() {
@@ -40,10 +41,10 @@ func (s *Subject) close() {
 	}
 }
 
-// Trial is one check of one subject while it runs: it takes the findings.
+// Trial is one running check of one subject: it collects the findings.
 type Trial struct {
 	*Subject
-	Note string // what was looked at, for the report
+	Note string // what was checked, for the report
 
 	check   *Check
 	session *session
@@ -57,13 +58,13 @@ func (s *session) trial(check *Check, subject *Subject) *Trial {
 // Context is that of the caller.
 func (t *Trial) Context() context.Context { return t.session.ctx }
 
-// Seed is that of everything that is made up.
+// Seed is that of everything generated.
 func (t *Trial) Seed() uint64 { return t.session.options.Seed }
 
 // Records is a data file with records for formatters, or "".
 func (t *Trial) Records() string { return t.session.options.Records }
 
-// Late says that the time for this plugin is over: return ErrLate.
+// Late reports whether the time for this plugin is over; if so, return ErrLate.
 func (t *Trial) Late() bool { return t.session.late() }
 
 // Tasks are the tasks of the plugin.
@@ -78,7 +79,7 @@ func (t *Trial) Retrace(params map[string]any) (*plugin.Trace, error) {
 	return t.Component.ReadTrace(replies[0])
 }
 
-// Find takes a finding.
+// Find records a finding.
 func (t *Trial) Find(f Finding) {
 	f.Component = t.owner()
 	f.Check = t.check.Name
@@ -95,7 +96,7 @@ func (t *Trial) Find(f Finding) {
 	t.session.report.find(f)
 }
 
-// Places are where a value of the program stands, for a finding; none for
+// Places are where a value of the program comes from, for a finding; none for
 // program.None.
 func (t *Trial) Places(v int) []string {
 	if v < 0 {

@@ -10,16 +10,16 @@ import (
 	"llmhost/sdk"
 )
 
-// Setting is a set of what is special about the parameters that a component is
-// checked under.
+// Setting is a set of flags for what is special about the parameters that a
+// component is checked under.
 type Setting uint8
 
 // What may be special about parameters.
 const (
-	Bound   Setting = 1 << iota // a number is the smallest or largest that it may be, where a loss may well be degenerate
+	Bound   Setting = 1 << iota // a number is at its minimum or maximum, where a loss may well be degenerate
 	Several                     // all that is off by default is on, perhaps with more
-	Text                        // a text is not its default
-	Given                       // one is not its default; a check that excepts this is asked once, after all others
+	Text                        // a string is not its default
+	Given                       // one is not its default; a check that excepts this is run once, after all others
 )
 
 // Variant is a set of parameters that a component is checked under.
@@ -42,8 +42,8 @@ func (s *session) settings(c *plugin.Component) []Variant {
 	return all
 }
 
-// variants are the defaults, every choice and flag once, every text that is known
-// to be taken, every bound once, and 0 where a number has no bound below it.
+// variants are the defaults, every choice and flag once, every string known to be
+// accepted, every bound once, and 0 for a number without a minimum.
 func (s *session) variants(c *plugin.Component) []Variant {
 	all := []Variant{{}}
 	for _, p := range c.Params {
@@ -61,7 +61,7 @@ func (s *session) variants(c *plugin.Component) []Variant {
 	return all
 }
 
-// textSetting is Text for a parameter that is a text without choices.
+// textSetting is Text for a string parameter without choices.
 func textSetting(p sdk.Param) Setting {
 	if isText(p) {
 		return Text
@@ -73,7 +73,7 @@ func isText(p sdk.Param) bool { return p.Type == sdk.StringParam && p.Choices ==
 
 func isNumber(p sdk.Param) bool { return p.Type == sdk.FloatParam || p.Type == sdk.IntParam }
 
-// discrete are the values of a parameter that is no number.
+// discrete are the values of a parameter that is not a number.
 func (s *session) discrete(c *plugin.Component, p sdk.Param) []any {
 	var all []any
 	for _, choice := range p.Choices {
@@ -90,9 +90,8 @@ func (s *session) discrete(c *plugin.Component, p sdk.Param) []any {
 	return all
 }
 
-// Bounds are the smallest and largest numbers that a parameter may be. Without
-// a declared smallest one it is 0 that authors forget: a temperature of 0 is
-// allowed, and divides.
+// Bounds are the minimum and maximum of a parameter. Without a declared minimum
+// it is 0 that authors forget: a temperature of 0 is allowed, and divides.
 func Bounds(p sdk.Param) []float64 {
 	var all []float64
 	switch {
@@ -107,11 +106,12 @@ func Bounds(p sdk.Param) []float64 {
 	return all
 }
 
-// mostSeveral is how many variants of several parameters are tried.
+// mostSeveral bounds how many variants of several parameters are tried.
 const mostSeveral = 20
 
-// several are variants in which all that is off by default is on, such as a weight
-// of 0: by itself, with each choice, text and flag, and with each two of those.
+// several are variants in which everything that is off by default, such as a
+// weight of 0, is on: by itself, with each choice, string and flag, and with each
+// two of those.
 func (s *session) several(c *plugin.Component) []Variant {
 	on := switchedOn(c.Params)
 	single := s.singles(c)
@@ -125,7 +125,7 @@ func (s *session) several(c *plugin.Component) []Variant {
 	return spread(all, mostSeveral)
 }
 
-// singles are the variants of one parameter that is no number.
+// singles are the variants of one parameter that is not a number.
 func (s *session) singles(c *plugin.Component) []Variant {
 	var all []Variant
 	for _, p := range c.Params {
@@ -138,7 +138,7 @@ func (s *session) singles(c *plugin.Component) []Variant {
 	return all
 }
 
-// pairs are each two of the variants that are of different parameters.
+// pairs are all pairs of variants of different parameters.
 func pairs(single []Variant) []Variant {
 	var all []Variant
 	for i, a := range single {
@@ -151,8 +151,7 @@ func pairs(single []Variant) []Variant {
 	return all
 }
 
-// switchedOn are values of the numbers that are 0 by default, where that is the
-// smallest one.
+// switchedOn are values of the numbers whose default is 0 and also the minimum.
 func switchedOn(params []sdk.Param) map[string]any {
 	on := map[string]any{}
 	for _, p := range params {
@@ -174,7 +173,7 @@ func joined(a, b map[string]any) map[string]any {
 	return all
 }
 
-// spread are at most n of a list, evenly far from each other.
+// spread are at most n entries of a list, evenly spaced.
 func spread[V any](list []V, n int) []V {
 	if len(list) <= n {
 		return list
@@ -186,7 +185,7 @@ func spread[V any](list []V, n int) []V {
 	return out
 }
 
-// Values are values that a parameter may be besides its default.
+// Values are values of a parameter other than its default.
 func (t *Trial) Values(p sdk.Param) []any {
 	var given []any
 	switch p.Type {
@@ -208,12 +207,12 @@ func (t *Trial) Values(p sdk.Param) []any {
 	return allowed
 }
 
-// combinations is how often other parameters are drawn beside one that seems to
+// combinations is how often other parameters are drawn for one that seems to
 // change nothing.
 const combinations = 40
 
-// Beside yields parameters that one may stand beside: the defaults, any choice of
-// another one, and then others that are drawn.
+// Beside yields parameters to combine one with: the defaults, any choice of
+// another one, and then randomly drawn ones.
 func (t *Trial) Beside(name string) iter.Seq[map[string]any] {
 	return func(yield func(map[string]any) bool) {
 		for _, v := range t.session.variants(t.Component) {
@@ -231,7 +230,7 @@ func (t *Trial) Beside(name string) iter.Seq[map[string]any] {
 	}
 }
 
-// drawn are values of about half of the parameters besides one.
+// drawn are values of about half of the parameters except one.
 func (t *Trial) drawn(rng *rand.Rand, besides string) map[string]any {
 	values := map[string]any{}
 	for _, p := range t.Component.Params {

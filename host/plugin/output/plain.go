@@ -5,11 +5,11 @@ import (
 	"unicode"
 )
 
-// maxText bounds what is shown of a text that came from a plugin, in bytes.
+// maxText bounds what is shown of a plugin's text, in bytes.
 const maxText = 4096
 
-// Plain makes a text from a plugin safe to show on a terminal: no control
-// characters but line breaks, and no more than a screenful.
+// Plain makes text from a plugin safe to show on a terminal: no control
+// characters except line breaks, and no more than a screenful.
 func Plain(s string) string {
 	if len(s) > maxText {
 		s = s[:maxText] + "…"
@@ -22,5 +22,5 @@ func Plain(s string) string {
 	}, s)
 }
 
-// Line is Plain in one line.
+// Line is Plain on one line.
 func Line(s string) string { return strings.ReplaceAll(Plain(s), "\n", " ") }

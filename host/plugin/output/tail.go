@@ -8,12 +8,11 @@ import (
 	"sync"
 )
 
-// tailSize is how much is kept, in bytes: a Go program that crashes prints all
-// its stacks after the sentence that matters.
+// tailSize is how much is kept, in bytes: a crashing Go program prints all its
+// stacks after the line that matters.
 const tailSize = 64 << 10
 
-// Tail keeps the end of what is written to it. It is safe for use by several
-// goroutines.
+// Tail keeps the end of what is written to it. It is safe for concurrent use.
 type Tail struct {
 	mu   sync.Mutex
 	kept []byte
@@ -24,14 +23,14 @@ func (t *Tail) Write(p []byte) (int, error) {
 	t.mu.Lock()
 	defer t.mu.Unlock()
 	t.kept = append(t.kept, p[max(0, len(p)-tailSize):]...)
-	if len(t.kept) > 2*tailSize { // not at every write
+	if len(t.kept) > 2*tailSize { // to amortise the copying
 		t.kept = append(t.kept[:0], t.kept[len(t.kept)-tailSize:]...)
 	}
 	return len(p), nil
 }
 
-// Hint is what an error says of the output, "" where there is none: of a Go or
-// Python program that crashed the sentence that says why, else the last of it.
+// Hint is what an error quotes of the output, "" if there is none: the line
+// that says why a Go or Python program crashed, else the last one.
 func (t *Tail) Hint() string {
 	t.mu.Lock()
 	text := strings.TrimSpace(string(t.kept))

@@ -24,18 +24,18 @@ func (r *Process) Configure(ctx context.Context, component uint32, config []byte
 }
 
 // Trace returns the reply to trace.
-func (r *Process) Trace(ctx context.Context, instance uint32, request []byte) ([]byte, error) {
-	return r.call(ctx, process.Trace, r.limits.Call, process.Request(instance, request))
+func (r *Process) Trace(ctx context.Context, handle uint32, request []byte) ([]byte, error) {
+	return r.call(ctx, process.Trace, r.limits.Call, process.Request(handle, request))
 }
 
 // Format returns the reply to format for a frame of so many rows.
-func (r *Process) Format(ctx context.Context, instance uint32, frame []byte, rows int) ([]byte, error) {
-	return r.call(ctx, process.Format, r.limits.Format+time.Duration(rows)*r.limits.FormatRow, process.Request(instance, frame))
+func (r *Process) Format(ctx context.Context, handle uint32, frame []byte, rows int) ([]byte, error) {
+	return r.call(ctx, process.Format, r.limits.Format+time.Duration(rows)*r.limits.FormatRow, process.Request(handle, frame))
 }
 
-// call makes one call within its time. When it fails the process is ended.
+// call makes one call within its time limit. If it fails the process is ended.
 func (r *Process) call(ctx context.Context, method string, limit time.Duration, request []byte) ([]byte, error) {
-	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit) // so that only our own limit is the plugin's fault
+	limited, cancel := context.WithTimeout(context.WithoutCancel(ctx), limit) // so that only exceeding our own limit is the plugin's fault
 	defer cancel()
 	defer context.AfterFunc(ctx, cancel)()
 	var reply wrapperspb.BytesValue
@@ -48,7 +48,7 @@ func (r *Process) call(ctx context.Context, method string, limit time.Duration, 
 	return reply.Value, nil
 }
 
-// failed says in the plugin's terms why a call failed.
+// failed explains in the plugin's terms why a call failed.
 func (r *Process) failed(ctx context.Context, method string, limit time.Duration, err error) error {
 	if ctx.Err() != nil { // the run was stopped, not the plugin
 		return ctx.Err()
@@ -59,7 +59,7 @@ func (r *Process) failed(ctx context.Context, method string, limit time.Duration
 	case codes.DeadlineExceeded:
 		e = r.program.fault(TimedOut, "did not answer %s within %v and was stopped (sha256 %s); look for a loop that does not end%s", method, limit, digest, r.child.output.Hint())
 	case codes.ResourceExhausted:
-		e = r.program.fault(BadReply, "%s: %s; at most %d MiB cross at a time", method, said.Message(), process.MaxMessage>>20)
+		e = r.program.fault(BadReply, "%s: %s; at most %d MiB can be sent at a time", method, said.Message(), process.MaxMessage>>20)
 	case codes.Unimplemented:
 		e = r.program.fault(BadReply, "does not answer %s; rebuild it with this sdk", method)
 	default:
@@ -72,7 +72,7 @@ func (r *Process) failed(ctx context.Context, method string, limit time.Duration
 	return e
 }
 
-// hasEnded waits a moment for a process whose connection broke.
+// hasEnded waits briefly for a process whose connection broke.
 func (r *Process) hasEnded() bool {
 	if !r.isStarted() {
 		return false
@@ -85,7 +85,7 @@ func (r *Process) hasEnded() bool {
 	}
 }
 
-// Crashed tells whether an error is the plugin's death, after which a fresh
+// Crashed reports whether an error is the plugin's death, after which a fresh
 // start may do better.
 func Crashed(err error) bool {
 	var e *Error

@@ -50,7 +50,7 @@ func start(t *testing.T, limits process.Limits) *process.Process {
 	return running
 }
 
-// configure configures a component and returns its instance.
+// configure configures a component and returns its handle.
 func configure(t *testing.T, running *process.Process, component uint32, config string) uint32 {
 	t.Helper()
 	reply, err := running.Configure(context.Background(), component, []byte(config))
@@ -83,7 +83,7 @@ func TestCalls(t *testing.T) {
 	require.Contains(t, string(reply), `"llmhost_program":1`)
 	reply, err = running.Trace(ctx, 77, []byte(`{"op_level":1}`))
 	require.NoError(t, err)
-	require.Equal(t, "\x01"+`{"code":"bad_request","message":"no instance has the number 77"}`, string(reply))
+	require.Equal(t, "\x01"+`{"code":"bad_request","message":"nothing is configured under handle 77"}`, string(reply))
 }
 
 func TestCallsThatFail(t *testing.T) {
@@ -97,7 +97,7 @@ func TestCallsThatFail(t *testing.T) {
 		want      string
 	}{
 		{"exit", exits, process.Limits{}, process.Died, `died during Trace: exit code 9 (sha256 SUM); its last output: "I am leaving"`},
-		{"panic", crashes, process.Limits{}, process.Died, `died during Trace: exit code 2 (sha256 SUM); its last output: "panic: of my own accord"`},
+		{"panic", crashes, process.Limits{}, process.Died, `died during Trace: exit code 2 (sha256 SUM); its last output: "panic: voluntarily"`},
 		{"signal", killed, process.Limits{}, process.Died, `died during Trace: signal: killed (sha256 SUM)`},
 		{"no end", spins, process.Limits{Call: 300 * time.Millisecond}, process.TimedOut,
 			`did not answer Trace within 300ms and was stopped (sha256 SUM); look for a loop that does not end`},
@@ -176,6 +176,6 @@ func TestMessagesThatAreTooLarge(t *testing.T) {
 		running := start(t, process.Limits{Format: 20 * time.Second})
 		instance := configure(t, running, echo, "{}")
 		_, err := running.Format(ctx, instance, rows(t, text), 1)
-		require.Regexp(t, `: Format: (grpc: received|trying to send) message larger than max \(\d+ vs\. 67108864\); at most 64 MiB cross at a time$`, err.Error())
+		require.Regexp(t, `: Format: (grpc: received|trying to send) message larger than max \(\d+ vs\. 67108864\); at most 64 MiB can be sent at a time$`, err.Error())
 	}
 }

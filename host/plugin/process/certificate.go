@@ -12,8 +12,8 @@ import (
 	"time"
 )
 
-// newCertificate makes the certificate by which one plugin knows this host. It
-// is on curve P-256: that of go-plugin's own is P-521, which gRPC outside of Go
+// newCertificate makes the certificate that identifies this host to one plugin.
+// It uses curve P-256: go-plugin's own uses P-521, which gRPC outside Go
 // refuses.
 func newCertificate() (own tls.Certificate, pemText []byte, err error) {
 	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)

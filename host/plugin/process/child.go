@@ -18,30 +18,30 @@ import (
 	"golang.org/x/sys/unix"
 )
 
-// closing is how long the pipes of a program that has ended may stay open: a
-// process that it left behind can hold them.
+// closing is how long the pipes of an ended program may stay open: a process
+// that it left behind can hold them.
 const closing = 500 * time.Millisecond
 
-// child is the process of a plugin, as go-plugin wants one (it is a
-// runner.Runner). It is the first of a process group of its own, and the group
-// ends with it. It ends with this process too, however that ends.
+// child is the process of a plugin, as a runner.Runner for go-plugin. It leads
+// a new process group, which ends with it. It also ends with this process,
+// however that ends.
 type child struct {
 	program *Program
 	limits  Limits
 	cmd     *exec.Cmd
 	opening *opening        // of its standard output
-	output  *output.Tail    // of all that it prints but for the handshake
+	output  *output.Tail    // of all that it prints except the handshake
 	line    string          // its handshake
-	givenUp <-chan struct{} // closed when nobody waits for the start any more
+	givenUp <-chan struct{} // closed when nobody is waiting for the start any more
 	exited  chan struct{}   // closed when it has ended and its output is read
 	stopped atomic.Bool     // by this process
 
 	mu   sync.Mutex
-	gone bool // its number may be another's
+	gone bool // its id may be reused by now
 }
 
-// start runs the command. The child's process group and its end are watched
-// from one thread, because the system ends a child whose parent's thread ends.
+// start runs the command. One thread starts the child and waits for it, because
+// the system kills a child when the thread that started it ends.
 func (c *child) start() error {
 	started := make(chan error)
 	go func() {
@@ -59,8 +59,8 @@ func (c *child) start() error {
 	return <-started
 }
 
-// launch starts the command. A file that was just written is busy while another
-// thread of this process, which had it open too, is between fork and exec; that
+// launch starts the command. A file just written is busy while another thread
+// of this process, which inherited it open, is between fork and exec; that
 // passes.
 func (c *child) launch() (err error) {
 	for wait := time.Millisecond; wait < time.Second; wait *= 2 {
@@ -74,8 +74,8 @@ func (c *child) launch() (err error) {
 	return err
 }
 
-// bound sets the limits that one process can set for another. What the plugin
-// did in its first microseconds they do not undo.
+// bound sets the limits that one process can set for another. They do not undo
+// what the plugin did in its first microseconds.
 func (c *child) bound() {
 	data := uint64(c.limits.MemoryMiB) << 20
 	for resource, most := range map[int]uint64{unix.RLIMIT_CORE: 0, unix.RLIMIT_DATA: data} {
@@ -83,8 +83,8 @@ func (c *child) bound() {
 	}
 }
 
-// wait ends the process group as soon as its first process has ended: until
-// cmd.Wait its number cannot be another's.
+// wait ends the process group as soon as its leader has ended: until cmd.Wait
+// its id cannot be reused.
 func (c *child) wait() {
 	defer close(c.exited)
 	pid := c.cmd.Process.Pid
@@ -111,7 +111,7 @@ func (c *child) stop() {
 	}
 }
 
-// ended says how the process ended: "exit code 3" or "signal: killed".
+// ended describes how the process ended: "exit code 3" or "signal: killed".
 func (c *child) ended() string {
 	state := c.cmd.ProcessState
 	if state == nil {
@@ -131,10 +131,10 @@ func (c *child) Start(context.Context) error {
 	case c.line = <-c.opening.handshake:
 	case <-c.exited:
 		select {
-		case c.line = <-c.opening.handshake: // its last act
+		case c.line = <-c.opening.handshake: // the end of its output
 		default:
 			c.opening.giveUp()
-			return c.program.fault(NotPlugin, "is no plugin: it ended with %s before a handshake%s", c.ended(), c.output.Hint())
+			return c.program.fault(NotPlugin, "is not a plugin: it ended with %s before a handshake%s", c.ended(), c.output.Hint())
 		}
 	case <-c.givenUp:
 		c.stop()
@@ -163,13 +163,13 @@ func (c *child) Kill(context.Context) error {
 	return nil
 }
 
-// Stdout holds the handshake alone: the rest of the output is the tail's.
+// Stdout has only the handshake: the rest of the output goes to the tail.
 func (c *child) Stdout() io.ReadCloser { return io.NopCloser(strings.NewReader(c.line + "\n")) }
 
-// Stderr is empty: the output is the tail's.
+// Stderr is empty: the output goes to the tail.
 func (c *child) Stderr() io.ReadCloser { return io.NopCloser(strings.NewReader("")) }
 
-// Name is what go-plugin's log calls the process; nobody reads it.
+// Name is the process's name in go-plugin's log, which is discarded.
 func (c *child) Name() string { return c.cmd.Path }
 
 // ID tells go-plugin whether there is a process to end.

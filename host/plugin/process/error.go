@@ -8,17 +8,17 @@ type Fault int
 // The faults, for callers that treat them differently; the text of an Error
 // says more.
 const (
-	CannotStart Fault = iota + 1 // the program could not be run at all
-	NotPlugin                    // it runs, but makes no handshake
+	CannotStart Fault = iota + 1 // the program could not be run
+	NotPlugin                    // it runs but makes no handshake
 	Printed                      // it printed before its handshake
 	WrongABI                     // it speaks another version of the contract
-	Changed                      // its files are others than they were
+	Changed                      // its files have changed
 	TimedOut                     // it started or answered too slowly, and was stopped
-	Died                         // it ended by itself
-	BadReply                     // it broke the contract in an answer
+	Died                         // it exited by itself
+	BadReply                     // its reply broke the contract
 )
 
-// Error is a program at fault.
+// Error is a misbehaving program.
 type Error struct {
 	Fault  Fault
 	Plugin string // its path, as the user wrote it
@@ -29,7 +29,7 @@ type Error struct {
 // Error names the plugin and what is wrong with it.
 func (e *Error) Error() string { return "plugin " + e.Plugin + ": " + e.Text }
 
-// Unwrap returns what the system reported, if anything.
+// Unwrap returns the system's error, if any.
 func (e *Error) Unwrap() error { return e.Cause }
 
 func (p *Program) fault(kind Fault, format string, args ...any) *Error {

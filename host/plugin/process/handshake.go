@@ -12,21 +12,20 @@ import (
 	goplugin "github.com/hashicorp/go-plugin"
 )
 
-// maxOpening is how much a program may print in which to look for its
-// handshake, in bytes.
+// maxOpening bounds the output, in bytes, that is searched for a handshake.
 const maxOpening = 64 << 10
 
-// opening reads what a program prints until its handshake, one line such as
+// opening reads what a program prints up to its handshake, one line such as
 // "1|2|unix|/tmp/x/plugin123|grpc|MIIB…": version of go-plugin's protocol and of
 // the contract, network and address, kind, and certificate in base64. All that
-// comes after it goes on to rest.
+// comes after it is passed on to rest.
 type opening struct {
-	handshake chan string // gets one line; room for one
+	handshake chan string // gets one line; has capacity for one
 	rest      io.Writer
 
 	mu      sync.Mutex
 	printed []byte // so far, without the handshake
-	begun   int    // where in printed the line begins that is not whole yet
+	begun   int    // start in printed of the incomplete line
 	over    bool
 }
 
@@ -66,7 +65,7 @@ func (o *opening) close(line string, before []byte) {
 	o.handshake <- line
 }
 
-// giveUp ends the search where it has not ended by itself.
+// giveUp ends the search if it has not ended yet.
 func (o *opening) giveUp() {
 	o.mu.Lock()
 	defer o.mu.Unlock()
@@ -82,7 +81,7 @@ func (o *opening) before() string {
 	return string(o.printed)
 }
 
-// isHandshake tells a handshake from other output.
+// isHandshake reports whether a line is a handshake.
 func isHandshake(line string) bool {
 	parts := strings.Split(line, "|")
 	if len(parts) < 4 {
@@ -93,7 +92,8 @@ func isHandshake(line string) bool {
 	return core == nil && version == nil
 }
 
-// checkHandshake says what is wrong with a handshake, before go-plugin acts on it.
+// checkHandshake returns what is wrong with a handshake, before go-plugin acts on
+// it.
 func (p *Program) checkHandshake(line, before string) error {
 	parts := append(strings.Split(line, "|"), "", "", "", "", "", "")
 	first, _, _ := strings.Cut(strings.TrimSpace(before), "\n")
@@ -102,21 +102,21 @@ func (p *Program) checkHandshake(line, before string) error {
 	}
 	switch {
 	case line == "":
-		return p.fault(NotPlugin, "is no plugin: it printed %q and more, but no handshake", first)
+		return p.fault(NotPlugin, "is not a plugin: it printed %q and more, but no handshake", first)
 	case parts[0] != strconv.Itoa(goplugin.CoreProtocolVersion):
 		return p.fault(WrongABI, "its handshake is of version %s of go-plugin's protocol, this llmhost knows %d; rebuild it with this sdk", parts[0], goplugin.CoreProtocolVersion)
 	case parts[1] != strconv.Itoa(sdk.ABI):
 		return p.fault(WrongABI, "speaks ABI %s, host speaks %d; rebuild it with this sdk", parts[1], sdk.ABI)
 	case first != "":
-		return p.fault(Printed, "printed %q to standard output before its handshake; let it print to standard error, or after the SDK has begun to serve", first)
+		return p.fault(Printed, "printed %q to standard output before its handshake; print to standard error, or after the SDK has begun to serve", first)
 	case parts[4] != string(goplugin.ProtocolGRPC):
 		return p.fault(NotPlugin, "serves %q; want %q", parts[4], goplugin.ProtocolGRPC)
 	case len(parts[5]) <= minCertificate:
-		return p.fault(NotPlugin, "has no certificate in its handshake; llmhost connects by mutual TLS alone")
+		return p.fault(NotPlugin, "has no certificate in its handshake; llmhost only connects over mutual TLS")
 	}
 	return nil
 }
 
-// minCertificate is the length beyond which go-plugin takes the sixth part of a
-// handshake for a certificate.
+// minCertificate is the length from which go-plugin treats the sixth field of a
+// handshake as a certificate.
 const minCertificate = 50

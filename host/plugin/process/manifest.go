@@ -15,7 +15,7 @@ import (
 	"github.com/BurntSushi/toml"
 )
 
-// The manifest of a script, in a folder or named by itself.
+// The name of a script's manifest, in its folder.
 const (
 	manifestTOML = "plugin.toml"
 	manifestJSON = "plugin.json"
@@ -26,14 +26,14 @@ const maxFiles = 1000
 
 // manifest says how a script is run:
 //
-//	interpreter = "python3"            # found on the PATH, or by a path from the manifest's folder
+//	interpreter = "python3"            # found on the PATH, or by a path relative to the manifest's folder
 //	args = ["-X", "utf8"]              # of the interpreter; none by default
 //	entry = "main.py"                  # what it runs
 //	files = [".", "../llmhost_plugin"] # files and folders that belong to it; "." by default
 //
-// Files are named from the manifest's folder. One from outside of it comes to
-// stand beside the others under its own name. Hidden files and __pycache__ are
-// left out. The manifest itself is always among the files.
+// Files are relative to the manifest's folder. One from outside it is placed
+// beside the others under its own name. Hidden files and __pycache__ are left
+// out. The manifest itself is always among the files.
 type manifest struct {
 	Interpreter string   `toml:"interpreter" json:"interpreter"`
 	Args        []string `toml:"args" json:"args"`
@@ -41,7 +41,7 @@ type manifest struct {
 	Files       []string `toml:"files" json:"files"`
 }
 
-// IsManifest tells the manifest of a script by its name.
+// IsManifest reports whether path is named like a script's manifest.
 func IsManifest(path string) bool {
 	name := filepath.Base(path)
 	return name == manifestTOML || name == manifestJSON
@@ -59,7 +59,7 @@ func openScript(path string, isFolder bool) (*Program, error) {
 	text, err := os.ReadFile(file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("plugin %s: is a folder without a %s that says how to run it; want one, an executable, or the .wasm file that llmhost plugins build makes of a project", path, manifestTOML)
+		return nil, fmt.Errorf("plugin %s: is a folder without a %s, which says how to run it; want one, an executable, or the .wasm file that llmhost plugins build makes of a project", path, manifestTOML)
 	case err != nil:
 		return nil, fmt.Errorf("plugin %s: %w", path, err)
 	}
@@ -133,7 +133,7 @@ func (m manifest) program(spec, file string) (*Program, error) {
 	return p, err
 }
 
-// order sorts the files by name; one that was listed twice stands once.
+// order sorts the files by name and removes duplicates.
 func (p *Program) order() error {
 	slices.SortFunc(p.files, func(a, b source) int { return strings.Compare(a.name, b.name) })
 	p.files = slices.Compact(p.files)
@@ -156,7 +156,7 @@ func (p *Program) add(folder, name string) error {
 	}
 	return filepath.WalkDir(root, func(at string, e fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) && at == root {
-			return fmt.Errorf("there is no %s, which its manifest lists in files; take it out there", name)
+			return fmt.Errorf("there is no %s, which its manifest lists in files; remove it there", name)
 		}
 		if err != nil {
 			return err
@@ -171,7 +171,7 @@ func (p *Program) add(folder, name string) error {
 			return nil
 		}
 		if !e.Type().IsRegular() {
-			return fmt.Errorf("%s is no plain file; leave it out of files in the manifest", at)
+			return fmt.Errorf("%s is not a regular file; leave it out of files in the manifest", at)
 		}
 		if len(p.files) == maxFiles {
 			return fmt.Errorf("has more than %d files; list those it needs as files in the manifest", maxFiles)

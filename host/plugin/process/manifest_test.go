@@ -66,7 +66,7 @@ func TestScriptsRunInACopy(t *testing.T) {
 		"my/other.sh":    "", "my/sub/x": "x\n", "shared/y": "y\n",
 	})
 	_, err := open(t, folder+"/my").Start(context.Background(), process.Limits{})
-	require.EqualError(t, err, "plugin "+folder+"/my: is no plugin: it ended with exit code 1 before a handshake")
+	require.EqualError(t, err, "plugin "+folder+"/my: is not a plugin: it ended with exit code 1 before a handshake")
 	text, err := os.ReadFile(out)
 	require.NoError(t, err)
 	require.Equal(t, "x\ny\n./main.sh\n./plugin.toml\n./shared/y\n./sub/x\n500\n700\n", string(text))
@@ -76,7 +76,7 @@ func TestJSONManifest(t *testing.T) {
 	folder := tree(t, map[string]string{"plugin.json": `{"interpreter": "sh", "entry": "main.sh"}`, "main.sh": "exit 7\n"})
 	for _, path := range []string{folder, folder + "/plugin.json"} {
 		_, err := open(t, path).Start(context.Background(), process.Limits{})
-		require.EqualError(t, err, "plugin "+path+": is no plugin: it ended with exit code 7 before a handshake")
+		require.EqualError(t, err, "plugin "+path+": is not a plugin: it ended with exit code 7 before a handshake")
 	}
 }
 
@@ -85,7 +85,7 @@ func TestBadManifests(t *testing.T) {
 		name, want string
 		files      map[string]string
 	}{
-		{"no manifest", "is a folder without a plugin.toml that says how to run it; want one, an executable, or the .wasm file that llmhost plugins build makes of a project", nil},
+		{"no manifest", "is a folder without a plugin.toml, which says how to run it; want one, an executable, or the .wasm file that llmhost plugins build makes of a project", nil},
 		{"no interpreter", `plugin.toml: interpreter is missing; want the program that runs the entry, such as "python3"`, map[string]string{"plugin.toml": ""}},
 		{"no entry", "plugin.toml: entry is missing; want the file that the interpreter runs", map[string]string{"plugin.toml": `interpreter = "sh"`}},
 		{"unknown key", `plugin.toml: unknown key "entri"; it has interpreter, args, entry and files`, map[string]string{"plugin.toml": "interpreter = \"sh\"\nentri = \"main.sh\"\n"}},
@@ -113,7 +113,7 @@ func TestLinksAreRefused(t *testing.T) {
 	folder := tree(t, map[string]string{"plugin.toml": shell, "main.sh": ""})
 	require.NoError(t, os.Symlink("/etc/passwd", folder+"/link"))
 	_, err := process.Open(folder)
-	require.EqualError(t, err, "plugin "+folder+": "+folder+"/link is no plain file; leave it out of files in the manifest")
+	require.EqualError(t, err, "plugin "+folder+": "+folder+"/link is not a regular file; leave it out of files in the manifest")
 }
 
 func TestTooManyFiles(t *testing.T) {
@@ -129,10 +129,10 @@ func TestInterpreters(t *testing.T) {
 	folder := tree(t, map[string]string{"plugin.toml": "interpreter = \"no-such-interpreter\"\nentry = \"main.sh\"\n", "main.sh": ""})
 	t.Setenv("PATH", "/usr/bin:/bin")
 	_, err := open(t, folder).Start(context.Background(), process.Limits{})
-	require.EqualError(t, err, "plugin "+folder+": its interpreter no-such-interpreter is not there (PATH is /usr/bin:/bin); install it, or name another in its manifest")
+	require.EqualError(t, err, "plugin "+folder+": its interpreter no-such-interpreter was not found (PATH is /usr/bin:/bin); install it, or name another in its manifest")
 
 	folder = tree(t, map[string]string{"my/plugin.toml": "interpreter = \"../bin/run\"\nentry = \"main.txt\"\n", "my/main.txt": "", "bin/run": "#!/bin/sh\nexit 8\n"})
 	require.NoError(t, os.Chmod(folder+"/bin/run", 0o755))
 	_, err = open(t, folder+"/my").Start(context.Background(), process.Limits{})
-	require.EqualError(t, err, "plugin "+folder+"/my: is no plugin: it ended with exit code 8 before a handshake", "from the manifest's folder")
+	require.EqualError(t, err, "plugin "+folder+"/my: is not a plugin: it ended with exit code 8 before a handshake", "from the manifest's folder")
 }

@@ -1,13 +1,13 @@
-// Package process runs a plugin that is a program of its own, over gRPC in the
-// manner of go-plugin. Such a program has the rights of the user who runs
-// llmhost: this package is no sandbox. It makes sure that the program is the
-// one that was opened, that nobody else talks on the connection, that the
-// program gets nothing of the environment but PATH and LANG, and that it, with
-// all that it started, ends with its use. A program at fault gives an *Error
-// that names it.
+// Package process runs a plugin that is a separate program, over gRPC as
+// go-plugin does. Such a program has the rights of the user who runs llmhost:
+// this package is not a sandbox. It makes sure that the program is the one that
+// was opened, that nobody else can use the connection, that the program gets
+// nothing of the environment but PATH and LANG, and that it ends after use,
+// with all that it started. A misbehaving program gives an *Error that names
+// it.
 //
-// It knows the transport alone; what the calls mean is host/plugin's matter.
-// Start at Open, which reads, and Program.Start, which runs.
+// It only knows the transport; what the calls mean is up to host/plugin. Start
+// at Open, which reads, and Program.Start, which runs.
 package process
 
 import (
@@ -34,11 +34,11 @@ type Limits struct {
 	Start     time.Duration // from its start to the open connection; 10 s
 	Call      time.Duration // of one call of the contract but format; 10 s
 	Format    time.Duration // of one batch; 500 ms
-	FormatRow time.Duration // more for each row of it; 1 ms
-	MemoryMiB int           // of data, that it allocated and can write to; 8192
+	FormatRow time.Duration // extra for each row of it; 1 ms
+	MemoryMiB int           // of writable memory that it allocated; 8192
 }
 
-// withDefaults fills in what is 0.
+// withDefaults fills in zero fields.
 func (l Limits) withDefaults() Limits {
 	fill := func(v *time.Duration, d time.Duration) {
 		if *v == 0 {
@@ -55,8 +55,8 @@ func (l Limits) withDefaults() Limits {
 	return l
 }
 
-// Process is a running plugin. After an error of any of its calls it must not
-// be used again. Close ends it.
+// Process is a running plugin. After any of its calls fails it must not be used
+// again. Close ends it.
 type Process struct {
 	program    *Program
 	limits     Limits
@@ -66,8 +66,8 @@ type Process struct {
 	connection *grpc.ClientConn
 }
 
-// maxFolder is the longest name of a private folder: that of the socket in it
-// has at most 107 bytes, 40 of them after the folder.
+// maxFolder bounds the path of a private folder: that of the socket in it has
+// at most 107 bytes, 40 of them after the folder.
 const maxFolder = 67
 
 // Start runs a private copy of the program and connects to it.
@@ -83,7 +83,7 @@ func (p *Program) Start(ctx context.Context, limits Limits) (*Process, error) {
 	}
 	if len(folder) > maxFolder {
 		os.Remove(folder)
-		return nil, p.fault(CannotStart, "cannot be started: the folder for temporary files, %s, has too long a name for a socket in it; set TMPDIR to a shorter one", os.TempDir())
+		return nil, p.fault(CannotStart, "cannot be started: the folder for temporary files, %s, has too long a path for a socket in it; set TMPDIR to a shorter one", os.TempDir())
 	}
 	if err := running.start(ctx); err != nil {
 		running.Close(context.Background())
@@ -115,23 +115,23 @@ func (r *Process) start(ctx context.Context) error {
 	return r.connect(ctx)
 }
 
-// in is the command that runs the copy of the program in root.
+// in returns the command that runs the copy of the program in root.
 func (p *Program) in(root string) (*exec.Cmd, error) {
 	cmd := &exec.Cmd{Path: filepath.Join(root, filepath.FromSlash(p.entry)), Dir: root}
 	cmd.Args = append(append([]string(nil), p.command...), cmd.Path)
 	if p.command != nil {
 		found, err := exec.LookPath(p.command[0])
 		if err != nil {
-			return nil, p.fault(CannotStart, "its interpreter %s is not there (PATH is %s); install it, or name another in its manifest", p.command[0], os.Getenv("PATH"))
+			return nil, p.fault(CannotStart, "its interpreter %s was not found (PATH is %s); install it, or name another in its manifest", p.command[0], os.Getenv("PATH"))
 		}
 		cmd.Path = found
 	}
 	return cmd, nil
 }
 
-// config is what go-plugin needs to know. It gets a process from us, not a
-// command: that of its own would read our standard input. So it is Program that
-// has compared the checksum.
+// config is go-plugin's configuration. It gets a process from us, not a
+// command, since a command of its own would read our standard input. So the
+// checksum is compared by Program instead.
 func (r *Process) config(ctx context.Context, cmd *exec.Cmd, own tls.Certificate) *goplugin.ClientConfig {
 	printed := &output.Tail{}
 	return &goplugin.ClientConfig{
@@ -156,7 +156,7 @@ func (r *Process) config(ctx context.Context, cmd *exec.Cmd, own tls.Certificate
 	}
 }
 
-// connect starts the process and opens the connection, within the limit for both.
+// connect starts the process and opens the connection, within one limit for both.
 func (r *Process) connect(ctx context.Context) error {
 	began := time.Now()
 	if _, err := r.client.Start(); err != nil {
@@ -168,7 +168,7 @@ func (r *Process) connect(ctx context.Context) error {
 	protocol, err := r.client.Client()
 	switch {
 	case ctx.Err() == nil && limited.Err() != nil:
-		return r.program.fault(TimedOut, "took no connection within %v of its start and was stopped%s", r.limits.Start, r.child.output.Hint())
+		return r.program.fault(TimedOut, "accepted no connection within %v of its start and was stopped%s", r.limits.Start, r.child.output.Hint())
 	case err != nil:
 		return r.failedStart(ctx, err)
 	}
@@ -176,7 +176,7 @@ func (r *Process) connect(ctx context.Context) error {
 	return nil
 }
 
-// failedStart passes our own errors on and puts go-plugin's in the plugin's terms.
+// failedStart passes on our own errors and puts go-plugin's in the plugin's terms.
 func (r *Process) failedStart(ctx context.Context, err error) error {
 	var fault *Error
 	switch {
@@ -185,7 +185,7 @@ func (r *Process) failedStart(ctx context.Context, err error) error {
 	case errors.As(err, &fault):
 		return err
 	case r.hasEnded() && !r.child.stopped.Load():
-		fault = r.program.fault(Died, "died at its start: %s (sha256 %s)%s", r.child.ended(), r.program.digest[:12], r.child.output.Hint())
+		fault = r.program.fault(Died, "died while starting: %s (sha256 %s)%s", r.child.ended(), r.program.digest[:12], r.child.output.Hint())
 	default:
 		fault = r.program.fault(CannotStart, "cannot be reached: %v", err)
 	}
@@ -193,7 +193,7 @@ func (r *Process) failedStart(ctx context.Context, err error) error {
 	return fault
 }
 
-// unstartable says why the system does not run a program.
+// unstartable explains why the system does not run a program.
 func (p *Program) unstartable(path string, err error) error {
 	var cause error = err
 	var failed *os.PathError
@@ -202,13 +202,13 @@ func (p *Program) unstartable(path string, err error) error {
 	}
 	e := p.fault(CannotStart, "cannot be run: %v", cause)
 	if errors.Is(err, os.ErrPermission) {
-		e.Text += fmt.Sprintf(" (its copy is %s; where files there may not be run, set TMPDIR to a folder where they may)", path)
+		e.Text += fmt.Sprintf(" (its copy is %s; if files there may not be run, set TMPDIR to a folder where they may)", path)
 	}
 	e.Cause = err
 	return e
 }
 
-// leaving is how long a plugin that was told to end may take.
+// leaving is how long a plugin may take to end when told to.
 const leaving = time.Second
 
 // Close ends the process with all that it started, and removes its copy.

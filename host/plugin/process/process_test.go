@@ -72,17 +72,17 @@ func TestProgramsThatAreNoPlugins(t *testing.T) {
 		want  string
 	}{
 		{"ends", []string{"exit 0"}, process.NotPlugin,
-			"is no plugin: it ended with exit code 0 before a handshake"},
+			"is not a plugin: it ended with exit code 0 before a handshake"},
 		{"prints and ends", []string{"echo hello", "exit 3"}, process.NotPlugin,
-			`is no plugin: it ended with exit code 3 before a handshake; its last output: "hello"`},
+			`is not a plugin: it ended with exit code 3 before a handshake; its last output: "hello"`},
 		{"is killed", []string{"kill -9 $$"}, process.NotPlugin,
-			"is no plugin: it ended with signal: killed before a handshake"},
+			"is not a plugin: it ended with signal: killed before a handshake"},
 		{"prints without end", []string{"exec yes hello"}, process.NotPlugin,
-			`is no plugin: it printed "hello" and more, but no handshake`},
+			`is not a plugin: it printed "hello" and more, but no handshake`},
 		{"waits", []string{"echo waiting >&2", "exec sleep 60"}, process.TimedOut,
 			`made no handshake within 500ms and was stopped; its last output: "waiting"`},
 		{"prints first", []string{"echo hello", "echo '1|2|unix|/x|grpc|" + cert + "'", "exec sleep 60"}, process.Printed,
-			`printed "hello" to standard output before its handshake; let it print to standard error, or after the SDK has begun to serve`},
+			`printed "hello" to standard output before its handshake; print to standard error, or after the SDK has begun to serve`},
 		{"another version", []string{"echo '1|1|unix|/x|grpc|" + cert + "'", "exec sleep 60"}, process.WrongABI,
 			"speaks ABI 1, host speaks 2; rebuild it with this sdk"},
 		{"another protocol", []string{"echo '2|2|unix|/x|grpc|" + cert + "'", "exec sleep 60"}, process.WrongABI,
@@ -90,7 +90,7 @@ func TestProgramsThatAreNoPlugins(t *testing.T) {
 		{"another kind", []string{"echo '1|2|unix|/x|netrpc|" + cert + "'", "exec sleep 60"}, process.NotPlugin,
 			`serves "netrpc"; want "grpc"`},
 		{"no certificate", []string{"echo '1|2|unix|/x|grpc'", "exec sleep 60"}, process.NotPlugin,
-			"has no certificate in its handshake; llmhost connects by mutual TLS alone"},
+			"has no certificate in its handshake; llmhost only connects over mutual TLS"},
 		{"a broken certificate", []string{"echo '1|2|unix|/x|grpc|" + cert + "'", "exec sleep 60"}, process.CannotStart,
 			"cannot be reached: error parsing server cert: x509: malformed certificate"},
 		{"no interpreter", []string{"#"}, process.CannotStart, "cannot be run: no such file or directory"},
@@ -128,7 +128,7 @@ func TestTemporaryFolderWithALongName(t *testing.T) {
 	path := script(t, "exit 0")
 	t.Setenv("TMPDIR", folder)
 	_, err := open(t, path).Start(context.Background(), process.Limits{})
-	require.EqualError(t, err, "plugin "+path+": cannot be started: the folder for temporary files, "+folder+", has too long a name for a socket in it; set TMPDIR to a shorter one")
+	require.EqualError(t, err, "plugin "+path+": cannot be started: the folder for temporary files, "+folder+", has too long a path for a socket in it; set TMPDIR to a shorter one")
 	left, err := os.ReadDir(folder)
 	require.NoError(t, err)
 	require.Empty(t, left)

@@ -16,19 +16,19 @@ import (
 const maxBytes = 512 << 20
 
 // Program is a plugin on disk: one executable file, or the files of a script
-// with the interpreter that runs it. Nothing of it has run.
+// with the interpreter that runs it. None of it has run.
 type Program struct {
 	path    string   // as the user wrote it
 	folder  string   // what the copy's folder is called
 	files   []source // in order of name
-	command []string // what runs the entry: an interpreter with its arguments, or nothing
+	command []string // what runs the entry: an interpreter and its arguments, or nothing
 	entry   string   // a name among files
 	digest  string
 	size    int64
 }
 
-// source is one file of a program: its name in the copy, with slashes, and
-// where it is now.
+// source is one file of a program: its slash-separated name in the copy, and
+// its current path.
 type source struct{ name, path string }
 
 // Open finds the program at path: an executable file, a manifest, or a folder
@@ -64,8 +64,8 @@ func (p *Program) Digest() string { return p.digest }
 // Size is that of all files, in bytes.
 func (p *Program) Size() int64 { return p.size }
 
-// sum reads the files and returns their digest and size. Of an executable it is
-// what sha256sum says.
+// sum reads the files and returns their digest and size. For an executable the
+// digest is that of sha256sum.
 func (p *Program) sum(files []source) (digest string, size int64, err error) {
 	whole := sha256.New()
 	for _, f := range files {
@@ -80,8 +80,8 @@ func (p *Program) sum(files []source) (digest string, size int64, err error) {
 	return hex.EncodeToString(whole.Sum(nil)), size, nil
 }
 
-// sumFile adds a file to the digest: of a script its name and length too, so
-// that no two sets of files can come to one digest.
+// sumFile adds a file to the digest, for a script also its name and length, so
+// that no two sets of files can have the same digest.
 func (p *Program) sumFile(whole hash.Hash, f source) (int64, error) {
 	file, err := os.Open(f.path)
 	if err != nil {
@@ -124,7 +124,7 @@ func (p *Program) copyTo(parent string) (root string, err error) {
 	return root, nil
 }
 
-// copyFile writes a file that its owner alone may read and run.
+// copyFile writes a file that only its owner may read and run.
 func copyFile(to, from string) error {
 	if err := os.MkdirAll(filepath.Dir(to), 0o700); err != nil {
 		return err

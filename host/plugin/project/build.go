@@ -13,8 +13,8 @@ import (
 // Building says which project to build, and into what.
 type Building struct {
 	Folder string
-	As     string // "wasm" or "process"; "" is what the language is built into
-	Out    string // file to write; "" is one in Folder, of its name
+	As     string // "wasm" or "process"; "" is the language's default
+	Out    string // file to write; "" is one in Folder, named after it
 
 	Sources Sources // as in Spec
 	Cache   string  // as in Spec
@@ -26,7 +26,7 @@ type Result struct {
 	File     string // what llmhost opens
 }
 
-// builders build the languages, by what their folders hold.
+// builders build the languages, recognised by the files in their folders.
 var builders = []struct {
 	language string
 	is       func(folder string) bool
@@ -80,16 +80,16 @@ func (b Building) out() (string, error) {
 	return filepath.Join(b.Folder, name), nil
 }
 
-// moduleOnly refuses the process transport for a language that has none.
+// moduleOnly refuses the process transport for a language without it.
 func (b Building) moduleOnly(language string) error {
 	if b.As == string(processTransport) {
-		return fmt.Errorf("plugins in %s are built as WASM alone; leave --as process out", language)
+		return fmt.Errorf("plugins in %s are only built as WASM; leave out --as process", language)
 	}
 	return nil
 }
 
-// tool runs a program in the project's folder, with more environment. The error
-// holds what it printed.
+// tool runs a program in the project's folder, with extra environment. The
+// error has what it printed.
 func (b Building) tool(ctx context.Context, env []string, name string, args ...string) ([]byte, error) {
 	cmd := exec.CommandContext(ctx, name, args...)
 	cmd.Dir = b.Folder
@@ -104,13 +104,13 @@ func (b Building) tool(ctx context.Context, env []string, name string, args ...s
 	return out.Bytes(), nil
 }
 
-// NoTool is a tool of a language that is not on this machine.
-type NoTool struct{ What, Mend string }
+// NoTool is a language's tool that is missing on this machine.
+type NoTool struct{ What, Fix string }
 
 // Error says what is missing, and how to get it.
-func (e *NoTool) Error() string { return e.What + "; " + e.Mend }
+func (e *NoTool) Error() string { return e.What + "; " + e.Fix }
 
-// onPath says whether a program can be run by its name.
+// onPath reports whether a program can be run by its name.
 func onPath(name string) bool {
 	_, err := exec.LookPath(name)
 	return err == nil

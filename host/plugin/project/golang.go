@@ -11,8 +11,8 @@ import (
 	"strings"
 )
 
-// buildGo builds a main package. Where the folder is a module of its own, its
-// SDK is unpacked again if it has gone, and replaced by that of this binary.
+// buildGo builds a main package. If the folder is a separate module, its SDK is
+// replaced by that of this binary, unpacked again if it is gone.
 func buildGo(ctx context.Context, b Building) (string, error) {
 	if !onPath("go") {
 		return "", &NoTool{"go is not on the PATH", "install Go 1.24 or later"}
@@ -39,7 +39,7 @@ func buildGo(ctx context.Context, b Building) (string, error) {
 // sdkLine is the line of a project's go.mod that says where its SDK is.
 var sdkLine = regexp.MustCompile(`(?m)^replace ` + sdkModule + ` => (.*)$`)
 
-// inGoMod writes a path as a go.mod does.
+// inGoMod quotes a path for go.mod if needed.
 func inGoMod(path string) string {
 	if strings.ContainsAny(path, " \t\"'`,()") {
 		return strconv.Quote(path)
@@ -48,7 +48,7 @@ func inGoMod(path string) string {
 }
 
 // renewSDK points a go.mod to the SDK of this binary, unless its author chose
-// one outside of the cache.
+// one outside the cache.
 func (b Building) renewSDK(goMod string) error {
 	text, err := os.ReadFile(goMod)
 	if err != nil {
@@ -56,7 +56,7 @@ func (b Building) renewSDK(goMod string) error {
 	}
 	if !sdkLine.Match(text) {
 		if !bytes.Contains(text, []byte(sdkModule+" v0.0.0")) {
-			return nil // it has nothing to do with this SDK
+			return nil // it does not use this SDK
 		}
 		text = append(text, "\nreplace "+sdkModule+" => \n"...)
 	}
@@ -74,7 +74,7 @@ func (b Building) renewSDK(goMod string) error {
 	return os.WriteFile(goMod, sdkLine.ReplaceAllLiteral(text, []byte("replace "+sdkModule+" => "+inGoMod(folder))), 0o644)
 }
 
-// mayReplace says whether a folder of an SDK is none, in the cache, or one of
+// mayReplace reports whether the folder of an SDK is empty, in the cache, or in
 // another cache that is gone.
 func (b Building) mayReplace(folder string) bool {
 	return folder == "" ||
@@ -86,8 +86,8 @@ func (b Building) inCache(folder string) bool {
 	return strings.HasPrefix(folder, filepath.Join(b.Cache, "sdk")+string(filepath.Separator))
 }
 
-// buildGoProgram builds a program of its own. Its SDK needs gRPC, which the
-// project's go.mod does not name, so it is built with another one.
+// buildGoProgram builds a separate program. Its SDK needs gRPC, which the
+// project's go.mod does not require, so it is built with another go.mod.
 func (b Building) buildGoProgram(ctx context.Context, args, env []string) error {
 	own := filepath.Join(b.Folder, "go.mod")
 	if !exists(own) {
@@ -118,7 +118,7 @@ func (b Building) buildGoProgram(ctx context.Context, args, env []string) error 
 	args = append(args, "-mod=mod", "-modfile="+filepath.Join(other, "go.mod"), ".")
 	if _, err = b.tool(ctx, append(env, "GOWORK=off"), "go", args...); err != nil &&
 		strings.Contains(err.Error(), "google.golang.org/grpc@") {
-		return fmt.Errorf("%w\na program of its own needs gRPC, which could not be downloaded; without --as process nothing is", err)
+		return fmt.Errorf("%w\na separate program needs gRPC, which could not be downloaded; without --as process nothing needs downloading", err)
 	}
 	return err
 }

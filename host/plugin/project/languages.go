@@ -23,7 +23,7 @@ func buildRust(ctx context.Context, b Building) (string, error) {
 	}
 	library, err := b.tool(ctx, nil, "rustc", "--print", "target-libdir", "--target", rustTarget)
 	if err != nil || !exists(strings.TrimSpace(string(library))) {
-		return "", &NoTool{"Rust has no target " + rustTarget + " here", "add it: rustup target add " + rustTarget}
+		return "", &NoTool{"Rust has no target " + rustTarget + " here", "add it with rustup target add " + rustTarget}
 	}
 	if _, err := b.tool(ctx, nil, "cargo", "build", "--quiet", "--release", "--target", rustTarget); err != nil {
 		return "", err
@@ -70,10 +70,10 @@ func (b Building) cargoModule(ctx context.Context) (string, error) {
 			}
 		}
 	}
-	return "", errors.New(`Cargo.toml: the package makes no module; give [lib] crate-type = ["cdylib"]`)
+	return "", errors.New(`Cargo.toml: the package builds no module; give [lib] crate-type = ["cdylib"]`)
 }
 
-// compilers are what can compile C to WASM, each with what it needs.
+// compilers can compile C to WASM, each with what it needs.
 var compilers = []struct {
 	needs   []string
 	command []string
@@ -83,7 +83,7 @@ var compilers = []struct {
 	{[]string{"python-zig"}, []string{"python-zig", "cc", "-target", "wasm32-freestanding"}},
 }
 
-// buildC compiles the folder's one source that is no test.
+// buildC compiles the folder's one source that is not a test.
 func buildC(ctx context.Context, b Building) (string, error) {
 	if err := b.moduleOnly("C"); err != nil {
 		return "", err
@@ -94,7 +94,7 @@ func buildC(ctx context.Context, b Building) (string, error) {
 	}
 	sources = slices.DeleteFunc(sources, func(s string) bool { return strings.HasSuffix(s, "_test.c") })
 	if len(sources) != 1 {
-		return "", fmt.Errorf("folder %s has %d .c files that are no tests; want one, which includes the others", b.Folder, len(sources))
+		return "", fmt.Errorf("folder %s has %d .c files that are not tests; want one, which includes the others", b.Folder, len(sources))
 	}
 	out, err := b.out()
 	if err != nil {
@@ -122,7 +122,7 @@ func buildAssemblyScript(ctx context.Context, b Building) (string, error) {
 	}
 	asc := b.findAsc()
 	if asc == "" {
-		return "", &NoTool{"the AssemblyScript compiler asc is not here", "run npm install in " + b.Folder}
+		return "", &NoTool{"the AssemblyScript compiler asc was not found", "run npm install in " + b.Folder}
 	}
 	out, err := b.out()
 	if err != nil {
@@ -152,13 +152,13 @@ func (b Building) findAsc() string {
 // buildPython has nothing to build: the folder is the plugin.
 func buildPython(_ context.Context, b Building) (string, error) {
 	if b.As == string(wasmTransport) {
-		return "", errors.New("plugins in Python run as programs of their own; leave --as wasm out")
+		return "", errors.New("plugins in Python run as separate programs; leave out --as wasm")
 	}
 	if !onPath("python3") {
 		return "", &NoTool{"python3 is not on the PATH", "install Python 3.9 or later"}
 	}
 	if b.Out != "" {
-		return "", errors.New("a plugin in Python is its folder; leave -o out")
+		return "", errors.New("a plugin in Python is its folder; leave out -o")
 	}
 	return b.Folder, nil
 }

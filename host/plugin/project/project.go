@@ -1,7 +1,7 @@
-// Package project writes and builds the projects of people who make plugins: a
-// folder with the source of a loss, formatter, pooling or task in one of several
-// languages, its test, and all that it needs to be built where there is neither
-// network nor this repository. It does not open plugins; host/plugin does.
+// Package project creates and builds plugin projects: a folder with the source
+// of a loss, formatter, pooling or task in one of several languages, its test,
+// and all that it needs to build without a network or this repository. It does
+// not open plugins; host/plugin does.
 //
 // Start at New and Build.
 package project
@@ -21,8 +21,8 @@ import (
 	"llmhost/host/nearest"
 )
 
-// templates are the files of new projects: for each language a folder of what
-// every project has, and one for each part.
+// templates are the files of new projects: for each language a folder of common
+// files, and one for each part.
 //
 //go:embed all:templates
 var templates embed.FS
@@ -41,7 +41,7 @@ var parts = map[string][]string{
 	"task":      {"records", "task"},
 }
 
-// data is the file of records that a kind is tried on.
+// data is the file of sample records for a kind.
 var data = map[string]string{
 	"loss":      "preference.jsonl",
 	"formatter": "questions.jsonl",
@@ -65,7 +65,7 @@ type Spec struct {
 	Cache   string // folder that SDKs are unpacked in
 }
 
-// New writes a project. The error names what of the spec will not do.
+// New writes a project. The error names what is wrong with the spec.
 func New(s Spec) error {
 	if err := s.check(); err != nil {
 		return err
@@ -100,12 +100,12 @@ func (s Spec) check() error {
 		return err
 	}
 	if len(entries) > 0 {
-		return fmt.Errorf("folder %s is not empty; name another one with --dir", s.Folder)
+		return fmt.Errorf("folder %s is not empty; choose another with --dir", s.Folder)
 	}
 	return nil
 }
 
-// isName accepts what is a name in every language, up to -.
+// isName accepts what is a name in every language, apart from "-".
 func isName(s string) bool {
 	for i, r := range s {
 		lower := r >= 'a' && r <= 'z'
@@ -157,7 +157,7 @@ func addTemplates(files map[string][]byte, folder string, fill *strings.Replacer
 	})
 }
 
-// tokens are what stands for what in a template.
+// tokens maps a template's placeholders to their values.
 func (s Spec) tokens() (*strings.Replacer, error) {
 	built := s.Name + ".wasm"
 	scripts := `"main.py", "llmhost_plugin"`
@@ -187,8 +187,8 @@ func shared(name string) []byte {
 	return text
 }
 
-// helpers are the folders and files among the examples that a project of a
-// language gets a copy of, and where they come to stand.
+// helpers are the example folders and files that a project of a language gets a
+// copy of, and where they go.
 var helpers = map[string]map[string]string{
 	"rust": {"rust/llmhost-plugin": "llmhost-plugin"},
 	"c":    {"c/llmhost_plugin": "llmhost_plugin"},

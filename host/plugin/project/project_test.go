@@ -231,7 +231,7 @@ func TestNewRefuses(t *testing.T) {
 		{project.Spec{Name: "My Loss", Kind: "loss", Language: "go"}, `name "My Loss"; want a lower-case letter, then lower-case letters, digits, - and _`},
 		{project.Spec{Name: "l", Kind: "los", Language: "go"}, `kind "los"; want one of loss, formatter, pooling, task; did you mean loss?`},
 		{project.Spec{Name: "l", Kind: "loss", Language: "rst"}, `language "rst"; want one of go, rust, c, assemblyscript, python; did you mean rust?`},
-		{project.Spec{Name: "l", Kind: "loss", Language: "go", Folder: full}, "folder " + full + " is not empty; name another one with --dir"},
+		{project.Spec{Name: "l", Kind: "loss", Language: "go", Folder: full}, "folder " + full + " is not empty; choose another with --dir"},
 	} {
 		require.EqualError(t, project.New(x.spec), x.want)
 	}
@@ -257,9 +257,9 @@ func TestBuildRefuses(t *testing.T) {
 		require.EqualError(t, err, want)
 	}
 	_, err = project.Build(ctx, project.Building{Folder: written(t, "loss", "c"), As: "process"})
-	require.EqualError(t, err, "plugins in C are built as WASM alone; leave --as process out")
+	require.EqualError(t, err, "plugins in C are only built as WASM; leave out --as process")
 	_, err = project.Build(ctx, project.Building{Folder: written(t, "loss", "python"), As: "wasm"})
-	require.EqualError(t, err, "plugins in Python run as programs of their own; leave --as wasm out")
+	require.EqualError(t, err, "plugins in Python run as separate programs; leave out --as wasm")
 }
 
 // What a compiler says reaches the author.

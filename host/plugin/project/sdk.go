@@ -21,15 +21,15 @@ const (
 	processTransport transport = "process"
 )
 
-// The SDK as a module of its own, for projects outside of this repository.
+// The SDK as a separate module, for projects outside this repository.
 const (
 	sdkModule = "llmhost"
 	sdkGoMod  = "module " + sdkModule + "\n\ngo 1.24\n"
 )
 
 // unpackSDK writes the SDK into the cache, unless it is there, and returns its
-// folder, whose name is a digest of all that it holds. That of the WASM transport
-// needs no other module, so that projects build without network; that of the
+// folder, whose name is a digest of the content. The one for the WASM transport
+// needs no other module, so projects build without a network; the one for the
 // process transport needs gRPC.
 func unpackSDK(sources fs.FS, cache string, to transport) (string, error) {
 	files, err := sdkFiles(sources, to)
@@ -56,7 +56,7 @@ func unpackSDK(sources fs.FS, cache string, to transport) (string, error) {
 		if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 			return "", err
 		}
-		if err := os.WriteFile(file, text, 0o444); err != nil { // it is not for the author to change
+		if err := os.WriteFile(file, text, 0o444); err != nil { // the author should not change it
 			return "", err
 		}
 	}
@@ -78,8 +78,8 @@ func digest(files map[string][]byte) string {
 	return hex.EncodeToString(all.Sum(nil))[:16]
 }
 
-// sdkFiles are the files of the SDK for a transport, without its tests and without
-// what embeds all of them.
+// sdkFiles are the files of the SDK for a transport, without its tests and the
+// file that embeds them all.
 func sdkFiles(sources fs.FS, to transport) (map[string][]byte, error) {
 	files := map[string][]byte{"go.mod": []byte(sdkGoMod)}
 	err := fs.WalkDir(sources, ".", func(file string, e fs.DirEntry, err error) error {

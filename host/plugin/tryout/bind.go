@@ -12,7 +12,7 @@ import (
 	"llmhost/sdk/program"
 )
 
-// bound are the inputs of one run, by name, and the named dimensions.
+// bound holds the inputs of one run, by name, and the named dimensions.
 type bound struct {
 	tensors map[string]tensor.Tensor
 	sizes   map[string]int64
@@ -45,7 +45,7 @@ func bind(p *program.Program, file *safetensors.File) (bound, error) {
 	return in, nil
 }
 
-// inFile names the file in an error about one of its tensors.
+// inFile adds the file to an error about one of its tensors.
 func inFile(path string, err error) error {
 	var wrong *safetensors.Error
 	if errors.As(err, &wrong) {
@@ -55,7 +55,7 @@ func inFile(path string, err error) error {
 }
 
 // sequenceCount is the number of sequences of a pooling: the last one's number
-// and one.
+// plus one.
 func sequenceCount(sequence tensor.Tensor) int64 {
 	if !sequence.Defined() || sequence.Numel() == 0 {
 		return 0

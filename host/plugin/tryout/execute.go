@@ -12,7 +12,7 @@ import (
 	"llmhost/sdk/program"
 )
 
-// execute runs the program; what else this package does knows nothing of exec.
+// execute runs the program; nothing else in this package depends on exec.
 func (r Request) execute(p *program.Program, in bound) (result Result, err error) {
 	where := exec.Target{Device: tensor.CPU, Real: tensor.Float32}
 	args := exec.Given{Inputs: in.tensors, Sizes: in.sizes}

@@ -90,7 +90,7 @@ func flatten(to *[]float64, value any, shape []int64) error {
 	if len(shape) > 0 {
 		list, isList := value.([]any)
 		if !isList || int64(len(list)) != shape[0] {
-			return fmt.Errorf("its lists are of different lengths; want %d entries wherever the first list has them, with 0 or false to fill up", shape[0])
+			return fmt.Errorf("its lists have different lengths; want %d entries, as in the first list, padded with 0 or false", shape[0])
 		}
 		for _, entry := range list {
 			if err := flatten(to, entry, shape[1:]); err != nil {

@@ -1,6 +1,6 @@
-// Package tryout runs the program of one loss or pooling once, on tensors that a
-// file holds: what llmhost plugins run does, and how a loss is compared with
-// another implementation. No model, data or task takes part. Start at Run.
+// Package tryout runs the program of one loss or pooling once, on tensors from a
+// file: what llmhost plugins run does, and how a loss is compared with another
+// implementation. No model, data or task is involved. Start at Run.
 package tryout
 
 import (
@@ -22,12 +22,12 @@ type Request struct {
 	Spec     string            // NAME, FILE or FILE#NAME
 	Inputs   string            // a safetensors or JSON file with one tensor an input, under its name
 	Params   map[string]string // of the component, as text
-	Grads    string            // safetensors file for the gradients of the inputs; "-" = into the result, "" = nowhere
+	Grads    string            // safetensors file for the gradients of the inputs; "-" puts them into the result, "" omits them
 	Builtins []sdk.Plugin
-	Notice   func(string) // gets what the user should read before the plugin runs
+	Notice   func(string) // gets notices to show before the plugin runs
 }
 
-// Result is what a run of a program gave.
+// Result is the result of running a program.
 type Result struct {
 	Loss    *float64   `json:"loss,omitempty"` // Σ coefficient · sum / count
 	Terms   []Fraction `json:"terms,omitempty"`
@@ -39,7 +39,7 @@ type Result struct {
 }
 
 // Fraction is a term or metric. Value is sum/count, its exponential for a
-// metric such as perplexity, and absent where count is 0.
+// metric such as perplexity, and absent if count is 0.
 type Fraction struct {
 	Name        string   `json:"name"`
 	Sum         float64  `json:"sum"`
@@ -111,5 +111,5 @@ func (r Request) trace(ctx context.Context) (*program.Program, error) {
 	return trace.Program, nil
 }
 
-// mostBytes is what a program may take: the default of plugin_program_mb.
+// mostBytes bounds the memory of a program: the default of plugin_program_mb.
 func mostBytes() int64 { return int64(config.Default().PluginProgramMB) << 20 }

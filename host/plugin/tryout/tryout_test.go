@@ -163,7 +163,7 @@ func TestRunReadsJSON(t *testing.T) {
 	require.JSONEq(t, `{"policy.logps": [[[-2, -2], [3, 3]]]}`, string(gradients))
 
 	for _, wrong := range []struct{ from, to, want string }{
-		{"[-0.5, 0]", "[-0.5]", "policy.logps: its lists are of different lengths; want 2 entries wherever the first list has them, with 0 or false to fill up (it is f32 [B, K, T])"},
+		{"[-0.5, 0]", "[-0.5]", "policy.logps: its lists have different lengths; want 2 entries, as in the first list, padded with 0 or false (it is f32 [B, K, T])"},
 		{"column.score", "column.scores", `has no "column.score" (the program reads column.score, candidate_mask, policy.logps, label_mask)`},
 		{"[[1, 1]]", "[[1, 0.5]]", "candidate_mask: holds 0.5; want whole numbers (it is bool [B, K])"},
 		{"[[2, 1]]", `[["2", 1]]`, "column.score: holds 2 where a number, true or false should be (it is f32 [B, K])"},

@@ -12,10 +12,10 @@ import (
 )
 
 // budget stops a module that calls functions, its own or the host's, too often
-// or too late. Closing the context alone would not do: wazero looks at it in
-// loops only, so that a few functions that call each other without one, or a
-// straight line of slow calls to the host, could hold the whole process,
-// garbage collector included, for ever.
+// or past its deadline. Cancelling the context is not enough: wazero only
+// checks it in loops, so a few functions that call each other without one, or a
+// straight line of slow host calls, could block the whole process, garbage
+// collector included, forever.
 type budget struct {
 	left  int64
 	until time.Time
@@ -32,11 +32,11 @@ func (b *budget) begin(calls int64, time time.Time) {
 	b.until = time
 }
 
-// late says whether the time is up.
+// late reports whether the time is up.
 func (b *budget) late() bool { return !b.until.IsZero() && !time.Now().Before(b.until) }
 
-// NewFunctionListener has every function of the module, and of the host where
-// the module calls it, counted.
+// NewFunctionListener counts every function call of the module, and those to
+// the host.
 func (b *budget) NewFunctionListener(api.FunctionDefinition) experimental.FunctionListener { return b }
 
 // Before counts one call.
@@ -49,20 +49,20 @@ func (b *budget) Before(context.Context, api.Module, api.FunctionDefinition, []u
 	}
 }
 
-// After has nothing to do.
+// After does nothing.
 func (b *budget) After(context.Context, api.Module, api.FunctionDefinition, []uint64) {}
 
-// Abort has nothing to do.
+// Abort does nothing.
 func (b *budget) Abort(context.Context, api.Module, api.FunctionDefinition, error) {}
 
-// printing is what a module prints to. One call can ask for millions of writes,
-// so each looks at the time.
+// printing is what a module prints to. One call can make millions of writes, so
+// each checks the time.
 type printing struct {
 	*output.Tail
 	budget *budget
 }
 
-// Write fails where the time is up.
+// Write fails once the time is up.
 func (p printing) Write(b []byte) (int, error) {
 	if p.budget.late() {
 		return 0, errLate

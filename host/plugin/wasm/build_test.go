@@ -23,7 +23,7 @@ type guest struct {
 	extra    []function        // functions that are
 	locals   int               // variables of each function of more
 	reply    string            // what describe, configure and trace point to
-	answers  map[string]string // in the place of reply, by the function's name
+	answers  map[string]string // instead of reply, by the function's name
 }
 
 type function struct {

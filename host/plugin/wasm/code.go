@@ -34,20 +34,20 @@ func (s *shape) checkCode(found map[byte][]byte) *Error {
 	case err != nil:
 		return err
 	case cost > limit:
-		return fault(TooLarge, "would take too long to compile, most of all for %s; divide such functions up", worst)
+		return fault(TooLarge, "would take too long to compile, most of all for %s; split such functions", worst)
 	}
 	return done(c, "code")
 }
 
-// parameters is how many parameters the module's own function i has.
+// parameters is the number of parameters of the module's own function i.
 func (s *shape) parameters(i uint32, found map[byte][]byte) int {
 	imported := uint32(count(found[sectionImport]))
 	return max(0, strings.Index(string(s.typeOf(export{index: imported + i})), ":"))
 }
 
 // checkBody bounds one function. Bulk memory instructions are counted, because
-// a straight line of them can run for minutes without ever coming to a point
-// where wazero could stop it.
+// a straight line of them can run for minutes without reaching a point where
+// wazero could stop it.
 func (s *shape) checkBody(i uint32, body []byte) (function, *Error) {
 	if len(body) > maxBody {
 		return function{}, fault(TooLarge, "function %d is %d bytes; at most %d are allowed", i, len(body), maxBody)
@@ -72,11 +72,11 @@ type function struct {
 	branches  uint64 // blocks, loops, conditions and jumps
 	loops     uint64 // among them
 	targets   uint64 // of its jumps by table
-	bulk      uint64 // instructions over as much memory or table as they like
-	unknown   int    // the first instruction that plugins do not get; -1 for none
+	bulk      uint64 // bulk instructions over memory or tables of any size
+	unknown   int    // the first instruction that is not allowed; -1 for none
 }
 
-// readFunction goes through a body, instruction by instruction.
+// readFunction reads a body instruction by instruction.
 func readFunction(body []byte) (function, error) {
 	f := function{unknown: -1}
 	c := &cursor{data: body}
@@ -90,8 +90,8 @@ func readFunction(body []byte) (function, error) {
 	return f, c.err
 }
 
-// instruction passes over one instruction and its operands, which are those of
-// WASM 2.0: compiling has nothing else.
+// instruction skips one instruction of WASM 2.0, which is all that the compiler
+// accepts, with its operands.
 func (f *function) instruction(c *cursor) {
 	switch op := c.byte(); {
 	case op >= 0x02 && op <= 0x04: // block, loop, if
@@ -127,7 +127,7 @@ func (f *function) instruction(c *cursor) {
 	}
 }
 
-// numeric passes over what follows the prefix 0xfc.
+// numeric skips what follows the prefix 0xfc.
 func (f *function) numeric(c *cursor, op uint32) {
 	switch op {
 	case 8, 10, 12, 14: // memory.init, memory.copy, table.init, table.copy
@@ -146,7 +146,7 @@ func (f *function) numeric(c *cursor, op uint32) {
 	}
 }
 
-// vector passes over what follows the prefix 0xfd.
+// vector skips what follows the prefix 0xfd.
 func (f *function) vector(c *cursor, op uint32) {
 	switch {
 	case op <= 11, op == 92, op == 93: // load, store
@@ -165,9 +165,9 @@ func (f *function) vector(c *cursor, op uint32) {
 	}
 }
 
-// What a function's branches cost the compiler grows with their square, and
-// with the variables that each may change. The numbers are measured: a branch
-// that passes on a variable costs some 28 times what a pair of branches does, a
+// The cost of compiling a function's branches grows with their square, and with
+// the variables that each may change. The numbers are measured: a variable
+// passed on by a branch costs some 28 times as much as a pair of branches, a
 // loop as much as four other branches, eight targets of a table as much as one,
 // and a variable by itself as much as a pair.
 const (
@@ -176,7 +176,7 @@ const (
 	targetsABranch = 8
 )
 
-// compileCost is what a function costs the compiler beyond its length.
+// compileCost is the cost of compiling a function beyond its length.
 func (f function) compileCost(parameters int) uint64 {
 	branches := f.branches + (loopCost-1)*f.loops + f.targets/targetsABranch
 	return f.variables + branches*(branches+variableCost*(f.variables+uint64(parameters)))

@@ -2,12 +2,12 @@ package wasm
 
 import "strings"
 
-// signature is the type of a function, one letter a value: "iii:l" takes three
-// i32 and returns an i64.
+// signature is the type of a function, one letter per value: "iii:l" takes
+// three i32 and returns an i64.
 type signature string
 
 // contract lists the exports of the contract with their types. Those marked
-// optional need not be there.
+// optional may be missing.
 var contract = []struct {
 	name     string
 	is       signature
@@ -54,7 +54,7 @@ func (s *shape) typeOf(e export) signature {
 func (s signature) text() string {
 	params, results, isFunction := strings.Cut(string(s), ":")
 	if !isFunction {
-		return "something that is no function"
+		return "something that is not a function"
 	}
 	spell := func(letters string) string {
 		var names []string

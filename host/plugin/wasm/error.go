@@ -15,14 +15,14 @@ const (
 	NotWASM   Fault = iota + 1 // the file is something else
 	NotPlugin                  // a module, but it lacks what the contract asks for
 	WrongABI                   // it speaks another version of the contract
-	Forbidden                  // it asks for something that plugins do not get
-	TooLarge                   // its shape is beyond the limits
+	Forbidden                  // it imports something that plugins do not get
+	TooLarge                   // its shape exceeds the limits
 	TimedOut                   // it ran too long or made too many calls
 	Trapped                    // it crashed or ended itself
-	BadReply                   // it broke the contract in an answer
+	BadReply                   // its reply broke the contract
 )
 
-// Error is a module at fault.
+// Error is a misbehaving module.
 type Error struct {
 	Fault  Fault
 	Plugin string // its path or name
@@ -34,10 +34,10 @@ type Error struct {
 // names of the module in it.
 func (e *Error) Error() string { return "plugin " + e.Plugin + ": " + output.Line(e.Text) }
 
-// Unwrap returns what wazero reported, if anything.
+// Unwrap returns wazero's error, if any.
 func (e *Error) Unwrap() error { return e.Cause }
 
-// fault makes the error of a kind; the caller adds the plugin's name.
+// fault returns an error of a kind; the caller adds the plugin's name.
 func fault(kind Fault, format string, args ...any) *Error {
 	return &Error{Fault: kind, Text: fmt.Sprintf(format, args...)}
 }

@@ -22,10 +22,10 @@ type export struct {
 	index uint32
 }
 
-// Check is the gate: it looks at a module's sections, without running or
-// compiling any of it, and refuses what is no plugin of this contract, what
-// asks for things that plugins do not get, and what is too large to compile
-// safely. name is what the *Error calls the plugin.
+// Check is the gate: it reads a module's sections, without running or compiling
+// any of it, and refuses modules that are not plugins of this contract, that
+// import what plugins do not get, or that are too large to compile safely. name
+// is what the *Error calls the plugin.
 func Check(name string, module []byte, limits Limits) error {
 	if err := check(module, limits.WithDefaults()); err != nil {
 		err.Plugin = name
@@ -52,7 +52,7 @@ func check(module []byte, limits Limits) *Error {
 	return nil
 }
 
-// done is the fault of a section that did not read well.
+// done returns the error of a section that could not be read.
 func done(c *cursor, section string) *Error {
 	if c.err == nil && len(c.data) > 0 {
 		c.err = errCut
@@ -110,7 +110,7 @@ func (s *shape) readExports(found map[byte][]byte) *Error {
 	return done(c, "export")
 }
 
-// checkABI reads the version of the contract off the marker's name.
+// checkABI reads the version of the contract from the marker's name.
 func (s *shape) checkABI(map[byte][]byte) *Error {
 	const marker = "llmhost_abi_v"
 	if _, ours := s.exports[marker+strconv.Itoa(ABI)]; ours {
@@ -123,7 +123,7 @@ func (s *shape) checkABI(map[byte][]byte) *Error {
 			}
 		}
 	}
-	return fault(NotPlugin, "is a WASM module but no llmhost plugin: it exports no %s%d", marker, ABI)
+	return fault(NotPlugin, "is a WASM module but not an llmhost plugin: it exports no %s%d", marker, ABI)
 }
 
 func (s *shape) readImports(found map[byte][]byte) *Error {
@@ -138,7 +138,7 @@ func (s *shape) readImports(found map[byte][]byte) *Error {
 		kind := c.byte()
 		if kind != 0 {
 			refused = append(refused, fmt.Sprintf("%s.%s (not a function)", clip(module), clip(name)))
-			c.data = nil // how long the rest is depends on the kind, and the answer stands
+			c.data = nil // the length of the rest depends on the kind, and the module is refused anyway
 			return
 		}
 		s.functions = append(s.functions, c.u32())
@@ -159,8 +159,8 @@ func (s *shape) readImports(found map[byte][]byte) *Error {
 	return done(c, "import")
 }
 
-// Imports lists what a module that the gate lets through asks for, without the
-// name of the modules that have it.
+// Imports lists what a module that passes the gate imports, without module
+// names.
 func Imports(module []byte) []string {
 	found, err := sections(module)
 	if err != nil {
@@ -171,7 +171,7 @@ func Imports(module []byte) []string {
 	if len(c.data) > 0 {
 		c.each(func(uint32) {
 			_, name, _, _ := c.name(), c.name(), c.byte(), c.u32()
-			if !slices.Contains(names, name) { // more than one of a module's packages may ask
+			if !slices.Contains(names, name) { // several of a module's packages may import it
 				names = append(names, name)
 			}
 		})
@@ -179,7 +179,7 @@ func Imports(module []byte) []string {
 	return names
 }
 
-// importType is the type of a function that a module may ask for.
+// importType is the type of a function that a module may import.
 func importType(module, name string) (is signature, allowed bool) {
 	if module == hostModule && name == "log" {
 		return logType, true
@@ -188,7 +188,7 @@ func importType(module, name string) (is signature, allowed bool) {
 	return is, allowed && module == wasiModule
 }
 
-// clip shortens a name that a hostile module made long.
+// clip truncates a name that a hostile module made long.
 func clip(name string) string {
 	if len(name) > 60 {
 		name = strings.ToValidUTF8(name[:60], "") + "…"
@@ -196,7 +196,7 @@ func clip(name string) string {
 	return output.Line(name)
 }
 
-// count reads how many entries a section says that it has.
+// count reads how many entries a section claims to have.
 func count(section []byte) uint64 {
 	if len(section) == 0 {
 		return 0
@@ -204,7 +204,7 @@ func count(section []byte) uint64 {
 	return uint64((&cursor{data: section}).u32())
 }
 
-// listed writes the first names and how many more there are.
+// listed lists the first names and how many more there are.
 func listed(names []string) string {
 	if len(names) <= 4 {
 		return strings.Join(names, ", ")

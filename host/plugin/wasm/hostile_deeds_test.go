@@ -12,7 +12,7 @@ const (
 
 // violent are modules that harm when they are compiled or run.
 var violent = []misdeed{
-	{name: "loops for ever", code: describing(forever(), i64(0)).build, want: stopped1, here: late1},
+	{name: "loops forever", code: describing(forever(), i64(0)).build, want: stopped1, here: late1},
 	{name: "loops in _initialize", code: guest{extra: []function{{"_initialize", nothing, forever()}}}.build,
 		want: "its worker spent more than 1s on starting and was killed (sha256 …); look for a loop that does not end",
 		here: "_initialize ran longer than 1s and was stopped; look for a loop that does not end"},
@@ -22,12 +22,12 @@ var violent = []misdeed{
 	{name: "loops in trace", code: guest{answers: described("loss"), bodies: map[string][]byte{"llmhost_trace": join(forever(), i64(0))}}.build,
 		want: "its worker spent more than 1s on tracing and was killed (sha256 …); look for a loop that does not end",
 		here: "llmhost_trace ran longer than 1s and was stopped; look for a loop that does not end"},
-	{name: "fills memory for ever", limits: quick, code: describing([]byte{0x03, 0x40}, fill(64<<10), []byte{0x0c, 0x00, 0x0b}, i64(0)).build, want: stopped, here: late},
+	{name: "fills memory forever", limits: quick, code: describing([]byte{0x03, 0x40}, fill(64<<10), []byte{0x0c, 0x00, 0x0b}, i64(0)).build, want: stopped, here: late},
 	{name: "calls without end or loop", code: exponential(nil).build, want: stopped1, here: "llmhost_describe … and was stopped; look for a loop that does not end"},
 	{name: "fills memory without end or loop", limits: quick, code: exponential(bytes.Repeat(fill(8<<20), 100)).build, want: stopped, here: late},
 	{name: "a line of slow calls to the host", limits: quick, code: slowLine().build, want: stopped, here: late},
 	{name: "millions of writes in one call", limits: quick, code: manyWrites().build, want: stopped, here: "… ran longer than 300ms and was stopped; look for a loop that does not end"},
-	{name: "logs for ever", limits: quick, code: logs(0, []byte{0x03, 0x40}, i32(0), i32(0), i32(65536), call(0), []byte{0x0c, 0x00, 0x0b}).build, want: stopped, here: late},
+	{name: "logs forever", limits: quick, code: logs(0, []byte{0x03, 0x40}, i32(0), i32(0), i32(65536), call(0), []byte{0x0c, 0x00, 0x0b}).build, want: stopped, here: late},
 	{name: "sleeps for an hour", code: sleeps().build, want: "llmhost_describe trapped: unreachable (sha256 …"}, // the clock stands still: it wakes up at once
 	{name: "sleeps for an hour, again and again", limits: quick, code: sleepsForEver().build, want: stopped, here: late},
 	{name: "loops in free", limits: quick, code: guest{answers: described("loss"), bodies: map[string][]byte{"llmhost_free": forever()}}.build, want: stopped,
@@ -35,10 +35,10 @@ var violent = []misdeed{
 	{name: "traps in free", code: guest{answers: described("loss"), bodies: map[string][]byte{"llmhost_free": unreachable()}}.build, want: "llmhost_free trapped: unreachable (sha256 …"},
 	{name: "calls itself with a large frame", code: deepFrames().build, want: "llmhost_describe trapped: stack overflow …", here: "llmhost_describe …"},
 	{name: "calls itself and the host", code: logs(0, i32(0), i32(replyAt), i32(4), call(0), call(4), drop()).build, want: "llmhost_describe trapped: stack overflow …", here: "llmhost_describe …"},
-	{name: "grows its memory for ever", limits: quick, code: describing([]byte{0x03, 0x40}, grow(1), drop(), []byte{0x0c, 0x00, 0x0b}, i64(0)).build, want: stopped, here: late},
+	{name: "grows its memory forever", limits: quick, code: describing([]byte{0x03, 0x40}, grow(1), drop(), []byte{0x0c, 0x00, 0x0b}, i64(0)).build, want: stopped, here: late},
 	{name: "uses up its memory", code: describing(grow(1023), drop(), fill(64<<20), unreachable()).build,
 		want: "llmhost_describe trapped: unreachable, with its 64 MiB of memory used up (sha256 …"},
-	{name: "grows its table for ever", limits: quick, code: growsTable().build, want: stopped, here: late},
+	{name: "grows its table forever", limits: quick, code: growsTable().build, want: stopped, here: late},
 	{name: "calls itself", code: describing(call(3)).build, want: "llmhost_describe trapped: stack overflow …", here: "llmhost_describe …"}, // on a slow machine the time is up first
 	{name: "traps", code: describing(unreachable()).build, want: "llmhost_describe trapped: unreachable (sha256 …"},
 	{name: "divides by zero", code: describing(i64(1), i64(0), []byte{0x7f}).build, want: "llmhost_describe trapped: integer divide by zero (sha256 …"},

@@ -85,13 +85,13 @@ const (
 // host's own process an answer is looked at no earlier, so it is not asked.
 var lying = []misdeed{
 	// descriptors
-	{name: "describe gives no frame", here: "-", code: says("loss", "llmhost_describe", "what"), want: "the reply to describe is no frame; rebuild it with this sdk"},
-	{name: "describe gives nothing", here: "-", code: says("loss", "llmhost_describe", ""), want: "the reply to describe is no frame; rebuild it with this sdk"},
+	{name: "describe gives no frame", here: "-", code: says("loss", "llmhost_describe", "what"), want: "the reply to describe is not a frame; rebuild it with this sdk"},
+	{name: "describe gives nothing", here: "-", code: says("loss", "llmhost_describe", ""), want: "the reply to describe is not a frame; rebuild it with this sdk"},
 	{name: "describe fails", here: "-", code: says("loss", "llmhost_describe", "\x01"+`{"code":"internal","message":"no \u001b[31m\nway"}`), want: "describe:\n  no �[31m\n  way"},
 	{name: "describe fails without JSON", here: "-", code: says("loss", "llmhost_describe", "\x01no"), want: "the error that describe replied with is not JSON: …"},
-	{name: "descriptor is no JSON", here: "-", code: describes("{"), want: "its descriptor is not the JSON that the contract asks for: …"},
-	{name: "descriptor nests without end", here: "-", code: repeated("[", 5_000_000, describes), want: "its descriptor is not the JSON that the contract asks for: …"},
-	{name: "descriptor of wrong types", here: "-", code: describes(`{"llmhost_plugin":1,"abi":2,"name":["x"]}`), want: "its descriptor is not the JSON that the contract asks for: json: cannot unmarshal array into Go struct field manifest.Name of type string"},
+	{name: "descriptor is no JSON", here: "-", code: describes("{"), want: "its descriptor is not the JSON that the contract requires: …"},
+	{name: "descriptor nests without end", here: "-", code: repeated("[", 5_000_000, describes), want: "its descriptor is not the JSON that the contract requires: …"},
+	{name: "descriptor of wrong types", here: "-", code: describes(`{"llmhost_plugin":1,"abi":2,"name":["x"]}`), want: "its descriptor is not the JSON that the contract requires: json: cannot unmarshal array into Go struct field manifest.Name of type string"},
 	{name: "descriptor of another ABI", here: "-", code: describes(`{"llmhost_plugin":1,"abi":7,"name":"x"}`), want: "its descriptor speaks ABI 7, host speaks 2; rebuild it with this sdk"},
 	{name: "a name with control characters", here: "-", code: describes(`{"llmhost_plugin":1,"abi":2,"name":"\u001b[2J"}`), want: `its descriptor calls the plugin "�[2J"; want letters, digits, - and _`},
 	{name: "two components of one name", here: "-", code: describes(strings.Replace(manifest("loss", ""), `"components":[`, `"components":[{"kind":"loss","name":"x"},`, 1)), want: "its descriptor has two loss components called x"},
@@ -104,9 +104,9 @@ var lying = []misdeed{
 	{name: "a parameter of no type", here: "-", code: params(`{"name":"a","type":"file","default":"/etc/passwd"}`), want: `its descriptor is wrong about loss x: parameter a of type "file"; want float, int, bool or string`},
 	{name: "a default of another type", here: "-", code: params(`{"name":"a","type":"int","default":"much"}`), want: `its descriptor is wrong about loss x: the default of parameter a is "much"; want a whole number`},
 	{name: "a default out of its range", here: "-", code: params(`{"name":"a","type":"float","default":1e300,"min":0,"max":1}`), want: "its descriptor is wrong about loss x: the default of parameter a is 1e+300; want a number from 0 to 1"},
-	{name: "a bound beyond all numbers", here: "-", code: params(`{"name":"a","type":"float","default":1,"max":1e999}`), want: "its descriptor is not the JSON that the contract asks for: …"},
+	{name: "a bound beyond all numbers", here: "-", code: params(`{"name":"a","type":"float","default":1,"max":1e999}`), want: "its descriptor is not the JSON that the contract requires: …"},
 	{name: "a number of two million digits", here: "-", code: repeated("9", 2_000_000, func(digits string) func() []byte { return describes(`{"llmhost_plugin":` + digits + `}`) }),
-		want: "its descriptor is not the JSON that the contract asks for: json: cannot unmarshal number 999… …999 into Go struct field manifest.llmhost_plugin of type int"},
+		want: "its descriptor is not the JSON that the contract requires: json: cannot unmarshal number 999… …999 into Go struct field manifest.llmhost_plugin of type int"},
 	{name: "200,000 defaults of a task", here: "-", code: manyDefaults, want: "its descriptor has task t with 200000 defaults; at most 256 are allowed"},
 	{name: "a default of a task in escape codes", here: "-", code: describes(strings.Replace(manifest("loss", ""), `"tasks":[]`, `"tasks":[{"name":"t","loss":"x","defaults":{"\u001b[2J":1}}]`, 1)),
 		want: `its descriptor has task t with a default for "�[2J"; want letters, digits, - and _`},
@@ -115,10 +115,10 @@ var lying = []misdeed{
 	{name: "a task of parts that are not there", here: "-", code: describes(strings.Replace(manifest("loss", ""), `"tasks":[]`, `"tasks":[{"name":"t","loss":"y"}]`, 1)), want: `its descriptor has task t with the loss "y", which the plugin does not have`},
 
 	// configure and trace
-	{name: "configure gives no JSON", here: "-", code: says("loss", "llmhost_configure", "\x00no"), want: "the reply to configure is not the JSON that the contract asks for: …"},
+	{name: "configure gives no JSON", here: "-", code: says("loss", "llmhost_configure", "\x00no"), want: "the reply to configure is not the JSON that the contract requires: …"},
 	{name: "configure refuses what it declared", here: "-", code: says("loss", "llmhost_configure", "\x01"+`{"code":"invalid_config","message":"a is 1; want 2","field":"a"}`), want: "configuring loss x: a is 1; want 2"},
-	{name: "echoes the request", here: "-", code: guest{answers: described("loss"), bodies: map[string][]byte{"llmhost_configure": i64((65536-8192)<<32 | 2)}}.build, want: "the reply to configuring loss x is no frame; rebuild it with this sdk"},
-	{name: "trace gives no JSON", here: "-", code: says("loss", "llmhost_trace", "\x00no"), want: inLoss + "its trace is not the JSON that the contract asks for: …"},
+	{name: "echoes the request", here: "-", code: guest{answers: described("loss"), bodies: map[string][]byte{"llmhost_configure": i64((65536-8192)<<32 | 2)}}.build, want: "the reply to configuring loss x is not a frame; rebuild it with this sdk"},
+	{name: "trace gives no JSON", here: "-", code: says("loss", "llmhost_trace", "\x00no"), want: inLoss + "its trace is not the JSON that the contract requires: …"},
 	{name: "trace of another kind than described", here: "-", code: says("pooling", "llmhost_trace", described("loss")["llmhost_trace"]), want: "!pooling x of plugin hostile.wasm: its trace is a program of kind loss"},
 	{name: "more places than nodes", here: "-", code: says("loss", "llmhost_trace", "\x00"+`{"program":`+loss(`{"op":"sum","in":[0]}`, `{"name":"t","sum":1}`)+`,"locations":["a","b"]}`), want: inLoss + "its trace has 2 locations for 1 nodes"},
 
@@ -138,7 +138,7 @@ var lying = []misdeed{
 	{name: "an input of another shape", here: "-", code: says("loss", "llmhost_trace", "\x00"+`{"program":`+strings.Replace(loss(`{"op":"sum","in":[0]}`, `{"name":"t","sum":1}`), `["B","K","T"]`, `["B"]`, 1)+`}`),
 		want: inLoss + "program: input 0: policy.logps is f32 [B, K, T]; the program says f32 [B]"},
 	{name: "a node that reads itself", here: "-", code: traces(`{"op":"exp","in":[1]},{"op":"sum","in":[1]}`, `{"name":"t","sum":2}`), want: inLoss + "program: node 0: exp: input is value 1; want one of the 1 before it"},
-	{name: "a coefficient of NaN", here: "-", code: traces(`{"op":"sum","in":[0]}`, `{"name":"t","sum":1,"coefficient":NaN}`), want: inLoss + "its trace is not the JSON that the contract asks for: …"},
+	{name: "a coefficient of NaN", here: "-", code: traces(`{"op":"sum","in":[0]}`, `{"name":"t","sum":1,"coefficient":NaN}`), want: inLoss + "its trace is not the JSON that the contract requires: …"},
 	{name: "a count that depends on the model", here: "-", code: traces(`{"op":"sum","in":[0]}`, `{"name":"t","sum":1,"count":1}`),
 		want: inLoss + "program: node 0: term t: its count depends on policy.logps, which the model computes; a count may use data alone (masks, columns, dim_size)"},
 
@@ -152,7 +152,7 @@ var lying = []misdeed{
 	{name: "a formatter that crashes", here: "-", code: guest{answers: described("formatter"), bodies: map[string][]byte{"llmhost_format": unreachable()}}.build,
 		want: "llmhost_format trapped: unreachable (sha256 …"},
 	{name: "answers for another record", here: "-", code: counts,
-		want: inFormatter + "answers for another record, or remembers those before: asked twice, it made two things of this one; Format may depend on its row and parameters alone"},
+		want: inFormatter + "mixes up or remembers records: formatted twice, this one gave two results; Format may depend only on its row and parameters"},
 	{name: "answers to fewer records", here: "-", code: formats(string(sdk.EncodeResults(results(2)))), want: inFormatter + "its reply is broken: row frame: 2 answers to 3 rows (sha256 …)"},
 	{name: "answers to more records", here: "-", code: formats(string(sdk.EncodeResults(results(4)))), want: inFormatter + "its reply is broken: row frame: 4 answers to 3 rows (sha256 …)"},
 	{name: "answers to 4 billion records", here: "-", code: formats("\xff\xff\xff\xff\x00"), want: inFormatter + "its reply is broken: row frame: 4294967295 answers to 3 rows (sha256 …)"},
@@ -165,7 +165,7 @@ var lying = []misdeed{
 		return formats("\x03\x00\x00\x00" + string(binary.AppendUvarint(nil, 1_000_000)) + strings.Repeat("\x00", 1_000_000))()
 	}, want: inFormatter + "its reply is broken: row frame: 1000000 names of columns; at most 1024 are allowed (sha256 …)"},
 	{name: "a column without a name", here: "-", code: formats("\x03\x00\x00\x00\x00" + "\x00\x01\x63\x00\x00\x00\x00\x00\x00\x00\x00"), want: inFormatter + "its reply is broken: row frame: broken or cut short at its …"},
-	{name: "an answer that is no UTF-8", here: "-", code: func() []byte {
+	{name: "an answer that is not UTF-8", here: "-", code: func() []byte {
 		return formats(string(bytes.Replace(sdk.EncodeResults(results(3)), []byte("\x01p"), []byte("\x01\xff"), 1)))()
 	}, want: inFormatter + "…UTF-8…"},
 	{name: "escape codes in what is wrong with a record", here: "-", code: formats("\x03\x00\x00\x00\x00" + strings.Repeat("\x02\x07\x1b[2J\xc2\x9b!", 3)), want: inFormatter + "�[2J�!"},

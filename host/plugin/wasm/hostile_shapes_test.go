@@ -11,11 +11,11 @@ var misshapen = []misdeed{
 	{name: "not WASM", code: as([]byte("#!/bin/sh\n")), want: `is not a WASM module (it begins with "#!/bin/s"); llmhost plugins build makes one of a project`},
 	{name: "empty", code: as(nil), want: `is not a WASM module (it begins with ""); llmhost plugins build makes one of a project`},
 	{name: "component", code: as([]byte("\x00asm\x0d\x00\x01\x00")), want: "is not a core WASM module of version 1 (its version bytes are 0d 00 01 00); a component must be built as a core module"},
-	{name: "cut off", code: as(guest{}.build()[:70]), want: "the module is cut off or garbled"},
-	{name: "garbage after the magic", code: as(append([]byte("\x00asm\x01\x00\x00\x00"), bytes.Repeat([]byte{0xa7, 0x13, 0xff}, 50)...)), want: "section 167 stands in the module twice"},
+	{name: "cut off", code: as(guest{}.build()[:70]), want: "the module is truncated or corrupt"},
+	{name: "garbage after the magic", code: as(append([]byte("\x00asm\x01\x00\x00\x00"), bytes.Repeat([]byte{0xa7, 0x13, 0xff}, 50)...)), want: "section 167 occurs twice in the module"},
 	{name: "a section twice", code: as(append(guest{}.build(), section(7, []byte{0})...)), want: "section 7 stands in the module twice"},
 	{name: "other ABI", code: guest{exports: map[string]string{"llmhost_abi_v2": "llmhost_abi_v1"}}.build, want: "speaks ABI 1, host speaks 2; rebuild it with this sdk"},
-	{name: "no plugin", code: guest{exports: map[string]string{"llmhost_abi_v2": ""}}.build, want: "is a WASM module but no llmhost plugin: it exports no llmhost_abi_v2"},
+	{name: "no plugin", code: guest{exports: map[string]string{"llmhost_abi_v2": ""}}.build, want: "is a WASM module but not an llmhost plugin: it exports no llmhost_abi_v2"},
 	{name: "missing export", code: guest{exports: map[string]string{"llmhost_configure": ""}}.build, want: "does not export llmhost_configure; the contract asks for it"},
 	{name: "export of another type", code: guest{types: map[string]int{"llmhost_free": oneInt}}.build, want: "exports llmhost_free as (i32); the contract says (i32, i32)"},
 	{name: "a program", code: guest{extra: []function{{"_start", nothing, nil}}}.build, want: "exports _start, so it is a program; build it as a library (Go: -buildmode=c-shared)"},
@@ -52,15 +52,15 @@ var misshapen = []misdeed{
 	{name: "five million sections", code: func() []byte { return append(guest{}.build(), bytes.Repeat([]byte{0, 1, 0}, 5_000_000)...) }, want: "has more than 1000 sections"},
 	{name: "large module", code: func() []byte { return append(guest{}.build(), section(0, make([]byte, 17<<20))...) }, want: "is 178260… bytes; at most 16777216 are allowed"},
 	{name: "a long line of memory.fill", code: describing(bytes.Repeat(fill(64<<10), 200), i64(0)).build, want: "function 3 has 200 bulk memory instructions; at most 128 are allowed"},
-	{name: "compiles for ever: nested loops", code: nestedLoops(2000, 2000).build, want: "would take too long to compile, most of all for function 7, of 2000 branches, 0 jumps by table and 2000 variables; divide such functions up"},
-	{name: "compiles for ever: branches", code: branches(60_000).build, want: "would take too long to compile, most of all for function 7, of 60001 branches, 0 jumps by table and 0 variables; divide such functions up"},
-	{name: "compiles for ever: jumps by table", code: jumps(400_000).build, want: "would take too long to compile, most of all for function 7, of 1 branches, 400001 jumps by table and 0 variables; divide such functions up"},
-	{name: "compiles for ever: many middling functions", code: crowd(200, 3000).build, want: "would take too long to compile, most of all for function 7, of 3001 branches, 0 jumps by table and 0 variables; divide such functions up"},
+	{name: "compiles forever: nested loops", code: nestedLoops(2000, 2000).build, want: "would take too long to compile, most of all for function 7, of 2000 branches, 0 jumps by table and 2000 variables; split such functions"},
+	{name: "compiles forever: branches", code: branches(60_000).build, want: "would take too long to compile, most of all for function 7, of 60001 branches, 0 jumps by table and 0 variables; split such functions"},
+	{name: "compiles forever: jumps by table", code: jumps(400_000).build, want: "would take too long to compile, most of all for function 7, of 1 branches, 400001 jumps by table and 0 variables; split such functions"},
+	{name: "compiles forever: many middling functions", code: crowd(200, 3000).build, want: "would take too long to compile, most of all for function 7, of 3001 branches, 0 jumps by table and 0 variables; split such functions"},
 	{name: "a tail call", code: describing([]byte{0x12, 3}).build,
 		want: "function 3 has an instruction 0x12, which WASM 2.0 does not have; build without later features (threads, tail calls, exceptions, garbage collection)"},
 	{name: "a thread's load", code: describing(i32(0), []byte{0xfe, 0x10, 2, 0}).build, want: "function 3 has an instruction 0xfe, …"},
-	{name: "an operand without an end", code: describing([]byte{0x41}, bytes.Repeat([]byte{0x80}, 40)).build, want: "the module is cut off or garbled (function 3)"},
-	{name: "compiles for ever: many variables", code: func() []byte { return guest{more: make([]function, 19_000), locals: 10_000}.build() }, want: "would take too long to compile, most of all for function 7, of 0 branches, 0 jumps by table and 10000 variables; divide such functions up"},
+	{name: "an operand without an end", code: describing([]byte{0x41}, bytes.Repeat([]byte{0x80}, 40)).build, want: "the module is truncated or corrupt (function 3)"},
+	{name: "compiles forever: many variables", code: func() []byte { return guest{more: make([]function, 19_000), locals: 10_000}.build() }, want: "would take too long to compile, most of all for function 7, of 0 branches, 0 jumps by table and 10000 variables; split such functions"},
 	{name: "nonsense for code", code: describing([]byte{0x6a}).build, want: "does not compile: …"},
 	{name: "names for the debugger that lie", code: func() []byte {
 		return append(trapping(), section(0, join(text("name"), []byte{1}, u32(4<<20), u32(1<<20), []byte("\x1b[2J")))...)
@@ -88,7 +88,7 @@ func types(n int, one []byte) func() []byte {
 	}
 }
 
-// with has a section of n equal entries, in the place of its own of that kind.
+// with has a section of n equal entries instead of its own of that kind.
 func with(id byte, n int, one []byte) []byte {
 	module, at := guest{}.build(), 8
 	for at < len(module) && module[at] < id {

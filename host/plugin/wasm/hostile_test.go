@@ -24,7 +24,7 @@ import (
 	"llmhost/sdk"
 )
 
-// misdeed is a hostile module and what must be said of it. Each is met in a
+// misdeed is a hostile module and what must be said about it. Each is met in a
 // process of its own, so that one which got hold of the host would be noticed.
 type misdeed struct {
 	name   string

@@ -14,13 +14,13 @@ import (
 	"github.com/tetratelabs/wazero/sys"
 )
 
-// Instance is a running module with its own memory. After an error of any of
-// its calls it must not be used again. Close frees it.
+// Instance is a running module with its own memory. After any of its calls
+// fails it must not be used again. Close frees it.
 type Instance struct {
 	m      *Module
 	guest  api.Module
 	output *output.Tail
-	until  time.Time // the end of the call of the contract that runs
+	until  time.Time // the deadline of the running call of the contract
 }
 
 // Start makes a fresh instance and initialises it, within the limits.
@@ -45,8 +45,8 @@ func (m *Module) Start(ctx context.Context) (*Instance, error) {
 	return in, nil
 }
 
-// begin begins a call of the contract, which may take so long with all that it
-// needs of the module: memory for the request, the call itself, giving back.
+// begin begins a call of the contract. The limit covers all that it needs of
+// the module: memory for the request, the call itself, freeing.
 func (in *Instance) begin(limit time.Duration) {
 	in.until = time.Now().Add(limit)
 	in.m.output = in.output
@@ -72,11 +72,11 @@ func (in *Instance) Configure(ctx context.Context, component uint32, config []by
 }
 
 // Trace returns the reply of llmhost_trace.
-func (in *Instance) Trace(ctx context.Context, instance uint32, request []byte) ([]byte, error) {
-	return in.ask(ctx, "llmhost_trace", instance, request)
+func (in *Instance) Trace(ctx context.Context, handle uint32, request []byte) ([]byte, error) {
+	return in.ask(ctx, "llmhost_trace", handle, request)
 }
 
-// ask hands request to the module and calls function with it.
+// ask passes request to the module and calls function with it.
 func (in *Instance) ask(ctx context.Context, function string, number uint32, request []byte) ([]byte, error) {
 	in.begin(in.m.limits.Call)
 	pointer, err := in.put(ctx, request)
@@ -91,7 +91,7 @@ func (in *Instance) ask(ctx context.Context, function string, number uint32, req
 	return reply, err
 }
 
-// put copies data into memory that the module gives.
+// put copies data into memory that the module allocates.
 func (in *Instance) put(ctx context.Context, data []byte) (uint32, error) {
 	pointer, err := in.call(ctx, "llmhost_alloc", uint64(len(data)))
 	if err != nil {
@@ -108,7 +108,7 @@ func (in *Instance) reply(ctx context.Context, function string, args ...uint64) 
 	return in.appendReply(ctx, nil, function, args...)
 }
 
-// appendReply is reply into memory that is there.
+// appendReply is reply into existing memory.
 func (in *Instance) appendReply(ctx context.Context, reply []byte, function string, args ...uint64) ([]byte, error) {
 	result, err := in.call(ctx, function, args...)
 	if err != nil {
@@ -156,7 +156,7 @@ func (in *Instance) call(ctx context.Context, function string, args ...uint64) (
 	return results[0], nil
 }
 
-// failed says in the plugin's terms why wazero ended a call.
+// failed explains in the plugin's terms why wazero ended a call.
 func (in *Instance) failed(ctx context.Context, function string, limit time.Duration, err error) error {
 	if ctx.Err() != nil { // the run was stopped, not the plugin
 		return ctx.Err()
@@ -177,7 +177,7 @@ func (in *Instance) failed(ctx context.Context, function string, limit time.Dura
 	return e
 }
 
-// full says that the module had all the memory that it may have.
+// full adds that the module had used up its memory.
 func (in *Instance) full() string {
 	if in.guest == nil || in.guest.Memory().Size() < in.m.limits.pages()<<16 {
 		return ""
@@ -185,7 +185,7 @@ func (in *Instance) full() string {
 	return fmt.Sprintf(", with its %d MiB of memory used up", in.m.limits.MemoryMiB)
 }
 
-// firstLine is what wazero says without the stack that it adds.
+// firstLine is wazero's message without the stack.
 func firstLine(err error) string {
 	line, _, _ := strings.Cut(err.Error(), "\n")
 	return strings.TrimSuffix(strings.TrimPrefix(line, "wasm error: "), " (recovered by wazero)")

@@ -1,13 +1,13 @@
-// Package wasm runs a plugin that is a WASM module, under wazero, in the host's
-// own process. The module gets nothing but its memory and a few inert WASI
+// Package wasm runs a plugin that is a WASM module, under wazero, in the
+// calling process. The module gets nothing but its memory and a few inert WASI
 // functions: no files, no network, no environment, a clock that stands still.
 // What it could still do to the host is bounded: the shape of the module before
-// it is compiled (see gate), then memory, time, the number of calls and the
-// size of every reply. A plugin that breaks a bound gives an *Error that names
-// it, and its instance is thrown away.
+// it is compiled (see Check), then memory, time, the number of calls and the
+// size of every reply. A plugin that exceeds a bound gives an *Error that names
+// it, and its instance is discarded.
 //
-// It knows the transport alone; what the calls mean is host/plugin's matter.
-// Start at Open.
+// It only knows the transport; what the calls mean is up to host/plugin. Start
+// at Open.
 package wasm
 
 import "time"
@@ -22,7 +22,7 @@ type Limits struct {
 	Reply      int           // bytes of one reply; 8 MiB
 }
 
-// WithDefaults fills in what is 0.
+// WithDefaults fills in zero fields.
 func (l Limits) WithDefaults() Limits {
 	fill := func(v *time.Duration, d time.Duration) {
 		if *v == 0 {
@@ -49,8 +49,8 @@ func (l Limits) pages() uint32 { return uint32(l.MemoryMiB) * 16 }
 // ABI is the version of the contract that this host speaks.
 const ABI = 2
 
-// What a module may look like; checked before anything of it is compiled,
-// because compiling cannot be stopped.
+// Bounds on a module's shape, checked before any of it is compiled, because
+// compiling cannot be stopped.
 const (
 	maxModule    = 16 << 20 // bytes
 	maxFunctions = 20_000
@@ -66,18 +66,18 @@ const (
 	maxSections  = 1000
 )
 
-// What compiling a module may cost beyond its length, in the unit of
-// compileCost: so much, and so much more a byte of its code. Go's modules take a
-// seventh of it, and the dearest that was measured, a Rust library of regular
-// expressions, less than a half.
+// Bounds on the cost of compiling a module beyond its length, in the unit of
+// compileCost: a fixed part, and one for each byte of code. Go's modules take a
+// seventh of it, and the most expensive measured, a Rust library of regular
+// expressions, less than half.
 const (
 	compileBase    = 20_000_000
 	compilePerByte = 150
 )
 
-// allowedImports lists the functions of WASI that a module may ask for, with
-// their types. All of it is inert. The second group is what Go's package os
-// (and with it fmt) asks for even where it opens nothing.
+// allowedImports lists the WASI functions that a module may import, with their
+// types. All are inert. The second group is what Go's package os (and so fmt)
+// imports even if it opens nothing.
 var allowedImports = map[string]signature{
 	"sched_yield": ":i", "proc_exit": "i:", "args_get": "ii:i", "args_sizes_get": "ii:i", "clock_time_get": "ili:i",
 	"environ_get": "ii:i", "environ_sizes_get": "ii:i", "fd_write": "iiii:i", "random_get": "ii:i", "poll_oneoff": "iiii:i",

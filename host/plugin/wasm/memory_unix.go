@@ -9,21 +9,21 @@ import (
 	"github.com/tetratelabs/wazero/experimental"
 )
 
-// mapped is linear memory outside Go's heap. Its address space is taken at
-// once, its memory page by page as the module writes to it: growing copies
-// nothing, and the most that a module can take is what its limit says.
+// mapped is linear memory outside Go's heap. Its address space is reserved at
+// once, its pages committed as the module writes to them: growing copies
+// nothing, and a module cannot take more than its limit.
 type mapped struct {
 	space []byte
 	size  uint64
 }
 
-// mappedMemory has the modules that are started with the context get such memory.
+// mappedMemory gives such memory to modules started with the context.
 func mappedMemory(ctx context.Context) context.Context {
 	return experimental.WithMemoryAllocator(ctx, experimental.MemoryAllocatorFunc(newMapped))
 }
 
-// newMapped returns memory of at most limit bytes. Where there is no space for
-// it, it cannot be made usable.
+// newMapped returns memory of at most limit bytes. Without address space for
+// it, Reallocate fails.
 func newMapped(_, limit uint64) experimental.LinearMemory {
 	space, err := syscall.Mmap(-1, 0, int(max(limit, 1)), syscall.PROT_NONE, syscall.MAP_PRIVATE|syscall.MAP_ANON)
 	if err != nil {
@@ -42,8 +42,8 @@ func (m *mapped) Reallocate(size uint64) []byte {
 	return m.space[:size:size]
 }
 
-// Free gives the memory back.
+// Free releases the memory.
 func (m *mapped) Free() {
-	_ = syscall.Munmap(m.space) // nothing is left to be done where it fails
+	_ = syscall.Munmap(m.space) // nothing can be done if it fails
 	m.space = nil
 }

@@ -22,28 +22,28 @@ type Module struct {
 	limits       Limits
 	runtime      wazero.Runtime
 	compiled     wazero.CompiledModule
-	cache        wazero.CompilationCache // nil where the folder cannot serve
+	cache        wazero.CompilationCache // nil if the folder is unusable
 	budget       *budget
 	output       *output.Tail // of the instance that runs
-	killable     bool         // nothing stops a call but the end of the process
+	killable     bool         // only the end of the process stops a call
 }
 
 // Open checks and compiles a module. name is what errors call it; cacheFolder
-// keeps compiled code from run to run, "" for none. An error is an *Error where
+// keeps compiled code from run to run, "" for none. The error is an *Error if
 // the module is at fault.
 func Open(ctx context.Context, name string, code []byte, limits Limits, cacheFolder string) (*Module, error) {
 	return open(ctx, &Module{name: name}, code, limits, cacheFolder)
 }
 
 // OpenKillable is Open for a process that another one watches, and kills when a
-// call takes too long or too much. What would stop a call from inside costs it
-// up to four fifths of its speed, so here nothing does: neither the limits of
-// time and of calls nor the end of a context.
+// call takes too much time or memory. Stopping a call from inside costs up to
+// four fifths of the speed, so here nothing does: neither the limits on time
+// and calls nor the end of a context.
 func OpenKillable(ctx context.Context, name string, code []byte, limits Limits, cacheFolder string) (*Module, error) {
 	return open(ctx, &Module{name: name, killable: true}, code, limits, cacheFolder)
 }
 
-// open fills m in, of which the name is given.
+// open fills in m, whose name is set.
 func open(ctx context.Context, m *Module, code []byte, limits Limits, cacheFolder string) (*Module, error) {
 	limits = limits.WithDefaults()
 	if err := Check(m.name, code, limits); err != nil {
@@ -93,7 +93,7 @@ func (m *Module) compile(ctx context.Context, code []byte) error {
 	return nil
 }
 
-// maxLog is as much as one call of log may say, in bytes.
+// maxLog bounds the message of one call of log, in bytes.
 const maxLog = 16 << 10
 
 // log is the one host function: level, pointer, length.
@@ -123,8 +123,8 @@ func (m *Module) Close(ctx context.Context) error {
 }
 
 // openCache returns wazero's compilation cache in folder, or nil: the cache
-// saves time, but nothing depends on it. What it holds is run as machine code,
-// so the folder must belong to the user alone.
+// saves time, but nothing depends on it. Its content is run as machine code, so
+// only the user may own and write the folder.
 func openCache(folder string) wazero.CompilationCache {
 	if folder == "" || os.MkdirAll(folder, 0o700) != nil || os.Chmod(folder, 0o700) != nil {
 		return nil

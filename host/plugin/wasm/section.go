@@ -6,14 +6,14 @@ import (
 	"unicode/utf8"
 )
 
-// cursor reads the binary format of WASM. After the first thing that does not
-// fit, every read gives zero and err stays.
+// cursor reads the binary format of WASM. After the first mistake every read
+// gives zero and err stays.
 type cursor struct {
 	data []byte
 	err  error
 }
 
-var errCut = errors.New("the module is cut off or garbled")
+var errCut = errors.New("the module is truncated or corrupt")
 
 // take returns the next n bytes.
 func (c *cursor) take(n uint32) []byte {
@@ -50,7 +50,7 @@ func (c *cursor) u32() uint32 {
 	return 0
 }
 
-// skip passes over a number in LEB128.
+// skip skips a number in LEB128.
 func (c *cursor) skip() {
 	for range 10 {
 		if c.byte() < 0x80 {
@@ -69,7 +69,7 @@ func (c *cursor) name() string {
 	return string(b)
 }
 
-// each calls read as often as the vector's count says, while bytes are left.
+// each calls read once for each entry of a vector, while bytes are left.
 func (c *cursor) each(read func(i uint32)) uint32 {
 	n := c.u32()
 	for i := uint32(0); i < n && c.err == nil; i++ {
@@ -88,7 +88,7 @@ func (c *cursor) limits() (minimum, maximum uint32, bounded bool, flags byte) {
 	return minimum, maximum, bounded, flags
 }
 
-// The sections that the gate looks into.
+// The sections that the gate reads.
 const (
 	sectionCustom = 0
 	sectionType   = 1
@@ -132,7 +132,7 @@ func sections(module []byte) (map[byte][]byte, *Error) {
 			continue
 		}
 		if _, twice := found[id]; twice {
-			return nil, fault(NotWASM, "section %d stands in the module twice", id)
+			return nil, fault(NotWASM, "section %d occurs twice in the module", id)
 		}
 		found[id] = body
 	}
@@ -142,11 +142,11 @@ func sections(module []byte) (map[byte][]byte, *Error) {
 // funcref is the type of a table's elements that every module may use.
 const funcref = 0x70
 
-// reduced returns a checked module as it is compiled. Custom sections are left
-// out: they are for people, and the compiler would read what they say of names
-// and source lines. Each table has a maximum, its own or its size at the start:
-// Go and others write tables without one, though they never let them grow, and
-// a table that grows takes memory that no limit counts.
+// reduced returns a checked module in the form that is compiled. Custom
+// sections are left out: they are for people, and the compiler would read their
+// names and source lines. Each table gets a maximum, its own or its initial
+// size: Go and others write tables without one, though they never grow them,
+// and a growing table takes memory that no limit counts.
 func reduced(module []byte) []byte {
 	out := append([]byte(nil), module[:8]...)
 	c := &cursor{data: module[8:]}

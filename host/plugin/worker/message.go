@@ -11,23 +11,23 @@ import (
 )
 
 // A message is its kind, a u32 length, little-endian, and so many bytes. The
-// host speaks, the worker answers; only hello comes unasked.
+// host asks, the worker answers; only hello comes unprompted.
 const (
-	hello     = 'h' // worker: it is one; the greeting
+	hello     = 'h' // worker: the greeting
 	compile   = 'c' // host: a setup as JSON; the next message is the module
 	module    = 'm' // host: the module's bytes
 	configure = 'i' // host: start the module and configure the setup's component
-	fresh     = 's' // host: start the module anew
+	fresh     = 's' // host: restart the module
 	describe  = 'd' // host: describe
 	part      = 'p' // host: u32 component, its configuration
-	trace     = 't' // host: u32 instance, a request
-	format    = 'f' // host: u32 instance, a frame of rows
-	reply     = 'r' // worker: what was asked for
+	trace     = 't' // host: u32 handle, a request
+	format    = 'f' // host: u32 handle, a frame of rows
+	reply     = 'r' // worker: the reply
 	failed    = 'x' // worker: a failure as JSON
 )
 
 // greeting has the version of these messages. Host and worker are the same
-// program, so that another one shows a program that is no worker at all.
+// program, so any other greeting means that the program is not a worker.
 const greeting = "llmhost worker 1"
 
 const headSize = 5
@@ -42,7 +42,7 @@ type setup struct {
 	Config    []byte
 }
 
-// failure is a *wasm.Error on its way.
+// failure is a *wasm.Error in transit.
 type failure struct {
 	Fault wasm.Fault
 	Text  string
@@ -58,8 +58,8 @@ func appendMessage(to []byte, kind byte, parts ...[]byte) []byte {
 	return to
 }
 
-// readMessage reads a message into buffer, which grows as it must, or not at
-// all where the message is larger than limit.
+// readMessage reads a message into buffer, which grows as needed, and fails if
+// the message is larger than limit.
 func readMessage(from io.Reader, buffer []byte, limit int) (kind byte, payload []byte, err error) {
 	var head [headSize]byte
 	if _, err := io.ReadFull(from, head[:]); err != nil {

@@ -11,20 +11,20 @@ import (
 )
 
 // patience is how long a batch waits for a worker before another one is
-// started: a formatter that one worker keeps up with gets no second.
+// started: if one worker keeps up, no second is started.
 const patience = 20 * time.Millisecond
 
-// Pool holds the workers of one configured formatter. It is for use by several
-// goroutines at once; Close ends the workers.
+// Pool holds the workers of one configured formatter. It is safe for concurrent
+// use; Close ends the workers.
 type Pool struct {
 	formatter  Formatter
 	limits     Limits
-	configured []byte        // what every worker replied to configure
-	idle       chan *process // workers that wait for a batch
+	configured []byte        // every worker's reply to configure
+	idle       chan *process // idle workers
 	vacant     chan struct{} // one for each worker that could be started
 
 	mu     sync.Mutex
-	all    map[*process]bool // the workers that live
+	all    map[*process]bool // the live workers
 	closed bool
 }
 
@@ -57,29 +57,29 @@ func Open(ctx context.Context, f Formatter, limits Limits) (*Pool, []byte, error
 // Workers is how many batches can be formatted at once.
 func (p *Pool) Workers() int { return p.limits.Workers }
 
-// Format has a worker format a frame of so many rows with an instance of the
-// formatter, and returns the module's reply, in buffer where it fits. A worker
-// that crashes is replaced, and the frame sent once more; a worker that took
-// too long is not. An error is an *wasm.Error where the module is at fault.
-func (p *Pool) Format(ctx context.Context, instance uint32, frame []byte, rows int, buffer []byte) ([]byte, error) {
-	reply, err := p.Try(ctx, instance, frame, rows, buffer)
+// Format has a worker format a frame of rows with a configured formatter, and
+// returns the module's reply, in buffer if it fits. A worker that crashes is
+// replaced, and the frame sent once more; a worker that took too long is not.
+// The error is a *wasm.Error if the module is at fault.
+func (p *Pool) Format(ctx context.Context, handle uint32, frame []byte, rows int, buffer []byte) ([]byte, error) {
+	reply, err := p.Try(ctx, handle, frame, rows, buffer)
 	if Crashed(err) {
-		reply, err = p.Try(ctx, instance, frame, rows, buffer)
+		reply, err = p.Try(ctx, handle, frame, rows, buffer)
 	}
 	return reply, err
 }
 
-// Try is Format without the second time.
-func (p *Pool) Try(ctx context.Context, instance uint32, frame []byte, rows int, buffer []byte) ([]byte, error) {
+// Try is Format without the retry.
+func (p *Pool) Try(ctx context.Context, handle uint32, frame []byte, rows int, buffer []byte) ([]byte, error) {
 	w, err := p.take(ctx)
 	if err != nil {
 		return nil, err
 	}
 	defer p.release(w)
-	return w.format(ctx, instance, frame, rows, buffer)
+	return w.format(ctx, handle, frame, rows, buffer)
 }
 
-// take returns a worker that is free, or starts one.
+// take returns an idle worker, or starts one.
 func (p *Pool) take(ctx context.Context) (*process, error) {
 	for {
 		w, err := p.wait(ctx)
@@ -91,11 +91,11 @@ func (p *Pool) take(ctx context.Context) (*process, error) {
 		case w.usable():
 			return w, nil
 		}
-		p.release(w) // it died while it had nothing to do
+		p.release(w) // it died while idle
 	}
 }
 
-// wait returns a free worker, or none where one can be started.
+// wait returns an idle worker, or none if one can be started.
 func (p *Pool) wait(ctx context.Context) (*process, error) {
 	if err := ctx.Err(); err != nil {
 		return nil, err
@@ -129,7 +129,7 @@ func (p *Pool) start(ctx context.Context) (*process, error) {
 		err = &wasm.Error{
 			Fault:  wasm.BadReply,
 			Plugin: p.formatter.Plugin,
-			Text:   fmt.Sprintf("configured itself otherwise in a second worker than in the first (sha256 %.12s)", p.formatter.Digest),
+			Text:   fmt.Sprintf("was configured differently in a second worker than in the first (sha256 %.12s)", p.formatter.Digest),
 		}
 	}
 	if err != nil {
@@ -149,7 +149,7 @@ func (p *Pool) start(ctx context.Context) (*process, error) {
 
 var errClosed = errors.New("the formatter is closed")
 
-// release takes back a worker, or what is left of it.
+// release returns a worker to the pool, or clears up after it.
 func (p *Pool) release(w *process) {
 	p.mu.Lock()
 	keep := w.usable() && !p.closed
@@ -165,7 +165,7 @@ func (p *Pool) release(w *process) {
 	p.vacant <- struct{}{}
 }
 
-// Close ends the workers; a batch that one of them is at gets an error.
+// Close ends the workers; a batch in progress gets an error.
 func (p *Pool) Close() {
 	p.mu.Lock()
 	p.closed = true

@@ -16,23 +16,23 @@ import (
 	"llmhost/host/plugin/wasm"
 )
 
-// process is a running worker. Its calls must be made one at a time; after an
-// error of one of them it is dead.
+// process is a running worker. Its calls must be made one at a time; after one
+// fails it is dead.
 type process struct {
 	formatter *Formatter
 	limits    Limits
 	in, out   *os.File // our ends of its pipes
 	printed   *output.Tail
-	ended     chan struct{} // closed once it is gone and nothing of it is left
+	ended     chan struct{} // closed once it has ended and been cleaned up
 
 	mu     sync.Mutex
 	cmd    *exec.Cmd
-	reason error // why it was killed; nil while it was not
+	reason error // why it was killed; nil if it was not
 
 	send []byte
 }
 
-// start runs a worker up to where it can format, and returns the reply to
+// start starts a worker that is ready to format, and returns the reply to
 // configure.
 func start(ctx context.Context, f *Formatter, limits Limits) (*process, []byte, error) {
 	p, err := load(ctx, f, limits, maxReply)
@@ -46,7 +46,7 @@ func start(ctx context.Context, f *Formatter, limits Limits) (*process, []byte, 
 	return p, configured, nil
 }
 
-// load runs a worker up to where its module is compiled.
+// load starts a worker and has it compile the module.
 func load(ctx context.Context, f *Formatter, limits Limits, maxReply int) (*process, error) {
 	p := &process{
 		formatter: f,
@@ -96,8 +96,8 @@ func (p *process) spawn() error {
 	return err
 }
 
-// run starts the command and waits for its end on one thread, for the worker
-// is killed when the thread that started it ends.
+// run starts the command and waits for it on one thread, because the worker is
+// killed when the thread that started it ends.
 func (p *process) run() error {
 	started := make(chan error)
 	go func() {
@@ -108,7 +108,7 @@ func (p *process) run() error {
 		if err != nil {
 			return
 		}
-		_ = p.cmd.Wait() // its state tells
+		_ = p.cmd.Wait() // the process state tells
 		close(p.ended)
 	}()
 	if err := <-started; err != nil {
@@ -118,7 +118,7 @@ func (p *process) run() error {
 	return nil
 }
 
-// prepare has the worker compile the module: each step within its own time.
+// prepare has the worker compile the module, each step with its own time limit.
 func (p *process) prepare(ctx context.Context, maxReply int) error {
 	f := p.formatter
 	greeted, err := p.exchange(ctx, "its start", loadTime, nil, nil)
@@ -134,26 +134,25 @@ func (p *process) prepare(ctx context.Context, maxReply int) error {
 	}
 	p.send = appendMessage(appendMessage(p.send[:0], compile, text), module, f.Code)
 	_, err = p.exchange(ctx, compiling, p.limits.compileTime(len(f.Code)), p.send, nil)
-	p.send = nil // it held the module
+	p.send = nil // it contained the module
 	return err
 }
 
 func (p *process) noWorker() error {
-	return fmt.Errorf("plugin %s: its worker is this program started once more, and did not answer as one; the program's main must begin with worker.Asked and worker.Main%s", p.formatter.Plugin, p.printed.Hint())
+	return fmt.Errorf("plugin %s: its worker is this program started again, and did not answer as a worker; the program's main must begin with worker.Asked and worker.Main%s", p.formatter.Plugin, p.printed.Hint())
 }
 
-// format sends a frame of so many rows and returns the reply, in buffer where
-// it fits.
-func (p *process) format(ctx context.Context, instance uint32, frame []byte, rows int, buffer []byte) ([]byte, error) {
+// format sends a frame of rows and returns the reply, in buffer if it fits.
+func (p *process) format(ctx context.Context, handle uint32, frame []byte, rows int, buffer []byte) ([]byte, error) {
 	var number [4]byte
-	binary.LittleEndian.PutUint32(number[:], instance)
+	binary.LittleEndian.PutUint32(number[:], handle)
 	p.send = appendMessage(p.send[:0], format, number[:], frame)
 	limit := p.limits.Batch + time.Duration(rows)*p.limits.Row
 	return p.exchange(ctx, fmt.Sprintf("formatting %d rows", rows), limit, p.send, buffer)
 }
 
-// exchange sends a message and reads the answer to it. Where that takes longer
-// than limit, or ctx ends, the worker is killed.
+// exchange sends a message and reads the answer. If that takes longer than
+// limit, or ctx ends, the worker is killed.
 func (p *process) exchange(ctx context.Context, what string, limit time.Duration, message, buffer []byte) ([]byte, error) {
 	defer context.AfterFunc(ctx, func() { p.kill(ctx.Err()) })()
 	defer time.AfterFunc(limit, func() { p.kill(p.tooLong(what, limit)) }).Stop()
@@ -170,7 +169,7 @@ func (p *process) exchange(ctx context.Context, what string, limit time.Duration
 		err = p.formatter.asError(payload)
 		p.close()
 		return nil, err
-	case err == nil: // no message of ours
+	case err == nil: // not a message of this protocol
 		err = p.noWorker()
 		p.close()
 		return nil, err
@@ -178,11 +177,12 @@ func (p *process) exchange(ctx context.Context, what string, limit time.Duration
 	return nil, p.died(what, err)
 }
 
-// died says why a worker broke off an exchange, with err on our side.
+// died explains why a worker broke off an exchange, given the error on our
+// side.
 func (p *process) died(what string, err error) error {
 	select {
 	case <-p.ended:
-	case <-time.After(time.Second): // it closed its pipes and lives on
+	case <-time.After(time.Second): // it closed its pipes but is alive
 		p.kill(fmt.Errorf("plugin %s: its worker broke off while %s: %w", p.formatter.Plugin, what, err))
 	}
 	p.mu.Lock()
@@ -201,7 +201,7 @@ const compiling = "compiling"
 func (p *process) tooLong(what string, limit time.Duration) error {
 	hint := "look for a loop that does not end"
 	if what == compiling {
-		hint = "divide its largest functions up, or raise plugin_compile_ms"
+		hint = "split its largest functions, or raise plugin_compile_ms"
 	}
 	return p.fault(wasm.TimedOut, "its worker spent more than %v on %s and was killed (sha256 %.12s); %s", limit, what, p.formatter.Digest, hint)
 }
@@ -214,17 +214,17 @@ func (p *process) fault(kind wasm.Fault, text string, args ...any) error {
 	}
 }
 
-// kill ends the process, for the first reason that it is given.
+// kill ends the process; the first reason given is kept.
 func (p *process) kill(reason error) {
 	p.mu.Lock()
 	defer p.mu.Unlock()
 	if p.reason == nil {
 		p.reason = reason
 	}
-	_ = p.cmd.Process.Kill() // it may be gone
+	_ = p.cmd.Process.Kill() // it may have ended already
 }
 
-// close ends the process, waits for that and gives back all that it held.
+// close ends the process, waits for it and frees its resources.
 func (p *process) close() {
 	p.kill(errors.New("closed"))
 	<-p.ended
@@ -232,7 +232,7 @@ func (p *process) close() {
 	p.out.Close()
 }
 
-// usable tells whether the process has not ended and is not about to.
+// usable reports whether the process has not ended and is not about to.
 func (p *process) usable() bool {
 	p.mu.Lock()
 	defer p.mu.Unlock()
@@ -245,11 +245,11 @@ func (p *process) usable() bool {
 }
 
 // hostMiB is what a worker may take besides the module's memory: for the
-// runtime, for compiling, and for the stack of the module's calls.
+// runtime, compiling, and the stack of the module's calls.
 const hostMiB = 192
 
 // watch kills the process when it takes too much memory. The module's own
-// memory has a limit inside; what it makes the runtime take has none.
+// memory is limited inside; what it makes the runtime allocate is not.
 func (p *process) watch() {
 	limit := p.limits.MemoryMiB + hostMiB
 	ticks := time.NewTicker(50 * time.Millisecond)

@@ -7,18 +7,18 @@ import (
 	"syscall"
 )
 
-// itself is the path under which this very program can be started, even where
-// another one has taken its place on the disk.
+// itself is the path at which this very program can be started, even if its
+// file has been replaced.
 func itself(string) string { return "/proc/self/exe" }
 
 // attributes has the worker killed when the host dies, whatever it is doing
-// then, and keeps a Ctrl-C that is meant for the host away from it.
+// then, and shields it from a Ctrl-C meant for the host.
 func attributes() *syscall.SysProcAttr {
 	return &syscall.SysProcAttr{Pdeathsig: syscall.SIGKILL, Setpgid: true}
 }
 
-// widen lets a pipe hold a batch, so that host and worker need not wait for
-// each other in the middle of it. It does not matter where that is refused.
+// widen lets a pipe hold a whole batch, so that host and worker need not wait
+// for each other midway. It is no problem if that is refused.
 func widen(pipe *os.File) {
 	const setSize, size = 1031, 1 << 20 // F_SETPIPE_SZ
 	raw, err := pipe.SyscallConn()
@@ -28,7 +28,7 @@ func widen(pipe *os.File) {
 	_ = raw.Control(func(fd uintptr) { syscall.Syscall(syscall.SYS_FCNTL, fd, setSize, size) })
 }
 
-// residentMiB is how much memory of its own a process has, 0 where it is gone.
+// residentMiB is a process's private resident memory, 0 if it has ended.
 func residentMiB(pid int) int {
 	text, err := os.ReadFile("/proc/" + strconv.Itoa(pid) + "/statm")
 	fields := bytes.Fields(text)
@@ -40,12 +40,12 @@ func residentMiB(pid int) int {
 	return (resident - shared) * os.Getpagesize() >> 20
 }
 
-// restrain bounds what this process may take, should its parent not watch in
-// time, and makes it the first to go where the whole machine is out of memory.
-// There is no limit of processor time: a worker formats for as long as there
-// are rows, and its parent stops it at a batch that takes too long.
+// restrain bounds the memory of this process, in case its parent reacts too
+// late, and makes it the first to be killed if the machine runs out of memory.
+// There is no limit on processor time: a worker formats for as long as there
+// are rows, and its parent stops it if a batch takes too long.
 func restrain(memoryMiB int) error {
-	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0) // where it can
+	_ = os.WriteFile("/proc/self/oom_score_adj", []byte("1000"), 0) // if it can
 	taken, err := dataBytes()
 	if err != nil {
 		return err

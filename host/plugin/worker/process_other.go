@@ -7,8 +7,8 @@ import (
 	"syscall"
 )
 
-// Elsewhere a worker ends when its standard input does, and has no limits but
-// those of its module.
+// On other systems a worker ends when its standard input does, and has only its
+// module's limits.
 
 func itself(name string) string { return name }
 

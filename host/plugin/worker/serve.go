@@ -24,19 +24,19 @@ func Main() int {
 	return 0
 }
 
-// worker is a worker from inside.
+// worker is the state inside a worker process.
 type worker struct {
 	in      io.Reader
 	out     io.Writer
 	setup   setup
 	module  *wasm.Module
 	running *wasm.Instance
-	buffer  []byte // of what came in
+	buffer  []byte // of the last message
 	reply   []byte // of the module's replies
-	send    []byte // of what goes out
+	send    []byte // of the outgoing messages
 }
 
-// serve answers until in ends.
+// serve answers messages until in ends.
 func serve(in io.Reader, out io.Writer) error {
 	w := &worker{in: in, out: out}
 	if err := w.answer(hello, []byte(greeting)); err != nil {
@@ -57,7 +57,8 @@ func serve(in io.Reader, out io.Writer) error {
 	}
 }
 
-// maxMessage bounds what a worker takes. The host sends much less.
+// maxMessage bounds the messages that a worker accepts. The host sends much
+// less.
 const maxMessage = 1 << 30
 
 func (w *worker) serve(kind byte, payload []byte) error {
@@ -116,10 +117,10 @@ func (w *worker) compile(ctx context.Context, text []byte) error {
 	return err
 }
 
-// start makes a fresh instance in the place of the one that runs.
+// start replaces the running instance with a fresh one.
 func (w *worker) start(ctx context.Context) (err error) {
 	if w.running != nil {
-		_ = w.running.Close(ctx) // nothing is left that could fail
+		_ = w.running.Close(ctx) // nothing of it can fail any more
 	}
 	w.running, err = w.module.Start(ctx)
 	return err

@@ -9,16 +9,16 @@ import (
 	"llmhost/host/plugin/wasm"
 )
 
-// Session is a worker that describes, configures and traces a module. After an
-// error of one of its calls it is dead; the calls must be made one at a time.
+// Session is a worker that describes, configures and traces a module. After one
+// of its calls fails it is dead; they must be made one at a time.
 type Session struct {
 	process *process
 	limits  wasm.Limits
 }
 
-// OpenSession starts a worker and has it compile the module, for which it may
-// take so long. Component and Config are of no use here. An error is an
-// *wasm.Error where the module is at fault.
+// OpenSession starts a worker and has it compile the module within the limit
+// given. Component and Config are not used. The error is a *wasm.Error if the
+// module is at fault.
 func OpenSession(ctx context.Context, f Formatter, limits wasm.Limits, compile time.Duration) (*Session, error) {
 	if err := absolute(&f.Cache); err != nil {
 		return nil, err
@@ -35,7 +35,8 @@ func OpenSession(ctx context.Context, f Formatter, limits wasm.Limits, compile t
 	return &Session{process, limits}, nil
 }
 
-// absolute is the folder for a process that runs elsewhere; none stays none.
+// absolute is the folder for a process with another working directory; "" stays
+// "".
 func absolute(folder *string) (err error) {
 	if *folder != "" {
 		*folder, err = filepath.Abs(*folder)
@@ -43,13 +44,14 @@ func absolute(folder *string) (err error) {
 	return err
 }
 
-// Start makes a fresh instance of the module; the calls that follow are its.
+// Start makes a fresh instance of the module, which answers the calls that
+// follow.
 func (s *Session) Start(ctx context.Context) error {
 	_, err := s.ask(ctx, "starting", s.limits.Start, fresh)
 	return err
 }
 
-// Usable tells whether the worker lives.
+// Usable reports whether the worker lives.
 func (s *Session) Usable() bool { return s.process.usable() }
 
 // Describe returns the reply of llmhost_describe.
@@ -63,8 +65,8 @@ func (s *Session) Configure(ctx context.Context, component uint32, config []byte
 }
 
 // Trace returns the reply of llmhost_trace.
-func (s *Session) Trace(ctx context.Context, instance uint32, request []byte) ([]byte, error) {
-	return s.ask(ctx, "tracing", s.limits.Call, trace, number(instance), request)
+func (s *Session) Trace(ctx context.Context, handle uint32, request []byte) ([]byte, error) {
+	return s.ask(ctx, "tracing", s.limits.Call, trace, number(handle), request)
 }
 
 // Close ends the worker.

@@ -1,19 +1,19 @@
-// Package worker runs WASM modules in processes of their own: the program that
-// runs now, started again to do nothing else. In such a process a module runs
-// without the guards that it has in host/plugin/wasm, so it is several times
-// faster; what stops it is that the process is killed, which stops everything,
-// the compiler too. A worker gets no environment, no files and nothing of the
-// run but requests and batches of rows, over two pipes.
+// Package worker runs WASM modules in separate processes: the current program,
+// started again to do nothing else. There a module runs without the guards that
+// it has in host/plugin/wasm, so it is several times faster; it is stopped by
+// killing the process, which stops everything, the compiler included. A worker
+// gets no environment, no files and nothing of the run except requests and
+// batches of rows, over two pipes.
 //
-// A program whose modules have formatters must give way to the worker in its
-// main, before anything else:
+// A program whose modules have formatters must run the worker first thing in
+// its main:
 //
 //	if worker.Asked(os.Args) {
 //		os.Exit(worker.Main())
 //	}
 //
-// The host's side begins at Open, for formatters, and at OpenSession, for all
-// else; the worker's at Main.
+// On the host's side start at Open for formatters and at OpenSession for
+// everything else; on the worker's at Main.
 package worker
 
 import (
@@ -29,11 +29,11 @@ import (
 // command is the one argument of a worker.
 const command = "worker"
 
-// able is a fact about this program, and so state of the package: its main asks
+// able is package state because it is a fact about this program: its main asks
 // whether it is to be a worker.
 var able atomic.Bool
 
-// Asked tells by its arguments whether a program is to be a worker.
+// Asked reports, by its arguments, whether a program is to be a worker.
 func Asked(args []string) bool {
 	able.Store(true)
 	return isWorker(args)
@@ -41,8 +41,8 @@ func Asked(args []string) bool {
 
 func isWorker(args []string) bool { return len(args) == 2 && args[1] == command }
 
-// Able tells whether this program can be started as a worker: whether its main
-// called Asked.
+// Able reports whether this program can be started as a worker: whether its
+// main called Asked.
 func Able() bool { return able.Load() && !isWorker(os.Args) }
 
 // Limits bound the workers of one formatter. The zero value of a field means
@@ -52,11 +52,11 @@ type Limits struct {
 	Compile   time.Duration // to compile a module of 2.5 MiB or more, see compileTime; 30 s
 	Start     time.Duration // to initialise the module and to configure it; 1 s
 	Batch     time.Duration // of one batch of rows; 500 ms
-	Row       time.Duration // more for each row of it; 1 ms
-	Workers   int           // how many there may be; one less than cores, at least 1 and at most 8
+	Row       time.Duration // extra for each row of it; 1 ms
+	Workers   int           // how many there may be; one less than cores, from 1 to 8
 }
 
-// WithDefaults fills in what is 0.
+// WithDefaults fills in zero fields.
 func (l Limits) WithDefaults() Limits {
 	fill := func(v *time.Duration, d time.Duration) {
 		if *v == 0 {
@@ -76,15 +76,15 @@ func (l Limits) WithDefaults() Limits {
 	return l
 }
 
-// compileTime is how long a module of so many bytes may compile: a small one
-// that takes as long as Go's runtime does is up to something.
+// compileTime is how long a module of the given size may compile: a small one
+// that takes as long as Go's runtime is suspicious.
 func (l Limits) compileTime(size int) time.Duration {
 	const full, least = 5 << 19, 1 << 17 // 2.5 MiB, 128 KiB
 	return l.Compile * time.Duration(min(max(size, least), full)) / full
 }
 
-// loadTime is how long this program may take to begin. It leaves room for a
-// slow machine.
+// loadTime is how long this program may take to start, with a margin for slow
+// machines.
 const loadTime = 20 * time.Second
 
 // maxReply bounds the reply to one batch, in bytes.
@@ -100,8 +100,8 @@ type Formatter struct {
 	Config    []byte // its parameters, as configure takes them
 }
 
-// Crashed tells whether an error is the end of a worker that a fresh one might
-// not meet: a crash or too much memory, but not a time-out.
+// Crashed reports whether an error is the end of a worker that a fresh one
+// might not meet: a crash or too much memory, but not a time-out.
 func Crashed(err error) bool {
 	var e *wasm.Error
 	return errors.As(err, &e) && e.Fault == wasm.Trapped

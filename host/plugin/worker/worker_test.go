@@ -141,7 +141,7 @@ func TestATimeOutIsNotTriedAgain(t *testing.T) {
 	var fault *wasm.Error
 	require.ErrorAs(t, err, &fault)
 	require.Equal(t, wasm.TimedOut, fault.Fault)
-	require.Empty(t, children(t, os.Getpid()), "nothing was started in its place")
+	require.Empty(t, children(t, os.Getpid()), "nothing was started instead")
 }
 
 func TestACrashIsTriedOnceMore(t *testing.T) {
@@ -255,7 +255,7 @@ func TestWorkersEndWithTheHost(t *testing.T) {
 	require.Eventually(t, func() bool { return syscall.Kill(workers[0], 0) != nil || isZombie(workers[0]) }, 5*time.Second, 10*time.Millisecond)
 }
 
-// isZombie tells whether a process has ended and nobody has asked for how.
+// isZombie reports whether a process has ended and nobody has asked for how.
 func isZombie(pid int) bool {
 	text, err := os.ReadFile(fmt.Sprintf("/proc/%d/stat", pid))
 	return err != nil || bytes.Contains(text, []byte(") Z "))

@@ -8,7 +8,7 @@ import { list, numeral, quoted } from "./json";
 export const SCORE_ROLE: string = "score";
 /** It scales the share of a record or candidate in the loss: 0 or more, 0 takes it out. */
 export const WEIGHT_ROLE: string = "weight";
-/** A signed measure of how good an answer is, of which size and sign count. */
+/** A signed measure of how good an answer is, whose size and sign both count. */
 export const REWARD_ROLE: string = "reward";
 /** 0 or 1: whether something takes part. */
 export const MASK_ROLE: string = "mask";

@@ -29,12 +29,12 @@ export class Graph {
     return this.ask("policy.logps", "f32", ["B", "K", "T"]);
   }
 
-  /** The same under the reference model, a constant to the gradient. */
+  /** The same under the reference model, a constant for the gradient. */
   refLogps(): Tensor {
     return this.ask("ref.logps", "f32", ["B", "K", "T"]);
   }
 
-  /** The candidates' rewards under the score head, f32 [B, K]: 0 where it is not real. */
+  /** The candidates' rewards under the score head, f32 [B, K]: 0 for a padding candidate. */
   rewards(): Tensor {
     return this.ask("rewards", "f32", ["B", "K"]);
   }
@@ -50,7 +50,7 @@ export class Graph {
     return this.ask("kl.forward", "f32", ["B", "K", "T"]);
   }
 
-  /** Log-probabilities of another example's answer behind this example's prompt, f32
+  /** Log-probabilities of another example's answer after this example's prompt, f32
    *  [B, K, U]: 0 where there is no token. No gradient flows into them. */
   mismatchedLogps(): Tensor {
     return this.ask("mismatched.policy.logps", "f32", ["B", "K", "U"]);
@@ -82,7 +82,7 @@ export class Graph {
     return this.ask("label_mask", "bool", ["B", "K", "T"]);
   }
 
-  /** False for a candidate that only fills up a batch, bool [B, K]. */
+  /** False for a padding candidate, bool [B, K]. */
   real(): Tensor {
     return this.ask("candidate_mask", "bool", ["B", "K"]);
   }
@@ -108,7 +108,7 @@ export class Graph {
     return this.ask("token", "i64", ["M"]);
   }
 
-  /** The sequence that each entry of token belongs to, i64 [M], rising from 0. */
+  /** The sequence that each entry of token belongs to, i64 [M], ascending from 0. */
   sequence(): Tensor {
     return this.ask("sequence", "i64", ["M"]);
   }

@@ -97,7 +97,7 @@ class Reader {
 
   constructor(public text: string) {}
 
-  /** Passes over blanks and word, and says whether it was there. */
+  /** Passes over blanks and word, and reports whether it was there. */
   skip(word: string): bool {
     while (this.at < this.text.length && " \n\t\r".includes(this.text.charAt(this.at))) this.at++;
     if (!this.text.startsWith(word, this.at)) return false;

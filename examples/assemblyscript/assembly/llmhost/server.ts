@@ -34,7 +34,7 @@ function failure(code: string, message: string, field: string = ""): ArrayBuffer
 }
 
 function noInstance(instance: u32): ArrayBuffer {
-  return failure("bad_request", "no instance has the number " + instance.toString());
+  return failure("bad_request", "nothing is configured under handle " + instance.toString());
 }
 
 export function describe(): ArrayBuffer {
@@ -99,7 +99,7 @@ export function trace(instance: u32): ArrayBuffer {
 export function format(instance: u32, at: usize, size: usize): ArrayBuffer {
   if (!instances.has(instance)) return noInstance(instance);
   const part = instances.get(instance);
-  if (!(part instanceof Formatter)) return failure("bad_request", "instance " + instance.toString() + " is no formatter");
+  if (!(part instanceof Formatter)) return failure("bad_request", "handle " + instance.toString() + " is not a formatter");
   const frame = new Frame(at, size);
   for (let row = frame.next(); row; row = frame.next()) {
     const out = new Out();

@@ -115,7 +115,7 @@ export class Tensor {
   zerosLike(): Tensor { return this.one("zeros_like"); }
   onesLike(): Tensor { return this.one("ones_like"); }
 
-  /** Σx / Σcount over the whole optimizer step, both scalars: a constant to the gradient,
+  /** Σx / Σcount over the whole optimizer step, both scalars: a constant for the gradient,
    *  0 where the count is 0 */
   globalMean(count: Tensor): Tensor { return this.two("global_mean", count); }
 

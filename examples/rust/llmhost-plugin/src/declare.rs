@@ -12,7 +12,8 @@ pub enum Role {
     Score,
     /// scales the share of a record or candidate in the loss: 0 or more, 0 takes it out
     Weight,
-    /// a signed measure of how good an answer is, of which size and sign count
+    /// a signed measure of how good an answer is, whose size and sign both
+    /// count
     Reward,
     /// 0 or 1: whether something takes part
     Mask,
@@ -63,8 +64,8 @@ impl Output {
         self
     }
 
-    /// What the column holds for a candidate that only fills up a batch. 0, which
-    /// it is without this, stands for -100 of a score and 0 of all others.
+    /// What the column holds for a padding candidate. 0, which it is without
+    /// this, stands for -100 of a score and 0 of all others.
     pub fn padding(mut self, padding: f64) -> Self {
         self.padding = padding;
         self

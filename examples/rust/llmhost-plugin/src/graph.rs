@@ -159,12 +159,13 @@ impl Graph {
         self.input("policy.logps", "f32", BKT)
     }
 
-    /// The same under the reference model, a constant to the gradient.
+    /// The same under the reference model, a constant for the gradient.
     pub fn ref_logps(&self) -> Tensor<'_> {
         self.input("ref.logps", "f32", BKT)
     }
 
-    /// The candidates' rewards under the score head, f32 [B, K]: 0 where the candidate is not real.
+    /// The candidates' rewards under the score head, f32 [B, K]: 0 for a padding
+    /// candidate.
     pub fn rewards(&self) -> Tensor<'_> {
         self.input("rewards", "f32", BK)
     }
@@ -180,7 +181,7 @@ impl Graph {
         self.input("kl.forward", "f32", BKT)
     }
 
-    /// Log-probabilities of another example's answer behind this example's prompt, f32
+    /// Log-probabilities of another example's answer after this example's prompt, f32
     /// [B, K, U]: 0 where there is no token. No gradient flows into them.
     pub fn mismatched_logps(&self) -> Tensor<'_> {
         self.input("mismatched.policy.logps", "f32", BKU)
@@ -212,7 +213,7 @@ impl Graph {
         self.input("label_mask", "bool", BKT)
     }
 
-    /// False for a candidate that only fills up a batch, bool [B, K].
+    /// False for a padding candidate, bool [B, K].
     pub fn real(&self) -> Tensor<'_> {
         self.input("candidate_mask", "bool", BK)
     }
@@ -239,7 +240,8 @@ impl Graph {
         self.input("token", "i64", &["M"])
     }
 
-    /// The sequence that each entry of token belongs to, i64 [M], rising from 0.
+    /// The sequence that each entry of token belongs to, i64 [M], ascending from
+    /// 0.
     pub fn sequence(&self) -> Tensor<'_> {
         self.input("sequence", "i64", &["M"])
     }

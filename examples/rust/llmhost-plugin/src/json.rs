@@ -147,7 +147,7 @@ struct Reader<'a> {
 }
 
 impl Reader<'_> {
-    /// Passes over blanks and word, and says whether it was there.
+    /// Passes over blanks and word, and reports whether it was there.
     fn skip(&mut self, word: &str) -> bool {
         self.rest = self.rest.trim_start();
         match self.rest.strip_prefix(word) {

@@ -154,9 +154,9 @@ pair! {
     minimum "minimum";
     /// the larger of both, element by element
     maximum "maximum";
-    /// Σx / Σcount over the whole optimizer step, however it is cut into batches, f32 []: a
-    /// constant to the gradient, 0 where the count is 0. Both are scalars, and neither is
-    /// made of another such mean.
+    /// Σx / Σcount over the whole optimizer step, however it is cut into batches, f32 []:
+    /// a constant for the gradient, 0 where the count is 0. Both are scalars, and neither
+    /// is made of another such mean.
     global_mean "global_mean";
 }
 
@@ -201,7 +201,7 @@ reduce! {
     amax "amax";
     /// smallest element
     amin "amin";
-    /// true where one element is
+    /// true where any element is
     any "any";
     /// true where every element is
     all "all";

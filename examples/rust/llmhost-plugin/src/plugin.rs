@@ -40,8 +40,8 @@ pub trait Pooling {
     }
 }
 
-/// Turns one record of a data file into one example. It sees text and numbers
-/// alone, never token ids, and must depend on nothing but the row and its
+/// Turns one record of a data file into one example. It sees only text and
+/// numbers, never token ids, and must depend on nothing but the row and its
 /// parameters.
 pub trait Formatter {
     /// The fields that it reads, by whose index a row is asked.

@@ -161,14 +161,14 @@ impl Out {
         set(&mut self.columns, name, v);
     }
 
-    /// Says which class the example has under a classification head, as the data
-    /// calls it: the host gives the names of the training data their numbers.
+    /// Says which class the example has under a classification head, by its name
+    /// in the data: the host numbers the names found in the training data.
     pub fn label(&mut self, head: &str, class: impl Into<String>) {
         set(&mut self.labels, head, class.into());
     }
 
     /// What leaves the row out of the data. The host counts by reason, so a
-    /// reason holds nothing of the row itself.
+    /// reason must not quote the row.
     pub fn drop(&self, reason: &str) -> Result<(), Bad> {
         Err(Bad::Dropped(reason.into()))
     }

@@ -70,7 +70,7 @@ impl Server {
     pub fn format(&self, instance: u32, rows: &[u8]) -> Vec<u8> {
         frame(match self.instances.get(&instance) {
             Some(Part::Formatter(f)) => rows::format_frame(f.as_ref(), rows).map_err(|e| fault("bad_request", e)),
-            Some(_) => Err(fault("bad_request", format!("instance {instance} is no formatter"))),
+            Some(_) => Err(fault("bad_request", format!("handle {instance} is not a formatter"))),
             None => Err(no_instance(instance)),
         })
     }
@@ -118,7 +118,7 @@ fn at(name: &str, what: String) -> Fault {
 }
 
 fn no_instance(instance: u32) -> Fault {
-    fault("bad_request", format!("no instance has the number {instance}"))
+    fault("bad_request", format!("nothing is configured under handle {instance}"))
 }
 
 /// What a formatter reads and gives, for the reply to configure.

@@ -8,12 +8,12 @@ import (
 	"llmhost/sdk"
 )
 
-// batches formats the same records in one batch, again, one by one, backwards,
-// in another instance and in other words: what becomes of a record must depend
-// on nothing but it.
+// batches formats the same records in one batch, again, one by one, in reverse
+// order, after a restart and in other words: the result of a record must depend
+// only on the record.
 func (f *formatter) batches() error {
 	records := slices.Clone(f.good)
-	for range 20 { // and some that it may well refuse
+	for range 20 { // and some that it may refuse
 		records = append(records, f.make.record(f.make.plan()))
 	}
 	for len(records) < 1000 {
@@ -24,7 +24,7 @@ func (f *formatter) batches() error {
 	if err != nil {
 		return err
 	}
-	f.Note = "1,000 records at once, again, one by one, backwards, in another instance, in other words"
+	f.Note = "1,000 records at once, again, one by one, in reverse, after a restart, in other words"
 	for _, way := range []struct {
 		what   string
 		format func(records []record) ([]sdk.Result, error)
@@ -32,7 +32,7 @@ func (f *formatter) batches() error {
 		{"the same batch once more", f.call},
 		{"batches of one record", f.single},
 		{"the records in reverse order", f.backwards},
-		{"another instance, and the records in reverse order", f.elsewhere},
+		{"a restart, and the records in reverse order", f.elsewhere},
 		{"other words in its texts", f.reworded},
 	} {
 		results, err := way.format(records)
@@ -58,12 +58,12 @@ func (f *formatter) single(records []record) (results []sdk.Result, err error) {
 	return results, nil
 }
 
-// backwards formats the records from the last to the first.
+// backwards formats the records from last to first.
 func (f *formatter) backwards(records []record) ([]sdk.Result, error) {
 	return turned(with(f.Trial, f.Formatting), records)
 }
 
-// turned formats records from the last to the first.
+// turned formats records from last to first.
 func turned(format formatFunc, records []record) ([]sdk.Result, error) {
 	records = slices.Clone(records)
 	slices.Reverse(records)
@@ -72,7 +72,7 @@ func turned(format formatFunc, records []record) ([]sdk.Result, error) {
 	return results, err
 }
 
-// elsewhere formats the records in another instance.
+// elsewhere formats the records after a restart.
 func (f *formatter) elsewhere(records []record) ([]sdk.Result, error) {
 	if err := f.Plugin.Restart(f.Context()); err != nil {
 		return nil, err
@@ -94,15 +94,15 @@ func (f *formatter) reworded(records []record) ([]sdk.Result, error) {
 	return f.call(other)
 }
 
-// compare reports the first record of which something else became.
+// compare reports the first record with a different result.
 func (f *formatter) compare(what string, records []record, want, got []sdk.Result) bool {
 	for i := range got {
 		if sameResult(want[i], got[i]) || inOtherWords(want[i], got[i]) {
 			continue
 		}
 		f.Find(check.Finding{
-			Text:  fmt.Sprintf("record %d of 1,000 becomes %s, and with %s %s", i, shown(want[i]), what, shown(got[i])),
-			Cause: "Format keeps something from record to record (a counter, a map filled as it goes) or follows a map's order; it may depend on the row and the parameters alone",
+			Text:  fmt.Sprintf("record %d of 1,000 gives %s, but with %s it gives %s", i, shown(want[i]), what, shown(got[i])),
+			Cause: "Format keeps state from record to record (a counter, a map that it fills) or depends on map order; it may depend only on the row and the parameters",
 			Probe: f.show(records[i]),
 		})
 		return false
@@ -110,8 +110,8 @@ func (f *formatter) compare(what string, records []record, want, got []sdk.Resul
 	return true
 }
 
-// inOtherWords says whether b is a with renamed texts. Errors may quote a part
-// of a word, so that two errors will do.
+// inOtherWords reports whether b is a with renamed texts. Errors may quote part
+// of a word, so any two errors are accepted.
 func inOtherWords(a, b sdk.Result) bool {
 	if a.Err != "" || b.Err != "" {
 		return renamed(a.Err) != a.Err && a.Err != "" && b.Err != ""

@@ -9,8 +9,8 @@ import (
 	"llmhost/sdk"
 )
 
-// sameColumns asks whether every example has the same columns, for a run refuses
-// the first that differs, and those that the formatter says it gives.
+// sameColumns checks that every example has the same columns, since a run
+// refuses the first that differs, and that they are the declared ones.
 func (f *formatter) sameColumns() error {
 	results, err := f.call(f.good)
 	if err != nil || len(f.good) == 0 {
@@ -27,7 +27,7 @@ func (f *formatter) sameColumns() error {
 		case columnNames(r.Example) != f.Note:
 			f.Find(check.Finding{
 				Text:  fmt.Sprintf("examples do not all have the same columns: %s, and %s", f.Note, columnNames(r.Example)),
-				Cause: "a column is set only where the record has a field; set it always, to a number that stands for absent",
+				Cause: "a column is only set if the record has a field; always set it, to a number that stands for absent",
 				Probe: f.show(f.good[first]) + " and " + f.show(f.good[i]),
 			})
 			return nil
@@ -44,7 +44,7 @@ func columnNames(e sdk.Example) string {
 	return fmt.Sprintf("of the example %q, of a candidate %q", sortedNames(e.Columns), sortedNames(e.Candidates[0].Columns))
 }
 
-// undeclared reports an example that has other columns than the formatter says.
+// undeclared reports an example whose columns differ from the declared ones.
 func (f *formatter) undeclared(r record, e sdk.Example) {
 	says, has := []string{}, []string{}
 	for _, output := range f.Gives {
@@ -64,8 +64,8 @@ func (f *formatter) undeclared(r record, e sdk.Example) {
 		return
 	}
 	f.Find(check.Finding{
-		Text:  fmt.Sprintf("says that it gives %q, and its examples have %q", says, has),
-		Cause: "Gives lists what Format sets, no more and no less, under its kind: a column of candidates or of examples",
+		Text:  fmt.Sprintf("declares that it gives %q, but its examples have %q", says, has),
+		Cause: "Gives must list exactly what Format sets, with its kind: a column of candidates or of examples",
 		Probe: f.show(r),
 	})
 }

@@ -8,8 +8,8 @@ import (
 	"llmhost/sdk"
 )
 
-// drops asks whether reasons for leaving a record out are few and hold nothing
-// of the record: the host counts drops by reason.
+// drops checks that reasons for dropping a record are few and do not quote it:
+// the host counts drops by reason.
 func (f *formatter) drops() error {
 	var records []record
 	for _, r := range f.good {
@@ -29,8 +29,8 @@ func (f *formatter) drops() error {
 		reasons[result.Dropped] = true
 		if len(wordsOf(result.Dropped)) > 0 || len(reasons) > 24 {
 			f.Find(check.Finding{
-				Text:  fmt.Sprintf("a reason for dropping a record holds the record's own text: %.120q", result.Dropped),
-				Cause: "drops are counted by their reason, so the same reason must read the same; give details in an error, or leave them out",
+				Text:  fmt.Sprintf("a reason for dropping a record quotes the record: %.120q", result.Dropped),
+				Cause: "drops are counted by reason, so equal reasons must read the same; give details in an error, or leave them out",
 				Probe: f.show(records[i]),
 			})
 			return nil
@@ -52,8 +52,8 @@ func blanked(r record, i int) record {
 	return out
 }
 
-// shortened is a record whose texts of field i end where the answer's last
-// words would begin.
+// shortened is a record whose texts of field i end before the answer's last
+// words.
 func shortened(r record, i int) record {
 	out := record{cells: slices.Clone(r.cells), plan: r.plan}
 	cell := out.cells[i]

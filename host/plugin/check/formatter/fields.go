@@ -15,7 +15,7 @@ import (
 // is not read.
 func (f *formatter) fields() error {
 	if !slices.ContainsFunc(f.good, func(r record) bool { return r.plan.present != nil }) {
-		return nil // no made-up record, of which another can be made
+		return nil // no generated record to vary
 	}
 	for i, column := range f.Columns {
 		seen, changed := 0, false
@@ -34,8 +34,8 @@ func (f *formatter) fields() error {
 		}
 		if seen >= 4 && !changed {
 			f.Find(check.Finding{
-				Text:  fmt.Sprintf("field %q is declared and changes nothing: with another %s in it, %d records become the same", column.Name, column.Type, seen),
-				Cause: "Format never reads it, or reads the index of another column; take it out of Columns, or use it",
+				Text:  fmt.Sprintf("field %q is declared but changes nothing: with another %s in it, %d records give the same results", column.Name, column.Type, seen),
+				Cause: "Format never reads it, or reads another column's index; remove it from Columns, or use it",
 				Probe: f.show(f.good[0]),
 			})
 		}
@@ -44,9 +44,8 @@ func (f *formatter) fields() error {
 	return nil
 }
 
-// lists puts the items of all lists of a record in another order: the
-// candidates may come in another order, but must be the same, each with the
-// numbers that stood at its text's place.
+// lists reorders the items of all lists of a record: the candidates may be
+// reordered, but must be the same, each with the numbers at its text's index.
 func (f *formatter) lists() error {
 	paired, whole := 0, 0
 	for _, r := range f.good {
@@ -70,8 +69,8 @@ func (f *formatter) lists() error {
 	}
 	if paired >= 8 && whole == paired {
 		f.Find(check.Finding{
-			Text:  "every number beside a text loses what is behind its point, so that candidates become equal which are not",
-			Cause: "a float is turned into an int; keep it",
+			Text:  "every number next to a text loses its fraction, which makes different candidates equal",
+			Cause: "a float is converted to an int; keep it a float",
 			Probe: f.show(f.good[0]),
 		})
 	}
@@ -96,14 +95,14 @@ func listsOf(r record) (texts []string, numbers []float64) {
 	return texts, numbers
 }
 
-// shiftedCell has the cell's items one place further on.
+// shiftedCell rotates the cell's items by one.
 func shiftedCell(c sdk.Cell) sdk.Cell {
 	c.Strs, c.Floats = numbers.Rotated(c.Strs), numbers.Rotated(c.Floats)
 	return c
 }
 
-// aligned asks of each candidate whether a number of its columns stood beside
-// another text than its own.
+// aligned checks for each candidate that the numbers in its columns belong to
+// its own text.
 func (f *formatter) aligned(r record, texts []string, numbers []float64, result sdk.Result) bool {
 	for _, c := range result.Example.Candidates {
 		own := -1
@@ -118,7 +117,7 @@ func (f *formatter) aligned(r record, texts []string, numbers []float64, result 
 				continue
 			}
 			f.Find(check.Finding{
-				Text:  fmt.Sprintf("text %d gets the %s %v, which stands beside text %d; its own is %v", own, name, v, at, numbers[own]),
+				Text:  fmt.Sprintf("text %d gets the %s %v, which belongs to text %d; its own is %v", own, name, v, at, numbers[own]),
 				Cause: "the texts were filtered, sorted or cut without their numbers, or an index is off by one",
 				Probe: f.show(r),
 			})
@@ -128,8 +127,8 @@ func (f *formatter) aligned(r record, texts []string, numbers []float64, result 
 	return true
 }
 
-// truncated is 1 where the candidates' columns hold the record's numbers
-// without what is behind the point.
+// truncated is 1 if the candidates' columns hold the record's numbers without
+// their fractions.
 func truncated(numbers []float64, e sdk.Example) int {
 	var cut, got []float64
 	for _, v := range numbers {
@@ -148,7 +147,7 @@ func truncated(numbers []float64, e sdk.Example) int {
 	return 0
 }
 
-// lastWord is the last made-up word of a text, which is its answer's.
+// lastWord is the last generated word of a text, which is its answer's.
 func lastWord(text string) string {
 	found := word.FindAllString(text, -1)
 	if len(found) == 0 {
@@ -162,8 +161,8 @@ func (f *formatter) sameCandidates(r record, before, after sdk.Result) bool {
 	is := sortedCandidates(after.Example)
 	if before.Err == "" && before.Dropped == "" && !slices.Equal(was, is) {
 		f.Find(check.Finding{
-			Text:  fmt.Sprintf("with texts and numbers in another order, the record becomes other candidates: %s instead of %s", shown(after), shown(before)),
-			Cause: "a place in the list is taken for a meaning, such as the first text for the best",
+			Text:  fmt.Sprintf("with texts and numbers reordered, the record gives other candidates: %s instead of %s", shown(after), shown(before)),
+			Cause: "a position in the list is given a meaning, such as the first text for the best",
 			Probe: f.show(r),
 		})
 		return false

@@ -1,7 +1,7 @@
-// Package formatter holds the checks of formatters, which have a formatter turn
-// records into examples that are made up, given by the caller, or declared by the
-// formatter itself. All lists them in the order of a report. How records are
-// made is in made.go.
+// Package formatter has the checks of formatters, which have a formatter turn
+// records into examples. The records are generated, given by the caller, or
+// declared by the formatter itself. All lists the checks in the order of a
+// report; made.go generates records.
 package formatter
 
 import (
@@ -18,17 +18,17 @@ import (
 var All = []*check.Check{
 	{
 		Name: "records",
-		Doc:  "made-up records, and those of the examples that columns declare, become examples, and no error is one of the formatter's own",
+		Doc:  "generated records, and those from the columns' declared examples, become examples, and no error is the formatter's own fault",
 		Run:  on((*formatter).records),
 	},
 	{
 		Name: "batches",
-		Doc:  "a record becomes the same alone, in 1,000, backwards, again, in another instance",
+		Doc:  "a record gives the same result alone, among 1,000, in reverse order, again, after a restart",
 		Run:  on((*formatter).batches),
 	},
 	{
 		Name: "hostile",
-		Doc:  "empty, huge, binary and misshapen records neither panic nor touch their neighbours",
+		Doc:  "empty, huge, binary and malformed records neither panic nor affect their neighbours",
 		Run:  on((*formatter).hostile),
 	},
 	{
@@ -48,7 +48,7 @@ var All = []*check.Check{
 	},
 	{
 		Name: "texts",
-		Doc:  "what is asked is in the prompt, what is answered in the answer, whole, in any script",
+		Doc:  "the question is in the prompt and the answer in the answer, complete, in any script",
 		Run:  on((*formatter).texts),
 	},
 	{
@@ -58,7 +58,7 @@ var All = []*check.Check{
 	},
 	{
 		Name:   "settings",
-		Doc:    "every parameter changes what becomes of some record, by itself or beside others",
+		Doc:    "every parameter changes the result of some record, by itself or together with others",
 		Except: check.Given,
 		Run:    on((*formatter).settings),
 	},
@@ -70,7 +70,7 @@ var All = []*check.Check{
 	},
 }
 
-// formatter is a formatter under one set of parameters, as a check of it sees it.
+// formatter is a formatter under one set of parameters, as its checks see it.
 type formatter struct {
 	*check.Trial
 	*opened
@@ -80,12 +80,12 @@ type formatter struct {
 type opened struct {
 	plugin.Formatting
 	make *maker
-	good []record // that it makes an example of
+	good []record // that become examples
 	err  error    // it could not be opened
 	told bool     // err has been reported
 }
 
-// on is a check that is written as a method.
+// on turns a method into a check.
 func on(ask func(f *formatter) error) func(*check.Trial) error {
 	return func(t *check.Trial) error {
 		o := check.Kept(t, t.Subject, func() *opened { return open(t) })
@@ -118,8 +118,7 @@ func with(t *check.Trial, f plugin.Formatting) formatFunc {
 	return func(rows []sdk.Row) ([]sdk.Result, error) { return f.Format(t.Context(), rows) }
 }
 
-// call formats records; a batch that ends in an error as a whole is one that a
-// run would end with.
+// call formats records; an error of the whole batch would end a run.
 func (f *formatter) call(records []record) ([]sdk.Result, error) {
 	if f.Late() {
 		return nil, check.ErrLate
@@ -127,10 +126,10 @@ func (f *formatter) call(records []record) ([]sdk.Result, error) {
 	return called(with(f.Trial, f.Formatting), records)
 }
 
-// callTime is what one batch may take: ten times what a run gives it.
+// callTime bounds one batch: ten times the limit of a run.
 const callTime = 10 * time.Second
 
-// reply is what a batch came to.
+// reply is the result of a batch.
 type reply struct {
 	results []sdk.Result
 	err     error
@@ -146,7 +145,7 @@ func called(format formatFunc, records []record) ([]sdk.Result, error) {
 		}
 		return r.results, r.err
 	case <-time.After(callTime):
-		return nil, fmt.Errorf("has not answered a batch of %d records after %v", len(records), callTime)
+		return nil, fmt.Errorf("did not answer a batch of %d records within %v", len(records), callTime)
 	}
 }
 
@@ -161,8 +160,8 @@ func recovered(format formatFunc, records []record) (r reply) {
 	return r
 }
 
-// Examples returns what a formatter makes of made-up records under its defaults,
-// and what it says that it gives.
+// Examples returns what a formatter makes of generated records under its
+// defaults, and what it declares that it gives.
 func Examples(t *check.Trial, c *plugin.Component) (gives []sdk.Output, examples []sdk.Example, err error) {
 	formatting, err := c.Formatter(t.Context(), nil)
 	if err != nil {

@@ -12,9 +12,9 @@ import (
 	"llmhost/sdk"
 )
 
-// hostile puts one strange record at a time among good ones: the good ones
-// must become what they always become, and the strange one anything but a
-// panic or the end of the batch.
+// hostile puts one strange record at a time among good ones: the good ones must
+// give the same results as always, and the strange one must not panic or end
+// the batch.
 func (f *formatter) hostile() error {
 	neighbours := f.good
 	for len(neighbours) < 4 {
@@ -41,11 +41,11 @@ func (f *formatter) hostile() error {
 // strange is a record with something wrong with it.
 type strange struct {
 	what string
-	mild bool // such as data files have here and there
+	mild bool // such as data files occasionally contain
 	record
 }
 
-// spoilt are records that differ from r in field i.
+// spoilt are variants of r with a strange field i.
 func (f *formatter) spoilt(r record, i int) []strange {
 	column := f.Columns[i]
 	var all []strange
@@ -60,7 +60,7 @@ func (f *formatter) spoilt(r record, i int) []strange {
 	}
 	for _, t := range []struct{ what, text string }{
 		{"empty", ""}, {"of blanks", " \n\t "}, {"of 1 MB", strings.Repeat("lorem ", 1<<20/6)}, {"of one line of 1 MB without a blank", strings.Repeat("x", 1<<20)},
-		{"with zero bytes", "a\x00b"}, {"that is no UTF-8", "a\xff\xfe\xc3"}, {"of marks alone", strings.Join(f.make.marks, "")}, {"with quotes and backslashes", `"\"'` + "`{{}}%s%d"},
+		{"with zero bytes", "a\x00b"}, {"that is not UTF-8", "a\xff\xfe\xc3"}, {"of marks alone", strings.Join(f.make.marks, "")}, {"with quotes and backslashes", `"\"'` + "`{{}}%s%d"},
 	} {
 		switch column.Type {
 		case sdk.String:
@@ -82,7 +82,7 @@ func (f *formatter) spoilt(r record, i int) []strange {
 	return all
 }
 
-// strangeCells are values that are allowed and seldom thought of.
+// strangeCells are values that are allowed but easily forgotten.
 func strangeCells(t sdk.ColumnType) []sdk.Cell {
 	var all []sdk.Cell
 	switch t {
@@ -106,7 +106,7 @@ func strangeCells(t sdk.ColumnType) []sdk.Cell {
 	return all
 }
 
-// otherType is a type that a field is not of.
+// otherType is a type other than a field's.
 func otherType(t sdk.ColumnType) sdk.ColumnType {
 	if t == sdk.String {
 		return sdk.StringList
@@ -114,11 +114,12 @@ func otherType(t sdk.ColumnType) sdk.ColumnType {
 	return sdk.String
 }
 
-// slowest is what five records may take, one of them large, on a busy machine.
+// slowest bounds the time of five records, one of them large, on a busy
+// machine.
 const slowest = 3 * time.Second
 
 // isolate formats a strange record among good ones, and reports what is wrong
-// with what comes of it.
+// with the results.
 func (f *formatter) isolate(h strange, neighbours []record, calm []sdk.Result) (bad bool, err error) {
 	batch := []record{neighbours[0], neighbours[1], h.record, neighbours[2], neighbours[3]}
 	begin := time.Now()
@@ -131,10 +132,10 @@ func (f *formatter) isolate(h strange, neighbours []record, calm []sdk.Result) (
 	switch {
 	case err != nil:
 		text = fmt.Sprintf("one record with %s ends the whole batch: %v", h.what, err)
-		cause = "a panic or trap: check lengths and types before using them, and return an error, which is about that record alone"
+		cause = "a panic or trap: check lengths and types before using them, and return an error, which concerns only that record"
 	case taken > slowest:
 		text = fmt.Sprintf("one record with %s takes %.1f s", h.what, taken.Seconds())
-		cause = "the time grows with the square of the text: a run ends a WASM formatter that takes longer than half a second"
+		cause = "the time grows with the square of the text's length: a run stops a WASM formatter that takes longer than half a second"
 	default:
 		text, cause = h.wrong(results, calm)
 	}
@@ -146,7 +147,8 @@ func (f *formatter) isolate(h strange, neighbours []record, calm []sdk.Result) (
 }
 
 // wrong says what is wrong with the results of a strange record, the third, and of
-// its neighbours, which became calm without it; both texts are "" where nothing is.
+// its neighbours, whose results without it are calm; both texts are "" if nothing
+// is.
 func (h strange) wrong(results, calm []sdk.Result) (text, cause string) {
 	own := results[2].Err
 	if strings.Contains(own, "panicked: ") {
@@ -158,8 +160,8 @@ func (h strange) wrong(results, calm []sdk.Result) (text, cause string) {
 	others := slices.Concat(results[:2], results[3:])
 	for i, was := range calm {
 		if !sameResult(was, others[i]) {
-			text := fmt.Sprintf("one record with %s changes what its neighbours become: %s instead of %s", h.what, shown(others[i]), shown(was))
-			return text, "something is kept from record to record"
+			text := fmt.Sprintf("one record with %s changes the results of its neighbours: %s instead of %s", h.what, shown(others[i]), shown(was))
+			return text, "state is kept from record to record"
 		}
 	}
 	return "", ""

@@ -16,14 +16,14 @@ import (
 	"llmhost/sdk/sdktest"
 )
 
-// record is one row for a formatter. Its texts are made of words that occur
-// nowhere else, so that what becomes of each can be followed.
+// record is one row for a formatter. Its texts consist of unique words, so that
+// each can be traced to the results.
 type record struct {
 	cells []sdk.Cell
 	plan  plan
 }
 
-// record makes one by a plan.
+// record generates one by a plan.
 func (m *maker) record(p plan) record {
 	r := record{plan: p}
 	items := 2 + m.rng.IntN(3) // of every list
@@ -37,14 +37,15 @@ func (m *maker) record(p plan) record {
 	return r
 }
 
-// plan says how a record is made up: which of its fields are there, and how
-// its texts are built.
+// plan says how a record is generated: which fields it has, and how its texts
+// are built.
 type plan struct {
 	present []bool
 	style   int // of texts: 0 plain, else with one of the marks between prompt and answer
 }
 
-// plans are random ways to make a record: any of the optional fields, any style.
+// plans are random ways to generate a record: any of the optional fields, any
+// style.
 func (m *maker) plan() plan {
 	p := plan{style: m.rng.IntN(len(m.marks) + 1)}
 	for _, c := range m.columns {
@@ -53,25 +54,25 @@ func (m *maker) plan() plan {
 	return p
 }
 
-// word is one made-up word.
+// word is one generated word.
 var word = regexp.MustCompile(`w[0-9]+q`)
 
-// twoWords are two made-up words without anything between them.
+// twoWords are two generated words with nothing between them.
 var twoWords = regexp.MustCompile(`w[0-9]+qw[0-9]+q`)
 
-// maker makes records up.
+// maker generates records.
 type maker struct {
 	rng     *rand.Rand
 	columns []sdk.Column
 	marks   []string // that may stand between prompt and answer in one text
 	names   []string // that a field of a JSON value may have
-	filler  string   // behind every text
+	filler  string   // appended to every text
 	words   int
 }
 
-// newMaker collects what may stand between a prompt and an answer: besides
-// what is common, the texts that parameters are. Those may be names
-// of fields too, as in "source=1,rank=0.5".
+// newMaker collects what may separate a prompt from an answer: common
+// separators and the string values of parameters. The latter may be names of
+// fields too, as in "source=1,rank=0.5".
 func newMaker(c *plugin.Component, values map[string]any, columns []sdk.Column, seed uint64) *maker {
 	m := &maker{
 		rng:     rand.New(rand.NewPCG(seed, 3)),
@@ -113,7 +114,7 @@ func (m *maker) text() string {
 	return string(append(text, m.filler...))
 }
 
-// madeUp is word n, which has the same length for every n.
+// madeUp is word n; all words have the same length.
 func madeUp(n int) string {
 	digits := strconv.Itoa(n)
 	return "w0000000"[:8-len(digits)] + digits + "q"
@@ -130,7 +131,7 @@ func (m *maker) answer(prompt string, style int) string {
 	return prompt + m.marks[style-1] + m.text()
 }
 
-// cell makes up the value of a field, a list of so many items.
+// cell generates the value of a field; a list gets the given number of items.
 func (m *maker) cell(c sdk.Column, style, items int) sdk.Cell {
 	cell := sdk.Cell{Type: c.Type}
 	switch c.Type {
@@ -174,7 +175,7 @@ func (m *maker) number(role sdk.ColumnRole) float64 {
 	return x
 }
 
-// json is a value of one of the shapes that data files have.
+// json is a value of one of the shapes common in data files.
 func (m *maker) json(style, items int) string {
 	switch m.rng.IntN(6) {
 	case 0:
@@ -201,7 +202,7 @@ func (m *maker) json(style, items int) string {
 	return fmt.Sprintf(`{"from":"human","value":%q}`, m.text())
 }
 
-// rows turns records into what a formatter takes.
+// rows turns records into a formatter's rows.
 func rows(records []record) []sdk.Row {
 	out := make([]sdk.Row, len(records))
 	for i, r := range records {
@@ -210,7 +211,7 @@ func rows(records []record) []sdk.Row {
 	return out
 }
 
-// cellsOf takes a row apart again.
+// cellsOf splits a row into cells.
 func cellsOf(r sdk.Row, columns []sdk.Column) []sdk.Cell {
 	cells := make([]sdk.Cell, len(columns))
 	for i, c := range columns {
@@ -240,8 +241,8 @@ func cellsOf(r sdk.Row, columns []sdk.Column) []sdk.Cell {
 	return cells
 }
 
-// renamed is a text with other made-up words in it, in the same order of the
-// alphabet and of the same length.
+// renamed is a text with other generated words, of the same length and in the
+// same alphabetical order.
 func renamed(text string) string {
 	return word.ReplaceAllStringFunc(text, func(w string) string {
 		n, _ := strconv.Atoi(w[1 : len(w)-1])
@@ -265,20 +266,19 @@ func renamedRecord(r record) record {
 	return out
 }
 
-// wordsOf lists the made-up words of a text.
+// wordsOf lists the generated words of a text.
 func wordsOf(text string) []string {
 	found := word.FindAllString(text, -1)
 	slices.Sort(found)
 	return slices.Compact(found)
 }
 
-// mostSubsets is how many sets of optional fields are tried.
+// mostSubsets bounds how many sets of optional fields are tried.
 const mostSubsets = 256
 
-// declared are records of the values that columns give as examples: every value
-// once at least, and beside the fields that a record must have any of the others,
-// for some may exclude each other. None where a field that must be there has no
-// example.
+// declared are records of the columns' declared examples: every value at least
+// once, and any subset of the optional fields, since some may exclude each other.
+// There are none if a required field has no example.
 func declared(columns []sdk.Column) []record {
 	most, subsets := 0, 1
 	for _, c := range columns {
@@ -319,7 +319,7 @@ func exemplary(columns []sdk.Column, subset, i int) record {
 	return r
 }
 
-// cellOf is a value that is given as JSON, and whether it is of the type.
+// cellOf parses a JSON value, and reports whether it is of the type.
 func cellOf(t sdk.ColumnType, text string) (sdk.Cell, bool) {
 	cell := sdk.Cell{Type: t}
 	var to any

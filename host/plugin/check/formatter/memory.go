@@ -13,23 +13,23 @@ import (
 	"llmhost/host/plugin/check"
 )
 
-// The memory check's measure: so many records at most in another process, and
-// half as many in this one, whose memory is measured to half the noise; in
-// windows of so many, for so long.
+// The memory check's limits: the most records in another process (half as many
+// in this one, whose memory is measured with half the noise), the size of a
+// window, and the time.
 const (
 	memoryRows   = 100_000
 	memoryWindow = 5_000
 	memoryTime   = 3 * time.Second
 )
 
-// noise is how much memory goes up and down by itself on each transport, in bytes.
+// noise is how much memory fluctuates by itself on each transport, in bytes.
 var noise = map[plugin.Transport]uint64{
 	plugin.Builtin: 2 << 20,
 	plugin.WASM:    8 << 20,
 	plugin.Process: 24 << 20,
 }
 
-// memory formats many records and looks whether memory keeps growing.
+// memory formats many records and checks whether memory keeps growing.
 func (f *formatter) memory() error {
 	if len(f.good) == 0 {
 		return nil
@@ -51,7 +51,7 @@ func (f *formatter) memory() error {
 		}
 		used, known := held(f.Component.Plugin.Transport)
 		if !known {
-			f.Note = "this system does not say what a process holds"
+			f.Note = "this system does not report a process's memory"
 			return nil
 		}
 		kept = append(kept, used)
@@ -63,14 +63,14 @@ func (f *formatter) memory() error {
 	if from, to := rise(kept); kept[to] > kept[from]+noise[f.Component.Plugin.Transport] {
 		f.Find(check.Finding{
 			Text:  fmt.Sprintf("memory grows with the records: %d MiB after %d of them, %d MiB after %d", kept[from]>>20, (from+1)*memoryWindow, kept[to]>>20, (to+1)*memoryWindow),
-			Cause: "Format keeps what it has seen (a map, a slice that is appended to), or the guest's garbage collector never runs (llmhost's Go SDK lets it)",
+			Cause: "Format keeps what it has seen (a map, a slice that is appended to), or the guest's garbage collector never runs (llmhost's Go SDK lets it run)",
 		})
 	}
 	f.Note = fmt.Sprintf("%d records, %.0f a second", done, float64(done)/time.Since(begin).Seconds())
 	return nil
 }
 
-// many makes new records like those that are accepted.
+// many generates new records like the accepted ones.
 func (f *formatter) many(n int) []record {
 	out := make([]record, n)
 	for i := range out {
@@ -82,8 +82,8 @@ func (f *formatter) many(n int) []record {
 	return out
 }
 
-// held is what the code of a transport keeps in memory: of this process what its
-// collector leaves, of others what is resident.
+// held is what the code of a transport keeps in memory: the live heap of this
+// process, the resident memory of others.
 func held(transport plugin.Transport) (bytes uint64, known bool) {
 	if transport == plugin.Builtin {
 		runtime.GC()
@@ -94,7 +94,7 @@ func held(transport plugin.Transport) (bytes uint64, known bool) {
 	return residentChildren(os.Getpid())
 }
 
-// residentChildren is what this process' children hold, and theirs.
+// residentChildren is the resident memory of this process's descendants.
 func residentChildren(parent int) (total uint64, known bool) {
 	files, err := filepath.Glob("/proc/[0-9]*/stat")
 	if err != nil || len(files) == 0 {
@@ -103,7 +103,7 @@ func residentChildren(parent int) (total uint64, known bool) {
 	for _, file := range files {
 		text, err := os.ReadFile(file)
 		if err != nil {
-			continue // it has ended meanwhile
+			continue // it has ended in the meantime
 		}
 		_, rest, found := strings.Cut(string(text), ") ")
 		fields := strings.Fields(rest)
@@ -118,8 +118,8 @@ func residentChildren(parent int) (total uint64, known bool) {
 	return total, true
 }
 
-// rise is the largest one between two measures, the first one apart, which
-// still has the start in it. A worker that died of its memory starts low again.
+// rise is the largest one between two measurements after the first, which still
+// includes the start. A worker that died of its memory starts low again.
 func rise(kept []uint64) (from, to int) {
 	from, to = 1, 1
 	for i := 1; i < len(kept); i++ {

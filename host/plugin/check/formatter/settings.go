@@ -12,9 +12,9 @@ import (
 	"llmhost/sdk"
 )
 
-// settings asks of each parameter whether it changes what becomes of some record:
-// under the defaults, beside a choice of another one, or beside others that are
-// drawn.
+// settings checks that each parameter changes the result of some record: under
+// the defaults, with another choice of one other parameter, or with others drawn
+// at random.
 func (f *formatter) settings() error {
 	records := f.telling()
 	tried := 0
@@ -30,9 +30,9 @@ func (f *formatter) settings() error {
 		}
 		if !matters {
 			f.Find(check.Finding{
-				Warning: isNumber(p), // a limit may be one that no record here reaches
-				Text:    fmt.Sprintf("parameter %s changes nothing: with %v instead of %v, all of %d records become the same", p.Name, values, p.Default, len(records)),
-				Cause:   "Format does not use the field; use it, or take its tag away",
+				Warning: isNumber(p), // no record here may reach a limit
+				Text:    fmt.Sprintf("parameter %s changes nothing: with %v instead of %v, all of %d records give the same results", p.Name, values, p.Default, len(records)),
+				Cause:   "Format does not use the field; use it, or remove its tag",
 			})
 		}
 	}
@@ -40,7 +40,7 @@ func (f *formatter) settings() error {
 	return nil
 }
 
-// values are values of a parameter besides its default.
+// values are values of a parameter other than its default.
 func (f *formatter) values(p sdk.Param) []any {
 	values := f.Values(p)
 	if p.Type == sdk.StringParam && p.Choices == nil {
@@ -57,8 +57,9 @@ func (f *formatter) values(p sdk.Param) []any {
 
 func isNumber(p sdk.Param) bool { return p.Type == sdk.IntParam || p.Type == sdk.FloatParam }
 
-// telling are records that parameters are about: ordinary ones, texts that are
-// empty, long, or have blanks around them, and lists of one entry or of equal numbers.
+// telling are records on which parameters may have an effect: ordinary ones, texts
+// that are empty, long, or surrounded by spaces, and lists of one entry or of equal
+// numbers.
 func (f *formatter) telling() []record {
 	records := append([]record(nil), f.good...)
 	for _, r := range f.good[:min(8, len(f.good))] {
@@ -88,7 +89,7 @@ func (f *formatter) telling() []record {
 // all is more entries than any list has.
 const all = 1 << 20
 
-// evenLists cuts the lists of a record to so many entries, and makes their numbers equal.
+// evenLists cuts the lists of a record to n entries, and makes their numbers equal.
 func evenLists(cells []sdk.Cell, most int) []sdk.Cell {
 	out := slices.Clone(cells)
 	for i, c := range out {
@@ -101,9 +102,9 @@ func evenLists(cells []sdk.Cell, most int) []sdk.Cell {
 	return out
 }
 
-// matters says whether one of the values changes what becomes of a record. A
-// formatter that cannot be asked under other parameters, for they do not go
-// together or it reads other columns, does not take the parameter for nothing.
+// matters reports whether one of the values changes the result of a record. If
+// the formatter cannot be run with other parameters, because they are
+// incompatible or change what it reads, the parameter counts as used.
 func (f *formatter) matters(p sdk.Param, values []any, records []record) (bool, error) {
 	for beside := range f.Beside(p.Name) {
 		changes, err := f.changes(p, values, beside, records)
@@ -117,7 +118,7 @@ func (f *formatter) matters(p sdk.Param, values []any, records []record) (bool, 
 	return false, nil
 }
 
-// changes says whether one of the values does so beside others.
+// changes reports whether one of the values does so together with others.
 func (f *formatter) changes(p sdk.Param, values []any, beside map[string]any, records []record) (bool, error) {
 	base, err := f.resultsUnder(beside, records)
 	if err != nil {
@@ -137,7 +138,7 @@ func (f *formatter) changes(p sdk.Param, values []any, beside map[string]any, re
 	return false, nil
 }
 
-// errOtherColumns says that a parameter changes what is read.
+// errOtherColumns means that a parameter changes what is read.
 var errOtherColumns = errors.New("reads other columns")
 
 // resultsUnder formats the records under other parameters.

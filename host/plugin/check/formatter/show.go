@@ -12,7 +12,7 @@ import (
 	"llmhost/sdk/sdktest"
 )
 
-// show writes a record as JSON would.
+// show formats a record as JSON.
 func (f *formatter) show(r record) string {
 	var parts []string
 	for i, cell := range r.cells {
@@ -39,7 +39,7 @@ func cellText(c sdk.Cell) string {
 	return c.Str
 }
 
-// shown writes a result for a finding.
+// shown formats a result for a finding.
 func shown(r sdk.Result) string {
 	switch {
 	case r.Err != "":
@@ -50,7 +50,7 @@ func shown(r sdk.Result) string {
 	return fmt.Sprintf("%.200s", exampleText(r.Example))
 }
 
-// exampleText writes an example for a finding.
+// exampleText formats an example for a finding.
 func exampleText(e sdk.Example) string {
 	var all []string
 	for _, c := range e.Candidates {
@@ -81,7 +81,7 @@ func asAny(columns map[string]float64) map[string]any {
 	return out
 }
 
-// sameResult says whether two results are equal.
+// sameResult reports whether two results are equal.
 func sameResult(a, b sdk.Result) bool {
 	return a.Err == b.Err &&
 		a.Dropped == b.Dropped &&

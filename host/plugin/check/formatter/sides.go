@@ -10,15 +10,15 @@ import (
 	"llmhost/sdk"
 )
 
-// The names that fields have in data files, by the side of the example that
-// they belong to.
+// The usual names of fields in data files, by the side of the example that they
+// belong to.
 var (
 	askedNames    = []string{"prompt", "question", "instruction", "query", "input", "source"}
 	answeredNames = []string{"answer", "output", "response", "completion", "reply", "chosen", "rejected", "target"}
 )
 
-// sides are the words that a record gives to be asked and to be answered, going
-// by the names of its fields and by the roles of a dialog.
+// sides are a record's words of the question and of the answer, going by the
+// names of its fields and by the roles of a dialog.
 func (f *formatter) sides(r record) (asked, answered []string) {
 	for i, column := range f.Columns {
 		cell := r.cells[i]
@@ -54,8 +54,8 @@ func dialogSides(text string) (asked, answered []string) {
 	return asked, answered
 }
 
-// swapped asks whether what is to be answered stands in the prompt, and what is
-// asked in the answer.
+// swapped checks whether the answer is in the prompt, and the question in the
+// answer.
 func (f *formatter) swapped(results []sdk.Result) {
 	turned, seen := 0, 0
 	var at int
@@ -76,8 +76,8 @@ func (f *formatter) swapped(results []sdk.Result) {
 	}
 	if seen > 0 && turned == seen {
 		f.Find(check.Finding{
-			Text:  fmt.Sprintf("what is asked becomes the answer, and what is answered the prompt: %s", candidateText(results[at].Example.Candidates[0])),
-			Cause: "the arguments of Candidate are the wrong way round, or the index of another column is read: Candidate(prompt, answer), columns in the order of Columns",
+			Text:  fmt.Sprintf("the question becomes the answer, and the answer the prompt: %s", candidateText(results[at].Example.Candidates[0])),
+			Cause: "the arguments of Candidate are the wrong way round, or another column's index is read: Candidate(prompt, answer), columns in the order of Columns",
 			Probe: f.show(f.good[at]),
 		})
 	}
@@ -87,7 +87,7 @@ func hasAny(text string, words []string) bool {
 	return slices.ContainsFunc(words, func(w string) bool { return strings.Contains(text, w) })
 }
 
-// marked asks whether the mark at which a text was split stays on the answer.
+// marked checks whether the mark at which a text was split stays on the answer.
 func (f *formatter) marked(results []sdk.Result) {
 	for i, r := range f.good {
 		if r.plan.present == nil || r.plan.style == 0 {
@@ -102,7 +102,7 @@ func (f *formatter) marked(results []sdk.Result) {
 			}
 			f.Find(check.Finding{
 				Text:  fmt.Sprintf("the answer begins with the mark %q that its text was split at: %s", mark, candidateText(c)),
-				Cause: "the text is cut before the mark instead of behind it, so that the model learns to write the mark; it belongs to the prompt",
+				Cause: "the text is cut before the mark instead of after it, so the model learns to write the mark; it belongs to the prompt",
 				Probe: f.show(r),
 			})
 			return
@@ -122,13 +122,13 @@ func (f *formatter) glued(results []sdk.Result) {
 			if both := word.FindAllString(at, 2); at != "" &&
 				slices.Contains(asked, both[0]) &&
 				slices.Contains(answered, both[1]) {
-				continue // as the host puts an answer to its prompt
+				continue // as the host joins a prompt and an answer
 			}
 			if at != "" {
 				f.Find(check.Finding{
 					Warning: true,
-					Text:    fmt.Sprintf("two texts of a record stand together with nothing between them: %q", at),
-					Cause:   "a blank or line end is missing between two fields",
+					Text:    fmt.Sprintf("two texts of a record are joined with nothing between them: %q", at),
+					Cause:   "a space or newline is missing between two fields",
 					Probe:   f.show(r),
 				})
 				return
@@ -137,7 +137,7 @@ func (f *formatter) glued(results []sdk.Result) {
 	}
 }
 
-// unanswered asks whether a candidate has no answer although no text of its
+// unanswered checks whether a candidate has no answer although no text of its
 // record is empty.
 func (f *formatter) unanswered(results []sdk.Result) {
 	for i, r := range f.good {
@@ -147,7 +147,7 @@ func (f *formatter) unanswered(results []sdk.Result) {
 			}
 			f.Find(check.Finding{
 				Text:  fmt.Sprintf("the answer of a candidate is empty although no text of its record is: %s", candidateText(c)),
-				Cause: "there is nothing to learn from it but the end token: put the text that is to be learned into the answer, and make a candidate for each text there is, no more",
+				Cause: "only the end token can be learned from it: put the text to learn into the answer, and make exactly one candidate for each text",
 				Probe: f.show(r),
 			})
 			return

@@ -10,7 +10,7 @@ import (
 	"llmhost/sdk"
 )
 
-// texts follows the words of a record: none may stand in prompt and answer of
+// texts traces the words of a record: none may be in both prompt and answer of
 // one candidate, and none may be cut inside a character.
 func (f *formatter) texts() error {
 	results, err := f.call(f.good)
@@ -26,7 +26,7 @@ func (f *formatter) texts() error {
 				if slices.Contains(wordsOf(c.Prompt), w) {
 					f.Find(check.Finding{
 						Text:  fmt.Sprintf("prompt and answer of a candidate both have the text %q: %s", w, candidateText(c)),
-						Cause: "the whole text was taken for the answer (or for the prompt), so that the model sees what it is to learn, or learns what it is given",
+						Cause: "the whole text was used as the answer (or the prompt), so the model sees what it is to learn, or learns what it is given",
 						Probe: f.show(f.good[i]),
 					})
 					return nil
@@ -42,14 +42,14 @@ func (f *formatter) texts() error {
 	return f.wide()
 }
 
-// different asks whether texts that all differ become candidates that do.
+// different checks that different texts become different candidates.
 func (f *formatter) different(r record, result sdk.Result) bool {
 	seen := map[string]bool{}
 	for _, c := range result.Example.Candidates {
 		if r.plan.present != nil && len(wordsOf(c.Prompt+c.Answer)) == 0 {
 			f.Find(check.Finding{
-				Text:  fmt.Sprintf("a candidate has nothing of its record: %s", candidateText(c)),
-				Cause: "the formatter fills up or splits by itself; the host fills up rows, and a record that cannot be split is an error",
+				Text:  fmt.Sprintf("a candidate has no text of its record: %s", candidateText(c)),
+				Cause: "the formatter pads or splits by itself; the host pads batches, and a record that cannot be split is an error",
 				Probe: f.show(r),
 			})
 			return false
@@ -67,7 +67,7 @@ func (f *formatter) different(r record, result sdk.Result) bool {
 	return true
 }
 
-// wide fills texts with characters of several bytes, at many lengths.
+// wide fills texts with multi-byte characters, at many lengths.
 func (f *formatter) wide() error {
 	for n, r := range f.good {
 		if r.plan.present == nil {
@@ -103,15 +103,15 @@ func (f *formatter) cutInside(r record, result sdk.Result) bool {
 	}
 	if cut {
 		f.Find(check.Finding{
-			Text:  "a text of more than ASCII is cut inside a character, and is no UTF-8 any more",
-			Cause: "a text is cut at a number of bytes; cut at a rune, or not at all (the host cuts tokens)",
+			Text:  "a non-ASCII text is cut inside a character, and is no longer valid UTF-8",
+			Cause: "a text is cut at a number of bytes; cut at a rune, or not at all (the host truncates by tokens)",
 			Probe: f.show(r),
 		})
 	}
 	return cut
 }
 
-// lost reports characters that do not come through where those of ASCII do.
+// lost reports characters that get lost although ASCII ones do not.
 func (f *formatter) lost(r record, plain, result sdk.Result, filler string) bool {
 	want := strings.Count(wholeText(plain), "~")
 	got := strings.Count(wholeText(result), filler)
@@ -119,8 +119,8 @@ func (f *formatter) lost(r record, plain, result sdk.Result, filler string) bool
 		return false
 	}
 	f.Find(check.Finding{
-		Text:  fmt.Sprintf("%d of %d characters %q come through, while all of ASCII do", got, want, filler),
-		Cause: "a text is taken for bytes: range over runes, or leave it as it is",
+		Text:  fmt.Sprintf("%d of %d characters %q survive, while all ASCII ones do", got, want, filler),
+		Cause: "a text is treated as bytes: range over runes, or leave it as it is",
 		Probe: f.show(r),
 	})
 	return true
@@ -134,8 +134,8 @@ func wholeText(r sdk.Result) string {
 	return b.String()
 }
 
-// long asks whether long texts are cut: that is for the host to do, by tokens.
-// A formatter with a number among its parameters may have a limit on purpose.
+// long checks whether long texts are cut: the host does that, by tokens. A
+// formatter with a numeric parameter may have a limit on purpose.
 func (f *formatter) long() error {
 	for _, p := range f.Component.Params {
 		if p.Type == sdk.IntParam || p.Type == sdk.FloatParam {
@@ -157,7 +157,7 @@ func (f *formatter) long() error {
 			got < want {
 			f.Find(check.Finding{
 				Text:  "a text of 100,000 characters loses its end",
-				Cause: "long texts are cut by a fixed number of characters; the host cuts, by tokens, or make the limit a parameter",
+				Cause: "long texts are cut at a fixed number of characters; leave it to the host, which truncates by tokens, or make the limit a parameter",
 				Probe: f.show(r),
 			})
 			return nil
@@ -166,7 +166,7 @@ func (f *formatter) long() error {
 	return nil
 }
 
-// grownCells puts a text behind every text.
+// grownCells puts a text appended to every text.
 func grownCells(cells []sdk.Cell, more string) []sdk.Cell {
 	out := slices.Clone(cells)
 	for i := range out {

@@ -9,7 +9,7 @@ import (
 )
 
 // mapped returns the batch with f applied to every log-probability of the
-// policy, the reference moving along with it.
+// policy, the reference moving along.
 func mapped(in sdktest.Inputs, f func(x float64) float64) sdktest.Inputs {
 	out := in
 	out.Logps, out.RefLogps = nil, nil
@@ -30,7 +30,7 @@ func mapped(in sdktest.Inputs, f func(x float64) float64) sdktest.Inputs {
 	return out
 }
 
-// only picks the input of a name.
+// only picks the input called name.
 func only(name string) func(input string) bool {
 	return func(input string) bool { return input == name }
 }
@@ -79,7 +79,7 @@ func applied(row []float64, on bool, f func(x float64) float64) []float64 {
 	return out
 }
 
-// redrawn is the batch with other numbers for what the model computes.
+// redrawn is the batch with what the model computes drawn again.
 func (l *loss) redrawn(in sdktest.Inputs) sdktest.Inputs {
 	out := mapped(in, func(float64) float64 { return numbers.Rounded(-0.05 - 4*l.draw.rng.Float64()) })
 	out.Logits = map[string][][]float64{}
@@ -92,8 +92,8 @@ func (l *loss) redrawn(in sdktest.Inputs) sdktest.Inputs {
 	return out
 }
 
-// redrawnBeside are other numbers for what the model computes besides
-// log-probabilities and logits.
+// redrawnBeside redraws what the model computes besides log-probabilities and
+// logits.
 func (l *loss) redrawnBeside(in *sdktest.Inputs) {
 	logp := func(float64) float64 { return numbers.Rounded(-0.05 - 4*l.draw.rng.Float64()) }
 	kl := func(float64) float64 { return numbers.Rounded(2 * l.draw.rng.Float64()) }
@@ -102,7 +102,8 @@ func (l *loss) redrawnBeside(in *sdktest.Inputs) {
 	in.MismatchedLogps, in.MismatchedRefLogps = applied3(in.MismatchedLogps, logp), applied3(in.MismatchedRefLogps, logp)
 }
 
-// between mixes what the model computes of two batches: from at s = 0, to at s = 1.
+// between interpolates what the model computes on two batches: from at s = 0, to at
+// s = 1.
 func between(from, to sdktest.Inputs, s float64) sdktest.Inputs {
 	out := from
 	out.Logps, out.RefLogps = mixed3(from.Logps, to.Logps, s), mixed3(from.RefLogps, to.RefLogps, s)

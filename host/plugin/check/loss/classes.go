@@ -11,8 +11,8 @@ import (
 	"llmhost/sdk/sdktest"
 )
 
-// classDirection asks of terms over classes whether they raise the logit of
-// the label's class, and whether there is an end to that.
+// classDirection checks that terms over classes raise the logit of the label's
+// class, and that they are bounded below.
 func (l *loss) classDirection() error {
 	for _, t := range l.p.Terms {
 		for _, input := range l.p.Inputs {
@@ -34,7 +34,8 @@ func (l *loss) classDirection() error {
 	return nil
 }
 
-// lowersOwn reports a term that pushes the label's class down wherever it pushes.
+// lowersOwn reports a term that pushes the label's class down wherever it has a
+// gradient.
 func (l *loss) lowersOwn(t program.Term, head string) error {
 	right, wrong := 0, 0
 	var probe sdktest.Inputs
@@ -57,7 +58,7 @@ func (l *loss) lowersOwn(t program.Term, head string) error {
 	}
 	if wrong >= 12 && right == 0 {
 		l.Find(check.Finding{
-			Text:   fmt.Sprintf("term %s lowers the logit of the label's own class, for all %d prompts where it moves it", t.Name, wrong),
+			Text:   fmt.Sprintf("term %s lowers the logit of the label's own class, for all %d prompts where it changes it", t.Name, wrong),
 			Cause:  "a Neg is missing, or the label is shifted: classes are counted from 0, as Label(name) gives them",
 			Places: l.Places(t.Sum), Probe: l.show(probe),
 		})
@@ -65,8 +66,8 @@ func (l *loss) lowersOwn(t program.Term, head string) error {
 	return nil
 }
 
-// bottomless reports a term that falls in proportion as the logit of the
-// label's class rises, however right the model is already.
+// bottomless reports a term that keeps falling linearly as the logit of the
+// label's class rises, however right the model already is.
 func (l *loss) bottomless(t program.Term, head string) error {
 	in := l.draw.batch(4, 1, 2)
 	var sums []float64
@@ -92,15 +93,15 @@ func (l *loss) bottomless(t program.Term, head string) error {
 	second := sums[1] - sums[2]
 	if first > 1 && math.Abs(second-2*first) < 1e-6*second {
 		l.Find(check.Finding{
-			Text:   fmt.Sprintf("term %s falls for ever as the logit of the label's class rises: it is %s, %s and %s where that is 1,000, 2,000 and 4,000", t.Name, sdktest.Numbers(sums[0]), sdktest.Numbers(sums[1]), sdktest.Numbers(sums[2])),
-			Cause:  "nothing holds the other classes against it: subtract LogSumExp(-1) of the logits",
+			Text:   fmt.Sprintf("term %s falls without bound as the logit of the label's class rises: it is %s, %s and %s at 1,000, 2,000 and 4,000", t.Name, sdktest.Numbers(sums[0]), sdktest.Numbers(sums[1]), sdktest.Numbers(sums[2])),
+			Cause:  "the other classes do not limit it: subtract LogSumExp(-1) of the logits",
 			Places: l.Places(t.Sum), Probe: l.show(in),
 		})
 	}
 	return nil
 }
 
-// unlabelled asks whether prompts without a class count for nothing.
+// unlabelled checks that prompts without a class count for nothing.
 func (l *loss) unlabelled() error {
 	if !l.draw.readsKind("label") {
 		l.Note = "reads no class labels"

@@ -13,18 +13,18 @@ import (
 	"llmhost/sdk"
 )
 
-// column is what is known of the numbers of a data column. What the loss
-// declares comes first, then what the formatter of its task declares and gives,
-// and last what the name says: see roleByName.
+// column is what is known about the numbers of a data column. What the loss
+// declares takes precedence, then what the formatter of its task declares and
+// gives, and last what the name suggests: see roleByName.
 type column struct {
 	role     sdk.ColumnRole
 	set      []float64 // one of these; nil: any number within the bounds
-	min, max *float64  // nil: not bounded
-	examples []float64 // that the author gives of numbers that may be others too
+	min, max *float64  // nil if unbounded
+	examples []float64 // example values, where others are possible too
 }
 
-// roleByName is the role of a column of which neither loss nor formatter says one,
-// going by its name: the only place where a name means anything.
+// roleByName guesses the role of a column for which neither loss nor formatter
+// declares one from its name: the only place where a name means anything.
 func roleByName(input string) sdk.ColumnRole {
 	switch {
 	case input == "column.score":
@@ -35,7 +35,8 @@ func roleByName(input string) sdk.ColumnRole {
 	return sdk.NumberRole
 }
 
-// declared is the column that a loss declares, with what is known of its data.
+// declared is a column as the loss declares it, with what is known about its
+// data.
 func declared(use sdk.ColumnUse, seen column, isSeen bool) column {
 	c := seen
 	if use.Role != sdk.NumberRole {
@@ -65,10 +66,10 @@ func declared(use sdk.ColumnUse, seen column, isSeen bool) column {
 	return c
 }
 
-// free says whether the column holds any real number.
+// free reports whether the column may hold any real number.
 func (c column) free() bool { return c.set == nil && c.min == nil && c.max == nil }
 
-// mayBeZero says whether a column of bounded numbers holds 0.
+// mayBeZero reports whether a column of bounded numbers may hold 0.
 func (c column) mayBeZero() bool {
 	return c.set == nil && c.min != nil && *c.min <= 0 && (c.max == nil || *c.max >= 0)
 }
@@ -90,14 +91,14 @@ func (c column) number(rng *rand.Rand) float64 {
 	return numbers.Rounded(rng.NormFloat64() * 1.5)
 }
 
-// knowledge is what is known of the data that a loss is given.
+// knowledge is what is known about a loss's data.
 type knowledge struct {
 	columns    map[string]column // by input name
-	candidates int               // that every prompt has, where it is always the same number above 1; else 0
+	candidates int               // of every prompt, if always the same number above 1; else 0
 }
 
 // learn finds out what a loss is given, by running the formatter of a task that
-// uses the loss over made-up records.
+// uses the loss on generated records.
 func learn(t *check.Trial) knowledge {
 	tasks, err := t.Tasks()
 	if err != nil {
@@ -115,8 +116,8 @@ func learn(t *check.Trial) knowledge {
 	return knowledge{}
 }
 
-// learned describes each column by what the formatter says of it, and by the
-// numbers that came up.
+// learned describes each column by what the formatter declares, and by the
+// numbers that occurred.
 func learned(gives []sdk.Output, examples []sdk.Example) knowledge {
 	seen := map[string][]float64{}
 	for _, e := range examples {
@@ -145,7 +146,7 @@ func learned(gives []sdk.Output, examples []sdk.Example) knowledge {
 	return k
 }
 
-// alwaysAsMany is how many candidates every example has, 0 where they differ or
+// alwaysAsMany is how many candidates every example has, 0 if that varies or
 // there is one.
 func alwaysAsMany(examples []sdk.Example) int {
 	n := 0
@@ -161,7 +162,7 @@ func alwaysAsMany(examples []sdk.Example) int {
 	return n
 }
 
-// kindOf says what numbers are like: a few over and over, or any.
+// kindOf classifies numbers: a few recurring ones, or any.
 func kindOf(found []float64) column {
 	distinct := slices.Clone(found)
 	slices.Sort(distinct)
@@ -175,7 +176,7 @@ func kindOf(found []float64) column {
 	return column{}
 }
 
-// described says what the columns hold that a program reads, by input name.
+// described describes the columns that a program reads, by input name.
 func described(trace *plugin.Trace, known knowledge) map[string]column {
 	columns := map[string]column{}
 	for _, use := range trace.Columns {

@@ -10,7 +10,7 @@ import (
 	"llmhost/sdk/sdktest"
 )
 
-// counts asks whether counts are such that a host can divide by them.
+// counts checks that a host can divide by the counts.
 func (l *loss) counts() error {
 	for _, s := range scenes {
 		in := s.make(l)
@@ -24,11 +24,11 @@ func (l *loss) counts() error {
 			f := check.Finding{Places: l.Places(t.Count), Probe: l.show(in)}
 			switch {
 			case count < 0:
-				f.Text = fmt.Sprintf("with %s, the count of term %s is %s, which turns the loss round", s.name, t.Name, sdktest.Numbers(count))
-				f.Cause = "a count is summed from a column that may be negative; count what is there instead"
+				f.Text = fmt.Sprintf("with %s, the count of term %s is %s, which reverses the loss", s.name, t.Name, sdktest.Numbers(count))
+				f.Cause = "a count is a sum over a column that may be negative; count entries instead"
 			case count == 0 && numbers.Finite(sum) && math.Abs(sum) > 1e-9:
 				f.Text = fmt.Sprintf("with %s, the count of term %s is 0 while its sum is %s", s.name, t.Name, sdktest.Numbers(sum))
-				f.Cause = "the count counts something else than what is summed up"
+				f.Cause = "the count counts other things than the sum adds up"
 			default:
 				continue
 			}
@@ -37,7 +37,7 @@ func (l *loss) counts() error {
 		}
 	}
 	l.mixedReductions()
-	l.Note = "0 only where the sum is, and never below"
+	l.Note = "0 only where the sum is, and never negative"
 	return nil
 }
 

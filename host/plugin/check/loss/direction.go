@@ -9,8 +9,8 @@ import (
 	"llmhost/sdk/sdktest"
 )
 
-// direction asks whether a term pushes the way the data points: with scores,
-// the best candidate of a prompt up against the worst; with nothing but
+// direction checks that a term pushes in the direction of the data: with
+// scores, the best candidate of a prompt up relative to the worst; with only
 // answers, the answers up.
 func (l *loss) direction() error {
 	if err := l.classDirection(); err != nil {
@@ -41,7 +41,7 @@ func (l *loss) direction() error {
 	return nil
 }
 
-// pushedBack counts the prompts on which a term pushes the wrong way, 0 where it
+// pushedBack counts the prompts on which a term pushes the wrong way, 0 if it
 // pushes the right way on any.
 func (l *loss) pushedBack(t program.Term) (wrong int, probe sdktest.Inputs, err error) {
 	for range 30 {
@@ -63,8 +63,8 @@ func (l *loss) pushedBack(t program.Term) (wrong int, probe sdktest.Inputs, err 
 	return wrong, probe, nil
 }
 
-// pushes is the gradient of a sum by what the model thinks of each candidate:
-// the log-probabilities of its tokens together, and its reward.
+// pushes is the gradient of a sum by each candidate's total log-probability
+// plus that by its reward.
 func (l *loss) pushes(in sdktest.Inputs, sum int) ([][]float64, error) {
 	e, err := l.evaluate(in)
 	if err != nil {
@@ -81,7 +81,7 @@ func (l *loss) pushes(in sdktest.Inputs, sum int) ([][]float64, error) {
 }
 
 // upward is how far a step down a gradient pushes the best candidate of prompt b
-// up against the worst, or all of them up where nothing says which is better.
+// up relative to the worst, or all of them up if nothing says which is better.
 func (l *loss) upward(in sdktest.Inputs, b int, gradient []float64) float64 {
 	if l.draw.scored() {
 		best, worst := extremes(in.Columns[l.draw.score][b])
@@ -94,8 +94,8 @@ func (l *loss) upward(in sdktest.Inputs, b int, gradient []float64) float64 {
 	return push
 }
 
-// exampleColumns says whether a column of examples is read that may turn the
-// direction round: one that may be below 0.
+// exampleColumns reports whether an example column is read that may reverse the
+// direction: one that may be negative.
 func (l *loss) exampleColumns() bool {
 	for name, c := range l.draw.columns {
 		if strings.HasPrefix(name, "example_column.") && (c.min == nil || *c.min < 0) {
@@ -108,8 +108,8 @@ func (l *loss) exampleColumns() bool {
 // backwards reports a term that pushes the wrong way.
 func (l *loss) backwards(t program.Term, plain bool, wrong int, probe sdktest.Inputs) {
 	f := check.Finding{
-		Text:   fmt.Sprintf("term %s pushes the candidate of the highest score down against that of the lowest, on all %d prompts where it pushes at all", t.Name, wrong),
-		Cause:  "a comparison or a difference is the wrong way round (Lt for Gt, j − i for i − j), or Argmin stands for Argmax: a score is the better the higher",
+		Text:   fmt.Sprintf("term %s pushes the candidate of the highest score down relative to that of the lowest, on all %d prompts where it has a gradient", t.Name, wrong),
+		Cause:  "a comparison or a difference is the wrong way round (Lt for Gt, j − i for i − j), or Argmin is used for Argmax: higher scores are better",
 		Places: l.Places(t.Sum), Probe: l.show(probe),
 	}
 	if plain {
@@ -127,7 +127,7 @@ func sign(x float64) float64 {
 	return 1
 }
 
-// extremes are the places of the largest and the smallest number.
+// extremes are the indices of the largest and the smallest number.
 func extremes(scores []float64) (best, worst int) {
 	for i, s := range scores {
 		if s > scores[best] {

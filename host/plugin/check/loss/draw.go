@@ -13,12 +13,12 @@ import (
 	"llmhost/sdk/sdktest"
 )
 
-// drawer makes up batches that have what a loss reads.
+// drawer generates batches that have what a loss reads.
 type drawer struct {
 	rng     *rand.Rand
 	needs   []string          // the inputs of the program
 	columns map[string]column // by input name
-	score   string            // the column of candidates that orders them, "" where none does
+	score   string            // the column that orders the candidates, "" if none does
 	fixed   int               // candidates of every prompt; 0 for any number
 	classes int               // of every classification head
 }
@@ -42,19 +42,20 @@ func newDrawer(t *check.Trial, trace *plugin.Trace) *drawer {
 	return d
 }
 
-// free says whether a column holds any real number.
+// free reports whether a column may hold any real number.
 func (d *drawer) free(input string) bool { return d.columns[input].free() }
 
 // number draws one number of a column.
 func (d *drawer) number(input string) float64 { return d.columns[input].number(d.rng) }
 
-// scored says whether a column orders the candidates: the higher, the better.
+// scored reports whether a column orders the candidates: the higher, the
+// better.
 func (d *drawer) scored() bool { return d.score != "" }
 
 func (d *drawer) reads(input string) bool { return slices.Contains(d.needs, input) }
 
 // batch draws b prompts with up to k candidates of one to t label tokens; the
-// first prompt has k and t of them, so that the dimensions are as asked.
+// first prompt has k and t of them, so that the dimensions are as requested.
 func (d *drawer) batch(b, k, t int) sdktest.Inputs {
 	lengths := make([][]int, b)
 	for i := range lengths {
@@ -70,7 +71,7 @@ func (d *drawer) batch(b, k, t int) sdktest.Inputs {
 	return d.fill(lengths)
 }
 
-// allowed has as many candidates a prompt as there must be.
+// allowed adjusts the number of candidates a prompt to what the data requires.
 func (d *drawer) allowed(lengths [][]int) [][]int {
 	if d.fixed == 0 {
 		return lengths
@@ -85,7 +86,7 @@ func (d *drawer) allowed(lengths [][]int) [][]int {
 }
 
 // fill draws all numbers of a batch whose candidates have the given label
-// tokens, in as many candidates as there must be.
+// tokens, in as many candidates as the data requires.
 func (d *drawer) fill(lengths [][]int) sdktest.Inputs {
 	lengths = d.allowed(lengths)
 	in := sdktest.Inputs{
@@ -115,7 +116,8 @@ func (d *drawer) fill(lengths [][]int) sdktest.Inputs {
 	return in
 }
 
-// ofModel draws what else of the model's an input is. States have their first values.
+// ofModel draws the other inputs that come from the model. States have their initial
+// values.
 func (d *drawer) ofModel(in *sdktest.Inputs, input string, lengths [][]int) {
 	switch input {
 	case "rewards":
@@ -137,7 +139,7 @@ func (d *drawer) ofModel(in *sdktest.Inputs, input string, lengths [][]int) {
 	}
 }
 
-// otherLength is how many tokens an answer has that stands instead of one of n.
+// otherLength is the length of a mismatched answer for one of n tokens.
 func (d *drawer) otherLength(n int) int { return 1 + d.rng.IntN(n+2) }
 
 // tokens draws a number for each token of each candidate.
@@ -182,7 +184,7 @@ func (d *drawer) column(in *sdktest.Inputs, input string, lengths [][]int) {
 	}
 }
 
-// readsKind says whether an input of the kind is read, such as "column".
+// readsKind reports whether an input of the kind is read, such as "column".
 func (d *drawer) readsKind(kind string) bool {
 	for _, name := range d.needs {
 		if strings.HasPrefix(name, kind+".") {
@@ -192,8 +194,8 @@ func (d *drawer) readsKind(kind string) bool {
 	return false
 }
 
-// below is a batch whose free columns are all below 0, so that the 0 of a
-// filler is above them.
+// below is a batch whose free columns are all negative, so that the 0 of
+// padding is above them.
 func below(d *drawer, in sdktest.Inputs) sdktest.Inputs {
 	return withColumn(in, d.free, func(x float64) float64 { return -math.Abs(x) - 0.5 })
 }

@@ -10,7 +10,7 @@ import (
 	"llmhost/sdk/sdktest"
 )
 
-// finite runs every scene in float32: sums, counts and gradients must be numbers.
+// finite runs every scene in float32: sums, counts and gradients must be finite.
 func (l *loss) finite() error {
 	bad := 0
 	for _, s := range scenes {
@@ -34,7 +34,7 @@ func (l *loss) finite() error {
 	return nil
 }
 
-// infinite reports the first figure or gradient that is no finite number.
+// infinite reports the first figure or gradient that is not finite.
 func (l *loss) infinite(scene string, in sdktest.Inputs, e *sdktest.Evaluation) bool {
 	for _, f := range l.p.Yields() {
 		if numbers.Finite(e.Number(f.Value)) {
@@ -56,7 +56,7 @@ func (l *loss) infinite(scene string, in sdktest.Inputs, e *sdktest.Evaluation) 
 		at := l.steep(e)
 		l.Find(check.Finding{
 			Text:   fmt.Sprintf("with %s, the loss is %s but its gradient is %v (element %d)", scene, sdktest.Numbers(e.Loss()), g, i),
-			Cause:  "a slope is infinite there, and a mask afterwards does not help, for 0 times infinity is no number: clamp what goes into the op, not what comes out",
+			Cause:  "a slope is infinite there, and a mask afterwards does not help, since 0 times infinity is NaN: clamp the op's input, not its output",
 			Places: l.Places(at), Probe: l.show(in),
 		})
 		return true
@@ -65,7 +65,7 @@ func (l *loss) infinite(scene string, in sdktest.Inputs, e *sdktest.Evaluation) 
 }
 
 // source is the first value on the way to target that is not finite although
-// what it is computed from is.
+// its inputs are.
 func (l *loss) source(e *sdktest.Evaluation, target int) int {
 	at := l.p.Culprit(target, func(v int) bool {
 		if l.p.Value(v).DType != op.F32 || numbers.AllFinite(e.Values[v].Data) {
@@ -74,7 +74,7 @@ func (l *loss) source(e *sdktest.Evaluation, target int) int {
 		node := l.p.Nodes[v-len(l.p.Inputs)]
 		if (node.Op == "masked_fill" || node.Op == "where_scalar") &&
 			!numbers.Finite(node.Attrs.Value()) {
-			return false // an infinity that the author wrote is no fault by itself
+			return false // an infinity that the author wrote is not a fault by itself
 		}
 		for _, in := range node.In {
 			if !numbers.AllFinite(e.Values[in].Data) {
@@ -107,7 +107,7 @@ func (l *loss) steep(e *sdktest.Evaluation) int {
 	return program.None
 }
 
-// infiniteCause says what fixes an op that overflows.
+// infiniteCause says how to fix an op that overflows.
 func infiniteCause(op string) string {
 	switch op {
 	case "div", "div_scalar":
@@ -121,5 +121,5 @@ func infiniteCause(op string) string {
 	case "sub", "add":
 		return "an infinity (of a MaskedFill, say) meets another: use a large finite number, or mask after the difference"
 	}
-	return "an intermediate result overflows or is no number"
+	return "an intermediate result overflows or is NaN"
 }

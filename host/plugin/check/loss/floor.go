@@ -9,11 +9,11 @@ import (
 	"llmhost/sdk/sdktest"
 )
 
-// floorLogp is as unlikely as a token gets in float32 before its probability
-// is 0: e^-80 is 2e-35.
+// floorLogp is about the lowest log-probability whose probability is not 0 in
+// float32: e^-80 is 2e-35.
 const floorLogp = -80
 
-// floor asks whether a term still learns where the model is most wrong. A
+// floor checks that a term still learns where the model is most wrong. A
 // logarithm of a clamped probability does not.
 func (l *loss) floor() error {
 	for _, t := range l.p.Terms {
@@ -44,7 +44,7 @@ func (l *loss) floor() error {
 			}
 		}
 	}
-	l.Note = "the gradient lives on where the model is most wrong"
+	l.Note = "the gradient does not vanish where the model is most wrong"
 	return nil
 }
 
@@ -73,7 +73,7 @@ func (l *loss) dies(t program.Term, in sdktest.Inputs, slope float64, b, k int) 
 		}
 	}
 	l.Find(check.Finding{
-		Text: fmt.Sprintf("term %s wants the first token of prompt %d, candidate %d likelier (slope %s), but where its log-probability is %d, so that it is needed most, the gradient is 0",
+		Text: fmt.Sprintf("term %s raises the first token of prompt %d, candidate %d (slope %s), but at a log-probability of %d, where that is needed most, the gradient is 0",
 			t.Name, b, k, sdktest.Numbers(slope), floorLogp),
 		Cause:  "a probability or a loss is clamped, such as Exp().ClampMin(1e-8).Log(): work with the log-probability itself",
 		Places: places, Probe: l.show(in),

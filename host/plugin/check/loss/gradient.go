@@ -12,14 +12,15 @@ import (
 	"llmhost/sdk/sdktest"
 )
 
-// maxElements is how many elements of a batch are differentiated numerically.
+// maxElements bounds how many elements of a batch are differentiated
+// numerically.
 const maxElements = 24
 
-// draws is how often a probe is drawn again because it stands at a kink.
+// draws is how often a probe is drawn again because it is at a kink.
 const draws = 6
 
-// gradient holds the gradient of every term to central differences, with what
-// the author detached held constant.
+// gradient compares the gradient of every term with central differences, with
+// what the author detached held constant.
 func (l *loss) gradient() error {
 	checked, worst := 0, 0.0
 	for _, t := range l.p.Terms {
@@ -42,9 +43,9 @@ func (l *loss) gradient() error {
 	return nil
 }
 
-// detach asks whether what the author detached takes part in the slope of a
-// term. It may be meant, as in a weight that is to be a constant; then the loss
-// says so with Allow, or the caller with --allow.
+// detach checks whether what the author detached contributes to the slope of a
+// term. That may be intended, as for a constant weight; then the loss says so
+// with Allow, or the caller with --allow.
 func (l *loss) detach() error {
 	for _, t := range l.p.Terms {
 		places := l.detached(t.Sum)
@@ -57,7 +58,7 @@ func (l *loss) detach() error {
 				return err
 			}
 			if s, found := wrongSlope(slopes); found {
-				const cause = "a Detach holds the gradient back; remove it, or, where a constant is meant there, say so with Allow in the Objective"
+				const cause = "a Detach blocks the gradient; remove it, or, if a constant is intended, say so with Allow in the Objective"
 				l.tooSteep(t, in, s, cause, places...)
 				return nil
 			}
@@ -67,7 +68,7 @@ func (l *loss) detach() error {
 	return nil
 }
 
-// detached are the places of what is detached on the way to a value.
+// detached are the values that are detached on the way to a value.
 func (l *loss) detached(value int) []string {
 	var places []string
 	for v, reached := range l.p.Reach(value) {
@@ -78,9 +79,9 @@ func (l *loss) detached(value int) []string {
 	return places
 }
 
-// surrogate says whether a detached value is only compared with itself: x less
-// or divided by its own Detach is a constant that is there for its gradient
-// alone, as in a policy gradient, and can be nothing but meant.
+// surrogate reports whether a detached value is only combined with itself: x
+// minus or divided by its own Detach is a constant that exists only for its
+// gradient, as in a policy gradient, and must be intended.
 func surrogate(p *sdktest.Traced, detached int) bool {
 	of := p.Nodes[detached-len(p.Inputs)].In[0]
 	uses := 0
@@ -96,8 +97,8 @@ func surrogate(p *sdktest.Traced, detached int) bool {
 }
 
 // slopes compares the gradient of a value with differences on a batch of a size,
-// which is drawn again while some element stands at a kink. Constant are the
-// values to be held constant. What cannot be compared is left out.
+// which is drawn again while some element is at a kink. constant lists the
+// values to hold constant. What cannot be compared is left out.
 func (l *loss) slopes(value int, size [3]int, constant func(*sdktest.Evaluation) map[int]sdktest.Array) (in sdktest.Inputs, slopes []sdktest.Slope, err error) {
 	for range draws {
 		in = l.draw.batch(size[0], size[1], size[2])
@@ -118,12 +119,12 @@ func (l *loss) slopes(value int, size [3]int, constant func(*sdktest.Evaluation)
 		}
 	}
 	slopes = slices.DeleteFunc(slopes, func(s sdktest.Slope) bool {
-		return s.Rough || !numbers.Finite(s.Gradient) // finite is another check's business
+		return s.Rough || !numbers.Finite(s.Gradient) // the finite check reports it
 	})
 	return in, slopes, nil
 }
 
-// some picks elements that a host has a use for, not too many of them.
+// some picks a limited number of elements that a host uses.
 func (l *loss) some(a sdktest.Arguments) func(input string, i int) bool {
 	total := len(a.Inputs["label_mask"].Data)
 	for _, input := range l.p.Inputs {
@@ -158,7 +159,7 @@ func (l *loss) tooSteep(t program.Term, in sdktest.Inputs, s sdktest.Slope, caus
 	})
 }
 
-// learns asks whether every term has a gradient to the model.
+// learns checks that every term has a gradient to the model.
 func (l *loss) learns() error {
 	for _, t := range l.p.Terms {
 		largest, moves := 0.0, false
@@ -180,7 +181,7 @@ func (l *loss) learns() error {
 		}
 		cause := "it is computed from data alone; report it as a metric"
 		if moves {
-			cause = "a Detach, a comparison or an index cuts its gradient off; report it as a metric if that is meant"
+			cause = "a Detach, a comparison or an index cuts off its gradient; report it as a metric if that is intended"
 		}
 		l.Find(check.Finding{
 			Text:   fmt.Sprintf("term %s has no gradient to the model on any batch", t.Name),

@@ -11,8 +11,8 @@ import (
 	"llmhost/sdk/sdktest"
 )
 
-// inputs asks of everything that a loss reads whether it matters: a run must
-// provide it, and a reference model costs as much as the model itself.
+// inputs checks that everything that a loss reads matters: a run must provide
+// it, and a reference model costs as much as the model itself.
 func (l *loss) inputs() error {
 	asked := 0
 	for _, input := range l.p.Inputs {
@@ -27,8 +27,8 @@ func (l *loss) inputs() error {
 		}
 		if !matters {
 			l.Find(check.Finding{
-				Text:  fmt.Sprintf("%s is read, and changes nothing: with other numbers in it, all sums, counts and gradients stay as they are", input.Name),
-				Cause: "it cancels out, is multiplied with 0, or a mask leaves nothing of it; use it, or do not read it",
+				Text:  fmt.Sprintf("%s is read but changes nothing: with other numbers in it, all sums, counts and gradients stay the same", input.Name),
+				Cause: "it cancels out, is multiplied by 0, or is masked out entirely; use it, or do not read it",
 			})
 		}
 	}
@@ -36,8 +36,8 @@ func (l *loss) inputs() error {
 	return nil
 }
 
-// changeOf puts other numbers into one input; nil for what cannot be changed
-// by itself.
+// changeOf returns a function that changes one input; nil for one that cannot
+// be changed by itself.
 func (l *loss) changeOf(input op.Input) func(in sdktest.Inputs) sdktest.Inputs {
 	kind, name, _ := strings.Cut(input.Name, ".")
 	switch kind {
@@ -73,7 +73,7 @@ func (l *loss) changeOf(input op.Input) func(in sdktest.Inputs) sdktest.Inputs {
 	return nil
 }
 
-// withOther puts other numbers into one input of a model, for as many tokens.
+// withOther redraws one input from the model, for the same tokens.
 func (l *loss) withOther(input string, in sdktest.Inputs) sdktest.Inputs {
 	other := l.redrawn(in)
 	switch input {
@@ -91,7 +91,7 @@ func (l *loss) withOther(input string, in sdktest.Inputs) sdktest.Inputs {
 	return in
 }
 
-// matters says whether a change shows on any of many batches.
+// matters reports whether a change has an effect on any of many batches.
 func (l *loss) matters(change func(sdktest.Inputs) sdktest.Inputs) (bool, error) {
 	batches := slices.Clone(l.probes)
 	for _, s := range scenes {

@@ -8,9 +8,9 @@ import (
 	"llmhost/sdk/sdktest"
 )
 
-// What these checks ask sdktest asks too, of the batches of an author's test.
+// sdktest has the same checks, for the batches of an author's tests.
 
-// each asks something of several probes, up to the first fault.
+// each checks several probes, up to the first fault.
 func (l *loss) each(probes []sdktest.Inputs, ask func(in sdktest.Inputs) ([]sdktest.Fault, error)) (wrong bool, err error) {
 	for _, in := range probes {
 		if l.Late() {
@@ -27,22 +27,21 @@ func (l *loss) each(probes []sdktest.Inputs, ask func(in sdktest.Inputs) ([]sdkt
 	return false, nil
 }
 
-// padding fills the probes up with candidates and label positions that are not
-// there.
+// padding adds padding candidates and label positions to the probes.
 func (l *loss) padding() error {
 	l.Note = fmt.Sprintf("%d batches of %d sizes", 4*len(l.probes), len(sizes))
 	_, err := l.each(l.probes, l.p.Padding)
 	return err
 }
 
-// order puts prompts, and candidates within their prompts, in another order.
+// order reorders prompts, and candidates within their prompts.
 func (l *loss) order() error {
 	wrong, err := l.each(l.probes[1:], l.p.PromptOrder)
 	if wrong || err != nil {
 		return err
 	}
 	if l.draw.fixed > 0 && !l.draw.readsKind("column") {
-		l.Note = "prompts; the place of a candidate is all that tells it apart"
+		l.Note = "prompts; only their position distinguishes the candidates"
 		return nil
 	}
 	l.Note = "prompts and candidates, with distinct scores"
@@ -50,14 +49,14 @@ func (l *loss) order() error {
 	return err
 }
 
-// tied says whether two candidates of a probe may be equal in what v reads, so
-// that a choice between them may follow their order: one of the columns holds a
-// few numbers over and over.
+// tied reports whether two candidates of a probe may be equal in what v reads,
+// so that a choice between them may depend on their order: one of the columns
+// holds a few recurring numbers.
 func (l *loss) tied(v int) bool {
 	return l.from(v, func(in op.Input) bool { return l.draw.columns[in.Name].set != nil })
 }
 
-// cuts runs batches in parts: figures must add up, as a host adds them up over
+// cuts splits batches: figures must add up, as a host adds them up over
 // micro-batches and ranks.
 func (l *loss) cuts() error {
 	l.Note = "sums and counts of one-prompt batches add up"
@@ -72,14 +71,14 @@ func (l *loss) cuts() error {
 	return err
 }
 
-// byMicroBatch notes a kind of loss, which a text chooses, that is defined by
-// means of a micro-batch.
+// byMicroBatch notes a kind of loss, chosen by a string parameter, that is
+// defined over a micro-batch.
 func (l *loss) byMicroBatch(f sdktest.Fault) {
 	l.Find(check.Finding{
 		Warning: true,
-		Text: fmt.Sprintf("%s does not add up over a cut of the batch with %s: what is learned depends on how a step is cut into micro-batches",
+		Text: fmt.Sprintf("%s does not add up over a split of the batch with %s: what is learned depends on how a step is split into micro-batches",
 			f.Figure.Name, check.ParamText(l.Params)),
-		Cause:  "this kind is defined by means of a micro-batch; where that is not meant, give Sum and Count as sums over prompts, or use GlobalMean",
+		Cause:  "this kind is defined by means over a micro-batch; if that is not intended, give Sum and Count as sums over prompts, or use GlobalMean",
 		Places: l.Places(f.At),
 	})
 }

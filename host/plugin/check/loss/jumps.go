@@ -10,12 +10,12 @@ import (
 	"llmhost/sdk/sdktest"
 )
 
-// jumps walks from one batch to another and looks for places where a term
-// leaps, which no gradient can see.
+// jumps walks from one batch to another and looks for discontinuities of a
+// term, which no gradient shows.
 func (l *loss) jumps() error {
 	times := walks
 	if l.Setting&check.Given != 0 {
-		times = walks / 4 // the defaults have been walked already
+		times = walks / 4 // the defaults have been checked already
 	}
 	for _, size := range l.sizes() {
 		for range times {
@@ -28,15 +28,16 @@ func (l *loss) jumps() error {
 	return nil
 }
 
-// walks of each size, steps of a walk, and how often an interval is halved to find a leap.
+// walks of each size, steps of a walk, and how often an interval is halved to locate a
+// jump.
 const (
 	walks     = 8
 	walkSteps = 32
 	halvings  = 34
 )
 
-// path is a straight line between two batches in the inputs of the model, data
-// staying: s goes from 0 to 1.
+// path is a straight line between two batches in the inputs from the model,
+// with the data fixed: s goes from 0 to 1.
 type path struct {
 	l        *loss
 	from, to sdktest.Inputs
@@ -55,7 +56,7 @@ func (p path) at(s float64) ([]float64, error) {
 	return sums, nil
 }
 
-// walk goes along a path that begins at a batch, and looks closely where a term
+// walk follows a path that begins at a batch, and looks closely where a term
 // changes most.
 func (l *loss) walk(in sdktest.Inputs) (found bool, err error) {
 	p := path{l, in, l.redrawn(in)}
@@ -87,10 +88,10 @@ func (l *loss) walk(in sdktest.Inputs) (found bool, err error) {
 	return false, nil
 }
 
-// stretch is a part of a path, with what a term is at both of its ends.
+// stretch is a part of a path, with a term's values at both ends.
 type stretch struct{ low, high, below, above float64 }
 
-// narrow halves a stretch again and again, and keeps the half over which term i
+// narrow repeatedly halves a stretch, keeping the half over which term i
 // changes more.
 func (p path) narrow(i int, s *stretch) error {
 	for range halvings {
@@ -137,9 +138,9 @@ func (l *loss) leap(i int, p path, s stretch) {
 		}))
 	}
 	l.Find(check.Finding{
-		Text: fmt.Sprintf("term %s leaps from %s to %s where the log-probabilities hardly move, and no gradient can see that",
+		Text: fmt.Sprintf("term %s jumps from %s to %s where the log-probabilities hardly change, and no gradient shows that",
 			l.p.Terms[i].Name, sdktest.Numbers(s.below), sdktest.Numbers(s.above)),
-		Cause:  "a comparison or index that depends on the model chooses what is summed: pairs and bests are usually chosen by data (scores), and a hinge is Relu, not a mask",
+		Cause:  "a comparison or index that depends on the model chooses what is summed: pairs and best candidates are usually chosen by data (scores), and a hinge is Relu, not a mask",
 		Places: places, Probe: l.show(before),
 	})
 }

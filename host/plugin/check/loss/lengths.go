@@ -11,13 +11,13 @@ import (
 	"llmhost/sdk/sdktest"
 )
 
-// longest answer of the length check, in label tokens.
+// longest is the longest answer of the length check, in label tokens.
 const longest = 10
 
-// lengths asks how much an answer weighs that has n label tokens, n rising. A
+// lengths determines the weight of an answer of n label tokens, for rising n. A
 // mean gives every answer the same weight, a sum the weight n, a length penalty
-// a power of n between the two. What only fits with n+1 or n-1 instead of
-// n has counted one token too many or too few.
+// a power of n in between. If only n+1 or n-1 fits instead of n, one token too
+// many or too few was counted.
 func (l *loss) lengths() error {
 	for i, t := range l.p.Terms {
 		var both [2][]float64
@@ -43,8 +43,8 @@ func (l *loss) lengths() error {
 	return nil
 }
 
-// unequalLength reports a term in which a better and a worse answer weigh by
-// different powers of their length.
+// unequalLength reports a term in which a better and a worse answer are
+// weighted by different powers of their length.
 func (l *loss) unequalLength(t program.Term, better, worse []float64) bool {
 	a := numbers.Power(better)
 	b := numbers.Power(worse)
@@ -53,14 +53,14 @@ func (l *loss) unequalLength(t program.Term, better, worse []float64) bool {
 	}
 	l.Find(check.Finding{
 		Text:  fmt.Sprintf("term %s: better answers of 2, 3, 4, … label tokens weigh %s, worse ones %s", t.Name, sdktest.Numbers(better[:4]...), sdktest.Numbers(worse[:4]...)),
-		Cause: "the mean of one answer is compared with the sum of another: reduce both alike before the difference", Places: l.Places(t.Sum),
+		Cause: "the mean of one answer is compared with the sum of another: reduce both the same way before the difference", Places: l.Places(t.Sum),
 	})
 	return true
 }
 
-// otherTokens asks of a mean over tokens whether its count has the tokens that
-// its sum has: where every token weighs the same, their number over the count
-// must be the same on every batch.
+// otherTokens checks that the count of a mean over tokens covers the tokens of
+// its sum: if every token has the same weight, their number over the count must
+// be the same on every batch.
 func (l *loss) otherTokens(t program.Term) (wrong bool, err error) {
 	counts := func(n int) float64 {
 		in := stretched(l.draw.fill([][]int{{1, 1}, {1, 1}}), n, []float64{-1, -1})
@@ -75,7 +75,7 @@ func (l *loss) otherTokens(t program.Term) (wrong bool, err error) {
 		counts(2) == 0 ||
 		!sdktest.Near(counts(4), 2*counts(2)) ||
 		err != nil {
-		return false, err // no number of tokens
+		return false, err // not a number of tokens
 	}
 	share := 0.0
 	for range 8 {
@@ -86,13 +86,13 @@ func (l *loss) otherTokens(t program.Term) (wrong bool, err error) {
 		}
 		tokens, alike := equalSlopes(used(in, e, bySum(t.Sum)))
 		if !alike {
-			return false, nil // tokens have weights of their own
+			return false, nil // tokens are weighted individually
 		}
 		of := float64(tokens) / e.Number(t.Count)
 		if share != 0 && !sdktest.Near(of, share) {
 			l.Find(check.Finding{
 				Text:   fmt.Sprintf("term %s is a mean over tokens, but its sum has %s of the tokens that its count has on one batch, %s on another", t.Name, sdktest.Numbers(share), sdktest.Numbers(of)),
-				Cause:  "the sum leaves tokens or candidates out that the count has in, or the other way round: mask both alike",
+				Cause:  "the sum leaves out tokens or candidates that the count includes, or the other way round: mask both the same way",
 				Places: l.Places(t.Sum), Probe: l.show(in),
 			})
 			return true, nil
@@ -102,7 +102,8 @@ func (l *loss) otherTokens(t program.Term) (wrong bool, err error) {
 	return false, nil
 }
 
-// equalSlopes counts the slopes that are not 0, and says whether they are alike.
+// equalSlopes counts the slopes that are not 0, and reports whether they are
+// equal.
 func equalSlopes(slopes []float64) (n int, alike bool) {
 	first := 0.0
 	for _, g := range slopes {
@@ -119,9 +120,9 @@ func equalSlopes(slopes []float64) (n int, alike bool) {
 	return n, true
 }
 
-// lengthWeights is what candidate k of every prompt weighs in term i where all
-// candidates have n label tokens, for n from 2; nil where the term is not
-// linear there, so that a weight means nothing.
+// lengthWeights is the weight of candidate k of every prompt in term i when all
+// candidates have n label tokens, for n from 2; nil if the term is not linear
+// there, which makes a weight meaningless.
 func (l *loss) lengthWeights(i, k int) ([]float64, error) {
 	data := l.draw.fill([][]int{{1, 1}, {1, 1}})
 	if len(data.Logps[0]) != 2 {
@@ -135,7 +136,7 @@ func (l *loss) lengthWeights(i, k int) ([]float64, error) {
 	var weights []float64
 	for n := 2; n <= longest; n++ {
 		weight := func(scale float64) (float64, error) {
-			in := stretched(data, n, []float64{-3000 * scale, -0.1 * scale}) // the better one is the less likely: a ranking is at work
+			in := stretched(data, n, []float64{-3000 * scale, -0.1 * scale}) // the better one is the less likely: a ranking is active
 			e, err := l.evaluate(in)
 			if err != nil {
 				return 0, err
@@ -162,7 +163,7 @@ func (l *loss) lengthWeights(i, k int) ([]float64, error) {
 	return weights, nil
 }
 
-// stretched gives every candidate n label tokens of its own log-probability.
+// stretched gives every candidate n label tokens of one log-probability each.
 func stretched(in sdktest.Inputs, n int, logps []float64) sdktest.Inputs {
 	in.Logps, in.RefLogps = nil, nil
 	for range 2 {

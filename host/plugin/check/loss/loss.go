@@ -1,8 +1,8 @@
-// Package loss holds the checks of losses, which run a loss's program over
-// batches that are made up. All lists them in the order of a report; each stands
-// in a file with what it needs. What the checks of one loss share is in this
-// file, what its columns hold in columns.go, and how batches are drawn and
-// changed in draw.go and change.go.
+// Package loss has the checks of losses, which run a loss's program on generated
+// batches. All lists them in the order of a report; each is in a file with what
+// it needs. What the checks of one loss share is in this file, what its columns
+// hold in columns.go, and how batches are drawn and changed in draw.go and
+// change.go.
 package loss
 
 import (
@@ -13,60 +13,60 @@ import (
 	"llmhost/sdk/sdktest"
 )
 
-// unusual excepts the settings under which a loss may not be for any more what it
-// is for: at a bound, or with several parameters at once. What holds whatever the
-// parameters is asked there too.
+// unusual excepts the settings under which a loss may no longer do what it is
+// for: at a bound, or with several parameters at once. Checks that hold whatever
+// the parameters are run there too.
 const unusual = check.Bound | check.Several
 
 // All are the checks of a loss, in the order of a report.
 var All = []*check.Check{
-	{Name: "padding", Doc: "more label positions and candidates that are padding change neither figure nor gradient, nor what a state becomes",
+	{Name: "padding", Doc: "more padding label positions and candidates change neither figures nor gradients nor updated states",
 		Run: on((*loss).padding)},
-	{Name: "order", Doc: "nor does another order of prompts, or of candidates whose scores differ; a metric may depend on the candidates' order",
+	{Name: "order", Doc: "neither does reordering prompts, or candidates whose scores differ; a metric may depend on the candidates' order",
 		Run: on((*loss).order)},
 	{Name: "cuts", Doc: "the sums and counts of the prompts one by one, with the means of the step held, add up to those of the batch",
 		Run: on((*loss).cuts)},
-	{Name: "finite", Doc: "finite in float32 where a model is certain or at a loss, rewards or KLs are large, scores are equal or 0, labels are missing",
+	{Name: "finite", Doc: "finite in float32 when the model is certain or clueless, rewards or KLs are large, scores are equal or 0, labels are missing",
 		Run: on((*loss).finite)},
-	{Name: "gradient", Doc: "gradients are central differences in float64, to 1e-6",
+	{Name: "gradient", Doc: "gradients match central differences in float64, to 1e-6",
 		Run: on((*loss).gradient)},
-	{Name: "detach", Doc: "what is detached is not part of the slope; a loss that means a constant says so with Allow",
-		Except: check.Several, Run: on((*loss).detach)}, // what is held constant under several is held so on purpose
-	{Name: "jumps", Doc: "terms do not leap where the model hardly moves",
+	{Name: "detach", Doc: "what is detached does not contribute to the slope; a loss with an intended constant says so with Allow",
+		Except: check.Several, Run: on((*loss).detach)}, // what is constant under several settings is so on purpose
+	{Name: "jumps", Doc: "terms do not jump where the model hardly changes",
 		Except: unusual, Run: on((*loss).jumps)},
-	{Name: "zeros", Doc: "a log-probability, reward, KL or score of exactly 0 is no padding",
+	{Name: "zeros", Doc: "a log-probability, reward, KL or score of exactly 0 is not treated as padding",
 		Except: unusual, Run: on((*loss).zeros)},
 	{Name: "learns", Doc: "every term has a gradient to the model",
 		Except: unusual, Run: on((*loss).learns)},
-	{Name: "inputs", Doc: "everything that is read from data, a reference, a state or the score head changes something",
+	{Name: "inputs", Doc: "everything read from data, a reference, a state or the score head changes something",
 		Except: unusual, Run: on((*loss).inputs)},
-	{Name: "tokens", Doc: "neither the first nor the last label token is left out while the others are taken",
+	{Name: "tokens", Doc: "neither the first nor the last label token alone is left out",
 		Except: unusual, Run: on((*loss).tokens)},
-	{Name: "lengths", Doc: "answers weigh by their number of tokens, not by one more or less, and better ones as worse ones do",
+	{Name: "lengths", Doc: "answers are weighted by their number of tokens, not by one more or less, and better ones the same way as worse ones",
 		Except: unusual, Run: on((*loss).lengths)},
-	{Name: "floor", Doc: "the gradient lives on where the model is most wrong",
+	{Name: "floor", Doc: "the gradient does not vanish where the model is most wrong",
 		Except: unusual, Run: on((*loss).floor)},
 	{Name: "direction", Doc: "better candidates, plain answers and labels' classes are pushed up",
 		Except: unusual, Run: on((*loss).direction)},
 	{Name: "scores", Doc: "ranking terms follow any finite score, and equal scores rank nothing",
 		Except: unusual, Run: on((*loss).scores)},
-	{Name: "reference", Doc: "the reference is subtracted, from every candidate alike",
+	{Name: "reference", Doc: "the reference is subtracted, in the same way from every candidate",
 		Except: unusual, Run: on((*loss).reference)},
-	{Name: "counts", Doc: "counts are never below 0, and 0 only where the sum is; all terms have one or none",
+	{Name: "counts", Doc: "counts are never negative, and 0 only where the sum is; either all terms have one or none does",
 		Run: on((*loss).counts)},
-	{Name: "weights", Doc: "three times the weight column is three times the sum",
+	{Name: "weights", Doc: "three times the weight column gives three times the sum",
 		Run: on((*loss).weights)},
 	{Name: "unlabelled", Doc: "prompts without a class count for nothing",
 		Run: on((*loss).unlabelled)},
-	{Name: "twice", Doc: "no term is a mix of others",
-		Except: unusual | check.Text, Run: on((*loss).twice)}, // who lists two terms by a text wants both
+	{Name: "twice", Doc: "no term is a combination of others",
+		Except: unusual | check.Text, Run: on((*loss).twice)}, // a user who lists two terms wants both
 	{Name: "metrics", Doc: "accuracies, shares, perplexities, margins are what their names say",
 		Run: on((*loss).metrics)},
-	{Name: "settings", Doc: "every parameter changes something, by itself or beside others; a weight once and the right way; every term counts under some parameters",
+	{Name: "settings", Doc: "every parameter changes something, by itself or together with others; a weight once and in the right direction; every term counts under some parameters",
 		Except: check.Given, Run: on((*loss).settings)},
 }
 
-// loss is a loss under one set of parameters, as a check of it sees it.
+// loss is a loss under one set of parameters, as its checks see it.
 type loss struct {
 	*check.Trial
 	p      *sdktest.Traced
@@ -83,7 +83,7 @@ type batches struct {
 // sizes of the probes: prompts, candidates, label tokens.
 var sizes = [][3]int{{1, 1, 1}, {2, 3, 4}, {3, 4, 2}, {4, 2, 6}}
 
-// on is a check that is written as a method.
+// on turns a method into a check.
 func on(ask func(l *loss) error) func(*check.Trial) error {
 	return func(t *check.Trial) error {
 		shared := check.Kept(t, t.Subject, func() batches { return newBatches(t) })
@@ -105,8 +105,8 @@ func newBatches(t *check.Trial) batches {
 	return b
 }
 
-// sizes are those of the batches of checks that take long: all under the
-// defaults, two under other parameters.
+// sizes are the batch sizes of slow checks: all under the defaults, two under
+// other parameters.
 func (l *loss) sizes() [][3]int {
 	if l.Setting&check.Given != 0 {
 		return sizes[1:3]
@@ -123,7 +123,7 @@ func (l *loss) evaluate(in sdktest.Inputs) (*sdktest.Evaluation, error) {
 	return l.evaluateOn(in, a)
 }
 
-// evaluateOn runs the program on a batch that was laid out as a.
+// evaluateOn runs the program on a batch already laid out as a.
 func (l *loss) evaluateOn(in sdktest.Inputs, a sdktest.Arguments) (*sdktest.Evaluation, error) {
 	if l.Late() {
 		return nil, check.ErrLate
@@ -135,12 +135,13 @@ func (l *loss) evaluateOn(in sdktest.Inputs, a sdktest.Arguments) (*sdktest.Eval
 	return e, nil
 }
 
-// cannotRun is an error that shows only when the program runs.
+// cannotRun is an error that only shows when the program runs.
 func cannotRun(in sdktest.Inputs, err error) error {
 	return fmt.Errorf("cannot be run: %w\n  batch   %v", err, in)
 }
 
-// report makes the first of the faults a finding, and says whether there is one.
+// report makes the first of the faults a finding, and returns whether there is
+// one.
 func (l *loss) report(in sdktest.Inputs, faults []sdktest.Fault) bool {
 	if len(faults) == 0 {
 		return false
@@ -155,7 +156,7 @@ func (l *loss) report(in sdktest.Inputs, faults []sdktest.Fault) bool {
 	return true
 }
 
-// show writes a batch for a finding, without what the loss does not read.
+// show formats a batch for a finding, without what the loss does not read.
 func (l *loss) show(in sdktest.Inputs) string {
 	if !l.draw.reads("ref.logps") {
 		in.RefLogps = nil
@@ -163,7 +164,8 @@ func (l *loss) show(in sdktest.Inputs) string {
 	return in.String()
 }
 
-// from says whether value v is computed from an input for which pick is true.
+// from reports whether value v is computed from an input for which pick is
+// true.
 func (l *loss) from(v int, pick func(op.Input) bool) bool {
 	reached := l.p.Reach(v)
 	for i, input := range l.p.Inputs {
@@ -174,12 +176,12 @@ func (l *loss) from(v int, pick func(op.Input) bool) bool {
 	return false
 }
 
-// fromInput says whether value v is computed from the input of that name.
+// fromInput reports whether value v is computed from the input of that name.
 func (l *loss) fromInput(v int, name string) bool {
 	return l.from(v, func(i op.Input) bool { return i.Name == name })
 }
 
-// used is the gradient of seeds over a batch, where a host has a use for it.
+// used is the part of the gradient of seeds over a batch that a host uses.
 func used(in sdktest.Inputs, e *sdktest.Evaluation, seeds map[int][]float64) []float64 {
 	return in.Used(e.Gradient(seeds))
 }

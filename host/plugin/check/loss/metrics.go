@@ -11,7 +11,8 @@ import (
 	"llmhost/sdk/sdktest"
 )
 
-// named says whether a metric's name has one of the words, as in rank_accuracy.
+// named reports whether a metric's name has one of the words, as in
+// rank_accuracy.
 func named(m program.Metric, words ...string) bool {
 	for _, part := range strings.FieldsFunc(strings.ToLower(m.Name), func(r rune) bool { return strings.ContainsRune("_-./@0123456789", r) }) {
 		for _, word := range words {
@@ -47,7 +48,7 @@ func read(e *sdktest.Evaluation, m program.Metric) (float64, bool) {
 	return e.Number(m.Sum) / count, true
 }
 
-// metrics asks whether values are such as their names say.
+// metrics checks that values match their names.
 func (l *loss) metrics() error {
 	if err := l.ranges(); err != nil {
 		return err
@@ -57,7 +58,7 @@ func (l *loss) metrics() error {
 		switch {
 		case isPerplexity(m):
 			err = l.perplexity(m)
-		case l.Setting&unusual == 0 && (isAccuracy(m) || isMargin(m)): // at a bound a model may well order nothing
+		case l.Setting&unusual == 0 && (isAccuracy(m) || isMargin(m)): // at a bound a model may order nothing
 			err = l.ordering(m)
 		}
 		if err != nil {
@@ -68,7 +69,7 @@ func (l *loss) metrics() error {
 	return nil
 }
 
-// ranges looks at the metrics of many batches.
+// ranges checks the metrics of many batches.
 func (l *loss) ranges() error {
 	seen := map[string]bool{}
 	for range 12 {
@@ -83,9 +84,9 @@ func (l *loss) ranges() error {
 			switch {
 			case !has || seen["metric "+m.Name]:
 			case isShare(m) && (v < -1e-9 || v > 1+1e-9):
-				want = "a share lies between 0 and 1: is the count the number of what could be true?"
+				want = "a share is between 0 and 1: is the count the number of cases?"
 			case isNLL(m) && v < -1e-9:
-				want = "log-probabilities are below 0, and a likelihood's or entropy's metric is that of their Neg"
+				want = "log-probabilities are negative; a likelihood or entropy metric uses their Neg"
 			case isPerplexity(m) && v < 1-1e-9:
 				want = "a perplexity is at least 1: it is the exponential of a mean of −log-probabilities, with Exp: true"
 			}
@@ -120,7 +121,8 @@ func (l *loss) perplexity(m program.Metric) error {
 	return nil
 }
 
-// ordering runs a model that orders all right, and one that orders all wrong.
+// ordering runs a model that orders everything right, and one that orders
+// everything wrong.
 func (l *loss) ordering(m program.Metric) error {
 	reads := func(prefix string) bool {
 		return l.from(m.Sum, func(i op.Input) bool { return strings.HasPrefix(i.Name, prefix) })
@@ -144,17 +146,17 @@ func (l *loss) ordering(m program.Metric) error {
 	}
 	switch {
 	case found[0] < found[1]:
-		l.Find(check.Finding{Text: fmt.Sprintf("metric %s is %s for a model that ranks every candidate as its score does, and %s for one that ranks them the other way round", m.Name, sdktest.Numbers(found[0]), sdktest.Numbers(found[1])),
+		l.Find(check.Finding{Text: fmt.Sprintf("metric %s is %s for a model that ranks candidates by their scores, and %s for one that ranks them the other way round", m.Name, sdktest.Numbers(found[0]), sdktest.Numbers(found[1])),
 			Cause: "a comparison is the wrong way round", Places: l.Places(m.Sum), Probe: l.show(in)})
 	case isAccuracy(m) && math.Abs(found[0]-1) > 1e-9:
-		l.Find(check.Finding{Text: fmt.Sprintf("metric %s is %s for a model that ranks every candidate as its score does; want 1", m.Name, sdktest.Numbers(found[0])),
-			Cause: "the count has more in it than the sum could have: pairs of a candidate with itself, both directions of a pair, or padding", Places: l.Places(m.Count), Probe: l.show(in)})
+		l.Find(check.Finding{Text: fmt.Sprintf("metric %s is %s for a model that ranks candidates by their scores; want 1", m.Name, sdktest.Numbers(found[0])),
+			Cause: "the count includes what the sum never can: pairs of a candidate with itself, both directions of a pair, or padding", Places: l.Places(m.Count), Probe: l.show(in)})
 	}
 	return nil
 }
 
 // ranked is a batch of answers of equal length whose log-probabilities follow
-// their scores: the better the likelier where better is 1.
+// their scores: better answers are likelier if better is 1, less likely if -1.
 func (l *loss) ranked(better float64) sdktest.Inputs {
 	in := l.draw.fill([][]int{{2, 2, 2}, {2, 2}, {2, 2, 2, 2}})
 	for b, rewards := range in.Rewards {

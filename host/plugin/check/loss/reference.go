@@ -9,8 +9,8 @@ import (
 	"llmhost/sdk/sdktest"
 )
 
-// reference asks whether the reference model is subtracted: a term that stays
-// the same where one model's log-probabilities rise and the other's fall adds
+// reference checks that the reference model is subtracted: a term that stays
+// the same when one model's log-probabilities rise and the other's fall adds
 // the two.
 func (l *loss) reference() error {
 	if !l.draw.reads("ref.logps") {
@@ -26,12 +26,12 @@ func (l *loss) reference() error {
 			return err
 		}
 	}
-	l.Note = "the reference is subtracted from the model, for all candidates alike"
+	l.Note = "the reference is subtracted from the model, in the same way for all candidates"
 	return nil
 }
 
-// adds reports a term that moves with the model, and not where the reference
-// moves as far the other way.
+// adds reports a term that changes with the model, but not if the reference
+// moves equally in the opposite direction.
 func (l *loss) adds(t program.Term) (wrong bool, err error) {
 	moves := false
 	var probe sdktest.Inputs
@@ -53,15 +53,15 @@ func (l *loss) adds(t program.Term) (wrong bool, err error) {
 		return false, nil
 	}
 	l.Find(check.Finding{
-		Text:   fmt.Sprintf("term %s stays the same where the model's log-probabilities move by any amount and the reference's by as much the other way: it adds the two", t.Name),
+		Text:   fmt.Sprintf("term %s stays the same when the model's log-probabilities move by any amount and the reference's by the opposite amount: it adds the two", t.Name),
 		Cause:  "a ratio of two models is the difference of their log-probabilities: Logps().Sub(RefLogps())",
 		Places: l.Places(t.Sum), Probe: l.show(probe),
 	})
 	return true, nil
 }
 
-// apart is a term's sum on a batch, with other log-probabilities of the model
-// alone, and with those of the reference moved as far the other way.
+// apart is a term's sum on a batch, with other log-probabilities of only the
+// model, and with those of the reference moved by the opposite amount.
 func (l *loss) apart(t program.Term, in sdktest.Inputs) (base, alone, against float64, err error) {
 	if base, err = l.sum(t, in); err != nil {
 		return 0, 0, 0, err
@@ -76,7 +76,8 @@ func (l *loss) apart(t program.Term, in sdktest.Inputs) (base, alone, against fl
 	return base, alone, against, err
 }
 
-// opposite is the reference moved as far as the policy did, the other way.
+// opposite moves the reference as far as the policy moved, in the opposite
+// direction.
 func opposite(from, to sdktest.Inputs) [][][]float64 {
 	var out [][][]float64
 	for b, prompt := range from.RefLogps {
@@ -93,8 +94,8 @@ func opposite(from, to sdktest.Inputs) [][][]float64 {
 	return out
 }
 
-// uneven asks whether the reference is subtracted from every candidate of a
-// pair, and as the model is: per token from a mean, in all from a sum.
+// uneven checks that the reference is subtracted from every candidate of a
+// pair, and reduced like the model: a mean from a mean, a sum from a sum.
 func (l *loss) uneven(t program.Term) (wrong bool, err error) {
 	if !l.fromInput(t.Sum, "policy.logps") || !l.fromInput(t.Sum, "ref.logps") {
 		return false, nil
@@ -116,10 +117,10 @@ func (l *loss) uneven(t program.Term) (wrong bool, err error) {
 	f := check.Finding{Places: l.Places(t.Sum), Probe: l.show(in)}
 	switch {
 	case len(shares) >= 6 && whole > 0 && none > 0 && whole+none == len(shares):
-		f.Text = fmt.Sprintf("term %s subtracts the reference from %d candidates, and from %d it does not", t.Name, whole, none)
+		f.Text = fmt.Sprintf("term %s subtracts the reference from %d candidates, but not from %d", t.Name, whole, none)
 		f.Cause = "one side of a pair lacks its RefLogps: a log-ratio is formed for the better and for the worse candidate"
 	case len(shares) >= 6 && byLength == len(shares):
-		f.Text = fmt.Sprintf("moving the reference moves term %s as much as moving the model does, times or divided by the number of tokens", t.Name)
+		f.Text = fmt.Sprintf("moving the reference changes term %s as much as moving the model does, times or divided by the number of tokens", t.Name)
 		f.Cause = "a mean over tokens is subtracted from a sum, or the other way round: form Logps().Sub(RefLogps()) first and reduce that"
 	default:
 		return false, nil
@@ -128,11 +129,11 @@ func (l *loss) uneven(t program.Term) (wrong bool, err error) {
 	return true, nil
 }
 
-// share is how much of the model's slope by a candidate the reference has, the
-// other way, and how many tokens the candidate has.
+// share is the ratio of the reference's negated slope to the model's for a
+// candidate, and the candidate's number of tokens.
 type share struct{ share, length float64 }
 
-// shares are those of all candidates by which the model has a slope.
+// shares are those of all candidates for which the model has a slope.
 func (l *loss) shares(t program.Term, in sdktest.Inputs) ([]share, error) {
 	gradient, err := l.logpGradient(in, t.Sum)
 	if err != nil {
@@ -154,7 +155,7 @@ func (l *loss) shares(t program.Term, in sdktest.Inputs) ([]share, error) {
 	return shares, nil
 }
 
-// near is 1 where two slopes are equal but for the error of a difference.
+// near is 1 if two slopes are equal up to the error of a difference.
 func near(a, b float64) int {
 	if math.Abs(a-b) < 1e-4 {
 		return 1

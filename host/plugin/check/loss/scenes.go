@@ -7,13 +7,14 @@ import (
 	"llmhost/sdk/sdktest"
 )
 
-// scene is a batch that training can meet and that an author may not think of.
+// scene is a batch that can occur in training and that an author may not think
+// of.
 type scene struct {
 	name string
 	make func(l *loss) sdktest.Inputs
 }
 
-// scenes are run in float32, as training runs them.
+// scenes are run in float32, as in training.
 var scenes = []scene{
 	{"ordinary numbers", func(l *loss) sdktest.Inputs { return l.draw.batch(3, 3, 4) }},
 	{"one prompt, one candidate, one label token", func(l *loss) sdktest.Inputs { return l.draw.batch(1, 1, 1) }},
@@ -27,7 +28,7 @@ var scenes = []scene{
 	{"a candidate without a label token", func(l *loss) sdktest.Inputs { return l.draw.fill([][]int{{2, 0}, {3, 1}}) }},
 	{"a prompt none of whose candidates has a label token", func(l *loss) sdktest.Inputs { return l.draw.fill([][]int{{0, 0}, {1, 2}}) }},
 	{"no label token at all", func(l *loss) sdktest.Inputs { return l.draw.fill([][]int{{0}}) }},
-	{"candidates that are all alike", alike},
+	{"candidates that are all equal", alike},
 	{"columns that are all 0", columnsOf(func(float64) float64 { return 0 })},
 	{"columns that are all below 0", func(l *loss) sdktest.Inputs { return below(l.draw, l.draw.batch(3, 3, 4)) }},
 	{"columns that are all equal", columnsOf(func(float64) float64 { return 1 })},
@@ -49,13 +50,14 @@ func logpsOf(f func(x float64) float64) func(l *loss) sdktest.Inputs {
 	return func(l *loss) sdktest.Inputs { return mapped(l.draw.batch(3, 3, 4), f) }
 }
 
-// columnsOf changes the columns that hold any real number: others are what the
-// formatter makes them.
+// columnsOf changes the columns that may hold any real number: the others are
+// limited to what the formatter gives.
 func columnsOf(f func(x float64) float64) func(l *loss) sdktest.Inputs {
 	return func(l *loss) sdktest.Inputs { return withColumn(l.draw.batch(3, 3, 4), l.draw.free, f) }
 }
 
-// evens gives all candidates of a prompt the same number, another in each.
+// evens gives all candidates of a prompt the same number, different for each
+// prompt.
 func evens(l *loss) sdktest.Inputs {
 	var lengths [][]int
 	for b := range 32 {
@@ -77,7 +79,7 @@ func evens(l *loss) sdktest.Inputs {
 	return in
 }
 
-// exemplary puts the numbers that an author gives as examples into their columns.
+// exemplary fills columns with the author's example values.
 func exemplary(d *drawer, in sdktest.Inputs) sdktest.Inputs {
 	for _, input := range d.needs { // in a fixed order, for each draws
 		examples := d.columns[input].examples

@@ -10,8 +10,8 @@ import (
 	"llmhost/sdk/sdktest"
 )
 
-// scores asks of terms that look at the order of scores alone whether they do
-// so for every score: below 0, at 0, and where there is no order.
+// scores checks that terms that only depend on the order of scores do so for
+// every score: negative, 0, and all equal.
 func (l *loss) scores() error {
 	if !l.draw.scored() {
 		l.Note = "reads no scores"
@@ -41,7 +41,7 @@ func (l *loss) scores() error {
 			}
 		}
 	}
-	l.Note = fmt.Sprintf("%d terms look at the order of scores alone", ranking)
+	l.Note = fmt.Sprintf("%d terms depend only on the order of scores", ranking)
 	return nil
 }
 
@@ -71,8 +71,8 @@ func (l *loss) sum(t program.Term, in sdktest.Inputs) (float64, error) {
 	return e.Number(t.Sum), nil
 }
 
-// byOrder says whether, scores being above 0, a term follows their order and
-// nothing else of them.
+// byOrder reports whether, for positive scores, a term depends on nothing but
+// their order.
 func (l *loss) byOrder(t program.Term, in sdktest.Inputs) (base float64, ordered bool, err error) {
 	above := l.moved(in, constant(20))
 	spread := withColumn(in, only(l.score()), func(x float64) float64 { return 20 + 2.5*x })
@@ -107,8 +107,8 @@ func (l *loss) shiftedScores(t program.Term, in sdktest.Inputs, base float64) (w
 		}
 		if !sdktest.Near(v, base) {
 			l.Find(check.Finding{
-				Text:   fmt.Sprintf("the sum of term %s follows the order of scores alone while they are above 0, and is %s; in the same order, but with %s, it is %s", t.Name, sdktest.Numbers(base), to.what, sdktest.Numbers(v)),
-				Cause:  "a score below 0, or of 0, is taken for padding: which candidates are there is what Real() says, and any finite number is a score",
+				Text:   fmt.Sprintf("the sum of term %s depends only on the order of scores while they are positive, and is %s; in the same order, but with %s, it is %s", t.Name, sdktest.Numbers(base), to.what, sdktest.Numbers(v)),
+				Cause:  "a score of 0 or less is treated as padding: Real() marks the real candidates, and any finite number is a score",
 				Places: l.Places(t.Sum), Probe: l.show(other),
 			})
 			return true, nil
@@ -117,8 +117,8 @@ func (l *loss) shiftedScores(t program.Term, in sdktest.Inputs, base float64) (w
 	return false, nil
 }
 
-// ranks says whether a term only ranks: where all log-probabilities and rewards
-// fall by as much, it stays.
+// ranks reports whether a term only ranks: it stays the same when all
+// log-probabilities and rewards fall by the same amount.
 func (l *loss) ranks(t program.Term, in sdktest.Inputs) (bool, error) {
 	before, err := l.sum(t, in)
 	if err != nil {
@@ -131,8 +131,8 @@ func (l *loss) ranks(t program.Term, in sdktest.Inputs) (bool, error) {
 	return sdktest.Near(before, after), err
 }
 
-// noDirection reports a term that ranks candidates, reads scores, and stays
-// the same where the best becomes the worst.
+// noDirection reports a term that ranks candidates, reads scores, and stays the
+// same when the best becomes the worst.
 func (l *loss) noDirection(t program.Term, in sdktest.Inputs) (wrong bool, err error) {
 	if !l.fromInput(t.Sum, l.score()) {
 		return false, nil
@@ -152,13 +152,13 @@ func (l *loss) noDirection(t program.Term, in sdktest.Inputs) (wrong bool, err e
 	}
 	l.Find(check.Finding{
 		Text:   fmt.Sprintf("term %s ranks candidates and reads their scores, but is %s whether the highest score is the best or the worst", t.Name, sdktest.Numbers(was)),
-		Cause:  "every pair is taken in both orders (Ne or Abs stands for Gt), so that each is pushed up and down: take the pairs whose first score is above the second",
+		Cause:  "every pair is taken in both orders (Ne or Abs instead of Gt), so each is pushed both up and down: take the pairs whose first score is above the second",
 		Places: l.Places(t.Sum), Probe: l.show(in),
 	})
 	return true, nil
 }
 
-// noOrder looks at terms that only rank: without an order there is nothing to rank.
+// noOrder checks terms that only rank: without an order there is nothing to rank.
 func (l *loss) noOrder(t program.Term, in sdktest.Inputs, _ float64) (wrong bool, err error) {
 	if ranks, err := l.ranks(t, in); !ranks || err != nil {
 		return err != nil, err
@@ -176,7 +176,7 @@ func (l *loss) noOrder(t program.Term, in sdktest.Inputs, _ float64) (wrong bool
 		if pairs && numbers.Largest(prompt) > 1e-12 {
 			l.Find(check.Finding{
 				Text:  fmt.Sprintf("term %s ranks candidates whose scores are equal: it pushes those of one prompt by %s", t.Name, sdktest.Numbers(prompt...)),
-				Cause: "Ge or Le stands for Gt or Lt: equal scores order nothing",
+				Cause: "Ge or Le is used instead of Gt or Lt: equal scores define no order",
 				Probe: l.show(equal),
 			})
 			return true, nil
@@ -187,17 +187,17 @@ func (l *loss) noOrder(t program.Term, in sdktest.Inputs, _ float64) (wrong bool
 		return err != nil, err
 	} else {
 		l.Find(check.Finding{
-			Text:  fmt.Sprintf("term %s is %s for a prompt with one candidate, which has nothing to be ranked against", t.Name, sdktest.Numbers(v)),
-			Cause: "a candidate is paired with itself: Ge stands for Gt, or the diagonal is not masked",
+			Text:  fmt.Sprintf("term %s is %s for a prompt with a single candidate, which leaves nothing to rank", t.Name, sdktest.Numbers(v)),
+			Cause: "a candidate is paired with itself: Ge is used instead of Gt, or the diagonal is not masked",
 			Probe: l.show(single),
 		})
 		return true, nil
 	}
 }
 
-// pairwise says whether a term of a prompt with three candidates is what its
-// pairs give by themselves. A softmax over a list is not, and in it equal
-// candidates may well take part.
+// pairwise reports whether a term of a prompt with three candidates is the sum
+// over its pairs. A softmax over a list is not, and may well include equal
+// candidates.
 func (l *loss) pairwise(t program.Term, in sdktest.Inputs) (bool, error) {
 	if len(in.Logps[0]) != 3 {
 		return true, nil

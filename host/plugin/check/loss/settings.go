@@ -14,8 +14,9 @@ import (
 	"llmhost/sdk/sdktest"
 )
 
-// settings asks whether every parameter changes what the loss computes, whether
-// one that scales it does so once, and whether every term ever counts.
+// settings checks that every parameter changes what the loss computes, that one
+// that scales it does so once, and that every term counts under some
+// parameters.
 func (l *loss) settings() error {
 	matter, err := l.Effects(l.idle)
 	if err != nil {
@@ -35,8 +36,8 @@ type effect struct {
 	numbers []float64            // everything that a host reads
 }
 
-// effectOf runs the program of some parameters over batches that are the same
-// for all of them as long as they read the same inputs.
+// effectOf runs the program of some parameters on batches that are the same for
+// all parameters that read the same inputs.
 func (l *loss) effectOf(params map[string]any) (*effect, error) {
 	trace, err := l.Retrace(params)
 	if err != nil {
@@ -65,8 +66,9 @@ func (l *loss) effectOf(params map[string]any) (*effect, error) {
 	return out, nil
 }
 
-// levels adds batches in which the model is by about as much everywhere above
-// its reference: a state may follow that within narrow bounds, of unknown size.
+// levels adds batches in which the model is above its reference by about the
+// same amount everywhere: a state may only respond within narrow bounds of
+// unknown size.
 func (l *loss) levels(to *effect) error {
 	for level := 0.02; level < 200; level *= 1.3 {
 		in := l.draw.batch(2, 2, 3)
@@ -100,8 +102,8 @@ func (l *loss) measure(in sdktest.Inputs, to *effect) error {
 	return nil
 }
 
-// idle says whether the loss computes the same under two sets of parameters, for
-// all that is tried.
+// idle reports whether the loss computes the same under two sets of parameters,
+// on everything tried.
 func (l *loss) idle(one, other map[string]any) (bool, error) {
 	a, err := l.effectOf(one)
 	if err != nil {
@@ -114,7 +116,7 @@ func (l *loss) idle(one, other map[string]any) (bool, error) {
 	return len(a.parts) == len(b.parts) && sdktest.NearAll(a.numbers, b.numbers), nil
 }
 
-// ofOthers leaves errors to the check that is about them, all but that of time.
+// ofOthers leaves errors to the check that reports them, except ErrLate.
 func ofOthers(err error) error {
 	if errors.Is(err, check.ErrLate) {
 		return err
@@ -122,8 +124,8 @@ func ofOthers(err error) error {
 	return nil
 }
 
-// proportions looks at a parameter that is doubled: whether it was multiplied
-// in twice, or the wrong way round.
+// proportions doubles a parameter to see whether it was multiplied in twice, or
+// in the wrong direction.
 func (l *loss) proportions(p sdk.Param) error {
 	d, _ := p.Default.(float64)
 	double, err := p.Accept(2 * d)
@@ -155,8 +157,8 @@ func (l *loss) proportions(p sdk.Param) error {
 	return nil
 }
 
-// disproportion says what is wrong with how a term changes where a positive or
-// negative parameter is doubled, and why; both are "" where nothing is.
+// disproportion says what is wrong with how a term changes when a positive or
+// negative parameter is doubled, and why; both are "" if nothing is.
 func disproportion(p sdk.Param, was, is []float64) (text, cause string) {
 	d, _ := p.Default.(float64)
 	scales := strings.Contains(p.Name, "weight") || strings.Contains(p.Name, "coef")
@@ -171,7 +173,7 @@ func disproportion(p sdk.Param, was, is []float64) (text, cause string) {
 	return "", ""
 }
 
-// proportional says whether is = factor · was throughout.
+// proportional reports whether is = factor · was everywhere.
 func proportional(was, is []float64, factor float64) bool {
 	for i, v := range was {
 		if !sdktest.Near(factor*v, is[i]) {
@@ -181,7 +183,7 @@ func proportional(was, is []float64, factor float64) bool {
 	return true
 }
 
-// falls says whether nothing rose and something fell.
+// falls reports whether nothing rose and something fell.
 func falls(was, is []float64) bool {
 	fell := false
 	for i, v := range was {
@@ -193,7 +195,7 @@ func falls(was, is []float64) bool {
 	return fell
 }
 
-// coefficients asks whether each term counts under some parameters at least.
+// coefficients checks that each term counts under at least some parameters.
 func (l *loss) coefficients() error {
 	idle := map[string]bool{} // the terms that never counted so far
 	for _, t := range l.p.Terms {
@@ -207,7 +209,7 @@ func (l *loss) coefficients() error {
 		}
 		p, err := l.Retrace(params)
 		if err != nil {
-			continue // another check's business
+			continue // another check reports it
 		}
 		for _, t := range p.Terms {
 			if t.Coefficient != 0 {
@@ -217,8 +219,8 @@ func (l *loss) coefficients() error {
 	}
 	for _, name := range slices.Sorted(maps.Keys(idle)) {
 		l.Find(check.Finding{
-			Text:  fmt.Sprintf("term %s has the coefficient 0, whatever the parameters: nothing of it is learned", name),
-			Cause: "Coefficient was left out of the sdk.Term, and 0 is what Go fills in; write Coefficient: 1, or report the term as a metric",
+			Text:  fmt.Sprintf("term %s has coefficient 0 whatever the parameters: nothing is learned from it", name),
+			Cause: "Coefficient was left out of the sdk.Term, so it is 0; write Coefficient: 1, or report the term as a metric",
 		})
 	}
 	return nil

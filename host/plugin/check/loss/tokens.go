@@ -9,8 +9,8 @@ import (
 	"llmhost/sdk/sdktest"
 )
 
-// tokens asks whether the first or the last label token of an answer is left
-// out everywhere, which a mask that is off by one does.
+// tokens checks whether the first or the last label token of an answer is
+// always left out, as by a mask that is off by one.
 func (l *loss) tokens() error {
 	for _, t := range l.p.Terms {
 		var ends numbers.Ends
@@ -33,11 +33,11 @@ func (l *loss) tokens() error {
 		for _, end := range ends.Missing() {
 			l.Find(check.Finding{
 				Text:   fmt.Sprintf("term %s: the %s label token of an answer never has a gradient, the others of %d answers do", t.Name, end, ends.Lists),
-				Cause:  "a mask is off by one: policy.logps is shifted already, and every place with a label counts, the end token's too",
+				Cause:  "a mask is off by one: policy.logps is already shifted, and every position with a label counts, the end token's included",
 				Places: l.Places(t.Sum), Probe: l.show(probe),
 			})
 		}
 	}
-	l.Note = "every label token of an answer takes part, or none"
+	l.Note = "every label token of an answer counts, or none does"
 	return nil
 }

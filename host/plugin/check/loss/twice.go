@@ -10,8 +10,8 @@ import (
 	"llmhost/sdk/sdktest"
 )
 
-// twice asks whether a term is a mix of others, so that something is learned
-// twice over.
+// twice checks whether a term is a combination of others, so that something is
+// learned twice.
 func (l *loss) twice() error {
 	gradients, err := l.gradients()
 	if err != nil {
@@ -29,7 +29,7 @@ func (l *loss) twice() error {
 			return nil
 		}
 	}
-	l.Note = fmt.Sprintf("%d terms, none of them a mix of others", len(l.p.Terms))
+	l.Note = fmt.Sprintf("%d terms, none of them a combination of others", len(l.p.Terms))
 	return nil
 }
 
@@ -49,7 +49,8 @@ func (l *loss) gradients() ([][]float64, error) {
 	return gradients, nil
 }
 
-// mixOf writes term i as a mix of others, "2 · a + 1 · b", or "" where it is none.
+// mixOf expresses term i as a combination of others, "2 · a + 1 · b", or "" if it
+// is none.
 func (l *loss) mixOf(i int, gradients [][]float64) string {
 	var others [][]float64
 	var names []string

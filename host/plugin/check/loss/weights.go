@@ -31,7 +31,7 @@ func (l *loss) weights() error {
 				}
 			}
 		}
-		l.Note = "three times the weight is three times the sum"
+		l.Note = "three times the weight gives three times the sum"
 	}
 	if l.Note == "" {
 		l.Note = "reads no weights"
@@ -39,7 +39,7 @@ func (l *loss) weights() error {
 	return nil
 }
 
-// weighed says whether sum and count of a term follow a weight that is tripled.
+// weighed checks that sum and count of a term scale with a tripled weight.
 func (l *loss) weighed(t program.Term, column string, in sdktest.Inputs, base, e *sdktest.Evaluation) bool {
 	for _, f := range []sdktest.Figure{{Name: "sum", Value: t.Sum}, {Name: "count", Value: t.Count}} {
 		if f.Value == program.None || !l.fromInput(f.Value, column) {
@@ -52,7 +52,7 @@ func (l *loss) weighed(t program.Term, column string, in sdktest.Inputs, base, e
 		}
 		l.Find(check.Finding{
 			Text:   fmt.Sprintf("the %s of term %s is %s, and with every %s three times as large it is %s instead of %s", f.Name, t.Name, sdktest.Numbers(was), column, sdktest.Numbers(is), sdktest.Numbers(3*was)),
-			Cause:  "the weight is applied twice, to a part of the sum alone, or inside something that is not linear; multiply each prompt's finished number once",
+			Cause:  "the weight is applied twice, to a part of the sum alone, or inside something non-linear; multiply each prompt's final number by it once",
 			Places: l.Places(t.Sum), Probe: l.show(in),
 		})
 		return false

@@ -10,15 +10,16 @@ import (
 	"llmhost/sdk/sdktest"
 )
 
-// nearZero is next to 0, and smooth what a term may change over that distance.
+// nearZero is a number next to 0, and smooth bounds how much a term may change
+// over that distance.
 const (
 	nearZero = 1e-9
 	smooth   = 1e-5
 )
 
-// zeros asks whether a number that is exactly 0 is taken for what it is. A
+// zeros checks that a number that is exactly 0 is treated as a number. A
 // log-probability of 0 is that of a certain token, a score of 0 is a score;
-// what tells padding are the masks.
+// padding is marked by the masks.
 func (l *loss) zeros() error {
 	type place struct {
 		what string
@@ -46,7 +47,7 @@ func (l *loss) zeros() error {
 			}
 		}
 	}
-	l.Note = "a number of exactly 0 is a number"
+	l.Note = "exactly 0 is treated as a number"
 	return nil
 }
 
@@ -70,8 +71,8 @@ func (l *loss) hole(what string, in, at, below, above sdktest.Inputs) (wrong boo
 				continue
 			}
 			l.Find(check.Finding{
-				Text:   fmt.Sprintf("the %s of term %s is %s where %s is all but 0, and %s where it is 0", f.Name, t.Name, sdktest.Numbers(low), what, sdktest.Numbers(at)),
-				Cause:  "a 0 is taken for padding: which tokens are there is what LabelMask() says, which candidates Real()",
+				Text:   fmt.Sprintf("the %s of term %s is %s when %s is almost 0, and %s when it is 0", f.Name, t.Name, sdktest.Numbers(low), what, sdktest.Numbers(at)),
+				Cause:  "a 0 is treated as padding: LabelMask() marks the label tokens, Real() the real candidates",
 				Places: l.Places(f.Value), Probe: l.show(in),
 			})
 			return true, nil

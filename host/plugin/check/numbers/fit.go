@@ -3,7 +3,7 @@ package numbers
 import "math"
 
 // Fit is the least-squares fit of target by the columns: their coefficients,
-// and the largest error that is left.
+// and the largest remaining error.
 func Fit(target []float64, columns ...[]float64) (coefficients []float64, rest float64) {
 	left := append([]float64(nil), target...)
 	var basis [][]float64
@@ -12,7 +12,7 @@ func Fit(target []float64, columns ...[]float64) (coefficients []float64, rest f
 		direction := append([]float64(nil), column...)
 		part := make([]float64, len(columns))
 		part[j] = 1
-		for range 2 { // twice, for the rounding of the first time
+		for range 2 { // twice, to remove the first pass's rounding errors
 			for i, b := range basis {
 				remove(direction, b, dot(direction, b), part, mix[i])
 			}
@@ -38,7 +38,8 @@ func Fit(target []float64, columns ...[]float64) (coefficients []float64, rest f
 	return coefficients, rest
 }
 
-// remove takes the part along b out of direction, and keeps the books.
+// remove subtracts the component along b from direction, and updates mix
+// accordingly.
 func remove(direction, b []float64, along float64, part, mix []float64) {
 	for i := range direction {
 		direction[i] -= along * b[i]

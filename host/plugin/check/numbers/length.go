@@ -7,8 +7,8 @@ import (
 	"llmhost/sdk/sdktest"
 )
 
-// Power is the power of n that weights, of n = 2, 3, 4, …, are; NaN where they
-// are none.
+// Power is the exponent p for which weights, for n = 2, 3, 4, …, are
+// proportional to n^p; NaN if there is none.
 func Power(weights []float64) float64 {
 	if weights == nil {
 		return math.NaN()
@@ -26,9 +26,10 @@ func Power(weights []float64) float64 {
 	return law[1]
 }
 
-// lengthLaw is the power of n that weights, of n from 2, are. Where they are
-// none, away is +1 where they contain a power of n+1, and -1 where one of n-1.
-// A mix of a mean and a sum in one term is in order, and reads as power 0.
+// lengthLaw is the exponent p for which weights, for n from 2, are proportional
+// to n^p. If there is none, away is +1 if they contain a power of n+1, and -1
+// if one of n-1. A mix of a mean and a sum in one term is allowed, and reads as
+// power 0.
 func lengthLaw(weights []float64) (exponent float64, away int) {
 	if weights == nil {
 		return 0, 0
@@ -53,7 +54,7 @@ func lengthLaw(weights []float64) (exponent float64, away int) {
 	return 0, 0
 }
 
-// logs are the logarithms of numbers that are moved by some.
+// logs are the logarithms of shifted numbers.
 func logs(n []float64, by int) []float64 {
 	out := make([]float64, len(n))
 	for i, x := range n {
@@ -62,10 +63,10 @@ func logs(n []float64, by int) []float64 {
 	return out
 }
 
-// WrongLength says what is wrong with how much answers, or sequences, of n = 2, 3,
-// 4, … tokens weigh, and its likely cause: a mean gives each the weight 1, a sum
-// the weight n, a length penalty a power of n between the two. Both are "" where
-// nothing is.
+// WrongLength says what is wrong with the weights of answers, or sequences, of n =
+// 2, 3, 4, … tokens, and the likely cause: a mean gives each the weight 1, a sum
+// the weight n, a length penalty a power of n in between. Both are "" if nothing
+// is.
 func WrongLength(weights []float64) (text, cause string) {
 	exponent, away := lengthLaw(weights)
 	switch {
@@ -74,10 +75,10 @@ func WrongLength(weights []float64) (text, cause string) {
 		cause = "a length is off by one: the prompt, the first token or padding is counted, or the end token is not; the number of label tokens is LabelMask().Sum(-1), that of a sequence's SegmentCount"
 	case exponent > 1+1e-6:
 		text = sdktest.Numbers(weights[:4]...) + ", more than in proportion to their length"
-		cause = "a tensor with one number an answer was broadcast over its tokens before the sum, so that each token counts as often as there are tokens"
+		cause = "a tensor with one number an answer was broadcast over its tokens before the sum, so each answer counts once per token"
 	case exponent < -1e-6:
-		text = sdktest.Numbers(weights[:4]...) + ", the less the longer they are"
-		cause = "a mean over tokens is divided by their number once more"
+		text = sdktest.Numbers(weights[:4]...) + ", less the longer they are"
+		cause = "a mean over tokens is divided by their number again"
 	}
 	return text, cause
 }

@@ -1,5 +1,5 @@
-// Package numbers is the arithmetic of checks: what is finite, what fits, and by
-// which law of its length an answer weighs.
+// Package numbers is the arithmetic of checks: finiteness, least-squares fits,
+// and how weights depend on length.
 package numbers
 
 import (
@@ -7,20 +7,20 @@ import (
 	"slices"
 )
 
-// Finite says whether x is neither infinite nor NaN.
+// Finite reports whether x is neither infinite nor NaN.
 func Finite(x float64) bool { return !math.IsNaN(x) && !math.IsInf(x, 0) }
 
-// AllFinite says so of a list.
+// AllFinite reports the same for a list.
 func AllFinite(data []float64) bool {
 	return !slices.ContainsFunc(data, func(x float64) bool { return !Finite(x) })
 }
 
-// AnyNonZero says whether a list holds a number other than 0.
+// AnyNonZero reports whether a list holds a number other than 0.
 func AnyNonZero(data []float64) bool {
 	return slices.ContainsFunc(data, func(x float64) bool { return x != 0 })
 }
 
-// Largest is the largest absolute value, 0 of none.
+// Largest is the largest absolute value, 0 for none.
 func Largest(data []float64) float64 {
 	most := 0.0
 	for _, x := range data {
@@ -38,10 +38,10 @@ func Scaled(data []float64, by float64) []float64 {
 	return out
 }
 
-// Rounded is x to four digits behind the point, so that a batch is short to read.
+// Rounded is x to four decimals, which keeps a batch short to read.
 func Rounded(x float64) float64 { return math.Round(x*1e4) / 1e4 }
 
-// Rotated is a list with its first entry at its end.
+// Rotated is a list with its first entry moved to the end.
 func Rotated[V any](list []V) []V {
 	if len(list) == 0 {
 		return nil
@@ -52,7 +52,7 @@ func Rotated[V any](list []V) []V {
 // Ends counts how many lists leave out their first or last number.
 type Ends struct{ Lists, First, Last int }
 
-// Add counts a list in which a 0 is left out: alone at an end, all others taken.
+// Add counts a list whose only 0 is at one end: that entry is left out.
 func (e *Ends) Add(data []float64) {
 	n := len(data)
 	e.Lists++

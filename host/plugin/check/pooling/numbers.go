@@ -10,8 +10,8 @@ import (
 	"llmhost/sdk/sdktest"
 )
 
-// finite pools large states in float32, without an end token, and sequences that
-// are nothing but the end token.
+// finite pools large states in float32, sequences without an end token, and
+// sequences of nothing but end tokens.
 func (p *pooling) finite() error {
 	for _, in := range p.probes() {
 		none := in
@@ -35,7 +35,7 @@ func (p *pooling) finite() error {
 	return nil
 }
 
-// infinite reports pooled states or gradients that are no finite numbers.
+// infinite reports pooled states or gradients that are not finite.
 func (p *pooling) infinite(what string, in sdktest.PoolInputs) (found bool, err error) {
 	a := in.Arguments()
 	a.Single = true
@@ -50,26 +50,27 @@ func (p *pooling) infinite(what string, in sdktest.PoolInputs) (found bool, err 
 		return false, nil
 	}
 	p.Find(check.Finding{
-		Text:  fmt.Sprintf("with %s, the pooled states or their gradients are no finite numbers", what),
+		Text:  fmt.Sprintf("with %s, the pooled states or their gradients are not finite", what),
 		Cause: "a division by 0, a logarithm or root of 0, or an exponential above 88",
 		Probe: in.String(),
 	})
 	return true, nil
 }
 
-// grown has every state times a factor.
+// grown multiplies every state by a factor.
 func grown(in sdktest.PoolInputs, by float64) sdktest.PoolInputs {
 	return mapped(in, func(state []float64) []float64 { return numbers.Scaled(state, by) })
 }
 
-// gradient holds gradients to central differences, with what is detached held.
+// gradient compares gradients with central differences, with what is detached
+// held constant.
 func (p *pooling) gradient() error {
 	worst, err := p.slopes(func(e *sdktest.Evaluation) map[int]sdktest.Array { return e.Detached() })
 	p.Note = fmt.Sprintf("largest relative error %.1g", worst)
 	return err
 }
 
-// detach compares them with nothing held.
+// detach compares them with nothing held constant.
 func (p *pooling) detach() error {
 	_, err := p.slopes(func(*sdktest.Evaluation) map[int]sdktest.Array { return nil })
 	p.Note = "the gradient is the slope of what is computed"
@@ -114,7 +115,7 @@ func (p *pooling) slopes(constant func(*sdktest.Evaluation) map[int]sdktest.Arra
 func (p *pooling) tooSteep(in sdktest.PoolInputs, text string) {
 	p.Find(check.Finding{
 		Text:  text,
-		Cause: "a Detach holds the gradient back; remove it, or, where a constant is meant, say so with an Allow method",
+		Cause: "a Detach blocks the gradient; remove it, or, if a constant is intended, say so with an Allow method",
 		Probe: in.String(),
 	})
 }

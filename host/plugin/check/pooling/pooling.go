@@ -1,5 +1,5 @@
-// Package pooling holds the checks of poolings, which run a pooling's program
-// over hidden states that are made up. All lists them in the order of a report.
+// Package pooling has the checks of poolings, which run a pooling's program on
+// generated hidden states. All lists them in the order of a report.
 package pooling
 
 import (
@@ -16,70 +16,70 @@ import (
 var All = []*check.Check{
 	{
 		Name: "storage",
-		Doc:  "states may be stored in any order, with others between them",
+		Doc:  "states may be stored in any order, with unused ones in between",
 		Run:  on((*pooling).storage),
 	},
 	{
 		Name: "sequences",
-		Doc:  "a sequence knows nothing of the others",
+		Doc:  "sequences do not affect each other",
 		Run:  on((*pooling).sequences),
 	},
 	{
 		Name: "ids",
-		Doc:  "no id but the end token's means anything",
+		Doc:  "no token id matters except the end token's",
 		Run:  on((*pooling).ids),
 	},
 	{
 		Name: "constant",
-		Doc:  "equal states pool to themselves, or by a power of their number",
+		Doc:  "equal states pool to themselves, times a power of their number",
 		Run:  on((*pooling).constant),
 	},
 	{
 		Name: "own",
-		Doc:  "every sequence pools to something of its own, without an end token too",
+		Doc:  "every sequence pools to something of its own, even without an end token",
 		Run:  on((*pooling).own),
 	},
 	{
 		Name: "tokens",
-		Doc:  "neither the first nor the last token is left out while the others are taken",
+		Doc:  "neither the first nor the last token alone is left out",
 		Run:  on((*pooling).tokens),
 	},
 	{
 		Name: "units",
-		Doc:  "no element of a state means more than another",
+		Doc:  "all elements of a state are treated the same",
 		Run:  on((*pooling).units),
 	},
 	{
 		Name: "finite",
-		Doc:  "finite in float32 with large states, with none but end tokens and without any",
+		Doc:  "finite in float32 with large states, with only end tokens and without any",
 		Run:  on((*pooling).finite),
 	},
 	{
 		Name: "gradient",
-		Doc:  "gradients are central differences in float64, to 1e-6",
+		Doc:  "gradients match central differences in float64, to 1e-6",
 		Run:  on((*pooling).gradient),
 	},
 	{
 		Name: "detach",
-		Doc:  "what is detached is not part of the slope; a pooling that means a constant says so with Allow",
+		Doc:  "what is detached does not contribute to the slope; a pooling with an intended constant says so with Allow",
 		Run:  on((*pooling).detach),
 	},
 	{
 		Name:   "settings",
-		Doc:    "every parameter changes something, by itself or beside others",
+		Doc:    "every parameter changes something, by itself or together with others",
 		Except: check.Given,
 		Run:    on((*pooling).settings),
 	},
 }
 
-// pooling is a pooling under one set of parameters, as a check of it sees it.
+// pooling is a pooling under one set of parameters, as its checks see it.
 type pooling struct {
 	*check.Trial
 	p   *sdktest.Traced
 	rng *rand.Rand
 }
 
-// on is a check that is written as a method.
+// on turns a method into a check.
 func on(ask func(p *pooling) error) func(*check.Trial) error {
 	return func(t *check.Trial) error {
 		return ask(&pooling{t, t.Program, rand.New(rand.NewPCG(t.Seed(), 2))})
@@ -93,7 +93,7 @@ const (
 )
 
 // batch draws sequences of the given lengths. Every second one ends in the end
-// token; the end token also occurs inside, as it does where it separates turns.
+// token, which also occurs inside, as when it separates turns.
 func (p *pooling) batch(lengths ...int) sdktest.PoolInputs {
 	in := sdktest.PoolInputs{EOS: eos}
 	for n, length := range lengths {
@@ -122,7 +122,7 @@ func (p *pooling) state() []float64 {
 	return state
 }
 
-// probes are batches of several sizes, sequences of one token among them.
+// probes are batches of several sizes, sequences of one token included.
 func (p *pooling) probes() []sdktest.PoolInputs {
 	return []sdktest.PoolInputs{p.batch(1), p.batch(3, 1, 4), p.batch(2, 5, 1, 1, 3), p.batch(4, 6)}
 }
@@ -139,12 +139,12 @@ func (p *pooling) pool(in sdktest.PoolInputs) ([][]float64, error) {
 	return rows, nil
 }
 
-// cannotRun is an error that shows only when the program runs.
+// cannotRun is an error that only shows when the program runs.
 func cannotRun(in sdktest.PoolInputs, err error) error {
 	return fmt.Errorf("cannot be run: %w\n  batch   %v", err, in)
 }
 
-// each asks something of every probe, up to the first fault.
+// each checks every probe, up to the first fault.
 func (p *pooling) each(ask func(in sdktest.PoolInputs) ([]sdktest.Fault, error)) error {
 	for _, in := range p.probes() {
 		if p.Late() {
@@ -166,21 +166,21 @@ func (p *pooling) each(ask func(in sdktest.PoolInputs) ([]sdktest.Fault, error))
 	return nil
 }
 
-// storage stores the states in another order, with states between them that
-// are no sequence's, as prefix sharing does.
+// storage stores the states in another order, with unused ones in between, as
+// prefix sharing does.
 func (p *pooling) storage() error {
-	p.Note = "hidden states in any order, with others between them"
+	p.Note = "hidden states in any order, with unused ones in between"
 	return p.each(p.p.Storage)
 }
 
-// sequences puts sequences in another order, and each into a batch of its own.
+// sequences reorders sequences, then puts each into a separate batch.
 func (p *pooling) sequences() error {
 	p.Note = "sequences by themselves and in any order"
 	return p.each(p.p.Sequences)
 }
 
-// ids gives tokens other ids: but for being the end token or not, an id means
-// nothing to a pooling, unless a parameter names one.
+// ids changes token ids: apart from whether it is the end token, an id must not
+// matter to a pooling, unless a parameter names one.
 func (p *pooling) ids() error {
 	for _, param := range p.Component.Params {
 		if param.Type == sdk.IntParam {
@@ -188,7 +188,7 @@ func (p *pooling) ids() error {
 			return nil
 		}
 	}
-	p.Note = "no id but the end token's means anything"
+	p.Note = "no token id matters except the end token's"
 	return p.each(func(in sdktest.PoolInputs) ([]sdktest.Fault, error) {
 		base, err := p.pool(in)
 		if err != nil {
@@ -206,7 +206,7 @@ func (p *pooling) ids() error {
 	})
 }
 
-// reidentified gives tokens another id, end tokens only where ends says so.
+// reidentified gives tokens another id, end tokens only if ends is set.
 func reidentified(in sdktest.PoolInputs, to int, ends bool) sdktest.PoolInputs {
 	out := in
 	out.IDs = nil
@@ -222,8 +222,8 @@ func reidentified(in sdktest.PoolInputs, to int, ends bool) sdktest.PoolInputs {
 	return out
 }
 
-// units puts the elements of all states in another order: no element means
-// more than another to a pooling.
+// units reorders the elements of all states: a pooling must treat all elements
+// the same.
 func (p *pooling) units() error {
 	p.Note = "elements of a state in any order"
 	return p.each(func(in sdktest.PoolInputs) ([]sdktest.Fault, error) {
@@ -239,7 +239,7 @@ func (p *pooling) units() error {
 	})
 }
 
-// mapped has every state changed.
+// mapped applies f to every state.
 func mapped(in sdktest.PoolInputs, change func(state []float64) []float64) sdktest.PoolInputs {
 	out := in
 	out.Hidden = nil
@@ -253,7 +253,7 @@ func mapped(in sdktest.PoolInputs, change func(state []float64) []float64) sdkte
 	return out
 }
 
-// settings asks whether every parameter changes the program.
+// settings checks that every parameter changes the program.
 func (p *pooling) settings() error {
 	_, err := p.Effects(func(_, _ map[string]any) (bool, error) { return false, nil })
 	return err

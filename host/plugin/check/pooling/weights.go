@@ -9,11 +9,11 @@ import (
 	"llmhost/sdk/sdktest"
 )
 
-// longest sequence of equal states, in tokens.
+// longest is the longest sequence of equal states, in tokens.
 const longest = 10
 
-// constant pools sequences whose states are all alike, which any choice or mean
-// gives back; a sum gives n of them.
+// constant pools sequences whose states are all equal: any choice or mean gives
+// that state back, a sum n times it.
 func (p *pooling) constant() error {
 	high, err := p.levels(1)
 	if err != nil {
@@ -29,12 +29,12 @@ func (p *pooling) constant() error {
 	case high[0] != 0 && low[0] == 0:
 		p.Find(check.Finding{
 			Text:  fmt.Sprintf("sequences whose states are all 1 pool to %s, those whose states are all -1 to 0", sdktest.Numbers(high[0])),
-			Cause: "a 0 takes part in a maximum, or negative states are cut off",
+			Cause: "a 0 is included in a maximum, or negative states are cut off",
 		})
 	case short(high):
 		p.Find(check.Finding{
-			Text:  of + sdktest.Numbers(high...) + ": short ones to less",
-			Cause: "a sequence is divided by a fixed number of tokens that it may not have; divide by how many were taken",
+			Text:  of + sdktest.Numbers(high...) + ": less for short ones",
+			Cause: "a sum is divided by a fixed number of tokens that a sequence may not have; divide by the number summed",
 		})
 	case positive(high):
 		if text, cause := numbers.WrongLength(high); text != "" {
@@ -63,8 +63,8 @@ func positive(weights []float64) bool {
 	return !slices.ContainsFunc(weights, func(w float64) bool { return !(w > 0) || !numbers.Finite(w) })
 }
 
-// short says whether sequences pool to one level from some length on, and to less
-// of it when they are shorter.
+// short reports whether sequences pool to one level from some length on, and to
+// less of it when they are shorter.
 func short(weights []float64) bool {
 	level := weights[len(weights)-1]
 	if !positive(weights) ||
@@ -80,8 +80,8 @@ func short(weights []float64) bool {
 	return true
 }
 
-// own asks whether each sequence pools to something of its own states, without an
-// end token, and wherever the states lie.
+// own checks that each sequence pools to something of its own states, also
+// without an end token and with shifted states.
 func (p *pooling) own() error {
 	for _, probe := range p.probes() {
 		none := reidentified(probe, 5, true)
@@ -103,7 +103,7 @@ func (p *pooling) own() error {
 	return nil
 }
 
-// ordinary states are as they are drawn.
+// ordinary leaves the states as drawn.
 const ordinary = "with ordinary states"
 
 // foreign reports a sequence that pools to nothing of its own.
@@ -117,8 +117,8 @@ func (p *pooling) foreign(what string, in sdktest.PoolInputs) (found bool, err e
 			continue
 		}
 		p.Find(check.Finding{
-			Text:  fmt.Sprintf("sequence %d, of %d tokens, pools to something that none of its states changes, %s", n, len(sequence), what),
-			Cause: "a token is sought that the sequence may not have (take its last one then), or a clamp or a fill value stands in for its states",
+			Text:  fmt.Sprintf("sequence %d, of %d tokens, pools to something that depends on none of its states, %s", n, len(sequence), what),
+			Cause: "it looks for a token that the sequence may not have (use the last one then), or a clamp or fill value replaces its states",
 			Probe: in.String(),
 		})
 		return true, nil
@@ -126,7 +126,7 @@ func (p *pooling) foreign(what string, in sdktest.PoolInputs) (found bool, err e
 	return false, nil
 }
 
-// lifted has every state moved by a number.
+// lifted shifts every state by a number.
 func lifted(in sdktest.PoolInputs, by float64) sdktest.PoolInputs {
 	return mapped(in, func(state []float64) []float64 {
 		out := slices.Clone(state)
@@ -137,7 +137,7 @@ func lifted(in sdktest.PoolInputs, by float64) sdktest.PoolInputs {
 	})
 }
 
-// tokens asks whether one end of a sequence is left out while all else is taken.
+// tokens checks whether only one end of a sequence is left out.
 func (p *pooling) tokens() error {
 	var ends numbers.Ends
 	var probe sdktest.PoolInputs
@@ -157,12 +157,12 @@ func (p *pooling) tokens() error {
 	}
 	for _, end := range ends.Missing() {
 		p.Find(check.Finding{
-			Text:  fmt.Sprintf("the %s token of a sequence never takes part, all others do", end),
+			Text:  fmt.Sprintf("the %s token of a sequence never counts, all others do", end),
 			Cause: "an index is off by one: a sequence's tokens are the entries whose Sequence is its number, and none of them is padding",
 			Probe: probe.String(),
 		})
 	}
-	p.Note = "every token of a sequence takes part, or few do"
+	p.Note = "every token of a sequence counts, or few do"
 	return nil
 }
 

@@ -15,10 +15,10 @@ func models() []Mutant {
 			gap := r.Unsqueeze(1).Sub(r.Unsqueeze(2))
 			return term(gap.LogSigmoid().Neg().Where(x.better, 0).Sum(), x.better.Sum())
 		}), "direction"),
-		mutant("reward-of-fillers", "candidates that fill up a row are pulled towards a reward of 1 too", trace(func(g *sdk.Graph) sdk.Objective {
+		mutant("reward-of-fillers", "padding candidates are pulled towards a reward of 1 too", trace(func(g *sdk.Graph) sdk.Objective {
 			return term(g.Rewards().SubScalar(1).Square().Sum(), g.Real().Sum())
 		}), "padding"),
-		mutant("reward-of-zero", "a reward of 0 is taken for a filler", trace(func(g *sdk.Graph) sdk.Objective {
+		mutant("reward-of-zero", "a reward of 0 is taken for padding", trace(func(g *sdk.Graph) sdk.Objective {
 			r := g.Rewards()
 			there := r.NeScalar(0).And(g.Real())
 			return term(r.SubScalar(1).Square().Where(there, 0).Sum(), g.Real().Sum())

@@ -62,7 +62,7 @@ func numerics() []Mutant {
 		mutant("root-of-squares", "the square root of a sum of squares has no slope at 0", trace(func(g *sdk.Graph) sdk.Objective {
 			return term(g.Logps().Square().Sum(-1).Sqrt().Sum(), g.Real().Sum())
 		}), "finite"),
-		mutant("infinite-masks-meet", "minus infinity less minus infinity between two fillers", trace(func(g *sdk.Graph) sdk.Objective {
+		mutant("infinite-masks-meet", "minus infinity minus minus infinity between two padding candidates", trace(func(g *sdk.Graph) sdk.Objective {
 			x := pieced(g)
 			p := x.p.MaskedFill(x.real.Not(), -1e38).MulScalar(10)
 			gap := p.Unsqueeze(2).Sub(p.Unsqueeze(1))

@@ -28,7 +28,7 @@ func reductions() []Mutant {
 		mutant("mean-over-padding", "the mean over tokens runs over padding too", trace(func(g *sdk.Graph) sdk.Objective {
 			return term(g.Logps().Mean(-1).Neg().Sum(), g.Real().Sum())
 		}), "padding"),
-		mutant("count-of-fillers", "candidates that only fill up a row are counted", trace(func(g *sdk.Graph) sdk.Objective {
+		mutant("count-of-fillers", "padding candidates are counted", trace(func(g *sdk.Graph) sdk.Objective {
 			return term(g.Logps().Sum().Neg(), g.Count("B").Mul(g.Count("K")))
 		}), "padding"),
 		mutant("length-plus-one", "an answer's length counts one token of the prompt", trace(func(g *sdk.Graph) sdk.Objective {
@@ -107,28 +107,28 @@ func maskings() []Mutant {
 			rest := g.LabelMask().Not()
 			return term(g.Logps().Neg().Where(rest, 0).Sum(), rest.Sum().ClampMin(1))
 		}), "learns", "padding"),
-		mutant("baseline-with-fillers", "the mean score of a prompt counts fillers", trace(func(g *sdk.Graph) sdk.Objective {
+		mutant("baseline-with-fillers", "the mean score of a prompt counts padding candidates", trace(func(g *sdk.Graph) sdk.Objective {
 			x := pieced(g)
 			advantage := x.score.Sub(x.score.Mean(-1).Unsqueeze(-1))
 			return term(advantage.Mul(x.p).Neg().Where(x.real, 0).Sum(), x.real.Sum())
 		}), "padding"),
-		mutant("ignores-candidate-mask", "fillers with score 0 may be the best candidate", trace(func(g *sdk.Graph) sdk.Objective {
+		mutant("ignores-candidate-mask", "padding candidates with score 0 may be the best candidate", trace(func(g *sdk.Graph) sdk.Objective {
 			x := pieced(g)
 			best := x.score.Argmax(-1).Unsqueeze(-1)
 			return term(x.p.Neg().Gather(1, best).Sum(), g.Count("B"))
 		}), "padding"),
-		mutant("pairs-with-fillers", "pairs are made with candidates that only fill up a row", trace(func(g *sdk.Graph) sdk.Objective {
+		mutant("pairs-with-fillers", "pairs are made with padding candidates", trace(func(g *sdk.Graph) sdk.Objective {
 			x := pieced(g)
 			better := x.score.Unsqueeze(2).Gt(x.score.Unsqueeze(1))
 			return term(x.gap.LogSigmoid().Neg().Where(better, 0).Sum(), better.Sum())
 		}), "padding"),
-		mutant("negative-score-is-padding", "a real candidate whose score is below 0 is taken for a filler", trace(func(g *sdk.Graph) sdk.Objective {
+		mutant("negative-score-is-padding", "a real candidate whose score is below 0 is taken for padding", trace(func(g *sdk.Graph) sdk.Objective {
 			x := pieced(g)
 			real := x.score.GeScalar(0)
 			better := x.score.Unsqueeze(2).Gt(x.score.Unsqueeze(1)).And(both(real))
 			return term(x.gap.LogSigmoid().Neg().Where(better, 0).Sum(), better.Sum())
 		}), "padding"),
-		mutant("softmax-over-fillers", "fillers take part in the softmax over candidates", trace(func(g *sdk.Graph) sdk.Objective {
+		mutant("softmax-over-fillers", "padding candidates are included in the softmax over candidates", trace(func(g *sdk.Graph) sdk.Objective {
 			x := pieced(g)
 			best := x.score.MaskedFill(x.real.Not(), math.Inf(-1)).Argmax(-1).Unsqueeze(-1)
 			return term(x.p.LogSumExp(-1).Sub(x.p.Gather(1, best).Squeeze(-1)).Sum(), g.Count("B"))

@@ -48,7 +48,7 @@ func (exits) Trace(*sdk.Graph) sdk.Objective {
 type crashes struct{}
 
 func (crashes) Trace(*sdk.Graph) sdk.Objective {
-	go func() { panic("of my own accord") }()
+	go func() { panic("voluntarily") }()
 	select {}
 }
 
