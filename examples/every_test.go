@@ -251,8 +251,8 @@ func TestEveryHasEverything(t *testing.T) {
 	require.Len(t, inputs, len(known), "the plugins of testdata/every read %v; want one of each", inputs)
 }
 
-// sourceFiles are where the source of a project in each language stands, and
-// what it has besides.
+// sourceFiles are the paths of a plugin's source in each language: in testdata/every
+// and in a project.
 var sourceFiles = map[string][2]string{"c": {"every.c", "every.c"}, "rust": {"lib.rs", "src/lib.rs"}, "assemblyscript": {"index.ts", "assembly/index.ts"}, "python": {"main.py", "main.py"}}
 
 // builtEvery builds the plugin of a language out of testdata/every.

@@ -45,7 +45,7 @@ func (Max) Trace(g *sdk.Graph) sdk.Tensor {
 	return g.Hidden().IndexSelect(0, g.Token()).SegmentMax(g.Sequence(), "N")
 }
 
-// lastEntry is where each sequence's last token stands in g.Token, i64 [N]. Counts
+// lastEntry is the index of each sequence's last token in g.Token, i64 [N]. Counts
 // are f32, so it is exact up to 2^24 tokens in a batch.
 func lastEntry(g *sdk.Graph) sdk.Tensor {
 	return g.Sequence().SegmentCount("N").CumSum(0).SubScalar(1).ClampMin(0).To(sdk.I64)

@@ -65,7 +65,7 @@ func (b *bench) runStartups(ctx context.Context) (*startups, error) {
 	return &s, nil
 }
 
-// buildCLI builds cmd/llmhost as the source stands.
+// buildCLI builds cmd/llmhost from the current source.
 func (b *bench) buildCLI(ctx context.Context) (string, error) {
 	path := filepath.Join(b.work, "llmhost")
 	out, err := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", path, "llmhost/cmd/llmhost").CombinedOutput()

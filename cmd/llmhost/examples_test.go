@@ -169,7 +169,7 @@ func follow(t *testing.T, root, page string) string {
 			continue
 		}
 		named := configFlag.FindStringSubmatch(b.lines[0])
-		require.NotNil(t, named, "a table stands under the command that makes it: %s", b.lines[0])
+		require.NotNil(t, named, "a table must follow the command that makes it: %s", b.lines[0])
 		first, last := evaluations(t, root, named[1])
 		for _, row := range rows {
 			before, _ := first.Get(row[1])

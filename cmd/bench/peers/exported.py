@@ -56,8 +56,8 @@ def tensors(path):
 
 
 def load(kind, folder, unexpected=(), spare=(), **settings):
-    """A model of the folder. unexpected are the tensors that it has beside the
-    model's, and spare those that it may have or lack."""
+    """The model in a folder. unexpected are the tensors that it has in addition to the
+    model's, spare those that it may have or lack."""
     model, report = kind.from_pretrained(
         folder, output_loading_info=True, dtype=torch.float32, attn_implementation="eager", **settings)
     found = {name: sorted(set(report[name]) - set(spare)) for name in ("missing_keys", "unexpected_keys", "mismatched_keys")}
@@ -83,7 +83,7 @@ def labels_of(config):
 
 
 def open_adapter(folder):
-    """PEFT's model of an adapter; what it holds is what the file has, to the bit."""
+    """PEFT's model of an adapter; its tensors equal those of the file, to the bit."""
     from peft import PeftConfig, PeftModel, get_peft_model_state_dict
 
     config = PeftConfig.from_pretrained(folder)
@@ -111,7 +111,7 @@ def open_adapter(folder):
 
 
 def pooled(name, states, mask, ids, end):
-    """One vector a row of its states [tokens, hidden]."""
+    """One vector per sequence, from its states [tokens, hidden]."""
     states, ids = states[mask.bool()], ids[mask.bool()]
     if name == "average":
         return states.mean(0)
@@ -121,7 +121,7 @@ def pooled(name, states, mask, ids, end):
 
 
 def reference_heads(config, stored):
-    """The heads of a file in the reference system's layout: the labels of each
+    """The heads of a file in llm_codebase's layout: the labels of each
     module that gives logits, and the shapes of all their tensors."""
     hidden = config.hidden_size
     if not hasattr(config, "cls_info"):
@@ -159,7 +159,7 @@ def open_heads(folder, config, pooling, end):
 
 
 def open_folder(folder, pooling, end):
-    """The model of a folder, what makes vectors of rows, and the names of their entries."""
+    """The model in a folder, the function that makes a vector of a sequence, and the names of its entries."""
     if os.path.exists(os.path.join(folder, "adapter_config.json")):
         return open_adapter(folder)
     config = AutoConfig.from_pretrained(folder)

@@ -80,7 +80,7 @@ class Padded:
 
 
 class Packed:
-    """A batch of real tokens alone, in one row, a shared prompt once."""
+    """A batch of only real tokens, in one row, a shared prompt once."""
 
     def __init__(self, records):
         self.ids, self.positions, self.segments = [], [], []
@@ -131,7 +131,7 @@ def chunks(hidden, weight):
 
 class MeanLoss(torch.autograd.Function):
     """Mean cross entropy. The loss is linear in the log-probabilities, so that
-    its gradient is made with each chunk of logits."""
+    its gradient is computed with each chunk of logits."""
 
     @staticmethod
     def forward(ctx, hidden, weight, target):
@@ -157,7 +157,7 @@ class MeanLoss(torch.autograd.Function):
 
 class TokenLogps(torch.autograd.Function):
     """Log-probability of each target. A loss of any form may follow, so that
-    the backward pass makes each chunk of logits a second time."""
+    the backward pass computes each chunk of logits a second time."""
 
     @staticmethod
     def forward(ctx, hidden, weight, target):
