@@ -1,5 +1,5 @@
 // Package builtin lists the plugins that are linked into the binary. The list
-// is a plain value: who needs it asks for it, nothing registers itself.
+// is a plain value: code that needs it calls All, and nothing registers itself.
 package builtin
 
 import (

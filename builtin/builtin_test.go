@@ -92,7 +92,7 @@ func TestTasksFit(t *testing.T) {
 	require.NotZero(t, tried, "no plugin has a task")
 }
 
-// A host takes the programs of what the defaults leave out, too.
+// A host also accepts the programs of parameters away from their defaults.
 func TestSettingsTrace(t *testing.T) {
 	ctx := context.Background()
 	catalog, err := plugin.NewCatalog(ctx, plugin.Options{Builtin: builtin.All()})

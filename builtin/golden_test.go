@@ -15,8 +15,8 @@ import (
 	"llmhost/sdk/sdktest"
 )
 
-// goldenLoss is for losses in float64, relative; goldenGradient for gradients,
-// which the golden numbers have in float32, relative to their norm.
+// goldenLoss is the tolerance of losses in float64, relative; goldenGradient that of
+// gradients, which the golden numbers have in float32, relative to their norm.
 const (
 	goldenLoss     = 1e-9
 	goldenGradient = 1e-5

@@ -153,7 +153,7 @@ func TestGoldenReward(t *testing.T) {
 	}
 }
 
-// rewardWithLM is for what divides by the number of texts and 1e-7 more.
+// rewardWithLM is for golden numbers that were divided by the number of texts plus 1e-7.
 const rewardWithLM = 1e-7
 
 func TestGoldenRewardWithLM(t *testing.T) {

@@ -1,5 +1,5 @@
-// Package examples holds the helpers of other languages than Go, which stand
-// among the examples that use them.
+// Package examples holds the helpers for languages other than Go, next to the
+// examples that use them.
 package examples
 
 import "embed"

@@ -1,5 +1,5 @@
-// Package examples_test builds the examples in languages other than Go, from
-// source, and holds them to the builtin plugin that they repeat.
+// Package examples_test builds the examples in languages other than Go from source
+// and compares them with the builtin plugin that they repeat.
 package examples_test
 
 import (
@@ -24,8 +24,8 @@ import (
 
 var sources = project.Sources{SDK: sdk.Source, Helpers: examples.Helpers}
 
-// languages are the folders with the commands that each needs, and what its one
-// command is told besides.
+// languages are the folders with the commands that each needs and the extra
+// arguments of its one command.
 var languages = []struct {
 	folder string
 	needs  []string
@@ -156,7 +156,7 @@ func TestReadmesBuild(t *testing.T) {
 	}
 }
 
-// compare holds a file's task and programs to those of the builtin plugin.
+// compare compares a file's task and programs with those of the builtin plugin.
 func compare(t *testing.T, file string) {
 	ctx := context.Background()
 	c, err := plugin.NewCatalog(ctx, plugin.Options{Builtin: builtin.All()})

@@ -14,7 +14,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// adapted is a DPO run of adapters, whose reference is the model without them.
+// adapted is a DPO run of adapters whose reference is the model without them.
 func adapted(t *testing.T) config.Settings {
 	t.Helper()
 	s := lesson(t, "dpo", pair, nil)
@@ -27,8 +27,8 @@ func adapterBytes(t *testing.T, folder string) string {
 	return contents(t, folder, lora.WeightsName)
 }
 
-// What a run of adapters leaves behind is an adapter; a run that was stopped
-// and goes on ends with the same bytes, dropout and all.
+// A run of adapters leaves an adapter behind; a run that was stopped
+// and resumed ends with the same bytes, including dropout.
 func TestAdapterRunsResume(t *testing.T) {
 	s := adapted(t)
 	lines := mustTrain(t, s)
@@ -46,8 +46,8 @@ func TestAdapterRunsResume(t *testing.T) {
 	require.Equal(t, want, adapterBytes(t, again.OutputDir))
 }
 
-// Log-probabilities of the reference that are computed before change nothing,
-// and are found on the disk by the next run.
+// Precomputed log-probabilities of the reference change nothing,
+// and the next run finds them on disk.
 func TestPrecomputedReferenceTrainsAlike(t *testing.T) {
 	t.Setenv("XDG_CACHE_HOME", t.TempDir())
 	s := lesson(t, "dpo", pair, nil)
@@ -62,7 +62,7 @@ func TestPrecomputedReferenceTrainsAlike(t *testing.T) {
 	require.Contains(t, mustTrain(t, ahead), "log-probabilities of the reference model are those of")
 }
 
-// A merged model computes what its adapter did; too tight a bound is an error.
+// A merged model computes the same as with its adapter; too tight a bound is an error.
 func TestMerge(t *testing.T) {
 	for _, task := range []struct {
 		name   string
@@ -87,8 +87,8 @@ func TestMerge(t *testing.T) {
 	}
 }
 
-// An adapter on a model that has its head already holds the head as it was
-// trained further, and so does what it is merged into.
+// An adapter on a model that already has the head holds the head as it was
+// trained further, and so does the merged model.
 func TestAdapterOnAModelWithItsHead(t *testing.T) {
 	s := lesson(t, "reward", scored, nil)
 	s.Model, s.LoraR, s.NumTrainEpochs = rewardModel(t), 4, 1
@@ -131,8 +131,8 @@ func TestAdapterSettings(t *testing.T) {
 	require.Equal(t, 2, c.R)
 }
 
-// QLoRA: the weights below adapters lie in four bits. A run learns, a stopped one
-// ends with the same bytes, and what is merged is the rounded model with its adapter.
+// QLoRA: the weights below adapters are in four bits. A run learns, a resumed one
+// ends with the same bytes, and merging gives the rounded model with its adapter.
 func TestAdaptersOnFourBits(t *testing.T) {
 	four := func() config.Settings {
 		s := adapted(t)

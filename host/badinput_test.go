@@ -12,16 +12,16 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// refused is a run that must not begin: change spoils it and returns the exact
-// sentence, in which {} stands for the file that was spoilt and {/} for its folder.
+// refused is a run that must not begin: change breaks something and returns the
+// exact error, in which {} is the broken file and {/} its folder.
 type refused struct {
 	name   string
 	change func(t *testing.T, s *config.Settings) (file string)
 	want   string
 }
 
-// requireRefused holds that the run says what is wrong, and leaves nothing that
-// would be in the way of the next try.
+// requireRefused checks that the run says what is wrong, and leaves nothing that
+// would be in the way of the next attempt.
 func requireRefused(t *testing.T, s config.Settings, c refused) {
 	t.Helper()
 	file := c.change(t, &s)
@@ -39,7 +39,7 @@ func unreadable(t *testing.T, s *config.Settings) {
 	written(t, filepath.Join(s.Model, "model.safetensors"), "no weights")
 }
 
-// copyModel is a copy of the small model, to spoil.
+// copyModel is a copy of the small model, to be broken.
 func copyModel(t *testing.T) string {
 	t.Helper()
 	folder, err := small()
@@ -59,7 +59,7 @@ func records(lines ...string) func(*testing.T, *config.Settings) string {
 
 const good = `{"texts": ["a<sep>b", "a<sep>c"], "scores": [1, 0]}`
 
-// What is wrong with the data is found before a weight is read.
+// Errors of the data are found before a weight is read.
 func TestBadData(t *testing.T) {
 	for _, c := range []refused{
 		{"no file", func(t *testing.T, s *config.Settings) string {
@@ -116,7 +116,7 @@ func TestBadModel(t *testing.T) {
 		{"truncated weights", spoil("model.safetensors", func(text string) string { return text[:100000] }),
 			`{}: tensor "model.layers.1.mlp.down_proj.weight" ends at byte 99200 of the data, but the file is cut off at 97960; copy or download it again`},
 		{"truncated header", spoil("model.safetensors", func(text string) string { return text[:100] }),
-			"{}: is cut off: its header has 2032 bytes, 92 are there; copy or download it again"},
+			"{}: is cut off: its header has 2032 bytes, of which the file has 92; copy or download it again"},
 		{"weights of another shape", spoil("config.json", replace(`"intermediate_size": 96`, `"intermediate_size": 64`)),
 			`{/}: tensor "model.layers.0.mlp.gate_proj.weight" has shape [96, 32]; config.json wants [64, 32]; use the weights and the config.json of one model`},
 		{"weights of another vocabulary", spoil("config.json", replace(`"vocab_size": 260`, `"vocab_size": 300`)),
@@ -152,7 +152,7 @@ func widerTokenizer(t *testing.T) string {
 }
 
 // module writes a small WASM module by hand. It exports the functions that the
-// contract asks for, but with the marker of an ABI of its own, may import
+// contract requires, but with the marker of another ABI, may import
 // something, and answers describe with the code given.
 func module(abi byte, imported string, describe []byte) string {
 	const unit, one, two, long, asks = 0, 1, 2, 3, 4 // types, in their order
@@ -190,7 +190,7 @@ func long1(text string) string {
 	return string([]byte{byte(len(text))&0x7f | 0x80, byte(len(text) >> 7)}) + text
 }
 
-// What is wrong with a plugin is found before a weight is read.
+// Errors of a plugin are found before a weight is read.
 func TestBadPlugin(t *testing.T) {
 	plugin := func(name, code string) func(*testing.T, *config.Settings) string {
 		return func(t *testing.T, s *config.Settings) string {
@@ -207,7 +207,7 @@ func TestBadPlugin(t *testing.T) {
 		{"another ABI", plugin("x.wasm", module(1, "", nil)), "plugin {}: speaks ABI 1, host speaks 2; rebuild it with this sdk"},
 		{"asks for a file", plugin("x.wasm", module(2, "path_open", nil)),
 			"plugin {}: asks for wasi_snapshot_preview1.path_open, which plugins do not get: they have no files, network, clock or environment"},
-		{"loops for ever", plugin("x.wasm", endless()),
+		{"endless loop", plugin("x.wasm", endless()),
 			"plugin {}: its worker spent more than 1s on describing itself and was killed (sha256 " + short(sha(endless())) + "); look for a loop that does not end"},
 		{"says nothing", plugin("x.wasm", module(2, "", nil)), "plugin {}: the reply to describe is no frame; rebuild it with this sdk"},
 		{"unknown name", func(_ *testing.T, s *config.Settings) string { s.Task = "rhrf"; return "" },
@@ -225,7 +225,7 @@ func TestBadPlugin(t *testing.T) {
 	}
 }
 
-// Settings and parameters that only the run can judge, with all their places.
+// Settings and parameters that only the run can check, with all their places.
 func TestBadParameters(t *testing.T) {
 	for _, c := range []struct {
 		name, toml string

@@ -7,14 +7,14 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// spoilt is a record of a task that no run can learn from, behind a good one. It
+// spoilt is a record that no run of a task can learn from, after a good one. It
 // ends the run with an error, or is dropped and counted.
 type spoilt struct {
 	name, good, bad string
-	want            string // the error behind "FILE:2: ", or the reason of the drop
+	want            string // the error after "FILE:2: ", or the reason of the drop
 }
 
-// badRecords are what goes wrong with the records of each task.
+// badRecords are the bad records of each task.
 var badRecords = map[string]struct {
 	params  map[string]any
 	errors  []spoilt
@@ -99,7 +99,7 @@ var badRecords = map[string]struct {
 	}},
 }
 
-// pairsOfAnswers is what goes wrong with chosen and rejected answers.
+// pairsOfAnswers are the bad records with chosen and rejected answers.
 var pairsOfAnswers = struct {
 	params  map[string]any
 	errors  []spoilt
@@ -117,7 +117,7 @@ var pairsOfAnswers = struct {
 }}
 
 // A bad record is an error with file, line and field, found before a weight is
-// read, or it is left out, counted and reported; every task says which.
+// read, or it is left out, counted and reported, depending on the task.
 func TestBadRecords(t *testing.T) {
 	for _, plugin := range allTasks(t) {
 		t.Run(plugin, func(t *testing.T) {
@@ -149,18 +149,18 @@ func TestBadRecords(t *testing.T) {
 	}
 }
 
-// A class that training never saw is counted as wrong, and said.
+// A class that training never saw is counted as wrong, and reported.
 func TestUnseenClass(t *testing.T) {
 	s := lesson(t, "classification", tone, nil)
 	s.EvalDataPaths = []string{written(t, s.EvalDataPaths[0], `{"text": "we like the ant", "label": "sideways"}`+"\n"+`{"text": "we like the ant", "label": "up"}`+"\n")}
 	lines := mustTrain(t, s)
-	require.Contains(t, lines, s.EvalDataPaths[0]+`:1: the class "sideways" of label is not among those that are trained; it and its like count as wrong`)
+	require.Contains(t, lines, s.EvalDataPaths[0]+`:1: the class "sideways" of label is not among the trained classes; it and others like it count as wrong`)
 	_, after := measured(t, s.OutputDir, "eval_accuracy")
 	require.InDelta(t, 0.5, after, 1e-9)
 
 	all := lesson(t, "classification", func(_ int, thing string) map[string]any { return map[string]any{"text": thing, "label": "x"} }, nil)
 	_, err := trained(all)
-	require.EqualError(t, err, `all training records have the class "x" of label; want two classes at least`)
+	require.EqualError(t, err, `all training records have the class "x" of label; want at least two classes`)
 	objective := lesson(t, "multi_objective_classification", tones, map[string]any{"cls_objectives": "tone,who,size"})
 	_, err = trained(objective)
 	require.EqualError(t, err, "no training record has a class of size; the data has those of tone, who")

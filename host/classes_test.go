@@ -37,7 +37,7 @@ func classesOf(t *testing.T, folder string) map[string]string {
 	return config.Names
 }
 
-// A classifier that goes on keeps its head and the order of its classes, of which
+// A classifier that is trained further keeps its head and the order of its classes, of which
 // the data may lack some.
 func TestClassifierGoesOn(t *testing.T) {
 	three := classifierOf(t, moods, nil)
@@ -45,20 +45,20 @@ func TestClassifierGoesOn(t *testing.T) {
 	require.Equal(t, want, classesOf(t, three))
 	s := lesson(t, "classification", tone, nil)
 	s.Model, s.NumTrainEpochs = three, 1
-	require.NotContains(t, mustTrain(t, s), "it begins with random weights")
+	require.NotContains(t, mustTrain(t, s), "it starts with random weights")
 	require.Equal(t, want, classesOf(t, s.OutputDir))
 }
 
-// Other classes than the model's are an error, unless the head may begin anew.
+// Other classes than the model's are an error, unless the head may start from scratch.
 func TestClassesOfAnotherModel(t *testing.T) {
 	two := classifierOf(t, tone, nil)
 	s := lesson(t, "classification", moods, nil)
 	s.Model, s.NumTrainEpochs = two, 1
 	_, err := trained(s)
-	require.EqualError(t, err, s.DataPaths[0]+`:25: the class "flat" of label is none of those of `+two+
+	require.EqualError(t, err, s.DataPaths[0]+`:25: the class "flat" of label is not among those of `+two+
 		`, which are down, up; set ignore_mismatched_sizes = true to train a new head for the classes of the data`)
 	s.IgnoreMismatched = true
-	require.Contains(t, mustTrain(t, s), two+" has no score.weight that fits; it begins with random weights")
+	require.Contains(t, mustTrain(t, s), two+" has no score.weight that fits; it starts with random weights")
 	require.Len(t, classesOf(t, s.OutputDir), 3)
 
 	reward := lesson(t, "reward", scored, nil)

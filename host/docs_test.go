@@ -13,7 +13,7 @@ import (
 
 // undocumented lists what has no comment in the files of a package: the package
 // itself, and its exported names. A comment on a group of constants, variables
-// or types holds for the group, one on a type for its fields and methods of an
+// or types covers the group, one on a type its fields and methods of an
 // interface.
 func undocumented(pkg string, files map[string]*ast.File) (missing []string) {
 	if !slices.ContainsFunc(slices.Collect(maps.Values(files)), func(f *ast.File) bool { return f.Doc != nil }) {

@@ -16,7 +16,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// dropping is ranking for a GPT-NeoX that drops out, with the tokenizer of small.
+// dropping is ranking for a GPT-NeoX with dropout, with the tokenizer of small.
 func dropping(t *testing.T) config.Settings {
 	t.Helper()
 	s := ranking(t)
@@ -34,8 +34,8 @@ func dropping(t *testing.T) config.Settings {
 	return s
 }
 
-// What a run drops is part of its state: one that was stopped in between drops
-// what it would have, and ends with the same bytes.
+// Dropout is part of a run's state: a resumed run drops the same and ends with the
+// same bytes.
 func TestRunsThatDropOutEndAlike(t *testing.T) {
 	s := dropping(t)
 	mustTrain(t, s)

@@ -191,7 +191,7 @@ type reading struct {
 	run  config.Settings
 }
 
-// read is what comes of a reading.
+// read is the result of a reading.
 type read struct {
 	Class   string
 	IDs     [][]int64
@@ -199,7 +199,7 @@ type read struct {
 	Vectors [][][]float64
 }
 
-// TestPeerReadsWhatRunsExport holds that transformers and PEFT load what runs and
+// TestPeerReadsWhatRunsExport checks that transformers and PEFT load what runs and
 // merges leave behind, tokenizer and all, with every key and no other, and
 // compute what llmhost does.
 func TestPeerReadsWhatRunsExport(t *testing.T) {
@@ -235,7 +235,7 @@ func TestPeerReadsWhatRunsExport(t *testing.T) {
 	}
 }
 
-// readings trains, merges adapters, and says what the peer shall read of it.
+// readings trains, merges adapters, and lists what the peer must read.
 func (e export) readings(t *testing.T) (all []reading) {
 	t.Helper()
 	s := lesson(t, e.task, e.record, e.params)
@@ -312,7 +312,7 @@ func askPeer(t *testing.T, peer string, asked []reading) []read {
 	return answer.Answers
 }
 
-// ours is what llmhost makes of the same folder and texts.
+// ours is what llmhost computes from the same folder and texts.
 func (g reading) ours(t *testing.T) (out read) {
 	t.Helper()
 	m := g.open(t)
@@ -341,7 +341,7 @@ func (g reading) ours(t *testing.T) (out read) {
 }
 
 // open loads the folder's model, or its adapter on the model of the run; it has
-// all that they ask for.
+// all that they need.
 func (g reading) open(t *testing.T) *model.Model {
 	t.Helper()
 	options := model.Options{Device: tensor.CPU, Param: tensor.Float32, Compute: tensor.Float32}
@@ -370,7 +370,7 @@ func (g reading) open(t *testing.T) *model.Model {
 	return m
 }
 
-// encoded makes a row of each text, as a run does.
+// encoded makes a sequence of each text, as a run does.
 func (g reading) encoded(t *testing.T, m *model.Model) []data.Example {
 	t.Helper()
 	tok, err := tokenizer.Load(g.Folder)
@@ -390,7 +390,7 @@ func (g reading) encoded(t *testing.T, m *model.Model) []data.Example {
 	return out
 }
 
-// vectors are what a model gives for the row whose states stand at tokens: the
+// vectors are what a model gives for the sequence whose states are at tokens: the
 // logits of each token, or of each head.
 func (g reading) vectors(m *model.Model, hidden tensor.Tensor, tokens []int64) (out [][]float64) {
 	states := hidden.IndexSelect(0, tensor.Of(tensor.CPU, tokens))
@@ -404,20 +404,20 @@ func (g reading) vectors(m *model.Model, hidden tensor.Tensor, tokens []int64) (
 	if len(heads) == 0 {
 		return slices.Collect(slices.Chunk(m.Head().Logits(states).Floats(), int(m.Config.VocabSize)))
 	}
-	var row tensor.Tensor
+	var vector tensor.Tensor
 	if encoder, is := m.Backbone.(model.Encoder); is {
-		row = encoder.Pooled(hidden, tensor.Of(tensor.CPU, tokens[:1]))
+		vector = encoder.Pooled(hidden, tensor.Of(tensor.CPU, tokens[:1]))
 	} else {
 		each := slices.Collect(slices.Chunk(states.Floats(), int(m.Config.HiddenSize)))
-		row = tensor.Of(tensor.CPU, pooled(g.Pooling, each), 1, m.Config.HiddenSize).To(tensor.Float32)
+		vector = tensor.Of(tensor.CPU, pooled(g.Pooling, each), 1, m.Config.HiddenSize).To(tensor.Float32)
 	}
 	for _, head := range heads {
-		out = append(out, head.Forward(row).Floats())
+		out = append(out, head.Forward(vector).Floats())
 	}
 	return out
 }
 
-// pooled makes one vector of a row's states; the row ends with an end token.
+// pooled makes one vector of a sequence's states; the sequence ends with an end token.
 func pooled(how string, states [][]float64) []float64 {
 	out := slices.Clone(states[len(states)-1])
 	switch how {
@@ -438,7 +438,7 @@ func pooled(how string, states [][]float64) []float64 {
 	return out
 }
 
-// requireEvaluated holds what the peer computes to what the run's own last
+// requireEvaluated compares the peer's results with what the run's own last
 // evaluation measured on the same texts.
 func (g reading) requireEvaluated(t *testing.T, theirs read) {
 	t.Helper()

@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// A loss or gradient that is no number stops the run before a weight moves,
+// A loss or gradient that is not finite stops the run before a weight moves,
 // names the step and the records, and keeps the checkpoints made so far.
 func TestNaN(t *testing.T) {
 	for _, c := range []struct {
@@ -38,7 +38,7 @@ func TestNaN(t *testing.T) {
 			batch := strings.ReplaceAll(c.records, "DATA", regexp.QuoteMeta(s.DataPaths[0])+`:\d+`)
 			first := filepath.Join(s.OutputDir, "checkpoint-1")
 			require.Regexp(t, `^step 2: the `+c.what+` of the batch of `+batch+` is (NaN|[-+]Inf); lower learning_rate or look at these records\n`+
-				`the last good checkpoint is `+regexp.QuoteMeta(first)+`; --resume_from_checkpoint auto goes on from it$`, err.Error())
+				`the last good checkpoint is `+regexp.QuoteMeta(first)+`; --resume_from_checkpoint auto continues from it$`, err.Error())
 			_, err = checkpoint.Check(first)
 			require.NoError(t, err)
 			require.False(t, readRecord(t, s.OutputDir).Finished)
@@ -80,8 +80,8 @@ func smallDisk(t *testing.T, size string) (folder string, done bool) {
 	return "", true
 }
 
-// A full disk costs the checkpoint that does not fit: those before it stand,
-// and the run goes on from them once there is room.
+// A full disk costs the checkpoint that does not fit: those before it are kept,
+// and the run resumes from them once there is room.
 func TestFullDisk(t *testing.T) {
 	disk, done := smallDisk(t, "2m") // a checkpoint is about 0.6 MB
 	if done {
@@ -97,7 +97,7 @@ func TestFullDisk(t *testing.T) {
 	require.Empty(t, damaged)
 	require.Empty(t, list(t, s.OutputDir, atomicfile.Prefix+"*"))
 	next := filepath.Join(s.OutputDir, "checkpoint-"+itoa(state.GlobalStep+2))
-	require.EqualError(t, err, next+": the disk is full (no space left on device); free some space\nthe last good checkpoint is "+newest+"; --resume_from_checkpoint auto goes on from it")
+	require.EqualError(t, err, next+": the disk is full (no space left on device); free some space\nthe last good checkpoint is "+newest+"; --resume_from_checkpoint auto continues from it")
 
 	require.NoError(t, syscall.Mount("", disk, "", syscall.MS_REMOUNT, "size=8m"))
 	s.Resume = "auto"
@@ -110,7 +110,7 @@ func TestFoldersThatCannotBeWritten(t *testing.T) {
 	file := written(t, filepath.Join(t.TempDir(), "file"), "")
 	s.OutputDir = filepath.Join(file, "run")
 	_, err := trained(s)
-	require.EqualError(t, err, "output_dir "+s.OutputDir+" is a file, or lies below one; name a folder")
+	require.EqualError(t, err, "output_dir "+s.OutputDir+" is a file, or is below one; name a folder")
 }
 
 func TestDeviceThatIsNotThere(t *testing.T) {
@@ -121,7 +121,7 @@ func TestDeviceThatIsNotThere(t *testing.T) {
 	require.NoDirExists(t, s.OutputDir)
 }
 
-// What the settings ask of each other across files is said by the run.
+// Conflicts of settings across files are reported by the run.
 func TestNothingToTrain(t *testing.T) {
 	s := ranking(t)
 	s.DataPaths = nil

@@ -72,8 +72,8 @@ func repeated(n int, text string) []string {
 	return strings.Split(strings.Repeat(text+"\n", n-1)+text, "\n")
 }
 
-// A run may have all of its task from one file, and it has no worker any more
-// once the data is read.
+// A run may take its whole task from one file, and has no worker left once the
+// data is read.
 func TestTaskOfOneModuleTrains(t *testing.T) {
 	s := obedient(t, append(repeated(31, "say it"), "drop")...)
 	lines, err := trainedUntil(context.Background(), s, func(string) { require.Zero(t, workers(t)) })
@@ -83,7 +83,7 @@ func TestTaskOfOneModuleTrains(t *testing.T) {
 	require.Equal(t, "formatter obey of plugin "+s.Task, readRecord(t, s.OutputDir).Task.Formatter)
 }
 
-// TestFormatterThatDies holds the sentences that a run ends with.
+// TestFormatterThatDies checks the errors that a run ends with.
 func TestFormatterThatDies(t *testing.T) {
 	for text, want := range map[string]string{
 		"exit": `^DATA:17: formatter obey: plugin TASK: llmhost_format ended the module with exit code 3 \(sha256 SUM\); its last output: "I am leaving"; ` +
@@ -115,7 +115,7 @@ func TestReadingDataIsInterrupted(t *testing.T) {
 		for workers(t) == 0 {
 			time.Sleep(time.Millisecond)
 		}
-		time.Sleep(200 * time.Millisecond) // it starts, or formats by now
+		time.Sleep(200 * time.Millisecond) // by now it starts or formats
 		maps := ""
 		for _, child := range children(t) {
 			text, _ := os.ReadFile("/proc/" + child + "/maps")

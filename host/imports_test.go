@@ -17,8 +17,8 @@ import (
 )
 
 // arrows says which packages of this module a package may import, tests apart.
-// A name ending in /... stands for the packages below it too. The longest name
-// that fits a package holds for it. A new arrow is a change here, argued in the
+// A name ending in /... includes the packages below it. The longest name
+// that fits a package applies to it. A new arrow is a change here, argued in the
 // commit that makes it.
 var arrows = map[string][]string{
 	"builtin":                     {"builtin/...", "sdk"},
@@ -74,7 +74,7 @@ var arrows = map[string][]string{
 	"sdk/wasm":                    {"sdk"},
 }
 
-// outside says which packages alone may import something from elsewhere.
+// outside lists the only packages that may import something from elsewhere.
 var outside = map[string][]string{
 	"C":                               {"host/tensor/..."},
 	"github.com/sugarme/gotch/...":    {"host/tensor/..."},
@@ -85,7 +85,7 @@ var outside = map[string][]string{
 	"github.com/stretchr/testify/...": {}, // tests alone
 }
 
-// plain lists packages that import the standard library alone.
+// plain lists packages that import only the standard library.
 var plain = []string{"sdk", "sdk/op", "sdk/program", "sdk/wasm", "sdk/serve", "builtin/...", "plugins/...", "cmd/setup/..."}
 
 func fits(pattern, name string) bool {
@@ -102,7 +102,7 @@ func fitsAny(patterns []string, name string) bool {
 	return false
 }
 
-// rowOf names the row that holds for a package: its own, or the longest tree
+// rowOf names the row that applies to a package: its own, or the longest tree
 // that the package is in.
 func rowOf(pkg string) (row string, found bool) {
 	for pattern := range arrows {

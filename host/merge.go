@@ -19,7 +19,7 @@ import (
 	"llmhost/host/tokenizer"
 )
 
-// MergeOptions says what Merge puts together.
+// MergeOptions says what Merge merges.
 type MergeOptions struct {
 	Model     string // folder of the base; "" is the one that the adapter names
 	Adapter   string // folder in PEFT's format
@@ -31,10 +31,10 @@ type MergeOptions struct {
 // Merged is the result of Merge.
 type Merged struct {
 	Maps int     // that the adapter changed
-	Gap  float64 // between what model and adapter give and what was written, relative to the largest number
+	Gap  float64 // between the outputs of model with adapter and of what was written, relative to the largest number
 }
 
-// Merge writes a model that computes without an adapter what it did with one.
+// Merge writes a model that computes without an adapter what it computed with one.
 // It reads back what it wrote, runs both over sequences of random tokens, and
 // fails where they differ by more than the tolerance.
 func Merge(m MergeOptions) (out Merged, err error) {
@@ -52,7 +52,7 @@ func Merge(m MergeOptions) (out Merged, err error) {
 		return out, err
 	}
 	defer merged.Free()
-	if merged.Adapter.FourBit { // what it was trained on
+	if merged.Adapter.FourBit { // it was trained on the rounded weights
 		merged.Params().RoundNF4()
 	}
 	out.Maps = merged.Adapter.Len()
@@ -70,7 +70,7 @@ func Merge(m MergeOptions) (out Merged, err error) {
 	}
 	defer written.Free()
 	if out.Gap = gap(want, probe(written.Model)); !(out.Gap <= m.Tolerance) {
-		return out, fmt.Errorf("what was written to %s differs from the model with its adapter by %.2g of the largest number; want at most %.2g: do not use it", m.OutputDir, out.Gap, m.Tolerance)
+		return out, fmt.Errorf("the model written to %s differs from the model with its adapter by %.2g of the largest number; want at most %.2g: do not use it", m.OutputDir, out.Gap, m.Tolerance)
 	}
 	return out, nil
 }
@@ -122,7 +122,7 @@ func writeMerged(merged *model.Model, tokenizerFolder, dir string) error {
 	return merged.Save(dir)
 }
 
-// probe runs rows of random tokens through a model: what its heads give, or its
+// probe runs sequences of random tokens through a model: the outputs of its heads, or its
 // hidden states where it has none that predicts tokens.
 func probe(m *model.Model) (numbers []float64) {
 	rng := rand.New(rand.NewPCG(7, 7))

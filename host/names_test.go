@@ -59,7 +59,7 @@ func builtinNames(t *testing.T) map[string]bool {
 	return names
 }
 
-// The host knows no builtin plugin by name: a plugin of someone else can do all
+// The host knows no builtin plugin by name: any other plugin can do all
 // that a builtin one does.
 func TestNoPluginIsKnownByName(t *testing.T) {
 	names := builtinNames(t)
@@ -114,7 +114,7 @@ func literalsOf(file *ast.File) (literals []string) {
 	return literals
 }
 
-// No setting is called as a plugin's parameter is, and none lists names of
+// No setting has the name of a plugin's parameter, and none lists names of
 // plugins as its choices.
 func TestNoSettingNamesAPlugin(t *testing.T) {
 	names := builtinNames(t)

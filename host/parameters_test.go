@@ -13,7 +13,7 @@ import (
 )
 
 // One file serves several tasks: what is a parameter of another task's parts has
-// no effect, and is said.
+// no effect, and is reported.
 func TestParametersOfOtherTasks(t *testing.T) {
 	s := ranking(t)
 	s.MaxSteps = 1
@@ -38,7 +38,7 @@ func TestParametersOfOtherTasks(t *testing.T) {
 	require.NotContains(t, r.Task.Params, "kto_beta")
 }
 
-// Rewards are compared with the column that is said to be a score, whatever it
+// Rewards are compared with the column that is declared a score, whatever it
 // is called.
 func TestRewardsAreCalibratedByTheScore(t *testing.T) {
 	s := lesson(t, "reward", scored, nil)
@@ -53,7 +53,7 @@ func TestRewardsAreCalibratedByTheScore(t *testing.T) {
 	require.Positive(t, errors)
 }
 
-// A pooling of a plugin's file is chosen as a builtin one is.
+// A pooling in a plugin's file is chosen like a builtin one.
 func TestPoolingOfAFile(t *testing.T) {
 	file := poolingModule(t)
 	s := lesson(t, "reward", scored, nil)
@@ -79,7 +79,7 @@ func poolingModule(t *testing.T) string {
 	return file
 }
 
-// bounded is a loss with a parameter that is called as a setting of the host.
+// bounded is a loss with a parameter with the name of a setting of the host.
 type bounded struct {
 	MaxLength int `llmhost:"max_length,default=1,doc=a test's"`
 }

@@ -28,7 +28,7 @@ func program(t *testing.T, pkg string) string {
 	return file
 }
 
-// A loss in a program of its own gives the run that the linked one gives.
+// A loss in its own process gives the same run as the linked one.
 func TestProgramTrainsAlike(t *testing.T) {
 	builtin := ranking(t)
 	mustTrain(t, builtin)
@@ -58,7 +58,7 @@ func yes(t *testing.T, mark string) config.Settings {
 }
 
 // A plugin that dies ends the run with its name and the record's; what was
-// saved before stands, and the run goes on from it once the plugin does.
+// saved before is kept, and the run resumes from it once the plugin works.
 func TestProgramThatDies(t *testing.T) {
 	mark := filepath.Join(t.TempDir(), "mark")
 	s := yes(t, mark)

@@ -21,9 +21,9 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// long is a run of 12 steps with all that a resume has to put back: epochs,
-// accumulation, a schedule, evaluations and log entries that fall between the
-// checkpoints, and checkpoints that are forgotten.
+// long is a run of 12 steps with everything that a resume has to restore: epochs,
+// accumulation, a schedule, evaluations and log entries between the checkpoints,
+// and checkpoints that are deleted.
 func long(t *testing.T) config.Settings {
 	t.Helper()
 	s := ranking(t)
@@ -31,7 +31,7 @@ func long(t *testing.T) config.Settings {
 	return s
 }
 
-// straight is the run of long that nothing stopped, and the settings of a copy.
+// straight is the uninterrupted run of long, and the settings of a copy.
 func straight(t *testing.T) (folder string, copy config.Settings) {
 	t.Helper()
 	s := long(t)
@@ -41,7 +41,7 @@ func straight(t *testing.T) (folder string, copy config.Settings) {
 	return s.OutputDir, copy
 }
 
-// requireSameEnd holds that two runs ended alike: weights and optimizer to the
+// requireSameEnd checks that two runs ended alike: weights and optimizer to the
 // byte, and every entry of their logs.
 func requireSameEnd(t *testing.T, want, got string) {
 	t.Helper()
@@ -84,8 +84,8 @@ func startChild(t *testing.T, s config.Settings) *child {
 	return c
 }
 
-// killWhen kills the child as soon as due is true, without a word of warning,
-// and tells whether it came to that before the child ended.
+// killWhen kills the child without warning as soon as due is true, and tells
+// whether that happened before the child ended.
 func (c *child) killWhen(t *testing.T, due func() bool) bool {
 	t.Helper()
 	for {
@@ -104,7 +104,7 @@ func (c *child) killWhen(t *testing.T, due func() bool) bool {
 }
 
 // A run that is killed again and again, also while it writes a checkpoint or
-// the final model, ends with the bytes of one that was left alone.
+// the final model, ends with the same bytes as an undisturbed one.
 func TestKilledRunsEndAlike(t *testing.T) {
 	want, s := straight(t)
 	s.Resume = "auto"
@@ -151,8 +151,8 @@ func TestKilledRunsEndAlike(t *testing.T) {
 	require.Equal(t, []string{"checkpoint-10", "checkpoint-12"}, list(t, s.OutputDir, "checkpoint-*"))
 }
 
-// Ctrl-C saves what was done, and says how to go on. A log entry that spans the
-// stop has the values that it would have had.
+// Ctrl-C saves the state, and says how to resume. A log entry that spans the stop
+// has the same values as without it.
 func TestInterruptedRunsEndAlike(t *testing.T) {
 	want, s := straight(t)
 	for _, step := range []string{"3", "9"} {
@@ -167,7 +167,7 @@ func TestInterruptedRunsEndAlike(t *testing.T) {
 		require.ErrorAs(t, err, &interrupted, lines)
 		saved := filepath.Join(s.OutputDir, "checkpoint-"+step)
 		require.EqualError(t, err, "interrupted after step "+step+"; "+saved+" holds the state of the run\n"+
-			"to go on, run the same command with --resume_from_checkpoint auto")
+			"to resume, run the same command with --resume_from_checkpoint auto")
 		require.DirExists(t, saved)
 		require.False(t, readRecord(t, s.OutputDir).Finished)
 		s.Resume = "auto"
@@ -226,7 +226,7 @@ func TestResumeFromAPath(t *testing.T) {
 		s.Resume = filepath.Join(s.OutputDir, "checkpoint-4") + "/"
 		lines := mustTrain(t, s)
 		aside := filepath.Join(s.OutputDir, "unused-checkpoint-6")
-		require.Contains(t, lines, "note: this run does not go on from checkpoint-6, which is called "+aside+" now\n")
+		require.Contains(t, lines, "note: this run does not use checkpoint-6, which is now called "+aside+"\n")
 		require.DirExists(t, aside)
 		requireSameEnd(t, want, s.OutputDir)
 	})
@@ -234,19 +234,19 @@ func TestResumeFromAPath(t *testing.T) {
 		s := s
 		s.Resume, s.OutputDir = filepath.Join(want, "checkpoint-8"), filepath.Join(t.TempDir(), "new")
 		s.LoggingSteps = 1
-		require.Contains(t, mustTrain(t, s), "note: logging_steps was 5, is 1 from here on\n")
+		require.Contains(t, mustTrain(t, s), "note: logging_steps was 5 and is 1 from here on\n")
 		require.Equal(t, weights(t, want), weights(t, s.OutputDir))
 		require.Equal(t, 9, entries(t, s.OutputDir)[0].Step, "its log begins where it began")
 
 		_, err := trained(s)
 		require.EqualError(t, err, "output_dir "+s.OutputDir+" is not empty, and "+s.Resume+" is not in it; name an empty output_dir to branch off there, "+
-			"or give --resume_from_checkpoint auto to go on from the newest checkpoint of output_dir")
+			"or give --resume_from_checkpoint auto to resume from the newest checkpoint of output_dir")
 	})
 	t.Run("that is not there", func(t *testing.T) {
 		s := s
 		s.Resume = filepath.Join(want, "checkpoint-5")
 		_, err := trained(s)
-		require.EqualError(t, err, s.Resume+": there is no such checkpoint; "+want+" has checkpoint-2, checkpoint-4, checkpoint-6, checkpoint-8, checkpoint-10, checkpoint-12")
+		require.EqualError(t, err, s.Resume+": no such checkpoint; "+want+" has checkpoint-2, checkpoint-4, checkpoint-6, checkpoint-8, checkpoint-10, checkpoint-12")
 		s.Resume = t.TempDir()
 		_, err = trained(s)
 		require.EqualError(t, err, s.Resume+" is not a whole checkpoint: it has no checkpoint.json")
@@ -301,7 +301,7 @@ func TestAFinishedRunGoesOnToMoreEpochs(t *testing.T) {
 	mustTrain(t, s)
 	s.Resume, s.NumTrainEpochs = "auto", 3
 	lines := mustTrain(t, s)
-	require.Contains(t, lines, "note: num_train_epochs was 2, is 3 from here on\n")
+	require.Contains(t, lines, "note: num_train_epochs was 2 and is 3 from here on\n")
 	require.Contains(t, lines, "checkpoint-6, after step 6\n")
 	r := readRecord(t, s.OutputDir)
 	require.Equal(t, []int{9, 9}, []int{r.GlobalStep, r.TotalSteps})
@@ -317,7 +317,7 @@ func TestOutputDirInUse(t *testing.T) {
 	before := tree(t, s.OutputDir)
 	s.LearningRate = 1e-3
 	_, err := trained(s)
-	require.EqualError(t, err, "output_dir "+s.OutputDir+" is not empty; give --resume_from_checkpoint auto to go on from its newest checkpoint, or --overwrite_output_dir to start from scratch")
+	require.EqualError(t, err, "output_dir "+s.OutputDir+" is not empty; give --resume_from_checkpoint auto to resume from its newest checkpoint, or --overwrite_output_dir to start from scratch")
 	require.Equal(t, before, tree(t, s.OutputDir))
 
 	s.OverwriteOutput, s.SaveStrategy = true, "no"
@@ -328,7 +328,7 @@ func TestOutputDirInUse(t *testing.T) {
 
 	s.OutputDir = filepath.Join(s.OutputDir, "config.json")
 	_, err = trained(s)
-	require.EqualError(t, err, "output_dir "+s.OutputDir+" is a file, or lies below one; name a folder")
+	require.EqualError(t, err, "output_dir "+s.OutputDir+" is a file, or is below one; name a folder")
 }
 
 // Damage to the newest checkpoint costs the steps since the one before.
@@ -343,8 +343,8 @@ func TestADamagedCheckpointIsPassedOver(t *testing.T) {
 	full := len(contents(t, want, "checkpoint-8", "model.safetensors"))
 	lines := mustTrain(t, s)
 	for _, note := range []string{
-		"note: passed over: " + filepath.Dir(weightsOf("8")) + " is not a whole checkpoint: model.safetensors has 1000 bytes; want " + itoa(full),
-		"note: passed over: " + filepath.Dir(weightsOf("6")) + " is not a whole checkpoint: model.safetensors has sha256 ",
+		"note: skipped: " + filepath.Dir(weightsOf("8")) + " is not a whole checkpoint: model.safetensors has 1000 bytes; want " + itoa(full),
+		"note: skipped: " + filepath.Dir(weightsOf("6")) + " is not a whole checkpoint: model.safetensors has sha256 ",
 		"resume " + filepath.Join(s.OutputDir, "checkpoint-4") + ", after step 4",
 	} {
 		require.Contains(t, lines, note)
@@ -400,8 +400,8 @@ func readState(t *testing.T, checkpoint string) (s state) {
 
 func short(digest string) string { return digest[:12] }
 
-// Another plugin file than llmhost.lock names stops a run that goes on and one
-// that is locked; a new run says so in a line.
+// A plugin file that differs from llmhost.lock stops a resumed run and a locked
+// one; a new run prints a note.
 func TestAPluginFileThatChanged(t *testing.T) {
 	file := rrhfModule(t)
 	s := ranking(t)
@@ -418,19 +418,19 @@ func TestAPluginFileThatChanged(t *testing.T) {
 	_, err := trained(more)
 	require.EqualError(t, err, changed)
 
-	anew := s
-	anew.OverwriteOutput, anew.Locked = true, true
-	_, err = trained(anew)
+	restarted := s
+	restarted.OverwriteOutput, restarted.Locked = true, true
+	_, err = trained(restarted)
 	require.EqualError(t, err, changed)
-	anew.Locked = false
-	require.Contains(t, mustTrain(t, anew), "note: plugin "+s.Task+": now 1.0.0 of sha256 "+short(is)+", was 1.0.0 of sha256 "+short(was)+"\n")
-	require.NotContains(t, mustTrain(t, anew), "note: plugin ", "the lock names the new file")
+	restarted.Locked = false
+	require.Contains(t, mustTrain(t, restarted), "note: plugin "+s.Task+": now 1.0.0 of sha256 "+short(is)+", was 1.0.0 of sha256 "+short(was)+"\n")
+	require.NotContains(t, mustTrain(t, restarted), "note: plugin ", "the lock names the new file")
 
-	anew.TaskSHA256 = was
-	_, err = trained(anew)
+	restarted.TaskSHA256 = was
+	_, err = trained(restarted)
 	require.EqualError(t, err, "plugin "+s.Task+": its sha256 is "+is+", the run asks for "+was+"; restore the file, or change task_sha256")
-	anew.TaskSHA256 = is
-	mustTrain(t, anew)
+	restarted.TaskSHA256 = is
+	mustTrain(t, restarted)
 }
 
 // Auto that finds no checkpoint is a new run: it may use another plugin file.

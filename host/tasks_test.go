@@ -66,7 +66,7 @@ func tones(i int, thing string) map[string]any {
 }
 
 // lessons are the tasks, each with records that teach it and the metric that
-// must get better on records of other things.
+// must improve on held-out records.
 var lessons = []struct {
 	name, task string
 	record     record
@@ -166,7 +166,7 @@ func TestEveryTaskLearns(t *testing.T) {
 	}
 }
 
-// A student comes near its teacher.
+// A student approaches its teacher.
 func TestDistillation(t *testing.T) {
 	teacher := lesson(t, "sft", promptAnswer(nil), nil)
 	mustTrain(t, teacher)
@@ -177,23 +177,23 @@ func TestDistillation(t *testing.T) {
 	require.Less(t, after, 0.5*before)
 }
 
-// A run that nothing can be learned in says so: a teacher that is the student.
+// A run that cannot learn anything says so: the teacher is the student.
 func TestNoGradient(t *testing.T) {
 	s := lesson(t, "distill", promptAnswer(nil), nil)
 	s.MaxSteps = 1
 	lines := mustTrain(t, s)
-	require.Contains(t, lines, "reference: the model as "+s.Model+" has it")
+	require.Contains(t, lines, "reference: the model as it is in "+s.Model)
 	require.Contains(t, lines, "step 1 has no gradient: nothing is learned from its records, for which the reference model is the model itself")
 	s = lesson(t, "dpo", pair, nil)
 	s.MaxSteps = 1
 	require.NotContains(t, mustTrain(t, s), "no gradient")
 }
 
-// BERT pools as it always does, and says so where a setting asks for another way.
+// BERT keeps its own pooling, and notes where a setting asks for another.
 func TestPoolingOfAnEncoder(t *testing.T) {
 	s := lesson(t, "reward", scored, nil)
 	s.Model, s.Pooling, s.MaxSteps = bert(t), "average", 1
 	lines := mustTrain(t, s)
-	require.Contains(t, lines, s.Model+", a bert, pools rows in a way of its own; pooling_type average has no effect")
+	require.Contains(t, lines, s.Model+", a bert, has its own pooling; pooling_type average has no effect")
 	require.NotContains(t, lines, "rm_head")
 }

@@ -31,7 +31,7 @@ import (
 type Env struct {
 	Builtins []sdk.Plugin
 	Version  string    // of llmhost
-	Lines    io.Writer // for what is worth a line
+	Lines    io.Writer // for notes, log entries and summaries
 	Terminal io.Writer // for the progress bar; nil where nobody watches
 }
 
@@ -45,7 +45,7 @@ func (e Env) plugins(out *console.Console) plugin.Options {
 	}
 }
 
-// Train makes the training run that the settings describe: from the plugin, the
+// Train runs the training that the settings describe: from the plugin, the
 // data and the model to the trained model in output_dir. Everything that can be
 // wrong with the plugin and the data is found before the first weight is read.
 // When ctx ends the run saves a checkpoint and returns *train.Interrupted.
@@ -110,11 +110,11 @@ func Train(ctx context.Context, s config.Settings, env Env) (err error) {
 
 	introduce(out, s, t, m, sets, plan, start)
 	if err := loop.Run(ctx); err != nil {
-		return howToGoOn(s.OutputDir, err)
+		return howToResume(s.OutputDir, err)
 	}
 	record = record.At(loop.Trainer.GlobalStep, time.Since(began))
 	if err := finish(dir, m.policy, record, t.Name); err != nil {
-		return howToGoOn(s.OutputDir, err)
+		return howToResume(s.OutputDir, err)
 	}
 	return summarise(out, dir, m, loop.Speed(), time.Since(began))
 }
@@ -129,7 +129,7 @@ func OpenTrainer(ctx context.Context, s config.Settings, env Env) (trainer *trai
 	}
 	defer t.Close()
 	if heads := t.Program.Needs().Classes; len(heads) > 0 {
-		return nil, nil, fmt.Errorf("task %s has heads of classes, which only data settles; want a task without", t.Name)
+		return nil, nil, fmt.Errorf("task %s has heads of classes, whose classes only data determines; want a task without", t.Name)
 	}
 	m, err := openDevice(s.RunSettings)
 	if err != nil {
@@ -145,7 +145,7 @@ func OpenTrainer(ctx context.Context, s config.Settings, env Env) (trainer *trai
 	return trainer, func() { trainer.FreeAll(); m.free() }, nil
 }
 
-// openTask opens the task, and lets it choose settings that the user left open.
+// openTask opens the task and applies its defaults for settings that the user left open.
 func openTask(ctx context.Context, s config.Settings, start rundir.Start, env Env, out *console.Console) (*task.Task, config.Settings, error) {
 	t, err := task.Open(ctx, s, task.Options{
 		Plugins:    env.plugins(out),
@@ -164,8 +164,8 @@ func openTask(ctx context.Context, s config.Settings, start rundir.Start, env En
 	return t, s, nil
 }
 
-// beforeFirstStep explains the end of a context that came before the loop, which
-// has an error of its own.
+// beforeFirstStep explains the end of a context before the loop, which
+// has its own error for it.
 func beforeFirstStep(ctx context.Context, err error) error {
 	if errors.Is(err, context.Canceled) {
 		return fmt.Errorf("interrupted before the first step: %w", ctx.Err())
@@ -173,7 +173,7 @@ func beforeFirstStep(ctx context.Context, err error) error {
 	return err
 }
 
-// planOf settles the course of the run from settings and data.
+// planOf derives the course of the run from settings and data.
 func planOf(s config.Settings, examples int) train.Plan {
 	p := train.NewPlan(examples, s.TrainBatchSize, s.AccumulationSteps, s.NumTrainEpochs, s.MaxSteps)
 	p.EvalBatchSize = s.EvalBatchSize
@@ -199,7 +199,7 @@ func every(strategy string, steps int, p train.Plan) int {
 	return 0
 }
 
-// finished tells whether a run that is resumed has nothing left to do, and says so.
+// finished tells whether a resumed run has nothing left to do, and prints that.
 func finished(dir string, resumed bool, plan train.Plan, out *console.Console) (bool, error) {
 	if !resumed {
 		return false, nil
@@ -231,7 +231,7 @@ func newLoop(s config.Settings, t *task.Task, m *models, sets dataset, plan trai
 	return loop, nil
 }
 
-// newTrainer builds what makes the run's steps.
+// newTrainer builds the trainer that makes the run's steps.
 func newTrainer(s config.Settings, t *task.Task, m *models, steps int) (*train.Trainer, error) {
 	schedule, err := optim.NewSchedule(s.SchedulerType, s.LearningRate, warmup(s.OptimisationSettings, steps), steps, s.SchedulerKwargs)
 	if err != nil {
@@ -304,9 +304,9 @@ func resume(s config.Settings, loop *train.Loop, start rundir.Start, identity ch
 	return rundir.NoteChanges(start, record, identity, out.Notef)
 }
 
-// openFolder makes output_dir ready and writes down what the run is made of.
-// What is wrong with the input has come out before, so a failed start leaves no
-// folder that stands in the way of the next.
+// openFolder makes output_dir ready and records the inputs of the run.
+// Wrong input has been found before this, so a failed start leaves no
+// folder in the way of the next.
 func openFolder(s config.Settings, t *task.Task, start rundir.Start, record rundir.Record, out *console.Console) (*rundir.Dir, error) {
 	dir, err := rundir.Open(s.OutputDir, rundir.Options{
 		Start:       start,
@@ -340,17 +340,17 @@ func emit(e train.Event, out *console.Console, dir *rundir.Dir, t *task.Task, s 
 	return dir.Append(e.Entry)
 }
 
-// howToGoOn explains an early end of the loop and how to resume.
-func howToGoOn(dir string, err error) error {
+// howToResume adds to an early end of the loop how to resume.
+func howToResume(dir string, err error) error {
 	var interrupted *train.Interrupted
 	if errors.As(err, &interrupted) {
 		if interrupted.CanSave {
-			return fmt.Errorf("%w\nto go on, run the same command with --resume_from_checkpoint auto", err)
+			return fmt.Errorf("%w\nto resume, run the same command with --resume_from_checkpoint auto", err)
 		}
 		return err
 	}
 	if last, _, _, listErr := checkpoint.Newest(dir); listErr == nil && last != "" {
-		return fmt.Errorf("%w\nthe last good checkpoint is %s; --resume_from_checkpoint auto goes on from it", err, last)
+		return fmt.Errorf("%w\nthe last good checkpoint is %s; --resume_from_checkpoint auto continues from it", err, last)
 	}
 	return err
 }
@@ -374,7 +374,7 @@ func finish(dir *rundir.Dir, policy *lm.Model, record rundir.Record, taskName st
 	return dir.WriteRecord(record)
 }
 
-// identityOf is what must be the same where the run is resumed.
+// identityOf is what must be the same when the run is resumed.
 func identityOf(t *task.Task, m *models, sets dataset) checkpoint.State {
 	return checkpoint.State{
 		Threads:       m.threads,

@@ -55,7 +55,7 @@ func (d dataset) evalSets(labels data.Labeler) []train.EvalSet {
 	return sets
 }
 
-// checkSizes holds the loss program to plugin_program_mb at the sizes of the data.
+// checkSizes checks the loss program against plugin_program_mb at the sizes of the data.
 func (d dataset) checkSizes(s config.Settings, t *task.Task) error {
 	if err := t.CheckBatch(s.PluginProgramMB, d.train.Survey, s.TrainBatchSize); err != nil {
 		return err
@@ -116,8 +116,8 @@ func dataOptions(s config.Settings, t *task.Task, tok *tokenizer.Tokenizer, enco
 	}
 }
 
-// surveyCache keeps surveys in the user's cache. Nothing is kept where that, or
-// what code the formatter is, cannot be told.
+// surveyCache keeps surveys in the user's cache. Nothing is kept where there is no
+// such folder, or the formatter's code cannot be identified.
 func surveyCache(t *task.Task, tok *tokenizer.Tokenizer) data.SurveyCache {
 	folder := plugin.DefaultCache()
 	code := t.Formatter.Plugin.Digest
@@ -134,8 +134,8 @@ func surveyCache(t *task.Task, tok *tokenizer.Tokenizer) data.SurveyCache {
 	}
 }
 
-// ownBuild tells this build of the program, and with it the builtin formatters,
-// from others; "" where it cannot. It reads no more than the file's entry.
+// ownBuild identifies this build of the program, and with it the builtin
+// formatters, by its file's size and time; "" where it cannot.
 func ownBuild() string {
 	path, err := os.Executable()
 	if err != nil {
@@ -177,7 +177,7 @@ func dataFiles(s config.Settings, prefix, folder string, paths []string) source.
 	return files
 }
 
-// sourceRecords are files as run.json has them.
+// sourceRecords are files as run.json lists them.
 func sourceRecords(files []source.File) []rundir.SourceRecord {
 	var records []rundir.SourceRecord
 	for _, f := range files {
@@ -237,8 +237,8 @@ func (d *dataset) loadEval(ctx context.Context, s config.Settings, o data.Option
 	return nil
 }
 
-// setNames names an evaluation set after each file, and no two alike: not even
-// as the set of all files is.
+// setNames names an evaluation set after each file; no two names are the same, nor
+// that of the set of all files.
 func setNames(files []string) []string {
 	var names []string
 	for _, file := range files {

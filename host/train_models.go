@@ -30,9 +30,9 @@ type models struct {
 	digest    string // of the weights that model_name_or_path held at the start
 }
 
-// openModels settles the classes of the loss's heads, holds the loss to its limit
-// at the size of the data, and loads weights onto the device: the checkpoint's,
-// where the run is resumed.
+// openModels settles the classes of the loss's heads, checks the loss against its
+// memory limit at the size of the data, and loads weights onto the device: those
+// of the checkpoint where the run is resumed.
 func openModels(s config.Settings, t *task.Task, src lm.Source, tok *tokenizer.Tokenizer, sets dataset, out *console.Console) (*models, error) {
 	classes, err := settleClasses(s, t, src, sets, out)
 	if err != nil {
@@ -57,7 +57,7 @@ func openModels(s config.Settings, t *task.Task, src lm.Source, tok *tokenizer.T
 	return m, nil
 }
 
-// openDevice makes the tensor runtime ready.
+// openDevice sets up the tensor runtime.
 func openDevice(s config.RunSettings) (*models, error) {
 	device, err := tensor.OpenDevice(s.Device)
 	if err != nil {
@@ -87,7 +87,7 @@ func (m *models) load(s config.Settings, t *task.Task, src lm.Source, tok *token
 	return err
 }
 
-// modelOptions say what the loss wants of the policy.
+// modelOptions say what the loss needs of the policy.
 func modelOptions(s config.Settings, t *task.Task, device tensor.Device, classes []model.ClassHead) (o lm.Options, err error) {
 	o = lm.Options{
 		Device:                device,
@@ -126,9 +126,9 @@ func (m *models) free() {
 	}
 }
 
-// precompute computes what the reference model says of every label before the
-// first step, or takes it from the disk where an earlier run left it, and lets
-// the model go.
+// precompute computes the log-probability of every label under the reference model
+// before the first step, or reads it from disk where an earlier run left it, and
+// frees the model.
 func (m *models) precompute(s config.Settings, sets dataset, out *console.Console) error {
 	cache, err := m.refCache(s)
 	if err != nil {
@@ -206,7 +206,7 @@ func settleClasses(s config.Settings, t *task.Task, src lm.Source, sets dataset,
 	for _, set := range sets.eval {
 		for i, name := range names {
 			if c, unseen := set.data.Survey.Unseen(name, heads[i].Labels); unseen {
-				out.Notef("%s: the class %q of %s is not among those that are trained; it and its like count as wrong", c.First, c.Name, name)
+				out.Notef("%s: the class %q of %s is not among the trained classes; it and others like it count as wrong", c.First, c.Name, name)
 			}
 		}
 	}
@@ -266,23 +266,23 @@ func referenceName(s config.Settings, m *models) string {
 	case m.policy.Adapter != nil:
 		return "the model without its adapter"
 	}
-	return "the model as " + s.Model + " has it"
+	return "the model as it is in " + s.Model
 }
 
-// noGradient says that the first step moved no weight.
+// noGradient is the note that the first step moved no weight.
 func noGradient(t *task.Task, s config.Settings) string {
 	note := "step 1 has no gradient: nothing is learned from its records"
 	if t.Program.Needs().Reference && s.RefModel == "" {
-		note += ", for which the reference model is the model itself; is ref_model_name_or_path to be another?"
+		note += ", for which the reference model is the model itself; did you mean to set ref_model_name_or_path?"
 	}
 	return note
 }
 
-// modelNotes are what of the models a user would want to know, given the task.
+// modelNotes are what a user should know about the models, given the task.
 func modelNotes(s config.Settings, t *task.Task, policy *lm.Model) []string {
 	notes := policy.Notes()
 	if s.Pooling != "auto" && !policy.Causal() {
-		notes = append(notes, fmt.Sprintf("%s, a %s, pools rows in a way of its own; pooling_type %s has no effect", s.Model, policy.Config.ModelType, s.Pooling))
+		notes = append(notes, fmt.Sprintf("%s, a %s, has its own pooling; pooling_type %s has no effect", s.Model, policy.Config.ModelType, s.Pooling))
 	}
 	if policy.Heads.Score && policy.Heads.Codebase {
 		why := "it pools by " + t.Task.Pooling.Name
@@ -294,7 +294,7 @@ func modelNotes(s config.Settings, t *task.Task, policy *lm.Model) []string {
 	if policy.Heads.Score &&
 		!policy.Heads.Codebase &&
 		(policy.PadID < 0 || policy.PadID == int64(policy.Tokenizer.Special().EOS)) {
-		notes = append(notes, "the tokenizer has no pad token of its own, by which transformers finds the end of a row in a batch: there, give it one with pad_token = \"<pad>\", or score rows one by one")
+		notes = append(notes, "the tokenizer has no separate pad token, by which transformers finds the end of a sequence in a batch: give it one with pad_token = \"<pad>\", or score sequences one at a time in transformers")
 	}
 	return notes
 }

@@ -109,7 +109,7 @@ func dtypesOf(s config.Settings) rundir.DTypes {
 	return d
 }
 
-// recordOf is run.json but for where the run stands.
+// recordOf is run.json except for the progress of the run.
 func recordOf(s config.Settings, env Env, t *task.Task, m *models, sets dataset, plan train.Plan, start rundir.Start) rundir.Record {
 	return rundir.Record{
 		TotalSteps: plan.TotalSteps,

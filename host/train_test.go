@@ -130,7 +130,7 @@ type writer func(p []byte)
 
 func (w writer) Write(p []byte) (int, error) { w(p); return len(p), nil }
 
-// mustTrain is trained for a run that nothing stops.
+// mustTrain is trained for a run that must not fail.
 func mustTrain(t *testing.T, s config.Settings) string {
 	t.Helper()
 	lines, err := trained(s)
@@ -152,7 +152,7 @@ func weights(t *testing.T, folder string) string {
 	return digest(t, folder, "model.safetensors")
 }
 
-// entries are what a run measured, but for its speed.
+// entries are what a run measured, except for its speed.
 func entries(t *testing.T, folder string) []metrics.Entry {
 	t.Helper()
 	all, err := metrics.ReadJSONL(filepath.Join(folder, "metrics.jsonl"))
@@ -207,7 +207,7 @@ func sha(text string) string {
 // digest is the sha256 of a file.
 func digest(t *testing.T, path ...string) string { t.Helper(); return sha(contents(t, path...)) }
 
-// A run learns, says what it does, and leaves a folder that tells what it was made of.
+// A run learns, prints what it does, and leaves a folder that records its inputs.
 func TestTrain(t *testing.T) {
 	s := ranking(t)
 	s.NumTrainEpochs = 6
@@ -262,7 +262,7 @@ func TestRecord(t *testing.T) {
 	require.Positive(t, r.TrainSeconds)
 }
 
-// The settings that a run wrote down make the same run.
+// The settings that a run wrote make the same run.
 func TestWrittenSettingsRepeatTheRun(t *testing.T) {
 	s := ranking(t)
 	mustTrain(t, s)
@@ -366,7 +366,7 @@ func TestCheckpointedActivationsGiveTheSameLoss(t *testing.T) {
 }
 
 // Results on the CPU depend on the alignment of weights in the last bit, so
-// they never lie where the file happened to put them.
+// they are never used in place in the mapped file.
 func TestWeightsAreAligned(t *testing.T) {
 	folder, err := small()
 	require.NoError(t, err)
@@ -423,12 +423,12 @@ func TestDefaultsOfATask(t *testing.T) {
 	s := ranking(t)
 	s.Task, s.MaxSteps = "gentle", 1
 	_, err := train(s, map[string]any{"max_lenght": 64})
-	require.EqualError(t, err, "task gentle has a default for max_lenght, which is neither a parameter of it nor a setting; did you mean max_length?")
+	require.EqualError(t, err, "task gentle has a default for max_lenght, which is neither one of its parameters nor a setting; did you mean max_length?")
 	require.NoDirExists(t, s.OutputDir)
 
 	lines, err := train(s, map[string]any{"weight_decay": 0.5, "max_grad_norm": 0.25, "prompt_split": "sep", "rrhf_weight": 3.0})
 	require.NoError(t, err)
-	require.Contains(t, lines, "note: max_grad_norm = 0.25, as task gentle has it\n")
+	require.Contains(t, lines, "note: max_grad_norm = 0.25, the default of task gentle\n")
 	require.NotContains(t, lines, "note: weight_decay")
 	r := readRecord(t, s.OutputDir)
 	require.Equal(t, []any{0.01, 0.25}, []any{r.Settings["weight_decay"], r.Settings["max_grad_norm"]})

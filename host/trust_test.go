@@ -47,17 +47,17 @@ func TestChangedPluginDoesNotRun(t *testing.T) {
 	require.EqualError(t, err, changed, "the lock is that of the run that the checkpoint belongs to")
 	require.NoDirExists(t, branch.OutputDir)
 
-	anew := s
-	anew.OverwriteOutput, anew.Locked = true, true
-	_, err = trained(anew)
+	restarted := s
+	restarted.OverwriteOutput, restarted.Locked = true, true
+	_, err = trained(restarted)
 	require.EqualError(t, err, changed)
 
-	anew.Locked, anew.TaskSHA256 = false, was
-	_, err = trained(anew)
+	restarted.Locked, restarted.TaskSHA256 = false, was
+	_, err = trained(restarted)
 	require.EqualError(t, err, "plugin "+s.Task+": its sha256 is "+is+", the run asks for "+was+"; restore the file, or change task_sha256")
 
-	anew.TaskSHA256 = ""
-	_, err = trained(anew)
+	restarted.TaskSHA256 = ""
+	_, err = trained(restarted)
 	require.EqualError(t, err, "plugin "+s.Task+": its worker spent more than 1s on describing itself and was killed (sha256 "+short(is)+"); look for a loop that does not end")
 }
 
@@ -174,7 +174,7 @@ func TestProgramTooLargeForTheData(t *testing.T) {
 func TestALossThatNoRunCanFeed(t *testing.T) {
 	for _, head := range []string{sdk.ScoreHead, ""} {
 		require.EqualError(t, ownWith(ranking(t), "rewarding", head, rewarding{}, nil),
-			"task rewarding has no pooling, and its loss reads a head that stands on one vector a sequence; give pooling_type")
+			"task rewarding has no pooling, and its loss reads a head that needs one vector a sequence; give pooling_type")
 	}
 	require.EqualError(t, ownWith(ranking(t), "rewarding", sdk.LMHead, rewarding{}, nil),
 		`task rewarding: head is "lm", and its loss reads rewards of candidates (rewards); want head "score"`)
@@ -185,7 +185,7 @@ func TestALossThatNoRunCanFeed(t *testing.T) {
 // A plugin cannot give itself more room.
 func TestNoPluginRaisesItsLimits(t *testing.T) {
 	require.EqualError(t, own(ranking(t), "greedy", hungry{}, map[string]any{"plugin_program_mb": 1e6}),
-		"task greedy has a default for plugin_program_mb, which is the user's to choose; remove it from the plugin")
+		"task greedy has a default for plugin_program_mb, which only the user may choose; remove it from the plugin")
 }
 
 // broken is a loss of which one term, or else a metric, is never a number.

@@ -1,5 +1,5 @@
-// Package plugins_test holds the losses of this folder to golden numbers where
-// they come down to losses that others have too.
+// Package plugins_test compares the losses of this folder with golden numbers where
+// they reduce to losses that are known elsewhere.
 package plugins_test
 
 import (

@@ -37,19 +37,19 @@ const (
 	assistant = "\n\nAssistant: "
 )
 
-// Formatter makes an example of one candidate: the prompt by the template, and
-// the output as it stands. Nothing stands between the two, as published. The
+// Formatter makes an example of one candidate: the prompt, laid out by the
+// template, and the output as it is, with nothing in between, as published. The
 // template human_assistant is "Human: ", the instruction, the input on a line of
 // its own where there is one, an empty line, and "Assistant: ".
 //
-// A record whose output is empty or holds nothing but blanks is dropped, unless
-// KeepEmpty asks to learn from it that the text ends there.
+// A record whose output is empty or blank is dropped, unless KeepEmpty asks to
+// learn from it that the text ends there.
 type Formatter struct {
 	Template        string `llmhost:"prompt_template,default=alpaca,choices=alpaca|human_assistant,doc=how instruction and input are laid out: as Stanford Alpaca does, or as a human's turn before an assistant's"`
 	InstructionName string `llmhost:"instruction_name,doc=field that holds the instruction; empty: instruction"`
-	InputName       string `llmhost:"input_name,doc=field that holds the input to it, which records may lack or leave empty; empty: input"`
+	InputName       string `llmhost:"input_name,doc=field that holds its input, which may be absent or empty; empty: input"`
 	OutputName      string `llmhost:"output_name,doc=field that holds the output; empty: output"`
-	KeepEmpty       bool   `llmhost:"keep_empty_answers,doc=learn the end of the text from a record whose answer is empty, where otherwise it is dropped"`
+	KeepEmpty       bool   `llmhost:"keep_empty_answers,doc=train on a record whose answer is empty, to end the text there, instead of dropping it"`
 }
 
 // Default returns the formatter with its parameters at their defaults.

@@ -80,8 +80,8 @@ func TestNames(t *testing.T) {
 	require.EqualError(t, f.Validate(), `instruction_name and output_name are both "task"; want different fields`)
 }
 
-// TestReference holds the prompts to those of the reference, character by character.
-func TestReference(t *testing.T) {
+// TestCodebase compares the prompts with those of llm_codebase, character by character.
+func TestCodebase(t *testing.T) {
 	folder := os.Getenv("LLMHOST_FIXTURES")
 	if folder == "" {
 		folder = filepath.Join("..", "..", "..", "shared", "fixtures")

@@ -22,16 +22,16 @@ var Plugin = sdk.Plugin{
 	Formatters: []sdk.FormatterSpec{sdk.NewFormatter("chosen_rejected", "a chosen and a rejected answer to a prompt, or several with a score each", Default())},
 }
 
-// Formatter makes an example of the candidates that stand in a pair, each with a
-// column "score": 1 for the chosen and 0 for the rejected answer of a record that
-// names them, else the record's. Without a prompt both are whole texts, cut as
-// preference.Formatter cuts those of a record with scores.
+// Formatter makes an example of the candidates that are part of a pair, each with
+// a column "score": 1 for the chosen and 0 for the rejected answer of a record that
+// names them, otherwise the record's own score. Without a prompt both are whole
+// texts, cut as preference.Formatter cuts those of a record with scores.
 //
 // A candidate that construct_method puts into no pair is left out, so that
-// nothing is computed for it: all but the best and the worst of best_over_worst,
-// the equals of the best of best_over_rest. A record is dropped where there is no
-// pair, because all scores are equal or there is one answer, and where an answer
-// is empty.
+// nothing is computed for it: with best_over_worst all but the best and the worst,
+// with best_over_rest those that tie with the best. A record is dropped if it makes
+// no pair, because all scores are equal or there is only one answer, or if an
+// answer is empty.
 type Formatter struct {
 	preference.Formatter
 	PromptName   string `llmhost:"prompt_name,doc=field that holds the prompt, where chosen and rejected are answers; empty: prompt"`
@@ -80,7 +80,7 @@ func (f Formatter) own() []sdk.Column {
 // Columns declares those of preference.Formatter, then prompt, chosen and rejected.
 func (f Formatter) Columns() []sdk.Column { return append(f.Formatter.Columns(), f.own()...) }
 
-// Format makes the candidates that stand in a pair.
+// Format makes the candidates that are part of a pair.
 func (f Formatter) Format(r *sdk.Row, o *sdk.Out) error {
 	parts, scores, err := f.parts(r, o)
 	if err != nil {
@@ -104,7 +104,7 @@ func (f Formatter) Format(r *sdk.Row, o *sdk.Out) error {
 	return nil
 }
 
-// extremes are the indices of the best and the worst score, the first of equals.
+// extremes returns the indices of the best and the worst score; ties go to the first.
 func extremes(scores []float64) (best, worst int) {
 	for i, score := range scores {
 		if score > scores[best] {
@@ -117,7 +117,7 @@ func extremes(scores []float64) (best, worst int) {
 	return best, worst
 }
 
-// paired says whether candidate i stands in a pair.
+// paired tells whether candidate i is part of a pair.
 func (f Formatter) paired(scores []float64, i, best, worst int) bool {
 	switch f.Pairs {
 	case pairs.OneOverRest:

@@ -8,14 +8,14 @@ import "llmhost/sdk"
 //
 //	L = mean over examples of −(1 − ε) · log softmax(z)_c − ε/C · Σ_j log softmax(z)_j
 //
-// Examples whose label is negative have none that the head knows and take no part.
+// Examples with a negative label have no class that the head knows and do not count.
 //
-// Metrics: accuracy, over all examples whose label is not −100; a label below 0
-// that is not −100 is of a class that training never saw, and counts as wrong.
+// Metrics: accuracy, over all examples whose label is not −100; any other negative
+// label stands for a class that training never saw, and counts as wrong.
 // Smoothing is Szegedy et al. 2015, arXiv:1512.00567, section 7, named as in
 // transformers' TrainingArguments, whose default is 0 too.
 type Loss struct {
-	Head      string  `llmhost:"cls_head,default=label,doc=name of the classification head, which has no other use"`
+	Head      string  `llmhost:"cls_head,default=label,doc=name of the classification head; used for nothing else"`
 	Smoothing float64 `llmhost:"label_smoothing_factor,default=0,min=0,max=1,doc=share of the label that is spread evenly over all classes"`
 }
 
@@ -30,7 +30,7 @@ func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
 // None is the label of an example that has none under a head.
 const None = -100
 
-// CrossEntropy is that of one head with its accuracy, both without a name.
+// CrossEntropy is the cross entropy of one head and its accuracy, both unnamed.
 func CrossEntropy(g *sdk.Graph, head string, smoothing float64) (sdk.Term, sdk.Metric) {
 	logits := g.Logits(head)
 	label := g.Label(head)
@@ -40,7 +40,7 @@ func CrossEntropy(g *sdk.Graph, head string, smoothing float64) (sdk.Term, sdk.M
 	if smoothing != 0 {
 		cost = cost.MulScalar(1 - smoothing).Sub(logp.Mean(-1).MulScalar(smoothing))
 	}
-	right := logits.Argmax(-1).Eq(label) // which a label below 0 never is
+	right := logits.Argmax(-1).Eq(label) // never true of a negative label
 	return sdk.Term{
 			Sum:         cost.Where(known, 0).Sum(),
 			Count:       known.Sum(),

@@ -10,11 +10,11 @@ import (
 //	{"text": "Cats purr.", "label": "animal"}
 //	{"text": "Cats purr.", "text_pair": "Cats are silent.", "label": "contradiction"}
 //
-// The label is a text, a number, true or false. What is read is that of Texts.
+// The label is a text, a number, true or false. Texts says which fields are read.
 type Formatter struct {
 	Texts
 	LabelName string `llmhost:"cls_data_label_name,default=label,doc=field that holds the name of the text's class; empty: label"`
-	Head      string `llmhost:"cls_head,default=label,doc=name of the classification head, which has no other use"`
+	Head      string `llmhost:"cls_head,default=label,doc=name of the classification head; used for nothing else"`
 }
 
 // Validate checks that the fields have different names.

@@ -5,14 +5,14 @@ import (
 	"llmhost/sdk"
 )
 
-// Texts are what is to be classified: one text, the answer of a candidate without a
+// Texts names what is to be classified: one text, the answer of a candidate without a
 // prompt, or a pair, of which the first is the prompt and the second the answer. An
-// encoder such as BERT reads them as a pair, any other model as one text, so that
-// a blank between them must be in one of them. A record is dropped where the text is
-// empty or holds nothing but blanks.
+// encoder such as BERT reads them as a pair, any other model as one text, so a
+// blank between them must be part of one of them. A record whose text is empty or
+// blank is dropped.
 type Texts struct {
 	TextName string `llmhost:"cls_data_text_name,default=text,doc=field that holds the text; empty: text"`
-	PairName string `llmhost:"cls_data_text_pair_name,default=text_pair,doc=field that holds a second text, which records may lack; empty: text_pair"`
+	PairName string `llmhost:"cls_data_text_pair_name,default=text_pair,doc=field that holds a second text, which may be absent; empty: text_pair"`
 }
 
 // Columns declares both.
@@ -34,8 +34,8 @@ func (t Texts) Columns() []sdk.Column {
 	}
 }
 
-// Add makes the candidate of the record's texts, which are its first columns. The
-// error may be a drop.
+// Add makes the candidate from the record's texts, which are its first columns.
+// The error may be a drop.
 func (t Texts) Add(r *sdk.Row, o *sdk.Out) error {
 	switch text, pair := r.Str(0), r.Str(1); {
 	case fields.Blank(text):

@@ -1,5 +1,5 @@
 // Package cpo holds contrastive preference optimization: preference learning
-// without a reference model, beside the likelihood of the chosen answers.
+// without a reference model, together with the likelihood of the chosen answers.
 package cpo
 
 import (
@@ -18,11 +18,10 @@ import (
 //	sigmoid  −(1−ε) log σ(βd) − ε log σ(−βd)              r = Σ_t ℓ_t
 //	hinge    max(0, 1 − βd)                               r = Σ_t ℓ_t
 //	ipo      (d − 1/(2β))²                                r = Σ_t ℓ_t / n
-//	simpo    sigmoid of d − Gamma/β in the place of d     r = Σ_t ℓ_t / n
+//	simpo    sigmoid with d − Gamma/β instead of d        r = Σ_t ℓ_t / n
 //
-// in the mean over the pairs, and Alpha times the chosen answers' mean negative
-// log-probability a token comes on top. Where Shape is not 0, types ipo and simpo
-// have r = (1 − p^(−Shape)) / Shape of p = exp(Σ_t ℓ_t / n), which is AlphaPO.
+// averaged over the pairs, plus Alpha times the chosen answers' mean negative
+// log-probability per token. If Shape is not 0, types ipo and simpo use r = (1 − p^(−Shape)) / Shape of p = exp(Σ_t ℓ_t / n), which is AlphaPO.
 //
 // Source: Xu et al. 2024, arXiv:2401.08417, L_prefer and L_NLL (sigmoid); Meng et al. 2024,
 // arXiv:2405.14734, eq. 6 (simpo); Gupta et al. 2025, arXiv:2501.03884 (AlphaPO);
@@ -31,18 +30,18 @@ import (
 // here; it also takes alpha for sums of log-probabilities, whose powers overflow.
 //
 // Metrics, over pairs: rewards/chosen, rewards/rejected (β·r), rewards/accuracies,
-// rewards/margins, logps/chosen, logps/rejected (as r has them before Shape).
+// rewards/margins, logps/chosen, logps/rejected (r before Shape is applied).
 type Loss struct {
 	Type           string  `llmhost:"cpo_loss_type,default=sigmoid,choices=sigmoid|hinge|ipo|simpo,doc=what a pair costs"`
 	Beta           float64 `llmhost:"cpo_beta,default=0.1,min=0,doc=how strongly the difference of a pair counts"`
-	LabelSmoothing float64 `llmhost:"label_smoothing,default=0,min=0,max=0.5,doc=share of pairs that are taken to be labelled the wrong way round, of types sigmoid and simpo"`
+	LabelSmoothing float64 `llmhost:"label_smoothing,default=0,min=0,max=0.5,doc=share of pairs assumed to be labelled the wrong way round; types sigmoid and simpo"`
 	Alpha          float64 `llmhost:"cpo_alpha,default=1,min=0,doc=weight of the chosen answers' negative log-probability"`
 	Gamma          float64 `llmhost:"simpo_gamma,default=0.5,min=0,doc=type simpo: margin asked of every pair, in units of beta times the reward"`
 	Shape          float64 `llmhost:"alphapo_alpha,default=0,doc=types ipo and simpo: AlphaPO's alpha, the shape of the reward; 0 is the log-probability"`
 	Pairs          string  `llmhost:"construct_method,default=best_over_rest,choices=best_over_rest|best_over_worst|one_over_rest,doc=which candidates of a prompt make pairs"`
 }
 
-// Validate checks what the types ask of other parameters.
+// Validate checks what the types require of other parameters.
 func (l Loss) Validate() error {
 	switch {
 	case l.Type == "ipo" && l.Beta == 0:

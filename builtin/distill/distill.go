@@ -1,5 +1,5 @@
 // Package distill trains a model to predict as another one does: the teacher,
-// which stands where other losses have their reference model.
+// which takes the role of the reference model.
 package distill
 
 import "llmhost/sdk"
@@ -14,13 +14,13 @@ import "llmhost/sdk"
 //	reverse  KL(policy ‖ teacher), which keeps to what it mostly does
 //	mixed    half of each
 //
-// The temperature is 1: the host hands on divergences of the distributions as they are. The
+// The temperature is 1: the host computes divergences of the plain distributions. The
 // answers are those of the data; sampling them from the teacher first gives
 // sequence-level distillation.
 //
 // Source: Hinton et al. 2015, arXiv:1503.02531 (forward, at temperature 1, without
 // its hard labels' factor); Gu et al. 2023, arXiv:2306.08543 (reverse). TRL 1.16's
-// GKD is another thing: it mixes both distributions (beta 0.5), takes half of its
+// GKD is different: it mixes both distributions (beta 0.5), takes half of its
 // answers from the student (lmbda 0.5) and has a temperature of 0.9. With beta 0 or
 // 1, temperature 1 and the answers of the data its loss is forward or reverse here.
 //

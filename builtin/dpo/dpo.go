@@ -1,5 +1,5 @@
 // Package dpo holds direct preference optimization and the losses of its family:
-// a model learns from pairs of answers, held near to a reference model.
+// a model learns from pairs of answers while it is kept close to a reference model.
 package dpo
 
 import (
@@ -21,24 +21,25 @@ import (
 //	kto_pair  ½ (1 − σ(β(Δ_w − KL_l))) + ½ (1 − σ(β(KL_w − Δ_l)))  the pairwise KTO of TRL 0.7
 //
 // where KL_w = max(0, mean of Δ_w over the pairs), likewise KL_l. Each loss is a
-// mean over the pairs of the step and counts by its weight; see pairs.Pairs for which pairs there are.
+// mean over the pairs of the step, times its weight; pairs.Pairs says which pairs
+// there are.
 //
 // The means of kto_pair are those of one micro-batch, gradients flow through
-// them, and so this type alone depends on how a step is cut into micro-batches.
+// them, so this is the only type that depends on how a step is cut into micro-batches.
 //
 // TRL 1.16 has loss_type ["sigmoid"], loss_weights None (each 1), beta 0.1 and
 // label_smoothing 0. It differs in ipo, where it divides Δ by the number of
 // the answer's tokens: IPOLengthNormalize does so here, and the paper's sums are
-// the default; its sigmoid does not read label_smoothing any more, and it has no
-// kto_pair any more.
+// the default; its sigmoid no longer reads label_smoothing, and it no longer has
+// kto_pair.
 //
 // Metrics, over pairs: rewards/chosen, rewards/rejected (βΔ, whatever the type),
 // rewards/accuracies, rewards/margins, logps/chosen, logps/rejected.
 type Loss struct {
-	Type               string  `llmhost:"dpo_loss_type,default=sigmoid,doc=sigmoid, robust, hinge, ipo, apo_zero, apo_down or kto_pair, or several with commas between them, whose sum is trained"`
-	Weights            string  `llmhost:"dpo_loss_weights,doc=weights of the types of dpo_loss_type, as many, with commas between them; empty: each 1"`
-	Beta               float64 `llmhost:"dpo_beta,default=0.1,min=0,doc=how strongly rewards count, which is how near to the reference model the model stays"`
-	LabelSmoothing     float64 `llmhost:"label_smoothing,default=0,min=0,max=0.5,doc=share of pairs that are taken to be labelled the wrong way round, of types sigmoid and robust"`
+	Type               string  `llmhost:"dpo_loss_type,default=sigmoid,doc=sigmoid, robust, hinge, ipo, apo_zero, apo_down or kto_pair, or several of them, comma-separated, whose sum is trained"`
+	Weights            string  `llmhost:"dpo_loss_weights,doc=weights of the types in dpo_loss_type, one for each, comma-separated; empty: all 1"`
+	Beta               float64 `llmhost:"dpo_beta,default=0.1,min=0,doc=how strongly rewards count; the higher, the closer the model stays to the reference"`
+	LabelSmoothing     float64 `llmhost:"label_smoothing,default=0,min=0,max=0.5,doc=share of pairs assumed to be labelled the wrong way round; types sigmoid and robust"`
 	IPOLengthNormalize bool    `llmhost:"ipo_length_normalize,default=false,doc=type ipo: divide by the answers' numbers of tokens, as TRL does; false is the paper"`
 	Pairs              string  `llmhost:"construct_method,default=best_over_rest,choices=best_over_rest|best_over_worst|one_over_rest,doc=which candidates of a prompt make pairs"`
 	ReferenceFree      bool    `llmhost:"reference_free,default=false,doc=train without a reference model, whose log-probabilities then count as 0"`

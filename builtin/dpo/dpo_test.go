@@ -136,11 +136,11 @@ func TestValidate(t *testing.T) {
 		values map[string]any
 		want   string
 	}{
-		{map[string]any{"dpo_loss_type": "sigmoid,apo_up"}, `dpo_loss_type has "apo_up"; want sigmoid, robust, hinge, ipo, apo_zero, apo_down, kto_pair, or several of them with commas between them`},
-		{map[string]any{"dpo_loss_type": ""}, `dpo_loss_type has ""; want sigmoid, robust, hinge, ipo, apo_zero, apo_down, kto_pair, or several of them with commas between them`},
+		{map[string]any{"dpo_loss_type": "sigmoid,apo_up"}, `dpo_loss_type has "apo_up"; want sigmoid, robust, hinge, ipo, apo_zero, apo_down, kto_pair, or several of them, comma-separated`},
+		{map[string]any{"dpo_loss_type": ""}, `dpo_loss_type has ""; want sigmoid, robust, hinge, ipo, apo_zero, apo_down, kto_pair, or several of them, comma-separated`},
 		{map[string]any{"dpo_loss_type": "ipo,ipo"}, "dpo_loss_type has ipo twice; want it once, and its weight in dpo_loss_weights"},
-		{map[string]any{"dpo_loss_weights": "1,2"}, "dpo_loss_weights has 2 weights, dpo_loss_type 1 types; want one weight a type"},
-		{map[string]any{"dpo_loss_type": "ipo,hinge", "dpo_loss_weights": "1,-2"}, `dpo_loss_weights has "-2"; want numbers of at least 0 with commas between them`},
+		{map[string]any{"dpo_loss_weights": "1,2"}, "dpo_loss_weights has 2 weights, dpo_loss_type 1 types; want one weight per type"},
+		{map[string]any{"dpo_loss_type": "ipo,hinge", "dpo_loss_weights": "1,-2"}, `dpo_loss_weights has "-2"; want comma-separated numbers of at least 0`},
 		{map[string]any{"dpo_loss_type": "ipo", "dpo_beta": 0}, "dpo_beta is 0, and dpo_loss_type ipo divides by it; want a number above 0"},
 		{map[string]any{"dpo_loss_type": "robust", "label_smoothing": 0.5}, "label_smoothing is 0.5, and dpo_loss_type robust divides by 1 - 2 · label_smoothing; want a number below 0.5"},
 	} {

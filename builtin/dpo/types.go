@@ -26,7 +26,7 @@ type part struct {
 	weight float64
 }
 
-// Validate checks the types, their weights, and what some of them ask of others.
+// Validate checks the types, their weights, and what some types require of other parameters.
 func (l Loss) Validate() error {
 	parts, err := l.parts()
 	if err != nil {
@@ -51,7 +51,7 @@ func (l Loss) parts() ([]part, error) {
 		name := strings.TrimSpace(word)
 		switch {
 		case !known(name):
-			return nil, errors.New("dpo_loss_type has " + strconv.Quote(name) + "; want " + strings.Join(types, ", ") + ", or several of them with commas between them")
+			return nil, errors.New("dpo_loss_type has " + strconv.Quote(name) + "; want " + strings.Join(types, ", ") + ", or several of them, comma-separated")
 		case seen[name]:
 			return nil, errors.New("dpo_loss_type has " + name + " twice; want it once, and its weight in dpo_loss_weights")
 		}
@@ -63,12 +63,12 @@ func (l Loss) parts() ([]part, error) {
 	}
 	words := strings.Split(l.Weights, ",")
 	if len(words) != len(parts) {
-		return nil, errors.New("dpo_loss_weights has " + strconv.Itoa(len(words)) + " weights, dpo_loss_type " + strconv.Itoa(len(parts)) + " types; want one weight a type")
+		return nil, errors.New("dpo_loss_weights has " + strconv.Itoa(len(words)) + " weights, dpo_loss_type " + strconv.Itoa(len(parts)) + " types; want one weight per type")
 	}
 	for i, word := range words {
 		w, err := strconv.ParseFloat(strings.TrimSpace(word), 64)
 		if err != nil || math.IsNaN(w) || math.IsInf(w, 0) || w < 0 {
-			return nil, errors.New("dpo_loss_weights has " + strconv.Quote(strings.TrimSpace(word)) + "; want numbers of at least 0 with commas between them")
+			return nil, errors.New("dpo_loss_weights has " + strconv.Quote(strings.TrimSpace(word)) + "; want comma-separated numbers of at least 0")
 		}
 		parts[i].weight = w
 	}

@@ -1,5 +1,5 @@
-// Package fields holds what formatters do with the names of a record's fields. It
-// is no plugin.
+// Package fields holds what formatters share to read the fields of a record by
+// name. It is not a plugin.
 package fields
 
 import (
@@ -11,7 +11,7 @@ import (
 	"llmhost/sdk"
 )
 
-// Or is name, or otherwise where that is empty.
+// Or returns name, or otherwise if name is empty.
 func Or(name, otherwise string) string {
 	if name == "" {
 		return otherwise
@@ -19,8 +19,8 @@ func Or(name, otherwise string) string {
 	return name
 }
 
-// Distinct is an error where two columns have one name; parameters are those that
-// name the columns, in their order.
+// Distinct returns an error if two columns have the same name; parameters are those
+// that name the columns, in the same order.
 func Distinct(columns []sdk.Column, parameters ...string) error {
 	seen := map[string]string{}
 	for i, parameter := range parameters {
@@ -33,11 +33,11 @@ func Distinct(columns []sdk.Column, parameters ...string) error {
 	return nil
 }
 
-// Blank says whether a text holds nothing but blanks.
+// Blank tells whether a text is empty or all blanks.
 func Blank(text string) bool { return strings.TrimSpace(text) == "" }
 
-// Weight is the weight in column i, the field called name, which is 0 or more, and
-// 1 where the record has none.
+// Weight returns the weight in column i, the field called name: 0 or more, and 1 if
+// the record has none.
 func Weight(r *sdk.Row, i int, name string) (float64, error) {
 	if !r.Has(i) {
 		return 1, nil
@@ -80,8 +80,8 @@ func Quoted[T string | []string](value T) string {
 	return string(text)
 }
 
-// Present returns the index of the one column, of those from first on that
-// bear names, that the record has.
+// Present returns the index of the one column that the record has among those
+// called names, the first of which is column first.
 func Present(r *sdk.Row, first int, names []string, parameter string) (int, error) {
 	found := -1
 	for i := range names {
@@ -106,8 +106,8 @@ func orOther(names []string) string {
 	return ", and so is " + strconv.Quote(names[1])
 }
 
-// Scalar is the text of a field called name that holds a text, a number, true or
-// false as JSON: what a class may be called.
+// Scalar returns the text of a field called name that holds a text, a number, true
+// or false as JSON: what a class may be called.
 func Scalar(name, value string) (string, error) {
 	value = strings.TrimSpace(value)
 	var text string

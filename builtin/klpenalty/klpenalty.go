@@ -1,5 +1,5 @@
-// Package klpenalty holds the penalty that keeps a model near to its reference
-// model, for the losses that have it as a part. It is no plugin.
+// Package klpenalty holds the penalty that keeps a model close to its reference
+// model, for losses that include it. It is not a plugin.
 package klpenalty
 
 import (
@@ -15,22 +15,22 @@ import (
 //	mse   ½ (ℓ − ℓ^ref)²
 //	full  KL(policy ‖ reference) over the whole vocabulary
 //
-// and that of a row their mean over its tokens; unless TokenLevel it is the
-// difference of the row's mean log-probabilities, whatever the mode. Coef
-// weighs it: held as it is, or, where Adaptive is set, kept in the state kl_coef,
-// which after each step with a mean KL of k becomes
+// and that of an answer is the mean over its tokens; without TokenLevel it is the
+// difference of the answer's mean log-probabilities, whatever the mode. Coef is the
+// weight: a constant or, if Adaptive is set, the start of the state kl_coef, which
+// after each step with a mean KL of k becomes
 //
 //	kl_coef · (1 + 0.1 · min(0.2, max(−0.2, k/Target − 1)))
 //
-// Coef 0 leaves all of it out, and asks for no reference model.
+// Coef 0 leaves all of it out, and then no reference model is needed.
 //
 // Source: the controller is that of Ziegler et al. 2019, arXiv:1909.08593, section
-// 2.2, with a tenth as its gain a step.
+// 2.2, with a gain of 0.1 per step.
 type Penalty struct {
 	Coef       float64 `llmhost:"kl_coef,default=0,min=0,doc=weight of the KL to the reference model; 0: none"`
 	Mode       string  `llmhost:"kl_penalty_mode,default=kl,choices=kl|abs|mse|full,doc=KL of a token, where token_level is set"`
 	TokenLevel bool    `llmhost:"token_level,default=false,doc=by token, not by the mean log-probability of the whole answer"`
-	Adaptive   bool    `llmhost:"adaptive_kl_ctrl,default=false,doc=change kl_coef after each step, so that the KL comes near to kl_target"`
+	Adaptive   bool    `llmhost:"adaptive_kl_ctrl,default=false,doc=change kl_coef after each step, so that the KL approaches kl_target"`
 	Target     float64 `llmhost:"kl_target,default=6,min=0,doc=KL that the adaptive kl_coef aims at, in nats"`
 }
 
@@ -42,7 +42,7 @@ func (p Penalty) Validate() error {
 	return nil
 }
 
-// On says whether there is any penalty.
+// On tells whether there is any penalty.
 func (p Penalty) On() bool { return p.Coef != 0 }
 
 // Tokens is the KL of each label token by Mode, 0 where there is none, f32 [B, K, T].
@@ -60,7 +60,7 @@ func (p Penalty) Tokens(g *sdk.Graph) sdk.Tensor {
 	return difference
 }
 
-// Rows is the KL of each row, f32 [B, K].
+// Rows is the KL of each answer, f32 [B, K].
 func (p Penalty) Rows(g *sdk.Graph) sdk.Tensor {
 	tokens := g.LabelMask().Sum(-1).ClampMin(1)
 	if p.TokenLevel {
@@ -69,7 +69,7 @@ func (p Penalty) Rows(g *sdk.Graph) sdk.Tensor {
 	return g.Logps().Sum(-1).Sub(g.RefLogps().Sum(-1)).Div(tokens)
 }
 
-// Weigh is kl times the coefficient as it stands.
+// Weigh is kl times the current coefficient.
 func (p Penalty) Weigh(g *sdk.Graph, kl sdk.Tensor) sdk.Tensor {
 	if p.Adaptive {
 		return kl.Mul(g.State(state))
@@ -86,7 +86,7 @@ const (
 	bound = 0.2
 )
 
-// Controller is the state of an adaptive coefficient, none of a fixed one. The
+// Controller is the state of an adaptive coefficient; a fixed one has none. The
 // mean KL of a step is Σkl / Σcount.
 func (p Penalty) Controller(g *sdk.Graph, kl, count sdk.Tensor) []sdk.State {
 	if !p.Adaptive {
@@ -100,7 +100,7 @@ func (p Penalty) Controller(g *sdk.Graph, kl, count sdk.Tensor) []sdk.State {
 	}}
 }
 
-// Metrics are kl, the mean Σkl / Σcount, and kl_coef where that changes.
+// Metrics are kl, the mean Σkl / Σcount, and kl_coef if it is adaptive.
 func (p Penalty) Metrics(g *sdk.Graph, kl, count sdk.Tensor) []sdk.Metric {
 	metrics := []sdk.Metric{{Name: "kl", Sum: kl.Detach(), Count: count}}
 	if p.Adaptive {

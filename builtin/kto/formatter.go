@@ -16,11 +16,11 @@ import (
 //
 // The label is true or false, or a number: one above 0 is desirable. The
 // candidate's column "score" is that number, 1 for true and −1 for false. A record
-// whose answer is empty or holds nothing but blanks is dropped.
+// whose answer is empty or blank is dropped.
 type Formatter struct {
 	PromptName string `llmhost:"kto_pair_prompt_name,doc=field that holds the prompt; empty: prompt"`
-	AnswerName string `llmhost:"kto_pair_answer_name,doc=field that holds the answer; empty: answer, or completion where a record has that"`
-	LabelName  string `llmhost:"kto_pair_label_name,doc=field that says whether the answer is desirable, true or a number above 0; empty: label, or score where a record has that"`
+	AnswerName string `llmhost:"kto_pair_answer_name,doc=field that holds the answer; empty: answer, or completion if the record has that"`
+	LabelName  string `llmhost:"kto_pair_label_name,doc=field that says whether the answer is desirable, true or a number above 0; empty: label, or score if the record has that"`
 }
 
 // Validate checks that no two fields have one name.
@@ -40,8 +40,8 @@ func eitherOf(name string, otherwise ...string) []string {
 	return otherwise
 }
 
-// Columns declares the prompt, then the answer and the label under each name
-// that they may have.
+// Columns declares the prompt, then the answer and the label under each of their
+// possible names.
 func (f Formatter) Columns() []sdk.Column {
 	columns := []sdk.Column{{Name: fields.Or(f.PromptName, "prompt"), Type: sdk.String, Required: true, Doc: "what the model is given",
 		Examples: []string{`"2 + 2 = "`, `"3 + 3 = "`}}}

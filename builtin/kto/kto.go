@@ -4,26 +4,26 @@ package kto
 
 import "llmhost/sdk"
 
-// Loss is KTO. With a row's log-ratio r = Σ_t ℓ_t − Σ_t ℓ^ref_t and β = Beta,
+// Loss is KTO. With an answer's log-ratio r = Σ_t ℓ_t − Σ_t ℓ^ref_t and β = Beta,
 //
 //	desirable    w_D · (1 − σ(β(r − z0)))
 //	undesirable  w_U · (1 − σ(β(z0 − r)))
 //
-// in the mean over all rows. z0 = max(0, mean of (Σ_u ℓ_u − Σ_u ℓ^ref_u)) is that
-// of the prompts with another row's answer each, over the whole optimizer step;
-// no gradient flows through it. A row is desirable where the data's column
-// "score" is above 0, else undesirable.
+// averaged over all answers. z0 = max(0, mean of (Σ_u ℓ_u − Σ_u ℓ^ref_u)) is taken
+// over prompts that are each given the answer of another record, over the whole
+// optimizer step; no gradient flows through it. An answer is desirable if the
+// data's column "score" is above 0, otherwise undesirable.
 //
 // Source: Ethayarajh et al. 2024, arXiv:2402.01306, eq. 7 and 8. The defaults are
 // those of TRL 1.16 with loss_type kto, which takes z0 over a micro-batch of all
-// ranks where this takes it over the step.
+// ranks instead of over the step.
 //
 // Metrics: rewards/chosen, rewards/rejected (β·r) and logps/chosen, logps/rejected
-// over the desirable and the undesirable rows; kl, which is z0.
+// over the desirable and the undesirable answers; kl, which is z0.
 type Loss struct {
-	Beta              float64 `llmhost:"kto_beta,default=0.1,min=0,doc=how strongly rewards count, which is how near to the reference model the model stays"`
-	DesirableWeight   float64 `llmhost:"desirable_weight,default=1,min=0,doc=weight of desirable rows"`
-	UndesirableWeight float64 `llmhost:"undesirable_weight,default=1,min=0,doc=weight of undesirable rows"`
+	Beta              float64 `llmhost:"kto_beta,default=0.1,min=0,doc=how strongly rewards count; the higher, the closer the model stays to the reference"`
+	DesirableWeight   float64 `llmhost:"desirable_weight,default=1,min=0,doc=weight of desirable answers"`
+	UndesirableWeight float64 `llmhost:"undesirable_weight,default=1,min=0,doc=weight of undesirable answers"`
 }
 
 // Trace records the loss. Shapes: logps, ratio, good, bad [B, K].

@@ -8,8 +8,8 @@
 //
 //	<s>[INST] hi [/INST] hello </s>
 //
-// and the words of the system stand in the first user's turn, between <<SYS>> and
-// <</SYS>>. Blanks around a turn go, those between system and user stay.
+// and the system message goes into the user's first turn, between <<SYS>> and
+// <</SYS>>. Blanks around a turn are stripped, those between system and user kept.
 package llama2chat
 
 import (
@@ -25,11 +25,11 @@ import (
 // Plugin is the formatter with its name.
 var Plugin = sdk.Plugin{
 	Name: "llama2_chat", Version: "1.0.0", Doc: "dialogs in the layout of Llama 2 Chat",
-	Formatters: []sdk.FormatterSpec{sdk.NewFormatter("llama2_chat", "a dialog in the layout of Llama 2 Chat, its last answer to be learned", Formatter{})},
+	Formatters: []sdk.FormatterSpec{sdk.NewFormatter("llama2_chat", "a dialog in the layout of Llama 2 Chat, whose last answer is learned", Formatter{})},
 }
 
-// The marks of the layout. Those between turns are special tokens, and
-// tokenizers of this family read them as such.
+// The marks of the layout. Those between turns are special tokens, and tokenizers
+// of this family treat them as such.
 const (
 	openTurn, closeTurn     = "[INST] ", " [/INST]"
 	openSystem, closeSystem = "<<SYS>>\n", "\n<</SYS>>\n\n"
@@ -41,11 +41,10 @@ type Message struct{ Role, Content string }
 
 // Formatter makes an example of one candidate: the dialog up to its last answer,
 // and that answer. The BOS token before the first turn and the EOS token after
-// the answer are the host's to add, as before and after every row.
+// the answer are added by the host, as for every sequence.
 //
-// Turns are those of a system, at most one and the first, then of user and
-// assistant in turns. A dialog that ends with the user is dropped, and one whose
-// last answer is empty.
+// A dialog may begin with one turn of the system; then user and assistant
+// alternate. A dialog that ends with the user or with an empty answer is dropped.
 type Formatter struct {
 	MessagesName string `llmhost:"messages_name,doc=field that holds the list of turns, each with role and content; empty: messages"`
 }

@@ -1,5 +1,5 @@
 // Package logcomplement computes log(1 − p) of log p without losing digits at
-// either end. It is no plugin.
+// either end. It is not a plugin.
 package logcomplement
 
 import (
@@ -8,8 +8,8 @@ import (
 	"llmhost/sdk"
 )
 
-// Least is how near to 0 a log-probability comes before it counts as −Least:
-// what lies above has a complement of 0 in float32, and no gradient here.
+// Least is how close to 0 a log-probability may come: anything closer counts as
+// −Least, since its complement is 0 in float32, and has no gradient here.
 const Least = 1e-7
 
 // Of is log(1 − exp(logp)) of log-probabilities, finite everywhere. Above −log 2

@@ -35,7 +35,7 @@ func TestOf(t *testing.T) {
 	require.Zero(t, certain.Gradients[0][0][0], "a probability of 1 has a finite complement, and no gradient")
 }
 
-// In float32, as training runs, nothing is infinite or no number.
+// In float32, the type of training, nothing is infinite or NaN.
 func TestSinglePrecision(t *testing.T) {
 	p, err := sdktest.Trace(complement{})
 	require.NoError(t, err)

@@ -17,12 +17,13 @@ import (
 //	{"text": "Cats purr.", "labels": {"source": "web", "rank": 2}}
 //
 // A class is a text, a number, true or false. A record may lack objectives, or
-// have null for them; one that cls_objectives does not list is an error. What is
-// read is that of classification.Texts. A record is dropped that has no label at all.
+// have null for them; one that cls_objectives does not list is an error.
+// classification.Texts says which texts are read. A record without any label is
+// dropped.
 type Formatter struct {
 	classification.Texts
 	LabelsName string `llmhost:"cls_data_labels_name,default=labels,doc=field that holds the classes, by objective; empty: labels"`
-	Objectives string `llmhost:"cls_objectives,default=label=1,doc=names of the objectives and how much each counts, as source=1.0,rank=0.5; one without a number counts 1"`
+	Objectives string `llmhost:"cls_objectives,default=label=1,doc=names and weights of the objectives, such as source=1.0,rank=0.5; without a number the weight is 1"`
 }
 
 // Validate checks the list of objectives, and that the fields have different names.
@@ -98,7 +99,7 @@ func (f Formatter) Format(r *sdk.Row, o *sdk.Out) error {
 	return f.Add(r, o)
 }
 
-// declared refuses objectives that the list does not have, the first by name.
+// declared returns an error for objectives that the list does not have, the first by name.
 func (f Formatter) declared(names []string) error {
 	objectives, err := parse(f.Objectives)
 	if err != nil {
@@ -119,7 +120,8 @@ func (f Formatter) declared(names []string) error {
 	return errors.New("field " + strconv.Quote(f.labels()) + " has the objective " + strconv.Quote(unknown[0]) + "; cls_objectives has " + strings.Join(known, ", ") + ": add it there, or take it out of the record")
 }
 
-// sortedNames are the names of labels, so that of several mistakes the same one is told.
+// sortedNames returns the names of labels in order, so that of several mistakes the
+// same one is always reported.
 func sortedNames(labels map[string]json.RawMessage) []string {
 	names := make([]string, 0, len(labels))
 	for name := range labels {

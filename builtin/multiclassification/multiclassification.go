@@ -12,16 +12,16 @@ import (
 	"llmhost/sdk"
 )
 
-// Loss is a sum of cross entropies, one an objective o with coefficient λ_o:
+// Loss is a sum of cross entropies, one for each objective o with its coefficient λ_o:
 //
 //	L = Σ_o λ_o · mean over the examples that have a label of o of −log softmax(z^o)_c
 //
 // where z^o are the logits of the head called o. An example may lack any of the
 // objectives.
 //
-// Metrics: accuracy/OBJECTIVE, as classification.Loss has it.
+// Metrics: accuracy/OBJECTIVE, defined as in classification.Loss.
 type Loss struct {
-	Objectives string `llmhost:"cls_objectives,default=label=1,doc=names of the objectives and how much each counts, as source=1.0,rank=0.5; one without a number counts 1"`
+	Objectives string `llmhost:"cls_objectives,default=label=1,doc=names and weights of the objectives, such as source=1.0,rank=0.5; without a number the weight is 1"`
 }
 
 // Validate checks the list of objectives.
@@ -96,7 +96,7 @@ var Plugin = sdk.Plugin{
 	Name:       "multi_objective_classification",
 	Version:    "1.0.0",
 	Doc:        "classifiers with several heads",
-	Losses:     []sdk.LossSpec{sdk.NewLoss("multi_objective_classification", "weighted sum of cross entropies, one a head", Loss{})},
+	Losses:     []sdk.LossSpec{sdk.NewLoss("multi_objective_classification", "weighted sum of cross entropies, one for each head", Loss{})},
 	Formatters: []sdk.FormatterSpec{sdk.NewFormatter("multi_labelled", "a text and the name of its class for each objective", Formatter{})},
 	Tasks: []sdk.Task{{
 		Name: "multi_objective_classification", Doc: "train a classifier that answers several questions about a text",

@@ -11,15 +11,15 @@ import (
 //	{"prompt": "2 + 2 = ", "answer": "5", "reward": -1, "weight": 1}
 //	{"prompt": "2 + 2 = ", "answer": "4"}
 //
-// A record without a reward is one to be learned. The example's columns are
-// "reward" (0 where there is none), "lm_mask" (1 there, else 0) and "weight" (1
-// where the record has none). A record whose answer is empty or holds nothing but
-// blanks is dropped.
+// A record without a reward is learned as it is. The example's columns are
+// "reward" (0 if there is none), "lm_mask" (1 if there is none, otherwise 0) and
+// "weight" (1 if the record has none). A record whose answer is empty or blank is
+// dropped.
 type Formatter struct {
 	PromptName string `llmhost:"prompt_name,doc=field that holds the prompt; empty: prompt"`
 	AnswerName string `llmhost:"answer_name,doc=field that holds the answer; empty: answer"`
-	RewardName string `llmhost:"reward_name,doc=field that holds the reward, which records to be learned lack; empty: reward"`
-	WeightName string `llmhost:"weight_name,doc=field that holds the weight of the record, 0 or more, which records may lack; empty: weight"`
+	RewardName string `llmhost:"reward_name,doc=field that holds the reward; records without one are learned as they are; empty: reward"`
+	WeightName string `llmhost:"weight_name,doc=field that holds the record's weight, 0 or more, which may be absent; empty: weight"`
 }
 
 // Validate checks that no two fields have one name.
@@ -48,7 +48,7 @@ func (f Formatter) Columns() []sdk.Column {
 			Name:     fields.Or(f.RewardName, "reward"),
 			Type:     sdk.Float,
 			Role:     sdk.RewardRole,
-			Doc:      "how good that is; absent: it is to be learned",
+			Doc:      "how good that is; absent: the answer is learned as it is",
 			Examples: []string{"-1", "null"},
 		},
 		fields.WeightColumn(fields.Or(f.WeightName, "weight"), "1", "0.5"),

@@ -1,5 +1,5 @@
-// Package offlineppo holds the clipped policy gradient on answers that are given,
-// each with a reward, beside rows that are simply learned.
+// Package offlineppo holds the clipped policy gradient on given answers with
+// rewards; answers without a reward are learned as in supervised fine-tuning.
 package offlineppo
 
 import (
@@ -8,29 +8,29 @@ import (
 	"llmhost/sdk"
 )
 
-// Loss has two kinds of rows, by the data's columns of the example: those with
-// "lm_mask" 0 have a "reward" R, those with another one are learned as in
-// supervised fine-tuning. With the weight w of a row, its KL by klpenalty.Penalty
-// and the policy's and the reference's log-probabilities ℓ and ℓ^ref,
+// Loss has two kinds of answers, by the data's columns of the example: those with
+// "lm_mask" 0 have a "reward" R, all others are learned as in supervised
+// fine-tuning. With the "weight" w of an example, its KL by klpenalty.Penalty and
+// the policy's and the reference's log-probabilities ℓ and ℓ^ref,
 //
-//	A = R − kl_coef · KL, a constant to the gradient
+//	A = R − kl_coef · KL, through which no gradient flows
 //	ρ = exp(mean_t(ℓ − ℓ^ref))
 //	rl = −min(A·ρ, A · min(max(ρ, 1 − ClipRange), 1 + ClipRange))
-//	L = Σ w · rl / number of rows with a reward + LMCoefficient · Σ w · mean_t(−ℓ) / number of rows without
+//	L = Σ w · rl / number with a reward + LMCoefficient · Σ w · mean_t(−ℓ) / number without
 //
-// Where token_level is set A, ρ and rl are those of a token, with the token's KL,
-// and a row's rl is their mean.
+// If token_level is set, A, ρ and rl are those of a token, with the token's KL, and
+// an answer's rl is their mean.
 //
 // Source: the clipped objective is Schulman et al. 2017, arXiv:1707.06347, eq. 7, with the reference
-// model in the place of the old policy; a ratio of mean log-probabilities is that
+// model instead of the old policy; a ratio of mean log-probabilities is that
 // of GSPO, Zheng et al. 2025, arXiv:2507.18071.
 //
-// Metrics: kl, of rows with a reward, which the adaptive controller follows too;
+// Metrics: kl, of answers with a reward, which the adaptive controller follows too;
 // kl_positive and kl_negative, of those whose reward is above and below 0; kl_lm,
-// of rows without; kl_coef where it changes.
+// of those without; kl_coef if it is adaptive.
 type Loss struct {
-	ClipRange     float64 `llmhost:"clip_range,default=0.2,min=0,max=1,doc=how far the ratio of policy to reference may go before it counts no more"`
-	LMCoefficient float64 `llmhost:"lm_coef,default=0.5,min=0,doc=weight of the rows without a reward"`
+	ClipRange     float64 `llmhost:"clip_range,default=0.2,min=0,max=1,doc=how far the ratio of policy to reference may move from 1 before it is clipped"`
+	LMCoefficient float64 `llmhost:"lm_coef,default=0.5,min=0,doc=weight of the records without a reward"`
 	klpenalty.Penalty
 }
 
@@ -66,15 +66,15 @@ func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
 	}
 }
 
-// allow says what of the loss is a constant on purpose.
+// allow says which part of the loss is a constant on purpose.
 func (l Loss) allow() map[string]string {
 	if !l.On() {
 		return nil
 	}
-	return map[string]string{"detach": "the advantage A is a constant to the gradient, as in PPO"}
+	return map[string]string{"detach": "no gradient flows through the advantage A, as in PPO"}
 }
 
-// row is what each row with a reward costs, [B, K], given its KL.
+// row is the cost of each answer with a reward, [B, K], given its KL.
 func (l Loss) row(g *sdk.Graph, reward, kl sdk.Tensor) sdk.Tensor {
 	difference := g.Logps().Sub(g.RefLogps()) // 0 where there is no label
 	mask := g.LabelMask()

@@ -12,7 +12,7 @@ import (
 	"llmhost/sdk/sdktest"
 )
 
-// batch has mean log-ratios of 0.5, -0.2 and 0.05, and a row to be learned.
+// batch has mean log-ratios of 0.5, -0.2 and 0.05, and a record to be learned.
 var batch = sdktest.Inputs{
 	Logps:     [][][]float64{{{-1, -1}}, {{-2.2}}, {{-1, -0.9, -2}}, {{-3, -1}}},
 	RefLogps:  [][][]float64{{{-2, -1}}, {{-2}}, {{-1, -1.05, -2}}, {{-2, -1.5}}},
@@ -35,7 +35,7 @@ func TestSentence(t *testing.T) {
 	require.InDelta(t, (0.5+0.05)/2, out.Metrics["kl_positive"], 1e-12)
 	require.InDelta(t, -0.2, out.Metrics["kl_negative"], 1e-12)
 	require.InDelta(t, -0.25, out.Metrics["kl_lm"], 1e-12)
-	require.Equal(t, []float64{0, 0}, out.Gradients[0][0], "beyond the range a good answer counts no more")
+	require.Equal(t, []float64{0, 0}, out.Gradients[0][0], "beyond the clip range a good answer has no gradient")
 	sdktest.CheckLoss(t, l, batch)
 }
 
@@ -52,7 +52,7 @@ func TestTokens(t *testing.T) {
 	}
 }
 
-// The advantage reads the coefficient as it stands.
+// The advantage uses the current coefficient.
 func TestAdaptive(t *testing.T) {
 	fixed := offlineppo.Loss{ClipRange: 0.2, LMCoefficient: 0.5, Penalty: klpenalty.Penalty{Coef: 0.3}}
 	l := fixed

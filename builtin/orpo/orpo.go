@@ -17,8 +17,8 @@ import (
 // that is chosen in several pairs counts in each. There is no reference model.
 //
 // Source: Hong et al. 2024, arXiv:2403.07691, eq. 6 and 7; Beta is its λ. TRL 1.16
-// has beta 0.1 as here. Its first term takes the prompt's tokens too, where this
-// takes the answer's alone, as the paper does.
+// has beta 0.1 as here. Its first term includes the prompt's tokens; this one has
+// only the answer's, as in the paper.
 //
 // Metrics, over pairs: rewards/chosen, rewards/rejected (Beta · m),
 // rewards/accuracies, rewards/margins, logps/chosen, logps/rejected (m),

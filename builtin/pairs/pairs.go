@@ -1,5 +1,5 @@
 // Package pairs makes preference pairs of a prompt's scored candidates, for the
-// losses that learn from them. It is no plugin.
+// losses that learn from them. It is not a plugin.
 package pairs
 
 import (
@@ -15,13 +15,13 @@ const (
 	OneOverRest   = "one_over_rest"   // every one with every worse one
 )
 
-// Pairs are those of a batch. Candidate i is chosen over candidate j of its
-// prompt where the data's column "score" says that it is better, both are real,
-// and the method takes that pair. Equal scores make no pair; the best and the
-// worst are the first of equals.
+// Pairs are the preference pairs of a batch. Candidate i is chosen over candidate j
+// of the same prompt if the data's column "score" says that it is better, neither
+// is padding, and the method includes that pair. Equal scores make no pair; where
+// several are best or worst, the first of them counts.
 type Pairs struct {
 	Mask  sdk.Tensor // bool [B, K, K]: i is chosen over j
-	Count sdk.Tensor // f32 []: how many there are, which depends on data alone
+	Count sdk.Tensor // f32 []: how many there are, which depends only on the data
 }
 
 // Score is the data's column "score", which orders the candidates of a prompt,
@@ -43,19 +43,19 @@ func Of(g *sdk.Graph, method string) Pairs {
 	return Pairs{Mask: mask, Count: mask.Sum()}
 }
 
-// is says which candidate [B, K] is the one of an index [B].
+// is marks the candidate [B, K] that an index [B] names.
 func is(real, index sdk.Tensor) sdk.Tensor {
 	number := real.OnesLike().CumSum(1) // 1, 2, … along K
 	return number.Eq(index.To(sdk.F32).AddScalar(1).Unsqueeze(1))
 }
 
-// Chosen lays x, one number a candidate [B, K], out as that of each pair's chosen one.
+// Chosen lays x [B, K], one number per candidate, out as that of each pair's chosen one.
 func Chosen(x sdk.Tensor) sdk.Tensor { return x.Unsqueeze(2) }
 
-// Rejected lays x, one number a candidate [B, K], out as that of each pair's rejected one.
+// Rejected lays x [B, K], one number per candidate, out as that of each pair's rejected one.
 func Rejected(x sdk.Tensor) sdk.Tensor { return x.Unsqueeze(1) }
 
-// Sum adds up over the pairs what broadcasts to [B, K, K], f32 [].
+// Sum adds up, over the pairs, a tensor that broadcasts to [B, K, K]; f32 [].
 func (p Pairs) Sum(x sdk.Tensor) sdk.Tensor { return x.Where(p.Mask, 0).Sum() }
 
 // Rewards are the usual metrics of the candidates' rewards [B, K], each a mean

@@ -37,7 +37,7 @@ func TestMethods(t *testing.T) {
 		{"one over rest, all different", pairs.OneOverRest, []float64{2, 3, -1}, []float64{100, 101, 0}},
 		{"the first of the best", pairs.BestOverRest, []float64{1, 0, 1}, []float64{10, 0, 0}},
 		{"both of the best", pairs.OneOverRest, []float64{1, 0, 1}, []float64{10, 0, 10}},
-		{"negative scores beside padding", pairs.BestOverWorst, []float64{-3, -1}, []float64{0, 1}},
+		{"negative scores next to padding", pairs.BestOverWorst, []float64{-3, -1}, []float64{0, 1}},
 		{"ties", pairs.OneOverRest, []float64{1, 1}, []float64{0, 0}},
 		{"one alone", pairs.BestOverRest, []float64{1}, []float64{0}},
 	} {

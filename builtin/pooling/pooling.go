@@ -1,5 +1,5 @@
-// Package pooling holds the ways to make one vector of a sequence's hidden
-// states. All of them work on packed states: a sequence's tokens are the entries
+// Package pooling holds the ways to turn a sequence's hidden states into one
+// vector. All of them work on packed states: a sequence's tokens are the entries
 // of g.Token whose g.Sequence names it, in order and without padding.
 package pooling
 
@@ -60,7 +60,7 @@ func at(g *sdk.Graph, entry sdk.Tensor) sdk.Tensor {
 var Plugin = sdk.Plugin{
 	Name:    "pooling",
 	Version: "1.0.0",
-	Doc:     "one vector a sequence out of its hidden states",
+	Doc:     "one vector per sequence, from its hidden states",
 	Poolings: []sdk.PoolingSpec{
 		sdk.NewPooling("last", "hidden state of the last token before the end token", Last{}),
 		sdk.NewPooling("eos", "hidden state of the last token", EOS{}),

@@ -9,18 +9,18 @@ import (
 	"llmhost/sdk"
 )
 
-// Fields are the texts and scores of a record, which formatters of such records share.
+// Fields are the texts and scores of a record, shared by the formatters that read
+// them.
 //
-// The host fills the score of a candidate that is only there to make a batch
-// rectangular with PaddingScore, and losses know those by their mask; so real
-// scores may be any finite numbers. With −1 the scores of each record are moved
-// so that the lowest is 0, and none is ever below the padding, as the reference
-// system has it.
+// PaddingScore is the score of candidates that only make a batch rectangular;
+// losses recognise those by their mask, so real scores may be any finite numbers.
+// With −1 the scores of each record are also shifted so that the lowest is 0 and
+// none is below the padding, as in llm_codebase.
 type Fields struct {
-	TextName  string `llmhost:"preference_data_text_name,doc=field that holds the texts; empty: texts, or text where a record has that"`
-	ScoreName string `llmhost:"preference_data_score_name,doc=field that holds the scores; empty: scores, or score where a record has that"`
+	TextName  string `llmhost:"preference_data_text_name,doc=field that holds the texts; empty: texts, or text if the record has that"`
+	ScoreName string `llmhost:"preference_data_score_name,doc=field that holds the scores; empty: scores, or score if the record has that"`
 
-	PaddingScore float64 `llmhost:"padding_score,default=-100,doc=score of a candidate that only fills up a batch: -100, or -1 and the scores of each record are moved so that the lowest is 0"`
+	PaddingScore float64 `llmhost:"padding_score,default=-100,doc=score of candidates that are padding: -100, or -1, which also shifts each record's scores so that the lowest is 0"`
 }
 
 // The values of Fields.PaddingScore; Go's zero value is the first.
@@ -32,12 +32,12 @@ const (
 // Validate checks the padding.
 func (f Fields) Validate() error {
 	if f.PaddingScore != 0 && f.PaddingScore != PadAsItIs && f.PaddingScore != PadMoved {
-		return errors.New("padding_score is " + strconv.FormatFloat(f.PaddingScore, 'g', -1, 64) + "; want -100, or -1 to move the lowest score of each record to 0")
+		return errors.New("padding_score is " + strconv.FormatFloat(f.PaddingScore, 'g', -1, 64) + "; want -100, or -1 to shift the lowest score of each record to 0")
 	}
 	return nil
 }
 
-// Columns declares the texts under each name that they may have, then the scores
+// Columns declares the texts under each of their possible names, then the scores
 // likewise.
 func (f Fields) Columns() []sdk.Column {
 	return f.ColumnsOf([]string{"Two and two make 4.", "Two and two make 5."})
@@ -51,7 +51,7 @@ func (f Fields) ColumnsOf(texts []string) []sdk.Column {
 			Examples: firstAlone(i, fields.Quoted(texts))})
 	}
 	for i, name := range f.scoreNames() {
-		columns = append(columns, sdk.Column{Name: name, Type: sdk.FloatList, Role: sdk.ScoreRole, Doc: "one score a text, the better the higher",
+		columns = append(columns, sdk.Column{Name: name, Type: sdk.FloatList, Role: sdk.ScoreRole, Doc: "one score per text; higher is better",
 			Examples: firstAlone(i, "[1, 0]")})
 	}
 	return columns
@@ -92,7 +92,7 @@ func (f Fields) scoreNames() []string {
 	return []string{"scores", "score"}
 }
 
-// Read returns the record's texts and scores, which are as many and not none.
+// Read returns the record's texts and scores, equally many and at least one.
 func (f Fields) Read(r *sdk.Row) (texts []string, scores []float64, err error) {
 	names := f.textNames()
 	text, err := fields.Present(r, 0, names, "preference_data_text_name")
@@ -120,7 +120,7 @@ func (f Fields) Read(r *sdk.Row) (texts []string, scores []float64, err error) {
 	return texts, scores, nil
 }
 
-// moved are scores less the lowest of them.
+// moved returns scores minus the lowest of them.
 func moved(scores []float64) []float64 {
 	lowest := slices.Min(scores)
 	out := make([]float64, len(scores))

@@ -5,11 +5,12 @@
 //
 //	{"texts": ["Say hi.<sep>Hi!", "Say hi.<sep>No."], "scores": [1, 0]}
 //
-// Each text becomes a candidate with a column "score". Split says where a
-// text's prompt ends; the parts of one record's texts may differ in their
-// prompts, as those of dialogs do that part before their last turn.
+// Each text becomes a candidate with a column "score". Split says where a text's
+// prompt ends; the texts of one record may have different prompts, as dialogs do
+// that diverge before their last turn.
 //
-// Scores are any finite numbers; their order matters, and what more they mean is the loss's to say.
+// Scores are any finite numbers; their order matters, and the loss decides what
+// else they mean.
 package preference
 
 import (
@@ -28,17 +29,17 @@ var Plugin = sdk.Plugin{
 
 // Formatter makes an example of a preference record.
 //
-// A record is dropped, and counted by its reason, where an answer is empty or
-// holds nothing but blanks (one is enough: to drop that candidate alone would
-// change what the others are ranked against), and where common_prefix meets
-// a single text, which has nothing in common with anything. Everything else that is not as it
-// should be is an error: a field that is missing, texts and scores of
-// different length, a text without the mark that the split needs.
+// A record is dropped, and counted by its reason, if an answer is empty or blank
+// (one is enough: dropping only that candidate would change what the others are
+// ranked against), or if common_prefix finds a single text, which has nothing to
+// share a prefix with. Anything else that is wrong is an error: a missing field,
+// texts and scores of different length, a text without the mark that the split
+// needs.
 type Formatter struct {
 	Fields
 	Split      string `llmhost:"prompt_split,choices=auto|sep|assistant|common_prefix,doc=where the prompt of a text ends; auto: at sep_token if every text of the record has it, else after the last assistant mark"`
 	Separator  string `llmhost:"sep_token,doc=the mark between prompt and answer, which the model does not see; the first one in a text counts"`
-	Assistants string `llmhost:"assistant_marks,doc=what an assistant's turn begins with; several with | between them; \\n is a line break, \\t a tab, \\| a bar, \\\\ a backslash"`
+	Assistants string `llmhost:"assistant_marks,doc=what an assistant's turn begins with; several are separated by |; \\n is a line break, \\t a tab, \\| a bar, \\\\ a backslash"`
 }
 
 // The values of Formatter.Split.
@@ -69,7 +70,7 @@ func (f Formatter) Validate() error {
 	}
 	for _, mark := range f.marks() {
 		if mark == "" {
-			return errors.New("assistant_marks " + strconv.Quote(f.Assistants) + " has an empty mark; want such as \"## Assistant:\\n\", several with | between them")
+			return errors.New("assistant_marks " + strconv.Quote(f.Assistants) + " has an empty mark; want such as \"## Assistant:\\n\", several separated by |")
 		}
 	}
 	return nil
@@ -113,7 +114,7 @@ func (f Formatter) Parts(r *sdk.Row, o *sdk.Out) ([]Part, []float64, error) {
 // Part is a text cut in two.
 type Part struct{ Prompt, Answer string }
 
-// Empty says whether the answer holds nothing but blanks.
+// Empty tells whether the answer is empty or blank.
 func (p Part) Empty() bool { return strings.TrimSpace(p.Answer) == "" }
 
 // Cut cuts the texts of one record into prompt and answer. The error may be a drop.

@@ -49,7 +49,7 @@ func TestSplit(t *testing.T) {
 		{"an empty prompt", preference.AtSeparator, []string{"<sep>a"}, []string{"|a"}},
 		{"the last turn of a dialog", preference.AtAssistant, []string{hh + "x", hh + "y\nz"}, []string{hh + "|x", hh + "|y\nz"}},
 		{"headings", preference.AtAssistant, []string{headings + "because", headings + " so it is"}, []string{headings + "|because", headings + "| so it is"}},
-		{"dialogs that part early", preference.AtAssistant, []string{hh + "x", headings + "y"}, []string{hh + "|x", headings + "|y"}},
+		{"dialogs that diverge early", preference.AtAssistant, []string{hh + "x", headings + "y"}, []string{hh + "|x", headings + "|y"}},
 		{"assistant in the middle of a line is no mark", preference.AtAssistant, []string{hh + "Dear Assistant: x"}, []string{hh + "|Dear Assistant: x"}},
 		{"common prefix goes back to the mark", preference.CommonPrefix, []string{hh + "I think", hh + "I know"}, []string{hh + "|I think", hh + "|I know"}},
 		{"else to the line break", preference.CommonPrefix, []string{"Why so?\nIt is so", "Why so?\nIt was so"}, []string{"Why so?\n|It is so", "Why so?\n|It was so"}},
@@ -137,12 +137,12 @@ func TestNamesAndMarks(t *testing.T) {
 	}, e.Candidates)
 
 	f.Assistants = "a||b"
-	require.EqualError(t, f.Validate(), `assistant_marks "a||b" has an empty mark; want such as "## Assistant:\n", several with | between them`)
+	require.EqualError(t, f.Validate(), `assistant_marks "a||b" has an empty mark; want such as "## Assistant:\n", several separated by |`)
 	f.Separator = ""
 	require.EqualError(t, f.Validate(), "sep_token is empty; want the mark between prompt and answer, such as <sep>")
 }
 
-// FuzzFormat holds that a candidate is its text, less at most the separator, and never half a character.
+// FuzzFormat checks that a candidate is its text, minus at most the separator, and never half a character.
 func FuzzFormat(f *testing.F) {
 	for _, pair := range [][]string{{"Q<sep>a", "Q<sep>b"}, {"\n\nHuman: a\n\nAssistant: é", "\n\nHuman: a\n\nAssistant: è"}} {
 		r := row(pair, 1, 0)
@@ -182,5 +182,5 @@ func TestPaddingScore(t *testing.T) {
 	}
 	require.Equal(t, -0.5, r.Floats(2)[0], "the record stays as it is")
 	f.PaddingScore = 3
-	require.EqualError(t, f.Validate(), "padding_score is 3; want -100, or -1 to move the lowest score of each record to 0")
+	require.EqualError(t, f.Validate(), "padding_score is 3; want -100, or -1 to shift the lowest score of each record to 0")
 }

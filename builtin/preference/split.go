@@ -9,7 +9,7 @@ import (
 )
 
 // end says where the prompt of a text ends and where its answer begins, in
-// bytes; what stands between the two the model does not see.
+// bytes; the model does not see what is in between.
 type end struct{ prompt, answer int }
 
 // split finds the end of each text's prompt.
@@ -56,9 +56,9 @@ func (f Formatter) separator(text string) (end, bool) {
 	return end{i, i + len(f.Separator)}, i >= 0
 }
 
-// assistant splits after the last assistant mark. A mark that ends the text
-// counts without the blanks at its end too: editors and scrapers strip those, and to take the
-// mark of an earlier turn in its place would train on the user's words.
+// assistant splits after the last assistant mark. A mark at the end of the text
+// also counts without its trailing blanks: editors and scrapers strip those, and
+// taking the mark of an earlier turn instead would train on the user's words.
 func (f Formatter) assistant(text string) (end, bool) {
 	at, found := f.lastMark(text)
 	for _, mark := range f.marks() {

@@ -1,8 +1,10 @@
-// Package promptanswer holds the formatter of prompt/answer records, the data of supervised fine-tuning:
+// Package promptanswer holds the formatter of prompt/answer records, the data of
+// supervised fine-tuning:
 //
 //	{"prompt": "What is the capital of France?", "answer": " Paris", "weight": 1}
 //
-// The model reads prompt and answer as one text, as they stand: a blank between the two must be in one of them.
+// The model reads prompt and answer as one text, exactly as they are: a blank
+// between the two must be part of one of them.
 package promptanswer
 
 import (
@@ -19,13 +21,13 @@ var Plugin = sdk.Plugin{
 // Formatter makes an example of one candidate from a prompt and its answer,
 // with the example column "weight": the record's, or 1 where it has none.
 //
-// A record whose answer is empty or holds nothing but blanks is dropped,
-// unless KeepEmpty asks to learn from it that the text ends there.
+// A record whose answer is empty or blank is dropped, unless KeepEmpty asks to
+// learn from it that the text ends there.
 type Formatter struct {
 	PromptName string `llmhost:"sft_data_prompt_name,doc=field that holds the prompt; empty: prompt"`
 	AnswerName string `llmhost:"sft_data_answer_name,doc=field that holds the answer; empty: answer"`
-	WeightName string `llmhost:"weight_name,doc=field that holds the weight of the record, 0 or more, which records may lack; empty: weight"`
-	KeepEmpty  bool   `llmhost:"keep_empty_answers,doc=learn the end of the text from a record whose answer is empty, where otherwise it is dropped"`
+	WeightName string `llmhost:"weight_name,doc=field that holds the record's weight, 0 or more, which may be absent; empty: weight"`
+	KeepEmpty  bool   `llmhost:"keep_empty_answers,doc=train on a record whose answer is empty, to end the text there, instead of dropping it"`
 }
 
 // Default returns the formatter with its parameters at their defaults.

@@ -10,15 +10,15 @@ import (
 	"llmhost/sdk"
 )
 
-// Loss is the negative log-probability of each prompt's best answer: that with
-// the highest score in the data's column "score", the first of equals. With n
+// Loss is the negative log-probability of each prompt's best answer: the one with
+// the highest score in the data's column "score"; ties go to the first. With n
 // label tokens in the best answer of prompt b:
 //
 //	token_mean: L = −Σ_{b,t} ℓ_{b,t} / Σ_b n_b
 //	seq_mean:   L = (1/B) Σ_b (−Σ_t ℓ_{b,t}) / max(1, n_b)
 //
-// The formatter of the task hands on the best answer alone, so that the others
-// cost nothing; with another one the loss picks it.
+// The task's own formatter yields only the best answer, so that the others cost
+// nothing; with another formatter the loss picks it.
 //
 // Source: best-of-n fine-tuning, as in Touvron et al. 2023, arXiv:2307.09288,
 // section 3.2.3; no sampling happens here.
@@ -63,9 +63,9 @@ var Plugin = sdk.Plugin{
 }
 
 // Formatter makes an example of one candidate from a preference record: the text
-// with the highest score, the first of equals, with its column "score".
+// with the highest score (ties go to the first), with its column "score".
 // Parameters and errors are those of preference.Formatter; a record is dropped
-// where the best answer is empty, whatever the others are.
+// if the best answer is empty, whatever the others are.
 type Formatter struct{ preference.Formatter }
 
 // Default returns the formatter with its parameters at their defaults.

@@ -11,25 +11,25 @@ import (
 )
 
 // Formatter makes an example of whole texts, which a reward model reads as they
-// stand:
+// are:
 //
 //	{"texts": ["2 + 2 = 4", "2 + 2 = 5"], "scores": [1, 0], "weight": 1}
 //	{"prompt": "2 + 2 = ", "chosen": "4", "rejected": "5"}
 //
 // Each text is the answer of a candidate without a prompt and has a column
-// "score"; a chosen text has 1 and a rejected one 0, and the prompt, where there
-// is one, stands before both. The example has the column "weight", 1 where the
-// record has none. A record is dropped where a text is empty or holds nothing but
-// blanks, and where it makes no pair, because it has one text or all its scores are
-// equal: nothing can be learned from it, unless the loss learns good texts too.
+// "score"; a chosen text has 1 and a rejected one 0, and the prompt, if there is
+// one, comes before both. The example has the column "weight", 1 if the record has
+// none. A record is dropped if a text is empty or blank, or if it makes no pair,
+// because it has one text or all its scores are equal: nothing can be learned from
+// it, unless the loss learns good texts too.
 type Formatter struct {
 	preference.Fields
-	AddLM         bool    `llmhost:"add_lm_loss,default=true,doc=learn the likelihood of good texts too, where lm_loss_coeff is above 0"`
+	AddLM         bool    `llmhost:"add_lm_loss,default=true,doc=also train the likelihood of good texts, if lm_loss_coeff is above 0"`
 	LMCoefficient float64 `llmhost:"lm_loss_coeff,default=0,min=0,doc=weight of that likelihood"`
-	KeepPairless  bool    `llmhost:"keep_without_pair,doc=keep records that make no pair, whose rewards then count in evaluations"`
+	KeepPairless  bool    `llmhost:"keep_without_pair,doc=keep records that make no pair, so that their rewards count in evaluations"`
 
-	WeightName   string `llmhost:"weight_name,doc=field that holds the weight of the record, 0 or more, which records may lack; empty: weight"`
-	PromptName   string `llmhost:"prompt_name,doc=field that holds what stands before chosen and rejected; empty: prompt"`
+	WeightName   string `llmhost:"weight_name,doc=field that holds the record's weight, 0 or more, which may be absent; empty: weight"`
+	PromptName   string `llmhost:"prompt_name,doc=field that holds the text before chosen and rejected; empty: prompt"`
 	ChosenName   string `llmhost:"chosen_name,doc=field that holds the better text; empty: chosen"`
 	RejectedName string `llmhost:"rejected_name,doc=field that holds the worse text; empty: rejected"`
 }
@@ -42,14 +42,14 @@ func (f Formatter) Validate() error {
 	return fields.Distinct(f.own(), "weight_name", "prompt_name", "chosen_name", "rejected_name")
 }
 
-// own are the columns besides texts and scores.
+// own are the columns other than texts and scores.
 func (f Formatter) own() []sdk.Column {
 	return []sdk.Column{
 		fields.WeightColumn(fields.Or(f.WeightName, "weight"), "null", "0.5"),
 		{
 			Name:     fields.Or(f.PromptName, "prompt"),
 			Type:     sdk.String,
-			Doc:      "what stands before chosen and rejected",
+			Doc:      "the text before chosen and rejected",
 			Examples: []string{"null", `"2 + 2 = "`},
 		},
 		{
@@ -97,7 +97,7 @@ func (f Formatter) Format(r *sdk.Row, o *sdk.Out) error {
 	return nil
 }
 
-// pairless says why scores make no pair that the record is kept for, "" where they do.
+// pairless says why scores make no pair, or "" if they make one or the record is kept anyway.
 func (f Formatter) pairless(scores []float64) string {
 	if f.KeepPairless || f.AddLM && f.LMCoefficient != 0 {
 		return ""

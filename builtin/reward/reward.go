@@ -16,13 +16,13 @@ import (
 //	centering  CenterRewards · Σ (r_i + r_j)² / number of pairs
 //	lm         LMCoefficient · mean over candidates with s > LMThreshold of −Σ_t ℓ_t / n
 //
-// The lm term is the likelihood of good texts, prompt and all; it is there where
-// AddLM is set and LMCoefficient is not 0, and asks for a head of tokens then.
+// The lm term is the likelihood of good texts, prompt included; it is there if
+// AddLM is set and LMCoefficient is not 0, and needs the token head.
 //
-// Source: Ouyang et al. 2022, arXiv:2203.02155, eq. 1, but counted a pair of the
-// whole step, not a prompt; the margin is Touvron et al. 2023, arXiv:2307.09288,
-// eq. 2; centering is Eisenstein et al. 2023, arXiv:2312.09244. TRL 1.16 trains on one pair a row, takes
-// the margin from a column of the data (here: of the scores) and has
+// Source: Ouyang et al. 2022, arXiv:2203.02155, eq. 1, but averaged over the pairs
+// of the whole step, not per prompt; the margin is Touvron et al. 2023, arXiv:2307.09288,
+// eq. 2; centering is Eisenstein et al. 2023, arXiv:2312.09244. TRL 1.16 trains on
+// one pair per record, takes the margin from a column of the data (here: of the scores) and has
 // center_rewards_coefficient None.
 //
 // Metrics: accuracy, the share of pairs whose rewards have the order of the
@@ -30,10 +30,10 @@ import (
 // first two candidates of each prompt; margin, the mean of r_i − r_j over the
 // pairs; mean_reward.
 type Loss struct {
-	Margin        float64 `llmhost:"margin,default=0,min=0,doc=gap asked of every pair's rewards"`
-	ScoreMargin   float64 `llmhost:"score_margin,default=0,min=0,doc=gap asked besides for each unit of a pair's difference in score"`
-	CenterRewards float64 `llmhost:"center_rewards_coefficient,default=0,min=0,doc=weight of the penalty on a pair's rewards that do not add up to 0"`
-	AddLM         bool    `llmhost:"add_lm_loss,default=true,doc=learn the likelihood of good texts too, where lm_loss_coeff is above 0"`
+	Margin        float64 `llmhost:"margin,default=0,min=0,doc=gap wanted between a pair's rewards"`
+	ScoreMargin   float64 `llmhost:"score_margin,default=0,min=0,doc=additional gap for each unit of a pair's difference in score"`
+	CenterRewards float64 `llmhost:"center_rewards_coefficient,default=0,min=0,doc=weight of the penalty on pairs whose rewards do not add up to 0"`
+	AddLM         bool    `llmhost:"add_lm_loss,default=true,doc=also train the likelihood of good texts, if lm_loss_coeff is above 0"`
 	LMCoefficient float64 `llmhost:"lm_loss_coeff,default=0,min=0,doc=weight of that likelihood"`
 	LMThreshold   float64 `llmhost:"lm_score_thresh,default=0.85,doc=score above which a text is good"`
 }
@@ -76,8 +76,8 @@ func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
 	return o
 }
 
-// lm is the likelihood of the good texts. llm_codebase divides by their
-// number and 1e-7 more, which no term of sums can.
+// lm is the likelihood of the good texts. llm_codebase divides by their number plus
+// 1e-7, which a term that is a sum over a count cannot.
 func (l Loss) lm(g *sdk.Graph, score sdk.Tensor) sdk.Term {
 	good := score.GtScalar(l.LMThreshold).And(g.Real())
 	nll := g.Logps().Sum(-1).Neg().Div(g.LabelMask().Sum(-1).ClampMin(1))

@@ -64,7 +64,7 @@ func TestLanguageModel(t *testing.T) {
 	sdktest.CheckLoss(t, l, batch)
 }
 
-// The head of tokens is asked for only where there is an lm term.
+// The token head is needed only if there is an lm term.
 func TestNeeds(t *testing.T) {
 	for _, c := range []struct {
 		loss reward.Loss

@@ -13,13 +13,12 @@ import (
 // For a prompt b whose candidates have the data's scores r:
 //
 //	rank_b = Σ_{r_i > r_j} max(0, p_j − p_i)
-//	tune_b = −Σ_t ℓ_{*,t}, of the candidate with the highest score, the first of equals
+//	tune_b = −Σ_t ℓ_{*,t}, of the candidate with the highest score; ties go to the first
 //
 // mean:      L = (1/B) Σ_b (Weight · rank_b + tune_b / n_*)
 // paper_sum: L = Σ_b (Weight · rank_b + tune_b), as in the paper
 //
-// Candidates that only fill up a row take no part. A candidate without an
-// answer token has p = 0.
+// Padding candidates do not count. A candidate without an answer token has p = 0.
 //
 // Source: Yuan et al. 2023, arXiv:2304.05302, eq. 2 to 4.
 type Loss struct {
@@ -68,11 +67,11 @@ func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
 	}
 }
 
-// metrics reports how well the model's order agrees with the data's, all over
-// ordered pairs or prompts that have one:
+// metrics reports how well the model's order agrees with the data's, over ordered
+// pairs, or over prompts that have one:
 //
 //	rank_accuracy      share of pairs in the right order
-//	rank_margin        mean of p_i − p_j, in nats where LengthPenalty is 0, else nats a token
+//	rank_margin        mean of p_i − p_j, in nats if LengthPenalty is 0, otherwise in nats per token
 //	best_of_k_accuracy share of prompts whose likeliest candidate has the highest score
 func metrics(p, gap, realScore, better, real sdk.Tensor) []sdk.Metric {
 	pairs := better.Sum()

@@ -7,17 +7,17 @@ import (
 	"llmhost/sdk"
 )
 
-// Loss is the negative log-probability of the answer tokens, and a penalty on the
-// KL to a reference model where kl_coef is above 0. With n_b label tokens in row b:
+// Loss is the negative log-probability of the answer tokens, plus a penalty on the
+// KL to a reference model if kl_coef is above 0. With n_b label tokens in answer b:
 //
 //	token_mean: L = −Σ_{b,t} ℓ_{b,t} / Σ_b n_b + kl_coef · KL
 //	seq_mean:   L = (1/B) Σ_b w_b · (−Σ_t ℓ_{b,t}) / max(1, n_b) + kl_coef · KL
 //
-// w is the data column "weight" of an example, which seq_mean alone reads. A
-// row without labels adds 0, and counts as a row in seq_mean. KL is the mean over
-// the rows of each row's KL, see klpenalty.Penalty.
+// w is the data column "weight" of an example, which only seq_mean reads. An answer
+// without labels adds 0, and still counts in seq_mean. KL is the mean of the
+// answers' KL, see klpenalty.Penalty.
 type Loss struct {
-	Reduction string `llmhost:"sft_reduction,default=token_mean,choices=token_mean|seq_mean,doc=mean over all answer tokens, or over rows with each row's mean weighted by its weight column"`
+	Reduction string `llmhost:"sft_reduction,default=token_mean,choices=token_mean|seq_mean,doc=mean over all answer tokens, or over answers, each one's mean weighted by its weight column"`
 	klpenalty.Penalty
 }
 

@@ -11,7 +11,7 @@ import (
 	"llmhost/sdk/sdktest"
 )
 
-// batch has a row without labels.
+// batch has an answer without labels.
 var batch = sdktest.Inputs{
 	Logps:          [][][]float64{{{-1, -2}}, {{-0.5}}, {{}}},
 	RefLogps:       [][][]float64{{{-2, -2}}, {{-1}}, {{}}},

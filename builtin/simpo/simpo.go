@@ -13,10 +13,10 @@ import (
 //	L = mean of −log σ(Beta · (m_w − m_l) − Gamma)
 //
 // over the chosen answers w and the rejected ones l. LabelSmoothing and Shape
-// are as in cpo.Loss, whose type simpo with Alpha 0 this is.
+// are as in cpo.Loss; this is its type simpo with Alpha 0.
 //
-// Source: Meng et al. 2024, arXiv:2405.14734, eq. 6. Beta 2 and Gamma 1 are where
-// the paper begins (Beta of 2 to 2.5, Gamma of half of that). TRL 1.16 trains it
+// Source: Meng et al. 2024, arXiv:2405.14734, eq. 6. Beta 2 and Gamma 1 are the
+// paper's starting point (Beta of 2 to 2.5, Gamma half of that). TRL 1.16 trains it
 // with its CPO, whose defaults are beta 0.1, simpo_gamma 0.5 and a likelihood term
 // of weight 1 (cpo_alpha), which SimPO does not have.
 //
@@ -24,7 +24,7 @@ import (
 type Loss struct {
 	Beta           float64 `llmhost:"simpo_beta,default=2,min=0,doc=how strongly the difference of a pair counts"`
 	Gamma          float64 `llmhost:"simpo_gamma,default=1,min=0,doc=margin asked of every pair, in units of beta times the mean log-probability"`
-	LabelSmoothing float64 `llmhost:"label_smoothing,default=0,min=0,max=0.5,doc=share of pairs that are taken to be labelled the wrong way round"`
+	LabelSmoothing float64 `llmhost:"label_smoothing,default=0,min=0,max=0.5,doc=share of pairs assumed to be labelled the wrong way round"`
 	Shape          float64 `llmhost:"alphapo_alpha,default=0,doc=AlphaPO's alpha, the shape of the reward; 0 is the log-probability"`
 	Pairs          string  `llmhost:"construct_method,default=best_over_rest,choices=best_over_rest|best_over_worst|one_over_rest,doc=which candidates of a prompt make pairs"`
 }

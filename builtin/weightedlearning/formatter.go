@@ -10,9 +10,9 @@ import (
 //
 //	{"prompt": "2 + 2 = ", "answer": "5", "score": -1}
 //
-// The score is the candidate's column "score": what is above 0 is to be learned,
-// what is below 0 to be unlearned, each as strongly as it is far from 0. A record
-// whose answer is empty or holds nothing but blanks is dropped.
+// The score is the candidate's column "score": answers above 0 are learned, answers
+// below 0 unlearned, the more strongly the further the score is from 0. A record
+// whose answer is empty or blank is dropped.
 type Formatter struct {
 	PromptName string `llmhost:"weighted_data_prompt_name,doc=field that holds the prompt; empty: prompt"`
 	AnswerName string `llmhost:"weighted_data_answer_name,doc=field that holds the answer; empty: answer"`

@@ -7,7 +7,7 @@ import (
 	"llmhost/sdk"
 )
 
-// Loss weighs each answer token by its row's score s, the data's column "score".
+// Loss weighs each answer token by the answer's score s, the data's column "score".
 // A token of log-probability ℓ = log p costs
 //
 //	s > 0   −s · ℓ              likelihood
@@ -15,13 +15,13 @@ import (
 //	s = 0   0
 //
 //	token_mean: L = Σ / number of answer tokens, those of s = 0 too
-//	seq_mean:   L = mean over rows of Σ_t / max(1, n) of each row
+//	seq_mean:   L = mean over answers of Σ_t / max(1, n)
 //
-// ℓ counts as −1e-7 at most where 1 − p is wanted, so that it stays finite.
+// Where 1 − p is needed ℓ is capped at −1e-7, so that the result stays finite.
 //
 // Source: the unlikelihood is Welleck et al. 2019, arXiv:1908.04319, eq. 1.
 type Loss struct {
-	Reduction string `llmhost:"weighted_reduction,default=token_mean,choices=token_mean|seq_mean,doc=mean over all answer tokens, or over rows"`
+	Reduction string `llmhost:"weighted_reduction,default=token_mean,choices=token_mean|seq_mean,doc=mean over all answer tokens, or over answers"`
 }
 
 // Trace records the loss. Shapes: logps, mask, cost [B, K, T]; score, row [B, K].

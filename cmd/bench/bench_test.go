@@ -59,7 +59,7 @@ func TestRaceOfOne(t *testing.T) {
 }
 
 // TestPeerDoesTheSame trains one measured step with every variant of the peer;
-// a race fails where the first losses part.
+// a race fails if the first losses differ.
 func TestPeerDoesTheSame(t *testing.T) {
 	peer := os.Getenv("LLMHOST_PEER_PYTHON")
 	if peer == "" {

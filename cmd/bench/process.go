@@ -42,7 +42,7 @@ func startProcess(ctx context.Context, name string, threads int, command []strin
 	return p, p.read(greeting)
 }
 
-// environment holds every math library to the same threads, and keeps the peer
+// environment limits every math library to the same threads, and keeps the peer
 // off the network.
 func environment(threads int) []string {
 	n := strconv.Itoa(threads)
@@ -65,7 +65,7 @@ func (p *process) read(answer any) error {
 	return nil
 }
 
-// died ends the child and says what it said last.
+// died ends the child and returns an error with its last words on stderr.
 func (p *process) died(cause error) error {
 	p.close()
 	return fmt.Errorf("%s: %w; it said:\n%s", p.name, cause, lastLines(p.complain.String(), 12))

@@ -35,7 +35,7 @@ type contestant struct {
 	// Faster is this contestant's time over llmhost's for the same batch: how
 	// many times as fast llmhost is.
 	Faster judged `json:"llmhost_times_as_fast"`
-	// Apart is the largest relative gap between a loss and llmhost's.
+	// Apart is the largest relative difference between a loss and llmhost's.
 	Apart float64 `json:"losses_apart"`
 
 	process *process
@@ -186,7 +186,7 @@ func (r *race) close() {
 	}
 }
 
-// compare derives what the turns of c say, beside those of ours.
+// compare derives what the turns of c say in comparison with ours.
 func (c *contestant) compare(ours *contestant) {
 	var speeds, ratios []sample
 	c.Apart = apart(ours.Warmup.Loss, c.Warmup.Loss)
@@ -199,7 +199,7 @@ func (c *contestant) compare(ours *contestant) {
 	c.Speed, c.Faster = judge(speeds), judge(ratios)
 }
 
-// cleanTurns counts the steps that nobody disturbed.
+// cleanTurns counts the undisturbed steps.
 func (c *contestant) cleanTurns() (n int) {
 	for _, t := range c.Turns {
 		if t.clean() {

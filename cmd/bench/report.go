@@ -29,7 +29,7 @@ func (p printer) heading(s settings, m machine) {
 	p.line("%s, %d processors, %d threads, device %s, load %.2f", m.Processor, m.Processors, m.Threads, s.Device, m.LoadBefore)
 	p.line("model %s, float32; 8 rows a step; AdamW, gradients clipped", s.Model)
 	if s.Peer == "" {
-		p.line("no peer: -peer or LLMHOST_PEER_PYTHON names a Python with torch and transformers; these are llmhost's numbers alone")
+		p.line("no peer: -peer or LLMHOST_PEER_PYTHON names a Python with torch and transformers; these are only llmhost's numbers")
 	}
 }
 
@@ -38,7 +38,7 @@ func (p printer) race(r *race) {
 	ours := r.Contestants[0]
 	p.line("\n%s: %s weights, %d steps after one to warm up, first loss %.5f", r.Task,
 		console.Thousands(float64(ours.Hello.Weights)), len(ours.Turns), ours.Warmup.Loss)
-	rows := [][]string{{"", "tokens/s", "", "llmhost × as fast", "", "peak MB", "at rest", "clean steps", "losses apart by"}}
+	rows := [][]string{{"", "tokens/s", "", "llmhost × as fast", "", "peak MB", "at rest", "clean steps", "loss difference"}}
 	for i, c := range r.Contestants {
 		row := []string{c.Name, noisy(c.Speed, "%.0f"), ends(c.Speed.spread, "%.0f"), "", "",
 			megabytes(c.Memory.Peak), megabytes(c.Ready.Now), fmt.Sprintf("%d of %d", c.cleanTurns(), len(c.Turns)), ""}

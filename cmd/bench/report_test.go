@@ -17,7 +17,7 @@ func TestReport(t *testing.T) {
 	p.race(&race{Task: "sft", Contestants: []*contestant{ours, full}})
 	require.Equal(t, `
 sft: 19,286,272 weights, 2 steps after one to warm up, first loss 10.50000
-         tokens/s              llmhost × as fast              peak MB  at rest  clean steps  losses apart by  
+         tokens/s              llmhost × as fast              peak MB  at rest  clean steps  loss difference  
 llmhost  1500      1000..2000                                 1,500    300      1 of 2                        
 full     ~600      500..700    ~2.50              2.00..3.00  0        0        1 of 2       2e-07            
 llmhost: libtorch 2.11.0, 2 threads

@@ -28,7 +28,7 @@ type settings struct {
 // settingsFrom reads the flags in args and the environment through getenv.
 func settingsFrom(args []string, getenv func(string) string) (s settings, err error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
-	tasks := flags.String("tasks", strings.Join(taskNames, ","), "tasks to train, with commas between them")
+	tasks := flags.String("tasks", strings.Join(taskNames, ","), "tasks to train, comma-separated")
 	flags.StringVar(&s.Model, "model", "tiny", "tiny (19M weights), small (58M), or the folder of a Hugging Face model")
 	flags.IntVar(&s.Steps, "steps", 7, "steps to measure, after one to warm up")
 	flags.StringVar(&s.JSON, "json", "", "file for every number in JSON")
@@ -42,7 +42,7 @@ func settingsFrom(args []string, getenv func(string) string) (s settings, err er
 	case err != nil:
 		return s, errUsage
 	case flags.NArg() > 0:
-		return s, fmt.Errorf("%q is no flag; flags are written -name value", flags.Arg(0))
+		return s, fmt.Errorf("%q is not a flag; flags are written -name value", flags.Arg(0))
 	case s.Steps < 1:
 		return s, fmt.Errorf("-steps is %d; want at least 1", s.Steps)
 	case s.Threads < 1:

@@ -26,7 +26,7 @@ func TestSettings(t *testing.T) {
 		{[]string{"-tasks", "sft,dpo"}, `-tasks names "dpo"; want some of sft, rrhf`},
 		{[]string{"-steps", "0"}, "-steps is 0; want at least 1"},
 		{[]string{"-threads", "0"}, "-threads is 0; want at least 1"},
-		{[]string{"tiny"}, `"tiny" is no flag; flags are written -name value`},
+		{[]string{"tiny"}, `"tiny" is not a flag; flags are written -name value`},
 	} {
 		_, err := settingsFrom(c.args, none)
 		require.EqualError(t, err, c.want)

@@ -6,7 +6,7 @@ import (
 	"slices"
 )
 
-// spread is the middle and the ends of some measurements.
+// spread is the median and the extremes of some measurements.
 type spread struct {
 	Min    float64 `json:"min"`
 	Median float64 `json:"median"`
@@ -32,7 +32,7 @@ func spreadOf(values []float64) spread {
 const (
 	// cleanShare is how much of the machine others may take during a clean step.
 	cleanShare = 0.06
-	// enoughClean is how many clean values make the others worthless.
+	// enoughClean is how many clean values are enough to ignore the others.
 	enoughClean = 3
 )
 
@@ -42,7 +42,7 @@ type sample struct {
 	clean bool
 }
 
-// judged is a spread and whether it is over clean samples alone.
+// judged is a spread and whether it covers only clean samples.
 type judged struct {
 	spread
 	Clean bool `json:"clean"`
@@ -64,14 +64,14 @@ func judge(samples []sample) judged {
 	return judged{spreadOf(all), len(good) == len(all)}
 }
 
-// firstLossLimit is how far the losses of a first step may part, relatively:
+// firstLossLimit is how far the losses of a first step may differ, relatively:
 // the same float32 sums in another order.
 const firstLossLimit = 1e-4
 
-// sameLoss tells whether two sides computed the same thing.
+// sameLoss returns an error if two sides did not compute the same thing.
 func sameLoss(what, name string, ours, theirs float64) error {
 	if gap := apart(ours, theirs); !(gap <= firstLossLimit) {
-		return fmt.Errorf("%s: the loss of the first step is %.6f in llmhost and %.6f in %s, apart by %.1e of it; at most %.0e is rounding, so the two do not do the same work",
+		return fmt.Errorf("%s: the loss of the first step is %.6f in llmhost and %.6f in %s, a relative difference of %.1e; at most %.0e is rounding, so the two do not do the same work",
 			what, ours, theirs, name, gap, firstLossLimit)
 	}
 	return nil

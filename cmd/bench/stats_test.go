@@ -31,7 +31,7 @@ func TestJudge(t *testing.T) {
 func TestSameLoss(t *testing.T) {
 	require.NoError(t, sameLoss("sft", "full", 10.45, 10.4505))
 	require.EqualError(t, sameLoss("sft", "full", 10, 10.01),
-		"sft: the loss of the first step is 10.000000 in llmhost and 10.010000 in full, apart by 1.0e-03 of it; at most 1e-04 is rounding, so the two do not do the same work")
+		"sft: the loss of the first step is 10.000000 in llmhost and 10.010000 in full, a relative difference of 1.0e-03; at most 1e-04 is rounding, so the two do not do the same work")
 	require.Error(t, sameLoss("sft", "full", math.NaN(), 10))
 	require.Error(t, sameLoss("sft", "full", 10, math.NaN()))
 }

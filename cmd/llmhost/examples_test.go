@@ -37,7 +37,7 @@ func (g goal) met(before, after float64) bool {
 
 // examplePages are the folders of examples with a page each, and the goals of
 // every run that the page makes. All others may start from what the first leaves.
-// The bounds are far from what the pages show, for numbers differ between machines.
+// The bounds are far from what the pages show, because numbers differ between machines.
 var examplePages = []struct {
 	folder string
 	runs   map[string][]goal
@@ -149,7 +149,8 @@ var (
 	configFlag = regexp.MustCompile(`--config (\S+)`)
 )
 
-// follow does what a page says, holds its tables to what was measured, and returns its text.
+// follow does what a page says, compares its tables with what was measured, and
+// returns its text.
 func follow(t *testing.T, root, page string) string {
 	t.Helper()
 	path := filepath.Join(examplesFolder, page)
@@ -160,7 +161,7 @@ func follow(t *testing.T, root, page string) string {
 		for i, line := range b.lines {
 			if row := tableRow.FindStringSubmatch(line); row != nil {
 				rows = append(rows, row)
-				b.lines[i] = row[1] + " …" // numbers are compared below, for they may part a little
+				b.lines[i] = row[1] + " …" // numbers are compared below, because they may differ a little
 			}
 		}
 		(&reader{t, root}).do(b)

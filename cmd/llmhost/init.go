@@ -18,7 +18,7 @@ func runInit(_ context.Context, args []string) error {
 	flags.Int64Var(&n.NumHiddenLayers, "num_hidden_layers", 4, "blocks")
 	flags.Int64Var(&n.NumAttentionHeads, "num_attention_heads", 4, "query heads")
 	flags.Int64Var(&n.NumKeyValueHeads, "num_key_value_heads", 0, "key/value heads; 0 = num_attention_heads")
-	flags.Int64Var(&n.MaxPositionEmbeddings, "max_position_embeddings", 512, "longest row in tokens")
+	flags.Int64Var(&n.MaxPositionEmbeddings, "max_position_embeddings", 512, "longest sequence in tokens")
 	flags.BoolVar(&n.TieWordEmbeddings, "tie_word_embeddings", true, "one matrix for input and output embedding")
 	flags.Float64Var(&n.InitializerRange, "initializer_range", 0.02, "standard deviation of the weights")
 	flags.Int64Var(&n.Seed, "seed", 42, "seed of the weights")
@@ -30,7 +30,7 @@ func runInit(_ context.Context, args []string) error {
 	case n.OutputDir == "":
 		return errors.New("--output_dir is missing; name the folder of the new model")
 	case flags.NArg() > 0:
-		return fmt.Errorf("%q is no flag; flags are written --name value", flags.Arg(0))
+		return fmt.Errorf("%q is not a flag; flags are written --name value", flags.Arg(0))
 	}
 	weights, err := host.Init(n)
 	if err != nil {

@@ -19,7 +19,7 @@ import (
 // version is set by the linker.
 var version = "development"
 
-// command is one subcommand; run gets the arguments after its name.
+// command is a subcommand; run gets the arguments after its name.
 type command struct {
 	name, summary string
 	run           func(ctx context.Context, args []string) error
@@ -29,7 +29,7 @@ var commands = []command{
 	{"train", "train a model: llmhost train --config run.toml --task plugins/rrhf.wasm", runTrain},
 	{"init", "make a small model with random weights: llmhost init --output_dir models/tiny", runInit},
 	{"merge", "put an adapter into its model's weights: llmhost merge --adapter_name_or_path runs/lora --output_dir runs/merged", runMerge},
-	{"plugins", "list, explain and run plugins: llmhost plugins explain plugins/rrhf.wasm", runPlugins},
+	{"plugins", "list, explain, write, build, check and run plugins: llmhost plugins explain plugins/rrhf.wasm", runPlugins},
 	{"version", "print the versions of llmhost and libtorch", runVersion},
 }
 
@@ -71,10 +71,10 @@ func usage() {
 	for _, c := range commands {
 		fmt.Fprintf(os.Stderr, "  %-10s %s\n", c.name, c.summary)
 	}
-	fmt.Fprintln(os.Stderr, "\nllmhost COMMAND --help says more.")
+	fmt.Fprintln(os.Stderr, "\nllmhost COMMAND --help tells more.")
 }
 
-// exitCode prints an error the way its kind deserves.
+// exitCode prints an error according to its kind.
 func exitCode(name string, err error) int {
 	var stopped *train.Interrupted
 	switch {

@@ -42,7 +42,7 @@ func run(folder string, args ...string) (code int, stdout, stderr string) {
 	return command.ProcessState.ExitCode(), out.String(), failed.String()
 }
 
-// fails holds that llmhost ends with a code and exactly this on stderr.
+// fails checks that llmhost ends with a code and exactly this on stderr.
 func fails(t *testing.T, folder string, code int, want string, args ...string) {
 	t.Helper()
 	found, _, stderr := run(folder, args...)
@@ -62,7 +62,7 @@ func TestBadSettings(t *testing.T) {
 run.toml:3:1: max_length is the string "long"; want a whole number
 run.toml:4:1: seed is -1; want at least 0
 `, "train", "--config", "run.toml")
-	fails(t, dir, 1, "llmhost train: other.toml: there is no such file; give the path of a TOML file\n", "train", "--config", "other.toml")
+	fails(t, dir, 1, "llmhost train: other.toml: no such file; give the path of a TOML file\n", "train", "--config", "other.toml")
 	fails(t, dir, 1, "llmhost train: flag --bf16: bf16 is the string \"perhaps\"; want true or false\n", "train", "--bf16=perhaps")
 	fails(t, dir, 1, "llmhost train: unexpected argument \"run.toml\"; settings are given as --name value\n", "train", "run.toml")
 	fails(t, dir, 1, `llmhost train: task is not set; want the NAME of a builtin task, FILE.wasm or EXECUTABLE, with #task where a file has several; write it into the TOML file or give --task
@@ -102,8 +102,8 @@ func TestPlugins(t *testing.T) {
 	fails(t, dir, 1, "llmhost plugins: plugin x.wasm: no such file\n", "plugins", "explain", "x.wasm")
 }
 
-// The way of a user: a new model, a run that Ctrl-C ends, the same command to
-// go on, and once more, for nothing.
+// What a user does: a new model, a run that Ctrl-C ends, the same command to go
+// on, and once more with nothing left to do.
 func TestRunIsInterruptedAndGoesOn(t *testing.T) {
 	dir := t.TempDir()
 	code, stdout, stderr := run(dir, "init", "--output_dir", "start", "--hidden_size", "32", "--num_hidden_layers", "1")
@@ -121,8 +121,8 @@ func TestRunIsInterruptedAndGoesOn(t *testing.T) {
 	require.NoError(t, command.Process.Signal(syscall.SIGINT))
 	_ = command.Wait()
 	require.Equal(t, 130, command.ProcessState.ExitCode(), failed.String())
-	require.Regexp(t, `^interrupted after step \d+; run/checkpoint-\d+ holds the state of the run\nto go on, run the same command with --resume_from_checkpoint auto\n$`, failed.String())
-	require.NotContains(t, lines.String(), "\r", "no bar where nobody watches")
+	require.Regexp(t, `^interrupted after step \d+; run/checkpoint-\d+ holds the state of the run\nto resume, run the same command with --resume_from_checkpoint auto\n$`, failed.String())
+	require.NotContains(t, lines.String(), "\r", "no bar without a terminal")
 
 	more := []string{"train", "--config", "run.toml", "--resume_from_checkpoint", "auto", "--max_steps", lastStep(t, metrics, 2)}
 	code, stdout, stderr = run(dir, more...)

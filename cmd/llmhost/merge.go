@@ -14,10 +14,10 @@ func runMerge(_ context.Context, args []string) error {
 	var m host.MergeOptions
 	flags := flag.NewFlagSet("llmhost merge", flag.ContinueOnError)
 	flags.StringVar(&m.Adapter, "adapter_name_or_path", "", "folder of the adapter, in PEFT's format")
-	flags.StringVar(&m.Model, "model_name_or_path", "", "folder of the model that it was trained on; the one that the adapter names by default")
-	flags.StringVar(&m.Tokenizer, "tokenizer_name_or_path", "", "folder of the tokenizer; the adapter's or the model's by default")
+	flags.StringVar(&m.Model, "model_name_or_path", "", "folder of the model that it was trained on; by default the one that the adapter names")
+	flags.StringVar(&m.Tokenizer, "tokenizer_name_or_path", "", "folder of the tokenizer; by default the adapter's or the model's")
 	flags.StringVar(&m.OutputDir, "output_dir", "", "folder to write, empty or absent")
-	flags.Float64Var(&m.Tolerance, "tolerance", 1e-4, "how far the written model may part from the one with the adapter, relative to its largest logit")
+	flags.Float64Var(&m.Tolerance, "tolerance", 1e-4, "how far the written model may differ from the one with the adapter, relative to its largest logit")
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return err
@@ -26,12 +26,12 @@ func runMerge(_ context.Context, args []string) error {
 	case m.Adapter == "" || m.OutputDir == "":
 		return errors.New("merge wants --adapter_name_or_path and --output_dir, such as: llmhost merge --adapter_name_or_path runs/lora --output_dir runs/merged")
 	case flags.NArg() > 0:
-		return fmt.Errorf("%q is no flag; flags are written --name value", flags.Arg(0))
+		return fmt.Errorf("%q is not a flag; flags are written --name value", flags.Arg(0))
 	}
 	merged, err := host.Merge(m)
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s: %d maps merged; read back, it parts from the model with its adapter by %.1g of the largest number\n", m.OutputDir, merged.Maps, merged.Gap)
+	fmt.Printf("%s: %d maps merged; read back, it differs from the model with its adapter by %.1g of the largest number\n", m.OutputDir, merged.Maps, merged.Gap)
 	return nil
 }

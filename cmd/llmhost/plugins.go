@@ -17,19 +17,19 @@ import (
 )
 
 const pluginsUsage = `llmhost plugins list [FILE …]
-    the builtin plugins, and those of the files
+    list the builtin plugins and those of the files
 llmhost plugins explain NAME|FILE[#NAME] [--sizes B=8,K=4,T=128]
-    parameters, inputs and the traced program of a plugin, and what it costs
+    the parameters of a plugin, what it reads, its traced program and its cost
 llmhost plugins run NAME|FILE[#NAME] --inputs x.json|x.safetensors [--params key=value …] [--grads -|out.safetensors]
-    terms, loss and metrics on given tensors, as JSON, and the gradients of the inputs, with - into the same JSON
+    terms, loss and metrics on given tensors, as JSON, and the gradients of the inputs; - puts them into the same JSON
 llmhost plugins new NAME [--kind loss|formatter|pooling|task] [--lang go|rust|c|assemblyscript|python] [--dir FOLDER]
-    a project with its source, its test and a README
+    write a project with its source, its test and a README
 llmhost plugins build DIR [--as wasm|process] [-o FILE]
-    a plugin out of a project, with the tools of its language
+    build the plugin of a project, with the tools of its language
 llmhost plugins check NAME|FILE[#NAME] … [--json] [--records data.jsonl] [--allow CHECK,…]
-    try a plugin in every way that matters and say what is wrong; exit code 1 where something is
+    try a plugin in every way that matters and say what is wrong; the exit code is 1 if anything is
 llmhost plugins check --list
-    the checks, and what each asks`
+    list the checks and what each demands`
 
 func runPlugins(ctx context.Context, args []string) error {
 	if len(args) == 0 || args[0] == "--help" || args[0] == "-h" {
@@ -61,7 +61,7 @@ func catalog(ctx context.Context) (*plugin.Catalog, error) {
 	})
 }
 
-// notice shows what the user should read before a plugin runs.
+// notice prints what the user should read before a plugin runs.
 func notice(line string) { fmt.Fprintln(os.Stderr, "note: "+line) }
 
 func listPlugins(ctx context.Context, files []string) error {
@@ -84,7 +84,7 @@ func listPlugins(ctx context.Context, files []string) error {
 
 func explainPlugin(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("llmhost plugins explain", flag.ContinueOnError)
-	at := flags.String("sizes", "", "sizes of dimensions to tell the cost for, such as B=8,K=4,T=128")
+	at := flags.String("sizes", "", "sizes of dimensions to compute the cost for, such as B=8,K=4,T=128")
 	rest, err := parseMixed(flags, args)
 	switch {
 	case err != nil:

@@ -13,11 +13,11 @@ import (
 	"llmhost/host/plugin/project"
 )
 
-// buildPlugin builds a project and opens what came out of it: plugins build DIR.
+// buildPlugin builds a project and opens the result: plugins build DIR.
 func buildPlugin(ctx context.Context, args []string) error {
 	b := project.Building{Sources: sources, Cache: plugin.DefaultCache()}
 	flags := flag.NewFlagSet("llmhost plugins build DIR", flag.ContinueOnError)
-	flags.StringVar(&b.As, "as", "", "wasm or process; by default what the language is built into")
+	flags.StringVar(&b.As, "as", "", "wasm or process; by default what suits the language")
 	flags.StringVar(&b.Out, "o", "", "file to write; one in DIR by default")
 	rest, err := parseMixed(flags, args)
 	switch {

@@ -26,10 +26,10 @@ var suite = check.Suite{
 func checkPlugins(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("llmhost plugins check", flag.ContinueOnError)
 	asJSON := flags.Bool("json", false, "print each report as JSON")
-	list := flags.Bool("list", false, "print the checks and what each asks")
+	list := flags.Bool("list", false, "print the checks and what each demands")
 	var options check.Options
 	flags.StringVar(&options.Records, "records", "", "JSON or JSONL file with records for formatters")
-	flags.Func("allow", "names of checks whose findings are meant, with commas between them", func(text string) error {
+	flags.Func("allow", "comma-separated names of checks whose findings are intended", func(text string) error {
 		options.Allow = append(options.Allow, strings.Split(text, ",")...)
 		return nil
 	})

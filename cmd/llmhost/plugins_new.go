@@ -13,7 +13,7 @@ import (
 	"llmhost/sdk"
 )
 
-// sources are what projects are built against.
+// sources is what projects are built against.
 var sources = project.Sources{SDK: sdk.Source, Helpers: examples.Helpers}
 
 // newPlugin writes a project: plugins new NAME --kind loss --lang go.
@@ -41,8 +41,8 @@ func newPlugin(args []string) error {
 	return nil
 }
 
-// parseMixed parses flags that may stand before and behind other arguments,
-// which it returns.
+// parseMixed parses flags that may come before and after other arguments, which it
+// returns.
 func parseMixed(flags *flag.FlagSet, args []string) (rest []string, err error) {
 	for len(args) > 0 {
 		if err := flags.Parse(args); errors.Is(err, flag.ErrHelp) {

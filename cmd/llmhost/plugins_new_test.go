@@ -9,8 +9,8 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// The way of an author, in each language: a new project, a plugin built out of
-// it, the kit's verdict, and two steps of training on the quickstart's data.
+// What an author does, in each language: a new project, a plugin built from it, the
+// checks, and two steps of training on the quickstart's data.
 func TestNewLossTrains(t *testing.T) {
 	t.Setenv("GOFLAGS", "-mod=mod")
 	t.Setenv("GOPROXY", "off") // an empty folder and no network

@@ -14,9 +14,24 @@ import (
 	"golang.org/x/term"
 )
 
+// trainGroups are the settings that train reads.
+var trainGroups = []config.Group{
+	config.GroupTask,
+	config.GroupModel,
+	config.GroupAdapters,
+	config.GroupData,
+	config.GroupTokens,
+	config.GroupRun,
+	config.GroupPluginLimits,
+	config.GroupOptimisation,
+	config.GroupEvaluation,
+	config.GroupLogging,
+	config.GroupParameters,
+}
+
 func runTrain(ctx context.Context, args []string) error {
 	if slices.Contains(args, "--help") || slices.Contains(args, "-h") {
-		fmt.Println("llmhost train --config run.toml [--NAME VALUE …]\n\nEvery setting is a key of the TOML file and a flag.\n\n" + config.Help())
+		fmt.Println("llmhost train --config run.toml [--NAME VALUE …]\n\nEvery setting is a key of the TOML file and a flag.\n\n" + config.Help(trainGroups...))
 		return nil
 	}
 	settings, notices, err := config.Load("", args)

@@ -18,7 +18,7 @@ const (
 )
 
 // hostCalls finds the generated wrappers that the Go source under dir uses: the
-// names that begin with Atg, of gotch's package libtch. It gives each name with
+// names that begin with Atg, of gotch's package libtch. It returns each name with
 // the first place that uses it. A dir that does not exist uses none.
 func hostCalls(dir string) (map[string]token.Position, error) {
 	calls := map[string]token.Position{}

@@ -10,7 +10,7 @@ import (
 )
 
 // exact narrows a requirement that torch's metadata of the default version
-// leaves open, so that the digests below stay those of what comes.
+// leaves open, so that the digests below match what is downloaded.
 func exact(requirement string) string {
 	switch requirement {
 	case "nvidia-cuda-cupti==13.0.*":
@@ -45,7 +45,7 @@ var wheelDigests = map[string]string{
 }
 
 // checkDigest compares the wheel at path with its digest in table. A wheel that
-// the table does not name is not known, which is no error.
+// the table does not name is unknown, which is not an error.
 func checkDigest(path string, table map[string]string) (known bool, err error) {
 	want, known := table[filepath.Base(path)]
 	if !known {

@@ -14,9 +14,9 @@ import (
 // wheel and what is unpacked from it are there together for a moment.
 const downloadNeeds = 1200e6
 
-// fetch downloads the wheel of torch and those with the libraries that it needs
-// besides, and leaves at dir a libtorch with lib/ and include/. Nothing is at
-// dir before everything is there and checked.
+// fetch downloads the wheel of torch and those with the other libraries that it
+// needs, and leaves at dir a libtorch with lib/ and include/. dir appears only when
+// everything is there and checked.
 func fetch(ctx context.Context, dir, version string, r *report) (libtorch, error) {
 	part := dir + ".part"
 	if err := os.RemoveAll(part); err != nil {
@@ -44,7 +44,7 @@ func fetch(ctx context.Context, dir, version string, r *report) (libtorch, error
 	if err != nil {
 		return libtorch{}, err
 	}
-	r.step("libtorch %s is whole: %s", t.Version, dir)
+	r.step("libtorch %s is complete: %s", t.Version, dir)
 	return t, nil
 }
 
@@ -92,7 +92,7 @@ func (d *download) libtorch(ctx context.Context, version string) error {
 	if err != nil {
 		return err
 	}
-	d.step("unpacked what is needed of it, every file as its list says")
+	d.step("unpacked what is needed; every file matches the wheel's RECORD")
 	if len(missing) == 0 {
 		return nil
 	}
@@ -138,9 +138,9 @@ func (d *download) bring(ctx context.Context, version, requirement string) (*whe
 		return nil, err
 	}
 	d.opened = append(d.opened, w)
-	how := "its digest is the one that setup knows"
+	how := "its digest is the one setup knows"
 	if !known {
-		how = "setup knows no digest of it, pip and the wheel's own list are trusted"
+		how = "setup has no digest for it; pip and the wheel's own RECORD are trusted"
 	}
 	d.step("downloaded %s; %s", filepath.Base(path), how)
 	return w, nil

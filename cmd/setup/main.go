@@ -4,10 +4,11 @@
 // that point the build there, go.work and host/tensor/internal/shim/zz_*. What
 // go build makes then holds no C++ and is linked to no libtorch: the library is
 // loaded when the first function of it is called. Run it in the module's folder;
-// it is idempotent, and a run that finds all in place takes well under a second.
+// it is idempotent, and a run that finds everything in place takes well under a
+// second.
 //
-// Start at prepare in setup.go. It imports the standard library alone, because
-// it has to run before anything else can be built.
+// Start at prepare in setup.go. It imports only the standard library, because it
+// has to run before anything else can be built.
 package main
 
 import (
@@ -33,11 +34,11 @@ func main() {
 	}
 }
 
-// explain adds a way out to what can go wrong at any step.
+// explain adds a fix to errors that can happen at any step.
 func explain(ctx context.Context, err error) error {
 	switch {
 	case ctx.Err() != nil:
-		return errors.New("stopped; make setup goes on from the last whole step")
+		return errors.New("stopped; make setup continues from the last finished step")
 	case errors.Is(err, syscall.ENOSPC):
 		return fmt.Errorf("%w; free some space, or set XDG_CACHE_HOME to a folder on another disk", err)
 	}

@@ -96,7 +96,7 @@ func (p pip) watch(requirement, temporary string, sizes <-chan int64, done <-cha
 			return err
 		case size := <-sizes:
 			if bar.total == 0 {
-				bar.started = time.Now() // looking things up is no part of the speed
+				bar.started = time.Now() // looking things up does not count towards the speed
 			}
 			bar.total += size
 		case <-tick.C:
@@ -122,7 +122,7 @@ func readSizes(from io.Reader, sizes chan<- int64) {
 }
 
 // wheelBytes is the size of all wheels under dir. Files that come and go while
-// it looks are no error.
+// it looks are not an error.
 func wheelBytes(dir string) (total int64) {
 	filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {
 		if err == nil && strings.HasSuffix(path, ".whl") {
@@ -138,7 +138,7 @@ func wheelBytes(dir string) (total int64) {
 // noWheelError says that pip knows no wheel for this Python and machine.
 type noWheelError struct {
 	requirement string
-	none        bool // not of another version either, as where no index answers
+	none        bool // not of another version either, as when no index answers
 }
 
 func (e *noWheelError) Error() string {

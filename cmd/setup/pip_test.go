@@ -74,7 +74,7 @@ func TestExplain(t *testing.T) {
 	full := fmt.Errorf("unpack: %w", &os.PathError{Op: "write", Path: "/x", Err: syscall.ENOSPC})
 	require.EqualError(t, explain(ctx, full), "unpack: write /x: no space left on device; free some space, or set XDG_CACHE_HOME to a folder on another disk")
 	cancel()
-	require.EqualError(t, explain(ctx, errors.New("signal: killed")), "stopped; make setup goes on from the last whole step")
+	require.EqualError(t, explain(ctx, errors.New("signal: killed")), "stopped; make setup continues from the last finished step")
 }
 
 func TestToolsFrom(t *testing.T) {

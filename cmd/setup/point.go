@@ -15,8 +15,8 @@ import (
 const shimDir = "host/tensor/internal/shim"
 
 // point writes the ignored files that make plain go commands use the fitted
-// gotch and the library. A file that says so already is left alone, so that
-// nothing is built again for it.
+// gotch and the library. A file that is up to date is left alone, so that
+// nothing is rebuilt for it.
 func point(ctx context.Context, root string, gotch fitted, lib library, r *report) error {
 	work, err := pointWorkspace(ctx, root, gotch.Dir)
 	if err != nil {
@@ -60,8 +60,8 @@ func pointShim(dir string, lib library) (changed bool, err error) {
 	return changed, err
 }
 
-// putLibrary puts lib into the folder dir, beside a binary that will be built
-// there: as another name of the same file, or a copy on another disk.
+// putLibrary puts lib into the folder dir, next to a binary that will be built
+// there: as a hard link, or as a copy if dir is on another disk.
 func putLibrary(lib library, dir string) error {
 	from := filepath.Join(lib.Dir, libraryName)
 	to := filepath.Join(dir, libraryName)
@@ -112,7 +112,7 @@ func pointWorkspace(ctx context.Context, root, dir string) (changed bool, err er
 	cmd.Dir = root
 	cmd.Env = append(os.Environ(), "GOWORK="+path)
 	if _, err := output(cmd); err != nil {
-		return false, fmt.Errorf("%w; fix go.work or remove it, setup writes a new one", err)
+		return false, fmt.Errorf("%w; fix go.work, or remove it for setup to write a new one", err)
 	}
 	return true, nil
 }

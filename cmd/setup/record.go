@@ -17,7 +17,7 @@ type record[T any] struct {
 	Files map[string]string `json:"files"` // path in the folder → sha256
 }
 
-// writeRecord ends the making of the folder dir.
+// writeRecord completes the folder dir.
 func writeRecord[T any](dir string, about T) error {
 	r := record[T]{about, map[string]string{}}
 	err := filepath.WalkDir(dir, func(path string, entry fs.DirEntry, err error) error {

@@ -22,14 +22,14 @@ func newReport(out *os.File) *report {
 	return &report{out: out, terminal: terminal, last: time.Now()}
 }
 
-// step says that something is done; its time counts from the step before.
+// step says that something is done; its time counts from the previous step.
 func (r *report) step(format string, args ...any) {
 	now := time.Now()
 	fmt.Fprintf(r.out, "setup: %s (%.1f s)\n", fmt.Sprintf(format, args...), now.Sub(r.last).Seconds())
 	r.last = now
 }
 
-// note says something that is no step: a choice made, a thing that starts now.
+// note prints a line that is not a step: a choice made, something that starts now.
 func (r *report) note(format string, args ...any) {
 	fmt.Fprintf(r.out, "setup: %s\n", fmt.Sprintf(format, args...))
 }

@@ -10,8 +10,8 @@ import (
 )
 
 // prepare does all of the set-up: tools, libtorch, the fitted gotch, the library
-// of all C++, the files that point the build to them. What is there already is
-// left alone.
+// of all C++, the files that point the build to them. What exists already is left
+// alone.
 func prepare(ctx context.Context, s settings, r *report) error {
 	if err := inModule(s.Root); err != nil {
 		return err
@@ -72,7 +72,7 @@ func lock(cache string, r *report) (unlock func(), err error) {
 	}
 	descriptor := int(file.Fd())
 	if syscall.Flock(descriptor, syscall.LOCK_EX|syscall.LOCK_NB) != nil {
-		r.note("another setup is at work in %s, waiting for it", cache)
+		r.note("another setup is running in %s; waiting for it", cache)
 		if err := syscall.Flock(descriptor, syscall.LOCK_EX); err != nil {
 			return nil, fmt.Errorf("lock %s: %w", file.Name(), err)
 		}

@@ -13,7 +13,7 @@ import (
 	"llmhost/host/config"
 )
 
-// TestFilesAreAsGenerated holds the committed files against the generator.
+// TestFilesAreAsGenerated compares the committed files with the generator's output.
 func TestFilesAreAsGenerated(t *testing.T) {
 	made := files()
 	require.NotEmpty(t, made)

@@ -5,10 +5,10 @@
 //
 //	cd examples && go run ./generate
 //
-// One split holds for all tasks: what a file named eval.jsonl asks stands in no
+// One split serves all tasks: what a file named eval.jsonl asks is in no
 // file named train.jsonl, so that a run that starts from another run's model is
-// measured on questions that neither has seen. They are new in their wording, not
-// in their facts: each animal's sound is taught, but not in this form under this name.
+// measured on questions that neither has seen. Only their wording is new, not
+// their facts: each animal's sound is taught, but not in this form under this name.
 package main
 
 import (

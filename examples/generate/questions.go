@@ -16,7 +16,7 @@ var (
 	names  = []string{"Ada", "Ben", "Cleo", "Dan", "Eva", "Finn", "Gus", "Ida"}
 )
 
-// questions lists all of them in the order of chance that every file keeps to.
+// questions lists all of them, in the random order that every file follows.
 func questions(d dice) (all []question) {
 	for _, s := range sounds {
 		for _, way := range ways {
@@ -39,13 +39,13 @@ func questions(d dice) (all []question) {
 	return all
 }
 
-// reply is something to say to a question, and what that is worth.
+// reply is an answer to a question, and its score.
 type reply struct {
 	text  string
 	score float64
 }
 
-// replies are those to q, from the best to the worst.
+// replies returns the answers to q, from best to worst.
 func replies(d dice, q question) []reply {
 	kind := d.pick("Gladly!", "Of course!")
 	rude := d.pick("Go away.", "Who cares?")
@@ -80,7 +80,7 @@ var (
 	forms = []string{"The THING was TONE.", "We found the THING TONE."}
 )
 
-// judgements lists all of them in an order of chance.
+// judgements lists all of them in a random order.
 func judgements(d dice) (all []judgement) {
 	for _, thing := range things {
 		for _, t := range thing.words {

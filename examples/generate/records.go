@@ -24,7 +24,7 @@ type record struct {
 	Reward   *float64          `json:"reward,omitempty"`
 }
 
-// tasks are the folders, each with how record i of it is made of a question or of
+// tasks are the folders, each with how its record i is made from a question or from
 // a judgement.
 var tasks = []struct {
 	name  string
@@ -47,7 +47,7 @@ var tasks = []struct {
 	{name: "multi_objective_classification", judge: toneAndTopic},
 }
 
-// files returns the data files by name. They are the same at every call.
+// files returns the data files by name, the same at every call.
 func files() map[string][]byte {
 	all := map[string][]byte{}
 	for number, task := range tasks {
@@ -149,7 +149,7 @@ func weighed(d dice, i int, q question) record {
 	return record{Prompt: q.prompt, Answer: text, Score: &grade}
 }
 
-// rewarded leaves the reward out where an answer is there to be learned.
+// rewarded leaves the reward out of answers that are to be learned.
 func rewarded(d dice, i int, q question) record {
 	if i%3 == 0 {
 		return record{Prompt: q.prompt, Answer: replies(d, q)[0].text}
@@ -172,7 +172,8 @@ func toneAndTopic(i int, j judgement) record {
 	return record{Text: j.text, Labels: labels}
 }
 
-// dice draws from a generator whose numbers are fixed for ever, by means that are spelt out here.
+// dice draws from a generator whose numbers never change, by means that are spelt
+// out here.
 type dice struct{ source *rand.PCG }
 
 // roll returns one of 0 to n-1.

@@ -1,6 +1,6 @@
 #!/usr/bin/env bash
-# The main job on a toy: a model with random weights learns to write, then to
-# rank. README.md beside this file tells what is learned.
+# The main job in miniature: a model with random weights learns to write, then to
+# rank. README.md in this folder explains what it learns.
 set -euo pipefail
 cd "$(dirname "$0")/../.."
 llmhost=bin/llmhost

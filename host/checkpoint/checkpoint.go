@@ -28,7 +28,7 @@ const (
 	manifestName = "checkpoint.json"
 )
 
-// State is what a run needs besides weights and optimizer to go on as if it
+// State is what a run needs besides weights and optimizer to continue as if it
 // had never stopped.
 type State struct {
 	GlobalStep    int         `json:"global_step"`
@@ -137,7 +137,7 @@ func Digest(path string) (digest string, size int64, err error) {
 // Check reads a checkpoint's state and checks every file against the manifest.
 func Check(path string) (State, error) {
 	if _, err := os.Stat(path); errors.Is(err, fs.ErrNotExist) {
-		return State{}, fmt.Errorf("%s: there is no such checkpoint%s", path, others(filepath.Dir(path)))
+		return State{}, fmt.Errorf("%s: no such checkpoint%s", path, others(filepath.Dir(path)))
 	}
 	var m manifest
 	err := readJSON(filepath.Join(path, manifestName), &m)
@@ -223,7 +223,7 @@ func Newest(outputDir string) (path string, s State, damaged []error, err error)
 	return "", State{}, damaged, err
 }
 
-// SetAside renames the checkpoints beyond step, which a run that goes on from
+// SetAside renames the checkpoints beyond step, which a run that resumes
 // there neither trusts nor counts, to unused-checkpoint-STEP. It returns the new paths.
 func SetAside(outputDir string, step int) (aside []string, err error) {
 	paths, err := List(outputDir)

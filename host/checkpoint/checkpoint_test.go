@@ -57,9 +57,9 @@ func TestDamageIsNamed(t *testing.T) {
 	_, err = checkpoint.Check(empty)
 	require.EqualError(t, err, empty+" is not a whole checkpoint: it has no checkpoint.json")
 	_, err = checkpoint.Check(filepath.Join(dir, "checkpoint-7"))
-	require.EqualError(t, err, filepath.Join(dir, "checkpoint-7")+": there is no such checkpoint; "+dir+" has checkpoint-1")
+	require.EqualError(t, err, filepath.Join(dir, "checkpoint-7")+": no such checkpoint; "+dir+" has checkpoint-1")
 	_, err = checkpoint.Check(filepath.Join(empty, "checkpoint-7"))
-	require.EqualError(t, err, filepath.Join(empty, "checkpoint-7")+": there is no such checkpoint")
+	require.EqualError(t, err, filepath.Join(empty, "checkpoint-7")+": no such checkpoint")
 }
 
 func TestFailedSaveLeavesNothing(t *testing.T) {

@@ -13,8 +13,8 @@ var (
 	sha256Pattern = regexp.MustCompile(`^[0-9a-f]{64}$`)
 )
 
-// check holds the settings to the rules that one value alone cannot break, and
-// to those that no tag can say.
+// check applies the rules that concern several settings at once, and those
+// that no tag can express.
 func (l *loader) check(s *Settings) {
 	l.exclusive("data_paths", len(s.DataPaths) > 0, "data_dir", s.DataDir != "")
 	l.exclusive("eval_data_paths", len(s.EvalDataPaths) > 0, "eval_data_dir", s.EvalDataDir != "")
@@ -35,12 +35,12 @@ func (l *loader) check(s *Settings) {
 		l.refuse("eval_strategy", "is %q, but there are no evaluation files; set eval_data_paths or eval_data_dir", s.EvalStrategy)
 	}
 	if len(s.ReportTo) > 1 && slices.Contains(s.ReportTo, "none") {
-		l.refuse("report_to", "has none and more; want none alone")
+		l.refuse("report_to", "lists none beside others; want none alone")
 	}
 	l.checkSchedule(s)
 }
 
-// refuse adds a problem where the setting stands.
+// refuse adds a problem at the place of the setting.
 func (l *loader) refuse(name, format string, args ...any) {
 	v := l.holding(name, "")
 	l.problems.add(v.at, v.spelling+" "+format, args...)
@@ -85,10 +85,10 @@ func (l *loader) checkSchedule(s *Settings) {
 	l.checkKwarg(s, "num_cycles", "cosine_with_restarts", "a whole number of at least 1",
 		func(x float64) bool { return x >= 1 && x == math.Trunc(x) })
 	if s.WarmupSteps > 0 && s.WarmupRatio > 0 {
-		l.notices = append(l.notices, "warmup_steps is set and wins over warmup_ratio")
+		l.notices = append(l.notices, "warmup_steps is set and overrides warmup_ratio")
 	}
 	if s.SchedulerType == "constant" && (s.WarmupSteps > 0 || s.WarmupRatio > 0) {
-		l.notices = append(l.notices, `lr_scheduler_type "constant" has no warm-up; for one write "constant_with_warmup"`)
+		l.notices = append(l.notices, `lr_scheduler_type "constant" has no warm-up; to get one write "constant_with_warmup"`)
 	}
 }
 

@@ -34,15 +34,15 @@ func (s Settings) WithDefaults(owner string, defaults map[string]any) (out Setti
 		row, ok := find(rows, name)
 		switch {
 		case !ok:
-			problems.add(place{}, "%s has a default for %s, which is neither a parameter of it nor a setting%s", owner, name, meant(name))
+			problems.add(place{}, "%s has a default for %s, which is neither one of its parameters nor a setting%s", owner, name, meant(name))
 		case !slices.Contains(taskGroups, row.group) || row.kind == reflect.Map:
-			problems.add(place{}, "%s has a default for %s, which is the user's to choose; remove it from the plugin", owner, row.name)
+			problems.add(place{}, "%s has a default for %s, which only the user may choose; remove it from the plugin", owner, row.name)
 		case s.IsSet(row.name):
 		default:
 			if problem := row.assign(&out, plain(row, defaults[name])); problem != "" {
 				problems.add(place{}, "%s has a default for %s that %s", owner, row.name, problem)
 			}
-			notices = append(notices, fmt.Sprintf("%s = %s, as %s has it", row.name, tomlValue(row.field(&out).Interface()), owner))
+			notices = append(notices, fmt.Sprintf("%s = %s, the default of %s", row.name, tomlValue(row.field(&out).Interface()), owner))
 		}
 	}
 	return out, notices, problems.err()
@@ -55,8 +55,8 @@ func meant(name string) string {
 	return ""
 }
 
-// plain makes of a plugin's value, whose numbers are float64 on some transports,
-// what TOML would have given.
+// plain turns a plugin's value, whose numbers are float64 on some transports,
+// into what TOML would have given.
 func plain(row setting, v any) any {
 	switch v := v.(type) {
 	case int:

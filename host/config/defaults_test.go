@@ -20,7 +20,7 @@ func TestDefaultsOfATask(t *testing.T) {
 	require.Equal(t, 256, out.MaxLength)
 	require.Equal(t, "cosine", out.SchedulerType)
 	require.False(t, out.SharePrefix)
-	require.Equal(t, []string{`lr_scheduler_type = "cosine", as task x has it`, `max_length = 256, as task x has it`, `share_prefix = false, as task x has it`}, notices)
+	require.Equal(t, []string{`lr_scheduler_type = "cosine", the default of task x`, `max_length = 256, the default of task x`, `share_prefix = false, the default of task x`}, notices)
 	require.Equal(t, 512, s.MaxLength, "the settings given stay as they are")
 
 	again, _, err := config.Parse("config.toml", out.TOML())
@@ -37,10 +37,10 @@ func TestDefaultsThatNoTaskMayHave(t *testing.T) {
 		value any
 		want  string
 	}{
-		{"learning_rte", 1.0, "task x has a default for learning_rte, which is neither a parameter of it nor a setting; did you mean learning_rate?"},
-		{"colour", "red", "task x has a default for colour, which is neither a parameter of it nor a setting"},
-		{"output_dir", "/", "task x has a default for output_dir, which is the user's to choose; remove it from the plugin"},
-		{"lr_scheduler_kwargs", "x", "task x has a default for lr_scheduler_kwargs, which is the user's to choose; remove it from the plugin"},
+		{"learning_rte", 1.0, "task x has a default for learning_rte, which is neither one of its parameters nor a setting; did you mean learning_rate?"},
+		{"colour", "red", "task x has a default for colour, which is neither one of its parameters nor a setting"},
+		{"output_dir", "/", "task x has a default for output_dir, which only the user may choose; remove it from the plugin"},
+		{"lr_scheduler_kwargs", "x", "task x has a default for lr_scheduler_kwargs, which only the user may choose; remove it from the plugin"},
 		{"max_length", 1.5, "task x has a default for max_length that is 1.5; want a whole number"},
 		{"learning_rate", -1.0, "task x has a default for learning_rate that is -1; want at least 0"},
 	} {

@@ -6,7 +6,7 @@ import (
 	"unicode/utf8"
 )
 
-// flag is one flag with what was written after it.
+// flag is one flag and the arguments after it.
 type flag struct {
 	name  string // with _ for -, without the leading --
 	texts []string
@@ -90,7 +90,7 @@ func (l *loader) chooseFile(path string, flags []flag) string {
 			continue
 		}
 		if path != "" && path != f.texts[0] {
-			l.problems.add(f.at, "names %s, but %s is the TOML file already; keep one", f.texts[0], path)
+			l.problems.add(f.at, "names %s, but the TOML file is already %s; keep one", f.texts[0], path)
 		}
 		path = f.texts[0]
 	}
@@ -127,7 +127,7 @@ func (l *loader) readSet(f flag) {
 	l.putFlag(f)
 }
 
-// putFlag takes up the value of one flag.
+// putFlag records the value of one flag.
 func (l *loader) putFlag(f flag) {
 	name, entry, dotted := strings.Cut(f.name, ".")
 	row, known := find(l.rows, name)
@@ -149,7 +149,7 @@ func (l *loader) putFlag(f flag) {
 	}
 }
 
-// putWhole takes up the flag of a whole setting.
+// putWhole records the flag of a whole setting.
 func (l *loader) putWhole(f flag, row setting) {
 	var v any
 	switch {

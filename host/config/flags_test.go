@@ -112,16 +112,16 @@ func TestFlagsOverFile(t *testing.T) {
 	require.Equal(t, config.FlagText("3"), s.Params["b"].Value)
 
 	_, _, err = config.Load(path, []string{"--config", "other.toml"})
-	require.ErrorContains(t, err, "flag --config: names other.toml, but "+path+" is the TOML file already; keep one")
+	require.ErrorContains(t, err, "flag --config: names other.toml, but the TOML file is already "+path+"; keep one")
 	require.NoError(t, os.WriteFile(path, []byte("seed = \"x\"\n"), 0o666))
 	_, _, err = config.Load(path, []string{"--seed", "1"})
 	require.EqualError(t, err, path+":1:1: seed is the string \"x\"; want a whole number", "a wrong value is one though a flag replaces it")
 }
 
-// A list that stands twice is most likely meant to be one list of both.
+// A list that is given twice is most likely meant to be one list of both.
 func TestListTwice(t *testing.T) {
 	s, notices, err := config.Load("", []string{"--data_paths", "a", "--data_paths", "b"})
 	require.NoError(t, err)
 	require.Equal(t, []string{"b"}, s.DataPaths)
-	require.Equal(t, []string{"flag --data_paths stands twice, and the last holds; write --data_paths A B for a list"}, notices)
+	require.Equal(t, []string{"flag --data_paths is given twice, and the last wins; write --data_paths A B for a list"}, notices)
 }

@@ -3,25 +3,52 @@ package config
 import (
 	"fmt"
 	"reflect"
+	"slices"
 	"strings"
 )
 
-// Help describes every setting, by group: name, type, range and default on one
-// line, what it does below.
-func Help() string {
+// Group is a set of settings that belong together; a verb reads some of them.
+type Group string
+
+// The groups, in the order of the table.
+const (
+	GroupTask         Group = "task"
+	GroupModel        Group = "model"
+	GroupAdapters     Group = "adapters"
+	GroupData         Group = "data"
+	GroupTokens       Group = "tokens"
+	GroupRun          Group = "run"
+	GroupPluginLimits Group = "limits of plugins"
+	GroupOptimisation Group = "optimisation"
+	GroupEvaluation   Group = "evaluation"
+	GroupLogging      Group = "logging and saving"
+	GroupParameters   Group = "parameters of the plugin"
+)
+
+// Help describes the settings of some groups: name, type, range and default on
+// one line, what it does below.
+func Help(groups ...Group) string {
 	var out strings.Builder
-	group := ""
+	last := ""
 	for _, row := range table() {
-		if row.group != group {
-			if group = row.group; out.Len() > 0 {
-				out.WriteByte('\n')
-			}
-			fmt.Fprintf(&out, "%s\n", strings.ToUpper(group[:1])+group[1:])
+		if !slices.Contains(groups, Group(row.group)) {
+			continue
+		}
+		if row.group != last {
+			writeHeading(&out, row.group)
+			last = row.group
 		}
 		fmt.Fprintf(&out, "  --%s\n", strings.Join(wrap(row.name+" ("+row.facts()+")", 76), "\n      "))
 		fmt.Fprintf(&out, "      %s\n", strings.Join(wrap(row.help, 74), "\n      "))
 	}
 	return out.String()
+}
+
+func writeHeading(out *strings.Builder, group string) {
+	if out.Len() > 0 {
+		out.WriteByte('\n')
+	}
+	fmt.Fprintf(out, "%s\n", strings.ToUpper(group[:1])+group[1:])
 }
 
 // facts are the type, the range, the default and the old spellings.
@@ -61,8 +88,8 @@ func (row setting) typeName() string {
 	return "text"
 }
 
-// wrap cuts text at blanks into lines of at most width bytes, longer words
-// apart.
+// wrap breaks text at blanks into lines of at most width bytes, except for
+// longer words.
 func wrap(text string, width int) []string {
 	var lines []string
 	line := ""

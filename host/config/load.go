@@ -25,12 +25,12 @@ import (
 //	--params.NAME value      a parameter of the plugin, as is --NAME value where no
 //	                         setting has that name; its text is kept as a FlagText
 //
-// Of several flags for one setting the last holds; - in a name may stand for _.
-// A key of the file that no setting bears is a parameter of a plugin too, of
-// which only the task can tell whether it has it; where anything else is wrong,
-// one that is near to a setting is an error already. The error joins every
-// *Error there is, one a line. notices are sentences for the user on old
-// spellings and on settings that have no effect.
+// Of several flags for one setting the last wins; a name may have - for _.
+// A key of the file that is no setting is a parameter of a plugin too; only the
+// task knows whether it exists. Where anything else is wrong, one that resembles
+// a setting is an error already. The error joins every *Error there is, one a
+// line. notices are sentences for the user on old spellings and on settings that
+// have no effect.
 func Load(path string, flags []string) (s Settings, notices []string, err error) {
 	l := newLoader()
 	cut := l.splitFlags(flags)
@@ -48,7 +48,7 @@ func Load(path string, flags []string) (s Settings, notices []string, err error)
 
 func unreadable(path string, err error) string {
 	if errors.Is(err, fs.ErrNotExist) {
-		return path + ": there is no such file; give the path of a TOML file"
+		return path + ": no such file; give the path of a TOML file"
 	}
 	return err.Error()
 }
@@ -56,14 +56,14 @@ func unreadable(path string, err error) string {
 // key is a setting, or an entry of a setting that is a table.
 type key struct{ name, entry string }
 
-// given is a value with where it stands and how the setting was spelt there.
+// given is a value with its place and how the setting was spelt there.
 type given struct {
 	value    any
 	at       place
 	spelling string
 }
 
-// name is how the value was called where it stands.
+// name is what the value was called at its place.
 func (v given) name(k key) string {
 	if k.entry != "" && v.spelling == k.name {
 		return k.name + "." + tomlKey(k.entry)
@@ -71,10 +71,10 @@ func (v given) name(k key) string {
 	return v.spelling
 }
 
-// loader gathers values, and all that is wrong with them.
+// loader gathers values and everything that is wrong with them.
 type loader struct {
 	rows     []setting
-	values   map[key][]given // the last holds; those before it are checked too
+	values   map[key][]given // the last wins; those before it are checked too
 	problems problems
 	notices  []string
 }
@@ -106,7 +106,7 @@ func (l *loader) readTOML(name, text string) {
 	}
 }
 
-// putKey takes up a key of the file, which is a setting, or else may be a
+// putKey records a key of the file, which is a setting, or else may be a
 // parameter of a plugin.
 func (l *loader) putKey(name string, v any, at place) {
 	if _, ok := find(l.rows, name); ok || retired[name] != "" || name == "" || !plainValue(v) {
@@ -114,6 +114,14 @@ func (l *loader) putKey(name string, v any, at place) {
 		return
 	}
 	l.put(key{"params", name}, given{v, at, name})
+}
+
+// notAParameter says why an unknown key cannot be a parameter either.
+func notAParameter(name string, v any) string {
+	if _, isTable := v.(map[string]any); isTable {
+		return "settings are written without tables; remove the line [" + name + "]"
+	}
+	return "a parameter of a plugin is a string, a number, true or false"
 }
 
 // plainValue tells whether v is of a type that a parameter may have.
@@ -125,7 +133,7 @@ func plainValue(v any) bool {
 	return false
 }
 
-// syntaxError gives the place and the sentence of what the decoder refused.
+// syntaxError gives the place and the text of what the decoder refused.
 func syntaxError(name string, err error) (place, string, string) {
 	var parse toml.ParseError
 	if !errors.As(err, &parse) {
@@ -139,7 +147,7 @@ func syntaxError(name string, err error) (place, string, string) {
 	}, "%s", sentence(parse.Message)
 }
 
-// sentence makes the decoder's text one of ours: no capital, no full stop.
+// sentence brings the decoder's text into our form: no capital, no full stop.
 func sentence(text string) string {
 	text = strings.TrimSuffix(text, ".")
 	return strings.ToLower(text[:min(1, len(text))]) + text[min(1, len(text)):]
@@ -150,12 +158,12 @@ func (l *loader) isTable(name string) bool {
 	return ok && row.kind == reflect.Map
 }
 
-// put takes up one value, which must not be given under two spellings in one
+// put records one value, which must not be given under two spellings in one
 // source.
 func (l *loader) put(k key, v given) {
 	row, ok := find(l.rows, k.name)
 	if !ok {
-		l.problems.add(v.at, "%s", unknown(k.name, "a parameter of a plugin is a string, a number, true or false"))
+		l.problems.add(v.at, "%s", unknown(k.name, notAParameter(k.name, v.value)))
 		return
 	}
 	if k.entry == "" && v.spelling != row.name {
@@ -166,13 +174,13 @@ func (l *loader) put(k key, v given) {
 		if before.spelling != v.spelling && sameSource(before.at, v.at) {
 			l.problems.add(v.at, "%s is the same setting as %s (%s); keep %s", v.name(k), before.name(k), before.at.text, cmp.Or(k.entry, row.name))
 		} else if row.kind == reflect.Slice && sameSource(before.at, v.at) {
-			l.notices = append(l.notices, fmt.Sprintf("%s stands twice, and the last holds; write --%s A B for a list", v.at.text, row.name))
+			l.notices = append(l.notices, fmt.Sprintf("%s is given twice, and the last wins; write --%s A B for a list", v.at.text, row.name))
 		}
 	}
 	l.values[k] = append(l.values[k], v)
 }
 
-// putEntries takes up the entries of a setting that is a table.
+// putEntries records the entries of a setting that is a table.
 func (l *loader) putEntries(name string, entries map[string]any, at func(entry string) place) {
 	for _, entry := range slices.Sorted(maps.Keys(entries)) {
 		if entry == "" {
@@ -183,7 +191,7 @@ func (l *loader) putEntries(name string, entries map[string]any, at func(entry s
 	}
 }
 
-// holding is the value that holds for a key; its place is empty where none was
+// holding is the value in force for a key; its place is empty where none was
 // given.
 func (l *loader) holding(name, entry string) given {
 	all := l.values[key{name, entry}]
@@ -195,8 +203,8 @@ func (l *loader) holding(name, entry string) given {
 
 func sameSource(a, b place) bool { return (a.flag > 0) == (b.flag > 0) }
 
-// unknown says that no setting has the name, and otherwise where nothing nearer
-// can be said.
+// unknown says that no setting has the name; otherwise is the advice where no
+// name is near.
 func unknown(name, otherwise string) string {
 	if why, ok := retired[name]; ok {
 		return fmt.Sprintf("%s is not a setting here: %s", name, why)
@@ -226,8 +234,8 @@ func (l *loader) finish() (Settings, []string, error) {
 	return s, l.notices, nil
 }
 
-// checkParams adds the parameters that may be misspelt settings to what else is
-// wrong: alone they are left to the task, which knows whether it has them.
+// checkParams adds the parameters that may be misspelt settings where anything
+// else is wrong too: alone they are left to the task, which knows its parameters.
 func (l *loader) checkParams(s *Settings) {
 	if len(l.problems) == 0 {
 		return

@@ -12,7 +12,7 @@ import (
 	"llmhost/host/config"
 )
 
-// TestBadFiles holds each testdata/NAME.bad.toml to the sentences in
+// TestBadFiles compares the errors of each testdata/NAME.bad.toml with
 // NAME.bad.txt.
 func TestBadFiles(t *testing.T) {
 	t.Chdir("testdata")
@@ -54,8 +54,8 @@ func lines(texts []string) string {
 	return strings.Join(texts, "\n") + "\n"
 }
 
-// requireRoundTrip holds that TOML writes s so that it reads back; where a
-// parameter stood may change.
+// requireRoundTrip checks that what TOML writes for s reads back to s; only the
+// places of parameters may change.
 func requireRoundTrip(t *testing.T, s config.Settings) {
 	t.Helper()
 	again, notices, err := config.Parse("again", s.TOML())
@@ -121,13 +121,13 @@ func TestDefault(t *testing.T) {
 
 func TestMissingFile(t *testing.T) {
 	_, _, err := config.Load("no.toml", []string{"--seed", "x"})
-	require.EqualError(t, err, "no.toml: there is no such file; give the path of a TOML file\n"+
+	require.EqualError(t, err, "no.toml: no such file; give the path of a TOML file\n"+
 		`flag --seed: seed is the string "x"; want a whole number`)
 	_, _, err = config.Load(t.TempDir(), nil)
 	require.ErrorContains(t, err, "is a directory")
 }
 
-// TestRoundTripOfOddText holds strings that TOML must escape.
+// TestRoundTripOfOddText writes strings that TOML must escape.
 func TestRoundTripOfOddText(t *testing.T) {
 	s := config.Default()
 	s.Task = "a\"b\\c\n\t\x00\x7fé\u2028"
@@ -147,8 +147,21 @@ func TestRequire(t *testing.T) {
 	require.Panics(t, func() { _ = s.Require("no_such") })
 }
 
+var groups = []config.Group{config.GroupTask, config.GroupModel, config.GroupAdapters, config.GroupData, config.GroupTokens, config.GroupRun,
+	config.GroupPluginLimits, config.GroupOptimisation, config.GroupEvaluation, config.GroupLogging, config.GroupParameters}
+
+func TestHelpShowsTheGroupsOfAVerb(t *testing.T) {
+	for _, group := range groups {
+		require.Equal(t, 1, strings.Count(config.Help(groups...), config.Help(group)), group)
+		require.NotEmpty(t, config.Help(group), group)
+	}
+	require.NotContains(t, config.Help(config.GroupModel, config.GroupData), "--learning_rate")
+	require.Contains(t, config.Help(config.GroupModel, config.GroupData), "Model\n  --model_name_or_path")
+	require.Empty(t, config.Help())
+}
+
 func TestHelpNamesEverySetting(t *testing.T) {
-	help := config.Help()
+	help := config.Help(groups...)
 	for name := range config.Default().Map() {
 		require.Contains(t, help, "  --"+name+" (")
 	}
@@ -158,7 +171,7 @@ func TestHelpNamesEverySetting(t *testing.T) {
 	}
 }
 
-// TestTable holds that the tags say enough of every field.
+// TestTable checks that the tags of every field are complete.
 func TestTable(t *testing.T) {
 	seen := map[string]bool{}
 	for _, f := range reflect.VisibleFields(reflect.TypeFor[config.Settings]()) {
@@ -183,8 +196,8 @@ func TestNearest(t *testing.T) {
 	require.Equal(t, "learning_rate", config.Nearest("learning_rte", "length_penalty"))
 }
 
-// FuzzParse holds that no text makes Parse fail badly, and that settings which
-// it takes are written back to the same.
+// FuzzParse checks that no text makes Parse panic, and that settings which
+// it accepts survive a round trip.
 func FuzzParse(f *testing.F) {
 	files, err := filepath.Glob("testdata/*.toml")
 	require.NoError(f, err)

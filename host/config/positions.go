@@ -14,8 +14,8 @@ type position struct{ line, col int }
 // keyPath joins the parts of a key so that parts with dots stay apart.
 func keyPath(parts ...string) string { return strings.Join(parts, "\x00") }
 
-// positions finds where each key of a TOML document first stands; for a.b the
-// key a stands there too. The document must be one that the decoder took: the
+// positions finds where each key of a TOML document first occurs; for a.b the
+// key a occurs there too. The document must be one that the decoder accepted: the
 // scan skips values and comments and checks nothing.
 func positions(text string) map[string]position {
 	s := scan{text: strings.TrimPrefix(text, "\ufeff"), found: map[string]position{}}
@@ -103,7 +103,7 @@ func (s *scan) part() string {
 		return strings.Trim(s.text[begin:s.at], `'`)
 	}
 	s.until(" \t\r\n.=]\"'")
-	if s.at == begin { // no document that was taken has this; move on all the same
+	if s.at == begin { // no accepted document has this; move on all the same
 		s.at = min(s.at+1, len(s.text))
 	}
 	return s.text[begin:s.at]
@@ -123,7 +123,7 @@ func (s *scan) value(key []string) {
 	}
 }
 
-// list passes a list or an inline table: what stands between the brackets is
+// list passes a list or an inline table: the content of the brackets is
 // passed by one, commas and comments by itself.
 func (s *scan) list(end byte, one func()) {
 	s.at++
@@ -160,12 +160,12 @@ func (s *scan) quoted(mark string) {
 	}
 	s.at = min(s.at+len(mark), len(s.text))
 	for extra := 0; len(mark) == 3 && extra < 2 && s.peek(mark[:1]); extra++ {
-		s.at++ // two quotes may stand before the closing three
+		s.at++ // two quotes may come before the closing three
 	}
 }
 
-// position says where a byte of the text stands. Keys come in the order of the
-// text, so that only what lies behind the last one is counted.
+// position says where a byte of the text is. Keys come in the order of the
+// text, so that only what follows the last one is counted.
 func (s *scan) position(at int) position {
 	passed := s.text[s.counted:at]
 	if n := strings.LastIndexByte(passed, '\n'); n >= 0 {

@@ -7,7 +7,7 @@ import (
 	"slices"
 )
 
-// place is where a value stands: in the file, or in the flags, which come after.
+// place is where a value was given: in the file, or in the flags, which come after.
 type place struct {
 	text      string // "run.toml:3:1" or "flag --seed"; "" = nowhere
 	line, col int    // of the file
@@ -21,11 +21,11 @@ func (p place) before(q place) int {
 // Error is one thing wrong with the settings.
 type Error struct {
 	Where string // "run.toml:3:1", "flag --seed" or ""
-	Text  string // what, wanted, found, mend
+	Text  string // what, wanted, found, fix
 	at    place
 }
 
-// Error is the text behind the place, where there is one.
+// Error is the place, if there is one, and the text.
 func (e *Error) Error() string {
 	if e.Where == "" {
 		return e.Text
@@ -33,7 +33,7 @@ func (e *Error) Error() string {
 	return e.Where + ": " + e.Text
 }
 
-// problems gathers everything that is wrong, to say it at once.
+// problems gathers everything that is wrong, to report it at once.
 type problems []*Error
 
 func (p *problems) add(at place, format string, args ...any) {

@@ -10,8 +10,8 @@ package config
 // keys (of a table) and help. Each group is a struct of its own, so that a function
 // takes the groups that it reads.
 //
-// Names are those of Hugging Face's TrainingArguments, of TRL and of the
-// reference system; paths are seen from the working folder.
+// Names are those of Hugging Face's TrainingArguments, of TRL and of
+// llm_codebase; paths are relative to the working folder.
 type Settings struct {
 	TaskSettings         `group:"task"`
 	ModelSettings        `group:"model"`
@@ -26,7 +26,7 @@ type Settings struct {
 
 	// Params are the parameters of the task's plugins, by name: NAME = value and
 	// --NAME value where no setting has the name, and [params] and --params.NAME.
-	Params map[string]Param `group:"parameters of the plugin" name:"params" help:"table of the plugins' own parameters, which llmhost plugins explain NAME lists; they may also stand outside of it"`
+	Params map[string]Param `group:"parameters of the plugin" name:"params" help:"table of the plugins' own parameters, which llmhost plugins explain NAME lists; they may also be given outside of it"`
 
 	given map[string]bool // the settings that a file or a flag set
 }
@@ -34,63 +34,63 @@ type Settings struct {
 // TaskSettings say what is trained.
 type TaskSettings struct {
 	Task       string `name:"task" alias:"task_type" help:"NAME of a builtin task, FILE.wasm or EXECUTABLE, with #task where a file has several"`
-	TaskSHA256 string `name:"task_sha256" help:"SHA-256 that the plugin file must have, 64 hex digits; empty = not held to one"`
-	Locked     bool   `name:"locked" default:"false" help:"stop where the plugin file is another than llmhost.lock of output_dir says"`
-	Pooling    string `name:"pooling_type" default:"auto" help:"how score and class heads make one vector of a sequence: NAME of a builtin pooling, or FILE with #pooling where it has several; auto = as the task does"`
+	TaskSHA256 string `name:"task_sha256" help:"SHA-256 that the plugin file must have, 64 hex digits; empty = any"`
+	Locked     bool   `name:"locked" default:"false" help:"stop if the plugin file differs from the one in llmhost.lock of output_dir"`
+	Pooling    string `name:"pooling_type" default:"auto" help:"how score and class heads make one vector of a sequence: NAME of a builtin pooling, or FILE with #pooling where it has several; auto = the task's own"`
 }
 
 // ModelSettings say which models a run opens.
 type ModelSettings struct {
 	Model                 string `name:"model_name_or_path" help:"folder of a Hugging Face model"`
 	Tokenizer             string `name:"tokenizer_name_or_path" help:"folder of its tokenizer; empty = the model's"`
-	RefModel              string `name:"ref_model_name_or_path" help:"folder of the model that losses hold the trained one against; empty = the model as it is at the start"`
-	IgnoreMismatched      bool   `name:"ignore_mismatched_sizes" default:"false" help:"begin a score or class head anew where the model has it for other classes or in another size"`
-	PrecomputeRefLogProbs bool   `name:"precompute_ref_log_probs" default:"false" help:"compute what the reference model says once, before the first step, and keep it on disk"`
+	RefModel              string `name:"ref_model_name_or_path" help:"folder of the model that losses compare the trained one with; empty = the model as it is at the start"`
+	IgnoreMismatched      bool   `name:"ignore_mismatched_sizes" default:"false" help:"start a score or class head from scratch where the model has it for other classes or in another size"`
+	PrecomputeRefLogProbs bool   `name:"precompute_ref_log_probs" default:"false" help:"compute the log-probabilities of the reference model once, before the first step, and keep them on disk"`
 }
 
 // AdapterSettings say which adapters are trained, in PEFT's terms.
 type AdapterSettings struct {
-	LoraR             int      `name:"lora_r" default:"0" min:"0" help:"rank of LoRA adapters, which are trained in the place of the model; 0 = none"`
-	LoraAlpha         float64  `name:"lora_alpha" default:"32" above:"0" help:"what adapters are scaled by, over their rank"`
-	LoraDropout       float64  `name:"lora_dropout" default:"0.05" min:"0" below:"1" help:"share of the entries that adapters do not see in training"`
-	LoraTargetModules []string `name:"lora_target_modules" default:"all-linear" help:"maps that get adapters: names of modules, or all-linear"`
+	LoraR             int      `name:"lora_r" default:"0" min:"0" help:"rank of LoRA adapters, which are trained instead of the model; 0 = none"`
+	LoraAlpha         float64  `name:"lora_alpha" default:"32" above:"0" help:"adapters are scaled by this over their rank"`
+	LoraDropout       float64  `name:"lora_dropout" default:"0.05" min:"0" below:"1" help:"share of its input that an adapter drops in training"`
+	LoraTargetModules []string `name:"lora_target_modules" default:"all-linear" help:"linear maps that get adapters: names of modules, or all-linear"`
 	UseRSLoRA         bool     `name:"use_rslora" default:"false" help:"scale by lora_alpha over the root of the rank"`
 	UseDoRA           bool     `name:"use_dora" default:"false" help:"train the length of each row of a weight apart from its direction"`
 	ModulesToSave     []string `name:"modules_to_save" help:"modules that are trained whole and saved with the adapter"`
-	PEFTConfigPath    string   `name:"peft_config_path" help:"JSON file of a LoraConfig; in the place of the lora settings"`
-	Adapter           string   `name:"adapter_name_or_path" help:"folder of an adapter in PEFT's format to go on from"`
-	LoadIn4Bit        bool     `name:"load_in_4bit" default:"false" help:"keep the weights that adapters stand on in 4 bits (QLoRA, in NF4); they are made whole for each product"`
+	PEFTConfigPath    string   `name:"peft_config_path" help:"JSON file of a LoraConfig, instead of the lora settings"`
+	Adapter           string   `name:"adapter_name_or_path" help:"folder of an adapter in PEFT's format to train further"`
+	LoadIn4Bit        bool     `name:"load_in_4bit" default:"false" help:"keep the weights below the adapters in 4 bits (QLoRA, in NF4); they are dequantized for each product"`
 }
 
 // DataSettings name the files that a run reads.
 type DataSettings struct {
 	DataPaths            []string `name:"data_paths" help:"training files, .json or .jsonl, taken in this order"`
-	DataDir              string   `name:"data_dir" help:"folder of training files, taken by name; in the place of data_paths"`
+	DataDir              string   `name:"data_dir" help:"folder of training files, taken by name, instead of data_paths"`
 	EvalDataPaths        []string `name:"eval_data_paths" help:"evaluation files"`
-	EvalDataDir          string   `name:"eval_data_dir" help:"folder of evaluation files; in the place of eval_data_paths"`
+	EvalDataDir          string   `name:"eval_data_dir" help:"folder of evaluation files, instead of eval_data_paths"`
 	EvalDatasetMergeMode string   `name:"eval_dataset_merge_mode" default:"separate" choices:"separate|merge|both" help:"one set of metrics for each evaluation file, for all together, or both"`
 	DebugMode            bool     `name:"debug_mode" default:"false" help:"take only the first 100 records of each file"`
-	Formatter            string   `name:"formatter" help:"what makes examples of records in the place of the task's own: NAME of a builtin formatter, or FILE with #formatter where it has several"`
+	Formatter            string   `name:"formatter" help:"what turns records into examples, instead of the task's own formatter: NAME of a builtin formatter, or FILE with #formatter where it has several"`
 }
 
 // TokenSettings say how texts become tokens.
 type TokenSettings struct {
-	MaxLength         int      `name:"max_length" alias:"model_max_length" default:"512" min:"1" help:"longest row in tokens; a longer one loses its first tokens"`
-	TruncationSide    string   `name:"truncation_side" default:"left" choices:"left" help:"the side on which a long row is cut"`
-	AddSpecialTokens  bool     `name:"add_special_tokens" default:"true" help:"put BOS before and EOS after every row"`
+	MaxLength         int      `name:"max_length" alias:"model_max_length" default:"512" min:"1" help:"longest sequence in tokens; a longer one loses its first tokens"`
+	TruncationSide    string   `name:"truncation_side" default:"left" choices:"left" help:"the side on which a long sequence is cut"`
+	AddSpecialTokens  bool     `name:"add_special_tokens" default:"true" help:"put BOS before and EOS after every sequence"`
 	SetSpecialTokens  bool     `name:"set_special_tokens" alias:"set_llama_special_tokens" default:"false" help:"add <pad>, </s>, <s> and <unk> for those of these roles that no token of the tokenizer has"`
-	PadToken          string   `name:"pad_token" help:"the pad token, in the place of the tokenizer's; added where the vocabulary lacks it"`
-	AdditionalTokens  []string `name:"additional_special_tokens" help:"more tokens to add, each read as one wherever a text has it"`
-	ResizeVocab       bool     `name:"resize_vocab" default:"false" help:"let the model's vocabulary grow to the tokenizer's; tokens that are added here make it grow all the same"`
+	PadToken          string   `name:"pad_token" help:"the pad token, instead of the tokenizer's; added where the vocabulary lacks it"`
+	AdditionalTokens  []string `name:"additional_special_tokens" help:"more tokens to add, each encoded as one token wherever it occurs"`
+	ResizeVocab       bool     `name:"resize_vocab" default:"false" help:"let the model's vocabulary grow to the tokenizer's; tokens added here make it grow in any case"`
 	OnlyPredictAnswer bool     `name:"only_predict_answer" default:"true" help:"train on the answer's tokens alone"`
-	SharePrefix       bool     `name:"share_prefix" default:"true" help:"store and compute the prompt that candidates have in common once"`
+	SharePrefix       bool     `name:"share_prefix" default:"true" help:"store and compute the prompt that candidates share once"`
 }
 
 // RunSettings say where and on what a run takes place.
 type RunSettings struct {
 	OutputDir         string `name:"output_dir" help:"folder of the run: model, checkpoints, logs"`
-	OverwriteOutput   bool   `name:"overwrite_output_dir" default:"false" help:"start anew in a folder that is not empty"`
-	Resume            string `name:"resume_from_checkpoint" help:"auto = go on from the newest whole checkpoint of output_dir, or the path of one"`
+	OverwriteOutput   bool   `name:"overwrite_output_dir" default:"false" help:"start from scratch in a folder that is not empty"`
+	Resume            string `name:"resume_from_checkpoint" help:"auto = resume from the newest whole checkpoint of output_dir, or the path of one"`
 	Device            string `name:"device" default:"auto" help:"auto, cpu or cuda:N"`
 	Threads           int    `name:"threads" default:"0" min:"0" help:"CPU threads of the tensor runtime; 0 = one a core"`
 	AllowThreadChange bool   `name:"allow_thread_count_change" default:"false" help:"resume with another number of threads, though the bytes may then differ"`
@@ -107,7 +107,7 @@ type PluginLimits struct {
 	PluginFormatMemoryMB  int `name:"plugin_format_memory_mb" default:"256" min:"1" max:"4096" help:"memory of each instance of a WASM formatter, in MiB"`
 	PluginCompileMS       int `name:"plugin_compile_ms" default:"30000" min:"1" max:"600000" help:"milliseconds that compiling a WASM plugin of 2.5 MiB or more may take, once for each file and user; a smaller one gets less, at least a twentieth"`
 	PluginStartMS         int `name:"plugin_start_ms" default:"1000" min:"1" max:"600000" help:"milliseconds that a WASM plugin may take to initialise itself"`
-	PluginTraceMS         int `name:"plugin_trace_ms" default:"1000" min:"1" max:"600000" help:"milliseconds of each call that describes, configures or traces a WASM plugin"`
+	PluginTraceMS         int `name:"plugin_trace_ms" default:"1000" min:"1" max:"600000" help:"milliseconds that each call which describes, configures or traces a WASM plugin may take"`
 	PluginFormatMS        int `name:"plugin_format_ms" default:"500" min:"1" max:"600000" help:"milliseconds that a formatter outside this program may take for a batch of records, besides 1 for each record"`
 	PluginInstances       int `name:"plugin_instances" default:"0" min:"0" max:"64" help:"worker processes of a WASM formatter; 0 = one less than cores, at least 1 and at most 8"`
 	PluginProcessMS       int `name:"plugin_process_ms" default:"10000" min:"1" max:"600000" help:"milliseconds that a plugin which is a program of its own may take to start, and for each call but those that format"`
@@ -118,7 +118,7 @@ type PluginLimits struct {
 // OptimisationSettings are the course of training.
 type OptimisationSettings struct {
 	NumTrainEpochs    float64            `name:"num_train_epochs" default:"3" above:"0" help:"passes over the training records"`
-	MaxSteps          int                `name:"max_steps" default:"-1" min:"-1" help:"optimizer steps in all; wins over num_train_epochs; -1 = not set"`
+	MaxSteps          int                `name:"max_steps" default:"-1" min:"-1" help:"optimizer steps in all; overrides num_train_epochs; -1 = not set"`
 	TrainBatchSize    int                `name:"per_device_train_batch_size" alias:"per_gpu_train_batch_size" default:"8" min:"1" help:"records in a micro-batch"`
 	AccumulationSteps int                `name:"gradient_accumulation_steps" default:"1" min:"1" help:"micro-batches in an optimizer step"`
 	AccumulationMean  string             `name:"gradient_accumulation_mean" default:"global" choices:"global|micro_batch" help:"one denominator for the whole step, or the mean of the micro-batches' means"`
@@ -131,7 +131,7 @@ type OptimisationSettings struct {
 	MaxGradNorm       float64            `name:"max_grad_norm" default:"1" min:"0" help:"gradients are scaled down to this norm; 0 = never"`
 	SchedulerType     string             `name:"lr_scheduler_type" default:"linear" choices:"linear|cosine|cosine_with_restarts|polynomial|constant|constant_with_warmup|inverse_sqrt" help:"course of the learning rate"`
 	SchedulerKwargs   map[string]float64 `name:"lr_scheduler_kwargs" keys:"num_cycles|power|lr_end|timescale" help:"num_cycles of cosine and cosine_with_restarts, power and lr_end of polynomial, timescale of inverse_sqrt"`
-	WarmupSteps       int                `name:"warmup_steps" default:"0" min:"0" help:"steps over which the rate rises from 0; wins over warmup_ratio"`
+	WarmupSteps       int                `name:"warmup_steps" default:"0" min:"0" help:"steps over which the rate rises from 0; overrides warmup_ratio"`
 	WarmupRatio       float64            `name:"warmup_ratio" default:"0" min:"0" max:"1" help:"the same as a share of all steps, rounded up"`
 }
 
@@ -163,11 +163,11 @@ type Param struct {
 	// Value is a string, int64, float64 or bool from TOML, or a FlagText from
 	// the command line, which ParseFlag turns into what the plugin declares.
 	Value any
-	// Where is where it stands, for errors: "run.toml:12:1" or "flag --margin".
+	// Where is where it was given, for errors: "run.toml:12:1" or "flag --margin".
 	Where string
 }
 
-// WantsAdapter tells whether the run trains an adapter in the place of the model.
+// WantsAdapter tells whether the run trains an adapter instead of the model.
 func (s AdapterSettings) WantsAdapter() bool {
 	return s.LoraR > 0 || s.PEFTConfigPath != "" || s.Adapter != ""
 }
@@ -175,7 +175,7 @@ func (s AdapterSettings) WantsAdapter() bool {
 // FlagText is the text of a flag whose type is not known yet.
 type FlagText string
 
-// retired names settings that others have and llmhost has not, with the reason
+// retired names settings that others have and llmhost lacks, with the reason
 // or what to write instead.
 var retired = map[string]string{
 	"do_train":               "the command says what to do; remove it",
@@ -185,12 +185,12 @@ var retired = map[string]string{
 	"pad_labels_with_ignore": "batches are packed and have no padding; remove it",
 	"ignore_token_id":        "it is always -100; remove it",
 	"remove_unused_columns":  "columns that a plugin declares are kept, others are not; remove it",
-	"ignore_data_skip":       "resuming always goes on at the next record; remove it",
+	"ignore_data_skip":       "resuming always continues at the next record; remove it",
 	"load_in_8bit":           "write load_in_4bit = true, or leave it out",
 	"bnb_4bit_quant_type":    "nf4 is the one type of load_in_4bit; remove it",
 	"bnb_4bit_compute_dtype": "write bf16 = true, or leave it out for float32",
 	"fp16":                   "write bf16 = true, or leave it out for float32",
-	"fp32":                   "float32 is what holds without bf16; remove it",
+	"fp32":                   "float32 is the default without bf16; remove it",
 	"no_cuda":                "write device = \"cpu\"",
 	"use_cpu":                "write device = \"cpu\"",
 }

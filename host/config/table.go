@@ -85,7 +85,7 @@ func find(rows []setting, name string) (setting, bool) {
 	return rows[i], true
 }
 
-// Default returns the settings that hold where nothing is said.
+// Default returns the settings of an empty file.
 func Default() Settings {
 	var s Settings
 	for _, row := range table() {
@@ -104,8 +104,8 @@ func Default() Settings {
 }
 
 // Nearest returns the setting or the parameter whose name is nearest to a
-// misspelt one, or "" where none is near: who writes a name that neither has may
-// have meant either.
+// misspelt one, or "" where none is near: whoever writes an unknown name may
+// have meant either kind.
 func Nearest(name string, parameters ...string) string {
 	names := slices.Clone(parameters)
 	rows := table()

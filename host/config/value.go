@@ -74,13 +74,13 @@ func (row setting) assign(s *Settings, v any) string {
 	}
 	field := row.field(s)
 	if row.kind == reflect.Float64 {
-		v, _ = number(v) // a whole number may stand for a float
+		v, _ = number(v) // a whole number is accepted for a float
 	}
 	field.Set(reflect.ValueOf(v).Convert(field.Type()))
 	return ""
 }
 
-// check holds v to the type, the choices and the bounds of a plain setting.
+// check compares v with the type, the choices and the bounds of a plain setting.
 func (row setting) check(v any) string {
 	switch row.kind {
 	case reflect.String:
@@ -135,15 +135,15 @@ func (row setting) assignList(s *Settings, v any) string {
 	return ""
 }
 
-// checkWhole holds an element of a list of whole numbers, which is one with a
-// least number, to its bounds.
+// checkWhole checks an element of a list of whole numbers (a list whose setting
+// has a minimum) against its bounds.
 func (row setting) checkWhole(text string) string {
 	if row.limits.min == nil {
 		return ""
 	}
 	n, err := strconv.ParseInt(text, 10, 64)
 	if err != nil {
-		return "is no whole number"
+		return "is not a whole number"
 	}
 	return row.limits.check(float64(n), text)
 }
@@ -212,7 +212,7 @@ func (l limits) check(x float64, text string) string {
 	return ""
 }
 
-// String says the bounds as a sentence does: "at least 0 and below 1".
+// String writes the bounds as part of a sentence: "at least 0 and below 1".
 func (l limits) String() string {
 	var parts []string
 	for _, b := range []struct {

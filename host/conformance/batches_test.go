@@ -7,10 +7,10 @@ import (
 	"llmhost/host/data"
 )
 
-// padScore marks a candidate that only fills up a row.
+// padScore marks a candidate that only fills up an example.
 const padScore = -100
 
-// The names of inputs that stand for the score of a candidate, and of those
+// The names of inputs that are the score of a candidate, and of those
 // that are one number an example.
 var (
 	scoreKeys   = []string{"scores", "rewards", "desirable"}
@@ -37,14 +37,14 @@ func examples(in map[string]array) []data.Example {
 		labels = in["labels"].ints()
 	}
 	for r, row := range ids.ints() {
-		g := &out[r/k]
+		e := &out[r/k]
 		if scores != nil && scores[r] == padScore {
 			continue
 		}
 		if scores != nil {
-			g.Columns["score"] = append(g.Columns["score"], scores[r])
+			e.Columns["score"] = append(e.Columns["score"], scores[r])
 		}
-		g.Sequences = append(g.Sequences, unpad(row, in["attention_mask"].ints()[r], labels[r]))
+		e.Sequences = append(e.Sequences, unpad(row, in["attention_mask"].ints()[r], labels[r]))
 	}
 	return out
 }
@@ -96,7 +96,7 @@ func headOr(name string) string {
 	return name
 }
 
-// unpad takes the real tokens of one padded row.
+// unpad takes the real tokens of one padded sequence.
 func unpad(ids, mask, labels []int64) data.Sequence {
 	var s data.Sequence
 	for t := range ids {

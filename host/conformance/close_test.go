@@ -13,7 +13,7 @@ func requireClose(t *testing.T, want, got, tolerance float64, what string) {
 	require.InDelta(t, want, got, tolerance*math.Abs(want), what)
 }
 
-// requireGradient holds two gradients together by the norm of their difference.
+// requireGradient compares two gradients by the norm of their difference.
 func requireGradient(t *testing.T, want, got []float64, tolerance float64, what string) {
 	t.Helper()
 	require.Len(t, got, len(want), what)

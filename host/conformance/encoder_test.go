@@ -24,7 +24,7 @@ type encoderCase struct {
 	}
 }
 
-// checkEncoder holds the states, pooled vectors and logits of an encoder, of
+// checkEncoder compares the states, pooled vectors and logits of an encoder, of
 // single texts and of pairs.
 func checkEncoder(t *testing.T, f fixtures, name string) {
 	c := read[encoderCase](t, f, "forward", name)
@@ -34,7 +34,7 @@ func checkEncoder(t *testing.T, f fixtures, name string) {
 		for _, layout := range layouts {
 			t.Run(kind+"/"+layout, func(t *testing.T) {
 				m := loadLayout(t, f, c.Model, layout)
-				b := data.Pack([]data.Example{{Sequences: encoderRows(want.IDs, want.Mask, want.Types)}}, true)
+				b := data.Pack([]data.Example{{Sequences: encoderSequences(want.IDs, want.Mask, want.Types)}}, true)
 				tensor.Scoped(func() {
 					tensor.NoGrad(func() {
 						hidden := m.Forward(objective.NewPass(tensor.CPU, &b))
@@ -54,7 +54,7 @@ func checkEncoder(t *testing.T, f fixtures, name string) {
 	}
 }
 
-// requireLogitsOfClasses compares logits [rows, classes] and their mean cross-entropy.
+// requireLogitsOfClasses compares logits [sequences, classes] and their mean cross-entropy.
 func requireLogitsOfClasses(t *testing.T, want array, labels []int64, ce float64, got tensor.Tensor) {
 	t.Helper()
 	require.InDeltaSlice(t, want.values, got.Floats(), logitsTolerance, "logits")
@@ -65,8 +65,8 @@ func requireLogitsOfClasses(t *testing.T, want array, labels []int64, ce float64
 	requireClose(t, ce, total/float64(len(labels)), lossTolerance, "cross-entropy")
 }
 
-// encoderRows takes the real tokens of padded rows, with their types.
-func encoderRows(ids, mask, kinds array) (rows []data.Sequence) {
+// encoderSequences takes the real tokens of padded sequences, with their types.
+func encoderSequences(ids, mask, kinds array) (rows []data.Sequence) {
 	for i, row := range ids.ints() {
 		of := unpad(row, mask.ints()[i], kinds.ints()[i])
 		rows = append(rows, data.Sequence{IDs: of.IDs, Labels: of.IDs, Types: of.Labels})
@@ -74,7 +74,7 @@ func encoderRows(ids, mask, kinds array) (rows []data.Sequence) {
 	return rows
 }
 
-// firstTokens are where the rows of a batch begin.
+// firstTokens are where the sequences of a batch begin.
 func firstTokens(b *data.Batch) (first []int64) {
 	for r := range b.Sequences {
 		first = append(first, b.SequenceTokens(r)[0])

@@ -1,4 +1,4 @@
-// Package conformance holds llmhost against golden numbers that others
+// Package conformance compares llmhost with golden numbers that others
 // computed: every case under $LLMHOST_FIXTURES, and a small copy of its own.
 // Cases are found by listing folders; names, shapes and ids come from them.
 // Start at suites_test.go.

@@ -166,10 +166,10 @@ func requirePadded(t *testing.T, want map[string]array, examples []data.Example,
 		if r%k >= len(examples[r/k].Sequences) {
 			continue
 		}
-		require.Equal(t, ids[r], got.ids[r], "ids of row %d", r)
-		require.Equal(t, mask[r], got.mask[r], "mask of row %d", r)
+		require.Equal(t, ids[r], got.ids[r], "ids of sequence %d", r)
+		require.Equal(t, mask[r], got.mask[r], "mask of sequence %d", r)
 		if labels := want["labels"]; len(labels.shape) > 1 {
-			require.Equal(t, labels.ints()[r], got.labels[r], "labels of row %d", r)
+			require.Equal(t, labels.ints()[r], got.labels[r], "labels of sequence %d", r)
 		}
 	}
 }
@@ -178,12 +178,12 @@ func requirePadded(t *testing.T, want map[string]array, examples []data.Example,
 func (c formatterCase) requireColumns(t *testing.T, want map[string]array, b data.Batch) {
 	t.Helper()
 	for r, score := range want["scores"].values {
-		require.Equal(t, score != c.padding(), b.Real[r], "row %d", r)
-		require.Equal(t, float32(score), b.Columns["score"][r], "score of row %d", r)
+		require.Equal(t, score != c.padding(), b.Real[r], "sequence %d", r)
+		require.Equal(t, float32(score), b.Columns["score"][r], "score of sequence %d", r)
 	}
 	for key, name := range exampleKeys {
-		for g, v := range want[key].values {
-			require.Equal(t, float32(v), b.ExampleColumns[name][g], "%s of example %d", name, g)
+		for e, v := range want[key].values {
+			require.Equal(t, float32(v), b.ExampleColumns[name][e], "%s of example %d", name, e)
 		}
 	}
 }
@@ -257,8 +257,8 @@ type chatCase struct {
 	Out     []string
 }
 
-// check holds texts and tokens to the golden ones. A dialog that ends with the
-// user is given an answer, which a row has and the golden text then lacks.
+// check compares texts and tokens with the golden ones. A dialog that ends with the
+// user is given an answer, which a sequence has and the golden text then lacks.
 func (c chatCase) check(t *testing.T, f fixtures, all formatterFile) {
 	if c.Dialogs == nil {
 		t.Skip("this file has no such dialogs")

@@ -62,8 +62,8 @@ func skipForward(f fixtures, name string) string {
 	return skipModel(f, modelOf(f, "forward", name))
 }
 
-// checkModel loads a model under both layouts of its config, and holds what is
-// saved to what was read: every tensor, and the config with its layout.
+// checkModel loads a model under both layouts of its config, and compares what is
+// saved with what was read: every tensor, and the config with its layout.
 func checkModel(t *testing.T, f fixtures, name string) {
 	folder := filepath.Join(f.root, "models", name)
 	for _, layout := range layouts {
@@ -78,7 +78,7 @@ func checkModel(t *testing.T, f fixtures, name string) {
 			got, err := os.ReadFile(filepath.Join(saved, "config.json"))
 			require.NoError(t, err)
 			require.JSONEq(t, string(want), string(got))
-			if !m.Heads.Score && len(m.Heads.Classes) == 0 { // else it is written anew
+			if !m.Heads.Score && len(m.Heads.Classes) == 0 { // else it is rewritten
 				require.Equal(t, string(want), string(got))
 			}
 			requireSameTensors(t, filepath.Join(folder, "model.safetensors"), filepath.Join(saved, "model.safetensors"))
@@ -157,7 +157,7 @@ func checkForward(t *testing.T, f fixtures, name string) {
 	}
 }
 
-// requireAtReal compares the real positions of golden padded rows with packed ones.
+// requireAtReal compares the real positions of golden padded sequences with packed ones.
 func requireAtReal(t *testing.T, mask, want array, got tensor.Tensor, what string) {
 	t.Helper()
 	packed := array{got.Floats(), got.Shape()}.rows()
@@ -185,7 +185,7 @@ func requireLogps(t *testing.T, m *model.Model, hidden tensor.Tensor, b *data.Ba
 	require.Equal(t, labels, counts)
 	require.Len(t, nll, b.B)
 	for i := range nll {
-		requireClose(t, nll[i], sums[i], lossTolerance, "negative log-probability of row")
+		requireClose(t, nll[i], sums[i], lossTolerance, "negative log-probability of sequence")
 	}
 	requireClose(t, mean, total/float64(len(logps)), lossTolerance, "cross-entropy")
 }

@@ -19,7 +19,7 @@ import (
 // poolingKey is the parameter of a case that names its pooling.
 const poolingKey = "pooling_type"
 
-// headsOf says what stands on the model of a folder, by its files.
+// headsOf lists the heads of a model folder, by its files.
 func headsOf(t *testing.T, folder string) (h model.Heads) {
 	t.Helper()
 	file, err := safetensors.Open(folder)
@@ -42,7 +42,7 @@ func loadHeads(t *testing.T, folder string, compute tensor.DType) *model.Model {
 	return load(t, folder, model.Options{Device: tensor.CPU, Param: tensor.Float32, Compute: compute, Heads: headsOf(t, folder)})
 }
 
-// setting is what a case says of itself besides its numbers.
+// setting is what a case has besides its numbers.
 type setting struct {
 	Model  string
 	Note   string

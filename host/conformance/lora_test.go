@@ -91,7 +91,7 @@ func requireLogits(t *testing.T, golden *safetensors.File, name string, m *model
 	})
 }
 
-// requireSaved holds what is written to what was read.
+// requireSaved compares what is written with what was read.
 func requireSaved(t *testing.T, a *lora.Adapter, folder string) {
 	t.Helper()
 	saved := t.TempDir()

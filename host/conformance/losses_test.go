@@ -33,11 +33,11 @@ type lossVariant struct {
 	Params   map[string]any
 	Loss     float64
 	LossF64  *float64           `json:"loss_f64"`
-	Target   *bool              // false: what the reference does where it is wrong
+	Target   *bool              // false: what llm_codebase does where it is wrong
 	GradNorm map[string]float64 `json:"grad_norm"`
 }
 
-// readmeVariant names what the reference does at the state that its README
+// readmeVariant names what llm_codebase does at the state that its README
 // describes. Where it is right, it is so under conditions of its own.
 const readmeVariant = "seed_readme"
 
@@ -51,7 +51,7 @@ func checkLoss(t *testing.T, f fixtures, name string) {
 		want := c.Variants[variant]
 		t.Run(variant, func(t *testing.T) {
 			if strings.HasPrefix(variant, "seed_") && strings.HasSuffix(variant, "_literal") || want.Target != nil && !*want.Target {
-				t.Skip("no target: it records what the reference does where the reference is wrong")
+				t.Skip("no target: it records what llm_codebase does where that is wrong")
 			}
 			for _, transport := range transportsOf(loss, loss) {
 				t.Run(transport.name, func(t *testing.T) {
@@ -98,7 +98,7 @@ type rawLoss struct {
 	variant string
 }
 
-// compare holds the loss of a variant and its gradients to the golden numbers.
+// compare compares the loss of a variant and its gradients with the golden numbers.
 func (r rawLoss) compare(want lossVariant) {
 	r.t.Run("float32", func(t *testing.T) {
 		r.t = t

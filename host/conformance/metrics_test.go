@@ -148,7 +148,7 @@ type perplexities struct {
 	Rows []struct {
 		Prompt, Answer string
 		IDs            []int64 `json:"input_ids"`
-		Labels         int     `json:"label_tokens"` // by the rule of the reference, the last of a row
+		Labels         int     `json:"label_tokens"` // by the rule of llm_codebase, the last of a sequence
 		Loss           float64
 		PPL            float64
 		CommonPrefix   float64 `json:"loss_common_prefix"` // the loss where answers begin as they do here
@@ -196,15 +196,15 @@ func (p perplexities) check(t *testing.T, m *model.Model, tok *tokenizer.Tokeniz
 	sum, sumOfLosses := 0.0, 0.0
 	var asReference []data.Example
 	for i, want := range p.Rows {
-		g := read[i]
-		require.Equal(t, want.IDs, g.Sequences[0].IDs)
-		loss, _ := evaluate(g)
+		e := read[i]
+		require.Equal(t, want.IDs, e.Sequences[0].IDs)
+		loss, _ := evaluate(e)
 		requireClose(t, want.CommonPrefix, loss, lossTolerance, want.Answer)
-		g.Sequences = []data.Sequence{lastLabels(want.IDs, want.Labels)}
-		loss, perplexity := evaluate(g)
+		e.Sequences = []data.Sequence{lastLabels(want.IDs, want.Labels)}
+		loss, perplexity := evaluate(e)
 		requireClose(t, want.Loss, loss, lossTolerance, want.Answer)
 		requireClose(t, want.PPL, perplexity, gradientTolerance, want.Answer)
-		asReference, sum, sumOfLosses = append(asReference, g), sum+perplexity, sumOfLosses+loss
+		asReference, sum, sumOfLosses = append(asReference, e), sum+perplexity, sumOfLosses+loss
 	}
 	n := float64(len(p.Rows))
 	requireClose(t, p.Mean, sum/n, gradientTolerance, "mean perplexity")
@@ -213,7 +213,7 @@ func (p perplexities) check(t *testing.T, m *model.Model, tok *tokenizer.Tokeniz
 	requireClose(t, p.OverTokens, overTokens, gradientTolerance, "perplexity over tokens")
 }
 
-// lastLabels is a row whose last ids are labels.
+// lastLabels is a sequence whose last ids are labels.
 func lastLabels(ids []int64, labels int) data.Sequence {
 	row := data.Sequence{IDs: ids, Labels: slices.Repeat([]int64{data.Ignore}, len(ids))}
 	copy(row.Labels[len(ids)-labels:], ids[len(ids)-labels:])

@@ -77,7 +77,7 @@ func checkModelLoss(t *testing.T, f fixtures, name string) {
 	})
 }
 
-// compare holds a step to the golden numbers. A parameter that they do not
+// compare compares a step with the golden numbers. A parameter that they do not
 // name must have no gradient.
 func (c modelLoss) compare(t *testing.T, got measured) {
 	requireClose(t, c.Loss, got.loss, lossTolerance, "loss")

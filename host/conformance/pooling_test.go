@@ -20,10 +20,10 @@ import (
 )
 
 // fixedKey stands between a padding side and a pooling in the name of a tensor
-// that follows the rule, not what the reference returned.
+// that follows the rule, not what llm_codebase returned.
 const fixedKey = ".fixed."
 
-// poolingSide is the rows of one padding side, with the rewards that a score
+// poolingSide is the sequences of one padding side, with the rewards that a score
 // head makes of each pooling's vectors.
 type poolingSide struct {
 	IDs    array                           `json:"input_ids"`
@@ -85,8 +85,8 @@ func requirePooled(t *testing.T, p *program.Program, in exec.Given, want array) 
 	require.InDeltaSlice(t, want.values, got.Floats(), logitsTolerance)
 }
 
-// requireRewards compares the reward of each row by a model and a pooling: the
-// mean over that row alone.
+// requireRewards compares the reward of each sequence by a model and a pooling: the
+// mean over that sequence alone.
 func requireRewards(t *testing.T, c poolingSide, kind string, eos int64, m *model.Model) {
 	t.Helper()
 	objective := objective.New(trace(t, plugin.Loss, "reward", nil), tensor.CPU, tensor.Float32)
@@ -99,13 +99,13 @@ func requireRewards(t *testing.T, c poolingSide, kind string, eos int64, m *mode
 			tensor.NoGrad(func() {
 				reward, rows := objective.Run(m, &b, nil, nil).Metrics[mean].Read()
 				require.EqualValues(t, 1, rows)
-				require.InDelta(t, c.Logits[kind]["fixed"][i], reward, logitsTolerance, "reward of row %d", i)
+				require.InDelta(t, c.Logits[kind]["fixed"][i], reward, logitsTolerance, "reward of sequence %d", i)
 			})
 		})
 	}
 }
 
-// pooled packs the hidden states of padded rows, as a batch has them.
+// pooled packs the hidden states of padded sequences, as a batch has them.
 func pooled(t *testing.T, golden *safetensors.File, side string, eos int64) exec.Given {
 	t.Helper()
 	hidden, ids, mask := fetch(t, golden, side+".hidden"), fetch(t, golden, side+".input_ids"), fetch(t, golden, side+".attention_mask")

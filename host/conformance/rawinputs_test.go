@@ -168,7 +168,7 @@ func (in *rawInputs) tokens(logits tensor.Tensor, labels array) {
 	}
 }
 
-// labelsKey and scoresKey name the tensors of a variant: the reference knows
+// labelsKey and scoresKey name the tensors of a variant: llm_codebase knows
 // neither tokens without a label nor answers without a signal where it weighs them.
 func (in *rawInputs) labelsKey() string {
 	if in.variant == readmeVariant && in.golden.Has("in.full_labels") {
@@ -199,7 +199,7 @@ func (in *rawInputs) scores() {
 func (in *rawInputs) setScores(scores []float64) {
 	lowest := float64(padScore + 1)
 	if in.variant == readmeVariant && tasks[in.task].loss == "reward" {
-		lowest = 0 // the reference takes any score below for padding
+		lowest = 0 // llm_codebase takes any score below for padding
 	}
 	real := make([]bool, len(scores))
 	for i, score := range scores {

@@ -51,7 +51,7 @@ type sentence struct {
 	Embedding []float64
 }
 
-// TestRealModels holds trained models against numbers of transformers: every
+// TestRealModels compares trained models with numbers of transformers: every
 // folder of $LLMHOST_MODELS (default: shared/models beside the repository)
 // that has weights and a reference.json.
 func TestRealModels(t *testing.T) {
@@ -120,7 +120,7 @@ func (r realModel) check(t *testing.T, folder string) {
 			require.Equal(t, r.GreedyIDs[i+1], argmax(logits), "token %d", i+1)
 		}
 	})
-	for _, chat := range r.Chats { // near ties may part later ids
+	for _, chat := range r.Chats { // near ties may change later ids
 		t.Run("chat", func(t *testing.T) {
 			require.NotEmpty(t, chat.Greedy, "%q", chat.Prompt)
 			ids := chat.IDs
@@ -145,7 +145,7 @@ func (r realModel) check(t *testing.T, folder string) {
 	})
 }
 
-// checkSentences holds the ids of sentences and their vectors, all of one batch.
+// checkSentences compares the ids of sentences and their vectors, all of one batch.
 func checkSentences(t *testing.T, m *model.Model, folder string, all []sentence, tolerance float64) {
 	require.NotEmpty(t, all, "sentences")
 	tok, err := tokenizer.Load(folder)
@@ -184,7 +184,7 @@ func checkSentences(t *testing.T, m *model.Model, folder string, all []sentence,
 	})
 }
 
-// tokens holds the tokenizer to the ids of both texts.
+// tokens compares the tokenizer with the ids of both texts.
 func (r realModel) tokens(t *testing.T, folder string) {
 	tok, err := tokenizer.Load(folder)
 	require.NoError(t, err)
@@ -204,7 +204,7 @@ func (r realModel) tokens(t *testing.T, folder string) {
 	}
 }
 
-// logitsOf runs one row through a model: [tokens][vocab].
+// logitsOf runs one sequence through a model: [tokens][vocab].
 func logitsOf(m *model.Model, ids []int64) [][]float64 {
 	var rows [][]float64
 	b := data.Pack([]data.Example{{Sequences: []data.Sequence{{IDs: ids, Labels: ids}}}}, true)

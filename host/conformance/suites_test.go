@@ -7,7 +7,7 @@ const (
 	logitsTolerance   = 2e-5 // absolute
 	lossTolerance     = 1e-5 // relative
 	gradientTolerance = 1e-4 // relative to the tensor's own norm
-	gradientNoise     = 1e-7 // relative to the norm of all gradients: some are 0 but for rounding, as a key's bias
+	gradientNoise     = 1e-7 // relative to the norm of all gradients: some are 0 except for rounding, as a key's bias
 	curveTolerance    = 1e-4 // absolute, for the first tenSteps
 	lateTolerance     = 1e-3 // absolute, after them
 	tenSteps          = 10
@@ -24,7 +24,7 @@ const (
 	bfloat16Gradient = 5e-2
 )
 
-// suite is what is done with the cases of one folder. skip returns why a case
+// suite is what to do with the cases of one folder. skip returns why a case
 // is not covered, "" where it is. part, where there is one, tells that a name is
 // no case but belongs to one.
 type suite struct {

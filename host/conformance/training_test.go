@@ -161,7 +161,7 @@ func (c curve) requireNorms(t *testing.T, m *model.Model, want map[string]float6
 const rankedBias = "classifier.bias"
 
 // drift is how far an element may be from the golden number because its
-// gradient is 0 but for rounding: AdamW makes whole steps of that, on both sides.
+// gradient is 0 except for rounding: AdamW makes whole steps of that, on both sides.
 func (c curve) drift(name string, steps int) (far float64) {
 	if name != rankedBias {
 		return 0

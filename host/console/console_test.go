@@ -22,7 +22,7 @@ func event(kind train.EventKind, step int, values ...metrics.Value) train.Event 
 var logged = []metrics.Value{{Name: "loss", Value: 2.34567}, {Name: "loss_rank", Value: 0.5}, {Name: "loss_tune", Value: 1.84567}, {Name: "rank_accuracy", Value: 0.51236},
 	{Name: "grad_norm", Value: 0.98765}, {Name: "learning_rate", Value: 0.00012}, {Name: "tokens_per_second", Value: 12345.6}}
 
-// Where nobody watches, each log entry is a line, with the time that is left
+// Without a terminal each log entry is a line, with the remaining time
 // at the pace since the first step of this process.
 func TestLinesWhenPiped(t *testing.T) {
 	var out bytes.Buffer
@@ -42,7 +42,7 @@ func TestLinesWhenPiped(t *testing.T) {
 		"step 100/100  epoch 4.00  loss 2.3457", ""}, strings.Split(out.String(), "\n"))
 }
 
-// A process that begins with a step has made that step when it hears of it.
+// The first event of a process comes after its first step.
 func TestTheFirstStepCounts(t *testing.T) {
 	var out bytes.Buffer
 	c := console.New(&out, nil)
@@ -54,8 +54,8 @@ func TestTheFirstStepCounts(t *testing.T) {
 	require.Equal(t, "step   2/100  epoch 0.08  loss 2.3457  8m10s left\n", out.String())
 }
 
-// On a terminal a bar is drawn instead of the log lines; what is worth a
-// line is still one, on a line of its own.
+// On a terminal a bar is drawn instead of the log lines; notes and saves still
+// get a line of their own.
 func TestBarOnATerminal(t *testing.T) {
 	var out, terminal bytes.Buffer
 	c := console.New(&out, &terminal)

@@ -76,7 +76,7 @@ func (s *Shuffled) Seek(to Cursor) error { return s.order.Seek(to) }
 // PerEpoch is how many examples there are.
 func (s *Shuffled) PerEpoch() int { return len(s.examples) }
 
-// InOrder returns what cuts examples, in their order, into micro-batches of up
+// InOrder returns a function that cuts examples, in their order, into micro-batches of up
 // to size of them, as evaluations read them. They get their labels from labels.
 func InOrder(examples []Example, labels Labeler) func(size int) iter.Seq2[[]Example, error] {
 	return func(size int) iter.Seq2[[]Example, error] {

@@ -22,7 +22,7 @@ func numbered(n int) []data.Example {
 	return examples
 }
 
-// lines are where examples stand.
+// lines are the lines of examples.
 func lines(examples []data.Example) []int {
 	var all []int
 	for _, e := range examples {
@@ -75,7 +75,7 @@ func TestStepTellsAnError(t *testing.T) {
 
 func TestInOrder(t *testing.T) {
 	batches := data.InOrder(numbered(5), data.NewLabeler(map[string][]string{"parity": {"odd"}}))
-	for range 2 { // it can be gone through again
+	for range 2 { // it can be iterated again
 		var got [][]int
 		for micro, err := range batches(2) {
 			require.NoError(t, err)

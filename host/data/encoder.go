@@ -46,7 +46,7 @@ func (s *Sequence) add(id int32, kind int64) {
 	s.Labels = append(s.Labels, Ignore)
 }
 
-// specials is how many special tokens a text or a pair has around it.
+// specials is how many special tokens a text or a pair gets.
 func (how Tokenizing) specials(pair bool) (n int) {
 	if !how.AddSpecialTokens {
 		return 0
@@ -55,7 +55,7 @@ func (how Tokenizing) specials(pair bool) (n int) {
 	return n + count(pair && how.EOS >= 0)
 }
 
-// longestFirst is how many tokens of two texts, a and b long, are kept of most in all.
+// longestFirst is how many tokens of two texts, of lengths a and b, are kept if most are kept in all.
 func longestFirst(a, b, most int) (keepA, keepB int) {
 	if a+b <= most {
 		return a, b

@@ -5,7 +5,7 @@ import "llmhost/host/data/source"
 // Ignore is the label of a position that nothing is learned from.
 const Ignore = -100
 
-// Position is where a record stands.
+// Position is where a record is in the data files.
 type Position = source.Position
 
 // Sequence is one tokenised candidate: a prompt and one answer. Labels has the

@@ -11,15 +11,15 @@ import (
 )
 
 // A portion goes to the formatter when it has so many rows, or so many bytes of
-// records. Crossing into a plugin should cost little a row, and a portion must
+// records. The cost of a call into a plugin should be small per row, and a portion must
 // fit into a plugin's memory.
 const (
 	portionRows  = 512
 	portionBytes = 4 << 20
 )
 
-// Format reads the records of files and formats them. That nothing at all is
-// left is an error. When ctx ends its error is returned.
+// Format reads the records of files and formats them. It is an error if nothing
+// is left. When ctx ends its error is returned.
 func Format(ctx context.Context, files source.Files, formatter Formatter, onBadRow OnBadRow) (Texts, error) {
 	ctx, cancel := context.WithCancel(ctx)
 	g := gatherer{formatter: formatter, onBadRow: onBadRow, next: &portion{}}
@@ -94,8 +94,8 @@ func (g *gatherer) add(ctx context.Context, r source.Record) error {
 	return g.send(ctx, g.formatter.Parallel-1)
 }
 
-// send has the gathered rows formatted, and takes in what is done until no more
-// than so many portions are away.
+// send has the gathered rows formatted, and collects finished portions until no
+// more than so many are away.
 func (g *gatherer) send(ctx context.Context, away int) error {
 	p := g.next
 	p.done = make(chan struct{})
@@ -113,10 +113,10 @@ func (g *gatherer) send(ctx context.Context, away int) error {
 	return nil
 }
 
-// finish formats what is gathered and takes everything in.
+// finish formats what is gathered and collects everything.
 func (g *gatherer) finish(ctx context.Context) error { return g.send(ctx, 0) }
 
-// wait lets no call of the formatter outlast the gatherer.
+// wait makes sure that no call of the formatter outlasts the gatherer.
 func (g *gatherer) wait() {
 	for _, p := range g.away {
 		<-p.done
@@ -153,7 +153,7 @@ func (p *portion) failed(formatter string, err error) error {
 	return fmt.Errorf("%s to %s: formatter %s: %w", first, last, formatter, err)
 }
 
-// take takes in the results of a portion, in the order of its records.
+// take collects the results of a portion, in the order of its records.
 func (g *gatherer) take(p *portion) error {
 	if p.err != nil {
 		return p.err

@@ -72,7 +72,7 @@ func TestFormatWantsTheSameColumns(t *testing.T) {
 	require.EqualError(t, err, `a.jsonl:2: the candidates have the columns []; those of a.jsonl:1 have ["mark"]`)
 }
 
-// TestShippedFormatters holds the sentences that a user sees for bad records of the two shipped kinds.
+// TestShippedFormatters checks the errors for bad records of the two shipped kinds.
 func TestShippedFormatters(t *testing.T) {
 	rank := inProcess("preference", preference.Default())
 	tune := inProcess("promptanswer", promptanswer.Default())

@@ -7,14 +7,14 @@ import (
 )
 
 // Unseen is the label of a class that a head does not have: it can be neither
-// learned nor hit.
+// learned nor predicted.
 const Unseen = -1
 
 // Labeler numbers the classes of examples: by head, then by class.
 type Labeler map[string]map[string]int64
 
 // NewLabeler returns a labeler that numbers the classes of each head by their
-// place in its list, of a name that stands there twice the first.
+// place in its list; of a name that is listed twice, by the first place.
 func NewLabeler(classes map[string][]string) Labeler {
 	l := Labeler{}
 	for head, names := range classes {

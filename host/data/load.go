@@ -1,5 +1,5 @@
-// Package data makes batches of data files: records become rows of declared
-// cells, a formatter makes texts of rows, a tokenizer sequences of texts, and
+// Package data turns data files into batches: records become rows of declared
+// cells, a formatter turns rows into texts, a tokenizer texts into sequences, and
 // Pack lays sequences out for a model. It computes nothing on a device. Start
 // at Load, which runs from files to a Set, and at Pack; Batches hands out what
 // a run trains on.
@@ -28,8 +28,8 @@ type Set struct {
 	Files    []source.File
 }
 
-// Load reads, formats, tokenises and surveys files. That no example is left is
-// an error. When ctx ends its error is returned.
+// Load reads, formats, tokenises and surveys files. It is an error if no example
+// is left. When ctx ends its error is returned.
 func Load(ctx context.Context, files source.Files, o Options) (Set, error) {
 	listed, err := files.Digests()
 	if err != nil {

@@ -2,11 +2,11 @@ package data
 
 import "slices"
 
-// Mismatch gives each sequence the answer that the sequence of the example before
-// it has, the first that of the last, behind its own prompt: what a loss estimates
-// the distance of two models by. An answer begins at the first label. Sequences
-// longer than maxLength lose their first tokens. One example alone keeps its own
-// answers.
+// Mismatch puts behind the prompt of each sequence the answer of the example
+// before it (the first example gets that of the last). Losses estimate the
+// divergence of two models from such pairs. An answer begins at the first label.
+// Sequences longer than maxLength lose their first tokens. A single example keeps
+// its own answers.
 func Mismatch(examples []Example, maxLength int) []Example {
 	out := make([]Example, len(examples))
 	for i, e := range examples {

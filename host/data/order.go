@@ -17,7 +17,7 @@ type Order struct {
 	epoch   []int // the order of epoch at.Epoch
 }
 
-// Cursor is a place in an Order; saved, it lets another run go on exactly there.
+// Cursor is a place in an Order; saved, it lets another run continue exactly there.
 type Cursor struct {
 	Epoch int `json:"epoch"` // from 0
 	Next  int `json:"next"`  // how many numbers of the epoch were handed out
@@ -69,7 +69,7 @@ func (o *Order) permutation(epoch int) []int {
 	}
 	random := rand.NewPCG(o.seed, uint64(epoch))
 	for i := o.n - 1; i > 0; i-- {
-		// The high word of the product is uniform over 0..i but for a part in 2^64/i.
+		// The high word of the product is uniform over 0..i except for a part in 2^64/i.
 		j, _ := bits.Mul64(random.Uint64(), uint64(i+1))
 		order[i], order[j] = order[j], order[i]
 	}

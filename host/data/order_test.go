@@ -29,7 +29,7 @@ func TestOrderVisitsAllInEachEpoch(t *testing.T) {
 	require.Len(t, o.Next(8), 2, "a batch ends with the epoch")
 }
 
-// TestOrderNeverChanges holds one order as it was when this was written: a run that is resumed years later must see the same.
+// TestOrderNeverChanges pins one order: a run that is resumed years later must see the same.
 func TestOrderNeverChanges(t *testing.T) {
 	o := data.NewOrder(8, 42, true)
 	require.Equal(t, [][]int{{3, 1, 2, 4, 5, 0, 7, 6}, {7, 2, 0, 6, 5, 3, 4, 1}}, [][]int{o.Next(8), o.Next(8)})

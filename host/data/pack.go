@@ -10,7 +10,7 @@ type Segment struct{ Start, Len, Prefix int }
 // Batch is what a model and a loss see of some examples: B examples of up to K
 // candidates, every real token of their sequences in one flat vector of P tokens,
 // nothing padded. Sequences of one example that begin with the same tokens share
-// them: the shared tokens stand once, in a segment that the sequences' own
+// them: the shared tokens are stored once, in a segment that the sequences' own
 // segments name as their prefix.
 //
 // Sequence r = b*K + k is candidate k of example b. Sequences that fill an example
@@ -26,7 +26,7 @@ type Batch struct {
 
 	// [M]: label m is the id Target[m] at some position t of a sequence, is
 	// predicted from packed token Source[m], which is the sequence's token t-1, and
-	// stands at Slot[m] of the flat [B, K, T] view. A label at position 0 has
+	// is at Slot[m] of the flat [B, K, T] view. A label at position 0 has
 	// nothing before it to be predicted from and is left out.
 	Source, Target, Slot []int64
 
@@ -135,7 +135,7 @@ func (b *Batch) addTokens(i int, sequences []Sequence, share bool) {
 	}
 }
 
-// addTypes appends the types of sequences that stand one after another.
+// addTypes appends the types of consecutive sequences.
 func (b *Batch) addTypes(sequences []Sequence) {
 	for _, sequence := range sequences {
 		types := sequence.Types

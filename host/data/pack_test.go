@@ -12,7 +12,7 @@ import (
 	"llmhost/host/data"
 )
 
-// sequence makes a row whose labels begin at position start.
+// sequence makes a sequence whose labels begin at position start.
 func sequence(start int, ids ...int64) data.Sequence {
 	s := data.Sequence{IDs: ids, Labels: make([]int64, len(ids))}
 	for t, id := range ids {
@@ -24,30 +24,30 @@ func sequence(start int, ids ...int64) data.Sequence {
 	return s
 }
 
-func tokenized(rows ...data.Sequence) data.Example {
-	g := data.Example{Sequences: rows, Columns: map[string][]float64{"score": nil}, ExampleColumns: map[string]float64{"weight": float64(len(rows))}}
-	for k := range rows {
-		g.Columns["score"] = append(g.Columns["score"], float64(k)+0.5)
+func tokenized(sequences ...data.Sequence) data.Example {
+	e := data.Example{Sequences: sequences, Columns: map[string][]float64{"score": nil}, ExampleColumns: map[string]float64{"weight": float64(len(sequences))}}
+	for k := range sequences {
+		e.Columns["score"] = append(e.Columns["score"], float64(k)+0.5)
 	}
-	return g
+	return e
 }
 
 var packCases = []struct {
 	name                  string
 	examples              []data.Example
-	shared, tokens, parts int // packed tokens with sharing, tokens of all rows, segments with sharing
+	shared, tokens, parts int // packed tokens with sharing, tokens of all sequences, segments with sharing
 }{
 	{"nothing", nil, 0, 0, 0},
-	{"one row", []data.Example{tokenized(sequence(2, 1, 5, 6, 2))}, 4, 4, 1},
-	{"two rows share their prompt", []data.Example{tokenized(sequence(3, 1, 5, 6, 7, 2), sequence(3, 1, 5, 6, 8, 8, 2))}, 8, 11, 3},
+	{"one sequence", []data.Example{tokenized(sequence(2, 1, 5, 6, 2))}, 4, 4, 1},
+	{"two sequences share their prompt", []data.Example{tokenized(sequence(3, 1, 5, 6, 7, 2), sequence(3, 1, 5, 6, 8, 8, 2))}, 8, 11, 3},
 	{"shared labels", []data.Example{tokenized(sequence(1, 1, 5, 6, 7, 2), sequence(1, 1, 5, 6, 8, 2))}, 7, 10, 3},
-	{"a row is the prefix of another", []data.Example{tokenized(sequence(1, 1, 5), sequence(1, 1, 5, 6))}, 3, 5, 2},
-	{"equal rows", []data.Example{tokenized(sequence(1, 1, 5), sequence(1, 1, 5))}, 2, 4, 1},
-	{"a cut row shares nothing, the others do", []data.Example{tokenized(sequence(3, 1, 5, 6, 7), sequence(2, 5, 6, 9), sequence(3, 1, 5, 6, 8))}, 8, 11, 4},
+	{"a sequence is the prefix of another", []data.Example{tokenized(sequence(1, 1, 5), sequence(1, 1, 5, 6))}, 3, 5, 2},
+	{"equal sequences", []data.Example{tokenized(sequence(1, 1, 5), sequence(1, 1, 5))}, 2, 4, 1},
+	{"a cut sequence shares nothing, the others do", []data.Example{tokenized(sequence(3, 1, 5, 6, 7), sequence(2, 5, 6, 9), sequence(3, 1, 5, 6, 8))}, 8, 11, 4},
 	{"a chance first token does not shorten the prefix", []data.Example{tokenized(sequence(3, 1, 5, 6, 7), sequence(2, 1, 9), sequence(3, 1, 5, 6, 8))}, 7, 10, 4},
 	{"two clusters", []data.Example{tokenized(sequence(2, 1, 5, 6), sequence(2, 2, 7, 8), sequence(2, 1, 5, 7), sequence(2, 2, 7, 9))}, 8, 12, 6},
 	{"examples never share", []data.Example{tokenized(sequence(2, 1, 5, 6)), tokenized(sequence(2, 1, 5, 6), sequence(2, 1, 5, 7))}, 7, 9, 4},
-	{"a row without tokens, a row without labels", []data.Example{tokenized(sequence(0), sequence(9, 1, 2)), tokenized(sequence(0, 3))}, 3, 3, 2},
+	{"a sequence without tokens, a sequence without labels", []data.Example{tokenized(sequence(0), sequence(9, 1, 2)), tokenized(sequence(0, 3))}, 3, 3, 2},
 }
 
 func TestPack(t *testing.T) {
@@ -56,7 +56,7 @@ func TestPack(t *testing.T) {
 			shared, apart := data.Pack(c.examples, true), data.Pack(c.examples, false)
 			require.NoError(t, check(c.examples, shared))
 			require.NoError(t, check(c.examples, apart))
-			require.Equal(t, relation(apart), relation(shared), "sharing must not change which label stands where")
+			require.Equal(t, relation(apart), relation(shared), "sharing must not change the place of a label")
 			require.Len(t, shared.IDs, c.shared)
 			require.Len(t, apart.IDs, c.tokens)
 			require.Equal(t, c.tokens, shared.Tokens)
@@ -65,7 +65,7 @@ func TestPack(t *testing.T) {
 	}
 }
 
-// TestPackLayout holds one batch in full, as the doc of Batch describes it.
+// TestPackLayout checks one batch in full, as the doc of Batch describes it.
 func TestPackLayout(t *testing.T) {
 	b := data.Pack([]data.Example{
 		tokenized(sequence(2, 1, 5, 6, 2), sequence(2, 1, 5, 7, 8, 2)),
@@ -96,21 +96,21 @@ func TestCheckSeesMistakes(t *testing.T) {
 		tokenized(sequence(1, 1, 9)),
 	}
 	mistakes := map[string]func(*data.Batch){
-		"position goes on after the row": func(b *data.Batch) { b.Positions[7] = 5 },
-		"position ignores the prefix":    func(b *data.Batch) { b.Positions[4] = 0 },
-		"label one token late":           func(b *data.Batch) { b.Source[1]++ },
-		"label from the other row":       func(b *data.Batch) { b.Source[3] = 2 },
-		"wrong target":                   func(b *data.Batch) { b.Target[0] = 7 },
-		"slot of another row":            func(b *data.Batch) { b.Slot[2] = 2 },
-		"label lost":                     func(b *data.Batch) { b.Source, b.Target, b.Slot = b.Source[1:], b.Target[1:], b.Slot[1:] },
-		"mask too wide":                  func(b *data.Batch) { b.LabelMask[2] = true },
-		"attends to no prefix":           func(b *data.Batch) { b.Segments[2].Prefix = -1 },
-		"attends to a neighbour":         func(b *data.Batch) { b.Segments[3].Prefix = 0 },
-		"wrong id":                       func(b *data.Batch) { b.IDs[0] = 3 },
-		"padding taken for real":         func(b *data.Batch) { b.Real[3] = true },
-		"column of another row":          func(b *data.Batch) { b.Columns["score"][0] = 1.5 },
-		"column of another example":      func(b *data.Batch) { b.ExampleColumns["weight"][0] = 1 },
-		"tokens counted once":            func(b *data.Batch) { b.Tokens = len(b.IDs) },
+		"position goes on after the sequence": func(b *data.Batch) { b.Positions[7] = 5 },
+		"position ignores the prefix":         func(b *data.Batch) { b.Positions[4] = 0 },
+		"label one token late":                func(b *data.Batch) { b.Source[1]++ },
+		"label from the other sequence":       func(b *data.Batch) { b.Source[3] = 2 },
+		"wrong target":                        func(b *data.Batch) { b.Target[0] = 7 },
+		"slot of another sequence":            func(b *data.Batch) { b.Slot[2] = 2 },
+		"label lost":                          func(b *data.Batch) { b.Source, b.Target, b.Slot = b.Source[1:], b.Target[1:], b.Slot[1:] },
+		"mask too wide":                       func(b *data.Batch) { b.LabelMask[2] = true },
+		"attends to no prefix":                func(b *data.Batch) { b.Segments[2].Prefix = -1 },
+		"attends to a neighbour":              func(b *data.Batch) { b.Segments[3].Prefix = 0 },
+		"wrong id":                            func(b *data.Batch) { b.IDs[0] = 3 },
+		"padding taken for real":              func(b *data.Batch) { b.Real[3] = true },
+		"column of another sequence":          func(b *data.Batch) { b.Columns["score"][0] = 1.5 },
+		"column of another example":           func(b *data.Batch) { b.ExampleColumns["weight"][0] = 1 },
+		"tokens counted once":                 func(b *data.Batch) { b.Tokens = len(b.IDs) },
 	}
 	for name, spoil := range mistakes {
 		t.Run(name, func(t *testing.T) {
@@ -126,8 +126,8 @@ func FuzzPack(f *testing.F) {
 	for seed := range uint64(20) {
 		f.Add(seed, uint8(seed%5), uint8(seed%4+1))
 	}
-	f.Fuzz(func(t *testing.T, seed uint64, examples, rows uint8) {
-		all := randomExamples(rand.New(rand.NewPCG(seed, 1)), int(examples%8), int(rows%6))
+	f.Fuzz(func(t *testing.T, seed uint64, examples, sequences uint8) {
+		all := randomExamples(rand.New(rand.NewPCG(seed, 1)), int(examples%8), int(sequences%6))
 		shared, apart := data.Pack(all, true), data.Pack(all, false)
 		require.NoError(t, check(all, shared))
 		require.NoError(t, check(all, apart))
@@ -136,11 +136,11 @@ func FuzzPack(f *testing.F) {
 	})
 }
 
-// randomExamples makes rows over three ids, so that chance prefixes are common.
-func randomExamples(r *rand.Rand, examples, rows int) []data.Example {
+// randomExamples makes sequences over three ids, so that chance prefixes are common.
+func randomExamples(r *rand.Rand, examples, most int) []data.Example {
 	all := make([]data.Example, examples)
 	for i := range all {
-		sequences := make([]data.Sequence, r.IntN(rows+1))
+		sequences := make([]data.Sequence, r.IntN(most+1))
 		for k := range sequences {
 			ids := make([]int64, r.IntN(9))
 			for t := range ids {
@@ -158,16 +158,16 @@ func randomExamples(r *rand.Rand, examples, rows int) []data.Example {
 	return all
 }
 
-// placed says of one label: row, position in the row, id, slot.
-type placed struct{ row, position, id, slot int64 }
+// placed is one label: sequence, position in the sequence, id, slot.
+type placed struct{ sequence, position, id, slot int64 }
 
-// relation lists every label of b by where it stands in its row, which is
+// relation lists every label of b by its place in its sequence, which is
 // the same however the batch is packed.
 func relation(b data.Batch) []placed {
 	var all []placed
 	for m, slot := range b.Slot {
-		row := int(slot) / b.T
-		all = append(all, placed{int64(row), indexIn(b.SequenceTokens(row), b.Source[m]) + 1, b.Target[m], slot})
+		r := int(slot) / b.T
+		all = append(all, placed{int64(r), indexIn(b.SequenceTokens(r), b.Source[m]) + 1, b.Target[m], slot})
 	}
 	sort.Slice(all, func(i, j int) bool { return all[i].slot < all[j].slot })
 	return all
@@ -199,11 +199,11 @@ func checkLayout(examples []data.Example, b data.Batch) error {
 		return err
 	}
 	tokens, mask, labels := 0, make([]bool, b.B*b.K*b.T), []placed(nil)
-	for g, from := range examples {
+	for e, from := range examples {
 		for k := range b.K {
-			r := g*b.K + k
+			r := e*b.K + k
 			if real := k < len(from.Sequences); b.Real[r] != real || !real && b.Sequences[r] != -1 {
-				return fmt.Errorf("row %d: real is %v", r, b.Real[r])
+				return fmt.Errorf("sequence %d: real is %v", r, b.Real[r])
 			} else if !real {
 				continue
 			}
@@ -225,7 +225,7 @@ func checkLayout(examples []data.Example, b data.Batch) error {
 	return nil
 }
 
-// checkSegments demands that segments tile the batch in order and that a prefix comes first and has none itself.
+// checkSegments checks that segments tile the batch in order and that a prefix comes first and has none itself.
 func checkSegments(b data.Batch) error {
 	next := 0
 	for i, s := range b.Segments {
@@ -243,45 +243,45 @@ func checkSegments(b data.Batch) error {
 func checkRow(b data.Batch, r int, want data.Sequence) error {
 	tokens := b.SequenceTokens(r)
 	if len(tokens) != len(want.IDs) {
-		return fmt.Errorf("row %d has %d tokens, want %d", r, len(tokens), len(want.IDs))
+		return fmt.Errorf("sequence %d has %d tokens, want %d", r, len(tokens), len(want.IDs))
 	}
 	for t, i := range tokens {
 		if b.IDs[i] != want.IDs[t] || b.Positions[i] != int64(t) {
-			return fmt.Errorf("row %d token %d: id %d at position %d, want id %d", r, t, b.IDs[i], b.Positions[i], want.IDs[t])
+			return fmt.Errorf("sequence %d token %d: id %d at position %d, want id %d", r, t, b.IDs[i], b.Positions[i], want.IDs[t])
 		}
 	}
 	return nil
 }
 
-func labelsOf(r, slots int, row data.Sequence) []placed {
+func labelsOf(r, slots int, s data.Sequence) []placed {
 	var all []placed
-	for t := 1; t < len(row.Labels); t++ {
-		if row.Labels[t] != data.Ignore {
-			all = append(all, placed{int64(r), int64(t), row.Labels[t], int64(r*slots + len(all))})
+	for t := 1; t < len(s.Labels); t++ {
+		if s.Labels[t] != data.Ignore {
+			all = append(all, placed{int64(r), int64(t), s.Labels[t], int64(r*slots + len(all))})
 		}
 	}
 	return all
 }
 
 func checkNumbers(examples []data.Example, b data.Batch) error {
-	for g, from := range examples {
+	for e, from := range examples {
 		for k := range b.K {
 			want := float32(0)
 			if k < len(from.Sequences) {
 				want = float32(from.Columns["score"][k])
 			}
-			if got := b.Columns["score"][g*b.K+k]; got != want {
-				return fmt.Errorf("score of row %d is %v, want %v", g*b.K+k, got, want)
+			if got := b.Columns["score"][e*b.K+k]; got != want {
+				return fmt.Errorf("score of sequence %d is %v, want %v", e*b.K+k, got, want)
 			}
 		}
-		if got := b.ExampleColumns["weight"][g]; got != float32(from.ExampleColumns["weight"]) {
-			return fmt.Errorf("weight of example %d is %v", g, got)
+		if got := b.ExampleColumns["weight"][e]; got != float32(from.ExampleColumns["weight"]) {
+			return fmt.Errorf("weight of example %d is %v", e, got)
 		}
 	}
 	return nil
 }
 
-// Types stand beside the ids, 0 where a row has none, and keep rows from sharing.
+// Types are parallel to the ids, 0 where a sequence has none, and keep sequences from sharing.
 func TestPackTypes(t *testing.T) {
 	pair := data.Sequence{IDs: []int64{1, 2, 3, 4}, Labels: make([]int64, 4), Types: []int64{0, 0, 1, 1}}
 	single := data.Sequence{IDs: []int64{1, 2, 5}, Labels: make([]int64, 3)}
@@ -297,7 +297,7 @@ func TestPackTypes(t *testing.T) {
 	}())
 }
 
-// Candidates that only fill up hold each column's own padding, 0 without one.
+// Candidates that only fill up have each column's own padding, 0 without one.
 func TestPackPadding(t *testing.T) {
 	list := tokenized(sequence(1, 1, 5), sequence(1, 1, 6))
 	list.Columns["rank"] = []float64{1, 2}

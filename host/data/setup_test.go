@@ -13,7 +13,7 @@ import (
 	"llmhost/sdk"
 )
 
-// qa reads a question and marks, and hands both on.
+// qa reads a question and marks, and passes both on.
 type qa struct{}
 
 func (qa) Columns() []sdk.Column {
@@ -39,7 +39,7 @@ func inProcess(name string, f sdk.Formatter) data.Formatter {
 	return data.Formatter{Name: name, Columns: f.Columns(), Format: format}
 }
 
-// write puts a file into a new folder and makes that the working folder, so that errors name it shortly.
+// write puts a file into a new folder and makes that the working folder, so that errors have short paths.
 func write(t *testing.T, name, content string) source.Files {
 	t.Helper()
 	t.Chdir(t.TempDir())

@@ -2,8 +2,8 @@ package data
 
 import "sort"
 
-// cluster is a set of sequences of an example that share their first tokens; one
-// alone shares none.
+// cluster is a set of sequences of an example that share their first tokens; a
+// single one shares none.
 type cluster struct {
 	members []int // sequences by index, in the example's order
 	shared  int   // tokens
@@ -18,9 +18,9 @@ func (c cluster) tokens(sequences []Sequence) int {
 	return total
 }
 
-// clusters divides the sequences of an example. It takes the first one that is left,
-// shares with those sequences, and as many tokens, as save the most, and goes on
-// with the rest. So sequences cut on the left, which begin elsewhere in the text,
+// clusters divides the sequences of an example. It takes the first one that is
+// left, forms the cluster around it that saves the most tokens, and continues with
+// the rest. So sequences cut on the left, which begin elsewhere in the text,
 // neither share with the others nor keep the others from sharing.
 func clusters(sequences []Sequence, share bool) []cluster {
 	left := make([]int, len(sequences))
@@ -75,7 +75,7 @@ func without(left, taken []int) []int {
 	return rest
 }
 
-// commonPrefix returns how many first ids a and b have in common.
+// commonPrefix returns how many leading ids a and b have in common.
 func commonPrefix[ID comparable](a, b []ID) int {
 	n := 0
 	for n < len(a) && n < len(b) && a[n] == b[n] {

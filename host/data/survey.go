@@ -5,11 +5,11 @@ import (
 	"slices"
 )
 
-// Survey is what a run must know of a set of examples before the first step.
+// Survey is what a run must know about a set of examples before the first step.
 // It is taken in one pass.
 type Survey struct {
 	Records int    `json:"records"` // of the files
-	Drops   []Drop `json:"drops"`   // by reason, in the order in which the reasons came up
+	Drops   []Drop `json:"drops"`   // by reason, in the order of their first occurrence
 
 	Examples     int `json:"examples"`
 	Sequences    int `json:"sequences"`
@@ -26,7 +26,7 @@ type Survey struct {
 
 	Columns        []string           `json:"columns"`         // that candidates have, sorted
 	ExampleColumns []string           `json:"example_columns"` // that examples have, sorted
-	Classes        map[string][]Class `json:"classes"`         // under each head, in the order in which they came up
+	Classes        map[string][]Class `json:"classes"`         // under each head, in the order of their first occurrence
 }
 
 // Class is a class that examples have under some head.
@@ -37,7 +37,7 @@ type Class struct {
 }
 
 // TakeSurvey surveys examples. share says whether sequences share prefixes, as
-// in Pack. Records and Drops are left to who read the files.
+// in Pack. Records and Drops are set by whoever read the files.
 func TakeSurvey(examples []Example, share bool) Survey {
 	s := surveyor{share: share, at: map[headClass]int{}}
 	s.survey.Lengths = map[int]int{}
@@ -117,8 +117,8 @@ func (s *Survey) ClassNames(head string) []string {
 // Heads lists the heads that examples have classes under, sorted.
 func (s *Survey) Heads() []string { return slices.Sorted(maps.Keys(s.Classes)) }
 
-// Unseen returns the class under a head that is none of known, of several the
-// one that came up first. found is false where there is none.
+// Unseen returns a class under a head that is not in known, of several the
+// one that occurred first. found is false where there is none.
 func (s *Survey) Unseen(head string, known []string) (c Class, found bool) {
 	for _, c := range s.Classes[head] {
 		if !slices.Contains(known, c.Name) {

@@ -100,7 +100,7 @@ func TestSurvey(t *testing.T) {
 	require.Equal(t, "a.jsonl", set.Files[0].Path)
 }
 
-// A survey of any examples says what their batch has.
+// A survey of any examples agrees with their batch.
 func TestSurveyAgreesWithPack(t *testing.T) {
 	for _, c := range packCases {
 		for _, share := range []bool{true, false} {
@@ -151,8 +151,8 @@ func keptFile(t *testing.T, folder string) string {
 	return found[0]
 }
 
-// The second run over the same data takes its survey from the disk: a number
-// that is changed there comes back.
+// The second run over the same data reads its survey from disk: a number that is
+// changed there is returned.
 func TestSurveyIsKept(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "surveys")
 	files, options := write(t, "a.jsonl", judgedLines), judgedOptions(folder)
@@ -168,7 +168,7 @@ func TestSurveyIsKept(t *testing.T) {
 	require.Equal(t, 58, load(t, files, options).Survey.PackedTokens)
 }
 
-// A file that is damaged, empty or another's is written again.
+// A file that is damaged, empty or of another survey is written again.
 func TestDamagedSurveyIsTakenAgain(t *testing.T) {
 	folder := t.TempDir()
 	files, options := write(t, "a.jsonl", judgedLines), judgedOptions(folder)
@@ -194,7 +194,7 @@ func TestDamagedSurveyIsTakenAgain(t *testing.T) {
 	}
 }
 
-// Whatever a survey depends on makes another one.
+// A change of anything that a survey depends on gives another one.
 func TestSurveyDependsOn(t *testing.T) {
 	for name, change := range map[string]func(*source.Files, *data.Options){
 		"content": func(*source.Files, *data.Options) {
@@ -226,7 +226,7 @@ func TestSurveyDependsOn(t *testing.T) {
 	}
 }
 
-// A cache that cannot be written stops nothing.
+// A cache that cannot be written is no error.
 func TestSurveyWithoutACache(t *testing.T) {
 	files := write(t, "a.jsonl", judgedLines)
 	require.Equal(t, load(t, files, judgedOptions("")), load(t, files, judgedOptions("a.jsonl")))
@@ -249,7 +249,7 @@ func TestLoadMakesOnePass(t *testing.T) {
 	require.Equal(t, len(slices.Compact(slices.Sorted(slices.Values(texts)))), len(texts))
 }
 
-// A cache forgets the surveys that are oldest.
+// A cache removes the oldest surveys.
 func TestOldSurveysAreRemoved(t *testing.T) {
 	const most = 256
 	folder := t.TempDir()

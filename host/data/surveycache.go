@@ -13,7 +13,7 @@ import (
 	"llmhost/host/data/source"
 )
 
-// surveyVersion is counted up when the survey of the same data changes.
+// surveyVersion is incremented when the survey of the same data changes.
 const surveyVersion = 1
 
 const surveyEnding = ".json"
@@ -32,8 +32,8 @@ type SurveyCache struct {
 	Key []string
 }
 
-// surveyKey is all that a survey depends on. Paths are part of it, since a
-// survey tells where records stand.
+// surveyKey is everything that a survey depends on. Paths are part of it, since a
+// survey holds positions of records.
 type surveyKey struct {
 	Version     int           `json:"version"`
 	Files       []source.File `json:"files"`
@@ -61,8 +61,8 @@ type keptSurvey struct {
 }
 
 // survey returns the survey kept under a key, or else takes it and keeps it.
-// A file that is damaged, or holds another survey, is written again. That it
-// cannot be written stops nothing: the next run takes the survey again.
+// A file that is damaged, or holds another survey, is written again. A failed
+// write is ignored: the next run takes the survey again.
 func (c SurveyCache) survey(key string, take func() Survey) Survey {
 	if c.Folder == "" {
 		return take()

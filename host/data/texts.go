@@ -11,38 +11,38 @@ import (
 	"llmhost/sdk"
 )
 
-// Formatter is a formatter that is ready to run, wherever its code lives.
+// Formatter is a formatter that is ready to run, whatever its transport.
 type Formatter struct {
 	Name    string // for errors
 	Columns []sdk.Column
 	// Format returns one result a row. An error is about all of the rows, or
-	// about one, which it then tells by a method AtRow.
+	// about one, which its method AtRow then returns.
 	Format   func(ctx context.Context, rows []sdk.Row) ([]sdk.Result, error)
 	Parallel int // how many calls of Format may be made at once, 0 for one
 }
 
-// Formatted is what a formatter made of the record at Source.
+// Formatted is the text that a formatter made of the record at Source.
 type Formatted struct {
 	sdk.Example
 	Source Position
 }
 
-// Drop counts the records that were left out for one reason. First is where the first one stands.
+// Drop counts the records that were left out for one reason. First is where the first one is.
 type Drop struct {
 	Reason string   `json:"reason"`
 	Count  int      `json:"count"`
 	First  Position `json:"first"`
 }
 
-// Texts are the records of some files as a formatter made texts of them.
+// Texts are the records of some files, formatted.
 type Texts struct {
 	All     []Formatted // in file order
 	Records int         // how many there were
-	Drops   []Drop      // by reason, in the order in which the reasons came up
+	Drops   []Drop      // by reason, in the order of their first occurrence
 	Bad     []error     // the bad rows, where they are skipped
 }
 
-// OnBadRow says what a bad row does: a record that is broken, lacks a field,
+// OnBadRow says what to do with a bad row: a record that is broken, lacks a field,
 // or that the formatter refuses.
 type OnBadRow string
 
@@ -74,7 +74,7 @@ func (t *Texts) lost() string {
 	return strings.Join(why, ", ")
 }
 
-// sameColumns demands that an example has the columns that the first one has:
+// sameColumns checks that an example has the columns of the first one:
 // a batch has them for all of its examples.
 func sameColumns(first, e Formatted) error {
 	wantEach := columnNames(first.Candidates[0].Columns)

@@ -11,7 +11,7 @@ import (
 // go to the tokenizer in one call, each different text once.
 const tokenizeExamples = 2048
 
-// Tokenizer encodes texts. It may use several threads to do so.
+// Tokenizer encodes texts, possibly on several threads.
 type Tokenizer interface {
 	EncodeBatch(texts []string, special bool) ([][]int32, error)
 }
@@ -30,7 +30,7 @@ type Tokenizing struct {
 }
 
 // Tokenize turns each candidate of examples into a sequence: the tokens of
-// prompt and answer as one text. The answer begins where those tokens part from the
+// prompt and answer as one text. The answer begins where those tokens differ from the
 // tokens of the prompt alone, so a token that spans both counts as answer. For an
 // encoder prompt and answer, where both are there, are a pair of texts.
 func Tokenize(examples []Formatted, tokenizer Tokenizer, how Tokenizing) ([]Example, error) {

@@ -12,8 +12,8 @@ import (
 	"llmhost/sdk"
 )
 
-// pairs is a tokenizer of two bytes a token, the last one alone where they
-// are odd: "abc" is ab, c. It counts what it is asked.
+// pairs is a tokenizer of two bytes a token, the last byte alone where they
+// are odd: "abc" is ab, c. It counts its calls and texts.
 type pairs struct{ texts *[]string }
 
 func (p pairs) EncodeBatch(texts []string, special bool) ([][]int32, error) {
@@ -115,7 +115,7 @@ func TestTokenizeErrors(t *testing.T) {
 	require.EqualError(t, err, "max_length is 0; want at least 1")
 }
 
-// TestFromFileToBatch runs the whole path once: what was written is what the rows say.
+// TestFromFileToBatch runs the whole path once: what was written is what the records say.
 func TestFromFileToBatch(t *testing.T) {
 	long := strings.Repeat("ab", 20)
 	files := write(t, "a.jsonl", `{"q":"`+long+`x","marks":[0.5]}`+"\n"+`{"q":"ab","marks":[1]}`)

@@ -17,10 +17,10 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// BenchmarkReplay sets what a step does with a loss program beside the same
-// loss written over host/tensor, call by call, in turns: the denominators from
-// data alone, then terms, metrics and the gradient. The batch is as small as
-// that of the quickstart, so that next to nothing of it is arithmetic.
+// BenchmarkReplay compares a step's use of a loss program with the same loss
+// written over host/tensor, in turns: the denominators from data alone, then
+// terms, metrics and the gradient. The batch is as small as that of the
+// quickstart, so that hardly any of the time is arithmetic.
 func BenchmarkReplay(b *testing.B) {
 	for name, direct := range map[string]func(exec.Given) exec.Outputs{"rrhf": directRRHF, "sft": directSFT} {
 		b.Run(name, func(b *testing.B) {
@@ -88,7 +88,7 @@ func smallBatch() exec.Given {
 		"candidate_mask": tensor.Of(tensor.CPU, real, prompts, candidates), "column.score": tensor.Of(tensor.CPU, score, prompts, candidates)}}
 }
 
-// gradient does with a loss what a step does.
+// gradient runs a loss as a step does.
 func gradient(out exec.Outputs) {
 	total := out.Terms[0].Sum
 	for _, t := range out.Terms[1:] {

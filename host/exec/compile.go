@@ -5,8 +5,8 @@ import (
 	"llmhost/sdk/program"
 )
 
-// Compiled is a program made ready to run on a target: what each kind of run
-// computes is settled once.
+// Compiled is a program ready to run on a target: what each kind of run
+// computes is decided once.
 type Compiled struct {
 	program *program.Program
 	target  Target

@@ -1,6 +1,6 @@
 // Package exec runs checked programs over libtorch. It adds the libtorch call
-// to each row of the op table in sdk/op; what a program means is said there.
-// Start at Compile, which settles once what each kind of run computes.
+// to each entry of the op table in sdk/op, which defines what a program means.
+// Start at Compile, which decides once what each kind of run computes.
 package exec
 
 import (
@@ -19,8 +19,8 @@ type Target struct {
 	Real   tensor.DType
 }
 
-// Inputs are what a run reads. It asks for those alone that its results are
-// made of, each once, in the order of the program: random numbers are then
+// Inputs are what a run reads. It asks only for those that its results
+// depend on, each once, in the order of the program: random numbers are then
 // drawn, and gradients added up, in one order whatever the nodes are.
 type Inputs interface {
 	// Input returns the input that the program calls name, undefined where
@@ -30,7 +30,7 @@ type Inputs interface {
 	Size(dim string) (size int64, known bool)
 }
 
-// Given are inputs that are there before the run.
+// Given are inputs that are known before the run.
 type Given struct {
 	Inputs map[string]tensor.Tensor
 	Sizes  map[string]int64
@@ -51,7 +51,7 @@ func (g Given) Size(dim string) (size int64, known bool) {
 type Means []tensor.Tensor
 
 // Fraction is a sum and a count, both scalars; a count that the program leaves
-// out is the undefined tensor and stands for 1.
+// out is the undefined tensor and means 1.
 type Fraction struct{ Sum, Count tensor.Tensor }
 
 // Read returns both numbers; an undefined count is 1.
@@ -64,7 +64,7 @@ func (f Fraction) Read() (sum, count float64) {
 }
 
 // Outputs are the results of a loss, in the order of the program. Globals are
-// what its global means are made of; none where their values were given.
+// the sums and counts of its global means; none where their values were given.
 type Outputs struct{ Terms, Metrics, Globals []Fraction }
 
 // Loss runs a loss program. Its sums can be differentiated.
@@ -87,7 +87,7 @@ func (c *Compiled) Loss(in Inputs, means Means) Outputs {
 	return out
 }
 
-// Globals runs what the global means are made of, and returns a fraction a mean.
+// Globals computes the sums and counts of the global means, a fraction a mean.
 func (c *Compiled) Globals(in Inputs) []Fraction {
 	return c.globalFractions(c.run(c.globals, in, nil))
 }
@@ -99,7 +99,7 @@ func (c *Compiled) globalFractions(values []tensor.Tensor) (fractions []Fraction
 	return fractions
 }
 
-// Updates returns what the states become after a step with these means over it,
+// Updates returns the states after a step with these global means,
 // scalars in the order of the program's States.
 func (c *Compiled) Updates(in Inputs, means Means) (next []tensor.Tensor) {
 	values := c.run(c.updates, in, means)
@@ -187,7 +187,7 @@ func (c *Compiled) blame(node *int) {
 func (r *run) input(declared op.Input) tensor.Tensor {
 	t := r.in.Input(declared.Name)
 	if !t.Defined() {
-		panic(&tensor.Error{Op: "program input " + declared.Name, Cause: "the program asks for it and nothing provides it"})
+		panic(&tensor.Error{Op: "program input " + declared.Name, Cause: "the program reads it and nothing provides it"})
 	}
 	want := r.shape(declared.Value.Shape)
 	shape := t.Shape()
@@ -211,8 +211,8 @@ func (r *run) dtype(d op.DType) tensor.DType {
 	return r.Real
 }
 
-// size is the number a dim stands for. The program was checked against the
-// dims that the host binds, so an unknown one is the host's own mistake.
+// size is the value of a dim. The program was checked against the
+// dims that the host binds, so an unknown one is a bug of the host.
 func (r *run) size(d op.Dim) int64 {
 	if n, isName := r.in.Size(string(d)); isName { // as nearly all are
 		return n

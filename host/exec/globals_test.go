@@ -58,7 +58,7 @@ func centredBatch(logps ...float64) exec.Given {
 	}
 }
 
-// asked are inputs that note what is asked for.
+// asked are inputs that record the requests.
 type asked struct {
 	exec.Given
 	names []string
@@ -69,8 +69,8 @@ func (a *asked) Input(name string) tensor.Tensor {
 	return a.Given.Input(name)
 }
 
-// Each kind of run asks, once and in the order of the program, for the inputs
-// that its results are made of, and for no other.
+// Each kind of run asks, once and in the order of the program, only for the inputs
+// that its results depend on.
 func TestRunsAskForWhatTheyReach(t *testing.T) {
 	p, err := program.Parse([]byte(centred))
 	require.NoError(t, err)

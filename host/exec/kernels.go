@@ -57,7 +57,7 @@ func reduction(f func(x tensor.Tensor, axis int, keepdim bool) tensor.Tensor) ke
 }
 
 // kernels is the libtorch column of the op table, whose other columns are in
-// sdk/op; a test holds both to the same rows.
+// sdk/op; a test checks that both have the same ops.
 var kernels = map[string]kernel{
 	"add":        binary(tensor.Tensor.Add),
 	"sub":        binary(tensor.Tensor.Sub),

@@ -26,8 +26,8 @@ func TestEveryOpHasAKernel(t *testing.T) {
 // float64 with steps of 1e-6 are good to about 1e-9.
 const gradientTolerance = 1e-6
 
-// Every row of the op table: the result has the shape and type that its rule
-// foretells, and the gradient is that of central differences.
+// Every op of the table: the result has the shape and type that its rule
+// predicts, and the gradient is that of central differences.
 func TestEveryOpAgainstItsRow(t *testing.T) {
 	for _, row := range op.Table() {
 		require.NotEmpty(t, row.Examples, row.Name)

@@ -20,10 +20,10 @@ import (
 )
 
 // oracleTolerance is relative to 1 + |value|: both sides are float64 and differ
-// in the order of sums alone.
+// only in the order of sums.
 const oracleTolerance = 1e-10
 
-// toTensor hands an array of the interpreter to libtorch.
+// toTensor copies an array of the interpreter to libtorch.
 func toTensor(a sdktest.Array) tensor.Tensor {
 	shape := make([]int64, len(a.Shape))
 	for i, d := range a.Shape {
@@ -44,7 +44,7 @@ func requireNear(t *testing.T, want, got []float64, what string, args ...any) {
 	}
 }
 
-// holdOp runs one op both ways and holds values and gradients equal.
+// holdOp runs one op both ways and compares values and gradients.
 func holdOp(t *testing.T, name string, in []sdktest.Array, attrs op.Attrs, sizes map[string]int64) sdktest.Array {
 	t.Helper()
 	want, backward, err := sdktest.Op(name, in, attrs, sizes)
@@ -83,7 +83,7 @@ func holdOp(t *testing.T, name string, in []sdktest.Array, attrs op.Attrs, sizes
 	return want
 }
 
-// Every row of the op table, on its own examples.
+// Every op of the table, on its own examples.
 func TestEveryOpAgainstTheOracle(t *testing.T) {
 	for _, row := range op.Table() {
 		require.NotEmpty(t, row.Examples, row.Name)
@@ -104,7 +104,7 @@ func TestEveryOpAgainstTheOracle(t *testing.T) {
 	}
 }
 
-// Whole numbers stay whole beside a number in the program.
+// Integers stay integers in operations with a number of the program.
 func TestWholeNumbersAgainstTheOracle(t *testing.T) {
 	whole := sdktest.Array{DType: op.I64, Shape: []int{5}, Data: []float64{-3, 0, 1, 2, 1 << 40}}
 	mask := sdktest.Array{DType: op.Bool, Shape: []int{5}, Data: []float64{1, 0, 1, 0, 0}}
@@ -125,7 +125,7 @@ func TestWholeNumbersAgainstTheOracle(t *testing.T) {
 	}
 }
 
-// Ties, zeros, infinities and no-numbers, where two systems part most easily.
+// Ties, zeros, infinities and NaN, where two systems differ most easily.
 func TestEdgesAgainstTheOracle(t *testing.T) {
 	edge := sdktest.Array{DType: op.F32, Shape: []int{9}, Data: []float64{0, 0, 1, 1, -1, -2.5, 60, -60, 2}}
 	other := sdktest.Array{DType: op.F32, Shape: []int{9}, Data: []float64{0, 1, 1, 2, -1, 3, 2, 2, 0}}
@@ -161,7 +161,7 @@ func TestEdgesAgainstTheOracle(t *testing.T) {
 	}
 }
 
-// shipped lists the plugins whose programs are held to the oracle.
+// shipped lists the plugins whose programs are compared with the oracle.
 func shipped() []sdk.Plugin { return builtin.All() }
 
 // settings are the defaults of a component, and each of its choices.
@@ -202,7 +202,7 @@ func TestShippedProgramsAgainstTheOracle(t *testing.T) {
 	require.NotZero(t, tried[plugin.Pooling])
 }
 
-// arguments draws a batch that has all that a program may read.
+// arguments draws a batch with everything that a program may read.
 func arguments(t *testing.T, rng *rand.Rand, p *program.Program) sdktest.Arguments {
 	if p.Kind == op.PoolingProgram {
 		in := sdktest.PoolInputs{Scattered: true, EOS: 10 + rng.IntN(3)}
@@ -291,7 +291,7 @@ func rows(rng *rand.Rand, n, width int) [][]float64 {
 	return out
 }
 
-// holdProgram holds every node by itself, then the results of the whole.
+// holdProgram compares every node by itself, then the results of the program.
 func holdProgram(t *testing.T, p *program.Program, a sdktest.Arguments) {
 	oracle := &sdktest.Traced{Program: p}
 	e, err := oracle.Evaluate(a)

@@ -1,6 +1,5 @@
 // Package jsonobject changes single keys of a JSON object and keeps the order of
-// all, so that a file of Hugging Face's that is written back has the layout that
-// was read.
+// all, so that a Hugging Face file that is written back keeps its layout.
 package jsonobject
 
 import (
@@ -50,7 +49,7 @@ func (o Object) Get(key string) json.RawMessage {
 }
 
 // Set returns the object with a value for key, in its old place or at the end; nil
-// takes it away. The value is one that JSON can hold.
+// removes it. The value is one that JSON can hold.
 func (o Object) Set(key string, value any) Object {
 	var kept Object
 	text := encode(value)
@@ -94,7 +93,7 @@ func (o Object) MarshalJSON() ([]byte, error) {
 
 // Text writes the object as transformers does, indented by two blanks.
 func (o Object) Text() []byte {
-	line, _ := o.MarshalJSON() // which has no error
+	line, _ := o.MarshalJSON() // which never fails
 	var out bytes.Buffer
 	_ = json.Indent(&out, line, "", "  ") // it is JSON, as every part is
 	out.WriteByte('\n')

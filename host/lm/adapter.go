@@ -6,7 +6,7 @@ import (
 )
 
 // NewAdapter is the adapter that the settings describe, for a run that begins
-// with none; nil where they describe none, or name one to go on from.
+// with none; nil where they describe none, or name one to train further.
 func NewAdapter(a config.AdapterSettings) (*lora.Config, error) {
 	if !a.WantsAdapter() || a.Adapter != "" {
 		return nil, nil

@@ -10,7 +10,7 @@ import (
 	"llmhost/host/nearest"
 )
 
-// HeadClasses are the classes that training data has under one head of a loss.
+// HeadClasses are the classes that the training data has under one head of a loss.
 type HeadClasses struct {
 	Head        string
 	Coefficient float64 // of the head's loss
@@ -21,13 +21,13 @@ type HeadClasses struct {
 type FoundClass struct {
 	Name  string
 	First int    // its rank among the classes by the first record of each
-	At    string // where that record stands
+	At    string // where that record is
 }
 
 // SettleClasses settles the classes of each head: those that the model has for
-// it, of which the data may have no other, or else those of the data. known are
-// the heads that the data has classes for, for the error of one that has none.
-// With ignoreMismatched a head whose classes are others is drawn again.
+// it, or else those of the data. A class of the data that the model's head lacks
+// is an error; with ignoreMismatched such a head is initialized again. known are
+// the heads that the data has classes for, for the error about one without.
 func SettleClasses(src Source, wanted []HeadClasses, known []string, ignoreMismatched bool) ([]model.ClassHead, error) {
 	if len(wanted) == 0 {
 		return nil, nil
@@ -59,7 +59,7 @@ func isUnnamed(old []model.ClassHead) bool {
 	return len(old) == 0 || len(old) == 1 && old[0].Name == ""
 }
 
-// classes are the heads of classes that a source has, and the folder that says so:
+// classes are the class heads that a source has, and the folder that names them:
 // the adapter's where that has any, else the model's.
 func (s Source) classes() (path string, heads []model.ClassHead, err error) {
 	if s.Adapter != "" {
@@ -86,13 +86,13 @@ func (w HeadClasses) settle(head *model.ClassHead, path string, old []model.Clas
 			return nil
 		}
 		if !ignoreMismatched {
-			return fmt.Errorf("%s: the class %q of %s is none of those of %s, which are %s%s; set ignore_mismatched_sizes = true to train a new head for the classes of the data",
+			return fmt.Errorf("%s: the class %q of %s is not among those of %s, which are %s%s; set ignore_mismatched_sizes = true to train a new head for the classes of the data",
 				other.At, other.Name, w.Head, path, strings.Join(have, ", "), nearest.Hint(other.Name, have))
 		}
 		head.Fresh = true
 	}
 	if len(w.Found) == 1 {
-		return fmt.Errorf("all training records have the class %q of %s; want two classes at least", w.Found[0].Name, w.Head)
+		return fmt.Errorf("all training records have the class %q of %s; want at least two classes", w.Found[0].Name, w.Head)
 	}
 	head.Labels = w.names()
 	return nil
@@ -105,8 +105,8 @@ func (w HeadClasses) names() (names []string) {
 	return names
 }
 
-// notAmong is the class of the data that is not among those known and comes first
-// in the data; nil where there is none.
+// notAmong is the first class of the data that is not among those known;
+// nil where there is none.
 func (w HeadClasses) notAmong(known []string) (first *FoundClass) {
 	for i, c := range w.Found {
 		if !slices.Contains(known, c.Name) && (first == nil || c.First < first.First) {
@@ -117,7 +117,7 @@ func (w HeadClasses) notAmong(known []string) (first *FoundClass) {
 }
 
 // placeholders tells whether classes have the names that transformers gives
-// those without any.
+// to unnamed ones.
 func placeholders(names []string) bool {
 	for i, name := range names {
 		if name != fmt.Sprintf("LABEL_%d", i) {

@@ -47,11 +47,11 @@ func TestSettleClasses(t *testing.T) {
 		{name: "names for classes that have none", config: unnamed, found: found("a", "b"),
 			want: []model.ClassHead{{Labels: []string{"a", "b"}, Coefficient: 0.5}}},
 		{name: "the first class in the data that the model lacks is named", config: classifier, found: found("maybe", "never", "yes"),
-			fails: `data.jsonl:never: the class "never" of label is none of those of`},
+			fails: `data.jsonl:never: the class "never" of label is not among those of`},
 		{name: "a new head where that is asked for", config: classifier, found: found("maybe", "yes"), ignore: true,
 			want: []model.ClassHead{{Labels: []string{"maybe", "yes"}, Coefficient: 0.5, Fresh: true}}},
 		{name: "one class is nothing to learn", config: causal, found: found("a"),
-			fails: `all training records have the class "a" of label; want two classes at least`},
+			fails: `all training records have the class "a" of label; want at least two classes`},
 		{name: "no class", config: causal,
 			fails: "no training record has a class of label; the data has those of tone"},
 	} {

@@ -66,14 +66,14 @@ func (s Source) OpenTokenizer(t config.TokenSettings) (*tokenizer.Tokenizer, err
 type Options struct {
 	Device  tensor.Device
 	Compute tensor.DType // of matrix products; weights are float32
-	FourBit bool         // keep the weights that adapters stand on in 4 bits
+	FourBit bool         // keep the weights below the adapters in 4 bits
 
 	// Heads are those that are wanted; nil means those that the adapter holds, or
 	// the one that predicts tokens.
 	Heads *model.Heads
-	// IgnoreMismatchedSizes draws a head that the files hold in another size.
+	// IgnoreMismatchedSizes initializes a head that the files hold in another size.
 	IgnoreMismatchedSizes bool
-	// NewAdapter goes onto the model where the source has no adapter; nil means none.
+	// NewAdapter is attached to the model where the source has no adapter; nil means none.
 	NewAdapter *lora.Config
 
 	ResizeVocab bool // let the vocabulary grow to the tokenizer's
@@ -120,7 +120,7 @@ func Open(src Source, tok *tokenizer.Tokenizer, o Options) (_ *Model, err error)
 	return m, nil
 }
 
-// forModel is what model.Load must know.
+// forModel are the options for model.Load.
 func (o Options) forModel(src Source, tok *tokenizer.Tokenizer) (out model.Options, err error) {
 	out = model.Options{
 		Device:  o.Device,
@@ -141,8 +141,8 @@ func (o Options) forModel(src Source, tok *tokenizer.Tokenizer) (out model.Optio
 	return out, err
 }
 
-// vocabulary is how many tokens the model is to have at least: those of the
-// tokenizer, where it got some or the settings let it lead, and those that the
+// vocabulary is how many tokens the model must have at least: those of the
+// tokenizer, where it got new ones or resize_vocab is set, and those that the
 // adapter was trained with.
 func (o Options) vocabulary(src Source, tok *tokenizer.Tokenizer) (size int64, err error) {
 	if tok != nil && (o.ResizeVocab || len(tok.Added()) > 0) {
@@ -155,9 +155,9 @@ func (o Options) vocabulary(src Source, tok *tokenizer.Tokenizer) (size int64, e
 	return max(size, stored), err
 }
 
-// nameSpecialTokens has the model saved with the ids of the tokenizer's special
-// tokens: the pad token beside a score or class head, and all of them where the
-// settings chose their roles.
+// nameSpecialTokens makes config.json name the tokenizer's special tokens: the
+// pad token beside a score or class head, and all of them where the settings
+// chose their roles.
 func (m *Model) nameSpecialTokens(all bool) error {
 	if m.Tokenizer == nil {
 		return nil
@@ -204,7 +204,7 @@ func (m *Model) attach(c lora.Config) (*lora.Adapter, error) {
 	if !m.Heads.LM {
 		c.TaskType = "SEQ_CLS"
 	}
-	// As PEFT does, also where the base has the head: an adapter holds what its task stands on.
+	// As PEFT does, also where the base has the head: an adapter holds all that its task needs.
 	adapter, err := lora.Attach(m.Params(), c, m.HeadParams())
 	if err != nil {
 		return nil, err
@@ -238,7 +238,7 @@ func (m *Model) checkVocabulary() error {
 		m.Source.Tokenizer, m.Tokenizer.MaxID(), m.Source.Name, m.Config.VocabSize)
 }
 
-// TrainAdapterOn has the adapter saved with the classes of its heads and with
+// TrainAdapterOn makes the adapter's file name the classes of its heads and
 // the type of the weights below it.
 func (m *Model) TrainAdapterOn(classes []model.ClassHead, fourBit bool) {
 	if m.Adapter != nil {
@@ -280,7 +280,7 @@ func (m *Model) Trained() (weights int64) {
 	return weights
 }
 
-// Notes are what of the model a user would want to know.
+// Notes are what a user should know about the model.
 func (m *Model) Notes() (notes []string) {
 	note := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
 	if m.Adapter != nil && m.Source.Adapter != "" && m.wasFourBit != m.Adapter.FourBit {
@@ -293,7 +293,7 @@ func (m *Model) Notes() (notes []string) {
 		note("the vocabulary of %s grows by %d to %d tokens%s; each new row is the mean of the old ones", m.Source.Name, m.Grown, m.Config.VocabSize, m.addedTokens())
 	}
 	if len(m.Fresh) > 0 {
-		note("%s has no %s that fits; it begins with random weights", m.Source.Name, strings.Join(m.Fresh, ", "))
+		note("%s has no %s that fits; it starts with random weights", m.Source.Name, strings.Join(m.Fresh, ", "))
 	}
 	return notes
 }

@@ -7,7 +7,7 @@ import (
 	"llmhost/host/model"
 )
 
-// OpenReference loads the model that stays as it is beside the policy, for its
+// OpenReference loads the model that stays frozen beside the policy, for its
 // log-probabilities of tokens. With path "" that is the policy as it is at the
 // start: nil under an adapter, where it is the policy without the adapter, else
 // the weights of the policy's folder again.
@@ -44,8 +44,8 @@ func (m *Model) grownTo() int64 {
 	return m.Config.VocabSize
 }
 
-// checkBaseIsWhole refuses to take the model without its adapter for the one that
-// the run began with where more than adapters and heads is trained.
+// checkBaseIsWhole refuses the model without its adapter as the reference
+// where more than adapters and heads is trained.
 func (m *Model) checkBaseIsWhole() error {
 	heads := m.HeadParams()
 	for _, name := range m.Adapter.Saved() {

@@ -32,7 +32,7 @@ type Adapter struct {
 }
 
 // Attach freezes the model of p and gives it adapters with fresh weights: A
-// drawn as PEFT does, B 0, so that the model computes what it did. heads names
+// drawn as PEFT does, B 0, so that the model computes the same as before. heads names
 // parameters that are trained and saved besides modules_to_save.
 func Attach(p *nn.Params, c Config, heads []string) (*Adapter, error) {
 	draw := func(name string, device tensor.Device, shape []int64) tensor.Tensor {
@@ -105,7 +105,7 @@ func kinds(maps []*nn.Linear) (names []string) {
 	return names
 }
 
-// unfreeze lets the parameters train that are saved whole: those that
+// unfreeze trains the parameters that are saved whole: those that
 // modules_to_save names by the end of their modules' names, as PEFT does, and heads.
 func (a *Adapter) unfreeze(heads []string) error {
 	for _, q := range a.params.All() {
@@ -191,7 +191,7 @@ func lengths(l *nn.Linear) (out tensor.Tensor) {
 }
 
 // initial draws A uniformly between ±1/√in (He et al. 2015 with PyTorch's slope
-// √5), or for "gaussian" from N(0, 1/r²); B is 0. Magnitudes it leaves to the weight.
+// √5), or for "gaussian" from N(0, 1/r²); B is 0. Magnitudes follow from the weight.
 func initial(c Config, name string, device tensor.Device, shape []int64) (t tensor.Tensor) {
 	tensor.Scoped(func() {
 		switch {
@@ -343,7 +343,7 @@ func (a *Adapter) save(folder string, weights func(string, []safetensors.Source,
 }
 
 // Merge adds the adapters to the weights that they adapt and removes them; the
-// model computes what it did, up to rounding.
+// model computes the same as before, up to rounding.
 func (a *Adapter) Merge() (err error) {
 	defer tensor.Catch(&err)
 	for _, l := range a.maps {

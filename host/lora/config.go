@@ -1,7 +1,6 @@
-// Package lora trains adapters of low rank instead of a model's own weights, and reads and writes them in PEFT's format. The arithmetic is
-// nn.Adapter's.
-//
-// Start at Attach; Config says what an adapter is.
+// Package lora trains adapters of low rank instead of a model's own weights, and
+// reads and writes them in PEFT's format. The arithmetic is in nn.Adapter. Start
+// at Attach; Config says what an adapter is.
 package lora
 
 import (
@@ -22,7 +21,7 @@ const (
 	WeightsName = "adapter_model.safetensors"
 )
 
-// AllLinear as target means every linear map but the heads.
+// AllLinear as target means every linear map except the heads.
 const AllLinear = "all-linear"
 
 // Config says which maps get an adapter, and of which kind. Names are PEFT's.
@@ -45,7 +44,7 @@ type Config struct {
 	ModulesToSave []string           `json:"modules_to_save"`               // trained and saved whole
 	TieWeights    bool               `json:"ensure_weight_tying,omitempty"` // what is saved stays tied
 
-	// What PEFT reads besides, at its defaults.
+	// Other keys that PEFT reads, at its defaults.
 	Bias            string `json:"bias"`
 	FanInFanOut     bool   `json:"fan_in_fan_out"`
 	InferenceMode   bool   `json:"inference_mode"`
@@ -132,7 +131,7 @@ func (l Layers) match(module string) bool {
 	return found != nil && slices.ContainsFunc(l, func(n int) bool { return fmt.Sprint(n) == found[1] })
 }
 
-// byPattern returns the value whose pattern is that of the module, or else.
+// byPattern returns the value whose pattern matches the module, or otherwise.
 func byPattern[T any](patterns map[string]T, module string, otherwise T) (T, error) {
 	for pattern, value := range patterns {
 		fits, err := regexp.MatchString(`^(.*\.)?(`+pattern+`)$`, module)
@@ -154,7 +153,7 @@ func (c Config) scale(alpha float64, r int) float64 {
 	return alpha / float64(r)
 }
 
-// Check reports the first setting that is not sound, by its name.
+// Check reports the first invalid setting by its name.
 func (c Config) Check() error {
 	switch {
 	case c.PEFTType != "LORA":
@@ -166,7 +165,7 @@ func (c Config) Check() error {
 	case c.Bias != "none":
 		return fmt.Errorf("bias is %q; want \"none\", as llmhost trains no biases beside adapters", c.Bias)
 	case c.FanInFanOut:
-		return errors.New("fan_in_fan_out is true; want false, as no model of llmhost stores its weights so")
+		return errors.New("fan_in_fan_out is true; want false, as no model of llmhost stores its weights that way")
 	case c.Targets.Pattern != "" && len(c.Layers) > 0:
 		return fmt.Errorf("layers_to_transform is set, and target_modules is the text %q; PEFT takes layers with a list of names alone", c.Targets.Pattern)
 	case c.Targets.Empty():
@@ -176,12 +175,12 @@ func (c Config) Check() error {
 }
 
 // foreign are keys of PEFT's that change what an adapter computes, and that
-// this package does not know. Others change only how one is initialized.
+// this package does not know. Others only change how one is initialized.
 var foreign = []string{"lora_bias", "layer_replication", "layers_pattern", "trainable_token_indices", "target_parameters", "megatron_config",
 	"use_qalora", "alora_invocation_tokens", "use_bdlora", "arrow_config", "monteclora_config", "velora_config", "kasa_config"}
 
 // ReadConfig reads an adapter_config.json, a LoraConfig that someone wrote by
-// hand, or {"type": "lora", "config": {…}} around one.
+// hand, or one wrapped in {"type": "lora", "config": {…}}.
 func ReadConfig(path string) (Config, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {

@@ -21,7 +21,7 @@ const (
 	fourBit = "nf4"
 )
 
-// metadata is what the file of the weights says besides them.
+// metadata is the metadata of the weight file.
 func (a *Adapter) metadata() map[string]string {
 	out := map[string]string{"format": "pt"}
 	if a.FourBit {
@@ -61,8 +61,8 @@ func classesIn(file *safetensors.File) (heads []model.ClassHead, err error) {
 
 // Heads returns the heads that a model needs for the adapter of a folder: those
 // that the adapter holds, and the one that predicts tokens where it was trained
-// for that. Where the file does not name the classes of a head they have the names
-// that transformers gives those without any.
+// for that. Classes that the file does not name get the names that transformers
+// gives to unnamed ones.
 func Heads(folder string) (h model.Heads, err error) {
 	c, err := ReadConfig(filepath.Join(folder, ConfigName))
 	if err != nil {
@@ -86,7 +86,7 @@ func Heads(folder string) (h model.Heads, err error) {
 		addHead(&h, head, found.Shape)
 	}
 	if !h.LM && !h.Score && len(h.Classes) == 0 {
-		return h, fmt.Errorf("%s: is of an adapter for task_type %s and holds no head; train it again, so that its head is saved with it", file.Path(), c.TaskType)
+		return h, fmt.Errorf("%s: the adapter has task_type %s and holds no head; train it again, so that its head is saved with it", file.Path(), c.TaskType)
 	}
 	named, err := classesIn(file)
 	for _, c := range named {
@@ -121,7 +121,7 @@ func VocabSize(folder string) (size int64, err error) {
 	return size, nil
 }
 
-// addHead adds the head that a weight [out, hidden] of that name is of.
+// addHead adds the head that a weight [out, hidden] of that name belongs to.
 func addHead(h *model.Heads, name string, shape []int64) {
 	if len(shape) != 2 {
 		return

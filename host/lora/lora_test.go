@@ -35,7 +35,7 @@ func fresh(t *testing.T, config string) *model.Model {
 
 var ids = []int64{1, 7, 7, 30, 12, 39, 0, 2}
 
-// logits runs one row through a model.
+// logits runs one sequence through a model.
 func logits(m *model.Model) (out []float64) {
 	tensor.Scoped(func() {
 		tensor.NoGrad(func() {
@@ -75,7 +75,7 @@ func config(change func(*lora.Config)) lora.Config {
 	return c
 }
 
-// trained attaches an adapter and moves all that is trained.
+// trained attaches an adapter and changes all trained weights.
 func trained(t *testing.T, m *model.Model, c lora.Config) *lora.Adapter {
 	t.Helper()
 	a, err := lora.Attach(m.Params(), c, nil)
@@ -92,7 +92,7 @@ func trained(t *testing.T, m *model.Model, c lora.Config) *lora.Adapter {
 }
 
 // A fresh adapter changes nothing; one that was saved, loaded, switched off or
-// merged computes what it says.
+// merged computes the same.
 func TestAdapters(t *testing.T) {
 	for name, change := range kinds {
 		t.Run(name, func(t *testing.T) {
@@ -144,7 +144,7 @@ func TestWhatIsTrained(t *testing.T) {
 	require.Len(t, m.Params().Trained(), 1+2*2*2)
 }
 
-// tied has one matrix for both ends.
+// tied has one matrix for embedding and head.
 var tied = strings.Replace(tiny, `"tie_word_embeddings": false`, `"tie_word_embeddings": true`, 1)
 
 // A tied matrix is saved under both its names, and an adapter that holds two is refused.
@@ -166,7 +166,7 @@ func TestTiedMatrices(t *testing.T) {
 	require.ErrorContains(t, err, "the model ties model.embed_tokens.weight and lm_head.weight, and the adapter holds a value for each")
 }
 
-// Dropout acts in training alone.
+// Dropout acts only in training.
 func TestDropout(t *testing.T) {
 	m := fresh(t, tiny)
 	trained(t, m, config(func(c *lora.Config) { c.Dropout = 0.5 }))
@@ -204,7 +204,7 @@ func TestBadConfigs(t *testing.T) {
 	}
 }
 
-// The codebase's file, bare and wrapped.
+// llm_codebase's file, bare and wrapped.
 func TestConfigsOfTheReference(t *testing.T) {
 	for _, text := range []string{
 		`{"r": 16, "lora_alpha": 32, "lora_dropout": 0.05, "target_modules": ["q_proj", "v_proj"], "task_type": "CAUSAL_LM"}`,
@@ -218,7 +218,7 @@ func TestConfigsOfTheReference(t *testing.T) {
 	}
 }
 
-// An adapter on another model is named with what does not fit.
+// An adapter on another model is an error that names what does not fit.
 func TestAdapterOfAnotherModel(t *testing.T) {
 	folder := t.TempDir()
 	require.NoError(t, trained(t, fresh(t, tiny), config(kinds["plain"])).Save(folder))

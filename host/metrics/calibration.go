@@ -6,11 +6,11 @@ import (
 	"sort"
 )
 
-// Calibration compares predictions with what turned out true, and measures how
-// far stated probabilities are from frequencies (Naeini et al. 2015, AAAI;
-// Nixon et al. 2019, arXiv:1904.01685). Parts can be added in any order, and
-// joined. Bins of equal width keep three numbers each; those of equal numbers,
-// whose borders depend on all predictions, keep these.
+// Calibration compares predictions with outcomes, and measures how far stated
+// probabilities are from frequencies (Naeini et al. 2015, AAAI; Nixon et al. 2019,
+// arXiv:1904.01685). Parts can be added in any order, and joined. Bins of equal
+// width keep three numbers each; bins of equal counts, whose borders depend on all
+// predictions, need the predictions themselves.
 type Calibration struct {
 	strategy string
 	numbers  []int  // of bins, each a way to measure
@@ -22,13 +22,13 @@ type Calibration struct {
 }
 
 // Strategies are how probabilities are put into bins: of equal width, or of
-// equal numbers.
+// equal counts.
 const (
 	Uniform  = "uniform"
 	Quantile = "quantile"
 )
 
-// NewCalibration measures with each of the numbers of bins.
+// NewCalibration returns a calibration that uses each of the numbers of bins.
 func NewCalibration(strategy string, numbers ...int) *Calibration {
 	c := &Calibration{strategy: strategy, numbers: numbers}
 	for _, n := range numbers {
@@ -61,7 +61,7 @@ func (c *Calibration) AddPreferences(rewards, scores []float64) {
 	}
 }
 
-// Join takes the predictions of another part, which measures as c does.
+// Join adds the predictions of another part, which has the same bins as c.
 func (c *Calibration) Join(other *Calibration) {
 	c.n += other.n
 	c.probability, c.truth = append(c.probability, other.probability...), append(c.truth, other.truth...)
@@ -123,7 +123,7 @@ func percentile(sorted []float64, share float64) float64 {
 	return sorted[low] + (at-float64(low))*(sorted[low+1]-sorted[low])
 }
 
-// bins are what fell between edges.
+// bins are the predictions between edges.
 type bins struct {
 	edges            []float64
 	count, sum, hits []float64 // sum is of probabilities

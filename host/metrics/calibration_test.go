@@ -29,7 +29,7 @@ func TestCalibrationOfPreferences(t *testing.T) {
 	require.InDelta(t, 0, c.Errors()[0].ECE, 1e-12, "each prediction and its opposite")
 }
 
-// Parts joined give what the whole gives, whatever the cut.
+// Joined parts give the same as the whole, however they are cut.
 func TestCalibrationsAreJoined(t *testing.T) {
 	for _, strategy := range []string{metrics.Uniform, metrics.Quantile} {
 		rng := rand.New(rand.NewPCG(3, 0))

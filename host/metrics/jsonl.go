@@ -46,7 +46,7 @@ type JSONL struct {
 	offset int64
 }
 
-// OpenJSONL opens the file at path and cuts it to offset bytes, an Offset of
+// OpenJSONL opens the file at path and truncates it to offset bytes, an Offset of
 // the run that is resumed, or 0 for a new run. A file shorter than that is an
 // error.
 func OpenJSONL(path string, offset int64) (*JSONL, error) {
@@ -87,7 +87,7 @@ func (j *JSONL) Append(e Entry) error {
 // Offset is the length of the file in bytes, for a checkpoint.
 func (j *JSONL) Offset() int64 { return j.offset }
 
-// Sync makes all lines durable; a checkpoint calls it before it counts on Offset.
+// Sync makes all lines durable; a checkpoint calls it before it relies on Offset.
 func (j *JSONL) Sync() error { return j.file.Sync() }
 
 // Close closes the file.
@@ -119,7 +119,7 @@ func appendNumber(line []byte, x float64) []byte {
 }
 
 // ReadJSONL reads the entries back. A last line without its end, which a crash
-// can leave, is passed over.
+// can leave, is skipped.
 func ReadJSONL(path string) ([]Entry, error) {
 	file, err := os.Open(path)
 	if err != nil {
@@ -194,7 +194,7 @@ func toNumber(token json.Token) (float64, error) {
 	return 0, fmt.Errorf("is %v; want a number", token)
 }
 
-// IsAccuracy tells whether a metric is a share of what was right.
+// IsAccuracy tells whether a metric is a share of right answers.
 func IsAccuracy(name string) bool {
 	return strings.Contains(name, "accuracy") || strings.Contains(name, "accuracies") // the latter over pairs, as "rewards/accuracies"
 }

@@ -80,7 +80,7 @@ func TestReadJSONLErrors(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, []byte(good+`{"step":2,"ep`), 0o666))
 	entries, err := metrics.ReadJSONL(path)
 	require.NoError(t, err)
-	require.Len(t, entries, 1, "a line that a crash cut is passed over")
+	require.Len(t, entries, 1, "a line that a crash cut is skipped")
 }
 
 func text(t *testing.T, path string) string {

@@ -32,12 +32,12 @@ const (
 	sessionStart  = 1 // its START
 )
 
-// fileVersion is what the first message of every file says.
+// fileVersion is in the first message of every file.
 const fileVersion = "brain.Event:2"
 
 // CreateEvents begins a new event file in folder. firstStep is the first step
-// that it will hold: what the folder's older files say of it and of later
-// steps, before a resumption, is void to TensorBoard.
+// that it will hold: TensorBoard then ignores what the folder's older files have
+// for it and later steps, from before a resumption.
 func CreateEvents(folder string, now time.Time, firstStep int) (*Events, error) {
 	host, err := os.Hostname()
 	if err != nil {
@@ -108,13 +108,13 @@ func (e *Events) write(events ...[]byte) error {
 
 var castagnoli = crc32.MakeTable(crc32.Castagnoli)
 
-// maskedCRC is TFRecord's: a CRC-32C, turned by 15 bits, plus a constant.
+// maskedCRC is TFRecord's: a CRC-32C, rotated by 15 bits, plus a constant.
 func maskedCRC(data []byte) uint32 {
 	crc := crc32.Checksum(data, castagnoli)
 	return (crc>>15 | crc<<17) + 0xa282ead8
 }
 
-// message is a protobuf message as it is encoded.
+// message is an encoded protobuf message.
 type message struct{ bytes.Buffer }
 
 // Wire types of protobuf.

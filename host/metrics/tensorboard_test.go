@@ -29,7 +29,7 @@ func writeEvents(t *testing.T, folder string) {
 	require.NoError(t, e.Close())
 }
 
-// TestEventBytes holds the frames to bytes that TensorBoard's own loader has
+// TestEventBytes compares the frames with bytes that TensorBoard's own loader has
 // read (see TestPeerReadsEvents).
 func TestEventBytes(t *testing.T) {
 	dir := t.TempDir()

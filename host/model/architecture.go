@@ -14,14 +14,14 @@ import (
 	"llmhost/host/tensor"
 )
 
-// opener builds a model of the text of a config.json.
+// opener builds a model from the text of a config.json.
 type opener func(config []byte, device tensor.Device, p *nn.Params, head bool) (Backbone, error)
 
 // architecture is one of the packages below this one.
 type architecture struct {
 	types []string // the values of model_type that it reads
 	open  opener
-	norm  float64 // what the weights of its norms begin with
+	norm  float64 // initial weight of its norms
 }
 
 // architectures are the packages below this one.
@@ -41,7 +41,7 @@ func Types() (types []string) {
 	return types
 }
 
-// opens puts the two halves of an architecture together.
+// opens joins the two halves of an architecture.
 func opens[Config any, M Backbone](parse func([]byte) (Config, error), build func(Config, tensor.Device, *nn.Params, bool) M) opener {
 	return func(config []byte, device tensor.Device, p *nn.Params, head bool) (Backbone, error) {
 		cfg, err := parse(config)

@@ -26,17 +26,17 @@ var architecturesScript string
 
 // Of the norm of a gradient's difference: relative to the norm of the
 // parameter's gradient, and to that of all. The second is for gradients that are
-// 0 but for rounding, as that of a bias of keys is.
+// 0 except for rounding, as that of a bias of keys is.
 const (
 	gradientTolerance = 1e-4
 	gradientNoise     = 1e-7
 )
 
-// What the variants are run over. The rows of decoders begin alike, so that
+// What the variants are run over. The sequences of decoders begin alike, so that
 // they can share a prefix; none is longer than the contexts that yarn begins at.
 var (
-	peerRows  = [][]int64{{5, 6, 7, 8, 9, 10, 11, 12, 13}, {5, 6, 7, 8, 20, 21, 3, 4, 39, 38, 0, 22}, {5, 6, 30}}
-	peerPairs = []pair{{IDs: []int64{3, 6, 7, 8, 9, 10, 4}, Types: []int64{0, 0, 0, 1, 1, 1, 1}},
+	peerSequences = [][]int64{{5, 6, 7, 8, 9, 10, 11, 12, 13}, {5, 6, 7, 8, 20, 21, 3, 4, 39, 38, 0, 22}, {5, 6, 30}}
+	peerPairs     = []pair{{IDs: []int64{3, 6, 7, 8, 9, 10, 4}, Types: []int64{0, 0, 0, 1, 1, 1, 1}},
 		{IDs: []int64{3, 20, 21, 4}, Types: []int64{0, 0, 0, 0}}, {IDs: []int64{3}, Types: []int64{1}}}
 )
 
@@ -48,11 +48,11 @@ type pair struct {
 	Types []int64 `json:"types"`
 }
 
-// peerFacts are what the script says of a variant besides its tensors.
+// peerFacts are what the script reports about a variant besides its tensors.
 type peerFacts struct {
 	Loss    float64
 	Fresh   map[string]float64 // the first element of each parameter of one axis, of a new model
-	Decayed []string           // the parameters that weights decay of
+	Decayed []string           // the parameters that decay
 }
 
 // peerModels runs the script and returns the folder of the variants.
@@ -63,7 +63,7 @@ func peerModels(t *testing.T) (folder string, facts map[string]peerFacts) {
 		t.Skip("LLMHOST_PEER_PYTHON names no Python with torch and transformers")
 	}
 	folder = t.TempDir()
-	job, err := json.Marshal(map[string]any{"rows": peerRows, "pairs": peerPairs, "seed": peerSeed, "out": folder})
+	job, err := json.Marshal(map[string]any{"rows": peerSequences, "pairs": peerPairs, "seed": peerSeed, "out": folder})
 	require.NoError(t, err)
 	cmd := exec.Command(peer, "-c", architecturesScript, string(job))
 	cmd.Env = append(os.Environ(), "TRANSFORMERS_VERBOSITY=error", "HF_HUB_OFFLINE=1")
@@ -75,7 +75,7 @@ func peerModels(t *testing.T) (folder string, facts map[string]peerFacts) {
 	return folder, facts
 }
 
-// way is how rows are laid out for a model.
+// way is how sequences are laid out for a model.
 type way struct {
 	name                string
 	apart, share, taped bool
@@ -84,8 +84,8 @@ type way struct {
 var ways = []way{{name: "packed"}, {name: "shared", share: true}, {name: "apart", apart: true},
 	{name: "taped", taped: true}, {name: "apart_taped", apart: true, taped: true}}
 
-// Every variant of every architecture gives what transformers gives: outputs and
-// gradients, from both layouts of its config, however its rows are packed.
+// Every variant of every architecture gives the same as transformers: outputs and
+// gradients, from both layouts of its config, however its sequences are packed.
 func TestPeerArchitectures(t *testing.T) {
 	folder, facts := peerModels(t)
 	for name, fact := range facts {
@@ -99,7 +99,7 @@ func TestPeerArchitectures(t *testing.T) {
 				for _, w := range ways {
 					draws := strings.HasSuffix(name, "_dropout")
 					if w.share && !m.Causal() || draws && !w.apart {
-						continue // the draws are the same for one row at a time alone
+						continue // the draws are the same for one sequence at a time alone
 					}
 					t.Run(layout+"/"+w.name, func(t *testing.T) {
 						tensor.ManualSeed(peerSeed)
@@ -123,35 +123,35 @@ func underLayout(t *testing.T, folder, layout string) string {
 	return view
 }
 
-// computed is what a model gives for the rows.
+// computed is what a model gives for the sequences.
 type computed struct {
 	outputs   map[string][]float64 // by the script's names
 	loss      float64
 	gradients map[string][]float64 // by their parameters
 }
 
-// compute runs a model over its rows, forward and backward.
+// compute runs a model over its sequences, forward and backward.
 func compute(m *model.Model, w way) computed {
 	c := computed{outputs: map[string][]float64{}, gradients: map[string][]float64{}}
-	each, rows := c.decode, peerRows
+	each, sequences := c.decode, peerSequences
 	if !m.Causal() {
-		each, rows = c.encode, nil
+		each, sequences = c.encode, nil
 		for _, p := range peerPairs {
-			rows = append(rows, p.IDs)
+			sequences = append(sequences, p.IDs)
 		}
 	}
-	size := len(rows)
+	size := len(sequences)
 	if w.apart {
 		size = 1
 	}
 	zeroGrad(m)
-	for from := 0; from < len(rows); from += size {
+	for from := 0; from < len(sequences); from += size {
 		tensor.Scoped(func() {
 			var tape *nn.Tape
 			if w.taped {
 				tape = &nn.Tape{}
 			}
-			loss := each(m, packRows(rows[from:from+size], w.share), from, tape)
+			loss := each(m, packSequences(sequences[from:from+size], w.share), from, tape)
 			loss.Backward()
 			tape.Backward()
 			c.loss += loss.Item()
@@ -175,16 +175,16 @@ func zeroGrad(m *model.Model) {
 	tensor.NewList(all).ZeroGrad()
 }
 
-func packRows(rows [][]int64, share bool) *data.Batch {
-	var g data.Example
-	for _, row := range rows {
-		g.Sequences = append(g.Sequences, data.Sequence{IDs: row, Labels: row})
+func packSequences(sequences [][]int64, share bool) *data.Batch {
+	var e data.Example
+	for _, sequence := range sequences {
+		e.Sequences = append(e.Sequences, data.Sequence{IDs: sequence, Labels: sequence})
 	}
-	b := data.Pack([]data.Example{g}, share)
+	b := data.Pack([]data.Example{e}, share)
 	return &b
 }
 
-// decode notes the logits of the rows from first on, and returns their part of
+// decode records the logits of the sequences from first on, and returns their part of
 // the mean negative log-probability of all next tokens.
 func (c *computed) decode(m *model.Model, b *data.Batch, first int, tape *nn.Tape) tensor.Tensor {
 	hidden := m.Forward(taped(b, tape))
@@ -193,13 +193,13 @@ func (c *computed) decode(m *model.Model, b *data.Batch, first int, tape *nn.Tap
 		c.outputs[fmt.Sprintf("logits.%d", first+r)] = logits.IndexSelect(0, tensor.Of(tensor.CPU, b.SequenceTokens(r))).Floats()
 	}
 	targets := 0
-	for _, row := range peerRows {
-		targets += len(row) - 1
+	for _, sequence := range peerSequences {
+		targets += len(sequence) - 1
 	}
 	return m.Head().TokenLogps(hidden.IndexSelect(0, tensor.Of(tensor.CPU, b.Source)), tensor.Of(tensor.CPU, b.Target)).Sum().DivScalar(-float64(targets))
 }
 
-// encode notes the states of the rows from first on, and returns a weighed sum of them.
+// encode records the states of the sequences from first on, and returns a weighted sum of them.
 func (c *computed) encode(m *model.Model, b *data.Batch, first int, tape *nn.Tape) (loss tensor.Tensor) {
 	for r := range b.K {
 		b.Types = append(b.Types, peerPairs[first+r].Types...)
@@ -298,8 +298,9 @@ func requireSavedAlike(t *testing.T, folder string) {
 	}
 }
 
-// requireFresh compares a new model of the variant: what has one axis begins as
-// it does there, and what has more is what decays there.
+// requireFresh compares a new model of the variant: parameters of one axis have
+// the same initial values as there, and those of more axes are the ones that decay
+// there.
 func requireFresh(t *testing.T, folder string, fact peerFacts) {
 	t.Helper()
 	config, err := os.ReadFile(filepath.Join(folder, "config.json"))

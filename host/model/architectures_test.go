@@ -15,7 +15,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Every architecture that can be read is tried by the tests of this package.
+// Every supported architecture is covered by the tests of this package.
 func TestEveryTypeHasItsConfigs(t *testing.T) {
 	require.NotEmpty(t, model.Types())
 	for _, kind := range model.Types() {
@@ -26,13 +26,13 @@ func TestEveryTypeHasItsConfigs(t *testing.T) {
 	}
 }
 
-// states runs rows as one pack and returns each row's hidden states.
-func states(m *model.Model, rows [][]int64, share bool) (each [][]float64) {
+// states runs sequences as one pack and returns each sequence's hidden states.
+func states(m *model.Model, sequences [][]int64, share bool) (each [][]float64) {
 	tensor.Scoped(func() {
 		tensor.NoGrad(func() {
-			b := packRows(rows, share)
+			b := packSequences(sequences, share)
 			hidden := m.Forward(objective.NewPass(tensor.CPU, b))
-			for r := range rows {
+			for r := range sequences {
 				each = append(each, hidden.IndexSelect(0, tensor.Of(tensor.CPU, b.SequenceTokens(r))).Floats())
 			}
 		})
@@ -40,16 +40,16 @@ func states(m *model.Model, rows [][]int64, share bool) (each [][]float64) {
 	return each
 }
 
-// A row's states are the same alone and among others, and with a shared prefix
+// A sequence's states are the same alone and among others, and with a shared prefix
 // where the model is causal; a later token changes earlier states where it is not.
 func TestRowsSeeThemselvesAlone(t *testing.T) {
-	rows := [][]int64{{5, 6, 7, 8, 9}, {5, 6, 7, 30, 31, 32, 33}, {1}}
+	sequences := [][]int64{{5, 6, 7, 8, 9}, {5, 6, 7, 30, 31, 32, 33}, {1}}
 	for _, name := range slices.Sorted(maps.Keys(configs)) {
 		t.Run(name, func(t *testing.T) {
 			m := create(t, configs[name], cpu)
-			together := states(m, rows, false)
-			for r, row := range rows {
-				require.InDeltaSlice(t, states(m, [][]int64{row}, false)[0], together[r], 1e-5)
+			together := states(m, sequences, false)
+			for r, sequence := range sequences {
+				require.InDeltaSlice(t, states(m, [][]int64{sequence}, false)[0], together[r], 1e-5)
 			}
 			require.Equal(t, !strings.HasPrefix(name, "bert"), m.Causal())
 			if !m.Causal() {
@@ -57,8 +57,8 @@ func TestRowsSeeThemselvesAlone(t *testing.T) {
 				require.NotEqual(t, together[0][:width], together[1][:width])
 				return
 			}
-			again := states(m, rows, true)
-			require.Len(t, again, len(rows))
+			again := states(m, sequences, true)
+			require.Len(t, again, len(sequences))
 			for r, shared := range again {
 				require.InDeltaSlice(t, together[r], shared, 1e-5)
 			}
@@ -66,7 +66,7 @@ func TestRowsSeeThemselvesAlone(t *testing.T) {
 	}
 }
 
-// An encoder whose sequences share a prefix all the same says so.
+// An encoder whose sequences share a prefix nevertheless is an error.
 func TestEncodersShareNoPrefix(t *testing.T) {
 	m := create(t, configs["bert"], cpu)
 	err := func() (err error) {
@@ -87,13 +87,13 @@ func TestRowsBeyondThePositions(t *testing.T) {
 	require.EqualError(t, err, "tensor op embedding of positions over shapes [64 24]: a sequence has 65 tokens, and the model has positions for 64 (max_position_embeddings); lower model_max_length")
 }
 
-// Half precision moves states by its rounding and no more, and every parameter
+// Half precision changes states by no more than its rounding, and every parameter
 // that float32 gives a gradient gets one.
 func TestHalfPrecision(t *testing.T) {
-	rows := [][]int64{{5, 6, 7, 8, 9, 3}, {30, 31, 32}}
+	sequences := [][]int64{{5, 6, 7, 8, 9, 3}, {30, 31, 32}}
 	gradients := func(m *model.Model) (loss float64, names []string) {
 		tensor.Scoped(func() {
-			hidden := m.Forward(objective.NewPass(tensor.CPU, packRows(rows, false)))
+			hidden := m.Forward(objective.NewPass(tensor.CPU, packSequences(sequences, false)))
 			mean := hidden.Square().Mean()
 			mean.Backward()
 			loss = mean.Item()
@@ -123,7 +123,7 @@ func TestHalfPrecision(t *testing.T) {
 // Dropout is on while the model trains, everywhere that config.json asks for it,
 // and a tape gives the gradients of the same draws.
 func TestDropoutOfEveryFamily(t *testing.T) {
-	rows := [][]int64{{5, 6, 7, 8, 9, 3, 12, 1}, {30, 31, 32, 4}}
+	sequences := [][]int64{{5, 6, 7, 8, 9, 3, 12, 1}, {30, 31, 32, 4}}
 	for name, keys := range map[string][]string{
 		"llama": {"attention_dropout"}, "qwen3": {"attention_dropout"}, "gemma2": {"attention_dropout"}, "gemma3_text": {"attention_dropout"},
 		"gpt_neox": {"attention_dropout", "hidden_dropout"}, "phi3": {"attention_dropout", "resid_pdrop"},
@@ -138,7 +138,7 @@ func TestDropoutOfEveryFamily(t *testing.T) {
 					tensor.ManualSeed(seed)
 					m.Params().Mode().Training = training
 					tensor.Scoped(func() {
-						b := packRows(rows, false)
+						b := packSequences(sequences, false)
 						out = m.Forward(taped(b, tape)).Floats()
 					})
 					return out
@@ -153,13 +153,13 @@ func TestDropoutOfEveryFamily(t *testing.T) {
 	}
 }
 
-// A pooled vector is of its row's first token.
+// A pooled vector depends on its sequence's first token.
 func TestPooledRows(t *testing.T) {
 	m := create(t, configs["bert"], cpu)
-	pooled := func(rows [][]int64) (out []float64) {
+	pooled := func(sequences [][]int64) (out []float64) {
 		tensor.Scoped(func() {
 			tensor.NoGrad(func() {
-				b := packRows(rows, false)
+				b := packSequences(sequences, false)
 				hidden := m.Forward(objective.NewPass(tensor.CPU, b))
 				out = m.Backbone.(model.Encoder).Pooled(hidden, tensor.Of(tensor.CPU, firsts(b))).Floats()
 			})

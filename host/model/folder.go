@@ -33,12 +33,12 @@ type Options struct {
 	Param   tensor.DType // of the weights in memory
 	Compute tensor.DType // of matrix products
 	Heads   Heads
-	// FourBit keeps the weights of all linear maps but heads in 4 bits.
+	// FourBit keeps the weights of all linear maps except heads in 4 bits.
 	FourBit bool
-	// IgnoreMismatchedSizes draws a head that the files hold in another size, which is an
+	// IgnoreMismatchedSizes initializes a head that the files hold in another size, which is an
 	// error otherwise.
 	IgnoreMismatchedSizes bool
-	// Vocab is how many tokens the model is to have at least; rows for those that
+	// Vocab is how many tokens the model must have at least; rows for those that
 	// its files lack are the mean of the others. 0 = as many as it has.
 	Vocab int64
 }
@@ -47,7 +47,7 @@ type Options struct {
 type Model struct {
 	Backbone
 	Path       string
-	ConfigText []byte // as it was read: what is written back has its layout
+	ConfigText []byte // as it was read: the file that is written back has its layout
 	Config     Config
 	Unused     []string // tensors of the files that the model has no place for
 	Fresh      []string // parameters of heads that the files lacked and that were drawn at random
@@ -61,7 +61,7 @@ type Model struct {
 	generation []byte // the text of generation_config.json, nil where there is none
 }
 
-// Config is what the rest of the host asks of config.json, whatever the architecture.
+// Config is what the rest of the host reads of config.json, whatever the architecture.
 type Config struct {
 	ModelType  string `json:"model_type"`
 	VocabSize  int64  `json:"vocab_size"`
@@ -128,7 +128,7 @@ func initializerRange(configText []byte) (float64, error) {
 	return init.Range, inJSON(err)
 }
 
-// ReadConfig reads what the host asks of the config.json of a model folder.
+// ReadConfig reads Config from the config.json of a model folder.
 func ReadConfig(path string) (Config, error) {
 	f, err := readFolder(path)
 	if err != nil {
@@ -261,7 +261,7 @@ func Read(weights *safetensors.File, name, source string, device tensor.Device, 
 }
 
 // randomSource draws parameters on the CPU, so that a seed gives one model on
-// every device. It makes none of an unknown model_type.
+// every device. An unknown model_type is an error.
 func randomSource(std float64, modelType string, o Options) nn.Source {
 	arch, _ := architectureOf(modelType)
 	return func(name string, shape []int64) tensor.Tensor {
@@ -335,8 +335,8 @@ func SourceOf(name string, t tensor.Tensor) safetensors.Source {
 
 var dtypeKey = regexp.MustCompile(`("(?:torch_)?dtype"\s*:\s*)(?:"[^"]*"|null)`)
 
-// withDType returns the config with the element type that is saved, and all
-// else as it was.
+// withDType returns the config with the element type that is saved, and
+// everything else unchanged.
 func withDType(config []byte, dtype tensor.DType) []byte {
 	return dtypeKey.ReplaceAll(config, []byte(`${1}"`+dtype.String()+`"`))
 }

@@ -20,7 +20,7 @@ import (
 var cpu = model.Options{Device: tensor.CPU, Param: tensor.Float32, Compute: tensor.Float32}
 
 // configs are small models, one a family, in both layouts of config.json. Keys
-// stand in no order and between odd blanks: what is written back keeps them.
+// are in no order and between odd blanks, which are kept when written back.
 var configs = map[string]string{
 	"llama": `{
   "model_type": "llama", "architectures": ["LlamaForCausalLM"], "bos_token_id": 1, "eos_token_id": 2,
@@ -167,7 +167,7 @@ func TestWhatIsSavedIsLoaded(t *testing.T) {
 	}
 }
 
-// Weights lie on 64 bytes, whatever the file's alignment.
+// Weights are aligned to 64 bytes, whatever the file's alignment.
 func TestWeightsAreAligned(t *testing.T) {
 	m := create(t, configs["llama"], cpu)
 	folder := t.TempDir()
@@ -179,7 +179,7 @@ func TestWeightsAreAligned(t *testing.T) {
 	}
 }
 
-// The config keeps its text, but for the type of the weights.
+// The config keeps its text, except for the type of the weights.
 func TestOnlyTheTypeOfTheConfigChanges(t *testing.T) {
 	for name, config := range configs {
 		t.Run(name, func(t *testing.T) {
@@ -201,7 +201,7 @@ func TestOnlyTheTypeOfTheConfigChanges(t *testing.T) {
 	})
 }
 
-// A file of half precision becomes what the run asks for, and back.
+// A file of half precision is converted to the run's type, and back.
 func TestTypesAreConverted(t *testing.T) {
 	m := create(t, configs["llama"], cpu)
 	for _, half := range []tensor.DType{tensor.BFloat16, tensor.Float16} {
@@ -331,7 +331,7 @@ func TestFoldersThatDoNotLoad(t *testing.T) {
 	for _, c := range []struct {
 		name  string
 		spoil func(folder string)
-		want  string // FOLDER stands for the folder
+		want  string // FOLDER is the folder's path
 	}{
 		{"another shape", config(strings.Replace(configs["llama"], `"intermediate_size": 32`, `"intermediate_size": 48`, 1)),
 			`FOLDER: tensor "model.layers.0.mlp.gate_proj.weight" has shape [32, 24]; config.json wants [48, 24]; use the weights and the config.json of one model`},
@@ -339,7 +339,7 @@ func TestFoldersThatDoNotLoad(t *testing.T) {
 			`FOLDER: tensor "lm_head.weight" is missing; 20 others are there`},
 		{"a type of model", config(`{"model_type": "gpt2"}`), `FOLDER/config.json: model_type is "gpt2"; want one of llama, mistral, qwen2, qwen3, gpt_neox, phi3, gemma2, gemma3_text, bert`},
 		{"an impossible config", config(strings.Replace(configs["llama"], `"head_dim": 10`, `"head_dim": 9`, 1)),
-			`FOLDER/config.json: head_dim is 9; want an even number, as rotary positions turn pairs`},
+			`FOLDER/config.json: head_dim is 9; want an even number, as rotary positions rotate pairs`},
 		{"no JSON", config(`{`), `FOLDER/config.json: is not JSON, at byte 1: unexpected end of JSON input; copy or download it again`},
 		{"no config", func(folder string) { require.NoError(t, os.Remove(filepath.Join(folder, "config.json"))) },
 			`FOLDER/config.json: no such file; model_name_or_path wants a folder in Hugging Face's layout`},
@@ -374,7 +374,7 @@ func wholeNumbers(t *testing.T) func(folder string) {
 	}
 }
 
-// A file that was cut off names itself.
+// The error of a truncated file names it.
 func TestTruncatedWeights(t *testing.T) {
 	folder, err := broken(t, func(folder string) {
 		path := filepath.Join(folder, "model.safetensors")

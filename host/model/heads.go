@@ -20,20 +20,20 @@ type Heads struct {
 	LM      bool        // predicts tokens
 	Score   bool        // gives a sequence its reward
 	Classes []ClassHead // each gives a sequence the logits of its classes
-	// Codebase names a score head as the codebase does, rm_head, instead of
-	// transformers' …ForSequenceClassification, which has neither
-	// another pooling than that of the last token nor a head for tokens beside it.
+	// Codebase names a score head as llm_codebase does, rm_head, instead of
+	// transformers' …ForSequenceClassification, which always pools at the last
+	// token and has no head for tokens beside it.
 	Codebase bool
 }
 
 // ClassHead is a head of classes. The only one of a model whose name is ""
 // is named as in transformers' …ForSequenceClassification; others, each with a
-// bias, as in the codebase.
+// bias, as in llm_codebase.
 type ClassHead struct {
 	Name        string
 	Labels      []string // by class
 	Coefficient float64  // of its loss
-	Fresh       bool     `json:"-"` // draw it, although the model's files may hold it, for other classes
+	Fresh       bool     `json:"-"` // initialize it, although the model's files may hold it, for other classes
 }
 
 // The names of heads in files.
@@ -41,22 +41,22 @@ const (
 	scoreName    = "score"      // of …ForSequenceClassification on a decoder
 	bertName     = "classifier" // and on BERT
 	codebaseName = "rm_head"
-	formerName   = "reward_head" // the codebase's before March 2024
+	formerName   = "reward_head" // llm_codebase's before March 2024
 	classesName  = "cls_heads."
 )
 
-// codebaseClassifier ends the class name of the codebase's classifier
+// codebaseClassifier ends the class name of llm_codebase's classifier
 // of several heads; it is spelled so there.
 const codebaseClassifier = "Classifer"
 
 // none tells whether h names no head.
 func (h Heads) none() bool { return !h.LM && !h.Score && len(h.Classes) == 0 }
 
-// addHeads puts the heads that are wanted on f. A decoder's score head and its
+// addHeads adds the requested heads to f. A decoder's score head and its
 // only head of classes have no bias; BERT's have one.
 func (f *Model) addHeads(p *nn.Params, h Heads) {
 	bert := IsEncoder(f.Config.ModelType)
-	h.Codebase = h.Codebase && !bert // its pooling is that of …ForSequenceClassification, whatever a run's
+	h.Codebase = h.Codebase && !bert // BERT pools as …ForSequenceClassification does, whatever the run's pooling
 	f.Heads = h
 	one := func(codebase bool, out int) *nn.Linear {
 		switch {
@@ -80,7 +80,7 @@ func (f *Model) addHeads(p *nn.Params, h Heads) {
 	}
 }
 
-// isHead tells whether a parameter is of a head that a run may initialize.
+// isHead tells whether a parameter belongs to a head that a run may initialize.
 func isHead(name string) bool {
 	module := nn.Param{Name: name}.Module()
 	return slices.Contains([]string{scoreName, bertName, codebaseName}, module) ||
@@ -97,8 +97,8 @@ func (f *Model) HeadParams() (names []string) {
 	return names
 }
 
-// orFresh draws the heads that the file does not have, or has for other classes,
-// and notes which.
+// orFresh initializes the heads that the file does not have, or has for other
+// classes, and notes which.
 func (f *Model) orFresh(weights *safetensors.File, spelled spelling, o Options) (nn.Source, error) {
 	std, err := initializerRange(f.ConfigText)
 	if err != nil {
@@ -129,7 +129,7 @@ func (f *Model) orFresh(weights *safetensors.File, spelled spelling, o Options) 
 	}, nil
 }
 
-// drawn tells whether a parameter is of a head of classes that is to be drawn.
+// drawn tells whether a parameter belongs to a head of classes that is initialized.
 func (h Heads) drawn(name string) bool {
 	of, named := strings.CutPrefix(nn.Param{Name: name}.Module(), classesName)
 	if !named {
@@ -178,7 +178,7 @@ func withLabels(config jsonobject.Object, labels []string) jsonobject.Object {
 	return config.Set("id2label", names).Set("label2id", ids)
 }
 
-// withClassInfo sets what the codebase reads of several heads.
+// withClassInfo sets what llm_codebase reads about several heads.
 func withClassInfo(config jsonobject.Object, heads []ClassHead) jsonobject.Object {
 	info := jsonobject.Object{}
 	labels := jsonobject.Object{}

@@ -38,7 +38,7 @@ var several = []model.ClassHead{
 	{Name: "rank", Labels: []string{"best", "worst", "middle"}, Coefficient: 0.5},
 }
 
-// Heads that a file lacks are drawn and named; saved, they are read again.
+// Heads that a file lacks are initialized and listed; once saved, they are read.
 func TestHeadsAreKept(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -106,8 +106,8 @@ func TestNamesOfTheScoreHead(t *testing.T) {
 	}
 }
 
-// BERT pools in one way, so its reward model is what transformers reads, whatever
-// pooling a run asks for.
+// BERT has one pooling, so transformers reads its reward model whatever the run's
+// pooling.
 func TestEncodersHaveOneLayout(t *testing.T) {
 	saved := t.TempDir()
 	m := withHeads(t, folderOf(t, "bert"), model.Heads{Score: true, Codebase: true})
@@ -128,7 +128,7 @@ func TestHeadOfOtherClasses(t *testing.T) {
 	require.ErrorContains(t, err, "score.weight")
 }
 
-// last runs a row through the body and a head at its last token.
+// last runs a sequence through the body and a head at its last token.
 func last(m *model.Model, head *nn.Linear, ids []int64) (out []float64) {
 	tensor.Scoped(func() {
 		tensor.NoGrad(func() {

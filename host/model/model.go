@@ -11,7 +11,7 @@ import (
 type Backbone interface {
 	// Forward returns the hidden states after the last norm, [tokens, hidden].
 	Forward(pass *nn.Pass) tensor.Tensor
-	// Head returns what predicts tokens, undefined where the model was built
+	// Head returns the head that predicts tokens, undefined where the model was built
 	// without it.
 	Head() nn.Head
 	// Causal tells whether a token's state depends on the tokens up to it alone.

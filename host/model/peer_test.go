@@ -81,7 +81,7 @@ func TestPeerGivesTheSameLogits(t *testing.T) {
 			ours := load(t, folders[i], cpu)
 			for r, want := range peers {
 				for at, got := range logits(ours, rows[r]) {
-					require.InDeltaSlice(t, want[at], got, peerTolerance, "row %d, token %d", r, at)
+					require.InDeltaSlice(t, want[at], got, peerTolerance, "sequence %d, token %d", r, at)
 				}
 			}
 		})

@@ -24,7 +24,7 @@ func newSpelling(names []string) spelling {
 // bodies are the prefixes of a body's parameters where there is a head.
 var bodies = []string{"model.", "gpt_neox.", "bert."}
 
-// older are endings of today and those that they once had.
+// older are today's endings and the ones that they once had.
 var older = [][2]string{
 	{"LayerNorm.weight", "LayerNorm.gamma"}, {"LayerNorm.bias", "LayerNorm.beta"}, // BERT, as TensorFlow has it
 	{"embed_out.weight", "lm_head.weight"}, // GPT-NeoX
@@ -55,7 +55,7 @@ func (s spelling) of(name string) string {
 	return name
 }
 
-// unused lists the names that no parameter has, but for a tied head that is stored
+// unused lists the names that no parameter has, except for a tied head that is stored
 // all the same, and what old versions stored although it follows from the config.
 func (s spelling) unused(params []nn.Param) (left []string) {
 	taken := map[string]bool{"lm_head.weight": true, "embed_out.weight": true}
@@ -71,7 +71,7 @@ func (s spelling) unused(params []nn.Param) (left []string) {
 }
 
 // follows tells whether a tensor is a mask, a count of positions or rotary
-// angles, which the config says too.
+// angles, which follow from the config.
 func follows(name string) bool {
 	for _, ending := range []string{"rotary_emb.inv_freq", ".attention.bias", ".attention.masked_bias", "embeddings.position_ids", "embeddings.token_type_ids"} {
 		if strings.HasSuffix(name, ending) {

@@ -33,7 +33,7 @@ func respelled(t *testing.T, config string, name func(string) string, more ...st
 	requireSameModel(t, m, again)
 }
 
-// Old versions, and models saved without a head, have other names for the same.
+// Old versions, and models saved without a head, have other names for the same tensors.
 func TestOldNames(t *testing.T) {
 	bare := func(body string) func(string) string {
 		return func(name string) string { return strings.TrimPrefix(name, body) }

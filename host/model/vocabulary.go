@@ -28,7 +28,7 @@ func (f *Model) grow(vocab int64) error {
 }
 
 // SetConfig gives a key of config.json a value, and the same key of
-// generation_config.json where that has it.
+// generation_config.json where it has that key.
 func (f *Model) SetConfig(key string, value any) error {
 	config, err := jsonobject.Parse(f.ConfigText)
 	if err != nil {

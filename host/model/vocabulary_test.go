@@ -69,7 +69,7 @@ func TestVocabularyGrows(t *testing.T) {
 	}
 }
 
-// A vocabulary does not shrink, and one that is long enough stays as it is.
+// A vocabulary does not shrink, and one that is large enough is unchanged.
 func TestVocabularyStays(t *testing.T) {
 	folder := t.TempDir()
 	made, err := model.Create([]byte(configs["llama"]), 3, cpu)

@@ -4,7 +4,7 @@ package nearest
 
 import "strings"
 
-// Name returns the candidate with the least edit distance to name (insert,
+// Name returns the candidate with the smallest edit distance to name (insert,
 // delete, replace or swap two neighbours; case and - against _ cost nothing),
 // the first of equals. It returns "" where nothing is near: more than a third
 // of the longer name would have to change.

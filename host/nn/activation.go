@@ -9,7 +9,7 @@ import (
 	"llmhost/host/tensor"
 )
 
-// Activation is a function of each element by itself.
+// Activation is an elementwise function.
 type Activation func(tensor.Tensor) tensor.Tensor
 
 // activations are those of config.json, by transformers' names. Its tanh forms

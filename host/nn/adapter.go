@@ -11,7 +11,7 @@ type Adapter struct {
 	A, B      tensor.Tensor // [rank, in], [out, rank]
 	Magnitude tensor.Tensor // [out], or undefined
 	Scale     float64
-	Dropout   float64 // share of x's entries that B A does not see in training
+	Dropout   float64 // share of x's entries dropped before B A in training
 	mode      *Mode
 }
 
@@ -35,7 +35,7 @@ func (a *Adapter) forward(x tensor.Tensor, l *Linear, bias tensor.Tensor) tensor
 	share := a.share(l.Whole(t))
 	y := l.product(x, tensor.Tensor{})
 	dropped := y
-	if low != x { // the length changes only for what adapters see
+	if low != x { // dropout affects the input of adapters alone
 		dropped = l.product(low, tensor.Tensor{})
 	}
 	y = y.Add(dropped.Mul(share.SubScalar(1))).Add(delta.Mul(share))

@@ -9,7 +9,7 @@ type Dropout struct {
 	mode *Mode
 }
 
-// Dropout makes one of a rate, from 0 up to 1, that follows p's mode.
+// Dropout makes one with a rate from 0 up to 1, which follows p's mode.
 func (p *Params) Dropout(rate float64) Dropout { return Dropout{rate, &p.mode} }
 
 // Rate returns the share that is dropped now: 0 unless the model trains.

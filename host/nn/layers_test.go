@@ -31,7 +31,7 @@ func TestNormsAreTheirFormulas(t *testing.T) {
 	})
 }
 
-// A weight too small to show next to 1 in half precision counts all the same.
+// A weight too small to show next to 1 in half precision still counts.
 func TestCentredNormsOfHalfPrecision(t *testing.T) {
 	p := nn.NewParams(func(_ string, shape []int64) (w tensor.Tensor) {
 		tensor.Scoped(func() { w = tensor.Full(tensor.CPU, tensor.BFloat16, 1.0/1024, shape...).Own() })

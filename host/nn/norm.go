@@ -2,8 +2,8 @@ package nn
 
 import "llmhost/host/tensor"
 
-// LayerNorm moves each vector to a mean of 0 and a variance of 1, then scales
-// and moves it by what was learned.
+// LayerNorm shifts and scales each vector to a mean of 0 and a variance of 1,
+// then by learned weights.
 type LayerNorm struct {
 	Weight, Bias tensor.Tensor // [hidden]
 	Eps          float64
@@ -35,8 +35,8 @@ func (p *Params) CentredRMSNorm(name string, size int64, eps float64) CentredRMS
 	return CentredRMSNorm{Weight: p.Get(name+".weight", size), Eps: eps}
 }
 
-// Forward keeps x's shape [..., hidden] and type. The sum is made in float32 at
-// least: next to 1, half precision loses what small weights say.
+// Forward keeps x's shape [..., hidden] and type. The sum 1 + weight is at least
+// float32: next to 1, half precision loses small weights.
 func (n CentredRMSNorm) Forward(x tensor.Tensor) tensor.Tensor {
 	w := n.Weight
 	if w.DType() != tensor.Float64 {

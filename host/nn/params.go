@@ -40,13 +40,13 @@ type Params struct {
 	FourBit bool
 }
 
-// Mode is what a model does besides its formula. It is one for all layers.
+// Mode is what a model does besides its formula. All layers share it.
 type Mode struct {
 	Training bool // drop out
 	Off      bool // leave adapters out
 }
 
-// NewParams returns an empty collection that takes from source. Layers made of
+// NewParams returns an empty collection that takes from source. Layers made from
 // it multiply matrices in the compute type.
 func NewParams(source Source, compute tensor.DType) *Params {
 	return &Params{source: source, compute: compute}
@@ -59,7 +59,7 @@ func (p *Params) Get(name string, shape ...int64) tensor.Tensor {
 	return t
 }
 
-// tie says that a second name means the parameter called name.
+// tie records a second name for the parameter called name.
 func (p *Params) tie(second, name string) {
 	if p.tied == nil {
 		p.tied = map[string]string{}
@@ -144,7 +144,7 @@ func (p *Params) Free() {
 	p.list, p.linears = nil, nil
 }
 
-// Linear is x Wᵀ + b, and what an adapter adds to that.
+// Linear is x Wᵀ + b, plus the product of an adapter.
 type Linear struct {
 	Name         string        // in the model, without .weight
 	Weight, Bias tensor.Tensor // [out, in], undefined where it is kept in 4 bits; [out], or undefined
@@ -178,7 +178,7 @@ func (l *Linear) Size(axis int) int64 {
 	return l.Weight.Size(axis)
 }
 
-// Device is where the weight lies.
+// Device is where the weight is.
 func (l *Linear) Device() tensor.Device {
 	if l.packed.Defined() {
 		return l.packed.Device()
@@ -202,7 +202,7 @@ func (l *Linear) product(x, bias tensor.Tensor) tensor.Tensor {
 	return x.Linear(l.Weight.To(x.DType()), bias)
 }
 
-// RoundNF4 rounds the weights of linear maps to what 4 bits hold of them.
+// RoundNF4 rounds the weights of linear maps to NF4 and keeps them in their type.
 func (p *Params) RoundNF4() {
 	for _, l := range p.linears {
 		tensor.Scoped(func() {

@@ -34,7 +34,7 @@ func (t *RopeTable) At(positions tensor.Tensor, limit int64) Rope {
 }
 
 // grow rebuilds the table for at least limit positions. Angles are float32
-// products, as in the reference implementations.
+// products, as in transformers.
 func (t *RopeTable) grow(limit int64) {
 	positions := max(limit, 2*t.positions, 128)
 	t.Free()
@@ -64,8 +64,8 @@ func (t *RopeTable) Free() {
 	}
 }
 
-// Apply turns x [tokens, heads, head_dim] by the angles, in x's type. Where there
-// are fewer pairs than head_dim/2 the first channels turn and the others stay.
+// Apply rotates x [tokens, heads, head_dim] by the angles, in x's type. Where there
+// are fewer pairs than head_dim/2 the first channels are rotated and the others stay.
 func (r Rope) Apply(x tensor.Tensor) tensor.Tensor {
 	return x.Rotate(r.cos.To(x.DType()), r.sin.To(x.DType()))
 }

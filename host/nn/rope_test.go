@@ -13,7 +13,7 @@ import (
 // speeds are of two pairs of channels, in radians a position.
 var speeds = []float64{1, 0.125}
 
-// turned is one head [4] at a position, turned in plain Go: channel i pairs
+// turned is one head [4] at a position, rotated in plain Go: channel i pairs
 // with channel i+2.
 func turned(x []float64, position int64) []float64 {
 	out := make([]float64, 4)

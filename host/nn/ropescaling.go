@@ -29,17 +29,17 @@ type RopeScaling struct {
 	Truncate        *bool    `json:"truncate"`
 }
 
-// RopeTypes are the values of rope_type that can be computed.
+// RopeTypes are the supported values of rope_type.
 var RopeTypes = []string{"default", "linear", "llama3", "yarn"}
 
 // RopeDefaults are the settings in config.json beside the scaling itself.
 type RopeDefaults struct {
 	Theta        float64
-	Partial      float64 // share of the channels that turn
+	Partial      float64 // share of the channels that are rotated
 	MaxPositions int64
 }
 
-// RopeOf is the settled scaling of a config: what transformers 5 writes as
+// RopeOf is the scaling of a config, with defaults: what transformers 5 writes as
 // rope_parameters, else what 4 wrote as rope_scaling, else none.
 func RopeOf(parameters, scaling *RopeScaling, d RopeDefaults) (s RopeScaling) {
 	switch {
@@ -52,7 +52,7 @@ func RopeOf(parameters, scaling *RopeScaling, d RopeDefaults) (s RopeScaling) {
 	return s
 }
 
-// Settle fills in what is left out.
+// Settle fills in the defaults.
 func (r *RopeScaling) Settle(d RopeDefaults) {
 	if r.Type == "" {
 		r.Type = r.OldType
@@ -99,13 +99,13 @@ func (r *RopeScaling) Validate(headDim int64) error {
 	case r.Type == "llama3" && r.HighFreqFactor <= r.LowFreqFactor:
 		return fmt.Errorf("high_freq_factor is %v; want more than low_freq_factor, %v", r.HighFreqFactor, r.LowFreqFactor)
 	case r.Type == "yarn" && r.Theta == 1:
-		return fmt.Errorf("rope_theta of rope_type \"yarn\" is 1; want more, or all pairs turn at one speed")
+		return fmt.Errorf("rope_theta of rope_type \"yarn\" is 1; want more, or all pairs rotate at one speed")
 	case *r.Partial <= 0 || *r.Partial > 1:
 		return fmt.Errorf("partial_rotary_factor is %v; want a share above 0 and up to 1", *r.Partial)
 	case r.channels(headDim) < 1:
-		return fmt.Errorf("partial_rotary_factor is %v; want more, as of %d channels none turns", *r.Partial, headDim)
+		return fmt.Errorf("partial_rotary_factor is %v; want more, as none of %d channels would be rotated", *r.Partial, headDim)
 	case 2*r.pairs(headDim) > headDim:
-		return fmt.Errorf("head_dim is %d; want an even number, as rotary positions turn pairs", headDim)
+		return fmt.Errorf("head_dim is %d; want an even number, as rotary positions rotate pairs", headDim)
 	}
 	return nil
 }
@@ -115,7 +115,7 @@ func (r *RopeScaling) validateType() error {
 	case slices.Contains(RopeTypes, r.Type):
 		return nil
 	case r.Type == "dynamic":
-		return fmt.Errorf("rope_type is \"dynamic\", whose angles depend on the longest sequence of a batch; up to max_position_embeddings \"default\" is the same, beyond it use \"yarn\"")
+		return fmt.Errorf("rope_type is \"dynamic\", whose angles depend on the longest sequence of a batch; up to max_position_embeddings use \"default\", which is the same, beyond it \"yarn\"")
 	case r.Type == "longrope" || r.Type == "su":
 		return fmt.Errorf("rope_type is %q, whose angles depend on the longest sequence of a batch; use the variant of the model with a short context", r.Type)
 	}
@@ -132,7 +132,7 @@ func (r *RopeScaling) Table(device tensor.Device, headDim int64) *RopeTable {
 	return NewRopeTable(device, r.Inverse(headDim), r.Magnitude())
 }
 
-// Inverse returns the angular speed of each pair of channels that turns, in
+// Inverse returns the angular speed of each rotated pair of channels, in
 // radians a position.
 func (r *RopeScaling) Inverse(headDim int64) []float64 {
 	dim := float64(r.channels(headDim))
@@ -152,7 +152,7 @@ func (r *RopeScaling) Inverse(headDim int64) []float64 {
 	return speeds
 }
 
-// llama3 slows down the pairs whose wavelength is long against the context of
+// llama3 slows down the pairs whose wavelength is long relative to the context of
 // pre-training, and blends in between (Dubey et al. 2024, arXiv:2407.21783, section 3.2).
 func (r *RopeScaling) llama3(speed float64) float64 {
 	wavelength := 2 * math.Pi / speed
@@ -187,14 +187,14 @@ func (r *RopeScaling) yarn(speed, i, dim float64) float64 {
 	return speed/r.Factor*slow + speed*(1-slow)
 }
 
-// turning is which pair, not a whole number, turns so many times within the
+// turning is the (fractional) index of the pair that turns so many times within the
 // context of pre-training.
 func (r *RopeScaling) turning(times, dim float64) float64 {
 	return dim * math.Log(r.OriginalMaxSeen/(times*2*math.Pi)) / (2 * math.Log(r.Theta))
 }
 
-// Magnitude is what turned channels are multiplied by: yarn sharpens attention
-// by it (section 3.4), 1 for the others.
+// Magnitude is the factor of rotated channels: yarn sharpens attention
+// by it (section 3.4); 1 for the others.
 func (r *RopeScaling) Magnitude() float64 {
 	switch {
 	case r.Type != "yarn":

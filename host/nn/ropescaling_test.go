@@ -40,8 +40,8 @@ func TestInverseAgainstTransformers(t *testing.T) {
 	}
 }
 
-// A share of the channels that is no whole number of pairs is rounded up to one:
-// 0.3 of 24 channels are 7, which turn as 8 do, at speeds of 7.
+// A share of the channels that is not a whole number of pairs is rounded up to one:
+// 0.3 of 24 channels are 7, which rotate as 8 do, at speeds of 7.
 func TestSharesOfChannels(t *testing.T) {
 	share := 0.3
 	r := nn.RopeScaling{Theta: 10000, Partial: &share}
@@ -50,7 +50,7 @@ func TestSharesOfChannels(t *testing.T) {
 	require.InDeltaSlice(t, []float64{1.0, 0.0719685555, 0.0051794732, 0.000372759328}, r.Inverse(24), 1e-7)
 }
 
-// What yarn multiplies turned channels by, as transformers 5.23.0 has it.
+// The factor of yarn for rotated channels, as in transformers 5.23.0.
 func TestMagnitudes(t *testing.T) {
 	factor := 1.25
 	for _, c := range []struct {
@@ -73,7 +73,7 @@ func TestScalingsThatCannotBe(t *testing.T) {
 	for want, r := range map[string]nn.RopeScaling{
 		`rope_type is "longrope", whose angles depend on the longest sequence of a batch; use the variant of the model with a short context`: {Type: "longrope", Theta: 1e4},
 		`partial_rotary_factor is 1.5; want a share above 0 and up to 1`:                                                                     {Theta: 1e4, Partial: share(1.5)},
-		`partial_rotary_factor is 0.01; want more, as of 10 channels none turns`:                                                             {Theta: 1e4, Partial: share(0.01)},
+		`partial_rotary_factor is 0.01; want more, as none of 10 channels would be rotated`:                                                  {Theta: 1e4, Partial: share(0.01)},
 		`rope_theta is -1; want a positive number`:                                                                                           {Theta: -1},
 	} {
 		r.Settle(nn.RopeDefaults{Partial: 1})
@@ -81,7 +81,7 @@ func TestScalingsThatCannotBe(t *testing.T) {
 	}
 }
 
-// A table of a magnitude turns and stretches.
+// A table with a magnitude rotates and scales.
 func TestTablesStretch(t *testing.T) {
 	tensor.Scoped(func() {
 		plain, stretched := nn.NewRopeTable(tensor.CPU, speeds, 1), nn.NewRopeTable(tensor.CPU, speeds, 1.5)

@@ -3,8 +3,8 @@ package nn
 import "llmhost/host/tensor"
 
 // Tape keeps only the inputs of the steps of a forward pass and runs each step
-// again for its gradient (Chen et al. 2016, arXiv:1604.06174), with the draws of
-// the first run, so that the same is dropped. A nil Tape runs steps as they are.
+// again for its gradient (Chen et al. 2016, arXiv:1604.06174), with the random
+// draws of the first run, so that dropout is the same. A nil Tape runs steps plainly.
 //
 //	hidden := model.Forward(&nn.Pass{Pack: pack, Tape: tape})
 //	loss(hidden).Backward() // reaches the last step's result
@@ -41,7 +41,7 @@ func (t *Tape) Backward() {
 	for i := len(t.steps) - 1; i >= 0; i-- {
 		gradient = t.steps[i].backward(gradient)
 	}
-	if first := t.steps[0].in; first.RequiresGrad() { // not so behind frozen embeddings
+	if first := t.steps[0].in; first.RequiresGrad() { // false after frozen embeddings
 		first.BackwardWith(gradient)
 	}
 	t.steps = nil

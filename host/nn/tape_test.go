@@ -9,7 +9,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// chain is three steps, each a matrix and a bend, over an embedding.
+// chain is three steps, each a matrix and a nonlinearity, over an embedding.
 type chain struct {
 	params *nn.Params
 	embed  tensor.Tensor
@@ -71,7 +71,7 @@ func TestTapeGivesTheSameNumbers(t *testing.T) {
 	}
 }
 
-// A step of a tape leaves one tensor, its result, however many it makes.
+// A step of a tape leaves one tensor, its result, however many it creates.
 func TestTapeKeepsOneTensorAStep(t *testing.T) {
 	tensor.Scoped(func() {
 		x := tensor.Of(tensor.CPU, []float64{1, 2, 3})
@@ -89,7 +89,7 @@ func TestAnEmptyTapeDoesNothing(t *testing.T) {
 	(*nn.Tape)(nil).Backward()
 }
 
-// A step that drops out drops the same when it runs again, and leaves the
+// A step with dropout drops the same when it runs again, and leaves the
 // generator where a run without a tape does.
 func TestTapeDropsTheSame(t *testing.T) {
 	c := newChain()
@@ -129,7 +129,7 @@ func TestTapeDropsTheSame(t *testing.T) {
 	}
 }
 
-// What is trained behind frozen embeddings gets its gradients.
+// Parameters after frozen embeddings get their gradients.
 func TestTapeBehindFrozenEmbeddings(t *testing.T) {
 	c := newChain()
 	defer c.params.Free()

@@ -9,7 +9,7 @@ import (
 	"llmhost/host/nearest"
 )
 
-// Check reports the data columns that the program asks for and the surveyed
+// Check reports the data columns that the program reads and the surveyed
 // examples lack.
 func (o *Objective) Check(s data.Survey) error {
 	if s.Examples == 0 {
@@ -18,7 +18,7 @@ func (o *Objective) Check(s data.Survey) error {
 	given := map[string][]string{
 		"column":         s.Columns,
 		"example_column": s.ExampleColumns,
-		"label":          o.program.Needs().Classes, // every head that it reads has labels
+		"label":          o.needs.Classes, // every head that it reads has labels
 	}
 	for _, input := range o.program.InputNames() {
 		kind, name, _ := strings.Cut(input, ".")
@@ -30,7 +30,7 @@ func (o *Objective) Check(s data.Survey) error {
 	return nil
 }
 
-// lacks is the error of a column that the formatter does not give.
+// lacks is the error about a column that the formatter does not give.
 func lacks(kind, name string, given []string) error {
 	list := "none"
 	if len(given) > 0 {

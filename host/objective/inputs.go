@@ -116,7 +116,7 @@ func NewPass(d tensor.Device, b *data.Batch) *nn.Pass {
 	return &nn.Pass{Pack: p}
 }
 
-// reference is the model that stays as it is.
+// reference is the frozen model.
 func (in *inputs) reference() *model.Model {
 	if in.o.Reference.Model != nil {
 		return in.o.Reference.Model
@@ -162,7 +162,7 @@ func (in *inputs) view(b *data.Batch, numbers tensor.Tensor) tensor.Tensor {
 	return view.View(int64(b.B), int64(b.K), int64(b.T))
 }
 
-// refLogps returns what was computed before the run where that is there.
+// refLogps returns the precomputed values where there are any.
 func (in *inputs) refLogps() (t tensor.Tensor) {
 	if in.b.RefLogps != nil {
 		return tensor.Of(in.target.Device, in.b.RefLogps, int64(in.b.B), int64(in.b.K), int64(in.b.T))
@@ -195,7 +195,7 @@ func (in *inputs) mismatched(reference bool) (t tensor.Tensor) {
 	return t
 }
 
-// pooled makes one vector of each row [B*K, hidden]; zeros of a row without tokens.
+// pooled makes one vector of each sequence [B*K, hidden]; zeros for one without tokens.
 func (in *inputs) pooled() tensor.Tensor {
 	if in.vectors.Defined() {
 		return in.vectors
@@ -246,8 +246,8 @@ func (o *Objective) pool(in exec.Given) tensor.Tensor {
 	return o.pooling.Pool(in)
 }
 
-// firstTokens says where each row begins; a row without tokens is given the
-// first one's place, since nothing reads what comes of it.
+// firstTokens says where each sequence begins; one without tokens gets the
+// first one's place, since nothing reads its result.
 func (in *inputs) firstTokens() []int64 {
 	first := make([]int64, len(in.b.Sequences))
 	for r := range first {

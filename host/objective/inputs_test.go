@@ -18,7 +18,7 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// summing is a loss that adds up Σ input · 1, so that what an input is shows.
+// summing is a loss that adds up an input, so that its values show.
 func summing(t *testing.T, input, shape, more string) *program.Program {
 	t.Helper()
 	p, err := program.Parse([]byte(fmt.Sprintf(`{"llmhost_program":1,"kind":"loss","inputs":[{"name":"policy.logps","dtype":"f32","shape":["B","K","T"]},{"name":%q,"dtype":"f32","shape":%s}%s],
@@ -32,7 +32,7 @@ func withHeads(t *testing.T, heads model.Heads) *model.Model {
 	return headed(t, tensor.Float64, heads)
 }
 
-// alone runs one row through a model by itself: hidden states [tokens, hidden].
+// alone runs one sequence through a model by itself: hidden states [tokens, hidden].
 func alone(m *model.Model, ids []int64) tensor.Tensor {
 	positions := make([]int64, len(ids))
 	for i := range positions {
@@ -43,17 +43,17 @@ func alone(m *model.Model, ids []int64) tensor.Tensor {
 	return m.Forward(&nn.Pass{Pack: pack})
 }
 
-// overLabels adds up f over the labels of all rows, each at the hidden state that predicts it.
-func overLabels(m *model.Model, examples []data.Example, f func(row data.Sequence, at int, logps [][]float64) float64) (total float64) {
-	for _, g := range examples {
-		for _, row := range g.Sequences {
+// overLabels adds up f over the labels of all sequences, each at the hidden state that predicts it.
+func overLabels(m *model.Model, examples []data.Example, f func(sequence data.Sequence, at int, logps [][]float64) float64) (total float64) {
+	for _, e := range examples {
+		for _, sequence := range e.Sequences {
 			tensor.Scoped(func() {
-				all := m.Head().Logits(alone(m, row.IDs)).LogSoftmax(1)
+				all := m.Head().Logits(alone(m, sequence.IDs)).LogSoftmax(1)
 				flat := all.Floats()
 				width := int(all.Size(1))
-				for t := 1; t < len(row.IDs); t++ {
-					if row.Labels[t] != data.Ignore {
-						total += f(row, t, [][]float64{flat[(t-1)*width : t*width]})
+				for t := 1; t < len(sequence.IDs); t++ {
+					if sequence.Labels[t] != data.Ignore {
+						total += f(sequence, t, [][]float64{flat[(t-1)*width : t*width]})
 					}
 				}
 			})
@@ -77,17 +77,17 @@ func TestReferenceInputs(t *testing.T) {
 	require.NotEmpty(t, data.Mismatch(examples, 64))
 	kl := func(forward bool) float64 {
 		total := 0.0
-		for _, g := range examples {
-			for _, row := range g.Sequences {
+		for _, e := range examples {
+			for _, sequence := range e.Sequences {
 				tensor.Scoped(func() {
-					p := m.Head().Logits(alone(m, row.IDs)).LogSoftmax(1)
-					q := ref.Head().Logits(alone(ref, row.IDs)).LogSoftmax(1)
+					p := m.Head().Logits(alone(m, sequence.IDs)).LogSoftmax(1)
+					q := ref.Head().Logits(alone(ref, sequence.IDs)).LogSoftmax(1)
 					gap := p.Exp().Mul(p.Sub(q)).SumDim(1, false).Floats()
 					if forward {
 						gap = q.Exp().Mul(q.Sub(p)).SumDim(1, false).Floats()
 					}
-					for t := 1; t < len(row.IDs); t++ {
-						if row.Labels[t] != data.Ignore {
+					for t := 1; t < len(sequence.IDs); t++ {
+						if sequence.Labels[t] != data.Ignore {
 							total += gap[t-1]
 						}
 					}
@@ -96,7 +96,7 @@ func TestReferenceInputs(t *testing.T) {
 		}
 		return total
 	}
-	logp := func(row data.Sequence, at int, logps [][]float64) float64 { return logps[0][row.Labels[at]] }
+	logp := func(sequence data.Sequence, at int, logps [][]float64) float64 { return logps[0][sequence.Labels[at]] }
 	for _, c := range []struct {
 		input, shape string
 		want         float64
@@ -115,16 +115,16 @@ func TestReferenceInputs(t *testing.T) {
 	}
 }
 
-// Log-probabilities that were computed before stand in for the reference model.
+// Precomputed log-probabilities replace the reference model.
 func TestPrecomputedReference(t *testing.T) {
 	m := newModel(t, "llama", tensor.Float64)
 	examples := uneven(3, true)
 	want := 0.0
-	for g := range examples {
-		for k, row := range examples[g].Sequences {
-			for i := 1; i < len(row.Labels); i++ {
-				if row.Labels[i] != data.Ignore {
-					examples[g].Sequences[k].RefLogps = append(examples[g].Sequences[k].RefLogps, float32(-i)/8)
+	for e := range examples {
+		for k, sequence := range examples[e].Sequences {
+			for i := 1; i < len(sequence.Labels); i++ {
+				if sequence.Labels[i] != data.Ignore {
+					examples[e].Sequences[k].RefLogps = append(examples[e].Sequences[k].RefLogps, float32(-i)/8)
 					want -= float64(i) / 8
 				}
 			}
@@ -138,7 +138,7 @@ func TestPrecomputedReference(t *testing.T) {
 func TestReferenceWithoutAdapters(t *testing.T) {
 	m := newModel(t, "llama", tensor.Float64)
 	examples := uneven(3, true)
-	logp := func(row data.Sequence, at int, logps [][]float64) float64 { return logps[0][row.Labels[at]] }
+	logp := func(sequence data.Sequence, at int, logps [][]float64) float64 { return logps[0][sequence.Labels[at]] }
 	want := overLabels(m, examples, logp)
 	config := lora.Default()
 	config.Targets = lora.ParseModules([]string{lora.AllLinear})
@@ -159,9 +159,11 @@ func TestHeadInputs(t *testing.T) {
 	examples := uneven(3, true)
 	m := withHeads(t, model.Heads{Score: true, LM: true, Codebase: true})
 	want := 0.0
-	for _, g := range examples {
-		for _, row := range g.Sequences {
-			tensor.Scoped(func() { want += m.Score.Forward(alone(m, row.IDs).Narrow(0, int64(len(row.IDs))-1, 1)).Item() })
+	for _, e := range examples {
+		for _, sequence := range e.Sequences {
+			tensor.Scoped(func() {
+				want += m.Score.Forward(alone(m, sequence.IDs).Narrow(0, int64(len(sequence.IDs))-1, 1)).Item()
+			})
 		}
 	}
 	o := objective.New(summing(t, "rewards", `["B","K"]`, ""), tensor.CPU, tensor.Float64)
@@ -171,8 +173,8 @@ func TestHeadInputs(t *testing.T) {
 	m = withHeads(t, model.Heads{LM: true, Classes: []model.ClassHead{{Name: "topic", Labels: []string{"a", "b", "c"}}}})
 	single := uneven(3, false)
 	want = 0
-	for _, g := range single {
-		ids := g.Sequences[0].IDs
+	for _, e := range single {
+		ids := e.Sequences[0].IDs
 		tensor.Scoped(func() { want += m.Classes["topic"].Forward(alone(m, ids).Narrow(0, int64(len(ids))-1, 1)).Sum().Item() })
 	}
 	o = objective.New(summing(t, "logits.topic", `["B","C_topic"]`, ""), tensor.CPU, tensor.Float64)
@@ -185,10 +187,10 @@ func TestMismatch(t *testing.T) {
 	examples := []data.Example{ranked(rng, 1, 3, 2), ranked(rng, 2, 1, 4), ranked(rng, 3, 2, 1)}
 	mismatched := data.Mismatch(examples, 5)
 	require.Len(t, mismatched, len(examples))
-	for i, g := range mismatched {
+	for i, e := range mismatched {
 		before := examples[(i+2)%3].Sequences[0]
 		answer := before.IDs[len(before.IDs)-[]int{2, 4, 1}[(i+2)%3]:]
-		require.Equal(t, answer, g.Sequences[0].IDs[len(g.Sequences[0].IDs)-len(answer):])
-		require.LessOrEqual(t, len(g.Sequences[0].IDs), 5)
+		require.Equal(t, answer, e.Sequences[0].IDs[len(e.Sequences[0].IDs)-len(answer):])
+		require.LessOrEqual(t, len(e.Sequences[0].IDs), 5)
 	}
 }

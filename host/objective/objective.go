@@ -1,6 +1,6 @@
 // Package objective runs a loss program over batches: it computes what the
 // program reads from models and data, on the device, and leaves the results
-// there. It makes no step and averages over no run; that is host/train's work.
+// there. Steps and averages over a run are host/train's work.
 // Start at New, then inputs.go, which lists what a program can read.
 package objective
 
@@ -31,12 +31,14 @@ type Objective struct {
 	EOS       int64  // the end token's id for poolings, -1 for none
 	Scores    string // the column that orders the candidates, which rewards are compared with; "" for none
 
-	states  []tensor.Tensor // in the order of the program
-	pooling *exec.Compiled  // of Pooling, from its first use
+	needs     program.Needs
+	twoPasses bool            // terms or metrics read means over the step
+	states    []tensor.Tensor // in the order of the program
+	pooling   *exec.Compiled  // of Pooling, from its first use
 }
 
 // New binds a checked loss program to a device. Losses run in float32, or in
-// float64 where the model does. Free ends the objective.
+// float64 where the model does. The caller calls Free.
 func New(p *program.Program, device tensor.Device, param tensor.DType) *Objective {
 	real := tensor.Float32
 	if param == tensor.Float64 {
@@ -47,6 +49,9 @@ func New(p *program.Program, device tensor.Device, param tensor.DType) *Objectiv
 		device:  exec.Compile(p, exec.Target{Device: device, Real: real}),
 		host:    exec.Compile(p, exec.Target{Device: tensor.CPU, Real: real}),
 		EOS:     -1,
+
+		needs:     p.Needs(),
+		twoPasses: p.TwoPasses(),
 	}
 	for _, s := range p.States {
 		o.states = append(o.states, tensor.Full(device, real, s.Initial).Own())
@@ -54,7 +59,7 @@ func New(p *program.Program, device tensor.Device, param tensor.DType) *Objectiv
 	return o
 }
 
-// Free ends what o holds on its device.
+// Free frees what o holds on its device.
 func (o *Objective) Free() {
 	for _, s := range o.states {
 		s.Free()
@@ -65,11 +70,14 @@ func (o *Objective) Free() {
 // Program returns the program that o runs.
 func (o *Objective) Program() *program.Program { return o.program }
 
+// Needs is what the program makes a run provide.
+func (o *Objective) Needs() program.Needs { return o.needs }
+
 // Device returns where o runs.
 func (o *Objective) Device() tensor.Device { return o.device.Target().Device }
 
-// Counts returns the denominator of each term over b. They are data alone and
-// are formed on the CPU, so that no device is waited for.
+// Counts returns the denominator of each term over b. They depend on data alone and
+// are computed on the CPU, so that no device is waited for.
 func (o *Objective) Counts(b *data.Batch) (counts []float64) {
 	tensor.Scoped(func() {
 		tensor.NoGrad(func() {
@@ -98,10 +106,10 @@ func (o *Objective) inputs(m *model.Model, b *data.Batch, tape *nn.Tape) *inputs
 	return &inputs{o: o, target: o.device.Target(), model: m, b: b, tape: tape}
 }
 
-// Means makes the pass over all batches of a step that a loss needs whose terms
-// read means over them; nil where no term does. Nothing is dropped out in it.
+// Means makes the extra pass over all batches of a step for a loss whose terms
+// read means over the step; nil where no term does. Dropout is off in it.
 func (o *Objective) Means(m *model.Model, batches iter.Seq[data.Batch]) exec.Means {
-	if !o.program.TwoPasses() {
+	if !o.twoPasses {
 		return nil
 	}
 	mode := m.Params().Mode()

@@ -13,7 +13,7 @@ import (
 	"llmhost/host/tensor"
 )
 
-// RefCache keeps what one reference model says of labels, in a folder.
+// RefCache keeps the log-probabilities of labels under one reference model, in a folder.
 type RefCache struct {
 	Folder string // of this model, vocabulary and types
 	Model  *model.Model
@@ -25,7 +25,7 @@ type RefCache struct {
 const refName = "ref_logps"
 
 // Precompute gives the examples of a set the log-probabilities of their labels
-// under the reference model: computed now, or those of the file kept, where an
+// under the reference model: computed now, or read from the file where an
 // earlier run computed them.
 func (c RefCache) Precompute(set data.Set) (kept string, err error) {
 	file := filepath.Join(c.Folder, digestOf(set.Examples)+".safetensors")

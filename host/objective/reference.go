@@ -7,7 +7,7 @@ import (
 )
 
 // RefLogps computes the log-probabilities of the labels of examples under a
-// model, in nats: in the order of examples, of their rows and of each row's labels.
+// model, in nats: in the order of examples, their sequences and each one's labels.
 // Batches hold size examples.
 func RefLogps(m *model.Model, device tensor.Device, examples []data.Example, size int, share bool) (logps []float32, err error) {
 	defer tensor.Catch(&err)
@@ -30,14 +30,14 @@ func RefLogps(m *model.Model, device tensor.Device, examples []data.Example, siz
 	return logps, nil
 }
 
-// SetRefLogps gives the rows of examples what RefLogps computed of them, and
+// SetRefLogps gives the sequences of examples what RefLogps computed for them, and
 // returns what is left.
 func SetRefLogps(examples []data.Example, logps []float32) (left []float32) {
 	for i := range examples {
 		for k := range examples[i].Sequences {
-			row := &examples[i].Sequences[k]
-			n := row.LabelCount()
-			row.RefLogps = logps[:n:n]
+			sequence := &examples[i].Sequences[k]
+			n := sequence.LabelCount()
+			sequence.RefLogps = logps[:n:n]
 			logps = logps[n:]
 		}
 	}

@@ -76,8 +76,8 @@ func draw(rng *rand.Rand, n int) []int64 {
 	return ids
 }
 
-// row joins a prompt and an answer; the answer is learned.
-func row(prompt, answer []int64) data.Sequence {
+// sequence joins a prompt and an answer; the answer is learned.
+func sequence(prompt, answer []int64) data.Sequence {
 	ids := slices.Concat(prompt, answer)
 	labels := slices.Clone(ids)
 	for i := range prompt {
@@ -87,16 +87,16 @@ func row(prompt, answer []int64) data.Sequence {
 }
 
 // ranked makes an example of a prompt of some tokens, whose candidates have
-// answers of the lengths given and scores of no order.
+// answers of the given lengths and random scores.
 func ranked(rng *rand.Rand, line, prompt int, answers ...int) data.Example {
-	g := data.Example{Columns: map[string][]float64{}, ExampleColumns: map[string]float64{"weight": 0.5 + rng.Float64()},
+	e := data.Example{Columns: map[string][]float64{}, ExampleColumns: map[string]float64{"weight": 0.5 + rng.Float64()},
 		Source: data.Position{File: "data.jsonl", Line: line}}
 	shared := draw(rng, prompt)
 	for _, n := range answers {
-		g.Sequences = append(g.Sequences, row(shared, draw(rng, n)))
-		g.Columns["score"] = append(g.Columns["score"], rng.Float64())
+		e.Sequences = append(e.Sequences, sequence(shared, draw(rng, n)))
+		e.Columns["score"] = append(e.Columns["score"], rng.Float64())
 	}
-	return g
+	return e
 }
 
 // uneven is eight examples of uneven length: of one candidate each, or of up to four.

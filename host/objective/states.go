@@ -5,7 +5,7 @@ import (
 	"llmhost/host/tensor"
 )
 
-// Update moves the states after a step with these means over it. skip is a
+// Update changes the states after a step with these global means. skip is a
 // float32 scalar on the device: where it is 1 they stay.
 func (o *Objective) Update(means exec.Means, skip tensor.Tensor) {
 	if len(o.states) == 0 {
@@ -30,7 +30,7 @@ func (o *Objective) States() map[string]float64 {
 	return states
 }
 
-// SetStates puts back what States returned; a state without a value stays.
+// SetStates restores what States returned; a state without a value stays.
 func (o *Objective) SetStates(values map[string]float64) {
 	for i, s := range o.program.States {
 		value, given := values[s.Name]

@@ -5,8 +5,8 @@ import (
 	"llmhost/host/tensor"
 )
 
-// Totals add up, in float64 on the device, what a program's means over a step
-// are made of.
+// Totals add up, in float64 on the device, the sums and counts of a program's
+// means over a step.
 type Totals struct {
 	o    *Objective
 	sums tensor.Tensor // of the step so far: sum and count of each mean, in turns
@@ -15,8 +15,8 @@ type Totals struct {
 // NewTotals begins a step. Its tensors belong to the scopes around the calls.
 func (o *Objective) NewTotals() *Totals { return &Totals{o: o} }
 
-// Add takes one batch's parts; none where the means are known already. It is
-// called one scope inside the step's own.
+// Add adds one batch's parts; none where the means are known already. It is
+// called in a scope directly inside the step's own.
 func (t *Totals) Add(parts []exec.Fraction) {
 	if len(parts) == 0 {
 		return

@@ -70,11 +70,11 @@ func (a *AdamW) group(params []tensor.Tensor, members []int, decay float64) grou
 	return group{decay, tensor.NewList(p), tensor.NewList(m), tensor.NewList(v), tensor.NewList(s)}
 }
 
-// ZeroGrad forgets all gradients.
+// ZeroGrad removes all gradients.
 func (a *AdamW) ZeroGrad() { a.params.ZeroGrad() }
 
 // ClipGradients scales all gradients by maxNorm / (norm + 1e-6) where that is
-// below 1, and returns the L2 norm they had together, a float64 scalar on their
+// below 1, and returns their joint L2 norm before that, a float64 scalar on their
 // device. A maxNorm of 0 only measures.
 func (a *AdamW) ClipGradients(maxNorm float64) tensor.Tensor {
 	norm := a.params.GradNorm()

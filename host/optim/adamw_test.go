@@ -81,7 +81,7 @@ func TestAdamWIsItsFormula(t *testing.T) {
 	}
 }
 
-// requireState holds names and counters of the state to those of parameters.
+// requireState checks the shapes and counters of the state against the parameters.
 func requireState(t *testing.T, a *optim.AdamW, steps []float64) {
 	t.Helper()
 	for i, s := range a.State() {
@@ -131,8 +131,8 @@ func TestFreeEndsTheState(t *testing.T) {
 	})
 }
 
-// A step that is skipped changes no bit of parameters or state, whatever the
-// gradients are, as the first step and later; the steps after it go on from there.
+// A skipped step, the first or a later one, changes no bit of parameters or state,
+// whatever the gradients are; the steps after it continue from there.
 func TestSkippedStepsChangeNothing(t *testing.T) {
 	for kernel, fused := range kernels {
 		t.Run(kernel, func(t *testing.T) {

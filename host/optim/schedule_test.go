@@ -9,7 +9,7 @@ import (
 )
 
 // Rates by hand: base rate 8, 4 steps of warm-up, 12 steps in all. The golden
-// numbers of host/conformance hold the same against transformers.
+// numbers of host/conformance compare the same with transformers.
 func TestSchedules(t *testing.T) {
 	for _, c := range []struct {
 		kind   string

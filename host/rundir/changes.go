@@ -14,7 +14,7 @@ import (
 // ofOneStart are settings that belong to one start of a run, not to the run.
 var ofOneStart = []string{"output_dir", "overwrite_output_dir", "resume_from_checkpoint", "allow_thread_count_change", "task_sha256", "locked"}
 
-// NoteChanges tells what a run that resumes at s does differently from before.
+// NoteChanges notes what a run that resumes at s does differently from before.
 func NoteChanges(s Start, now Record, state checkpoint.State, note Noter) error {
 	before, err := ReadRecord(filepath.Dir(s.Checkpoint))
 	if err != nil {
@@ -33,8 +33,8 @@ func NoteChanges(s Start, now Record, state checkpoint.State, note Noter) error 
 	return nil
 }
 
-// CheckResumable is an error where a run in the state now could not continue s to
-// the byte.
+// CheckResumable returns an error where a run in the state now could not continue
+// s bit for bit.
 func CheckResumable(s Start, now checkpoint.State, allowThreads bool) error {
 	was, path := s.State, s.Checkpoint
 	switch {
@@ -48,7 +48,7 @@ func CheckResumable(s Start, now checkpoint.State, allowThreads bool) error {
 	return nil
 }
 
-// asRead gives a record the types that one read from a file has.
+// asRead converts a record to the types of one read from a file.
 func asRead(r Record) (out Record, err error) {
 	text, err := json.Marshal(r)
 	if err != nil {
@@ -57,22 +57,22 @@ func asRead(r Record) (out Record, err error) {
 	return out, json.Unmarshal(text, &out)
 }
 
-// changes lists the settings and parameters whose values are no longer those
-// of before, a sentence each.
+// changes lists the settings and parameters whose values have changed, a sentence
+// each.
 func changes(before, now Record) (notes []string) {
 	ours := append(slices.Collect(maps.Keys(now.Task.Params)), ofOneStart...)
 	notes = append(notes, changed(before.Settings, now.Settings, append(ours, "params"))...)
 	return append(notes, changed(before.Task.Params, now.Task.Params, nil)...)
 }
 
-// changed compares values by name, those to pass over apart.
+// changed compares values by name, except for those to skip.
 func changed(was, is map[string]any, passOver []string) (notes []string) {
 	for _, name := range slices.Sorted(maps.Keys(is)) {
 		old, known := was[name]
 		if !known || slices.Contains(passOver, name) || reflect.DeepEqual(old, is[name]) {
 			continue
 		}
-		notes = append(notes, fmt.Sprintf("%s was %s, is %s from here on", name, written(old), written(is[name])))
+		notes = append(notes, fmt.Sprintf("%s was %s and is %s from here on", name, written(old), written(is[name])))
 	}
 	return notes
 }

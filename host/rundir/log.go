@@ -24,9 +24,9 @@ type Options struct {
 	TensorBoard bool // write event files beside metrics.jsonl
 }
 
-// Open makes the folder at path ready and opens its logs. They go on where the
-// checkpoint left off: what a run that died wrote after it is cut away, because
-// it is about to happen again.
+// Open makes the folder at path ready and opens its logs. They continue where the
+// checkpoint left off: lines that a run wrote after it are removed, because those
+// steps are made again.
 func Open(path string, o Options, note Noter) (*Dir, error) {
 	if err := prepare(path, o.Start, o.Resumed, note); err != nil {
 		return nil, err

@@ -12,7 +12,7 @@ import (
 	"llmhost/host/atomicfile"
 )
 
-// Record is run.json: what a run was made of and where it stands.
+// Record is run.json: the inputs of a run and how far it has come.
 type Record struct {
 	Finished     bool           `json:"finished"`
 	GlobalStep   int            `json:"global_step"`
@@ -99,7 +99,7 @@ func (d DTypes) String() string {
 	return d.Param + " weights, " + d.Compute + " products"
 }
 
-// At is the record of a run that has made so many steps and has taken so long in
+// At is the record after globalStep steps, with the time spent in
 // this process.
 func (r Record) At(step int, spent time.Duration) Record {
 	r.GlobalStep, r.TrainSeconds = step, spent.Seconds()

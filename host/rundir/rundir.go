@@ -1,4 +1,4 @@
-// Package rundir is the folder of a run: what the run is made of (run.json), what
+// Package rundir is the folder of a run: its inputs (run.json), what
 // it measured (metrics.jsonl, TensorBoard events, curve.svg), and where a later
 // process resumes it. Start at Find and Open.
 package rundir
@@ -34,7 +34,7 @@ type Noter func(format string, args ...any)
 type Start struct {
 	Checkpoint string // the path of its folder
 	State      checkpoint.State
-	Elsewhere  bool // the checkpoint is of another folder than output_dir, which is empty
+	Elsewhere  bool // the checkpoint is in another folder than output_dir, which is empty
 }
 
 // Continues tells whether output_dir already holds the run's earlier part.
@@ -60,19 +60,19 @@ func Find(dir, resume string, overwrite bool, note Noter) (Start, error) {
 		if err != nil || !used || overwrite {
 			return Start{}, err
 		}
-		return Start{}, fmt.Errorf("output_dir %s is not empty; give --resume_from_checkpoint auto to go on from its newest checkpoint, or --overwrite_output_dir to start from scratch", dir)
+		return Start{}, fmt.Errorf("output_dir %s is not empty; give --resume_from_checkpoint auto to resume from its newest checkpoint, or --overwrite_output_dir to start from scratch", dir)
 	case "auto":
 		path, state, damaged, err := checkpoint.Newest(dir)
 		for _, d := range damaged {
-			note("passed over: %v", d)
+			note("skipped: %v", d)
 		}
 		return Start{Checkpoint: path, State: state}, err
 	}
 	return findNamed(filepath.Clean(resume), dir)
 }
 
-// findNamed is the start at the checkpoint at path. One of another run begins a
-// run of its own, in a folder of its own.
+// findNamed is the start at the checkpoint at path. A checkpoint of another run
+// starts a new run, which must have a folder of its own.
 func findNamed(path, dir string) (Start, error) {
 	state, err := checkpoint.Check(path)
 	if err != nil {
@@ -89,7 +89,7 @@ func findNamed(path, dir string) (Start, error) {
 	}
 	s.Elsewhere = true
 	if used, err := notEmpty(dir); err != nil || used {
-		return Start{}, cmp.Or(err, fmt.Errorf("output_dir %s is not empty, and %s is not in it; name an empty output_dir to branch off there, or give --resume_from_checkpoint auto to go on from the newest checkpoint of output_dir", dir, path))
+		return Start{}, cmp.Or(err, fmt.Errorf("output_dir %s is not empty, and %s is not in it; name an empty output_dir to branch off there, or give --resume_from_checkpoint auto to resume from the newest checkpoint of output_dir", dir, path))
 	}
 	return s, nil
 }
@@ -100,7 +100,7 @@ func notEmpty(folder string) (bool, error) {
 	case errors.Is(err, fs.ErrNotExist):
 		return false, nil
 	case errors.Is(err, syscall.ENOTDIR):
-		return false, fmt.Errorf("output_dir %s is a file, or lies below one; name a folder", folder)
+		return false, fmt.Errorf("output_dir %s is a file, or is below one; name a folder", folder)
 	}
 	return len(entries) > 0, err
 }
@@ -131,7 +131,7 @@ func prepare(dir string, s Start, resumed bool, note Noter) error {
 		}
 		for _, path := range aside {
 			was := strings.TrimPrefix(filepath.Base(path), "unused-")
-			note("this run does not go on from %s, which is called %s now", was, path)
+			note("this run does not use %s, which is now called %s", was, path)
 		}
 	}
 	if s.Continues() {

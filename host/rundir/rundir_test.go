@@ -77,10 +77,10 @@ func TestFindPassesOverADamagedCheckpoint(t *testing.T) {
 	require.NoError(t, err)
 	require.Equal(t, filepath.Join(dir, "checkpoint-2"), start.Checkpoint)
 	require.Len(t, said, 1)
-	require.Contains(t, said[0], "passed over: ")
+	require.Contains(t, said[0], "skipped: ")
 }
 
-// A log goes on where the checkpoint left off, and a run from scratch begins one.
+// A log continues where the checkpoint left off, and a run from scratch begins one.
 func TestOpenCutsTheLog(t *testing.T) {
 	dir := filepath.Join(t.TempDir(), "run")
 	var said notes
@@ -148,8 +148,8 @@ func TestNoteChanges(t *testing.T) {
 	start := rundir.Start{Checkpoint: filepath.Join(dir, "checkpoint-3"), State: checkpoint.State{Torch: "2.11.0", Device: "cpu"}}
 	require.NoError(t, rundir.NoteChanges(start, now, checkpoint.State{Torch: "2.11.0", Device: "cuda:0"}, said.take))
 	require.Equal(t, notes{
-		"learning_rate was 0.1, is 0.2 from here on",
-		"beta was 0.5, is 0.25 from here on",
+		"learning_rate was 0.1 and is 0.2 from here on",
+		"beta was 0.5 and is 0.25 from here on",
 		"the checkpoint was made with libtorch 2.11.0 on cpu, this is 2.11.0 on cuda:0; the last bits of numbers may differ",
 	}, said)
 }

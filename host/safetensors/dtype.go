@@ -5,7 +5,7 @@ import "strings"
 // DType is the type of a tensor's elements, spelt as in the format.
 type DType string
 
-// The types that have a name of their own here. The others of the format (see
+// The types that have a constant here. The others of the format (see
 // dtypes) can be read and written as bytes.
 const (
 	F64     DType = "F64"

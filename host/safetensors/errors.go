@@ -6,7 +6,7 @@ import (
 	"strings"
 )
 
-// What an Error is about, for errors.Is.
+// The kinds of Error, for errors.Is.
 var (
 	ErrTruncated = errors.New("file is cut off")
 	ErrHeader    = errors.New("header is damaged")
@@ -18,7 +18,7 @@ var (
 // Error says what is wrong with a file or one tensor of it.
 type Error struct {
 	Path   string // the file, or the folder of a sharded model
-	Tensor string // "" where no one tensor is at fault
+	Tensor string // "" where no single tensor is at fault
 	Kind   error  // one of the Err values above
 	Text   string // wanted, found, fix
 }
@@ -39,7 +39,7 @@ func fileError(path string, kind error, format string, args ...any) *Error {
 	return &Error{Path: path, Kind: kind, Text: fmt.Sprintf(format, args...)}
 }
 
-// tensorError is an Error whose text goes on after the tensor's name.
+// tensorError is an Error whose text follows the tensor's name.
 func tensorError(path, name string, kind error, format string, args ...any) *Error {
 	return &Error{
 		Path:   path,
@@ -49,7 +49,7 @@ func tensorError(path, name string, kind error, format string, args ...any) *Err
 	}
 }
 
-// ShapeText writes a shape as people do: [2, 3].
+// ShapeText writes a shape as [2, 3].
 func ShapeText(shape []int64) string {
 	return strings.Join(strings.Fields(fmt.Sprint(shape)), ", ")
 }

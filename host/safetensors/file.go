@@ -21,7 +21,7 @@ type Tensor struct {
 	Shape []int64
 	// Data is row-major and little-endian. It belongs to the File, is
 	// read-only (writing faults) and ends with Close. It is aligned to the
-	// element only where the writer saw to it, as the usual ones do.
+	// element only where the writer aligned it, as the usual ones do.
 	Data []byte
 }
 
@@ -171,7 +171,7 @@ func (f *File) Get(name string) (Tensor, error) {
 	return f.tensors[i], nil
 }
 
-// Want returns one tensor and holds it to a shape; the error is ErrMissing or
+// Want returns one tensor and checks its shape; the error is ErrMissing or
 // ErrShape. source says where the shape comes from, as in "config.json".
 func (f *File) Want(name, source string, shape ...int64) (Tensor, error) {
 	t, err := f.Get(name)

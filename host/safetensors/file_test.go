@@ -77,7 +77,7 @@ func TestParseErrors(t *testing.T) {
 		{"shorter than its length", []byte("1234"), safetensors.ErrTruncated, `m: has 4 bytes; a safetensors file has at least 8; copy or download it again`},
 		{"git-lfs", []byte("version https://git-lfs and so on"), safetensors.ErrHeader, `m: is a git-lfs pointer, not the file itself; fetch it with git lfs pull`},
 		{"something else", []byte("PK\x03\x04 a zip archive"), safetensors.ErrHeader, `m: says that its header has 8800140462016121680 bytes; want at most 100000000; this is not a safetensors file`},
-		{"header cut off", image(good, 0)[:50], safetensors.ErrTruncated, `m: is cut off: its header has 140 bytes, 42 are there; copy or download it again`},
+		{"header cut off", image(good, 0)[:50], safetensors.ErrTruncated, `m: is cut off: its header has 140 bytes, of which the file has 42; copy or download it again`},
 		{"data cut off", image(good, 15), safetensors.ErrTruncated, `m: tensor "b" ends at byte 16 of the data, but the file is cut off at 15; copy or download it again`},
 		{"data too long", image(good, 20), safetensors.ErrHeader, `m: has 4 bytes after the last tensor; write the file again`},
 		{"not UTF-8", image("{\"\xff\":1}", 0), safetensors.ErrHeader, `m: has a header that is not UTF-8; this is not a safetensors file`},
@@ -93,9 +93,9 @@ func TestParseErrors(t *testing.T) {
 		{"unknown dtype", one(`"F31"`, `[2]`, `[0,8]`), safetensors.ErrHeader, `m: tensor "a" has dtype "F31"; want one of U64, ` + known},
 		{"no shape", one(`"F32"`, `null`, `[0,8]`), safetensors.ErrHeader, `m: tensor "a" has no shape; write the file again`},
 		{"shape of fractions", one(`"F32"`, `[1.5]`, `[0,8]`), safetensors.ErrHeader, `m: tensor "a" has a number 1.5 in shape; want a list of whole numbers; write the file again`},
-		{"negative shape", one(`"F32"`, `[-1,-2]`, `[0,8]`), safetensors.ErrHeader, `m: tensor "a" has the shape [-1, -2] of F32, which is no number of bytes; write the file again`},
-		{"shape overflows", one(`"F32"`, `[4294967296,4294967296]`, `[0,8]`), safetensors.ErrHeader, `m: tensor "a" has the shape [4294967296, 4294967296] of F32, which is no number of bytes; write the file again`},
-		{"half a byte", one(`"F4"`, `[3]`, `[0,1]`), safetensors.ErrHeader, `m: tensor "a" has the shape [3] of F4, which is no number of bytes; write the file again`},
+		{"negative shape", one(`"F32"`, `[-1,-2]`, `[0,8]`), safetensors.ErrHeader, `m: tensor "a" has the shape [-1, -2] of F32, which is not a valid number of bytes; write the file again`},
+		{"shape overflows", one(`"F32"`, `[4294967296,4294967296]`, `[0,8]`), safetensors.ErrHeader, `m: tensor "a" has the shape [4294967296, 4294967296] of F32, which is not a valid number of bytes; write the file again`},
+		{"half a byte", one(`"F4"`, `[3]`, `[0,1]`), safetensors.ErrHeader, `m: tensor "a" has the shape [3] of F4, which is not a valid number of bytes; write the file again`},
 		{"span too short", one(`"F32"`, `[3]`, `[0,8]`), safetensors.ErrHeader, `m: tensor "a" takes 12 bytes as [3] of F32, but its data_offsets [0, 8] span 8; write the file again`},
 		{"offsets turned round", one(`"F32"`, `[2]`, `[8,0]`), safetensors.ErrHeader, `m: tensor "a" has no usable data_offsets; want two whole numbers, the first not above the second; write the file again`},
 		{"three offsets", one(`"F32"`, `[2]`, `[0,8,9]`), safetensors.ErrHeader, `m: tensor "a" has no usable data_offsets; want two whole numbers, the first not above the second; write the file again`},
@@ -162,7 +162,7 @@ func TestOpenShardErrors(t *testing.T) {
 	tests := []struct{ name, index, want string }{
 		{"not JSON", `{`, `: is not the index of a sharded model (unexpected end of JSON input); copy or download it again`},
 		{"no map", `{}`, `: has no weight_map; copy or download it again`},
-		{"shard missing", `{"weight_map":{"a":"x.safetensors"}}`, `: names the shard x.safetensors, which is not there; copy or download it too`},
+		{"shard missing", `{"weight_map":{"a":"x.safetensors"}}`, `: names the shard x.safetensors, which does not exist; copy or download it too`},
 		{"shard elsewhere", `{"weight_map":{"a":"../x.safetensors"}}`, `: puts tensor "a" into "../x.safetensors"; want a file beside the index`},
 	}
 	for _, test := range tests {
@@ -180,14 +180,14 @@ func TestOpenShardErrors(t *testing.T) {
 		require.NoError(t, os.WriteFile(shard, image(good, 16), 0o666))
 		require.NoError(t, os.WriteFile(filepath.Join(dir, safetensors.IndexName), []byte(`{"weight_map":{"a":"s.safetensors","c":"s.safetensors"}}`), 0o666))
 		_, err := safetensors.Open(dir)
-		require.EqualError(t, err, shard+`: tensor "c" is missing, though model.safetensors.index.json says that it is here; use the index and the shards of one model`)
+		require.EqualError(t, err, shard+`: tensor "c" is missing, though model.safetensors.index.json lists it here; use the index and the shards of one model`)
 		var typed *safetensors.Error
 		require.True(t, errors.As(err, &typed))
 		require.Equal(t, "c", typed.Tensor)
 	})
 }
 
-// FuzzParse holds that what is accepted has its data in range and is written
+// FuzzParse checks that what is accepted has its data in range and is written
 // back to the same tensors.
 func FuzzParse(f *testing.F) {
 	for _, sound := range [][]byte{image(good, 16), image(`{"a":{"dtype":"U8","shape":[0],"data_offsets":[0,0]}} `, 0)} {

@@ -55,7 +55,7 @@ func (f *File) addShards(folder string) error {
 			return &Error{
 				Path: path,
 				Kind: fs.ErrNotExist,
-				Text: fmt.Sprintf("names the shard %s, which is not there; copy or download it too", shard),
+				Text: fmt.Sprintf("names the shard %s, which does not exist; copy or download it too", shard),
 			}
 		}
 		if err != nil {
@@ -63,7 +63,7 @@ func (f *File) addShards(folder string) error {
 		}
 		for _, name := range slices.Sorted(maps.Keys(wanted[shard])) {
 			if !f.Has(name) {
-				return tensorError(shardPath, name, ErrMissing, "is missing, though %s says that it is here; use the index and the shards of one model", IndexName)
+				return tensorError(shardPath, name, ErrMissing, "is missing, though %s lists it here; use the index and the shards of one model", IndexName)
 			}
 		}
 	}

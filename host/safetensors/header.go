@@ -19,7 +19,7 @@ const MaxHeader = 100_000_000
 // metadataKey is the one key of a header that names no tensor.
 const metadataKey = "__metadata__"
 
-// entry is what a header says of one tensor; begin and end count bytes from
+// entry is one tensor of a header; begin and end count bytes from
 // the end of the header.
 type entry struct {
 	name       string
@@ -64,7 +64,7 @@ func headerText(path string, image []byte) ([]byte, error) {
 		return nil, fileError(path, ErrHeader, "says that its header has %d bytes; want at most %d; this is not a safetensors file", n, MaxHeader)
 	}
 	if n > uint64(len(image)-8) {
-		return nil, fileError(path, ErrTruncated, "is cut off: its header has %d bytes, %d are there; copy or download it again", n, len(image)-8)
+		return nil, fileError(path, ErrTruncated, "is cut off: its header has %d bytes, of which the file has %d; copy or download it again", n, len(image)-8)
 	}
 	text := image[8 : 8+n]
 	if !utf8.Valid(text) {
@@ -77,7 +77,7 @@ func headerText(path string, image []byte) ([]byte, error) {
 }
 
 // header reads the JSON of a header token by token, since a decoder into a map
-// would hide a name that is there twice.
+// would hide a name that occurs twice.
 type header struct {
 	path string
 	dec  *json.Decoder
@@ -196,7 +196,7 @@ func (h *header) syntax(err error) error {
 	return fileError(h.path, ErrHeader, "has a header that is not JSON at byte %d (%v); this is not a safetensors file", 8+h.dec.InputOffset(), err)
 }
 
-// check holds one entry to the format's rules that need no other entry.
+// check applies the format's rules that need no other entry.
 func (e entry) check(path string) error {
 	bad := func(format string, args ...any) error { return tensorError(path, e.name, ErrHeader, format, args...) }
 	switch {
@@ -211,7 +211,7 @@ func (e entry) check(path string) error {
 	}
 	size, ok := byteSize(e.dtype, e.shape)
 	if !ok {
-		return bad("has the shape %s of %s, which is no number of bytes; write the file again", ShapeText(e.shape), e.dtype)
+		return bad("has the shape %s of %s, which is not a valid number of bytes; write the file again", ShapeText(e.shape), e.dtype)
 	}
 	if size != e.end-e.begin {
 		return bad("takes %d bytes as %s of %s, but its data_offsets [%d, %d] span %d; write the file again", size, ShapeText(e.shape), e.dtype, e.begin, e.end, e.end-e.begin)
@@ -239,8 +239,8 @@ func byteSize(d DType, shape []int64) (size int64, ok bool) {
 	return bits / 8, bits%8 == 0
 }
 
-// checkLayout sorts entries by their data and holds that the data of the file,
-// length bytes, is covered by them without holes and overlaps.
+// checkLayout sorts entries by their data and checks that they cover the data of
+// the file, length bytes, without holes and overlaps.
 func checkLayout(path string, entries []entry, length int64) error {
 	slices.SortFunc(entries, func(a, b entry) int {
 		switch {

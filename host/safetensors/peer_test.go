@@ -22,7 +22,7 @@ func python(t *testing.T, script string, args ...string) {
 	require.NoError(t, err, "%s", out)
 }
 
-// TestPeerReadsAndWritesTheSameBytes holds that Python reads what Write wrote
+// TestPeerReadsAndWritesTheSameBytes checks that Python reads what Write wrote
 // and that its own writer would have written the same bytes.
 func TestPeerReadsAndWritesTheSameBytes(t *testing.T) {
 	path := filepath.Join(t.TempDir(), "x.safetensors")

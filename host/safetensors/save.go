@@ -119,7 +119,7 @@ func cut(sources []Source, maxSize int64) []shard {
 	return shards
 }
 
-// createAll writes every shard under a temporary name; the caller ends the files
+// createAll writes every shard under a temporary name; the caller commits or aborts the files
 // returned, also after an error.
 func createAll(folder string, shards []shard, metadata map[string]string) ([]*atomicfile.File, error) {
 	var files []*atomicfile.File

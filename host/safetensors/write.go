@@ -72,7 +72,7 @@ func WriteInto(path string, sources []Source, metadata map[string]string) error 
 	return f.Close()
 }
 
-// named puts path before an error that names no file yet.
+// named puts path in front of an error that names no file yet.
 func named(path string, err error) error {
 	var names *fs.PathError
 	if errors.As(err, &names) {
@@ -162,11 +162,11 @@ func checkSources(sources []Source) error {
 		case s.Name == metadataKey || !utf8.ValidString(s.Name):
 			return fmt.Errorf("tensor %q: a safetensors file cannot hold this name", s.Name)
 		case seen[s.Name]:
-			return fmt.Errorf("tensor %q: is there twice", s.Name)
+			return fmt.Errorf("tensor %q: occurs twice", s.Name)
 		case s.DType.rank() < 0:
 			return fmt.Errorf("tensor %q: dtype %q; want one of %s", s.Name, s.DType, dtypeNames())
 		case !ok:
-			return fmt.Errorf("tensor %q: shape %s of %s is no number of bytes", s.Name, ShapeText(s.Shape), s.DType)
+			return fmt.Errorf("tensor %q: shape %s of %s is not a valid number of bytes", s.Name, ShapeText(s.Shape), s.DType)
 		case s.Stream == nil && int64(len(s.Data)) != size:
 			return fmt.Errorf("tensor %q: has %d bytes; want %d for %s of %s", s.Name, len(s.Data), size, ShapeText(s.Shape), s.DType)
 		}
@@ -204,7 +204,7 @@ func appendEntry(text []byte, s Source, begin, end int64) []byte {
 	return append(text, `]}`...)
 }
 
-// appendString writes s as JSON with the least escapes, as Hugging Face's
+// appendString writes s as JSON with as few escapes as possible, as Hugging Face's
 // writer does; encoding/json would escape more.
 func appendString(text []byte, s string) []byte {
 	const short = "\b\t\n\f\r\"\\"

@@ -72,10 +72,10 @@ func TestEncodeErrors(t *testing.T) {
 		want    string
 	}{
 		{"too few bytes", []safetensors.Source{u8("a", 3, 2)}, `tensor "a": has 2 bytes; want 3 for [3] of U8`},
-		{"twice", []safetensors.Source{u8("a", 1, 1), u8("a", 1, 1)}, `tensor "a": is there twice`},
+		{"twice", []safetensors.Source{u8("a", 1, 1), u8("a", 1, 1)}, `tensor "a": occurs twice`},
 		{"reserved name", []safetensors.Source{u8("__metadata__", 1, 1)}, `tensor "__metadata__": a safetensors file cannot hold this name`},
 		{"not UTF-8", []safetensors.Source{u8("\xff", 1, 1)}, `tensor "\xff": a safetensors file cannot hold this name`},
-		{"negative", []safetensors.Source{u8("a", -1, 1)}, `tensor "a": shape [-1] of U8 is no number of bytes`},
+		{"negative", []safetensors.Source{u8("a", -1, 1)}, `tensor "a": shape [-1] of U8 is not a valid number of bytes`},
 		{"short stream", []safetensors.Source{streamed}, `tensor "a": its stream wrote 2 bytes; want 3 for [3] of U8`},
 	}
 	for _, test := range tests {
@@ -183,7 +183,7 @@ func TestSaveHoldsNamesUniqueAcrossShards(t *testing.T) {
 	twice := append(sample(), sample()[0])
 	dir := t.TempDir()
 	err := safetensors.Save(dir, twice, safetensors.Layout{MaxShardSize: 1})
-	require.EqualError(t, err, dir+`: tensor "mask": is there twice`)
+	require.EqualError(t, err, dir+`: tensor "mask": occurs twice`)
 	require.Empty(t, names(t, dir))
 }
 

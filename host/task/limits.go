@@ -12,7 +12,7 @@ import (
 	"llmhost/host/plugin/worker"
 )
 
-// withLimits returns o with the limits that the settings put on plugins.
+// withLimits returns o with the limits on plugins from the settings.
 func withLimits(o plugin.Options, s config.PluginLimits) plugin.Options {
 	o.Limits = wasm.Limits{
 		MemoryMiB: s.PluginMemoryMB,
@@ -37,8 +37,8 @@ func withLimits(o plugin.Options, s config.PluginLimits) plugin.Options {
 
 func ms(n int) time.Duration { return time.Duration(n) * time.Millisecond }
 
-// checkLeast holds the loss program to plugin_program_mb at the dimensions of a
-// batch as far as the settings tell them, before any data is read.
+// checkLeast checks the loss program against plugin_program_mb at the dimensions
+// of a batch, as far as the settings determine them, before any data is read.
 func (t *Task) checkLeast(s config.Settings) error {
 	return t.checkSize(s.PluginProgramMB, map[string]int64{
 		"B": int64(max(s.TrainBatchSize, s.EvalBatchSize)),
@@ -47,8 +47,8 @@ func (t *Task) checkLeast(s config.Settings) error {
 	})
 }
 
-// CheckBatch holds what the loss program takes for the largest batch of so many
-// of the surveyed examples to limitMiB.
+// CheckBatch checks what the loss program takes for the largest batch of so many
+// of the surveyed examples against limitMiB.
 func (t *Task) CheckBatch(limitMiB int, s data.Survey, examples int) error {
 	return t.checkSize(limitMiB, map[string]int64{
 		"B": int64(min(examples, s.Examples)),

@@ -1,5 +1,5 @@
-// Package task opens what the plugins of a run come to: a checked loss program,
-// the pooling of its heads, a formatter that is ready, and their parameters. Start
+// Package task opens the plugins of a run: a checked loss program,
+// the pooling of its heads, a running formatter, and their parameters. Start
 // at Open.
 package task
 
@@ -19,7 +19,7 @@ import (
 	"llmhost/sdk/program"
 )
 
-// Task is a task that is open. Loss, Formatter and Pooling are its components.
+// Task is an open task. Loss, Formatter and Pooling are its components.
 type Task struct {
 	*plugin.Task
 	Program *program.Program // of the loss
@@ -29,7 +29,7 @@ type Task struct {
 	Params         map[string]any // of all parts, by name
 
 	Lock     plugin.Lock
-	Changes  []*plugin.Change // plugin files that are others than the lock's
+	Changes  []*plugin.Change // plugin files that differ from the lock's
 	FirstUse bool             // the lock did not have the task's file yet
 
 	// PoolsLastToken says that the pooling takes the state of each sequence's last
@@ -38,7 +38,7 @@ type Task struct {
 
 	catalog    *plugin.Catalog
 	formatting plugin.Formatting
-	columns    []sdk.ColumnUse // what the loss says of the columns that it reads
+	columns    []sdk.ColumnUse // what the loss declares about the columns that it reads
 	places     []string        // of the program's nodes in the author's files
 	notes      []string        // parameters that are given and have no effect
 }
@@ -46,15 +46,15 @@ type Task struct {
 // Options say how a task is opened.
 type Options struct {
 	Plugins plugin.Options
-	// LockFolder is the folder of the run whose llmhost.Lock says which plugin
+	// LockFolder is the folder of the run whose llmhost.lock says which plugin
 	// files it used.
 	LockFolder string
 	Resumed    bool // the plugin files must be those of the lock
 }
 
-// Open finds the task that the settings name, holds its file to task_sha256 and
-// llmhost.Lock before anything of it runs, settles its parameters, and traces and
-// checks its programs. Close it.
+// Open finds the task that the settings name, compares its file with task_sha256
+// and llmhost.lock before any of its code runs, settles its parameters, and traces
+// and checks its programs. Close it.
 func Open(ctx context.Context, s config.Settings, o Options) (t *Task, err error) {
 	lock, err := plugin.ReadLock(filepath.Join(o.LockFolder, plugin.LockName))
 	if err != nil {
@@ -147,7 +147,7 @@ func (t *Task) tracePooling(ctx context.Context, s config.Settings) error {
 		return fmt.Errorf("pooling_type is %q, and the loss of task %s reads no head that pools; remove it", s.Pooling, t.Name)
 	}
 	if t.Task.Pooling == nil && heads {
-		return fmt.Errorf("task %s has no pooling, and its loss reads a head that stands on one vector a sequence; give pooling_type", t.Name)
+		return fmt.Errorf("task %s has no pooling, and its loss reads a head that needs one vector a sequence; give pooling_type", t.Name)
 	}
 	if t.Task.Pooling == nil {
 		return nil
@@ -219,10 +219,10 @@ func (t *Task) ApplyDefaults(s config.Settings) (out config.Settings, notes []st
 	return out, append(notes, t.notes...), err
 }
 
-// settle gives the task's parts their parameters: settings that are set and that
-// a part has a parameter of the same name for, and what the file and the flags
-// name that no setting is called. A name that no part has is an error, unless a
-// builtin component of another task has it: one file may serve several tasks.
+// settle gives the task's parts their parameters: settings that are set and have
+// the name of a part's parameter, and the names in file and flags that are no
+// settings. A name that no part has is an error, unless a builtin component of
+// another task has it: one file may serve several tasks.
 func (t *Task) settle(s config.Settings) (map[string]any, error) {
 	given := t.givenBySettings(s)
 	var problems []string
@@ -263,8 +263,8 @@ func (t *Task) settingMeant(name string) string {
 	return meant
 }
 
-// givenBySettings are the settings that are set and that a part of the task has a
-// parameter of the same name for.
+// givenBySettings are the settings that are set and have the name of a parameter
+// of the task's parts.
 func (t *Task) givenBySettings(s config.Settings) map[string]plugin.Given {
 	given := map[string]plugin.Given{}
 	settings := s.Map()
@@ -283,9 +283,8 @@ func asGiven(p config.Param) plugin.Given {
 	return plugin.Given{Value: p.Value, Where: p.Where}
 }
 
-// updateLock makes the lock that of the plugin files in use, and notes which
-// of them changed: a run that goes on from a checkpoint, or that is locked,
-// does not come so far with one that did.
+// updateLock updates the lock to the plugin files in use, and notes which of them
+// changed. A resumed or locked run with a changed file has failed before this.
 func (t *Task) updateLock() {
 	var used []plugin.Info
 	for _, part := range t.Components() {

@@ -10,13 +10,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// by is what a pack is attended by, and who sees whom in plain Go.
+// by is options of attention, and which tokens see which in plain Go.
 type by struct {
 	options tensor.AttentionOptions
-	sees    func(query, key int) bool // places in a row
+	sees    func(query, key int) bool // positions in a sequence
 }
 
-// bend is what plain Go does to a score.
+// bend is what plain Go applies to a score.
 func (b by) bend(score float64) float64 {
 	if b.options.Softcap == 0 {
 		return score
@@ -24,7 +24,7 @@ func (b by) bend(score float64) float64 {
 	return b.options.Softcap * math.Tanh(score/b.options.Softcap)
 }
 
-// plain is attention of one row, one head, in plain Go.
+// plain is attention of one sequence, one head, in plain Go.
 func (b by) plain(q, k, v [][]float64) (out [][]float64) {
 	for i := range q {
 		sum, row := 0.0, make([]float64, len(v[0]))
@@ -56,8 +56,8 @@ func window(n int) func(int, int) bool { return func(i, j int) bool { return j <
 
 func all(int, int) bool { return true }
 
-// rowsOf cuts [tokens, 1, dim] into the rows that begin at starts.
-func rowsOf(t tensor.Tensor, starts []int) (rows [][][]float64) {
+// sequencesOf cuts [tokens, 1, dim] into the sequences that begin at starts.
+func sequencesOf(t tensor.Tensor, starts []int) (rows [][][]float64) {
 	flat, dim := t.Floats(), int(t.Size(2))
 	for i := range len(starts) - 1 {
 		var row [][]float64
@@ -72,13 +72,13 @@ func rowsOf(t tensor.Tensor, starts []int) (rows [][][]float64) {
 func TestAttentionIsItsFormula(t *testing.T) {
 	starts := []int{0, 5, 6, 13}
 	for name, b := range map[string]by{
-		"causal":                {tensor.AttentionOptions{Scale: 0.4}, causal},
-		"window":                {tensor.AttentionOptions{Scale: 0.4, Window: 3}, window(3)},
-		"both directions":       {tensor.AttentionOptions{Scale: 0.4, Bidirectional: true}, all},
-		"capped":                {tensor.AttentionOptions{Scale: 2, Softcap: 1.5}, causal},
-		"capped window":         {tensor.AttentionOptions{Scale: 2, Softcap: 1.5, Window: 2}, window(2)},
-		"capped, both":          {tensor.AttentionOptions{Scale: 2, Softcap: 1.5, Bidirectional: true}, all},
-		"window beyond the row": {tensor.AttentionOptions{Scale: 0.4, Window: 7}, causal},
+		"causal":                     {tensor.AttentionOptions{Scale: 0.4}, causal},
+		"window":                     {tensor.AttentionOptions{Scale: 0.4, Window: 3}, window(3)},
+		"both directions":            {tensor.AttentionOptions{Scale: 0.4, Bidirectional: true}, all},
+		"capped":                     {tensor.AttentionOptions{Scale: 2, Softcap: 1.5}, causal},
+		"capped window":              {tensor.AttentionOptions{Scale: 2, Softcap: 1.5, Window: 2}, window(2)},
+		"capped, both":               {tensor.AttentionOptions{Scale: 2, Softcap: 1.5, Bidirectional: true}, all},
+		"window beyond the sequence": {tensor.AttentionOptions{Scale: 0.4, Window: 7}, causal},
 	} {
 		t.Run(name, func(t *testing.T) {
 			tensor.Scoped(func() {
@@ -88,13 +88,13 @@ func TestAttentionIsItsFormula(t *testing.T) {
 				for i := range len(starts) - 1 {
 					s.Add(starts[i], starts[i+1]-starts[i], -1)
 				}
-				got := rowsOf(tensor.Attention(q, k, v, s, b.options), starts)
-				qs, ks, vs := rowsOf(q, starts), rowsOf(k, starts), rowsOf(v, starts)
+				got := sequencesOf(tensor.Attention(q, k, v, s, b.options), starts)
+				qs, ks, vs := sequencesOf(q, starts), sequencesOf(k, starts), sequencesOf(v, starts)
 				require.Len(t, got, len(starts)-1)
 				for r := range got {
 					require.Len(t, got[r], starts[r+1]-starts[r])
 					for i, want := range b.plain(qs[r], ks[r], vs[r]) {
-						require.InDeltaSlice(t, want, got[r][i], 1e-12, "row %d, token %d", r, i)
+						require.InDeltaSlice(t, want, got[r][i], 1e-12, "sequence %d, token %d", r, i)
 					}
 				}
 			})
@@ -107,7 +107,7 @@ func TestSharedPrefixUnderACap(t *testing.T) {
 	for _, o := range []tensor.AttentionOptions{{Scale: 2, Softcap: 1.5}, {Scale: 2, Softcap: 1.5, Window: 3}} {
 		tensor.Scoped(func() {
 			q, k, v := randn(9, 2, 4), randn(9, 1, 4), randn(9, 1, 4)
-			var shared tensor.Segments // 4 tokens, then 2 of one row and 3 of another
+			var shared tensor.Segments // 4 tokens, then 2 of one sequence and 3 of another
 			shared.Add(0, 4, -1)
 			shared.Add(4, 2, 0)
 			shared.Add(6, 3, 0)

@@ -125,8 +125,8 @@ func (t Tensor) Item() float64 {
 	return t.item()
 }
 
-// HostItem is Item of a tensor that was made on the CPU whatever the device of
-// the run: no device is waited for, and so it is no read-back.
+// HostItem is Item for a tensor that is on the CPU whatever the device of
+// the run: no device is waited for, so it is not counted as a read-back.
 func (t Tensor) HostItem() float64 {
 	if d := t.Device(); d != CPU {
 		panic(&Error{
@@ -189,7 +189,7 @@ func bytesOf[E Element](data []E) []byte {
 	return unsafe.Slice((*byte)(unsafe.Pointer(unsafe.SliceData(data))), len(data)*int(unsafe.Sizeof(*new(E))))
 }
 
-// some gives gotch the address of a first element even where there is none.
+// some gives gotch an address of a first element even where there is none.
 func some(dims []int64) []int64 {
 	if len(dims) == 0 {
 		return []int64{0}
@@ -205,7 +205,7 @@ func withScalar(value float64, f func(lib.Cscalar)) {
 	lib.AtsFree(s)
 }
 
-// To returns t in an element type, t itself where it has it. A float is cut to a
+// To returns t in an element type, t itself where it has it. A float is truncated to an
 // integer, and a bool tells where t is other than 0.
 func (t Tensor) To(d DType) Tensor {
 	if t.DType() == d {

@@ -24,7 +24,7 @@ func (d Device) String() string {
 	return fmt.Sprintf("cuda:%d", int32(d))
 }
 
-// Load loads libtorch, unless that is done. Any operation does so where it has
+// Load loads libtorch, unless it is loaded. Any operation does so where it has
 // to, but can only end the program when libtorch cannot be loaded; a run calls
 // Load, or OpenDevice, first and gets an error that says what to do about it.
 func Load() error { return shim.Load() }

@@ -32,7 +32,7 @@ func TestLayerNormIsItsFormula(t *testing.T) {
 	})
 }
 
-// Channels beyond the pairs stay, and give their gradient on.
+// Channels beyond the pairs stay, and pass their gradient on.
 func TestRotateLeavesTheRest(t *testing.T) {
 	tensor.Scoped(func() {
 		x := randn(3, 2, 7).RequireGrad()
@@ -41,7 +41,7 @@ func TestRotateLeavesTheRest(t *testing.T) {
 		turned := x.Narrow(2, 0, 4).Contiguous().Rotate(angle.Cos(), angle.Sin())
 		require.Equal(t, turned.Floats(), y.Narrow(2, 0, 4).Floats())
 		require.Equal(t, x.Narrow(2, 4, 3).Floats(), y.Narrow(2, 4, 3).Floats())
-		y.Square().Sum().Backward() // turning keeps lengths
+		y.Square().Sum().Backward() // rotating keeps lengths
 		require.InDeltaSlice(t, x.MulScalar(2).Floats(), x.Grad().Floats(), 1e-12)
 	})
 	err := func() (err error) {
@@ -52,7 +52,7 @@ func TestRotateLeavesTheRest(t *testing.T) {
 	require.ErrorContains(t, err, "cannot turn 3 pairs of 4 channels")
 }
 
-// Bounded logits give the same with and without the whole matrix.
+// Capped logits give the same with and without the whole matrix.
 func TestTokenLogpsUnderACap(t *testing.T) {
 	tensor.Scoped(func() {
 		const rows, hidden, vocab, softcap = 9, 5, 12, 1.25

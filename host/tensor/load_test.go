@@ -10,7 +10,7 @@ import (
 	"llmhost/host/tensor"
 )
 
-// What is linked is loaded by every start of the binary, that of a worker or of
+// Linked libraries are loaded by every start of the binary, that of a worker or of
 // --help too.
 func TestLibtorchIsLoadedAndNotLinked(t *testing.T) {
 	path, err := os.Executable()

@@ -27,7 +27,7 @@ func (q NF4) Defined() bool { return q.codes.Defined() }
 // Size returns the length of axis 0 or 1.
 func (q NF4) Size(axis int) int64 { return [2]int64{q.rows, q.cols}[axis] }
 
-// Device is where the matrix lies.
+// Device is where the matrix is.
 func (q NF4) Device() Device { return q.codes.Device() }
 
 // Dequantize returns the rounded matrix, float32 [rows, cols].
@@ -38,7 +38,7 @@ func (q NF4) Dequantize() Tensor {
 }
 
 // Linear is x Wᵀ + bias, x [..., cols], for the rounded W; bias is undefined or
-// [rows]. W is made for the product alone, and once more for the gradient, which
+// [rows]. W is made for the product alone, and again for the gradient, which
 // flows to x alone.
 func (q NF4) Linear(x, bias Tensor) Tensor {
 	out := shim.NF4Linear(x.ptr(), q.codes.ptr(), q.scales.ptr(), bias.ptr(), q.rows, q.cols)

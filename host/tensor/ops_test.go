@@ -24,7 +24,7 @@ func caught(f func()) (err error) {
 	return err
 }
 
-// What the comments on operations say of types: the type of the result for each
+// The types that the comments on operations promise: that of the result for each
 // type of the operand, "" where the operation panics.
 func TestTypesOfResults(t *testing.T) {
 	type on = func(x tensor.Tensor) tensor.Tensor
@@ -90,7 +90,7 @@ func TestTypesOfResults(t *testing.T) {
 	}
 }
 
-// Shapes, indices and sizes that an operation says it panics for.
+// Shapes, indices and sizes for which an operation panics.
 func TestOperandsThatDoNotFitPanic(t *testing.T) {
 	x := func() tensor.Tensor { return sample(tensor.Float32) }
 	ids := func(values ...int64) tensor.Tensor { return tensor.Of(cpu, values) }
@@ -182,7 +182,7 @@ func sharedByMaxima() tensor.Tensor {
 	return x.Grad()
 }
 
-// attentionOver gives two tokens one segment of some length.
+// attentionOver runs attention over two tokens with one segment of some length.
 func attentionOver(length int) {
 	var segments tensor.Segments
 	segments.Add(0, length, -1)

@@ -21,7 +21,7 @@ type AttentionOptions struct {
 	Scale         float64 // of the products of queries and keys
 	Window        int     // a token sees itself and the Window-1 tokens before it; 0 = all before it
 	Bidirectional bool    // a token sees all of its sequence; segments have no prefix then, and there is no window
-	Softcap       float64 // scores s become Softcap · tanh(s/Softcap); 0 = they stay
+	Softcap       float64 // scores s become Softcap · tanh(s/Softcap); 0 = unchanged
 	Dropout       float64 // share of the weights that are set to 0, the others scaled up; 0 = none
 }
 

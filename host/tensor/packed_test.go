@@ -14,7 +14,7 @@ func randn(shape ...int64) tensor.Tensor {
 	return tensor.Randn(tensor.CPU, tensor.Float64, 1, shape...)
 }
 
-// naive computes one query row of attention in plain Go.
+// naive computes attention of one query in plain Go.
 func naive(q []float64, k, v [][]float64, scale float64) []float64 {
 	weights, total := make([]float64, len(k)), 0.0
 	for j := range k {

@@ -21,7 +21,7 @@ func NewList(ts []Tensor) List {
 // Len returns how many tensors l has.
 func (l List) Len() int { return len(l.handles) }
 
-// ZeroGrad forgets the gradients; the next backward pass writes new ones.
+// ZeroGrad removes the gradients; the next backward pass writes new ones.
 func (l List) ZeroGrad() {
 	shim.ZeroGrads(l.handles)
 	checkShim("zero_grad")
@@ -46,8 +46,9 @@ type AdamWOptions = shim.AdamWOptions
 
 // AdamW makes one AdamW step on params (see package optim) and adds 1 to steps.
 // Parameters without a gradient are left alone. expAvg and expAvgSq have the
-// shapes of params; steps are float32 without axes; all lists have one length. skip is a float32 scalar on
-// the device of params: where it is 1, nothing changes but the gradients.
+// shapes of params; steps are float32 without axes; all lists have one length.
+// skip is a float32 scalar on the device of params: where it is 1, nothing changes
+// but the gradients.
 func AdamW(params, expAvg, expAvgSq, steps List, skip Tensor, o AdamWOptions) {
 	shim.AdamW(params.handles, expAvg.handles, expAvgSq.handles, steps.handles, skip.ptr(), o)
 	checkShim("adamw", skip)

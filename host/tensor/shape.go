@@ -39,7 +39,7 @@ func (t Tensor) View(shape ...int64) Tensor {
 	return wrap("view", out, t)
 }
 
-// Reshape is View, with a copy where t's memory asks for one.
+// Reshape is View, with a copy where t's memory needs one.
 func (t Tensor) Reshape(shape ...int64) Tensor {
 	var out lib.Ctensor
 	lib.AtgReshape(&out, t.c, some(shape), len(shape))
@@ -132,7 +132,7 @@ func (t Tensor) Where(condition, other Tensor) Tensor {
 }
 
 // WhereScalar takes t where condition, of bools, holds, and value elsewhere.
-// Both broadcast; a integer t gives float32.
+// Both broadcast; an integer t gives float32.
 func (t Tensor) WhereScalar(condition Tensor, value float64) Tensor {
 	var out lib.Ctensor
 	withScalar(value, func(s lib.Cscalar) { lib.AtgWhereScalarother(&out, condition.c, t.c, s) })

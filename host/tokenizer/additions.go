@@ -13,8 +13,8 @@ import (
 )
 
 // Additions are tokens that a tokenizer gets besides those of its files. Each
-// is special: a text that spells it out gets the one id. One that the vocabulary
-// has already keeps its id; the others follow the highest.
+// is special: wherever a text spells it out it is one token. One that the vocabulary
+// already has keeps its id; the others follow the highest.
 type Additions struct {
 	Missing bool     // <pad>, </s>, <s> and <unk>, for those roles that no token has
 	Pad     string   // the pad token, instead of the one that there is; "" = that one
@@ -30,8 +30,8 @@ type role struct {
 	id         *int32
 }
 
-// roles are those that Missing fills. An encoder, whose rows begin and end with
-// tokens of its own, has no use for two more that do.
+// roles are those that Missing fills. An encoder, whose sequences begin and end with
+// [CLS] and [SEP], has no use for BOS and EOS.
 func (t *Tokenizer) roles() []role {
 	all := []role{{"pad_token", "<pad>", &t.special.PAD}, {"unk_token", "<unk>", &t.special.UNK}}
 	if t.special.CLS >= 0 && t.special.SEP >= 0 {
@@ -86,7 +86,7 @@ func (t *Tokenizer) extend(file []byte, tokens []string) error {
 	next := t.maxID + 1
 	for _, token := range tokens {
 		if token == "" || strings.TrimSpace(token) != token {
-			return fmt.Errorf("token %q of pad_token or additional_special_tokens: want one that neither is empty nor begins or ends with a blank", token)
+			return fmt.Errorf("token %q of pad_token or additional_special_tokens: want one that is not empty and neither begins nor ends with a blank", token)
 		}
 		id, has := t.TokenID(token)
 		switch {
@@ -107,7 +107,7 @@ func (t *Tokenizer) extend(file []byte, tokens []string) error {
 	}
 	for i, token := range t.added {
 		if id, _ := t.TokenID(token); id != next-int32(len(t.added)-i) {
-			return fmt.Errorf("%s: token %q cannot be added behind the highest id, %d, because the ids before it have holes", t.path, token, next-int32(len(t.added))-1)
+			return fmt.Errorf("%s: token %q cannot be added after the highest id, %d, because the ids before it have gaps", t.path, token, next-int32(len(t.added))-1)
 		}
 	}
 	t.changed[fileName] = changed

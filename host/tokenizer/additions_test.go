@@ -42,8 +42,8 @@ func loadWith(t *testing.T, folder string, more tokenizer.Additions) *tokenizer.
 	return tok
 }
 
-// What is added is one token each, behind those that there are; what there is
-// keeps its id. The files that are written say the same.
+// Each addition is one token, after the existing ones, which keep their ids. The
+// written files say the same.
 func TestAdditions(t *testing.T) {
 	folder := bare(t, `{"tokenizer_class": "PreTrainedTokenizerFast", "eos_token": "</s>", "bos_token": null}`)
 	tok := loadWith(t, folder, tokenizer.Additions{Missing: true, Tokens: []string{"<tool>", "<tool>", "<|call|>"}})
@@ -91,7 +91,7 @@ func TestAdditionsToABareFolder(t *testing.T) {
 	require.Equal(t, "<|pad|>", config["pad_token"])
 }
 
-// An encoder gets no tokens for the ends of a row, which it has.
+// An encoder gets no BOS and EOS, since it has [CLS] and [SEP].
 func TestAdditionsToAnEncoder(t *testing.T) {
 	tok := loadWith(t, "../conformance/testdata/tokenizers/tiny_wordpiece", tokenizer.Additions{Missing: true})
 	require.Empty(t, tok.Added())
@@ -101,7 +101,7 @@ func TestAdditionsToAnEncoder(t *testing.T) {
 func TestBadAdditions(t *testing.T) {
 	for _, token := range []string{"", " a", "a\n"} {
 		_, err := tokenizer.LoadWith(tiny, tokenizer.Additions{Tokens: []string{token}})
-		require.ErrorContains(t, err, "want one that neither is empty nor begins or ends with a blank")
+		require.ErrorContains(t, err, "want one that is not empty and neither begins nor ends with a blank")
 	}
 }
 

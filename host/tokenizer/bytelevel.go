@@ -13,8 +13,8 @@ import (
 var byteSpecials = []string{"<unk>", "<s>", "</s>", "<pad>"}
 
 // WriteByteLevel writes a tokenizer for models that start from nothing into
-// folder, which it makes where needed: one token a byte, 260 tokens in all, so
-// that any text goes in and comes out. It adds no special tokens of its own.
+// folder, which it creates where needed: one token a byte, 260 tokens in all, so
+// that any text can be encoded and decoded. It adds no special tokens by itself.
 // transformers loads the two files as a PreTrainedTokenizerFast.
 func WriteByteLevel(folder string) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
@@ -75,8 +75,8 @@ func byteConfig() object {
 	}
 }
 
-// byteChars is GPT-2's spelling of bytes: those that Latin-1 prints stand for
-// themselves, the others, in order, for the characters from U+0100 on.
+// byteChars is GPT-2's spelling of bytes: those that Latin-1 prints are spelt as
+// themselves, the others, in order, as the characters from U+0100 on.
 func byteChars() (chars [256]rune) {
 	next := rune(0x100)
 	for b := range chars {

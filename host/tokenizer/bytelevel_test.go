@@ -105,7 +105,7 @@ func TestByteLevelInTransformers(t *testing.T) {
 	}
 }
 
-// FuzzByteLevel: any text comes back as it went in; what is not text is refused.
+// FuzzByteLevel: any text survives a round trip; what is not UTF-8 is refused.
 func FuzzByteLevel(f *testing.F) {
 	for _, seed := range []string{"", "plain", " <s> </s>x<pad", "é\u0301日🙂", "\x00\xff", "\r\n\t \u00a0\ufeff"} {
 		f.Add(seed)

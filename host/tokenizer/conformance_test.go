@@ -137,7 +137,7 @@ func (c cases) encode(t *testing.T, tok *tokenizer.Tokenizer) {
 		for i, want := range x.Tokens {
 			id, known := tok.TokenID(want)
 			if !known {
-				continue // Unigram's unknown tokens bear the text that they stand for
+				continue // Unigram's unknown tokens have the text that they replace
 			}
 			require.Equal(t, got.IDs[i], id, "token %q of %q", want, x.Text)
 			token, ok := tok.Token(id)

@@ -107,7 +107,7 @@ func (t *Tokenizer) encodeDetailed(texts []string, flags uint64) (Encoding, erro
 }
 
 // Decode returns the text of ids, without the special tokens where skipSpecial.
-// Ids that no token bears are left out; a negative id is an error. Bytes that
+// Ids that no token has are left out; a negative id is an error. Bytes that
 // are not UTF-8 together come out as U+FFFD.
 func (t *Tokenizer) Decode(ids []int32, skipSpecial bool) (string, error) {
 	for n, id := range ids {

@@ -2,12 +2,12 @@ package tokenizer
 
 import "encoding/binary"
 
-// Encoding is a text as tokens, with what is known of each.
+// Encoding is a text as tokens, with details of each.
 type Encoding struct {
 	IDs   []int32
-	Spans []Span  // where each token stands in its text; {0, 0} where it was added
+	Spans []Span  // where each token is in its text; {0, 0} where it was added
 	Types []int32 // 1 for tokens of a pair's second text, where the tokenizer tells them apart
-	Added []bool  // the post-processor put the token in: it stands for no text
+	Added []bool  // the post-processor added the token: it has no text
 }
 
 // Span is the bytes [Start, End) of a Go string: text[s.Start:s.End]. Byte-level
@@ -58,7 +58,7 @@ func (e Encoding) Truncate(length int, side Side) Encoding {
 	return kept
 }
 
-// words is what is left to read of a tok_encode payload.
+// words is the unread rest of a tok_encode payload.
 type words []byte
 
 func (w *words) next() int32 {

@@ -18,7 +18,7 @@ import (
 //go:embed tokcore.wasm
 var core []byte
 
-// engine holds the compiled core; instances are made of it.
+// engine holds the compiled core, from which instances are made.
 type engine struct {
 	runtime  wazero.Runtime
 	compiled wazero.CompiledModule
@@ -26,8 +26,8 @@ type engine struct {
 }
 
 // newEngine compiles the core: seconds the first time, hundredths of a second
-// once the machine code lies in the user's cache folder. Whatever is
-// wrong with that folder, the core is compiled without it.
+// once the machine code is in the user's cache folder. If that folder cannot be
+// used, the core is compiled without it.
 func newEngine() (*engine, error) {
 	if cache := openCache(); cache != nil {
 		config := wazero.NewRuntimeConfig().WithCompilationCache(cache)
@@ -85,7 +85,7 @@ func ownedAndWritable(folder string) bool {
 	return os.Remove(probe.Name()) == nil
 }
 
-// close frees the machine code and every instance made of it.
+// close frees the machine code and every instance made from it.
 func (e *engine) close() error {
 	ctx := context.Background()
 	err := e.runtime.Close(ctx)

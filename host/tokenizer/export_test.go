@@ -1,6 +1,6 @@
 package tokenizer
 
-// Break makes one instance run into a trap, as a fault of the core would.
+// Break makes one instance trap, as a bug of the core would.
 func (t *Tokenizer) Break() error {
 	return t.pool.use(func(i *instance) error {
 		i.handle = 1<<32 - 4
@@ -9,5 +9,5 @@ func (t *Tokenizer) Break() error {
 	})
 }
 
-// Instances is how many instances wait for work.
+// Instances is how many instances are idle.
 func (t *Tokenizer) Instances() int { return len(t.pool.idle) }

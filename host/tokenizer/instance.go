@@ -120,7 +120,7 @@ func (i *instance) put(request []byte) (uint64, error) {
 }
 
 // take copies the reply at packed (address and length), frees it there, and
-// returns its payload, or the error that the reply bears.
+// returns its payload, or the error in the reply.
 func (i *instance) take(packed uint64) ([]byte, error) {
 	at := uint32(packed >> 32)
 	size := uint32(packed)

@@ -32,8 +32,8 @@ func newPool(e *engine, file []byte) *pool {
 	}
 }
 
-// use lends an instance to work. One that trapped or grew too large is thrown
-// away after it.
+// use lends an instance to work. One that trapped or grew too large is closed
+// afterwards.
 func (p *pool) use(work func(*instance) error) error {
 	p.limit <- struct{}{}
 	defer func() { <-p.limit }()

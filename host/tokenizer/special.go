@@ -58,7 +58,7 @@ func readSpecial(folder string, t *Tokenizer) (Special, error) {
 	return special, nil
 }
 
-// usual gives a role that no file names to the token that BERT has for it.
+// usual gives a role that no file names to the token that BERT uses for it.
 func (t *Tokenizer) usual(role *int32, token string) {
 	if id, found := t.TokenID(token); found && *role < 0 {
 		*role = id

@@ -3,9 +3,9 @@
 //
 // The work is done by Hugging Face's own crate, built to WebAssembly (see
 // tokcore/) and run by wazero, so ids, spans and decoded text are those of the
-// Python library. This package holds the instances, checks what goes in,
-// and says what went wrong. It knows nothing
-// of chat templates, datasets or models. Start with Load.
+// Python library. This package holds the instances, checks their input, and
+// explains errors. It knows nothing of chat templates, datasets or models. Start
+// with Load.
 package tokenizer
 
 import (
@@ -38,7 +38,7 @@ type Tokenizer struct {
 
 // Load reads the tokenizer at path: a folder that holds tokenizer.json, or
 // that file itself. Files beside it that name the special tokens are read too.
-// Padding and truncation that the file asks for are not done. Close it.
+// Padding and truncation that the file asks for are not applied. Close it.
 func Load(path string) (*Tokenizer, error) { return LoadWith(path, Additions{}) }
 
 // LoadWith is Load with tokens added to what the files have; Save writes them.
@@ -90,7 +90,7 @@ func (t *Tokenizer) open(file []byte) error {
 	return err
 }
 
-// locate returns the path of the tokenizer.json that path means.
+// locate returns the path of the tokenizer.json that path names.
 func locate(path string) (string, error) {
 	info, err := os.Stat(path)
 	switch {
@@ -131,7 +131,7 @@ func (t *Tokenizer) Digest() string { return t.digest }
 func (t *Tokenizer) VocabSize() int { return t.vocab }
 
 // MaxID is the highest id: an embedding needs MaxID+1 rows. It is VocabSize-1
-// unless the ids have holes.
+// unless the ids have gaps.
 func (t *Tokenizer) MaxID() int32 { return t.maxID }
 
 // Special returns the ids of the tokens with a role, -1 for a role that no token has.
@@ -149,7 +149,7 @@ func (t *Tokenizer) TokenID(token string) (id int32, ok bool) {
 	return id, err == nil && id >= 0
 }
 
-// Token returns the token that bears id, as tokenizer.json spells it.
+// Token returns the token with an id, as tokenizer.json spells it.
 func (t *Tokenizer) Token(id int32) (token string, ok bool) {
 	if id < 0 || id > t.maxID {
 		return "", false

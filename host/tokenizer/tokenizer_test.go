@@ -36,7 +36,7 @@ func TestLoadErrors(t *testing.T) {
 	for _, x := range []struct {
 		name  string
 		files map[string]string
-		want  string // FOLDER stands for the folder
+		want  string // FOLDER is the folder's path
 	}{
 		{"empty folder", nil,
 			`tokenizer FOLDER: no tokenizer.json in this folder; copy it from the model that it belongs to`},
@@ -227,7 +227,7 @@ func TestParallel(t *testing.T) {
 	wait.Wait()
 }
 
-// TestTrap: an instance that trapped is gone, the tokenizer goes on.
+// TestTrap: an instance that trapped is gone, the tokenizer still works.
 func TestTrap(t *testing.T) {
 	tok := load(t, tiny)
 	require.Equal(t, 1, tok.Instances())
@@ -266,7 +266,7 @@ func TestCacheFolder(t *testing.T) {
 	entries, err := filepath.Glob(filepath.Join(folder, "*", "*"))
 	require.NoError(t, err)
 	require.NotEmpty(t, entries)
-	for _, entry := range entries { // a spoilt entry is no reason to stop
+	for _, entry := range entries { // a damaged entry is no reason to stop
 		require.NoError(t, os.WriteFile(entry, []byte("spoilt"), 0o600))
 	}
 	load(t, tiny)

@@ -37,7 +37,7 @@ var quickstartBatches = map[string]struct {
 }
 
 // BenchmarkStep measures whole steps on all processors, and what share of them
-// is the loss program with its gradient: what it costs that losses are
+// is the loss program with its gradient: the cost of losses being
 // programs, in steps so small that it shows.
 func BenchmarkStep(b *testing.B) {
 	for _, task := range []string{"sft", "rrhf"} {
@@ -99,7 +99,7 @@ func builtinLoss(b *testing.B, task string) *program.Program {
 	return traced.Program
 }
 
-// lossSeconds times what a step does with the log-probabilities: denominators
+// lossSeconds times a step's work on the log-probabilities: denominators
 // from data alone, then terms, metrics and the gradient.
 func lossSeconds(p *program.Program, examples []data.Example) float64 {
 	const rounds = 100

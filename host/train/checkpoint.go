@@ -17,7 +17,7 @@ type Checkpoints struct {
 	Folder   string // output_dir
 	Limit    int    // how many to keep, the newest; 0 = all
 	Model    *lm.Model
-	Identity checkpoint.State // what must be the same where a run resumes
+	Identity checkpoint.State // what must be the same when a run resumes
 	// SyncLog makes the log durable and returns how many bytes it has.
 	SyncLog func() (int64, error)
 }
@@ -40,7 +40,7 @@ func (c Checkpoints) Save(l *Loop) (path string, err error) {
 	return path, checkpoint.Prune(c.Folder, c.Limit)
 }
 
-// State is identity with where the loop stands.
+// State is identity with the progress of the loop.
 func (l *Loop) State(identity checkpoint.State) checkpoint.State {
 	s := identity
 	s.GlobalStep = l.Trainer.GlobalStep
@@ -53,7 +53,7 @@ func (l *Loop) State(identity checkpoint.State) checkpoint.State {
 	return s
 }
 
-// Resume puts optimizer, order, generator and counters back to those of the
+// Resume sets optimizer, order, generator and counters to those of the
 // checkpoint at path.
 func (l *Loop) Resume(path string, s checkpoint.State) error {
 	if err := readOptimizer(path, l.Trainer.Optimizer); err != nil {
@@ -73,7 +73,7 @@ func (l *Loop) Resume(path string, s checkpoint.State) error {
 
 const optimizerName = "optimizer.safetensors"
 
-// parts are a parameter's optimizer state by what its tensors are called after
+// parts are a parameter's optimizer state by the names of its tensors after
 // the parameter's name.
 func parts(s optim.State) []namedTensor {
 	return []namedTensor{
@@ -99,7 +99,7 @@ func writeOptimizer(folder string, o *optim.AdamW) error {
 	return safetensors.WriteInto(filepath.Join(folder, optimizerName), sources, nil)
 }
 
-// readOptimizer puts the state of a checkpoint into o.
+// readOptimizer sets the state of o from a checkpoint.
 func readOptimizer(folder string, o *optim.AdamW) (err error) {
 	defer tensor.Catch(&err)
 	file, err := safetensors.Open(filepath.Join(folder, optimizerName))

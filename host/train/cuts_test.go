@@ -25,7 +25,7 @@ var losses = []struct {
 	lists      bool // of candidates
 }{
 	{"sft", "sft", nil, false},
-	{"sft by rows, with a reference", "sft", map[string]any{"sft_reduction": "seq_mean", "kl_coef": 0.3}, false},
+	{"sft by sequences, with a reference", "sft", map[string]any{"sft_reduction": "seq_mean", "kl_coef": 0.3}, false},
 	{"sft with a full divergence", "sft", map[string]any{"kl_coef": 0.3, "kl_penalty_mode": "full"}, false},
 	{"sft with an adaptive one", "sft", map[string]any{"kl_coef": 0.3, "kl_penalty_mode": "abs", "token_level": true, "adaptive_kl_ctrl": true}, false},
 	{"rejection_sampling", "rejection_sampling", nil, true},
@@ -35,7 +35,7 @@ var losses = []struct {
 	{"reward with tokens", "reward", map[string]any{"lm_loss_coeff": 0.3, "lm_score_thresh": 0.4}, true},
 	{"rrhf", "rrhf", nil, true},
 	{"weighted_learning", "weighted_learning", nil, false},
-	{"weighted_learning by rows", "weighted_learning", map[string]any{"weighted_reduction": "seq_mean"}, false},
+	{"weighted_learning by sequences", "weighted_learning", map[string]any{"weighted_reduction": "seq_mean"}, false},
 	{"dpo", "dpo", nil, true},
 	{"dpo, ipo and apo", "dpo", map[string]any{"dpo_loss_type": "ipo,apo_down", "dpo_loss_weights": "0.5,1", "ipo_length_normalize": true}, true},
 	{"dpo, smoothed", "dpo", map[string]any{"dpo_loss_type": "sigmoid,robust,hinge,apo_zero", "label_smoothing": 0.1, "construct_method": "one_over_rest"}, true},
@@ -48,23 +48,23 @@ var losses = []struct {
 	{"distill", "distill", map[string]any{"distill_kl": "mixed", "distill_alpha": 0.3}, false},
 }
 
-// everything is eight examples with all that a loss may read.
+// everything is eight examples with everything that a loss may read.
 func everything(lists bool) []data.Example {
 	rng := rand.New(rand.NewPCG(21, 0))
 	examples := uneven(9, lists)
 	for i := range examples {
-		g := &examples[i]
-		g.Labels = map[string]int64{"label": int64(i % 3), "other": []int64{0, data.Ignore, 1}[i%3]}
-		g.ExampleColumns["reward"], g.ExampleColumns["lm_mask"] = rng.NormFloat64(), float64(i%2)
-		g.Columns["score"] = nil
-		for range g.Sequences {
-			g.Columns["score"] = append(g.Columns["score"], rng.Float64()-0.3)
+		e := &examples[i]
+		e.Labels = map[string]int64{"label": int64(i % 3), "other": []int64{0, data.Ignore, 1}[i%3]}
+		e.ExampleColumns["reward"], e.ExampleColumns["lm_mask"] = rng.NormFloat64(), float64(i%2)
+		e.Columns["score"] = nil
+		for range e.Sequences {
+			e.Columns["score"] = append(e.Columns["score"], rng.Float64()-0.3)
 		}
 	}
 	return examples
 }
 
-// Every loss that is linked in has a row above.
+// Every builtin loss is in the table above.
 func TestNoLossIsLeftOut(t *testing.T) {
 	named := map[string]bool{}
 	for _, l := range losses {

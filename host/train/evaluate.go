@@ -10,7 +10,7 @@ import (
 	"llmhost/sdk/program"
 )
 
-// Evaluation is what a loss and its metrics came to over some records: sums and
+// Evaluation totals a loss and its metrics over some records: sums and
 // counts, so that those of several parts can be joined and are right whatever
 // the parts' sizes. Nothing of the size of a vocabulary is kept.
 type Evaluation struct {
@@ -67,9 +67,9 @@ func addPreferences(c *hostmetrics.Calibration, b *data.Batch, column string, re
 		return
 	}
 	read := rewards.Floats()
-	for g := range b.B {
+	for e := range b.B {
 		var r, s []float64
-		for k := g * b.K; k < (g+1)*b.K; k++ {
+		for k := e * b.K; k < (e+1)*b.K; k++ {
 			if b.Real[k] {
 				r = append(r, read[k])
 				s = append(s, float64(scores[k]))
@@ -79,7 +79,7 @@ func addPreferences(c *hostmetrics.Calibration, b *data.Batch, column string, re
 	}
 }
 
-// Join takes in the evaluation of other records by the same trainer.
+// Join adds the evaluation of other records by the same trainer.
 func (e *Evaluation) Join(other Evaluation) {
 	for j := range e.sums {
 		e.sums[j] += other.sums[j]

@@ -28,7 +28,7 @@ func (e *NonFiniteError) Error() string {
 		what = "gradient norm"
 		value = e.GradNorm
 	}
-	if e.Step == 1 && len(e.Terms) > 0 { // no learning rate can be to blame
+	if e.Step == 1 && len(e.Terms) > 0 { // the learning rate cannot be to blame
 		return fmt.Sprintf("step 1: the loss of the batch of %s is %v before any weight has moved, by its term %s; look at these records, and at the loss with llmhost plugins check",
 			positions(e.Sources), value, strings.Join(e.Terms, ", "))
 	}
@@ -53,7 +53,7 @@ type tracedStep struct {
 	sources [][]data.Position // by micro-batch
 }
 
-// add takes in a step whose gradients are there and whose weights have not moved.
+// add records a step whose gradients are computed and whose weights have not moved.
 func (f *finiteFlag) add(step int, trail tensor.Tensor, sources [][]data.Position) {
 	if !f.broken.Defined() {
 		f.broken = tensor.Zeros(trail.Device(), tensor.Float32).Own()
@@ -67,7 +67,7 @@ func (f *finiteFlag) add(step int, trail tensor.Tensor, sources [][]data.Positio
 func (f *finiteFlag) unread() int { return len(f.steps) }
 
 // read returns what is wrong with the first step at fault, nil where there is
-// none, and begins again.
+// none, and resets the flag.
 func (f *finiteFlag) read(p *program.Program) *NonFiniteError {
 	defer f.forget()
 	if len(f.steps) == 0 || f.broken.Item() == 0 {
@@ -127,7 +127,7 @@ func (f *finiteFlag) free() {
 	f.broken = tensor.Tensor{}
 }
 
-// sourcesOf lists where the records of each micro-batch stand.
+// sourcesOf lists the positions of the records of each micro-batch.
 func sourcesOf(micro [][]data.Example) (sources [][]data.Position) {
 	for _, examples := range micro {
 		var positions []data.Position

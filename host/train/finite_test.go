@@ -103,8 +103,8 @@ func trainedWeights(m *model.Model) map[string][]float64 {
 	return out
 }
 
-// However late a step that is not finite is found, its error is the one that is
-// given at once, and weights, optimizer and states are those before it.
+// However late a step that is not finite is found, its error is the same as when
+// found at once, and weights, optimizer and states are those before it.
 func TestLateChecksFindTheFirstBadStep(t *testing.T) {
 	for _, c := range []struct {
 		name  string
@@ -173,7 +173,7 @@ func sizes(t *testing.T) *program.Program {
 	return p
 }
 
-// States of a loss stay where they were, too.
+// States of a loss are unchanged, too.
 func TestStatesStayAtABadStep(t *testing.T) {
 	p := component(t, plugin.Loss, "sft", map[string]any{"sft_reduction": "seq_mean", "kl_coef": 0.3, "kl_penalty_mode": "abs", "adaptive_kl_ctrl": true})
 	m := newModel(t, "llama", tensor.Float32)
@@ -194,8 +194,8 @@ func TestStatesStayAtABadStep(t *testing.T) {
 	require.ErrorContains(t, trainer.Check(), "step 2: the loss of the batch of ")
 }
 
-// A loop whose steps are not read makes no read-back but for what it logs, and
-// logs what a loop does that reads each.
+// A loop whose steps are not read reads back only what it logs, and logs the same
+// as a loop that reads each step.
 func TestLoopReadsWhereItLogs(t *testing.T) {
 	run := func(every int) (logged []string, reads int64) {
 		r := newLoop(t, func(p *train.Plan) { p.LogSteps = 3 })
@@ -238,7 +238,7 @@ func TestLoopChecksBeforeItWrites(t *testing.T) {
 			emit := r.Emit
 			r.Emit = func(e train.Event) error {
 				if e.Kind == train.Stepped && e.Step == 1 {
-					for i := range r.examples { // step 2 is spoilt
+					for i := range r.examples { // step 2 is broken
 						r.examples[i].ExampleColumns["weight"] = math.NaN()
 					}
 				}

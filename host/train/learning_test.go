@@ -20,7 +20,7 @@ func counting(rng *rand.Rand, n int) []data.Example {
 		for j := range ids {
 			ids[j] = (first + int64(j)) % vocab
 		}
-		examples = append(examples, data.Example{Sequences: []data.Sequence{row(ids[:2], ids[2:])}, Source: data.Position{File: "counting", Line: i + 1}})
+		examples = append(examples, data.Example{Sequences: []data.Sequence{sequence(ids[:2], ids[2:])}, Source: data.Position{File: "counting", Line: i + 1}})
 	}
 	return examples
 }
@@ -28,9 +28,9 @@ func counting(rng *rand.Rand, n int) []data.Example {
 // contested is prompts with one answer that counts on, scored high, and two that do not.
 func contested(rng *rand.Rand, n int) []data.Example {
 	examples := counting(rng, n)
-	for i, g := range examples {
-		prompt := g.Sequences[0].IDs[:2]
-		examples[i].Sequences = append(g.Sequences, row(prompt, draw(rng, 6)), row(prompt, draw(rng, 6)))
+	for i, e := range examples {
+		prompt := e.Sequences[0].IDs[:2]
+		examples[i].Sequences = append(e.Sequences, sequence(prompt, draw(rng, 6)), sequence(prompt, draw(rng, 6)))
 		examples[i].Columns = map[string][]float64{"score": {1, 0, 0}}
 	}
 	return examples

@@ -25,7 +25,7 @@ type Plan struct {
 	LogFirst, EvalAtBeginning      bool
 }
 
-// NewPlan settles how many steps a run over records takes: maxSteps where that
+// NewPlan computes how many steps a run over records takes: maxSteps where that
 // is positive, else epochs passes.
 func NewPlan(records, batchSize, accumulation int, epochs float64, maxSteps int) Plan {
 	p := Plan{BatchSize: batchSize, Accumulation: accumulation}
@@ -88,23 +88,23 @@ type Loop struct {
 // Interrupted says that a run stopped because it was asked to, with its state saved.
 type Interrupted struct {
 	Step       int    // steps made
-	Checkpoint string // the one saved on the way out, "" where nothing was new
+	Checkpoint string // the one saved on the way out, "" where there was nothing new to save
 	CanSave    bool   // false where the run keeps no checkpoints
 }
 
-// Error says after which step, and what holds the run's state.
+// Error says after which step the run stopped, and what holds its state.
 func (i *Interrupted) Error() string {
 	switch {
 	case !i.CanSave:
 		return fmt.Sprintf("interrupted after step %d; save_strategy is \"no\", so nothing was saved", i.Step)
 	case i.Checkpoint == "":
-		return fmt.Sprintf("interrupted after step %d; nothing was new since the last checkpoint", i.Step)
+		return fmt.Sprintf("interrupted after step %d; the last checkpoint holds all of it", i.Step)
 	}
 	return fmt.Sprintf("interrupted after step %d; %s holds the state of the run", i.Step, i.Checkpoint)
 }
 
-// Run goes on from the trainer's step to the last one, and evaluates and saves
-// at the end. When ctx ends it finishes the step in hand, saves, and returns
+// Run makes the steps from the trainer's to the last one, and evaluates and saves
+// at the end. When ctx ends it finishes the current step, saves, and returns
 // *Interrupted.
 func (l *Loop) Run(ctx context.Context) error {
 	defer l.window.free()
@@ -131,7 +131,7 @@ func (l *Loop) Run(ctx context.Context) error {
 	return l.save()
 }
 
-// step makes one step and what falls due after it.
+// step makes one step and everything that is due after it.
 func (l *Loop) step() (err error) {
 	defer tensor.Catch(&err)
 	start := time.Now()
@@ -189,14 +189,14 @@ func (p *pace) add(tokens int, spent time.Duration) {
 
 func (p pace) speed() float64 { return float64(p.tokens) / p.spent.Seconds() }
 
-// count takes in a step, whose numbers stay where they are.
+// count records a step, whose numbers stay on the device.
 func (l *Loop) count(report StepReport, spent time.Duration) {
 	l.TrainedTokens += int64(report.Tokens)
 	l.unread.add(report.Tokens, spent)
 	l.window.add(report, spent)
 }
 
-// show settles what is told of the steps from here on, until the next is read.
+// show sets what events report of the steps until the next read.
 func (l *Loop) show(last Measured) {
 	l.speeds = append(l.speeds, l.unread.speed())
 	l.shown = []metrics.Value{
@@ -226,8 +226,8 @@ func (l *Loop) emit(kind EventKind, values []metrics.Value, path string) error {
 		Step: step, Epoch: float64(step) / float64(max(1, l.Plan.StepsPerEpoch)), Values: values}})
 }
 
-// log reports the averages since the last log entry, after the step that last
-// was measured of.
+// log reports the averages since the last log entry; last is the measurement of
+// the latest step.
 func (l *Loop) log(report StepReport, last Measured) error {
 	values := l.window.values()
 	values = append(values,
@@ -265,8 +265,8 @@ func (l *Loop) evaluate() error {
 	return l.emit(Evaluated, values, "")
 }
 
-// micro goes through the set: mismatched answers go round over all of it, so
-// that an evaluation has the whole of it.
+// micro goes through the set. Mismatched answers are rotated over the whole set,
+// so an evaluation first reads all of it.
 func (s EvalSet) micro(size int) ([][]data.Example, error) {
 	var micro [][]data.Example
 	for examples, err := range s.Batches(size) {

@@ -36,7 +36,7 @@ func TestNewPlan(t *testing.T) {
 }
 
 // recorded is a loop over eight examples in steps of up to six, two an epoch,
-// and what it told.
+// and its events.
 type recorded struct {
 	train.Loop
 	examples []data.Example // that it trains on
@@ -115,7 +115,7 @@ func TestLoopStopsWhereItIsAskedTo(t *testing.T) {
 	require.ErrorAs(t, newLoop(t, func(*train.Plan) {}).Run(ctx), &stopped)
 	require.EqualError(t, stopped, `interrupted after step 0; save_strategy is "no", so nothing was saved`)
 	require.ErrorAs(t, newLoop(t, func(p *train.Plan) { p.SaveSteps = 3 }).Run(ctx), &stopped)
-	require.EqualError(t, stopped, "interrupted after step 0; nothing was new since the last checkpoint")
+	require.EqualError(t, stopped, "interrupted after step 0; the last checkpoint holds all of it")
 }
 
 func TestLoopEndsAtAnError(t *testing.T) {

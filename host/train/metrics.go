@@ -28,7 +28,7 @@ func newMetrics(p *program.Program, numbers []float64) (m Metrics) {
 	return m
 }
 
-// join takes in the metrics of another part of the same run.
+// join adds the metrics of another part of the same run.
 func (m *Metrics) join(other Metrics) {
 	for i, o := range other.list {
 		m.list[i].sum += o.sum

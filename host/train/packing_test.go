@@ -15,20 +15,20 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// awkward is examples in which rows share in every way there is: a common
-// prompt, a longer common beginning of two of them, a row that is the
-// beginning of others, one that was cut on the left, and one alone.
+// awkward is examples in which sequences share in every possible way: a common
+// prompt, a longer common beginning of two of them, a sequence that is the
+// beginning of others, one that was cut on the left, and a single one.
 func awkward() []data.Example {
 	rng := rand.New(rand.NewPCG(7, 0))
 	first := ranked(rng, 1, 6, 3, 5, 2, 4)
-	first.Sequences[1] = row(first.Sequences[0].IDs[:6], slices.Concat(first.Sequences[0].IDs[6:8], draw(rng, 4)))
+	first.Sequences[1] = sequence(first.Sequences[0].IDs[:6], slices.Concat(first.Sequences[0].IDs[6:8], draw(rng, 4)))
 	second := ranked(rng, 2, 5, 3, 4, 3)
-	second.Sequences[0] = row(second.Sequences[1].IDs[:3], second.Sequences[1].IDs[3:7])
+	second.Sequences[0] = sequence(second.Sequences[1].IDs[:3], second.Sequences[1].IDs[3:7])
 	second.Sequences[2] = data.Sequence{IDs: second.Sequences[2].IDs[2:], Labels: second.Sequences[2].Labels[2:], Truncated: true}
 	return []data.Example{first, second, ranked(rng, 3, 4, 6)}
 }
 
-// requireLaidOut makes sure that the examples test what they are meant to.
+// requireLaidOut checks that the examples test what they are meant to.
 func requireLaidOut(t *testing.T, shared data.Batch) {
 	t.Helper()
 	require.Less(t, len(shared.IDs), shared.Tokens, "tokens are shared")
@@ -44,7 +44,7 @@ func requireLaidOut(t *testing.T, shared data.Batch) {
 	require.Greater(t, without, 2, "segments without one")
 }
 
-// Every row of a packed batch has the hidden states that it has alone.
+// Every sequence of a packed batch has the hidden states that it has alone.
 func TestPackedIsOneRowAtATime(t *testing.T) {
 	for _, family := range families {
 		for _, dtype := range precisions {
@@ -58,7 +58,7 @@ func TestPackedIsOneRowAtATime(t *testing.T) {
 	}
 }
 
-// The comparison above notices what can go wrong in a pack.
+// The comparison above detects mistakes in a pack.
 func TestPackedAgainstOneRowAtATimeNoticesMistakes(t *testing.T) {
 	for _, family := range families {
 		m := newModel(t, family, tensor.Float32)
@@ -82,7 +82,7 @@ var mistakes = []struct {
 			b.Positions[i] = int64(i)
 		}
 	}},
-	{"positions_begin_anew_after_the_prefix", true, func(b *data.Batch) {
+	{"positions_restart_after_the_prefix", true, func(b *data.Batch) {
 		for _, s := range b.Segments {
 			for i := range s.Len {
 				b.Positions[s.Start+i] = int64(i)
@@ -99,16 +99,16 @@ var mistakes = []struct {
 		}
 	}},
 	{"a_suffix_sees_another_prefix", true, func(b *data.Batch) {
-		other := len(b.Segments) - 1 // the row that is alone
+		other := len(b.Segments) - 1 // the sequence that is alone
 		b.Segments[1].Prefix = other
 	}},
 }
 
-// apart is how far the hidden states of a batch, which spoil may have spoilt,
-// are from those of its rows alone, relative to their norm.
+// apart is how far the hidden states of a batch, which spoil may have changed,
+// are from those of its sequences alone, relative to their norm.
 func apart(m *model.Model, share bool, spoil func(*data.Batch)) float64 {
 	b := data.Pack(awkward(), share)
-	tokens := rowTokens(b)
+	tokens := sequenceTokens(b)
 	spoil(&b)
 	packed := states(m, b)
 	gap, total := 0.0, 0.0
@@ -123,19 +123,19 @@ func apart(m *model.Model, share bool, spoil func(*data.Batch)) float64 {
 	return math.Sqrt(gap / total)
 }
 
-// oneByOne packs each row as a batch of its own.
+// oneByOne packs each sequence as a batch of its own.
 func oneByOne(examples []data.Example) []data.Batch {
 	var all []data.Batch
-	for _, g := range examples {
-		for _, r := range g.Sequences {
+	for _, e := range examples {
+		for _, r := range e.Sequences {
 			all = append(all, data.Pack([]data.Example{{Sequences: []data.Sequence{r}}}, false))
 		}
 	}
 	return all
 }
 
-// rowTokens lists where in the pack the tokens of every row are.
-func rowTokens(b data.Batch) [][]int64 {
+// sequenceTokens lists where in the pack the tokens of every sequence are.
+func sequenceTokens(b data.Batch) [][]int64 {
 	var all [][]int64
 	for r, real := range b.Real {
 		if real {
@@ -167,7 +167,7 @@ func TestSharedPrefixIsNotShared(t *testing.T) {
 	})
 }
 
-// The comparison above notices what can go wrong in a pack, or in its labels.
+// The comparison above detects mistakes in a pack, or in its labels.
 func TestSharedPrefixAgainstNotSharedNoticesMistakes(t *testing.T) {
 	eachLoss(t, func(t *testing.T, m *model.Model, p *program.Program, _ float64) {
 		want := run(m, p, data.Pack(awkward(), false))

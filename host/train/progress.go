@@ -12,11 +12,11 @@ import (
 )
 
 // progress is what a loop keeps from step to step besides weights, optimizer
-// and order: the sums of the log entry that is under way, and what was done.
+// and order: the sums of the unfinished log entry, and what was done.
 type progress struct {
 	TrainedTokens int64         `json:"trained_tokens"`
 	Evaluated     int           `json:"evaluated"` // the step of the last evaluation
-	Steps         int           `json:"steps"`     // of the log entry under way, as all below
+	Steps         int           `json:"steps"`     // of the unfinished log entry, as all below
 	Loss          number        `json:"loss"`
 	Terms         []number      `json:"terms"`
 	Metrics       []metricSums  `json:"metrics"`
@@ -50,8 +50,8 @@ func (n *number) UnmarshalJSON(text []byte) error {
 	return err
 }
 
-// Progress returns what a checkpoint keeps so that Restore lets another loop go
-// on to the same log entries.
+// Progress returns what a checkpoint keeps so that after Restore another loop
+// writes the same log entries.
 func (l *Loop) Progress() json.RawMessage {
 	w := l.window
 	p := progress{
@@ -71,7 +71,7 @@ func (l *Loop) Progress() json.RawMessage {
 	return text
 }
 
-// setSums takes over the sums of a log entry that is under way.
+// setSums sets the sums of an unfinished log entry.
 func (p *progress) setSums(sums Measured) {
 	p.Loss = number(sums.Loss)
 	for _, term := range sums.Terms {
@@ -82,7 +82,7 @@ func (p *progress) setSums(sums Measured) {
 	}
 }
 
-// sums lays out what setSums took over, as stepSums.values does.
+// sums lays out what setSums set, as stepSums.values does.
 func (p *progress) sums() []float64 {
 	values := []float64{float64(p.Loss)}
 	for _, term := range p.Terms {
@@ -94,7 +94,7 @@ func (p *progress) sums() []float64 {
 	return append(values, 0) // a gradient norm is not added up
 }
 
-// Restore puts back what Progress returned, before Run.
+// Restore restores what Progress returned, before Run.
 func (l *Loop) Restore(saved json.RawMessage) error {
 	var p progress
 	if err := json.Unmarshal(saved, &p); err != nil {

@@ -12,7 +12,7 @@ import (
 type StepReport struct {
 	LearningRate float64
 	Tokens       int  // real tokens, a shared prefix counted once a sequence
-	Checked      bool // the step has waited for the device, and all until then is finite
+	Checked      bool // the step waited for the device, and everything so far is finite
 
 	program *program.Program
 	values  tensor.Tensor // as stepSums.values lays them out; the trainer's own
@@ -30,7 +30,7 @@ type Measured struct {
 // before the trainer's next step.
 func (r StepReport) Read() Measured { return measured(r.program, r.values.Floats()) }
 
-// measured takes apart what stepSums.values laid out.
+// measured decodes what stepSums.values laid out.
 func measured(p *program.Program, values []float64) Measured {
 	terms := 1 + len(p.Terms)
 	metrics := terms + 2*len(p.Metrics)
@@ -63,8 +63,8 @@ func newStepSums(o *objective.Objective) *stepSums {
 	}
 }
 
-// add takes in one micro-batch, in a scope inside the step's own: the loss grows
-// by one term after the other, as it always has.
+// add adds one micro-batch, in a scope directly inside the step's own: the loss grows
+// term by term, since another order would change its last bits.
 func (s *stepSums) add(parts []tensor.Tensor, metrics []exec.Fraction) {
 	now := tensor.Scalars(append(parts[:len(parts):len(parts)], numbers(metrics, s.one)...)...)
 	loss := s.loss
@@ -86,7 +86,7 @@ func (s *stepSums) trail(norm tensor.Tensor) tensor.Tensor {
 	return tensor.Cat(0, append(s.after[:len(s.after):len(s.after)], norm.Unsqueeze(0))...)
 }
 
-// numbers lists sums and counts in turns; one stands for a count that is not there.
+// numbers lists sums and counts in turns; a count that is not there is 1.
 func numbers(fractions []exec.Fraction, one tensor.Tensor) (list []tensor.Tensor) {
 	for _, f := range fractions {
 		count := f.Count

@@ -21,12 +21,12 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-// Limits on how far two ways to the same numbers may part, relative to the
+// Limits on how far two ways to the same numbers may differ, relative to the
 // norm of each gradient.
 const (
 	float32Limit = 1e-5
 	float64Limit = 1e-10
-	// noticed is what a real mistake exceeds, in either type.
+	// noticed is exceeded by a real mistake, in either type.
 	noticed = 1e-3
 )
 
@@ -38,14 +38,14 @@ func limitOf(d tensor.DType) float64 {
 	return float32Limit
 }
 
-// precisions are the types that equalities are held in.
+// precisions are the types in which equalities are checked.
 var precisions = []tensor.DType{tensor.Float32, tensor.Float64}
 
 // vocab is the vocabulary of the models here.
 const vocab = 24
 
 // configs are two-layer models, one a family: with tied embeddings and scaled
-// positions, with biases, with a window shorter than the rows.
+// positions, with biases, with a window shorter than the sequences.
 var configs = map[string]string{
 	"llama": `{"model_type": "llama", "vocab_size": 24, "hidden_size": 16, "intermediate_size": 20, "num_hidden_layers": 2,
 		"num_attention_heads": 4, "num_key_value_heads": 2, "head_dim": 6, "initializer_range": 0.4, "tie_word_embeddings": true,
@@ -108,8 +108,8 @@ func draw(rng *rand.Rand, n int) []int64 {
 	return ids
 }
 
-// row joins a prompt and an answer; the answer is learned.
-func row(prompt, answer []int64) data.Sequence {
+// sequence joins a prompt and an answer; the answer is learned.
+func sequence(prompt, answer []int64) data.Sequence {
 	ids := slices.Concat(prompt, answer)
 	labels := slices.Clone(ids)
 	for i := range prompt {
@@ -119,16 +119,16 @@ func row(prompt, answer []int64) data.Sequence {
 }
 
 // ranked makes an example of a prompt of some tokens, whose candidates have
-// answers of the lengths given and scores of no order.
+// answers of the given lengths and random scores.
 func ranked(rng *rand.Rand, line, prompt int, answers ...int) data.Example {
-	g := data.Example{Columns: map[string][]float64{}, ExampleColumns: map[string]float64{"weight": 0.5 + rng.Float64()},
+	e := data.Example{Columns: map[string][]float64{}, ExampleColumns: map[string]float64{"weight": 0.5 + rng.Float64()},
 		Source: data.Position{File: "data.jsonl", Line: line}}
 	shared := draw(rng, prompt)
 	for _, n := range answers {
-		g.Sequences = append(g.Sequences, row(shared, draw(rng, n)))
-		g.Columns["score"] = append(g.Columns["score"], rng.Float64())
+		e.Sequences = append(e.Sequences, sequence(shared, draw(rng, n)))
+		e.Columns["score"] = append(e.Columns["score"], rng.Float64())
 	}
-	return g
+	return e
 }
 
 // uneven is eight examples of uneven length: of one candidate each, or of up to four.
@@ -187,8 +187,8 @@ func run(m *model.Model, p *program.Program, b data.Batch) pass {
 	return out
 }
 
-// distance is how far two passes part: in the loss, or in the gradient that
-// parts most, relative to its norm.
+// distance is how far two passes differ: in the loss, or in the gradient that
+// differs most, relative to its norm.
 func distance(want, got pass) float64 {
 	far := math.Abs(want.loss-got.loss) / math.Abs(want.loss)
 	for name, w := range want.gradients {
@@ -212,7 +212,7 @@ func norm(values []float64) float64 {
 	return math.Sqrt(total)
 }
 
-// newTrainer makes a trainer at a constant rate, 0 for one that measures alone.
+// newTrainer makes a trainer with a constant rate; 0 only measures.
 func newTrainer(t *testing.T, m *model.Model, p *program.Program, rate float64, o train.Options) *train.Trainer {
 	t.Helper()
 	adam := optim.NewAdamW(m.Params().All(), optim.Options{Beta1: 0.9, Beta2: 0.999, Epsilon: 1e-8})

@@ -17,14 +17,14 @@ import (
 
 // Options are what a Trainer does besides the loss.
 type Options struct {
-	MaxGradNorm   float64 // gradients are clipped to it; 0 = not
+	MaxGradNorm   float64 // gradients are clipped to it; 0 = not at all
 	MicroMean     bool    // the mean of micro-batch means, instead of one denominator for the step
 	Checkpointing bool    // keep only block inputs, and run blocks again for the gradient
 	SharePrefix   bool    // sequences of an example share their common prefix, where the model is causal
 	MaxLength     int     // the most tokens of a sequence that is made of two others
 
 	// CheckEvery is how many steps are made before Step asks the device whether
-	// they were finite; 0 is 1. No weight moves after one that was not, whenever
+	// they were finite; 0 means 1. No weight moves after one that was not, whenever
 	// that is found out.
 	CheckEvery int
 
@@ -32,8 +32,8 @@ type Options struct {
 	CalibrationStrategy string // metrics.Uniform or metrics.Quantile
 }
 
-// Trainer makes optimizer steps. Free ends what it holds on the device; model,
-// objective and optimizer stay their owners'.
+// Trainer makes optimizer steps. Free frees what it holds on the device; model,
+// objective and optimizer belong to their owners.
 type Trainer struct {
 	Model      *model.Model
 	Objective  *objective.Objective
@@ -46,14 +46,14 @@ type Trainer struct {
 	last   tensor.Tensor // the numbers of the last report
 }
 
-// Free ends what t holds on the device.
+// Free frees what t holds on the device.
 func (t *Trainer) Free() {
 	t.finite.free()
 	t.last.Free()
 	t.last = tensor.Tensor{}
 }
 
-// FreeAll ends t, its objective and its optimizer.
+// FreeAll frees t, its objective and its optimizer.
 func (t *Trainer) FreeAll() {
 	t.Free()
 	t.Objective.Free()
@@ -62,10 +62,10 @@ func (t *Trainer) FreeAll() {
 
 // Step runs one optimizer step over micro, a list of micro-batches. Every loss
 // term is a sum over a count; counts depend on the data alone, so they are
-// totalled over all micro-batches first, and the cut of the batch cannot
+// totalled over all micro-batches first, and how the batch is cut cannot
 // matter. Nothing is read from the device but the finite flag, every
 // Options.CheckEvery steps: a loss or gradient that is not finite is a
-// *NonFiniteError then, no weight has moved since the step before, and
+// *NonFiniteError then, no weight has moved since the step before it, and
 // GlobalStep is that one's.
 func (t *Trainer) Step(micro [][]data.Example) (report StepReport, err error) {
 	defer tensor.Catch(&err)
@@ -122,7 +122,7 @@ func (t *Trainer) keep(values tensor.Tensor) tensor.Tensor {
 	return t.last
 }
 
-// tape records blocks for a second run, nil where each keeps what it needs.
+// tape records blocks for a second run, nil where blocks keep their activations.
 func (t *Trainer) tape() *nn.Tape {
 	if t.Options.Checkpointing {
 		return &nn.Tape{}
@@ -146,7 +146,7 @@ func (t *Trainer) Check() (err error) {
 // prefix depend on what follows it.
 func (t *Trainer) shares() bool { return t.Options.SharePrefix && t.Model.Causal() }
 
-// pack lays out the micro-batches and settles the denominators of each.
+// pack lays out the micro-batches and computes the denominators of each.
 func (t *Trainer) pack(micro [][]data.Example) (batches []data.Batch, denominators [][]float64) {
 	terms := len(t.Objective.Program().Terms)
 	total := make([]float64, terms)
@@ -167,11 +167,11 @@ func (t *Trainer) pack(micro [][]data.Example) (batches []data.Batch, denominato
 }
 
 // batches packs micro-batches one after the other, with mismatched answers where
-// the loss asks for them: they go round over all of micro.
+// the loss reads them: they are rotated over all of micro.
 func (t *Trainer) batches(micro [][]data.Example) iter.Seq[data.Batch] {
 	return func(yield func(data.Batch) bool) {
 		var others []data.Example
-		if t.Objective.Program().Needs().Mismatched {
+		if t.Objective.Needs().Mismatched {
 			others = data.Mismatch(slices.Concat(micro...), t.Options.MaxLength)
 		}
 		for _, examples := range micro {

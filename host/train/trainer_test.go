@@ -38,7 +38,7 @@ func measure(t *testing.T, m *model.Model, p *program.Program, o train.Options, 
 	return pass{read.Loss, gradientsOf(m)}, read
 }
 
-// The cut of a step's examples into micro-batches is of no consequence.
+// How a step's examples are cut into micro-batches does not matter.
 func TestCutsGiveOneGradient(t *testing.T) {
 	for _, name := range []string{"sft", "rrhf"} {
 		for _, dtype := range precisions {
@@ -57,7 +57,7 @@ func TestCutsGiveOneGradient(t *testing.T) {
 	}
 }
 
-// valued is what metrics were measured by.
+// valued is a source of metrics.
 type valued interface {
 	Values(func(name string, value float64))
 }
@@ -74,7 +74,7 @@ func requireSameMetrics(t *testing.T, want, got valued, limit float64) {
 	require.Empty(t, values)
 }
 
-// The mean of micro-batch means depends on the cut where rows are uneven, and
+// The mean of micro-batch means depends on the cut where sequences are uneven, and
 // not where they are even: the comparison above can fail.
 func TestMicroMeanDependsOnTheCut(t *testing.T) {
 	m, p := newModel(t, "llama", tensor.Float64), loss(t, "sft", nil)
@@ -197,7 +197,7 @@ func TestStepReturnsTensorErrors(t *testing.T) {
 	require.Equal(t, live, tensor.Live())
 }
 
-// Steps leave no tensor behind but the rotary table, which is made once.
+// Steps leave no tensor behind except the rotary table, which is made once.
 func TestStepsKeepNoTensors(t *testing.T) {
 	m, p, examples := newModel(t, "llama", tensor.Float32), loss(t, "rrhf", nil), uneven(6, true)
 	trainer := newTrainer(t, m, p, 0.01, train.Options{SharePrefix: true, Checkpointing: true, MaxGradNorm: 1})
@@ -214,7 +214,7 @@ func TestStepsKeepNoTensors(t *testing.T) {
 	}
 }
 
-// Evaluate totals sums and counts, so that its cut is of no consequence, and
+// Evaluate totals sums and counts, so how it is cut does not matter, and it
 // agrees with what a step measures.
 func TestEvaluate(t *testing.T) {
 	for _, name := range []string{"sft", "rrhf"} {
@@ -232,8 +232,8 @@ func TestEvaluate(t *testing.T) {
 	}
 }
 
-// Evaluations of parts, joined, are that of the whole: of every loss that looks at
-// records alone, calibration and all.
+// Joined evaluations of parts equal that of the whole, for every loss that looks at
+// single records, including calibration.
 func TestEvaluationsAreJoined(t *testing.T) {
 	heads := model.Heads{LM: true, Score: true, Codebase: true, Classes: []model.ClassHead{
 		{Name: "label", Labels: []string{"a", "b", "c"}}, {Name: "other", Labels: []string{"x", "y"}}}}
@@ -241,7 +241,7 @@ func TestEvaluationsAreJoined(t *testing.T) {
 	for _, l := range losses {
 		p := component(t, plugin.Loss, l.loss, l.params)
 		if p.TwoPasses() || strings.Contains(fmt.Sprint(l.params), "kto_pair") {
-			continue // its records are held against a mean of all
+			continue // its records are compared with a mean over all
 		}
 		t.Run(l.name, func(t *testing.T) {
 			trainer := newTrainer(t, m, p, 0, train.Options{SharePrefix: true, MaxLength: 64, CalibrationBins: []int{5, 10}, CalibrationStrategy: "uniform"})

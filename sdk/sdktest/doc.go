@@ -9,7 +9,9 @@
 // Start at Run and Inputs; CheckLoss tries what usually goes wrong. Pool and
 // CheckPooling do the same for poolings.
 //
-// Below that, Program is a traced program and Evaluate computes every value of
-// it. The rules of the ops stand in one table, one file a group, and are
-// written without regard to speed: a host is held equal to them, op by op.
+// Below that, a Traced is a program of sdk/program with the lines that made it:
+// Evaluate computes every value of it, and Padding, Cuts and their like say what
+// is wrong as values, which llmhost plugins check uses too. The rules of the ops
+// stand in one table, one file a group, and are written without regard to speed:
+// a host is held equal to them, op by op.
 package sdktest

@@ -93,7 +93,7 @@ def open_adapter(folder):
         heads = {name: stored["base_model.model." + name] for name in ("score.weight", "classifier.weight", "classifier.bias")
                  if "base_model.model." + name in stored}
         if not heads:
-            refuse(folder, "has neither score.weight nor classifier.weight, on which a SEQ_CLS stands")
+            refuse(folder, "has neither score.weight nor classifier.weight, one of which a SEQ_CLS needs")
         settings = {"spare": [*heads, "lm_head.weight", "embed_out.weight"], "num_labels": len(next(iter(heads.values())))}
     base = load(kind, config.base_model_name_or_path, **settings)
     with warnings.catch_warnings():

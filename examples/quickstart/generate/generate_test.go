@@ -17,7 +17,7 @@ import (
 	"llmhost/sdk"
 )
 
-// TestFilesAreAsGenerated holds the committed files against the generator.
+// TestFilesAreAsGenerated compares the committed files with the generator's output.
 func TestFilesAreAsGenerated(t *testing.T) {
 	made := files()
 	require.NotEmpty(t, made)
@@ -29,15 +29,9 @@ func TestFilesAreAsGenerated(t *testing.T) {
 }
 
 func load(t *testing.T, file string, formatter sdk.Formatter) []data.Formatted {
-	t.Helper()
-	linked := data.Formatter{
-		Name:    file,
-		Columns: formatter.Columns(),
-		Format: func(_ context.Context, rows []sdk.Row) ([]sdk.Result, error) {
-			return sdk.FormatRows(formatter, rows), nil
-		},
-	}
-	examples, err := data.Format(context.Background(), source.Files{Paths: []string{filepath.Join("..", file)}}, linked, data.FailOnBadRow)
+	format := func(_ context.Context, rows []sdk.Row) ([]sdk.Result, error) { return sdk.FormatRows(formatter, rows), nil }
+	files := source.Files{Paths: []string{filepath.Join("..", file)}}
+	examples, err := data.Format(context.Background(), files, data.Formatter{Name: file, Columns: formatter.Columns(), Format: format}, data.FailOnBadRow)
 	require.NoError(t, err)
 	require.Empty(t, examples.Drops)
 	return examples.All

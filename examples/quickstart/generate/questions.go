@@ -46,7 +46,7 @@ var (
 	insults   = []string{"Go away.", "Ask somebody else.", "That is a silly question."}
 )
 
-// allQuestions lists every question, in an order of its own.
+// allQuestions lists every question, in a fixed order.
 func allQuestions() []question {
 	var questions []question
 	for _, t := range topics {

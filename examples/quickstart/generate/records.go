@@ -7,7 +7,7 @@ import (
 	"strings"
 )
 
-// How many records each file has. All prompts together must be fewer than the prompts that there are.
+// How many records each file has. Together they must be fewer than there are prompts.
 const (
 	tuneTrain, tuneEval = 400, 100
 	rankTrain, rankEval = 400, 100
@@ -67,7 +67,7 @@ func tune(d dice, q question) any {
 	return tuneRecord{q.prompt, d.pick(tones)}
 }
 
-// rank gives q four answers of falling worth, in an order of chance.
+// rank gives q four answers with falling scores, in a random order.
 func rank(d dice, q question) any {
 	bad := d.pick(insults)
 	if d.roll(2) == 0 {
@@ -87,7 +87,8 @@ func rank(d dice, q question) any {
 	return r
 }
 
-// dice draws from a generator whose numbers are fixed for ever, by means that are spelt out here.
+// dice draws from a generator whose numbers never change, by means that are spelt
+// out here.
 type dice struct{ source *rand.PCG }
 
 // roll returns one of 0 to n-1.
@@ -111,7 +112,7 @@ func (d dice) curt(q question) string {
 	return capital(q.answer) + "."
 }
 
-// gruff is right, and lets the other feel it.
+// gruff is right but unfriendly.
 func (d dice) gruff(q question) string {
 	return d.curt(q) + " " + d.pick(grumbles)
 }

@@ -67,7 +67,7 @@ func (f Files) expand(path string) ([]string, error) {
 	return found, nil
 }
 
-// listFolder returns the data files below folder. Names that begin with a dot are passed over.
+// listFolder returns the data files below folder. Names that begin with a dot are skipped.
 func listFolder(folder string) ([]string, error) {
 	var found []string
 	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {

@@ -104,7 +104,7 @@ func (o object) fields(columns []sdk.Column) (map[string]value, []string, error)
 	p := parser{text: o.text}
 	err := p.object(0, func(name string, v value) error {
 		if _, twice := fields[name]; twice {
-			return &syntaxError{p.at - len(v.raw), "field " + strconv.Quote(name) + " stands twice in the record"}
+			return &syntaxError{p.at - len(v.raw), "field " + strconv.Quote(name) + " occurs twice in the record"}
 		}
 		if wanted[name] {
 			fields[name] = v
@@ -184,7 +184,7 @@ func (s *splitter) lines(yield func(object) bool) error {
 	}
 }
 
-// array yields each element of the one array that the file is, until yield says no more.
+// array yields each element of the array that makes up the file, until yield says no more.
 func (s *splitter) array(yield func(object) bool) error {
 	c, err := s.skipSpace()
 	switch {
@@ -282,7 +282,7 @@ func (s *splitter) skipSpace() (byte, error) {
 	}
 }
 
-// wrong says that c, just read, is not what was wanted.
+// wrong is the error that c, just read, is not what was wanted.
 func (s *splitter) wrong(c byte, wanted string) error {
 	return fmt.Errorf("%s:%d: found %q; want %s", s.at, s.column-1, rune(c), wanted)
 }

@@ -17,7 +17,7 @@ import (
 // qaColumns are a question and its marks.
 var qaColumns = []sdk.Column{{Name: "q", Type: sdk.String, Required: true}, {Name: "marks", Type: sdk.FloatList}}
 
-// write puts a file into a new folder and makes that the working folder, so that errors name it shortly.
+// write puts a file into a new folder and makes that the working folder, so that errors have short paths.
 func write(t *testing.T, name, content string) source.Files {
 	t.Helper()
 	t.Chdir(t.TempDir())
@@ -123,7 +123,7 @@ func TestBadFiles(t *testing.T) {
 		{"broken escape in the array's third line", "a.json", "[\n{\"q\":\n\"a\\x\"}]", "a.json:3:1: a text with a broken escape or a bare control character"},
 		{"text not closed", "a.jsonl", `{"q":"x}`, "a.jsonl:1:6: a text that is not closed"},
 		{"not UTF-8", "a.jsonl", "{\"q\":\"a\xff\"}", "a.jsonl:1:8: a byte that is not UTF-8; data files are UTF-8"},
-		{"a field twice", "a.jsonl", `{"q":"x","q":"y"}`, `a.jsonl:1:14: field "q" stands twice in the record`},
+		{"a field twice", "a.jsonl", `{"q":"x","q":"y"}`, `a.jsonl:1:14: field "q" occurs twice in the record`},
 		{"too deep", "a.jsonl", `{"q":` + strings.Repeat("[", 2000), "a.jsonl:1:1007: nested more than 1000 deep"},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -198,9 +198,9 @@ func TestRowTypes(t *testing.T) {
 	}
 }
 
-// FuzzRow holds the parser against encoding/json: what that accepts as an
-// object is read, with the same text, and what it refuses is refused but for
-// numbers that are not finite.
+// FuzzRow compares the parser with encoding/json: what that accepts as an object
+// is read, with the same text, and what it refuses is refused, except for numbers
+// that are not finite.
 func FuzzRow(f *testing.F) {
 	for _, seed := range []string{`{"q":"x"}`, `{"q":"\ud83d\ude00","a":[1,2.5e-3,{"b":[]}]}`, `{"q":NaN}`, `{"q":"x",}`, "{\"q\":\"\xff\"}", ` { "q" : null } `} {
 		f.Add(seed)
@@ -252,7 +252,7 @@ func TestDigests(t *testing.T) {
 	}, got)
 }
 
-// Every ending, in capitals too, is read by its own source alone.
+// Every ending, in capitals too, is read only by its own source.
 func TestEndingsAreUnique(t *testing.T) {
 	seen := map[string]bool{}
 	for _, s := range []source.Source{source.JSON{}} {

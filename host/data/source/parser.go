@@ -24,7 +24,7 @@ const (
 	kindObject
 )
 
-// value is one JSON value that was read over, not yet turned into anything.
+// value is one JSON value that was skipped, not yet decoded.
 type value struct {
 	kind kind
 	raw  []byte
@@ -39,8 +39,8 @@ type syntaxError struct {
 func (e *syntaxError) Error() string { return e.what }
 
 // parser reads JSON from the front of text. It differs from encoding/json
-// where a data file needs it to: it knows the literals for numbers that are
-// not finite, keeps offsets, and leaves values that nobody asked for unparsed.
+// where a data file needs it to: it accepts the literals for numbers that are
+// not finite, keeps offsets, and does not decode values that nobody asked for.
 type parser struct {
 	text []byte
 	at   int
@@ -79,7 +79,7 @@ func (p *parser) array(depth int, element func(v value) error) error {
 	})
 }
 
-// list reads what stands between open and end, with commas between the items.
+// list reads the items between open and end, with commas between them.
 func (p *parser) list(open, end byte, what string, item func() error) error {
 	if p.peek() != open {
 		return p.fail(what)
@@ -105,7 +105,7 @@ func (p *parser) list(open, end byte, what string, item func() error) error {
 	}
 }
 
-// value reads over one value of any kind that stands inside depth arrays and objects.
+// value skips one value of any kind that is nested in depth arrays and objects.
 func (p *parser) value(depth int) (v value, err error) {
 	c := p.peek()
 	start := p.at
@@ -142,7 +142,7 @@ func (p *parser) skipString() error {
 	return &syntaxError{p.at, "a text that is not closed"}
 }
 
-// skipWord reads over a number or a literal.
+// skipWord skips a number or a literal.
 func (p *parser) skipWord() (kind, error) {
 	end := p.at
 	for end < len(p.text) && (wordByte(p.text[end])) {
@@ -189,7 +189,7 @@ func (p *parser) peek() byte {
 	return 0
 }
 
-// fail says what stands at the parser's place instead of what it wanted.
+// fail is the error of what was found at the parser's place instead of what it wanted.
 func (p *parser) fail(wanted string) error {
 	p.peek()
 	found := "the end of the record"
@@ -200,7 +200,7 @@ func (p *parser) fail(wanted string) error {
 	return &syntaxError{p.at, "found " + found + "; want " + wanted}
 }
 
-// text returns the string that v, a string, stands for. Half a surrogate
+// text returns the value of v, a string. Half a surrogate
 // pair becomes U+FFFD.
 func (v value) text() string {
 	var s string
@@ -210,7 +210,7 @@ func (v value) text() string {
 	return s
 }
 
-// number returns the number that v, a number, stands for; ok is false where
+// number returns the value of v, a number; ok is false where
 // it is too large for a float64.
 func (v value) number() (f float64, ok bool) {
 	f, err := strconv.ParseFloat(string(v.raw), 64)
@@ -221,7 +221,7 @@ func (v value) number() (f float64, ok bool) {
 func (v value) elements() []value {
 	var all []value
 	p := parser{text: v.raw}
-	_ = p.array(0, func(e value) error { // it was read over once, so it is well formed
+	_ = p.array(0, func(e value) error { // it was skipped once, so it is well formed
 		all = append(all, e)
 		return nil
 	})

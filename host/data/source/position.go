@@ -2,7 +2,7 @@ package source
 
 import "strconv"
 
-// Position is where a record stands: a file as the run names it, and the
+// Position is where a record is: a file as the run names it, and the
 // line, from 1, on which the record begins.
 type Position struct {
 	File string `json:"file"`

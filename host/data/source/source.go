@@ -1,7 +1,7 @@
 // Package source reads records from data files. A Source knows one way to
 // write records into files; JSON is the first. Which source reads a file is
-// decided in one place, by the ending of its name. What records mean is no
-// matter of this package: it gives the cells that a formatter declares. Start
+// decided in one place, by the ending of its name. What records mean is not
+// this package's concern: it gives the cells that a formatter declares. Start
 // at Files.
 package source
 
@@ -22,7 +22,7 @@ type Source interface {
 
 	// Records yields the records of the file at path in order, reading as it
 	// goes. An error ends it, and names the file and, where there is one, the
-	// line. The limit on records, and that a file has any, is the caller's matter.
+	// line. The caller limits records and checks that a file has any.
 	Records(path string) iter.Seq2[Record, error]
 }
 
@@ -40,7 +40,7 @@ type Record interface {
 	Bytes() int
 
 	// Row returns the cells that columns declare. reader names who declares
-	// them, for errors. What is wrong with a record is an error that names its
+	// them, for errors. A bad record is an error that names its
 	// file and line, and the column of the line where that is known: broken
 	// syntax, a missing field that a column requires, a field of another type.
 	Row(reader string, columns []sdk.Column) (sdk.Row, error)

@@ -22,7 +22,7 @@ type Model struct {
 	pooledDropout nn.Dropout
 }
 
-// New builds the model of cfg from p, in Hugging Face's names. It has no head
+// New builds the model of cfg from p, by Hugging Face's names. It has no head
 // that predicts tokens.
 func New(cfg Config, _ tensor.Device, p *nn.Params, _ bool) *Model {
 	m := &Model{
@@ -55,7 +55,7 @@ func (m *Model) Pooled(hidden, first tensor.Tensor) tensor.Tensor {
 // PooledDropout is applied to the pooled vectors before a classifier.
 func (m *Model) PooledDropout() nn.Dropout { return m.pooledDropout }
 
-// Head returns none: BERT's own predicts what a mask hides, not the next token.
+// Head returns none: BERT's own predicts masked tokens, not the next one.
 func (m *Model) Head() nn.Head { return nn.Head{} }
 
 // Causal says that tokens see those after them.
@@ -100,8 +100,8 @@ func (e Embeddings) Forward(in nn.Pack) tensor.Tensor {
 	return e.dropout.Forward(e.norm.Forward(x))
 }
 
-// Block is attention and a feed-forward layer, each added to what it read and
-// normed after that.
+// Block is attention and a feed-forward layer, each added to its input and
+// normed afterwards.
 type Block struct {
 	attn              Attention
 	attnNorm, mlpNorm nn.LayerNorm

@@ -21,12 +21,12 @@ type Config struct {
 	LayerNormEps      float64  `json:"layer_norm_eps"`
 	HiddenDropout     float64  `json:"hidden_dropout_prob"`
 	AttentionDropout  float64  `json:"attention_probs_dropout_prob"`
-	ClassifierDropout *float64 `json:"classifier_dropout"` // none: that of the hidden states
+	ClassifierDropout *float64 `json:"classifier_dropout"` // null: that of the hidden states
 	PositionType      string   `json:"position_embedding_type"`
 	IsDecoder         bool     `json:"is_decoder"`
 	AddCrossAttention bool     `json:"add_cross_attention"`
 
-	// Settled by ParseConfig.
+	// Set by ParseConfig.
 	HeadDim    int64         `json:"-"`
 	Activation nn.Activation `json:"-"`
 }

@@ -32,16 +32,16 @@ type Config struct {
 	Bidirectional      bool     `json:"use_bidirectional_attention"`
 	SlidingWindow      *int     `json:"sliding_window"`
 	LayerTypes         []string `json:"layer_types"`
-	SlidingEvery       int      `json:"sliding_window_pattern"` // where there are no layer_types: the layer of so many that sees all
+	SlidingEvery       int      `json:"sliding_window_pattern"` // without layer_types: every layer of this number sees all tokens
 	RopeTheta          float64  `json:"rope_theta"`
 	RopeThetaOfWindows float64  `json:"rope_local_base_freq"`
 
-	// Transformers 5 writes rope_parameters, for Gemma 3 one of each layer type; 4
-	// wrote rope_scaling, of the layers that see all.
+	// Transformers 5 writes rope_parameters, for Gemma 3 one for each layer type; 4
+	// wrote rope_scaling, for the layers that see all.
 	RopeParameters *ropes          `json:"rope_parameters"`
 	RopeScaling    *nn.RopeScaling `json:"rope_scaling"`
 
-	// Settled by ParseConfig.
+	// Set by ParseConfig.
 	Rope, WindowRope nn.RopeScaling `json:"-"` // of layers that see all, and of those with a window
 	Activation       nn.Activation  `json:"-"`
 }
@@ -106,7 +106,7 @@ func ParseConfig(text []byte) (Config, error) {
 	return c, c.validate()
 }
 
-// settle fills in what follows from other keys.
+// settle fills in values that follow from other keys.
 func (c *Config) settle() {
 	if c.RopeScaling != nil {
 		c.Rope = *c.RopeScaling
@@ -141,7 +141,7 @@ func (c *Config) settle() {
 	}
 }
 
-// of returns a scaling, or one that is all to be filled in.
+// of returns a scaling, or an empty one to be filled in.
 func of(r *nn.RopeScaling) nn.RopeScaling {
 	if r == nil {
 		return nn.RopeScaling{}
@@ -176,7 +176,7 @@ func (c *Config) checkAttention() error {
 	case c.ModelType == third && c.AttentionSoftcap != nil:
 		return fmt.Errorf("attn_logit_softcapping is %v; want null, as Gemma 3 bounds no attention", *c.AttentionSoftcap)
 	case *c.Rope.Partial != 1 || *c.WindowRope.Partial != 1:
-		return fmt.Errorf("partial_rotary_factor is %v; want 1, as this family turns every channel", min(*c.Rope.Partial, *c.WindowRope.Partial))
+		return fmt.Errorf("partial_rotary_factor is %v; want 1, as this family rotates every channel", min(*c.Rope.Partial, *c.WindowRope.Partial))
 	case softcap(c.FinalSoftcap) < 0 || softcap(c.AttentionSoftcap) < 0:
 		return fmt.Errorf("logits are bounded by %v and %v; want positive numbers, or null", softcap(c.FinalSoftcap), softcap(c.AttentionSoftcap))
 	}
@@ -192,7 +192,7 @@ func (c *Config) checkLayerTypes() error {
 		case kind != full && kind != sliding:
 			return fmt.Errorf("layer_types[%d] is %q; want %q or %q", i, kind, full, sliding)
 		case kind == sliding && (c.SlidingWindow == nil || *c.SlidingWindow < 1):
-			return fmt.Errorf("layer_types[%d] is %q without a sliding_window; want how many tokens it sees", i, kind)
+			return fmt.Errorf("layer_types[%d] is %q, but sliding_window is not set; want the number of tokens it sees", i, kind)
 		}
 	}
 	return nil
@@ -207,7 +207,7 @@ func (c *Config) Window(layer int) int {
 	return *c.SlidingWindow
 }
 
-// softcap returns what bounds logits, 0 where nothing does.
+// softcap returns the bound of logits, 0 where there is none.
 func softcap(bound *float64) float64 {
 	if bound == nil {
 		return 0

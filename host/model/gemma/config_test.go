@@ -51,7 +51,7 @@ func TestDefaults(t *testing.T) {
 	require.Nil(t, parse(t, `{"model_type": "gemma2", "final_logit_softcapping": null}`).FinalSoftcap, "null is no bound")
 }
 
-// Both layouts say the same.
+// Both layouts give the same config.
 func TestLayoutsOfTransformers4And5(t *testing.T) {
 	for _, c := range []struct{ name, four, five string }{
 		{"gemma2", `"model_type": "gemma2", "rope_theta": 500, "rope_scaling": {"type": "linear", "factor": 2}`,
@@ -75,7 +75,7 @@ func TestConfigsThatCannotBe(t *testing.T) {
 		`{"model_type": "gemma2", "num_key_value_heads": 3}`:                                    `num_attention_heads is 8; want a multiple of num_key_value_heads, 3`,
 		`{"model_type": "gemma2", "layer_types": ["full_attention"]}`:                           `layer_types has 1 entries; want num_hidden_layers, 26`,
 		`{"model_type": "gemma2", "num_hidden_layers": 1, "layer_types": ["linear_attention"]}`: `layer_types[0] is "linear_attention"; want "full_attention" or "sliding_attention"`,
-		`{"model_type": "gemma2", "sliding_window": null}`:                                      `layer_types[0] is "sliding_attention" without a sliding_window; want how many tokens it sees`,
+		`{"model_type": "gemma2", "sliding_window": null}`:                                      `layer_types[0] is "sliding_attention", but sliding_window is not set; want the number of tokens it sees`,
 		`{"model_type": "gemma3_text", "attn_logit_softcapping": 50.0}`:                         `attn_logit_softcapping is 50; want null, as Gemma 3 bounds no attention`,
 		`{"model_type": "gemma3_text", "use_bidirectional_attention": true}`:                    `use_bidirectional_attention is true; want false, as Gemma is read as a decoder`,
 		`{"model_type": "gemma3_text", "query_pre_attn_scalar": 0}`:                             `query_pre_attn_scalar is 0; want a positive number`,

@@ -1,8 +1,8 @@
 // Package gemma is Gemma 2 (Gemma Team 2024, arXiv:2408.00118) and the text model
-// of Gemma 3 (Gemma Team 2025, arXiv:2503.19786). Both norm what a layer reads
-// and what it returns, and let some layers see only a window. Gemma 2 bounds
-// attention scores and logits; Gemma 3 norms queries and keys instead, and turns
-// them faster where it sees a window.
+// of Gemma 3 (Gemma Team 2025, arXiv:2503.19786). Both norm the input and the
+// output of a layer, and let some layers see only a window. Gemma 2 bounds
+// attention scores and logits; Gemma 3 norms queries and keys instead, and rotates
+// them faster in layers with a window.
 //
 // Read this file from top to bottom; config.go reads config.json.
 package gemma
@@ -26,7 +26,7 @@ type Model struct {
 	head             nn.Head
 }
 
-// New builds the model of cfg from p, in Hugging Face's names; head says
+// New builds the model of cfg from p, by Hugging Face's names; head says
 // whether it gets the one that predicts tokens.
 func New(cfg Config, device tensor.Device, p *nn.Params, head bool) *Model {
 	m := &Model{params: p, scale: math.Sqrt(float64(cfg.HiddenSize)),
@@ -59,14 +59,14 @@ func (m *Model) Forward(pass *nn.Pass) tensor.Tensor {
 	return m.norm.Forward(x)
 }
 
-// embedded is the embedding times sqrt(hidden), a number that Gemma was trained
-// with as the embedding's type rounds it.
+// embedded is the embedding times sqrt(hidden), rounded to the embedding's type as
+// Gemma was trained.
 func (m *Model) embedded(ids tensor.Tensor) tensor.Tensor {
 	x := m.embed.Embedding(ids)
 	return x.Mul(tensor.Full(x.Device(), tensor.Float32, m.scale).To(x.DType()))
 }
 
-// Head returns what predicts tokens, undefined where the model has none.
+// Head returns the head that predicts tokens, undefined where the model has none.
 func (m *Model) Head() nn.Head { return m.head }
 
 // Causal says that a token sees none after it.
@@ -83,7 +83,7 @@ func (m *Model) Free() {
 }
 
 // Block is attention and a gated feed-forward layer, each between two norms and
-// added to what it read.
+// added to its input.
 type Block struct {
 	attnIn, attnOut, mlpIn, mlpOut nn.CentredRMSNorm
 	attn                           Attention

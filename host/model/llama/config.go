@@ -40,7 +40,7 @@ type Config struct {
 	RopeTheta      float64         `json:"rope_theta"`
 	RopeScaling    *nn.RopeScaling `json:"rope_scaling"`
 
-	// Settled by ParseConfig.
+	// Set by ParseConfig.
 	Rope                nn.RopeScaling `json:"-"`
 	QKVBias, OutputBias bool           `json:"-"`
 }
@@ -94,7 +94,7 @@ func ParseConfig(text []byte) (Config, error) {
 	return c, c.validate()
 }
 
-// settle fills in what follows from other keys.
+// settle fills in values that follow from other keys.
 func (c *Config) settle() {
 	if c.NumKeyValueHeads == 0 {
 		c.NumKeyValueHeads = c.NumAttentionHeads
@@ -130,7 +130,7 @@ func (c *Config) validate() error {
 	case c.HiddenAct != "silu":
 		return fmt.Errorf("hidden_act is %q; want \"silu\"", c.HiddenAct)
 	case *c.Rope.Partial != 1:
-		return fmt.Errorf("partial_rotary_factor is %v; want 1, as this family turns every channel", *c.Rope.Partial)
+		return fmt.Errorf("partial_rotary_factor is %v; want 1, as this family rotates every channel", *c.Rope.Partial)
 	}
 	return c.Rope.Validate(c.HeadDim)
 }

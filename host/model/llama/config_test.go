@@ -53,7 +53,7 @@ func TestDefaults(t *testing.T) {
 	}
 }
 
-// Both layouts say the same.
+// Both layouts give the same config.
 func TestLayoutsOfTransformers4And5(t *testing.T) {
 	for _, c := range []struct{ name, four, five string }{
 		{"plain", `"rope_theta": 500, "rope_scaling": null`, `"rope_parameters": {"rope_type": "default", "rope_theta": 500}`},
@@ -112,12 +112,12 @@ func TestConfigsThatCannotBe(t *testing.T) {
 		{`{"model_type": "llama", "num_hidden_layers": 0}`, `num_hidden_layers is 0; want at least 1`},
 		{`{"model_type": "llama", "num_attention_heads": 0}`, `num_attention_heads is 0; want at least 1`},
 		{`{"model_type": "llama", "num_key_value_heads": 5}`, `num_attention_heads is 32; want a multiple of num_key_value_heads, 5`},
-		{`{"model_type": "llama", "head_dim": 7}`, `head_dim is 7; want an even number, as rotary positions turn pairs`},
+		{`{"model_type": "llama", "head_dim": 7}`, `head_dim is 7; want an even number, as rotary positions rotate pairs`},
 		{`{"model_type": "llama", "hidden_act": "gelu"}`, `hidden_act is "gelu"; want "silu"`},
 		{`{"model_type": "llama", "attention_dropout": 1}`, `attention_dropout is 1; want a number from 0 to below 1`},
 		{`{"model_type": "llama", "rope_scaling": {"rope_type": "proportional", "factor": 2}}`, `rope_type is "proportional"; want one of default, linear, llama3, yarn`},
-		{`{"model_type": "llama", "rope_scaling": {"rope_type": "dynamic", "factor": 2}}`, `rope_type is "dynamic", whose angles depend on the longest sequence of a batch; up to max_position_embeddings "default" is the same, beyond it use "yarn"`},
-		{`{"model_type": "llama", "rope_scaling": {"rope_type": "yarn"}, "rope_theta": 1}`, `rope_theta of rope_type "yarn" is 1; want more, or all pairs turn at one speed`},
+		{`{"model_type": "llama", "rope_scaling": {"rope_type": "dynamic", "factor": 2}}`, `rope_type is "dynamic", whose angles depend on the longest sequence of a batch; up to max_position_embeddings use "default", which is the same, beyond it "yarn"`},
+		{`{"model_type": "llama", "rope_scaling": {"rope_type": "yarn"}, "rope_theta": 1}`, `rope_theta of rope_type "yarn" is 1; want more, or all pairs rotate at one speed`},
 		{`{"model_type": "llama", "rope_theta": -1}`, `rope_theta is -1; want a positive number`},
 		{`{"model_type": "llama", "rope_scaling": {"type": "linear", "factor": 0.5}}`, `factor of rope_type "linear" is 0.5; want at least 1`},
 		{`{"model_type": "llama", "rope_scaling": {"rope_type": "llama3", "factor": 2, "low_freq_factor": 4, "high_freq_factor": 4}}`, `high_freq_factor is 4; want more than low_freq_factor, 4`},

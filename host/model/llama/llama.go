@@ -1,8 +1,8 @@
 // Package llama is the Llama family: Llama 2 and 3 (Touvron et al. 2023,
 // arXiv:2307.09288; Dubey et al. 2024, arXiv:2407.21783), Mistral (Jiang et al.
 // 2023, arXiv:2310.06825), Qwen2 (Yang et al. 2024, arXiv:2407.10671) and Qwen3
-// (Yang et al. 2025, arXiv:2505.09388). They differ in biases, attention windows,
-// rotary scaling and the norms of queries and keys alone.
+// (Yang et al. 2025, arXiv:2505.09388). They differ only in biases, attention
+// windows, rotary scaling and the norms of queries and keys.
 //
 // Read this file from top to bottom; config.go reads config.json.
 package llama
@@ -26,7 +26,7 @@ type Model struct {
 	head   nn.Head
 }
 
-// New builds the model of cfg from p, in Hugging Face's names; head says
+// New builds the model of cfg from p, by Hugging Face's names; head says
 // whether it gets the one that predicts tokens.
 func New(cfg Config, device tensor.Device, p *nn.Params, head bool) *Model {
 	m := &Model{cfg: cfg, params: p, rope: cfg.Rope.Table(device, cfg.HeadDim)}
@@ -52,7 +52,7 @@ func (m *Model) Forward(pass *nn.Pass) tensor.Tensor {
 	return m.norm.Forward(x)
 }
 
-// Head returns what predicts tokens, undefined where the model has none.
+// Head returns the head that predicts tokens, undefined where the model has none.
 func (m *Model) Head() nn.Head { return m.head }
 
 // Causal says that a token sees none after it.
@@ -68,7 +68,7 @@ func (m *Model) Free() {
 }
 
 // Block is attention and a gated feed-forward layer, each after a norm and
-// added to what it read.
+// added to its input.
 type Block struct {
 	attnNorm, mlpNorm nn.RMSNorm
 	attn              Attention
@@ -94,7 +94,7 @@ func (b Block) Forward(x tensor.Tensor, rope nn.Rope, pass *nn.Pass) tensor.Tens
 // Attention is causal attention with grouped key/value heads.
 type Attention struct {
 	q, k, v, o   *nn.Linear
-	qNorm, kNorm *nn.RMSNorm // of each head; nil but in Qwen3
+	qNorm, kNorm *nn.RMSNorm // of each head; nil except in Qwen3
 	dropout      nn.Dropout  // of the attention weights
 	headDim      int64
 	window       int // tokens that a token sees, itself included; 0 = all before it

@@ -29,7 +29,7 @@ type Config struct {
 	RotaryShare    float64         `json:"rotary_pct"`
 	RopeScaling    *nn.RopeScaling `json:"rope_scaling"`
 
-	// Settled by ParseConfig.
+	// Set by ParseConfig.
 	Rope       nn.RopeScaling `json:"-"`
 	HeadDim    int64          `json:"-"`
 	Activation nn.Activation  `json:"-"`

@@ -28,7 +28,7 @@ func TestDefaults(t *testing.T) {
 	require.Len(t, c.Rope.Inverse(c.HeadDim), 12)
 }
 
-// Both layouts say the same.
+// Both layouts give the same config.
 func TestLayoutsOfTransformers4And5(t *testing.T) {
 	four, err := neox.ParseConfig([]byte(`{"rotary_pct": 0.5, "rotary_emb_base": 700, "rope_scaling": {"type": "linear", "factor": 2}}`))
 	require.NoError(t, err)
@@ -45,8 +45,8 @@ func TestConfigsThatCannotBe(t *testing.T) {
 		`{"hidden_dropout": 1}`:                                   `hidden_dropout is 1; want a number from 0 to below 1`,
 		`{"rotary_pct": 0}`:                                       `partial_rotary_factor is 0; want a share above 0 and up to 1`,
 		`{"hidden_act": "snake"}`:                                 `hidden_act is "snake"; want one of gelu, gelu_accurate, gelu_fast, gelu_new, gelu_python, gelu_python_tanh, gelu_pytorch_tanh, quick_gelu, relu, silu, swish`,
-		`{"rope_scaling": {"rope_type": "dynamic", "factor": 2}}`: `rope_type is "dynamic", whose angles depend on the longest sequence of a batch; up to max_position_embeddings "default" is the same, beyond it use "yarn"`,
-		`{"hidden_size": 20, "num_attention_heads": 4, "rope_parameters": {"rope_theta": 5, "partial_rotary_factor": 1.0}}`: `head_dim is 5; want an even number, as rotary positions turn pairs`,
+		`{"rope_scaling": {"rope_type": "dynamic", "factor": 2}}`: `rope_type is "dynamic", whose angles depend on the longest sequence of a batch; up to max_position_embeddings use "default", which is the same, beyond it "yarn"`,
+		`{"hidden_size": 20, "num_attention_heads": 4, "rope_parameters": {"rope_theta": 5, "partial_rotary_factor": 1.0}}`: `head_dim is 5; want an even number, as rotary positions rotate pairs`,
 	} {
 		_, err := neox.ParseConfig([]byte(text))
 		require.EqualError(t, err, want)

@@ -1,6 +1,6 @@
 // Package neox is GPT-NeoX (Black et al. 2022, arXiv:2204.06745) and Pythia
 // (Biderman et al. 2023, arXiv:2304.01373): a decoder whose blocks add attention
-// and feed-forward layer of the same input, with rotary positions on some of the
+// and a feed-forward layer of the same input, with rotary positions on some of the
 // channels of each head.
 //
 // Read this file from top to bottom; config.go reads config.json.
@@ -25,7 +25,7 @@ type Model struct {
 	head    nn.Head
 }
 
-// New builds the model of cfg from p, in Hugging Face's names; head says
+// New builds the model of cfg from p, by Hugging Face's names; head says
 // whether it gets the one that predicts tokens.
 func New(cfg Config, device tensor.Device, p *nn.Params, head bool) *Model {
 	m := &Model{
@@ -55,7 +55,7 @@ func (m *Model) Forward(pass *nn.Pass) tensor.Tensor {
 	return m.norm.Forward(x)
 }
 
-// Head returns what predicts tokens, undefined where the model has none.
+// Head returns the head that predicts tokens, undefined where the model has none.
 func (m *Model) Head() nn.Head { return m.head }
 
 // Causal says that a token sees none after it.
@@ -93,7 +93,7 @@ func newBlock(cfg Config, p *nn.Params, layer int) Block {
 
 // Forward maps x [tokens, hidden] to the same shape. In parallel both layers
 // read x (Black et al. 2022, section 2.1, after Wang and Komatsuzaki's GPT-J);
-// otherwise the feed-forward layer reads what attention made of it.
+// otherwise the feed-forward layer reads the sum of x and its attention.
 func (b Block) Forward(x tensor.Tensor, rope nn.Rope, pass *nn.Pass) tensor.Tensor {
 	attn := b.dropout.Forward(b.attn.Forward(b.attnNorm.Forward(x), rope, pass))
 	if !b.parallel {

@@ -32,7 +32,7 @@ type Config struct {
 	PartialRotary  float64         `json:"partial_rotary_factor"`
 	RopeScaling    *nn.RopeScaling `json:"rope_scaling"`
 
-	// Settled by ParseConfig.
+	// Set by ParseConfig.
 	Rope       nn.RopeScaling `json:"-"`
 	Window     int            `json:"-"` // tokens that a token sees, itself included; 0 = all before it
 	Activation nn.Activation  `json:"-"`
@@ -57,7 +57,7 @@ func ParseConfig(text []byte) (Config, error) {
 	return c, c.validate()
 }
 
-// settle fills in what follows from other keys.
+// settle fills in values that follow from other keys.
 func (c *Config) settle() {
 	if c.NumKeyValueHeads == 0 {
 		c.NumKeyValueHeads = c.NumAttentionHeads
@@ -90,7 +90,7 @@ func (c *Config) validate() (err error) {
 		return err
 	}
 	if c.EmbedDropout != 0 {
-		return fmt.Errorf("embd_pdrop is %v; want 0, as transformers does nothing with it", c.EmbedDropout)
+		return fmt.Errorf("embd_pdrop is %v; want 0, as transformers ignores it", c.EmbedDropout)
 	}
 	if c.Activation, err = nn.ActivationOf("hidden_act", c.HiddenAct); err != nil {
 		return err

@@ -23,7 +23,7 @@ type Model struct {
 	head   nn.Head
 }
 
-// New builds the model of cfg from p, in Hugging Face's names; head says
+// New builds the model of cfg from p, by Hugging Face's names; head says
 // whether it gets the one that predicts tokens.
 func New(cfg Config, device tensor.Device, p *nn.Params, head bool) *Model {
 	m := &Model{params: p, rope: cfg.Rope.Table(device, cfg.HeadDim)}
@@ -49,7 +49,7 @@ func (m *Model) Forward(pass *nn.Pass) tensor.Tensor {
 	return m.norm.Forward(x)
 }
 
-// Head returns what predicts tokens, undefined where the model has none.
+// Head returns the head that predicts tokens, undefined where the model has none.
 func (m *Model) Head() nn.Head { return m.head }
 
 // Causal says that a token sees none after it.
@@ -65,7 +65,7 @@ func (m *Model) Free() {
 }
 
 // Block is attention and a gated feed-forward layer, each after a norm and
-// added to what it read.
+// added to its input.
 type Block struct {
 	attnNorm, mlpNorm nn.RMSNorm
 	attn              Attention

@@ -19,11 +19,11 @@ const (
 	between       = 64     // between two plots: the head of the lower one
 	legendRoom    = 610    // from the right edge, beside the head of a plot
 	legendGap     = 42     // for the sample of a line and a blank
-	manyPoints    = 60     // from here on a training line is drawn faint under its running mean
+	manyPoints    = 60     // with so many points a training line is drawn faint under its running mean
 )
 
-// colours are those of the lines, the training line first; they differ for the
-// colour-blind too.
+// colours are those of the lines, the training line first; the colour-blind can
+// tell them apart.
 var colours = []string{"#2f6fb3", "#d9622b", "#2a9d6f", "#8a56ac", "#c9a227", "#5b6770"}
 
 const style = `<style>text{font-family:Inter,"Segoe UI",Roboto,Helvetica,Arial,"DejaVu Sans",sans-serif;fill:#27313b}` +
@@ -31,8 +31,8 @@ const style = `<style>text{font-family:Inter,"Segoe UI",Roboto,Helvetica,Arial,"
 	`.grid{stroke:#e6eaee;stroke-width:1}.base{stroke:#9aa5b0;stroke-width:1}` +
 	`.line{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}.raw{stroke-width:1;stroke-opacity:.35}</style>`
 
-// SVG draws the panels one below the other over the same steps, as a picture of
-// 900 by 600 pixels that needs nothing else.
+// SVG draws the panels one below the other over the same steps, as a
+// self-contained picture of 900 by 600 pixels.
 func SVG(title string, panels []Panel) []byte {
 	p := &picture{}
 	p.print(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img">`, width, height, width, height)
@@ -69,7 +69,7 @@ func lastStep(panels []Panel) float64 {
 	return last
 }
 
-// picture is an SVG as it is drawn.
+// picture is an SVG under construction.
 type picture struct{ bytes.Buffer }
 
 func (p *picture) print(format string, args ...any) {
@@ -85,7 +85,7 @@ func (p *picture) lineTo(class string, x1, y1, x2, y2 float64) {
 	p.print(`<line class="%s" x1="%s" y1="%s" x2="%s" y2="%s"/>`, class, px(x1), px(y1), px(x2), px(y2))
 }
 
-// px writes a pixel with one digit behind the point at most.
+// px writes a pixel with at most one digit after the point.
 func px(x float64) string { return strconv.FormatFloat(math.Round(x*10)/10, 'f', -1, 64) }
 
 // panel draws one plot between the pixels y0 and y1, its head above.
@@ -192,7 +192,7 @@ func (s Series) course() string {
 	return first + " → " + last
 }
 
-// short writes a value with three digits that count, or more before the point.
+// short writes a value with three significant digits, or more before the point.
 func short(x float64) string {
 	if a := math.Abs(x); a != 0 && (a < 0.001 || a >= 1e6) {
 		return strconv.FormatFloat(x, 'e', 1, 64)
@@ -208,7 +208,7 @@ func (p *picture) dot(x, y float64, colour string) {
 	p.print(`<circle cx="%s" cy="%s" r="3.5" fill="%s" stroke="#fff" stroke-width="1.2"/>`, px(x), px(y), colour)
 }
 
-// series draws one line; points that stand alone, and those of evaluations,
+// series draws one line; isolated points, and those of evaluations,
 // are dots.
 func (p *picture) series(s Series, colour string, steps, values axis) {
 	if s.faint() {
@@ -249,7 +249,7 @@ func (s Series) faint() bool { return !s.Eval && len(s.Points) >= manyPoints }
 
 // smooth is the line to look at: the points, or where those are many the mean
 // of each with its neighbours, a fiftieth of the points on either side, fewer
-// where the line ends. A gap stays one.
+// at the ends of the line. A gap stays a gap.
 func (s Series) smooth() []Point {
 	if !s.faint() {
 		return s.Points
@@ -267,7 +267,7 @@ func (s Series) smooth() []Point {
 	reach := max(2, len(s.Points)/50)
 	out := slices.Clone(s.Points)
 	for i := range out {
-		side := max(min(reach, i, len(out)-1-i), reach/4, 2) // an end alone would jump
+		side := max(min(reach, i, len(out)-1-i), reach/4, 2) // the end point by itself would jump
 		from := max(0, i-side)
 		to := min(len(out), i+side+1)
 		if out[i].finite() {
@@ -277,7 +277,7 @@ func (s Series) smooth() []Point {
 	return out
 }
 
-// thin keeps of each pixel column the least and the greatest point, and every
+// thin keeps the smallest and the largest point of each pixel column, and every
 // gap, so that a long run does not make a large file.
 func thin(points []Point, steps axis) []Point {
 	if float64(len(points)) <= 2*(steps.end-steps.begin) {

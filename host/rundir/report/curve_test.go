@@ -70,7 +70,7 @@ func TestPanelsOfOtherRuns(t *testing.T) {
 	require.Equal(t, "Perplexity", sets[1].Title, "where nothing measures an accuracy")
 }
 
-// drawing is what a picture holds.
+// drawing is the content of a picture.
 type drawing struct {
 	texts   []string
 	paths   []string // their d
@@ -80,7 +80,7 @@ type drawing struct {
 
 var coordinate = regexp.MustCompile(`^(x|y|x1|x2|y1|y2|cx|cy)$`)
 
-// draw renders entries, and holds that the picture is XML whose numbers are
+// draw renders entries, and checks that the picture is XML whose numbers are
 // finite and within its frame.
 func draw(t *testing.T, entries []metrics.Entry) drawing {
 	t.Helper()
@@ -189,7 +189,7 @@ func TestSVGLeavesGaps(t *testing.T) {
 	d := draw(t, entries)
 	require.Len(t, d.paths, 1)
 	require.Equal(t, 3, strings.Count(d.paths[0], "M"))
-	require.Equal(t, 1, d.circles, "the point that stands alone")
+	require.Equal(t, 1, d.circles, "the isolated point")
 }
 
 func TestSVGCountsLinesThatTheLegendCannotHold(t *testing.T) {

@@ -24,7 +24,7 @@ type Series struct {
 // Point is a value after a step.
 type Point struct{ X, Y float64 }
 
-// Panels picks what a person wants to see of a run: the loss, and beside it the
+// Panels picks what is worth seeing of a run: the loss, and beside it the
 // accuracy or, where nothing measures that, the perplexity; of evaluation sets
 // too, as "eval_NAME_loss", and of parts, as "accuracy/PART". A plot without a
 // point is left out.
@@ -46,7 +46,7 @@ func Panels(entries []metrics.Entry) []Panel {
 func isLoss(name string) bool { return name == "loss" || strings.HasSuffix(name, "_loss") }
 
 // panel gathers the metrics that fit, training before evaluation, else in the
-// order in which they first come.
+// order of their first occurrence.
 func panel(entries []metrics.Entry, title, word string, fits func(name string) bool) Panel {
 	p := Panel{Title: title}
 	index := map[string]int{}

@@ -10,11 +10,11 @@ import (
 type axis struct {
 	lo, hi, begin, end float64
 	ticks              []float64
-	digits             int // behind the point of a tick's label
+	digits             int // after the point of a tick's label
 }
 
 // newAxis spans lo to hi and a little more, with about want ticks; it begins at
-// a tick. A span of nothing is widened around its value.
+// a tick. An empty span is widened around its value.
 func newAxis(lo, hi float64, want int, begin, end float64) axis {
 	if hi-lo <= 1e-9*math.Max(math.Abs(lo), math.Abs(hi)) {
 		pad := math.Max(math.Abs(lo)*0.1, 1e-6)
@@ -37,7 +37,7 @@ func newAxis(lo, hi float64, want int, begin, end float64) axis {
 	return a
 }
 
-// roundStep is the least of 1, 2, 2.5, 5 times a power of ten that is not below
+// roundStep is the smallest of 1, 2, 2.5, 5 times a power of ten that is at least
 // raw.
 func roundStep(raw float64) float64 {
 	power := math.Pow(10, math.Floor(math.Log10(raw)))

@@ -13,21 +13,21 @@ import (
 //
 //	L = −Σ log σ(r_w − Shift · r_l) / number of pairs
 //
-// Shift is the paper's f(λ), held constant; 1 is DPO. Pairs are of candidates
-// that the data scores differently, the higher score chosen:
+// Shift is the paper's f(λ), a constant; 1 is DPO. Pairs are made of candidates
+// with different scores, of which the higher is the chosen one:
 //
 //	best_over_rest   the best one with every other
 //	best_over_worst  the best one with the worst
 //	one_over_rest    every one with every worse one
 //
-// of which the best and the worst are the first of equals. ReferenceFree leaves
+// where ties for best or worst go to the first. ReferenceFree leaves
 // the reference model out: its log-probabilities count as 0.
 //
 // Source: Yang et al. 2025, arXiv:2502.07599, the objective of DPO-Shift with
 // its fixed strategy; DPO is Rafailov et al. 2023, arXiv:2305.18290, eq. 7.
 type Loss struct {
-	Beta          float64 `llmhost:"dpo_beta,default=0.1,min=0,doc=how strongly rewards count, which is how near to the reference model the model stays"`
-	Shift         float64 `llmhost:"dpo_shift,default=0.75,min=0,max=1,doc=what the rejected answer's reward is multiplied with; 1 is DPO"`
+	Beta          float64 `llmhost:"dpo_beta,default=0.1,min=0,doc=how strongly rewards count; the higher, the closer the model stays to the reference"`
+	Shift         float64 `llmhost:"dpo_shift,default=0.75,min=0,max=1,doc=factor on the rejected answer's reward; 1 is DPO"`
 	Pairs         string  `llmhost:"construct_method,default=best_over_rest,choices=best_over_rest|best_over_worst|one_over_rest,doc=which candidates of a prompt make pairs"`
 	ReferenceFree bool    `llmhost:"reference_free,default=false,doc=train without a reference model"`
 }

@@ -15,17 +15,17 @@ import (
 //
 //	L = Σ_b −α_c · (1 − p_b)^Gamma · log p_b / number of examples with a label
 //
-// Gamma = 0 without weights is the cross entropy. Examples whose label is
-// negative have none and take no part.
+// Gamma = 0 without weights is the cross entropy. Examples with a negative label
+// have no class and do not count.
 //
 // Source: Lin et al. 2017, arXiv:1708.02002, eq. 5, for more than two classes.
 type Loss struct {
-	Gamma   float64 `llmhost:"focal_gamma,default=2,min=0,max=100,doc=how much less examples count that the model gets right; 0 is the cross entropy"`
-	Weights string  `llmhost:"focal_weights,doc=weights of the classes 0, 1, …, as 0.25,0.75; a class that is left out has 1"`
+	Gamma   float64 `llmhost:"focal_gamma,default=2,min=0,max=100,doc=how much less the examples count that the model gets right; 0 is the cross entropy"`
+	Weights string  `llmhost:"focal_weights,doc=weights of the classes 0, 1, …, such as 0.25,0.75; a class that is left out has weight 1"`
 	Head    string  `llmhost:"cls_head,default=label,doc=name of the classification head"`
 }
 
-// Validate refuses weights that are no list of numbers from 0 on.
+// Validate refuses weights that are not a list of numbers of at least 0.
 func (l Loss) Validate() error {
 	_, err := l.weights()
 	return err
@@ -39,15 +39,15 @@ func (l Loss) weights() ([]float64, error) {
 	for _, text := range strings.Split(l.Weights, ",") {
 		w, err := strconv.ParseFloat(strings.TrimSpace(text), 64)
 		if err != nil || !(w >= 0 && w <= 1e9) {
-			return nil, errors.New("focal_weights has " + strconv.Quote(text) + "; want numbers from 0 on with commas between them, as in 0.25,0.75")
+			return nil, errors.New("focal_weights has " + strconv.Quote(text) + "; want comma-separated numbers of at least 0, such as 0.25,0.75")
 		}
 		all = append(all, w)
 	}
 	return all, nil
 }
 
-// surest is the most that 1 − p is rounded up to: where p is 1 to the last bit
-// a power below 1 would have an infinite slope.
+// surest is the least that 1 − p counts as: where p is exactly 1, a power below 1
+// would have an infinite slope.
 const surest = 1e-12
 
 // Trace records the loss. Shapes: logits [B, C], label [B].
@@ -85,7 +85,7 @@ func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
 	}
 }
 
-// weigh is the weight of each example's class, f32 [B].
+// weigh returns the weight of each example's class, f32 [B].
 func (l Loss) weigh(label sdk.Tensor) sdk.Tensor {
 	weights, _ := l.weights() // Validate has seen them
 	w := label.OnesLike().To(sdk.F32)
@@ -95,12 +95,12 @@ func (l Loss) weigh(label sdk.Tensor) sdk.Tensor {
 	return w
 }
 
-// Plugin is the loss. It has no task yet: no head of a run gives class logits.
+// Plugin is the loss and the task that trains with it.
 var Plugin = sdk.Plugin{
 	Name:    "focal",
 	Version: "1.0.0",
 	Doc:     "focal loss of a classifier",
-	Losses:  []sdk.LossSpec{sdk.NewLoss("focal", "cross entropy in which examples that are right count for little", Loss{})},
+	Losses:  []sdk.LossSpec{sdk.NewLoss("focal", "cross entropy in which examples that the model gets right count for little", Loss{})},
 	Tasks: []sdk.Task{{
 		Name: "focal", Doc: "train a classifier of texts on what it gets wrong",
 		Formatter: "builtin:labelled", Head: sdk.ClassHead, Pooling: "builtin:eos", Loss: "focal",

@@ -54,7 +54,7 @@ func TestWeights(t *testing.T) {
 	require.NoError(t, focal.Loss{}.Validate())
 	require.NoError(t, focal.Loss{Weights: "0.25, 0.75"}.Validate())
 	for _, text := range []string{"1,,2", "a", "-1", "NaN", "1e99", ","} {
-		require.ErrorContains(t, focal.Loss{Weights: text}.Validate(), "want numbers from 0 on", text)
+		require.ErrorContains(t, focal.Loss{Weights: text}.Validate(), "want comma-separated numbers of at least 0", text)
 	}
 	reply := sdk.NewServer(focal.Plugin).Configure(0, []byte(`{"focal_weights":"1;2"}`))
 	require.Contains(t, string(reply), `focal_weights has \"1;2\"`)

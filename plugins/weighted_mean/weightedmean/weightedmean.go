@@ -27,5 +27,5 @@ var Plugin = sdk.Plugin{
 	Name:     "weighted_mean",
 	Version:  "1.0.0",
 	Doc:      "mean of hidden states in which later tokens count for more",
-	Poolings: []sdk.PoolingSpec{sdk.NewPooling("weighted_mean", "mean weighted by the token's place in its sequence", Pooling{})},
+	Poolings: []sdk.PoolingSpec{sdk.NewPooling("weighted_mean", "mean weighted by the token's position in its sequence", Pooling{})},
 }

@@ -2,9 +2,10 @@ package formatter
 
 import (
 	"fmt"
+	"slices"
+
 	"llmhost/host/plugin/check"
 	"llmhost/sdk"
-	"slices"
 )
 
 // batches formats the same records in one batch, again, one by one, backwards,

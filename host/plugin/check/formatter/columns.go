@@ -2,10 +2,11 @@ package formatter
 
 import (
 	"fmt"
-	"llmhost/host/plugin/check"
-	"llmhost/sdk"
 	"maps"
 	"slices"
+
+	"llmhost/host/plugin/check"
+	"llmhost/sdk"
 )
 
 // sameColumns asks whether every example has the same columns, for a run refuses

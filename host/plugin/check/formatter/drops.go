@@ -2,9 +2,10 @@ package formatter
 
 import (
 	"fmt"
+	"slices"
+
 	"llmhost/host/plugin/check"
 	"llmhost/sdk"
-	"slices"
 )
 
 // drops asks whether reasons for leaving a record out are few and hold nothing

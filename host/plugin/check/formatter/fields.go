@@ -2,12 +2,13 @@ package formatter
 
 import (
 	"fmt"
-	"llmhost/host/plugin/check"
-	"llmhost/host/plugin/check/numbers"
-	"llmhost/sdk"
 	"math"
 	"slices"
 	"strings"
+
+	"llmhost/host/plugin/check"
+	"llmhost/host/plugin/check/numbers"
+	"llmhost/sdk"
 )
 
 // fields changes one field at a time: a declared column that changes nothing

@@ -3,12 +3,13 @@ package formatter
 import (
 	"errors"
 	"fmt"
-	"llmhost/host/plugin/check"
-	"llmhost/sdk"
 	"math"
 	"slices"
 	"strings"
 	"time"
+
+	"llmhost/host/plugin/check"
+	"llmhost/sdk"
 )
 
 // hostile puts one strange record at a time among good ones: the good ones

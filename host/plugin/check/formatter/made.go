@@ -3,16 +3,17 @@ package formatter
 import (
 	"encoding/json"
 	"fmt"
-	"llmhost/host/plugin"
-	"llmhost/host/plugin/check/numbers"
-	"llmhost/sdk"
-	"llmhost/sdk/sdktest"
 	"math"
 	"math/rand/v2"
 	"regexp"
 	"slices"
 	"strconv"
 	"strings"
+
+	"llmhost/host/plugin"
+	"llmhost/host/plugin/check/numbers"
+	"llmhost/sdk"
+	"llmhost/sdk/sdktest"
 )
 
 // record is one row for a formatter. Its texts are made of words that occur

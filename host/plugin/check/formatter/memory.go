@@ -2,14 +2,15 @@ package formatter
 
 import (
 	"fmt"
-	"llmhost/host/plugin"
-	"llmhost/host/plugin/check"
 	"os"
 	"path/filepath"
 	"runtime"
 	"strconv"
 	"strings"
 	"time"
+
+	"llmhost/host/plugin"
+	"llmhost/host/plugin/check"
 )
 
 // The memory check's measure: so many records at most in another process, and

@@ -2,11 +2,12 @@ package formatter
 
 import (
 	"fmt"
+	"slices"
+	"strings"
+
 	"llmhost/host/data/source"
 	"llmhost/host/plugin/check"
 	"llmhost/sdk"
-	"slices"
-	"strings"
 )
 
 // How many records are made up in search of ones that are accepted, and how

@@ -3,12 +3,13 @@ package formatter
 import (
 	"errors"
 	"fmt"
-	"llmhost/host/plugin/check"
-	"llmhost/sdk"
 	"maps"
 	"reflect"
 	"slices"
 	"strings"
+
+	"llmhost/host/plugin/check"
+	"llmhost/sdk"
 )
 
 // settings asks of each parameter whether it changes what becomes of some record:

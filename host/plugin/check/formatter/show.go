@@ -2,13 +2,14 @@ package formatter
 
 import (
 	"fmt"
-	"llmhost/host/plugin/check"
-	"llmhost/sdk"
-	"llmhost/sdk/sdktest"
 	"maps"
 	"slices"
 	"strconv"
 	"strings"
+
+	"llmhost/host/plugin/check"
+	"llmhost/sdk"
+	"llmhost/sdk/sdktest"
 )
 
 // show writes a record as JSON would.

@@ -3,10 +3,11 @@ package formatter
 import (
 	"encoding/json"
 	"fmt"
-	"llmhost/host/plugin/check"
-	"llmhost/sdk"
 	"slices"
 	"strings"
+
+	"llmhost/host/plugin/check"
+	"llmhost/sdk"
 )
 
 // The names that fields have in data files, by the side of the example that

@@ -2,11 +2,12 @@ package formatter
 
 import (
 	"fmt"
-	"llmhost/host/plugin/check"
-	"llmhost/sdk"
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"llmhost/host/plugin/check"
+	"llmhost/sdk"
 )
 
 // texts follows the words of a record: none may stand in prompt and answer of

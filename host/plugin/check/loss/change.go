@@ -1,6 +1,9 @@
 package loss
 
 import (
+	"maps"
+	"slices"
+
 	"llmhost/host/plugin/check/numbers"
 	"llmhost/sdk/sdktest"
 )
@@ -80,8 +83,8 @@ func applied(row []float64, on bool, f func(x float64) float64) []float64 {
 func (l *loss) redrawn(in sdktest.Inputs) sdktest.Inputs {
 	out := mapped(in, func(float64) float64 { return numbers.Rounded(-0.05 - 4*l.draw.rng.Float64()) })
 	out.Logits = map[string][][]float64{}
-	for name, rows := range in.Logits {
-		for _, row := range rows {
+	for _, name := range slices.Sorted(maps.Keys(in.Logits)) { // in a fixed order, for each draws
+		for _, row := range in.Logits[name] {
 			out.Logits[name] = append(out.Logits[name], applied(row, true, func(float64) float64 { return numbers.Rounded(2 * l.draw.rng.NormFloat64()) }))
 		}
 	}

@@ -2,12 +2,13 @@ package loss
 
 import (
 	"fmt"
+	"math"
+	"strings"
+
 	"llmhost/host/plugin/check"
 	"llmhost/sdk/op"
 	"llmhost/sdk/program"
 	"llmhost/sdk/sdktest"
-	"math"
-	"strings"
 )
 
 // classDirection asks of terms over classes whether they raise the logit of

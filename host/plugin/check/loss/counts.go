@@ -2,11 +2,12 @@ package loss
 
 import (
 	"fmt"
+	"math"
+
 	"llmhost/host/plugin/check"
 	"llmhost/host/plugin/check/numbers"
 	"llmhost/sdk/program"
 	"llmhost/sdk/sdktest"
-	"math"
 )
 
 // counts asks whether counts are such that a host can divide by them.

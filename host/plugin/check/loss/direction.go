@@ -2,10 +2,11 @@ package loss
 
 import (
 	"fmt"
+	"strings"
+
 	"llmhost/host/plugin/check"
 	"llmhost/sdk/program"
 	"llmhost/sdk/sdktest"
-	"strings"
 )
 
 // direction asks whether a term pushes the way the data points: with scores,

@@ -2,6 +2,7 @@ package loss
 
 import (
 	"fmt"
+
 	"llmhost/host/plugin/check"
 	"llmhost/host/plugin/check/numbers"
 	"llmhost/sdk/op"

@@ -2,10 +2,11 @@ package loss
 
 import (
 	"fmt"
+	"strings"
+
 	"llmhost/host/plugin/check"
 	"llmhost/sdk/program"
 	"llmhost/sdk/sdktest"
-	"strings"
 )
 
 // floorLogp is as unlikely as a token gets in float32 before its probability

@@ -2,13 +2,14 @@ package loss
 
 import (
 	"fmt"
+	"math"
+	"math/rand/v2"
+	"slices"
+
 	"llmhost/host/plugin/check"
 	"llmhost/host/plugin/check/numbers"
 	"llmhost/sdk/program"
 	"llmhost/sdk/sdktest"
-	"math"
-	"math/rand/v2"
-	"slices"
 )
 
 // maxElements is how many elements of a batch are differentiated numerically.

@@ -2,12 +2,13 @@ package loss
 
 import (
 	"fmt"
+	"slices"
+	"strings"
+
 	"llmhost/host/plugin/check"
 	"llmhost/host/plugin/check/numbers"
 	"llmhost/sdk/op"
 	"llmhost/sdk/sdktest"
-	"slices"
-	"strings"
 )
 
 // inputs asks of everything that a loss reads whether it matters: a run must

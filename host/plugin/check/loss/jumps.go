@@ -2,11 +2,12 @@ package loss
 
 import (
 	"fmt"
+	"math"
+	"slices"
+
 	"llmhost/host/plugin/check"
 	"llmhost/sdk/op"
 	"llmhost/sdk/sdktest"
-	"math"
-	"slices"
 )
 
 // jumps walks from one batch to another and looks for places where a term

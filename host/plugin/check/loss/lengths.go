@@ -2,12 +2,13 @@ package loss
 
 import (
 	"fmt"
+	"math"
+	"slices"
+
 	"llmhost/host/plugin/check"
 	"llmhost/host/plugin/check/numbers"
 	"llmhost/sdk/program"
 	"llmhost/sdk/sdktest"
-	"math"
-	"slices"
 )
 
 // longest answer of the length check, in label tokens.

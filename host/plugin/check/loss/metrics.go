@@ -2,12 +2,13 @@ package loss
 
 import (
 	"fmt"
+	"math"
+	"strings"
+
 	"llmhost/host/plugin/check"
 	"llmhost/sdk/op"
 	"llmhost/sdk/program"
 	"llmhost/sdk/sdktest"
-	"math"
-	"strings"
 )
 
 // named says whether a metric's name has one of the words, as in rank_accuracy.

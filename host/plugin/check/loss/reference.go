@@ -2,10 +2,11 @@ package loss
 
 import (
 	"fmt"
+	"math"
+
 	"llmhost/host/plugin/check"
 	"llmhost/sdk/program"
 	"llmhost/sdk/sdktest"
-	"math"
 )
 
 // reference asks whether the reference model is subtracted: a term that stays

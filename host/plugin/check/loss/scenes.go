@@ -1,8 +1,10 @@
 package loss
 
 import (
-	"llmhost/sdk/sdktest"
 	"slices"
+	"strings"
+
+	"llmhost/sdk/sdktest"
 )
 
 // scene is a batch that training can meet and that an author may not think of.
@@ -60,13 +62,15 @@ func evens(l *loss) sdktest.Inputs {
 		lengths = append(lengths, slices.Repeat([]int{1}, 3+b%5))
 	}
 	in := withColumn(l.draw.fill(lengths), l.draw.free, func(x float64) float64 { return x })
-	for name, rows := range in.Columns {
-		for _, row := range rows {
+	for _, input := range l.draw.needs { // in a fixed order, for each draws
+		name, ofCandidates := strings.CutPrefix(input, "column.")
+		if !ofCandidates || !l.draw.free(input) {
+			continue
+		}
+		for _, row := range in.Columns[name] {
 			level := 100 * l.draw.rng.Float64()
 			for k := range row {
-				if l.draw.free("column." + name) {
-					row[k] = level
-				}
+				row[k] = level
 			}
 		}
 	}
@@ -75,9 +79,10 @@ func evens(l *loss) sdktest.Inputs {
 
 // exemplary puts the numbers that an author gives as examples into their columns.
 func exemplary(d *drawer, in sdktest.Inputs) sdktest.Inputs {
-	for name, c := range d.columns {
-		if c.examples != nil {
-			in = withColumn(in, only(name), func(float64) float64 { return c.examples[d.rng.IntN(len(c.examples))] })
+	for _, input := range d.needs { // in a fixed order, for each draws
+		examples := d.columns[input].examples
+		if examples != nil {
+			in = withColumn(in, only(input), func(float64) float64 { return examples[d.rng.IntN(len(examples))] })
 		}
 	}
 	return in

@@ -2,11 +2,12 @@ package loss
 
 import (
 	"fmt"
+	"math"
+
 	"llmhost/host/plugin/check"
 	"llmhost/host/plugin/check/numbers"
 	"llmhost/sdk/program"
 	"llmhost/sdk/sdktest"
-	"math"
 )
 
 // scores asks of terms that look at the order of scores alone whether they do

@@ -4,13 +4,14 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"maps"
+	"slices"
+	"strings"
+
 	"llmhost/host/plugin/check"
 	"llmhost/host/plugin/check/numbers"
 	"llmhost/sdk"
 	"llmhost/sdk/sdktest"
-	"maps"
-	"slices"
-	"strings"
 )
 
 // settings asks whether every parameter changes what the loss computes, whether

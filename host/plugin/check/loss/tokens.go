@@ -2,10 +2,11 @@ package loss
 
 import (
 	"fmt"
+	"slices"
+
 	"llmhost/host/plugin/check"
 	"llmhost/host/plugin/check/numbers"
 	"llmhost/sdk/sdktest"
-	"slices"
 )
 
 // tokens asks whether the first or the last label token of an answer is left

@@ -2,6 +2,7 @@ package loss
 
 import (
 	"fmt"
+
 	"llmhost/host/plugin/check"
 	"llmhost/sdk"
 	"llmhost/sdk/program"

@@ -2,11 +2,12 @@ package loss
 
 import (
 	"fmt"
+	"math"
+	"strings"
+
 	"llmhost/host/plugin/check"
 	"llmhost/host/plugin/check/numbers"
 	"llmhost/sdk/sdktest"
-	"math"
-	"strings"
 )
 
 // nearZero is next to 0, and smooth what a term may change over that distance.

@@ -16,7 +16,7 @@ import (
 	"unsafe"
 )
 
-// Load loads the library, and libtorch with it, unless that is done. The error
+// Load loads the library, and libtorch with it, unless they are loaded. The error
 // says what to do about it. Without Load the first call of any function here or in
 // gotch loads, and ends the program with that sentence where it cannot.
 func Load() error {
@@ -51,7 +51,7 @@ func TakeString(p unsafe.Pointer) string {
 // TorchVersion is the version of the libtorch that the library was made with.
 func TorchVersion() string { return C.GoString(C.shim_torch_version()) }
 
-// LoadCUDA loads libtorch's CUDA half and says whether that is done; if not, the
+// LoadCUDA loads libtorch's CUDA half and says whether it is loaded; if not, the
 // cause is pending.
 func LoadCUDA() bool { return C.shim_load_cuda() == 0 }
 
@@ -110,14 +110,14 @@ func CopyTo(src Tensor, dst unsafe.Pointer, bytes int64) {
 	C.shim_copy_to(src, dst, C.int64_t(bytes))
 }
 
-// Address is where the first element of t lies in memory.
+// Address is where the first element of t is in memory.
 func Address(t Tensor) uintptr { return uintptr(C.shim_address(t)) }
 
 // Backward differentiates root; gradient is that of the loss with respect to it,
 // or nil where root is the loss.
 func Backward(root, gradient Tensor) { C.shim_backward(root, gradient) }
 
-// ZeroGrads forgets the gradients of params.
+// ZeroGrads removes the gradients of params.
 func ZeroGrads(params []Tensor) { C.shim_zero_grads(unsafe.SliceData(params), C.int64_t(len(params))) }
 
 // GradNorm returns the L2 norm of the gradients of params, summed in float64: a
@@ -193,7 +193,7 @@ func TokenLogps(hidden, weight, target Tensor, chunk int, softcap float64) Tenso
 }
 
 // TokenKL is the divergence of two distributions of the next token at each of M
-// places, made for chunk rows at a time; see tensor.TokenKL.
+// positions, made for chunk rows at a time; see tensor.TokenKL.
 func TokenKL(hidden, weight, refHidden, refWeight Tensor, forward bool, chunk int, softcap float64) Tensor {
 	return C.shim_token_kl(hidden, weight, refHidden, refWeight, flag(forward), C.int64_t(chunk), C.double(softcap))
 }
