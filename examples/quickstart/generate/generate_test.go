@@ -29,7 +29,9 @@ func TestFilesAreAsGenerated(t *testing.T) {
 }
 
 func load(t *testing.T, file string, formatter sdk.Formatter) []data.Formatted {
-	format := func(_ context.Context, rows []sdk.Row) ([]sdk.Result, error) { return sdk.FormatRows(formatter, rows), nil }
+	format := func(_ context.Context, rows []sdk.Row) ([]sdk.Result, error) {
+		return sdk.FormatRows(formatter, rows), nil
+	}
 	files := source.Files{Paths: []string{filepath.Join("..", file)}}
 	examples, err := data.Format(context.Background(), files, data.Formatter{Name: file, Columns: formatter.Columns(), Format: format}, data.FailOnBadRow)
 	require.NoError(t, err)
