@@ -1,7 +1,10 @@
 package data
 
 import (
+	"fmt"
 	"iter"
+	"math/bits"
+	"math/rand/v2"
 	"slices"
 )
 
@@ -88,4 +91,74 @@ func InOrder(examples []Example, labels Labeler) func(size int) iter.Seq2[[]Exam
 			}
 		}
 	}
+}
+
+// Order hands out the numbers 0 to n-1, all of them once in each epoch, in an
+// order that the seed and the epoch alone decide. The same seed gives the same
+// order in every version of this program.
+type Order struct {
+	n       int
+	seed    uint64
+	shuffle bool
+	at      Cursor
+	epoch   []int // the order of epoch at.Epoch
+}
+
+// Cursor is a place in an Order; saved, it lets another run continue exactly there.
+type Cursor struct {
+	Epoch int `json:"epoch"` // from 0
+	Next  int `json:"next"`  // how many numbers of the epoch were handed out
+}
+
+// NewOrder returns the order of n numbers at its beginning. Without shuffle every epoch counts up.
+func NewOrder(n int, seed uint64, shuffle bool) *Order {
+	o := &Order{n: n, seed: seed, shuffle: shuffle}
+	o.epoch = o.permutation(0)
+	return o
+}
+
+// Next returns the next count numbers, fewer at the end of an epoch, none only
+// where n is 0. The call after the end of an epoch begins the next one.
+func (o *Order) Next(count int) []int {
+	if o.at.Next >= o.n && o.n > 0 {
+		o.at = Cursor{Epoch: o.at.Epoch + 1}
+		o.epoch = o.permutation(o.at.Epoch)
+	}
+	end := min(o.at.Next+count, o.n)
+	taken := append([]int(nil), o.epoch[o.at.Next:end]...)
+	o.at.Next = end
+	return taken
+}
+
+// Cursor returns the place of the number that Next hands out next.
+func (o *Order) Cursor() Cursor { return o.at }
+
+// Seek goes to a place that Cursor returned, of an order with the same n, seed and shuffle.
+func (o *Order) Seek(to Cursor) error {
+	if to.Epoch < 0 || to.Next < 0 || to.Next > o.n {
+		return fmt.Errorf("data cursor: epoch %d, example %d is not a place among %d examples", to.Epoch, to.Next, o.n)
+	}
+	o.at = to
+	o.epoch = o.permutation(to.Epoch)
+	return nil
+}
+
+// permutation shuffles 0 to n-1 for one epoch, as Fisher and Yates do. It is
+// spelt out, not left to the library, because only the generator's numbers
+// are promised never to change.
+func (o *Order) permutation(epoch int) []int {
+	order := make([]int, o.n)
+	for i := range order {
+		order[i] = i
+	}
+	if !o.shuffle {
+		return order
+	}
+	random := rand.NewPCG(o.seed, uint64(epoch))
+	for i := o.n - 1; i > 0; i-- {
+		// The high word of the product is uniform over 0..i except for a part in 2^64/i.
+		j, _ := bits.Mul64(random.Uint64(), uint64(i+1))
+		order[i], order[j] = order[j], order[i]
+	}
+	return order
 }

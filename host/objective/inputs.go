@@ -1,6 +1,7 @@
 package objective
 
 import (
+	"slices"
 	"strings"
 
 	"llmhost/host/data"
@@ -98,6 +99,21 @@ func (in *inputs) hidden() tensor.Tensor {
 		in.states = in.model.Forward(pass)
 	}
 	return in.states
+}
+
+// NewPass puts the tokens of a batch on a device.
+func NewPass(d tensor.Device, b *data.Batch) *nn.Pass {
+	p := nn.Pack{IDs: tensor.Of(d, b.IDs), Positions: tensor.Of(d, b.Positions)}
+	if len(b.Positions) > 0 {
+		p.MaxPosition = slices.Max(b.Positions)
+	}
+	if b.Types != nil {
+		p.TokenTypes = tensor.Of(d, b.Types)
+	}
+	for _, s := range b.Segments {
+		p.Segments.Add(s.Start, s.Len, s.Prefix)
+	}
+	return &nn.Pass{Pack: p}
 }
 
 // reference is the frozen model.

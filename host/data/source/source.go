@@ -10,6 +10,7 @@ import (
 	"iter"
 	"path/filepath"
 	"slices"
+	"strconv"
 	"strings"
 
 	"llmhost/sdk"
@@ -45,6 +46,16 @@ type Record interface {
 	// syntax, a missing field that a column requires, a field of another type.
 	Row(reader string, columns []sdk.Column) (sdk.Row, error)
 }
+
+// Position is where a record is: a file as the run names it, and the
+// line, from 1, on which the record begins.
+type Position struct {
+	File string `json:"file"`
+	Line int    `json:"line"`
+}
+
+// String returns "file:line".
+func (p Position) String() string { return p.File + ":" + strconv.Itoa(p.Line) }
 
 // all lists every source.
 func all() []Source { return []Source{JSON{}} }
