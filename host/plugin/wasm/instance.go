@@ -190,3 +190,18 @@ func firstLine(err error) string {
 	line, _, _ := strings.Cut(err.Error(), "\n")
 	return strings.TrimSuffix(strings.TrimPrefix(line, "wasm error: "), " (recovered by wazero)")
 }
+
+// Format appends the reply of llmhost_format to reply, so that its memory can
+// be reused.
+func (in *Instance) Format(ctx context.Context, handle uint32, frame, reply []byte) ([]byte, error) {
+	pointer, err := in.put(ctx, frame)
+	if err != nil {
+		return nil, err
+	}
+	reply, err = in.appendReply(ctx, reply, "llmhost_format", uint64(handle), uint64(pointer), uint64(len(frame)))
+	if err != nil {
+		return nil, err
+	}
+	_, err = in.call(ctx, "llmhost_free", uint64(pointer), uint64(len(frame)))
+	return reply, err
+}
