@@ -29,7 +29,7 @@ func ExampleCatalog() {
 	if err != nil {
 		panic(err)
 	}
-	fmt.Println(loss, "reads", trace.Needs())
+	fmt.Println(loss, "reads", trace.InputNames())
 	fmt.Println(trace.Terms[0].Name, trace.Metrics[0].Name)
 	// Output:
 	// loss sft of plugin sft reads [policy.logps label_mask]
