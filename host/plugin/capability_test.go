@@ -16,7 +16,7 @@ func TestCapabilities(t *testing.T) {
 	p, err := c.Open(ctx, built(t, "plugins/rrhf"))
 	require.NoError(t, err)
 	require.Regexp(t, `^may use   32 MiB of memory and 1s a call; no files, no network, no clock, no environment, no other program\n`+
-		`asks for  [^()]*\bfd_write\b[^()]*\(inert: what they give is nothing, or always the\s+same\)\n$`, p.Capabilities())
+		`asks for  [^()]*\bfd_write\b[^()]*\(inert: they give nothing, or always the\s+same\)\n$`, p.Capabilities())
 	text, err := c.Explain(ctx, built(t, "plugins/rrhf"), nil)
 	require.NoError(t, err)
 	require.Contains(t, text, p.Capabilities())

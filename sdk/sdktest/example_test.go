@@ -22,7 +22,8 @@ func ExampleTraced_Padding() {
 	}
 	fmt.Println(faults[0].Text)
 	fmt.Println(p.Op(faults[0].At))
-	// Output: the sum of term x is -1, and with one more padding label position it is 0
+	// Output:
+	// the sum of term x is -1, and with one more padding label position it is 0
 	// amax
 }
 

@@ -23,11 +23,11 @@ static struct {
 
 static void lh_said_clear(void) { __builtin_memset(&lh_said, 0, sizeof lh_said); }
 
-/* What is said of a column so far. */
+/* What has been declared about a column so far. */
 static lh_use *lh_use_of(lh_t column) {
     const lh_node *v = column.id && column.id <= lh_graph.values ? &lh_graph.value[column.id - 1] : 0;
     if (!v || v->op || !(lh_same(v->prefix, "column.") || lh_same(v->prefix, "example_column."))) {
-        lh_fault(0, 0, "a role, values or a range are said of what is no column");
+        lh_fault(0, 0, "role, values and range apply only to columns");
         return &lh_said.use[0];
     }
     for (uint32_t i = 0; i < lh_said.uses; i++)
@@ -127,7 +127,7 @@ static void lh_put_use(lh_buffer *out, const lh_use *use) {
     lh_byte(out, '}');
 }
 
-/* Appends what is said of a program, to the reply that has it. */
+/* Appends what is declared about a program to its reply. */
 static void lh_put_declared(lh_buffer *out) {
     if (lh_said.uses) {
         lh_key(out, "columns");

@@ -187,7 +187,7 @@ def format_row(formatter, row):
         return example
     except Drop as e:
         return "drop", str(e) or "no reason given"
-    except ValueError as e:  # said of the record
+    except ValueError as e:  # about the record
         return "error", f"{type(e).__name__}: {e}"
     except Exception as e:  # a mistake of the code, most likely
         return "error", blame(e)

@@ -13,7 +13,7 @@ var misshapen = []misdeed{
 	{name: "component", code: as([]byte("\x00asm\x0d\x00\x01\x00")), want: "is not a core WASM module of version 1 (its version bytes are 0d 00 01 00); a component must be built as a core module"},
 	{name: "cut off", code: as(guest{}.build()[:70]), want: "the module is truncated or corrupt"},
 	{name: "garbage after the magic", code: as(append([]byte("\x00asm\x01\x00\x00\x00"), bytes.Repeat([]byte{0xa7, 0x13, 0xff}, 50)...)), want: "section 167 occurs twice in the module"},
-	{name: "a section twice", code: as(append(guest{}.build(), section(7, []byte{0})...)), want: "section 7 stands in the module twice"},
+	{name: "a section twice", code: as(append(guest{}.build(), section(7, []byte{0})...)), want: "section 7 occurs twice in the module"},
 	{name: "other ABI", code: guest{exports: map[string]string{"llmhost_abi_v2": "llmhost_abi_v1"}}.build, want: "speaks ABI 1, host speaks 2; rebuild it with this sdk"},
 	{name: "no plugin", code: guest{exports: map[string]string{"llmhost_abi_v2": ""}}.build, want: "is a WASM module but not an llmhost plugin: it exports no llmhost_abi_v2"},
 	{name: "missing export", code: guest{exports: map[string]string{"llmhost_configure": ""}}.build, want: "does not export llmhost_configure; the contract asks for it"},

@@ -88,12 +88,12 @@ export class Graph {
   }
 
   /** A data column with one number a candidate, f32 [B, K]. Its role, values and range
-   *  may be said of what this returns. */
+   *  can be declared on what this returns. */
   column(name: string): Tensor {
     return this.ask("column." + name, "f32", ["B", "K"]);
   }
 
-  /** A data column with one number an example, f32 [B]. More may be said of it as of column. */
+  /** A data column with one number an example, f32 [B]. Takes the same declarations as column. */
   exampleColumn(name: string): Tensor {
     return this.ask("example_column." + name, "f32", ["B"]);
   }
@@ -138,10 +138,10 @@ export class Graph {
     return new Tensor(this, this.values.length - 1);
   }
 
-  /** What is said of a column so far. */
+  /** What has been declared about a column so far. */
   use(id: i32): Use {
     const v = this.values[id];
-    assert(v.input.startsWith("column.") || v.input.startsWith("example_column."), "role, values and range are said of columns alone");
+    assert(v.input.startsWith("column.") || v.input.startsWith("example_column."), "role, values and range apply only to columns");
     let said = v.said;
     if (!said) {
       said = new Use();

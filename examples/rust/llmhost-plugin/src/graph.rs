@@ -138,7 +138,7 @@ impl<'g> Tensor<'g> {
     fn say(self, f: impl FnOnce(&mut Use)) -> Self {
         let mut values = self.graph.values.borrow_mut();
         let input = values[self.id].input.as_mut().filter(|i| i.name.starts_with("column.") || i.name.starts_with("example_column."));
-        f(&mut input.expect("role, values and range are said of columns alone").said);
+        f(&mut input.expect("role, values and range apply only to columns").said);
         drop(values);
         self
     }
@@ -219,13 +219,13 @@ impl Graph {
     }
 
     /// A data column with one number a candidate, f32 [B, K]. Its role, values and
-    /// range may be said of what this returns.
+    /// range can be declared on what this returns.
     pub fn column(&self, name: &str) -> Tensor<'_> {
         self.input(&format!("column.{name}"), "f32", BK)
     }
 
-    /// A data column with one number an example, f32 [B]. More may be said of it as of
-    /// column.
+    /// A data column with one number an example, f32 [B]. Takes the same declarations
+    /// as column.
     pub fn example_column(&self, name: &str) -> Tensor<'_> {
         self.input(&format!("example_column.{name}"), "f32", &["B"])
     }

@@ -24,7 +24,7 @@ func references() []Mutant {
 			gap := p.Unsqueeze(2).Sub(p.Unsqueeze(1))
 			return term(gap.LogSigmoid().Neg().Where(x.better, 0).Sum(), x.better.Sum())
 		}), "inputs", "reference"),
-		mutant("reference-is-learned", "the tuning term reads the reference in the place of the model", trace(func(g *sdk.Graph) sdk.Objective {
+		mutant("reference-is-learned", "the tuning term reads the reference instead of the model", trace(func(g *sdk.Graph) sdk.Objective {
 			x := pieced(g)
 			return sdk.Objective{Terms: []sdk.Term{
 				{Name: "rank", Sum: x.gap.LogSigmoid().Neg().Where(x.better, 0).Sum(), Count: x.better.Sum(), Coefficient: 1},
