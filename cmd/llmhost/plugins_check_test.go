@@ -31,5 +31,5 @@ func TestPluginsCheck(t *testing.T) {
 
 	code, stdout, _ = run(dir, "plugins", "check", "--list")
 	require.Zero(t, code)
-	require.Contains(t, stdout, "losses\n  padding     more label positions and candidates that are padding change neither")
+	require.Contains(t, stdout, "losses\n  padding     more padding label positions and candidates change neither")
 }

@@ -115,7 +115,7 @@ func TestOpen(t *testing.T) {
 	with := mustOpen(t, saved(t, 0), lm.Options{Heads: &model.Heads{Score: true}})
 	require.NotNil(t, with.Score)
 	require.Len(t, with.Notes(), 1)
-	require.Contains(t, with.Notes()[0], "score.weight that fits; it begins with random weights")
+	require.Contains(t, with.Notes()[0], "score.weight that fits; it starts with random weights")
 }
 
 func TestOpenFails(t *testing.T) {

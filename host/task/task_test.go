@@ -67,7 +67,7 @@ func TestOpenFails(t *testing.T) {
 		{"an unknown formatter", "formatter: ", []string{"--task", "rrhf", "--formatter", "prefernce"}},
 		{"an unknown pooling", "pooling_type: ", []string{"--task", "reward", "--pooling_type", "lsat"}},
 		{"a pooling that nothing reads", `pooling_type is "max", and the loss of task sft reads no head that pools; remove it`, []string{"--task", "sft", "--pooling_type", "max"}},
-		{"no pooling", "task poolless has no pooling, and its loss reads a head that stands on one vector a sequence; give pooling_type", []string{"--task", "poolless"}},
+		{"no pooling", "task poolless has no pooling, and its loss reads a head that needs one vector a sequence; give pooling_type", []string{"--task", "poolless"}},
 		{"another head", `task headless: head is "score", and its loss reads log-probabilities of tokens (policy.logps); want head "lm"`, []string{"--task", "headless"}},
 		{"no formatter", "task unread has no formatter; a run needs one to read its data", []string{"--task", "unread"}},
 		{"a digest of no file", "task_sha256 is set, but task sft is part of llmhost and has no file; remove it, or give a plugin's file as task",
