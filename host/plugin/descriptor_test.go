@@ -88,7 +88,7 @@ func TestFormatterDeclarations(t *testing.T) {
 		`}],"gives":[{"kind":"column","name":""}]}`:                             `it gives a column called ""; want a name that can be printed`,
 		`}],"gives":[{"kind":"column","name":"x","role":"y"}]}`:                 `what it gives as column.x has the role "y"; want score, weight, reward or mask`,
 		`}],"gives":[{"kind":"label","name":"x"},{"kind":"label","name":"x"}]}`: `it gives label.x twice`,
-		`}],"allow":{"lost":" "}}`:                                              `it allows the check lost without a reason; say why it does not apply`,
+		`}],"allow":{"lost":" "}}`:                                              `it allows the check lost without a reason; say why the check does not apply`,
 	} {
 		require.EqualError(t, plugin.ReadColumns("\x00"+begin+more), "formatter f of plugin x.wasm: "+want)
 	}
