@@ -70,7 +70,12 @@ func Merge(m MergeOptions) (out Merged, err error) {
 	}
 	defer written.Free()
 	if out.Gap = gap(want, probe(written.Model)); !(out.Gap <= m.Tolerance) {
-		return out, fmt.Errorf("the model written to %s differs from the model with its adapter by %.2g of the largest number; want at most %.2g: do not use it", m.OutputDir, out.Gap, m.Tolerance)
+		return out, fmt.Errorf(
+			"the model written to %s differs from the model with its adapter by %.2g of the largest number; want at most %.2g: do not use it",
+			m.OutputDir,
+			out.Gap,
+			m.Tolerance,
+		)
 	}
 	return out, nil
 }

@@ -233,7 +233,13 @@ func newLoop(s config.Settings, t *task.Task, m *models, sets dataset, plan trai
 
 // newTrainer builds the trainer that makes the run's steps.
 func newTrainer(s config.Settings, t *task.Task, m *models, steps int) (*train.Trainer, error) {
-	schedule, err := optim.NewSchedule(s.SchedulerType, s.LearningRate, warmup(s.OptimisationSettings, steps), steps, s.SchedulerKwargs)
+	schedule, err := optim.NewSchedule(
+		s.SchedulerType,
+		s.LearningRate,
+		warmup(s.OptimisationSettings, steps),
+		steps,
+		s.SchedulerKwargs,
+	)
 	if err != nil {
 		return nil, err
 	}
@@ -350,7 +356,11 @@ func howToResume(dir string, err error) error {
 		return err
 	}
 	if last, _, _, listErr := checkpoint.Newest(dir); listErr == nil && last != "" {
-		return fmt.Errorf("%w\nthe last good checkpoint is %s; --resume_from_checkpoint auto continues from it", err, last)
+		return fmt.Errorf(
+			"%w\nthe last good checkpoint is %s; --resume_from_checkpoint auto continues from it",
+			err,
+			last,
+		)
 	}
 	return err
 }

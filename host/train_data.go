@@ -81,7 +81,12 @@ func loadData(ctx context.Context, s config.Settings, t *task.Task, tok *tokeniz
 	}
 	encoder := model.IsEncoder(config.ModelType)
 	if encoder && t.Program.Needs().LM {
-		return d, fmt.Errorf("task %s reads log-probabilities of tokens, which %s, a %s, does not give; give a causal model", t.Name, s.Model, config.ModelType)
+		return d, fmt.Errorf(
+			"task %s reads log-probabilities of tokens, which %s, a %s, does not give; give a causal model",
+			t.Name,
+			s.Model,
+			config.ModelType,
+		)
 	}
 	options := dataOptions(s, t, tok, encoder)
 	if err := d.loadTrain(ctx, s, options); err != nil {
@@ -194,10 +199,20 @@ func (d *dataset) describe(name string, s data.Survey, maxLength int) {
 	}
 	d.report = append(d.report, line)
 	for _, drop := range s.Drops {
-		d.report = append(d.report, fmt.Sprintf("       %d dropped: %s (the first at %s)", drop.Count, drop.Reason, drop.First))
+		d.report = append(d.report, fmt.Sprintf(
+			"       %d dropped: %s (the first at %s)",
+			drop.Count,
+			drop.Reason,
+			drop.First,
+		))
 	}
 	if s.Truncated > 0 {
-		d.report = append(d.report, fmt.Sprintf("       %d sequences cut from the left to max_length %d, %d of them into their answer", s.Truncated, maxLength, s.AnswersCut))
+		d.report = append(d.report, fmt.Sprintf(
+			"       %d sequences cut from the left to max_length %d, %d of them into their answer",
+			s.Truncated,
+			maxLength,
+			s.AnswersCut,
+		))
 	}
 }
 

@@ -162,7 +162,14 @@ func (m *models) refCache(s config.Settings) (objective.RefCache, error) {
 		return objective.RefCache{}, err
 	}
 	types := dtypesOf(s)
-	name := fmt.Sprintf("%s-%.16s-%d-%s-%s", weights, configDigest, m.policy.Config.VocabSize, types.Param, types.Compute)
+	name := fmt.Sprintf(
+		"%s-%.16s-%d-%s-%s",
+		weights,
+		configDigest,
+		m.policy.Config.VocabSize,
+		types.Param,
+		types.Compute,
+	)
 	ref := m.reference
 	if ref == nil {
 		ref = m.policy.Model // without its adapter
@@ -206,7 +213,12 @@ func settleClasses(s config.Settings, t *task.Task, src lm.Source, sets dataset,
 	for _, set := range sets.eval {
 		for i, name := range names {
 			if c, unseen := set.data.Survey.Unseen(name, heads[i].Labels); unseen {
-				out.Notef("%s: the class %q of %s is not among the trained classes; it and others like it count as wrong", c.First, c.Name, name)
+				out.Notef(
+					"%s: the class %q of %s is not among the trained classes; it and others like it count as wrong",
+					c.First,
+					c.Name,
+					name,
+				)
 			}
 		}
 	}
@@ -282,7 +294,12 @@ func noGradient(t *task.Task, s config.Settings) string {
 func modelNotes(s config.Settings, t *task.Task, policy *lm.Model) []string {
 	notes := policy.Notes()
 	if s.Pooling != "auto" && !policy.Causal() {
-		notes = append(notes, fmt.Sprintf("%s, a %s, has its own pooling; pooling_type %s has no effect", s.Model, policy.Config.ModelType, s.Pooling))
+		notes = append(notes, fmt.Sprintf(
+			"%s, a %s, has its own pooling; pooling_type %s has no effect",
+			s.Model,
+			policy.Config.ModelType,
+			s.Pooling,
+		))
 	}
 	if policy.Heads.Score && policy.Heads.Codebase {
 		why := "it pools by " + t.Task.Pooling.Name

@@ -70,11 +70,19 @@ func summarise(out *console.Console, dir *rundir.Dir, m *models, speed float64, 
 	out.Printf("speed    %s tokens/s in training steps; %s in all; %s MB of memory at most",
 		console.Thousands(speed), console.Duration(spent), console.Thousands(float64(m.device.PeakMemory())/1e6))
 	if m.policy.Adapter != nil {
-		out.Printf("adapter  %s (PEFT's format, with the tokenizer): llmhost merge --adapter_name_or_path %s --output_dir FOLDER", dir.Path, dir.Path)
+		out.Printf(
+			"adapter  %s (PEFT's format, with the tokenizer): llmhost merge --adapter_name_or_path %s --output_dir FOLDER",
+			dir.Path,
+			dir.Path,
+		)
 	} else {
 		out.Printf("model    %s (Hugging Face layout, with its tokenizer)", dir.Path)
 	}
-	out.Printf("log      %s, run.json, TensorBoard: tensorboard --logdir %s", filepath.Join(dir.Path, rundir.MetricsName), dir.Path)
+	out.Printf(
+		"log      %s, run.json, TensorBoard: tensorboard --logdir %s",
+		filepath.Join(dir.Path, rundir.MetricsName),
+		dir.Path,
+	)
 	out.Printf("picture  %s", filepath.Join(dir.Path, rundir.CurveName))
 	return nil
 }

@@ -17,7 +17,11 @@ import (
 // Plugin is the formatter with its name.
 var Plugin = sdk.Plugin{
 	Name: "alpaca", Version: "1.0.0", Doc: "records of an instruction, perhaps an input to it, and the output",
-	Formatters: []sdk.FormatterSpec{sdk.NewFormatter("alpaca", "an instruction, perhaps with an input, laid out by a template, and the output as the answer", Default())},
+	Formatters: []sdk.FormatterSpec{sdk.NewFormatter(
+		"alpaca",
+		"an instruction, perhaps with an input, laid out by a template, and the output as the answer",
+		Default(),
+	)},
 }
 
 // The values of Formatter.Template.

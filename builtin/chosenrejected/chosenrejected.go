@@ -19,7 +19,11 @@ import (
 // Plugin is the formatter with its name.
 var Plugin = sdk.Plugin{
 	Name: "chosen_rejected", Version: "1.0.0", Doc: "records of a chosen and a rejected answer, or of several with a score each",
-	Formatters: []sdk.FormatterSpec{sdk.NewFormatter("chosen_rejected", "a chosen and a rejected answer to a prompt, or several with a score each", Default())},
+	Formatters: []sdk.FormatterSpec{sdk.NewFormatter(
+		"chosen_rejected",
+		"a chosen and a rejected answer to a prompt, or several with a score each",
+		Default(),
+	)},
 }
 
 // Formatter makes an example of the candidates that are part of a pair, each with

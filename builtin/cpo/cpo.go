@@ -105,7 +105,11 @@ var Plugin = sdk.Plugin{
 	Name:    "cpo",
 	Version: "1.0.0",
 	Doc:     "contrastive preference optimization",
-	Losses:  []sdk.LossSpec{sdk.NewLoss("cpo", "preference of chosen over rejected answers and likelihood of the chosen ones", Loss{})},
+	Losses: []sdk.LossSpec{sdk.NewLoss(
+		"cpo",
+		"preference of chosen over rejected answers and likelihood of the chosen ones",
+		Loss{},
+	)},
 	Tasks: []sdk.Task{{
 		Name: "cpo", Doc: "align a model with pairs of answers without a reference model (CPO)",
 		Formatter: "builtin:chosen_rejected", Head: sdk.LMHead, Loss: "cpo",

@@ -118,7 +118,11 @@ var Plugin = sdk.Plugin{
 	Name:    "dpo",
 	Version: "1.0.0",
 	Doc:     "direct preference optimization and its family",
-	Losses:  []sdk.LossSpec{sdk.NewLoss("dpo", "preference of chosen over rejected answers, relative to a reference model", Loss{})},
+	Losses: []sdk.LossSpec{sdk.NewLoss(
+		"dpo",
+		"preference of chosen over rejected answers, relative to a reference model",
+		Loss{},
+	)},
 	Tasks: []sdk.Task{{
 		Name: "dpo", Doc: "align a model with pairs of answers (DPO)",
 		Formatter: "builtin:chosen_rejected", Head: sdk.LMHead, Loss: "dpo",

@@ -75,11 +75,19 @@ func (l Loss) metrics(logps, ratio, good, bad, z0, rows sdk.Tensor) []sdk.Metric
 
 // Plugin is the loss, its formatter and the task that trains with it.
 var Plugin = sdk.Plugin{
-	Name:       "kto",
-	Version:    "1.0.0",
-	Doc:        "Kahneman-Tversky optimization",
-	Losses:     []sdk.LossSpec{sdk.NewLoss("kto", "good answers above and bad ones below a reference point", Loss{})},
-	Formatters: []sdk.FormatterSpec{sdk.NewFormatter("kto", "a prompt, its answer and whether that is desirable", Formatter{})},
+	Name:    "kto",
+	Version: "1.0.0",
+	Doc:     "Kahneman-Tversky optimization",
+	Losses: []sdk.LossSpec{sdk.NewLoss(
+		"kto",
+		"good answers above and bad ones below a reference point",
+		Loss{},
+	)},
+	Formatters: []sdk.FormatterSpec{sdk.NewFormatter(
+		"kto",
+		"a prompt, its answer and whether that is desirable",
+		Formatter{},
+	)},
 	Tasks: []sdk.Task{{
 		Name: "kto", Doc: "align a model with answers that are each good or bad (KTO)",
 		Formatter: "kto", Head: sdk.LMHead, Loss: "kto",

@@ -25,7 +25,11 @@ import (
 // Plugin is the formatter with its name.
 var Plugin = sdk.Plugin{
 	Name: "llama2_chat", Version: "1.0.0", Doc: "dialogs in the layout of Llama 2 Chat",
-	Formatters: []sdk.FormatterSpec{sdk.NewFormatter("llama2_chat", "a dialog in the layout of Llama 2 Chat, whose last answer is learned", Formatter{})},
+	Formatters: []sdk.FormatterSpec{sdk.NewFormatter(
+		"llama2_chat",
+		"a dialog in the layout of Llama 2 Chat, whose last answer is learned",
+		Formatter{},
+	)},
 }
 
 // The marks of the layout. Those between turns are special tokens, and tokenizers

@@ -93,11 +93,19 @@ func isName(s string) bool {
 
 // Plugin is the loss, its formatter and the task that trains with them.
 var Plugin = sdk.Plugin{
-	Name:       "multi_objective_classification",
-	Version:    "1.0.0",
-	Doc:        "classifiers with several heads",
-	Losses:     []sdk.LossSpec{sdk.NewLoss("multi_objective_classification", "weighted sum of cross entropies, one for each head", Loss{})},
-	Formatters: []sdk.FormatterSpec{sdk.NewFormatter("multi_labelled", "a text and the name of its class for each objective", Formatter{})},
+	Name:    "multi_objective_classification",
+	Version: "1.0.0",
+	Doc:     "classifiers with several heads",
+	Losses: []sdk.LossSpec{sdk.NewLoss(
+		"multi_objective_classification",
+		"weighted sum of cross entropies, one for each head",
+		Loss{},
+	)},
+	Formatters: []sdk.FormatterSpec{sdk.NewFormatter(
+		"multi_labelled",
+		"a text and the name of its class for each objective",
+		Formatter{},
+	)},
 	Tasks: []sdk.Task{{
 		Name: "multi_objective_classification", Doc: "train a classifier that answers several questions about a text",
 		Formatter: "multi_labelled", Head: sdk.ClassHead, Pooling: "builtin:eos", Loss: "multi_objective_classification",

@@ -111,11 +111,19 @@ func (l Loss) metrics(g *sdk.Graph, kl, reward, rated, learned sdk.Tensor) []sdk
 
 // Plugin is the loss, its formatter and the task that trains with them.
 var Plugin = sdk.Plugin{
-	Name:       "offline_ppo",
-	Version:    "1.0.0",
-	Doc:        "clipped policy gradient on given answers",
-	Losses:     []sdk.LossSpec{sdk.NewLoss("offline_ppo", "clipped policy gradient on answers with a reward, likelihood of those without", Loss{})},
-	Formatters: []sdk.FormatterSpec{sdk.NewFormatter("rated", "a prompt and its answer with a reward, or without one to be learned", Formatter{})},
+	Name:    "offline_ppo",
+	Version: "1.0.0",
+	Doc:     "clipped policy gradient on given answers",
+	Losses: []sdk.LossSpec{sdk.NewLoss(
+		"offline_ppo",
+		"clipped policy gradient on answers with a reward, likelihood of those without",
+		Loss{},
+	)},
+	Formatters: []sdk.FormatterSpec{sdk.NewFormatter(
+		"rated",
+		"a prompt and its answer with a reward, or without one to be learned",
+		Formatter{},
+	)},
 	Tasks: []sdk.Task{{
 		Name: "offline_ppo", Doc: "train a model on answers that have rewards, without sampling",
 		Formatter: "rated", Head: sdk.LMHead, Loss: "offline_ppo",

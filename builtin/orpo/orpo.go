@@ -72,7 +72,11 @@ var Plugin = sdk.Plugin{
 	Name:    "orpo",
 	Version: "1.0.0",
 	Doc:     "odds ratio preference optimization",
-	Losses:  []sdk.LossSpec{sdk.NewLoss("orpo", "likelihood of the chosen answer and its odds against the rejected one", Loss{})},
+	Losses: []sdk.LossSpec{sdk.NewLoss(
+		"orpo",
+		"likelihood of the chosen answer and its odds against the rejected one",
+		Loss{},
+	)},
 	Tasks: []sdk.Task{{
 		Name: "orpo", Doc: "align a model with pairs of answers without a reference model (ORPO)",
 		Formatter: "builtin:chosen_rejected", Head: sdk.LMHead, Loss: "orpo",

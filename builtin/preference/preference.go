@@ -26,7 +26,11 @@ import (
 // Plugin is the formatter with its name.
 var Plugin = sdk.Plugin{
 	Name: "preference", Version: "1.0.0", Doc: "records of several texts with a score each",
-	Formatters: []sdk.FormatterSpec{sdk.NewFormatter("preference", "texts with a score each, cut into prompt and answer", Default())},
+	Formatters: []sdk.FormatterSpec{sdk.NewFormatter(
+		"preference",
+		"texts with a score each, cut into prompt and answer",
+		Default(),
+	)},
 }
 
 // Formatter makes an example of a preference record.

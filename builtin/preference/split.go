@@ -16,9 +16,17 @@ type end struct{ prompt, answer int }
 func (f Formatter) split(texts []string) ([]end, error) {
 	switch f.Split {
 	case AtSeparator:
-		return each(texts, f.separator, "no "+strconv.Quote(f.Separator)+" in it; prompt_split = sep needs that mark between prompt and answer")
+		return each(
+			texts,
+			f.separator,
+			"no "+strconv.Quote(f.Separator)+" in it; prompt_split = sep needs that mark between prompt and answer",
+		)
 	case AtAssistant:
-		return each(texts, f.assistant, "no assistant mark in it; prompt_split = assistant looks for one of "+f.markList())
+		return each(
+			texts,
+			f.assistant,
+			"no assistant mark in it; prompt_split = assistant looks for one of "+f.markList(),
+		)
 	case CommonPrefix:
 		return f.commonPrefix(texts), nil
 	}

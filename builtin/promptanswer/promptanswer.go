@@ -15,7 +15,11 @@ import (
 // Plugin is the formatter with its name.
 var Plugin = sdk.Plugin{
 	Name: "promptanswer", Version: "1.0.0", Doc: "records of a prompt and its answer",
-	Formatters: []sdk.FormatterSpec{sdk.NewFormatter("promptanswer", "a prompt, its answer and, if there is one, a weight", Default())},
+	Formatters: []sdk.FormatterSpec{sdk.NewFormatter(
+		"promptanswer",
+		"a prompt, its answer and, if there is one, a weight",
+		Default(),
+	)},
 }
 
 // Formatter makes an example of one candidate from a prompt and its answer,

@@ -51,11 +51,19 @@ func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
 
 // Plugin is the loss, its formatter and the task that trains with them.
 var Plugin = sdk.Plugin{
-	Name:       "rejection_sampling",
-	Version:    "1.0.0",
-	Doc:        "fine-tuning on the best of several answers",
-	Losses:     []sdk.LossSpec{sdk.NewLoss("rejection_sampling", "negative log-probability of the best answer", Loss{})},
-	Formatters: []sdk.FormatterSpec{sdk.NewFormatter("best_of", "the best of several texts with a score each, cut into prompt and answer", Default())},
+	Name:    "rejection_sampling",
+	Version: "1.0.0",
+	Doc:     "fine-tuning on the best of several answers",
+	Losses: []sdk.LossSpec{sdk.NewLoss(
+		"rejection_sampling",
+		"negative log-probability of the best answer",
+		Loss{},
+	)},
+	Formatters: []sdk.FormatterSpec{sdk.NewFormatter(
+		"best_of",
+		"the best of several texts with a score each, cut into prompt and answer",
+		Default(),
+	)},
 	Tasks: []sdk.Task{{
 		Name: "rejection_sampling", Doc: "train a model on the best of several answers",
 		Formatter: "best_of", Head: sdk.LMHead, Loss: "rejection_sampling", Aliases: []string{"offline_rejection_sampling"},

@@ -111,11 +111,15 @@ func metrics(g *sdk.Graph, pair pairs.Pairs, reward, gap sdk.Tensor) []sdk.Metri
 
 // Plugin is the loss, its formatter and the task that trains with them.
 var Plugin = sdk.Plugin{
-	Name:       "reward",
-	Version:    "1.0.0",
-	Doc:        "reward models by pairwise ranking",
-	Losses:     []sdk.LossSpec{sdk.NewLoss("reward", "the better of two texts gets the higher reward", Loss{})},
-	Formatters: []sdk.FormatterSpec{sdk.NewFormatter("scored_texts", "whole texts with a score each, or a chosen and a rejected one", Formatter{})},
+	Name:    "reward",
+	Version: "1.0.0",
+	Doc:     "reward models by pairwise ranking",
+	Losses:  []sdk.LossSpec{sdk.NewLoss("reward", "the better of two texts gets the higher reward", Loss{})},
+	Formatters: []sdk.FormatterSpec{sdk.NewFormatter(
+		"scored_texts",
+		"whole texts with a score each, or a chosen and a rejected one",
+		Formatter{},
+	)},
 	Tasks: []sdk.Task{{
 		Name: "reward", Doc: "train a reward model on scored texts",
 		Formatter: "scored_texts", Head: sdk.ScoreHead, Pooling: "builtin:eos", Loss: "reward", Aliases: []string{"rm"},

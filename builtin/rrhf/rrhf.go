@@ -98,7 +98,11 @@ var Plugin = sdk.Plugin{
 	Name:    "rrhf",
 	Version: "1.0.0",
 	Doc:     "ranking loss over scored candidates (RRHF)",
-	Losses:  []sdk.LossSpec{sdk.NewLoss("rrhf", "rank hinge over candidates plus likelihood of the best one", Loss{})},
+	Losses: []sdk.LossSpec{sdk.NewLoss(
+		"rrhf",
+		"rank hinge over candidates plus likelihood of the best one",
+		Loss{},
+	)},
 	Tasks: []sdk.Task{{
 		Name: "rrhf", Doc: "align a model with scored candidates by ranking",
 		Formatter: "builtin:preference", Head: sdk.LMHead, Loss: "rrhf", Aliases: []string{"offline_rrhf"},

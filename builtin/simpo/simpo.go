@@ -46,7 +46,11 @@ var Plugin = sdk.Plugin{
 	Name:    "simpo",
 	Version: "1.0.0",
 	Doc:     "simple preference optimization",
-	Losses:  []sdk.LossSpec{sdk.NewLoss("simpo", "mean log-probability of chosen above that of rejected answers by a margin", Loss{})},
+	Losses: []sdk.LossSpec{sdk.NewLoss(
+		"simpo",
+		"mean log-probability of chosen above that of rejected answers by a margin",
+		Loss{},
+	)},
 	Tasks: []sdk.Task{{
 		Name: "simpo", Doc: "align a model with pairs of answers by mean log-probabilities (SimPO)",
 		Formatter: "builtin:chosen_rejected", Head: sdk.LMHead, Loss: "simpo",

@@ -21,7 +21,12 @@ type Formatter struct {
 
 // Validate checks that no two fields have one name.
 func (f Formatter) Validate() error {
-	return fields.Distinct(f.Columns(), "weighted_data_prompt_name", "weighted_data_answer_name", "weighted_data_score_name")
+	return fields.Distinct(
+		f.Columns(),
+		"weighted_data_prompt_name",
+		"weighted_data_answer_name",
+		"weighted_data_score_name",
+	)
 }
 
 // Columns declares prompt, answer and score.

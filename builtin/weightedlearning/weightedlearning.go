@@ -63,10 +63,14 @@ func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
 
 // Plugin is the loss, its formatter and the task that trains with them.
 var Plugin = sdk.Plugin{
-	Name:       "weighted_learning",
-	Version:    "1.0.0",
-	Doc:        "likelihood and unlikelihood by signed scores",
-	Losses:     []sdk.LossSpec{sdk.NewLoss("weighted_learning", "likelihood of answers with a positive score, unlikelihood of those with a negative one", Loss{})},
+	Name:    "weighted_learning",
+	Version: "1.0.0",
+	Doc:     "likelihood and unlikelihood by signed scores",
+	Losses: []sdk.LossSpec{sdk.NewLoss(
+		"weighted_learning",
+		"likelihood of answers with a positive score, unlikelihood of those with a negative one",
+		Loss{},
+	)},
 	Formatters: []sdk.FormatterSpec{sdk.NewFormatter("weighted", "a prompt, its answer and a signed score", Formatter{})},
 	Tasks: []sdk.Task{{
 		Name: "weighted_learning", Doc: "train a model towards good answers and away from bad ones",

@@ -48,8 +48,12 @@ func opsWorker(args []string, in io.Reader, out io.Writer) error {
 	}
 	return serve(in, answers, func(int) (any, error) {
 		return opSeconds{llmhostName: {
-			"add":       timeCalls(calls, tensor.Full(tensor.CPU, tensor.Float32, 1, 4), tensor.Tensor.Add),
-			"matmul":    timeCalls(calls, tensor.Full(tensor.CPU, tensor.Float32, 0.25, 4, 4), tensor.Tensor.Matmul),
+			"add": timeCalls(calls, tensor.Full(tensor.CPU, tensor.Float32, 1, 4), tensor.Tensor.Add),
+			"matmul": timeCalls(
+				calls,
+				tensor.Full(tensor.CPU, tensor.Float32, 0.25, 4, 4),
+				tensor.Tensor.Matmul,
+			),
 			"logsumexp": timeCalls(calls, tensor.Full(tensor.CPU, tensor.Float32, 1, 4, 1), logsumexp),
 		}}, nil
 	})

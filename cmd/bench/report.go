@@ -26,7 +26,14 @@ func (p printer) table(rows [][]string) {
 }
 
 func (p printer) heading(s settings, m machine) {
-	p.line("%s, %d processors, %d threads, device %s, load %.2f", m.Processor, m.Processors, m.Threads, s.Device, m.LoadBefore)
+	p.line(
+		"%s, %d processors, %d threads, device %s, load %.2f",
+		m.Processor,
+		m.Processors,
+		m.Threads,
+		s.Device,
+		m.LoadBefore,
+	)
 	p.line("model %s, float32; 8 rows a step; AdamW, gradients clipped", s.Model)
 	if s.Peer == "" {
 		p.line("no peer: -peer or LLMHOST_PEER_PYTHON names a Python with torch and transformers; these are only llmhost's numbers")

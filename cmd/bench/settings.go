@@ -29,13 +29,28 @@ type settings struct {
 func settingsFrom(args []string, getenv func(string) string) (s settings, err error) {
 	flags := flag.NewFlagSet("bench", flag.ContinueOnError)
 	tasks := flags.String("tasks", strings.Join(taskNames, ","), "tasks to train, comma-separated")
-	flags.StringVar(&s.Model, "model", "tiny", "tiny (19M weights), small (58M), or the folder of a Hugging Face model")
+	flags.StringVar(
+		&s.Model,
+		"model",
+		"tiny",
+		"tiny (19M weights), small (58M), or the folder of a Hugging Face model",
+	)
 	flags.IntVar(&s.Steps, "steps", 7, "steps to measure, after one to warm up")
 	flags.StringVar(&s.JSON, "json", "", "file for every number in JSON")
-	flags.StringVar(&s.Peer, "peer", getenv("LLMHOST_PEER_PYTHON"), "Python with torch and transformers (environment: LLMHOST_PEER_PYTHON)")
+	flags.StringVar(
+		&s.Peer,
+		"peer",
+		getenv("LLMHOST_PEER_PYTHON"),
+		"Python with torch and transformers (environment: LLMHOST_PEER_PYTHON)",
+	)
 	flags.IntVar(&s.Threads, "threads", runtime.NumCPU(), "threads of one operation, on all sides")
 	flags.StringVar(&s.Device, "device", "cpu", "cpu or cuda:N, of all sides")
-	flags.DurationVar(&s.Patience, "patience", 4*time.Second, "longest wait for other processes to pause before each step")
+	flags.DurationVar(
+		&s.Patience,
+		"patience",
+		4*time.Second,
+		"longest wait for other processes to pause before each step",
+	)
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return s, err

@@ -68,7 +68,15 @@ func (b *bench) runStartups(ctx context.Context) (*startups, error) {
 // buildCLI builds cmd/llmhost from the current source.
 func (b *bench) buildCLI(ctx context.Context) (string, error) {
 	path := filepath.Join(b.work, "llmhost")
-	out, err := exec.CommandContext(ctx, "go", "build", "-buildvcs=false", "-o", path, "llmhost/cmd/llmhost").CombinedOutput()
+	out, err := exec.CommandContext(
+		ctx,
+		"go",
+		"build",
+		"-buildvcs=false",
+		"-o",
+		path,
+		"llmhost/cmd/llmhost",
+	).CombinedOutput()
 	if err != nil {
 		return "", fmt.Errorf("go build llmhost/cmd/llmhost: %w; run bench in the repository:\n%s", err, out)
 	}
@@ -80,7 +88,12 @@ func startRecords() []byte {
 	const words = "the quick brown fox jumps over the lazy dog and "
 	var text bytes.Buffer
 	for _, n := range []int{2, 3} {
-		fmt.Fprintf(&text, "{\"prompt\": %q, \"answer\": %q}\n", strings.Repeat(words, n), strings.Repeat(words, n-1))
+		fmt.Fprintf(
+			&text,
+			"{\"prompt\": %q, \"answer\": %q}\n",
+			strings.Repeat(words, n),
+			strings.Repeat(words, n-1),
+		)
 	}
 	return text.Bytes()
 }
@@ -149,7 +162,12 @@ func (b *bench) untilLine(ctx context.Context, prefix string, command []string) 
 		err = fmt.Errorf("no line begins %q", prefix)
 	}
 	if err != nil {
-		return 0, "", fmt.Errorf("%s: %w; it said:\n%s", strings.Join(command, " "), err, lastLines(complaint.String(), 12))
+		return 0, "", fmt.Errorf(
+			"%s: %w; it said:\n%s",
+			strings.Join(command, " "),
+			err,
+			lastLines(complaint.String(), 12),
+		)
 	}
 	return seconds, line, nil
 }

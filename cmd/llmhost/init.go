@@ -14,7 +14,12 @@ func runInit(_ context.Context, args []string) error {
 	flags := flag.NewFlagSet("llmhost init", flag.ContinueOnError)
 	flags.StringVar(&n.OutputDir, "output_dir", "", "folder to write, empty or absent")
 	flags.Int64Var(&n.HiddenSize, "hidden_size", 128, "width")
-	flags.Int64Var(&n.IntermediateSize, "intermediate_size", 0, "width of the feed-forward layers; 0 = 8/3 of hidden_size")
+	flags.Int64Var(
+		&n.IntermediateSize,
+		"intermediate_size",
+		0,
+		"width of the feed-forward layers; 0 = 8/3 of hidden_size",
+	)
 	flags.Int64Var(&n.NumHiddenLayers, "num_hidden_layers", 4, "blocks")
 	flags.Int64Var(&n.NumAttentionHeads, "num_attention_heads", 4, "query heads")
 	flags.Int64Var(&n.NumKeyValueHeads, "num_key_value_heads", 0, "key/value heads; 0 = num_attention_heads")

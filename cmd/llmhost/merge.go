@@ -14,10 +14,25 @@ func runMerge(_ context.Context, args []string) error {
 	var m host.MergeOptions
 	flags := flag.NewFlagSet("llmhost merge", flag.ContinueOnError)
 	flags.StringVar(&m.Adapter, "adapter_name_or_path", "", "folder of the adapter, in PEFT's format")
-	flags.StringVar(&m.Model, "model_name_or_path", "", "folder of the model that it was trained on; by default the one that the adapter names")
-	flags.StringVar(&m.Tokenizer, "tokenizer_name_or_path", "", "folder of the tokenizer; by default the adapter's or the model's")
+	flags.StringVar(
+		&m.Model,
+		"model_name_or_path",
+		"",
+		"folder of the model that it was trained on; by default the one that the adapter names",
+	)
+	flags.StringVar(
+		&m.Tokenizer,
+		"tokenizer_name_or_path",
+		"",
+		"folder of the tokenizer; by default the adapter's or the model's",
+	)
 	flags.StringVar(&m.OutputDir, "output_dir", "", "folder to write, empty or absent")
-	flags.Float64Var(&m.Tolerance, "tolerance", 1e-4, "how far the written model may differ from the one with the adapter, relative to its largest logit")
+	flags.Float64Var(
+		&m.Tolerance,
+		"tolerance",
+		1e-4,
+		"how far the written model may differ from the one with the adapter, relative to its largest logit",
+	)
 	switch err := flags.Parse(args); {
 	case errors.Is(err, flag.ErrHelp):
 		return err
@@ -32,6 +47,11 @@ func runMerge(_ context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s: %d maps merged; read back, it differs from the model with its adapter by %.1g of the largest number\n", m.OutputDir, merged.Maps, merged.Gap)
+	fmt.Printf(
+		"%s: %d maps merged; read back, it differs from the model with its adapter by %.1g of the largest number\n",
+		m.OutputDir,
+		merged.Maps,
+		merged.Gap,
+	)
 	return nil
 }

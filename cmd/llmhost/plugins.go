@@ -136,7 +136,12 @@ func runProgram(ctx context.Context, args []string) error {
 		Notice:   notice,
 	}
 	flags := flag.NewFlagSet("llmhost plugins run", flag.ContinueOnError)
-	flags.StringVar(&r.Inputs, "inputs", "", "safetensors file with a tensor for each input of the program, or JSON file with nested lists")
+	flags.StringVar(
+		&r.Inputs,
+		"inputs",
+		"",
+		"safetensors file with a tensor for each input of the program, or JSON file with nested lists",
+	)
 	flags.Var(pairs(r.Params), "params", "key=value, may be repeated")
 	flags.StringVar(&r.Grads, "grads", "", "safetensors file for the gradients of the inputs, or - for the output")
 	switch err := flags.Parse(args[1:]); {

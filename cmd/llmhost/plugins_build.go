@@ -44,7 +44,15 @@ func buildPlugin(ctx context.Context, args []string) error {
 	for _, component := range p.Components {
 		parts = append(parts, string(component.Kind)+" "+component.Name)
 	}
-	fmt.Printf("%s: %s %s, %s, %d bytes, sha256 %s\n", p.Path, p.Name, p.Version, strings.Join(parts, ", "), p.Size, p.Digest)
+	fmt.Printf(
+		"%s: %s %s, %s, %d bytes, sha256 %s\n",
+		p.Path,
+		p.Name,
+		p.Version,
+		strings.Join(parts, ", "),
+		p.Size,
+		p.Digest,
+	)
 	return nil
 }
 

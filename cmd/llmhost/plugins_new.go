@@ -37,7 +37,13 @@ func newPlugin(args []string) error {
 	if err := project.New(s); err != nil {
 		return fmt.Errorf("new: %w", err)
 	}
-	fmt.Printf("%s: a %s in %s; %s says what to do with it\n", s.Folder, s.Kind, s.Language, filepath.Join(s.Folder, "README.md"))
+	fmt.Printf(
+		"%s: a %s in %s; %s says what to do with it\n",
+		s.Folder,
+		s.Kind,
+		s.Language,
+		filepath.Join(s.Folder, "README.md"),
+	)
 	return nil
 }
 

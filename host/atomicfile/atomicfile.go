@@ -95,7 +95,12 @@ func (f *File) Abort() {
 
 func (f *File) explain(err error) error {
 	if errors.Is(err, syscall.ENOSPC) || errors.Is(err, syscall.EDQUOT) {
-		return fmt.Errorf("%s: the disk is full after %d bytes of it; nothing was replaced; free some space: %w", f.final, f.done, err)
+		return fmt.Errorf(
+			"%s: the disk is full after %d bytes of it; nothing was replaced; free some space: %w",
+			f.final,
+			f.done,
+			err,
+		)
 	}
 	return fmt.Errorf("%s: %w", f.final, err)
 }

@@ -155,9 +155,21 @@ func Check(path string) (State, error) {
 		case err != nil:
 			return State{}, fmt.Errorf("%s is not a whole checkpoint: %w", path, err)
 		case size != want.Bytes:
-			return State{}, fmt.Errorf("%s is not a whole checkpoint: %s has %d bytes; want %d", path, want.Name, size, want.Bytes)
+			return State{}, fmt.Errorf(
+				"%s is not a whole checkpoint: %s has %d bytes; want %d",
+				path,
+				want.Name,
+				size,
+				want.Bytes,
+			)
 		case digest != want.SHA256:
-			return State{}, fmt.Errorf("%s is not a whole checkpoint: %s has sha256 %s; want %s", path, want.Name, digest, want.SHA256)
+			return State{}, fmt.Errorf(
+				"%s is not a whole checkpoint: %s has sha256 %s; want %s",
+				path,
+				want.Name,
+				digest,
+				want.SHA256,
+			)
 		}
 	}
 	var s State

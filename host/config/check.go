@@ -32,7 +32,11 @@ func (l *loader) check(s *Settings) {
 		l.refuse("max_steps", "is 0; want at least 1, or -1 for num_train_epochs")
 	}
 	if s.EvalStrategy != "no" && len(s.EvalDataPaths) == 0 && s.EvalDataDir == "" {
-		l.refuse("eval_strategy", "is %q, but there are no evaluation files; set eval_data_paths or eval_data_dir", s.EvalStrategy)
+		l.refuse(
+			"eval_strategy",
+			"is %q, but there are no evaluation files; set eval_data_paths or eval_data_dir",
+			s.EvalStrategy,
+		)
 	}
 	if len(s.ReportTo) > 1 && slices.Contains(s.ReportTo, "none") {
 		l.refuse("report_to", "lists none beside others; want none alone")
@@ -78,7 +82,13 @@ func (l *loader) checkSchedule(s *Settings) {
 			wants = strings.Join(used, ", ")
 		}
 		v := l.holding("lr_scheduler_kwargs", name)
-		l.problems.add(v.at, "lr_scheduler_kwargs.%s does nothing under lr_scheduler_type %q, which reads %s; remove it", name, s.SchedulerType, wants)
+		l.problems.add(
+			v.at,
+			"lr_scheduler_kwargs.%s does nothing under lr_scheduler_type %q, which reads %s; remove it",
+			name,
+			s.SchedulerType,
+			wants,
+		)
 	}
 	l.checkKwarg(s, "lr_end", "polynomial", "below learning_rate", func(x float64) bool { return x < s.LearningRate })
 	l.checkKwarg(s, "timescale", "inverse_sqrt", "above 0", func(x float64) bool { return x > 0 })

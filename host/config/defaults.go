@@ -34,15 +34,31 @@ func (s Settings) WithDefaults(owner string, defaults map[string]any) (out Setti
 		row, ok := find(rows, name)
 		switch {
 		case !ok:
-			problems.add(place{}, "%s has a default for %s, which is neither one of its parameters nor a setting%s", owner, name, meant(name))
+			problems.add(
+				place{},
+				"%s has a default for %s, which is neither one of its parameters nor a setting%s",
+				owner,
+				name,
+				meant(name),
+			)
 		case !slices.Contains(taskGroups, row.group) || row.kind == reflect.Map:
-			problems.add(place{}, "%s has a default for %s, which only the user may choose; remove it from the plugin", owner, row.name)
+			problems.add(
+				place{},
+				"%s has a default for %s, which only the user may choose; remove it from the plugin",
+				owner,
+				row.name,
+			)
 		case s.IsSet(row.name):
 		default:
 			if problem := row.assign(&out, plain(row, defaults[name])); problem != "" {
 				problems.add(place{}, "%s has a default for %s that %s", owner, row.name, problem)
 			}
-			notices = append(notices, fmt.Sprintf("%s = %s, the default of %s", row.name, tomlValue(row.field(&out).Interface()), owner))
+			notices = append(notices, fmt.Sprintf(
+				"%s = %s, the default of %s",
+				row.name,
+				tomlValue(row.field(&out).Interface()),
+				owner,
+			))
 		}
 	}
 	return out, notices, problems.err()

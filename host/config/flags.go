@@ -24,7 +24,11 @@ func (l *loader) splitFlags(args []string) []flag {
 		i++
 		switch {
 		case !ok || name == "":
-			l.problems.add(place{flag: at.flag}, "unexpected argument %q; settings are given as --name value", args[i-1])
+			l.problems.add(
+				place{flag: at.flag},
+				"unexpected argument %q; settings are given as --name value",
+				args[i-1],
+			)
 			continue
 		case !utf8.ValidString(name):
 			l.problems.add(place{flag: at.flag}, "argument %q is not UTF-8", args[i-1])

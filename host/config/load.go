@@ -172,9 +172,20 @@ func (l *loader) put(k key, v given) {
 	k.name = row.name
 	for _, before := range l.values[k] {
 		if before.spelling != v.spelling && sameSource(before.at, v.at) {
-			l.problems.add(v.at, "%s is the same setting as %s (%s); keep %s", v.name(k), before.name(k), before.at.text, cmp.Or(k.entry, row.name))
+			l.problems.add(
+				v.at,
+				"%s is the same setting as %s (%s); keep %s",
+				v.name(k),
+				before.name(k),
+				before.at.text,
+				cmp.Or(k.entry, row.name),
+			)
 		} else if row.kind == reflect.Slice && sameSource(before.at, v.at) {
-			l.notices = append(l.notices, fmt.Sprintf("%s is given twice, and the last wins; write --%s A B for a list", v.at.text, row.name))
+			l.notices = append(l.notices, fmt.Sprintf(
+				"%s is given twice, and the last wins; write --%s A B for a list",
+				v.at.text,
+				row.name,
+			))
 		}
 	}
 	l.values[k] = append(l.values[k], v)
@@ -219,7 +230,11 @@ func unknown(name, otherwise string) string {
 func (l *loader) finish() (Settings, []string, error) {
 	s := Default()
 	keys := slices.SortedFunc(maps.Keys(l.values), func(a, b key) int {
-		return cmp.Or(l.holding(a.name, a.entry).at.before(l.holding(b.name, b.entry).at), cmp.Compare(a.name, b.name), cmp.Compare(a.entry, b.entry))
+		return cmp.Or(
+			l.holding(a.name, a.entry).at.before(l.holding(b.name, b.entry).at),
+			cmp.Compare(a.name, b.name),
+			cmp.Compare(a.entry, b.entry),
+		)
 	})
 	for _, k := range keys {
 		for _, v := range l.values[k] {

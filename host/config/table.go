@@ -152,7 +152,13 @@ func (s Settings) Require(names ...string) error {
 			set = set || !row.field(&s).IsZero()
 		}
 		if !set {
-			problems.add(place{}, "%s is not set; want the %s; write it into the TOML file or give --%s", strings.ReplaceAll(either, "|", " or "), first.help, first.name)
+			problems.add(
+				place{},
+				"%s is not set; want the %s; write it into the TOML file or give --%s",
+				strings.ReplaceAll(either, "|", " or "),
+				first.help,
+				first.name,
+			)
 		}
 	}
 	return problems.err()

@@ -138,7 +138,12 @@ func (o *Order) Cursor() Cursor { return o.at }
 // Seek goes to a place that Cursor returned, of an order with the same n, seed and shuffle.
 func (o *Order) Seek(to Cursor) error {
 	if to.Epoch < 0 || to.Next < 0 || to.Next > o.n {
-		return fmt.Errorf("data cursor: epoch %d, example %d is not a place among %d examples", to.Epoch, to.Next, o.n)
+		return fmt.Errorf(
+			"data cursor: epoch %d, example %d is not a place among %d examples",
+			to.Epoch,
+			to.Next,
+			o.n,
+		)
 	}
 	o.at = to
 	o.epoch = o.permutation(to.Epoch)

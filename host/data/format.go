@@ -82,12 +82,24 @@ func sameColumns(first, e Formatted) error {
 	wantEach := columnNames(first.Candidates[0].Columns)
 	foundEach := columnNames(e.Candidates[0].Columns)
 	if !slices.Equal(wantEach, foundEach) {
-		return fmt.Errorf("%s: the candidates have the columns %q; those of %s have %q", e.Source, foundEach, first.Source, wantEach)
+		return fmt.Errorf(
+			"%s: the candidates have the columns %q; those of %s have %q",
+			e.Source,
+			foundEach,
+			first.Source,
+			wantEach,
+		)
 	}
 	want := columnNames(first.Columns)
 	found := columnNames(e.Columns)
 	if !slices.Equal(want, found) {
-		return fmt.Errorf("%s: the example has the columns %q; that of %s has %q", e.Source, found, first.Source, want)
+		return fmt.Errorf(
+			"%s: the example has the columns %q; that of %s has %q",
+			e.Source,
+			found,
+			first.Source,
+			want,
+		)
 	}
 	return nil
 }
@@ -103,7 +115,12 @@ func fitsFloat32(e Formatted) error {
 	for _, columns := range all {
 		for name, v := range columns {
 			if !(math.Abs(v) <= math.MaxFloat32) {
-				return fmt.Errorf("%s: column %q is %v; want a finite number that a float32 holds", e.Source, name, v)
+				return fmt.Errorf(
+					"%s: column %q is %v; want a finite number that a float32 holds",
+					e.Source,
+					name,
+					v,
+				)
 			}
 		}
 	}
@@ -142,7 +159,12 @@ func Format(ctx context.Context, files source.Files, formatter Formatter, onBadR
 		return Texts{}, err
 	}
 	if len(g.out.All) == 0 {
-		return Texts{}, fmt.Errorf("%s: none of %d records is left: %s", strings.Join(files.Paths, ", "), g.out.Records, g.out.lost())
+		return Texts{}, fmt.Errorf(
+			"%s: none of %d records is left: %s",
+			strings.Join(files.Paths, ", "),
+			g.out.Records,
+			g.out.lost(),
+		)
 	}
 	return g.out, nil
 }
@@ -248,7 +270,14 @@ func (p *portion) failed(formatter string, err error) error {
 	last := p.positions[len(p.positions)-1]
 	var located interface{ AtRow() int }
 	if errors.As(err, &located) && located.AtRow() >= 0 && located.AtRow() < len(p.positions) {
-		return fmt.Errorf("%s: formatter %s: %w (in the batch %s to %s)", p.positions[located.AtRow()], formatter, err, first, last)
+		return fmt.Errorf(
+			"%s: formatter %s: %w (in the batch %s to %s)",
+			p.positions[located.AtRow()],
+			formatter,
+			err,
+			first,
+			last,
+		)
 	}
 	return fmt.Errorf("%s to %s: formatter %s: %w", first, last, formatter, err)
 }

@@ -56,7 +56,11 @@ func (how Tokenizing) check() error {
 		return fmt.Errorf("max_length is %d; want at least 1", how.MaxLength)
 	}
 	if special := how.specials(true); how.Encoder && how.MaxLength <= special {
-		return fmt.Errorf("max_length is %d; want more, since an encoder's sequences have up to %d special tokens", how.MaxLength, special)
+		return fmt.Errorf(
+			"max_length is %d; want more, since an encoder's sequences have up to %d special tokens",
+			how.MaxLength,
+			special,
+		)
 	}
 	return nil
 }

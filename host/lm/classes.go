@@ -46,7 +46,11 @@ func SettleClasses(src Source, wanted []HeadClasses, known []string, ignoreMisma
 			return nil, err
 		}
 		if len(head.Labels) == 0 {
-			return nil, fmt.Errorf("no training record has a class of %s; the data has those of %s", w.Head, strings.Join(known, ", "))
+			return nil, fmt.Errorf(
+				"no training record has a class of %s; the data has those of %s",
+				w.Head,
+				strings.Join(known, ", "),
+			)
 		}
 		heads = append(heads, head)
 	}
@@ -92,7 +96,11 @@ func (w HeadClasses) settle(head *model.ClassHead, path string, old []model.Clas
 		head.Fresh = true
 	}
 	if len(w.Found) == 1 {
-		return fmt.Errorf("all training records have the class %q of %s; want at least two classes", w.Found[0].Name, w.Head)
+		return fmt.Errorf(
+			"all training records have the class %q of %s; want at least two classes",
+			w.Found[0].Name,
+			w.Head,
+		)
 	}
 	head.Labels = w.names()
 	return nil

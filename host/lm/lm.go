@@ -226,7 +226,11 @@ func (m *Model) checkGrown() error {
 	if len(lost) == 0 {
 		return nil
 	}
-	return fmt.Errorf("the vocabulary grows by %d tokens, whose rows an adapter does not hold; add %s to modules_to_save, or train without lora_r", m.Grown, strings.Join(lost, " and "))
+	return fmt.Errorf(
+		"the vocabulary grows by %d tokens, whose rows an adapter does not hold; add %s to modules_to_save, or train without lora_r",
+		m.Grown,
+		strings.Join(lost, " and "),
+	)
 }
 
 // checkVocabulary refuses a tokenizer with ids that the model has no row for.
@@ -290,7 +294,13 @@ func (m *Model) Notes() (notes []string) {
 		note("%s holds %d tensors that this run does not use, %s among them", m.Source.Name, n, m.Unused[0])
 	}
 	if m.Grown > 0 {
-		note("the vocabulary of %s grows by %d to %d tokens%s; each new row is the mean of the old ones", m.Source.Name, m.Grown, m.Config.VocabSize, m.addedTokens())
+		note(
+			"the vocabulary of %s grows by %d to %d tokens%s; each new row is the mean of the old ones",
+			m.Source.Name,
+			m.Grown,
+			m.Config.VocabSize,
+			m.addedTokens(),
+		)
 	}
 	if len(m.Fresh) > 0 {
 		note("%s has no %s that fits; it starts with random weights", m.Source.Name, strings.Join(m.Fresh, ", "))

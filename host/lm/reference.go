@@ -30,7 +30,13 @@ func OpenReference(policy *Model, path string, o Options) (*model.Model, error) 
 	}
 	if own, other := policy.Config.VocabSize, ref.Config.VocabSize; own != other {
 		ref.Free()
-		return nil, fmt.Errorf("reference model %s has vocab_size %d, the model %s has %d; both must share one tokenizer", path, other, policy.Source.Name, own)
+		return nil, fmt.Errorf(
+			"reference model %s has vocab_size %d, the model %s has %d; both must share one tokenizer",
+			path,
+			other,
+			policy.Source.Name,
+			own,
+		)
 	}
 	ref.Params().Freeze()
 	return ref, nil

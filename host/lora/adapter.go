@@ -85,11 +85,20 @@ func targets(maps []*nn.Linear, c Config) (chosen []*nn.Linear, err error) {
 	}
 	for _, name := range c.Targets.Names {
 		if !slices.ContainsFunc(maps, func(l *nn.Linear) bool { return isModule(l.Name, name) }) {
-			return nil, fmt.Errorf("lora_target_modules: the model has no linear map called %s, only %s%s", name, strings.Join(kinds(maps), ", "), nearest.Hint(name, kinds(maps)))
+			return nil, fmt.Errorf(
+				"lora_target_modules: the model has no linear map called %s, only %s%s",
+				name,
+				strings.Join(kinds(maps), ", "),
+				nearest.Hint(name, kinds(maps)),
+			)
 		}
 	}
 	if len(chosen) == 0 {
-		return nil, fmt.Errorf("lora_target_modules %s fits no linear map of the model; it has %s", c.Targets.Pattern, strings.Join(kinds(maps), ", "))
+		return nil, fmt.Errorf(
+			"lora_target_modules %s fits no linear map of the model; it has %s",
+			c.Targets.Pattern,
+			strings.Join(kinds(maps), ", "),
+		)
 	}
 	return chosen, nil
 }
@@ -230,7 +239,12 @@ func Load(p *nn.Params, folder string) (*Adapter, error) {
 	a.FourBit = file.Metadata()[baseKey] == fourBit
 	for _, name := range file.Names() {
 		if !used[name] {
-			return nil, fmt.Errorf("%s: tensor %s has no place in the model; is it the one that the adapter was trained on, %s?", file.Path(), name, c.Base)
+			return nil, fmt.Errorf(
+				"%s: tensor %s has no place in the model; is it the one that the adapter was trained on, %s?",
+				file.Path(),
+				name,
+				c.Base,
+			)
 		}
 	}
 	return a, nil

@@ -97,7 +97,12 @@ func (m Modules) match(module string) (bool, error) {
 	if m.Pattern != "" {
 		pattern, err := regexp.Compile("^(?:" + m.Pattern + ")$")
 		if err != nil {
-			return false, fmt.Errorf("modules %q: %w; want names, %q or a regular expression over whole names", m.Pattern, err, AllLinear)
+			return false, fmt.Errorf(
+				"modules %q: %w; want names, %q or a regular expression over whole names",
+				m.Pattern,
+				err,
+				AllLinear,
+			)
 		}
 		return pattern.MatchString(module), nil
 	}
@@ -218,7 +223,11 @@ func parseConfig(text []byte) (Config, error) {
 		switch string(keys[name]) {
 		case "", "null", "false", "[]", "{}":
 		default:
-			return Config{}, fmt.Errorf("%s is %s, which llmhost does not know; want it to be absent", name, keys[name])
+			return Config{}, fmt.Errorf(
+				"%s is %s, which llmhost does not know; want it to be absent",
+				name,
+				keys[name],
+			)
 		}
 	}
 	c := Default()

@@ -86,7 +86,11 @@ func Heads(folder string) (h model.Heads, err error) {
 		addHead(&h, head, found.Shape)
 	}
 	if !h.LM && !h.Score && len(h.Classes) == 0 {
-		return h, fmt.Errorf("%s: the adapter has task_type %s and holds no head; train it again, so that its head is saved with it", file.Path(), c.TaskType)
+		return h, fmt.Errorf(
+			"%s: the adapter has task_type %s and holds no head; train it again, so that its head is saved with it",
+			file.Path(),
+			c.TaskType,
+		)
 	}
 	named, err := classesIn(file)
 	for _, c := range named {

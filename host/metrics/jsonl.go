@@ -68,7 +68,11 @@ func (j *JSONL) cut() error {
 		return err
 	}
 	if info.Size() < j.offset {
-		return fmt.Errorf("has %d bytes, but had %d when the checkpoint was saved; put the old file back, or resume in a copy of the folder", info.Size(), j.offset)
+		return fmt.Errorf(
+			"has %d bytes, but had %d when the checkpoint was saved; put the old file back, or resume in a copy of the folder",
+			info.Size(),
+			j.offset,
+		)
 	}
 	if err := j.file.Truncate(j.offset); err != nil {
 		return err

@@ -252,7 +252,12 @@ func Read(weights *safetensors.File, name, source string, device tensor.Device, 
 	}
 	dtype, ok := dtypeOf[found.DType]
 	if !ok {
-		return t, fmt.Errorf("%s: tensor %s has dtype %s; want F32, BF16, F16 or F64", weights.Path(), name, found.DType)
+		return t, fmt.Errorf(
+			"%s: tensor %s has dtype %s; want F32, BF16, F16 or F64",
+			weights.Path(),
+			name,
+			found.DType,
+		)
 	}
 	tensor.Scoped(func() {
 		t = tensor.FromBytes(device, dtype, found.Data, shape...).To(as).Own()

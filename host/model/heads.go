@@ -234,7 +234,12 @@ func ReadClassHeads(folder string) ([]ClassHead, error) {
 	for id, label := range config.Names {
 		n, err := strconv.Atoi(id)
 		if err != nil || n < 0 || n >= len(head.Labels) {
-			return nil, fmt.Errorf("%s/%s: id2label has the id %q; want whole numbers from 0", folder, ConfigName, id)
+			return nil, fmt.Errorf(
+				"%s/%s: id2label has the id %q; want whole numbers from 0",
+				folder,
+				ConfigName,
+				id,
+			)
 		}
 		head.Labels[n] = label
 	}

@@ -40,5 +40,10 @@ func ActivationOf(key, name string) (Activation, error) {
 	if f, known := activations[name]; known {
 		return f, nil
 	}
-	return nil, fmt.Errorf("%s is %q; want one of %s", key, name, strings.Join(slices.Sorted(maps.Keys(activations)), ", "))
+	return nil, fmt.Errorf(
+		"%s is %q; want one of %s",
+		key,
+		name,
+		strings.Join(slices.Sorted(maps.Keys(activations)), ", "),
+	)
 }

@@ -97,13 +97,21 @@ func (r *RopeScaling) Validate(headDim int64) error {
 	case r.Type != "default" && r.Factor < 1:
 		return fmt.Errorf("factor of rope_type %q is %v; want at least 1", r.Type, r.Factor)
 	case r.Type == "llama3" && r.HighFreqFactor <= r.LowFreqFactor:
-		return fmt.Errorf("high_freq_factor is %v; want more than low_freq_factor, %v", r.HighFreqFactor, r.LowFreqFactor)
+		return fmt.Errorf(
+			"high_freq_factor is %v; want more than low_freq_factor, %v",
+			r.HighFreqFactor,
+			r.LowFreqFactor,
+		)
 	case r.Type == "yarn" && r.Theta == 1:
 		return fmt.Errorf("rope_theta of rope_type \"yarn\" is 1; want more, or all pairs rotate at one speed")
 	case *r.Partial <= 0 || *r.Partial > 1:
 		return fmt.Errorf("partial_rotary_factor is %v; want a share above 0 and up to 1", *r.Partial)
 	case r.channels(headDim) < 1:
-		return fmt.Errorf("partial_rotary_factor is %v; want more, as none of %d channels would be rotated", *r.Partial, headDim)
+		return fmt.Errorf(
+			"partial_rotary_factor is %v; want more, as none of %d channels would be rotated",
+			*r.Partial,
+			headDim,
+		)
 	case 2*r.pairs(headDim) > headDim:
 		return fmt.Errorf("head_dim is %d; want an even number, as rotary positions rotate pairs", headDim)
 	}

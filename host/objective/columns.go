@@ -36,5 +36,11 @@ func lacks(kind, name string, given []string) error {
 	if len(given) > 0 {
 		list = strings.Join(given, ", ")
 	}
-	return fmt.Errorf("the loss reads %s %q, which the formatter does not give (of these it gives %s)%s", kind, name, list, nearest.Hint(name, given))
+	return fmt.Errorf(
+		"the loss reads %s %q, which the formatter does not give (of these it gives %s)%s",
+		kind,
+		name,
+		list,
+		nearest.Hint(name, given),
+	)
 }

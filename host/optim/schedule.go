@@ -66,7 +66,11 @@ func NewSchedule(kind string, learningRate float64, warmup, total int, kwargs ma
 		}
 	}
 	if kind == "polynomial" && s.LREnd > learningRate {
-		return s, fmt.Errorf("lr_scheduler_kwargs.lr_end is %v; want at most learning_rate, %v", s.LREnd, learningRate)
+		return s, fmt.Errorf(
+			"lr_scheduler_kwargs.lr_end is %v; want at most learning_rate, %v",
+			s.LREnd,
+			learningRate,
+		)
 	}
 	return s, nil
 }

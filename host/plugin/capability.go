@@ -25,7 +25,12 @@ func (p *Plugin) mayUse() string {
 			limits := transport.workers.WithDefaults()
 			formatting = fmt.Sprintf(", %d MiB and %v a batch where it formats", limits.MemoryMiB, limits.Batch)
 		}
-		return fmt.Sprintf("%d MiB of memory and %v a call%s; no files, no network, no clock, no environment, no other program", limits.MemoryMiB, limits.Call, formatting)
+		return fmt.Sprintf(
+			"%d MiB of memory and %v a call%s; no files, no network, no clock, no environment, no other program",
+			limits.MemoryMiB,
+			limits.Call,
+			formatting,
+		)
 	case *processTransport:
 		return "all that you may: it is a separate program with your rights, not a sandbox; of the environment it gets PATH and LANG"
 	}

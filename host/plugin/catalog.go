@@ -182,12 +182,24 @@ func (c *Catalog) pickTask(p *Plugin, name string) (*taskEntry, error) {
 	case name == "" && len(names) == 1:
 		return &p.tasks[0], nil
 	case name == "":
-		return nil, fmt.Errorf("plugin %v: has %d tasks; choose one with %v#NAME: %s", p.Info, len(names), p.Info, strings.Join(names, ", "))
+		return nil, fmt.Errorf(
+			"plugin %v: has %d tasks; choose one with %v#NAME: %s",
+			p.Info,
+			len(names),
+			p.Info,
+			strings.Join(names, ", "),
+		)
 	}
 	if entry := c.called(p.tasks, name, name); entry != nil {
 		return entry, nil
 	}
-	return nil, fmt.Errorf("plugin %v: has no task %q%s (it has %s)", p.Info, name, nearest.Hint(name, names), strings.Join(names, ", "))
+	return nil, fmt.Errorf(
+		"plugin %v: has no task %q%s (it has %s)",
+		p.Info,
+		name,
+		nearest.Hint(name, names),
+		strings.Join(names, ", "),
+	)
 }
 
 // assemble finds the parts of a task.
@@ -212,7 +224,13 @@ func (c *Catalog) assemble(p *Plugin, entry taskEntry) (*Task, error) {
 			found = c.builtinComponent(part.kind, name)
 		}
 		if found == nil {
-			return nil, fmt.Errorf("task %s of plugin %v: no %s is called %q here", t.Name, p.Info, part.kind, part.name)
+			return nil, fmt.Errorf(
+				"task %s of plugin %v: no %s is called %q here",
+				t.Name,
+				p.Info,
+				part.kind,
+				part.name,
+			)
 		}
 		*part.into = found
 	}
@@ -270,9 +288,23 @@ func pick(kind Kind, name, where string, among []*Component) (*Component, error)
 	case len(names) == 0:
 		return nil, fmt.Errorf("plugin %s: has no %s", where, kind)
 	case name == "":
-		return nil, fmt.Errorf("plugin %s: has %d of kind %s; choose one with %s#NAME: %s", where, len(names), kind, where, strings.Join(names, ", "))
+		return nil, fmt.Errorf(
+			"plugin %s: has %d of kind %s; choose one with %s#NAME: %s",
+			where,
+			len(names),
+			kind,
+			where,
+			strings.Join(names, ", "),
+		)
 	}
-	return nil, fmt.Errorf("plugin %s: has no %s %q%s (it has %s)", where, kind, name, nearest.Hint(name, names), strings.Join(names, ", "))
+	return nil, fmt.Errorf(
+		"plugin %s: has no %s %q%s (it has %s)",
+		where,
+		kind,
+		name,
+		nearest.Hint(name, names),
+		strings.Join(names, ", "),
+	)
 }
 
 // Program finds the component of a spec that can run on tensors: the loss of

@@ -60,7 +60,11 @@ func (c *Component) configured(reply []byte) (handle uint32, records Records, er
 		Allow    map[string]string
 	}
 	if err := json.Unmarshal(data, &said); err != nil {
-		return 0, records, fmt.Errorf("plugin %v: the reply to configure is not the JSON that the contract requires: %s", c.Plugin.Info, brief(err))
+		return 0, records, fmt.Errorf(
+			"plugin %v: the reply to configure is not the JSON that the contract requires: %s",
+			c.Plugin.Info,
+			brief(err),
+		)
 	}
 	if records.Columns, err = readColumns(said.Columns); err != nil {
 		return 0, records, fmt.Errorf("%v: %w", c, err)
@@ -112,17 +116,34 @@ func (e columnEntry) column() (sdk.Column, error) {
 	}
 	switch {
 	case !known:
-		return column, fmt.Errorf("its column %q is of type %q, which this llmhost does not know", plain(e.Name), plain(e.Type))
+		return column, fmt.Errorf(
+			"its column %q is of type %q, which this llmhost does not know",
+			plain(e.Name),
+			plain(e.Type),
+		)
 	case e.Name == "" || plain(e.Name) != e.Name:
 		return column, fmt.Errorf("it calls a column %q; want a name that can be printed", plain(e.Name))
 	case !column.Role.Known():
-		return column, fmt.Errorf("its column %q has the role %q; want score, weight, reward or mask", e.Name, plain(e.Role))
+		return column, fmt.Errorf(
+			"its column %q has the role %q; want score, weight, reward or mask",
+			e.Name,
+			plain(e.Role),
+		)
 	case len(e.Examples) > maxParts:
-		return column, fmt.Errorf("its column %q has %d examples; at most %d are allowed", e.Name, len(e.Examples), maxParts)
+		return column, fmt.Errorf(
+			"its column %q has %d examples; at most %d are allowed",
+			e.Name,
+			len(e.Examples),
+			maxParts,
+		)
 	}
 	for _, text := range e.Examples {
 		if !json.Valid([]byte(text)) {
-			return column, fmt.Errorf("its column %q has the example %s, which is not JSON; put a string in quotes", e.Name, brief(fmt.Errorf("%q", text)))
+			return column, fmt.Errorf(
+				"its column %q has the example %s, which is not JSON; put a string in quotes",
+				e.Name,
+				brief(fmt.Errorf("%q", text)),
+			)
 		}
 	}
 	return column, nil
@@ -153,11 +174,23 @@ func readOutputs(entries []outputEntry) ([]sdk.Output, error) {
 		case output.Kind != sdk.CandidateColumn &&
 			output.Kind != sdk.ExampleColumn &&
 			output.Kind != sdk.ClassLabel:
-			return nil, fmt.Errorf("it gives %q of kind %q; want column, example_column or label", plain(e.Name), plain(e.Kind))
+			return nil, fmt.Errorf(
+				"it gives %q of kind %q; want column, example_column or label",
+				plain(e.Name),
+				plain(e.Kind),
+			)
 		case e.Name == "" || plain(e.Name) != e.Name:
-			return nil, fmt.Errorf("it gives a %s called %q; want a name that can be printed", e.Kind, plain(e.Name))
+			return nil, fmt.Errorf(
+				"it gives a %s called %q; want a name that can be printed",
+				e.Kind,
+				plain(e.Name),
+			)
 		case !output.Role.Known():
-			return nil, fmt.Errorf("what it gives as %s has the role %q; want score, weight, reward or mask", output.Input(), plain(e.Role))
+			return nil, fmt.Errorf(
+				"what it gives as %s has the role %q; want score, weight, reward or mask",
+				output.Input(),
+				plain(e.Role),
+			)
 		case slices.ContainsFunc(outputs, func(have sdk.Output) bool { return have.Input() == output.Input() }):
 			return nil, fmt.Errorf("it gives %s twice", output.Input())
 		}

@@ -112,7 +112,11 @@ const maxParts = 256
 func (p *Plugin) readManifest(data []byte) error {
 	var m manifest
 	if err := json.Unmarshal(data, &m); err != nil {
-		return fmt.Errorf("plugin %v: its descriptor is not the JSON that the contract requires: %s", p.Info, brief(err))
+		return fmt.Errorf(
+			"plugin %v: its descriptor is not the JSON that the contract requires: %s",
+			p.Info,
+			brief(err),
+		)
 	}
 	if err := p.fill(m); err != nil {
 		return fmt.Errorf("plugin %v: its descriptor %w", p.Info, err)
@@ -127,7 +131,12 @@ func (p *Plugin) fill(m manifest) error {
 	case m.ABI != sdk.ABI:
 		return fmt.Errorf("speaks ABI %d, host speaks %d; rebuild it with this sdk", m.ABI, sdk.ABI)
 	case len(m.Components) > maxParts || len(m.Tasks) > maxParts:
-		return fmt.Errorf("has %d components and %d tasks; at most %d of each are allowed", len(m.Components), len(m.Tasks), maxParts)
+		return fmt.Errorf(
+			"has %d components and %d tasks; at most %d of each are allowed",
+			len(m.Components),
+			len(m.Tasks),
+			maxParts,
+		)
 	case !isName(m.Name):
 		return fmt.Errorf("calls the plugin %q; want letters, digits, - and _", plain(m.Name))
 	}
@@ -182,7 +191,12 @@ func (c *Component) readParams(entries []paramEntry) error {
 			p.Type != sdk.StringParam:
 			return fmt.Errorf("parameter %s of type %q; want float, int, bool or string", p.Name, plain(e.Type))
 		case len(p.Choices) > maxParts:
-			return fmt.Errorf("parameter %s with %d choices; at most %d are allowed", p.Name, len(p.Choices), maxParts)
+			return fmt.Errorf(
+				"parameter %s with %d choices; at most %d are allowed",
+				p.Name,
+				len(p.Choices),
+				maxParts,
+			)
 		case slices.ContainsFunc(p.Choices, func(s string) bool { return line(s) != s }):
 			return fmt.Errorf("parameter %s with a choice that cannot be printed", p.Name)
 		case p.Min != nil && math.IsNaN(*p.Min) || p.Max != nil && math.IsNaN(*p.Max):
@@ -192,7 +206,12 @@ func (c *Component) readParams(entries []paramEntry) error {
 			return fmt.Errorf("the default of parameter %s %s", p.Name, brief(err))
 		}
 		if text, is := p.Default.(string); is && len(text) > maxDefault {
-			return fmt.Errorf("the default of parameter %s is %d bytes; at most %d are allowed", p.Name, len(text), maxDefault)
+			return fmt.Errorf(
+				"the default of parameter %s is %d bytes; at most %d are allowed",
+				p.Name,
+				len(text),
+				maxDefault,
+			)
 		}
 		c.Params = append(c.Params, p)
 	}
@@ -218,11 +237,20 @@ func (p *Plugin) readTasks(entries []taskEntry) error {
 		case taskNamed(p.tasks, t.Name) != nil:
 			return fmt.Errorf("has two tasks called %s", t.Name)
 		case len(t.Aliases) > maxParts:
-			return fmt.Errorf("has task %s with %d aliases; at most %d are allowed", t.Name, len(t.Aliases), maxParts)
+			return fmt.Errorf(
+				"has task %s with %d aliases; at most %d are allowed",
+				t.Name,
+				len(t.Aliases),
+				maxParts,
+			)
 		}
 		for _, alias := range t.Aliases {
 			if !isName(alias) {
-				return fmt.Errorf("has task %s with the alias %q; want letters, digits, - and _", t.Name, plain(alias))
+				return fmt.Errorf(
+					"has task %s with the alias %q; want letters, digits, - and _",
+					t.Name,
+					plain(alias),
+				)
 			}
 		}
 		parts := []struct {
@@ -234,7 +262,12 @@ func (p *Plugin) readTasks(entries []taskEntry) error {
 			if part.name != "" &&
 				!(isLinked && isName(linked)) &&
 				p.component(part.kind, part.name) == nil {
-				return fmt.Errorf("has task %s with the %s %q, which the plugin does not have", t.Name, part.kind, plain(part.name))
+				return fmt.Errorf(
+					"has task %s with the %s %q, which the plugin does not have",
+					t.Name,
+					part.kind,
+					plain(part.name),
+				)
 			}
 		}
 		if err := checkHeadName(t.Name, t.Head); err != nil {

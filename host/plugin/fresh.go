@@ -77,7 +77,11 @@ func (c *Component) configure(ctx context.Context, running calls, values map[str
 	}
 	var configured struct{ Instance uint32 }
 	if err := json.Unmarshal(data, &configured); err != nil {
-		return 0, fmt.Errorf("plugin %v: the reply to configure is not the JSON that the contract requires: %s", c.Plugin.Info, brief(err))
+		return 0, fmt.Errorf(
+			"plugin %v: the reply to configure is not the JSON that the contract requires: %s",
+			c.Plugin.Info,
+			brief(err),
+		)
 	}
 	return configured.Instance, nil
 }

@@ -51,7 +51,11 @@ func ReadLock(path string) (Lock, error) {
 		err = lock.sound()
 	}
 	if err != nil {
-		return Lock{}, fmt.Errorf("%s: %s; restore it, or remove it to take the plugin as it is now", path, brief(err))
+		return Lock{}, fmt.Errorf(
+			"%s: %s; restore it, or remove it to take the plugin as it is now",
+			path,
+			brief(err),
+		)
 	}
 	return lock, nil
 }
@@ -92,15 +96,35 @@ func (c Change) Notice() string {
 	if c.Was.Path != c.Is.Path {
 		moved = line(c.Was.Path) + " "
 	}
-	return fmt.Sprintf("plugin %s: now %s of sha256 %s, was %s%s of sha256 %s", c.Is.Path, c.Is.Version, short(c.Is.SHA256), moved, line(c.Was.Version), short(c.Was.SHA256))
+	return fmt.Sprintf(
+		"plugin %s: now %s of sha256 %s, was %s%s of sha256 %s",
+		c.Is.Path,
+		c.Is.Version,
+		short(c.Is.SHA256),
+		moved,
+		line(c.Was.Version),
+		short(c.Was.SHA256),
+	)
 }
 
 // Error says that the change is not allowed, in a run that resumes or is locked.
 func (c Change) Error() string {
 	if c.Was.Path != c.Is.Path {
-		return fmt.Sprintf("plugin %s: is not in %s, which has %s of sha256 %s; give that file, or start a new run without locked", c.Is.Path, LockName, line(c.Was.Path), c.Was.SHA256)
+		return fmt.Sprintf(
+			"plugin %s: is not in %s, which has %s of sha256 %s; give that file, or start a new run without locked",
+			c.Is.Path,
+			LockName,
+			line(c.Was.Path),
+			c.Was.SHA256,
+		)
 	}
-	return fmt.Sprintf("plugin %s: its sha256 is %s, %s has %s; restore the file, or start a new run without locked", c.Is.Path, c.Is.SHA256, LockName, c.Was.SHA256)
+	return fmt.Sprintf(
+		"plugin %s: its sha256 is %s, %s has %s; restore the file, or start a new run without locked",
+		c.Is.Path,
+		c.Is.SHA256,
+		LockName,
+		c.Was.SHA256,
+	)
 }
 
 // short is an abbreviated digest, for people.

@@ -25,7 +25,12 @@ func (c *Catalog) Open(ctx context.Context, path string) (*Plugin, error) {
 		return nil, err
 	}
 	if pin := c.pins[path]; pin != "" && pin != p.Digest {
-		return nil, fmt.Errorf("plugin %s: its sha256 is %s, the run asks for %s; restore the file, or change task_sha256", path, p.Digest, pin)
+		return nil, fmt.Errorf(
+			"plugin %s: its sha256 is %s, the run asks for %s; restore the file, or change task_sha256",
+			path,
+			p.Digest,
+			pin,
+		)
 	}
 	if c.options.Admit != nil {
 		if err := c.options.Admit(p.Info); err != nil {
@@ -102,7 +107,11 @@ func (c *Catalog) admit(p *Plugin) error {
 	case *processTransport:
 		seen := cache{c.options.Cache, p.Digest}
 		if _, known := seen.read("seen"); !known && c.options.Notice != nil {
-			c.options.Notice(fmt.Sprintf("plugin %s is a separate program and has your rights: it can change your files and use the network (sha256 %s)", p.Path, p.Digest))
+			c.options.Notice(fmt.Sprintf(
+				"plugin %s is a separate program and has your rights: it can change your files and use the network (sha256 %s)",
+				p.Path,
+				p.Digest,
+			))
 			seen.write("seen", []byte("{}"))
 		}
 	}

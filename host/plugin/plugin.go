@@ -240,9 +240,17 @@ func (c *Component) ask(ctx context.Context, config []byte) ([]byte, error) {
 	}
 	var configured struct{ Instance uint32 }
 	if err := json.Unmarshal(data, &configured); err != nil {
-		return nil, fmt.Errorf("plugin %v: the reply to configure is not the JSON that the contract requires: %s", c.Plugin.Info, brief(err))
+		return nil, fmt.Errorf(
+			"plugin %v: the reply to configure is not the JSON that the contract requires: %s",
+			c.Plugin.Info,
+			brief(err),
+		)
 	}
-	if reply, err = running.Trace(ctx, configured.Instance, fmt.Appendf(nil, `{"op_level":%d}`, op.Level)); err != nil {
+	if reply, err = running.Trace(
+		ctx,
+		configured.Instance,
+		fmt.Appendf(nil, `{"op_level":%d}`, op.Level),
+	); err != nil {
 		return nil, err
 	}
 	return c.Plugin.payload("tracing "+what, reply)
@@ -322,7 +330,17 @@ func (c cache) folder(name string) string {
 // file is the path of a cached reply, named after all that the reply depends
 // on.
 func (c cache) file(name string) string {
-	key := sha256.Sum256(fmt.Appendf(nil, "%s\n%d.%d %s\n%d\n%d\n%s", c.digest, sdk.ABI, sdk.ABIMinor, sdk.Version, op.Level, program.Version, name))
+	key := sha256.Sum256(fmt.Appendf(
+		nil,
+		"%s\n%d.%d %s\n%d\n%d\n%s",
+		c.digest,
+		sdk.ABI,
+		sdk.ABIMinor,
+		sdk.Version,
+		op.Level,
+		program.Version,
+		name,
+	))
 	return filepath.Join(c.folder("programs"), hex.EncodeToString(key[:])+".json")
 }
 

@@ -34,9 +34,18 @@ func readUses(p *program.Program, entries []useEntry) ([]sdk.ColumnUse, error) {
 		case at < 0:
 			return nil, fmt.Errorf("its trace declares the column %q, which it does not read", plain(e.Input))
 		case !role.Known():
-			return nil, fmt.Errorf("its %s has the role %q; want score, weight, reward or mask", e.Input, plain(e.Role))
+			return nil, fmt.Errorf(
+				"its %s has the role %q; want score, weight, reward or mask",
+				e.Input,
+				plain(e.Role),
+			)
 		case len(e.Values) > maxParts:
-			return nil, fmt.Errorf("its %s has %d example values; at most %d are allowed", e.Input, len(e.Values), maxParts)
+			return nil, fmt.Errorf(
+				"its %s has %d example values; at most %d are allowed",
+				e.Input,
+				len(e.Values),
+				maxParts,
+			)
 		}
 		uses[at] = sdk.ColumnUse{
 			Input:  e.Input,
@@ -98,7 +107,12 @@ func checkHeadName(task, head string) error {
 	if head == "" || slices.Contains(heads, head) {
 		return nil
 	}
-	return fmt.Errorf("task %s: head is %q; want lm, score or classes%s", task, plain(head), nearest.Hint(head, heads))
+	return fmt.Errorf(
+		"task %s: head is %q; want lm, score or classes%s",
+		task,
+		plain(head),
+		nearest.Hint(head, heads),
+	)
 }
 
 // headWords describe in errors what each head gives.

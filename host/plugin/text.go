@@ -75,7 +75,16 @@ func (p *Plugin) heading() string {
 		where = fmt.Sprintf("%s, %s, %s bytes", p.Transport, p.Path, grouped(int64(p.Size)))
 		digest = fmt.Sprintf("sha256    %s\n", p.Digest)
 	}
-	return fmt.Sprintf("plugin %s %s (%s; sdk %s, ABI %d)\n%s\n%s", p.Name, p.Version, where, p.SDK, p.ABI, p.Doc, digest)
+	return fmt.Sprintf(
+		"plugin %s %s (%s; sdk %s, ABI %d)\n%s\n%s",
+		p.Name,
+		p.Version,
+		where,
+		p.SDK,
+		p.ABI,
+		p.Doc,
+		digest,
+	)
 }
 
 func (t taskEntry) text() string {
@@ -103,7 +112,15 @@ func (c *Component) text(ctx context.Context, sizes map[string]int64) (string, e
 		b.WriteString("parameters\n")
 		w := tabwriter.NewWriter(&b, 0, 0, 2, ' ', 0)
 		for _, p := range c.Params {
-			fmt.Fprintf(w, "  %s\t%s\tdefault %s\t%s\t%s\n", p.Name, p.Type, valueText(p.Default), rangeText(p), p.Doc)
+			fmt.Fprintf(
+				w,
+				"  %s\t%s\tdefault %s\t%s\t%s\n",
+				p.Name,
+				p.Type,
+				valueText(p.Default),
+				rangeText(p),
+				p.Doc,
+			)
 		}
 		w.Flush()
 	}

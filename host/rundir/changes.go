@@ -28,7 +28,13 @@ func NoteChanges(s Start, now Record, state checkpoint.State, note Noter) error 
 	}
 	was := s.State
 	if was.Torch != state.Torch || was.Device != state.Device {
-		note("the checkpoint was made with libtorch %s on %s, this is %s on %s; the last bits of numbers may differ", was.Torch, was.Device, state.Torch, state.Device)
+		note(
+			"the checkpoint was made with libtorch %s on %s, this is %s on %s; the last bits of numbers may differ",
+			was.Torch,
+			was.Device,
+			state.Torch,
+			state.Device,
+		)
 	}
 	return nil
 }
@@ -39,11 +45,27 @@ func CheckResumable(s Start, now checkpoint.State, allowThreads bool) error {
 	was, path := s.State, s.Checkpoint
 	switch {
 	case was.DataDigest != now.DataDigest:
-		return fmt.Errorf("%s was trained on other data (sha256 %.12s… then, %.12s… now); give the same data_paths, or --overwrite_output_dir to start from scratch", path, was.DataDigest, now.DataDigest)
+		return fmt.Errorf(
+			"%s was trained on other data (sha256 %.12s… then, %.12s… now); give the same data_paths, or --overwrite_output_dir to start from scratch",
+			path,
+			was.DataDigest,
+			now.DataDigest,
+		)
 	case was.ProgramDigest != now.ProgramDigest:
-		return fmt.Errorf("%s was trained with another loss program (sha256 %.12s… then, %.12s… now); use the same plugin and parameters, or --overwrite_output_dir to start from scratch", path, was.ProgramDigest, now.ProgramDigest)
+		return fmt.Errorf(
+			"%s was trained with another loss program (sha256 %.12s… then, %.12s… now); use the same plugin and parameters, or --overwrite_output_dir to start from scratch",
+			path,
+			was.ProgramDigest,
+			now.ProgramDigest,
+		)
 	case was.Threads != now.Threads && !allowThreads:
-		return fmt.Errorf("%s was trained with %d threads, this run has %d, and the last bits of its numbers would differ; give --threads %d, or --allow_thread_count_change", path, was.Threads, now.Threads, was.Threads)
+		return fmt.Errorf(
+			"%s was trained with %d threads, this run has %d, and the last bits of its numbers would differ; give --threads %d, or --allow_thread_count_change",
+			path,
+			was.Threads,
+			now.Threads,
+			was.Threads,
+		)
 	}
 	return nil
 }
@@ -72,7 +94,12 @@ func changed(was, is map[string]any, passOver []string) (notes []string) {
 		if !known || slices.Contains(passOver, name) || reflect.DeepEqual(old, is[name]) {
 			continue
 		}
-		notes = append(notes, fmt.Sprintf("%s was %s and is %s from here on", name, written(old), written(is[name])))
+		notes = append(notes, fmt.Sprintf(
+			"%s was %s and is %s from here on",
+			name,
+			written(old),
+			written(is[name]),
+		))
 	}
 	return notes
 }

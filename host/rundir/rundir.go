@@ -89,7 +89,11 @@ func findNamed(path, dir string) (Start, error) {
 	}
 	s.Elsewhere = true
 	if used, err := notEmpty(dir); err != nil || used {
-		return Start{}, cmp.Or(err, fmt.Errorf("output_dir %s is not empty, and %s is not in it; name an empty output_dir to branch off there, or give --resume_from_checkpoint auto to resume from the newest checkpoint of output_dir", dir, path))
+		return Start{}, cmp.Or(err, fmt.Errorf(
+			"output_dir %s is not empty, and %s is not in it; name an empty output_dir to branch off there, or give --resume_from_checkpoint auto to resume from the newest checkpoint of output_dir",
+			dir,
+			path,
+		))
 	}
 	return s, nil
 }

@@ -166,7 +166,14 @@ func (f *File) Get(name string) (Tensor, error) {
 		if len(f.tensors) == 1 {
 			there = "1 other is"
 		}
-		return Tensor{}, tensorError(f.path, name, ErrMissing, "is missing; %s there%s", there, nearest.Hint(name, f.Names()))
+		return Tensor{}, tensorError(
+			f.path,
+			name,
+			ErrMissing,
+			"is missing; %s there%s",
+			there,
+			nearest.Hint(name, f.Names()),
+		)
 	}
 	return f.tensors[i], nil
 }

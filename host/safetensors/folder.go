@@ -63,7 +63,13 @@ func (f *File) addShards(folder string) error {
 		}
 		for _, name := range slices.Sorted(maps.Keys(wanted[shard])) {
 			if !f.Has(name) {
-				return tensorError(shardPath, name, ErrMissing, "is missing, though %s lists it here; use the index and the shards of one model", IndexName)
+				return tensorError(
+					shardPath,
+					name,
+					ErrMissing,
+					"is missing, though %s lists it here; use the index and the shards of one model",
+					IndexName,
+				)
 			}
 		}
 	}
@@ -78,7 +84,12 @@ func readIndex(path string) (map[string]map[string]bool, error) {
 	}
 	var index shardIndex
 	if err := json.Unmarshal(text, &index); err != nil {
-		return nil, fileError(path, ErrHeader, "is not the index of a sharded model (%v); copy or download it again", err)
+		return nil, fileError(
+			path,
+			ErrHeader,
+			"is not the index of a sharded model (%v); copy or download it again",
+			err,
+		)
 	}
 	if index.WeightMap == nil {
 		return nil, fileError(path, ErrHeader, "has no weight_map; copy or download it again")
@@ -86,7 +97,13 @@ func readIndex(path string) (map[string]map[string]bool, error) {
 	shards := map[string]map[string]bool{}
 	for name, shard := range index.WeightMap {
 		if !filepath.IsLocal(shard) {
-			return nil, fileError(path, ErrHeader, "puts tensor %q into %q; want a file beside the index", name, shard)
+			return nil, fileError(
+				path,
+				ErrHeader,
+				"puts tensor %q into %q; want a file beside the index",
+				name,
+				shard,
+			)
 		}
 		if shards[shard] == nil {
 			shards[shard] = map[string]bool{}

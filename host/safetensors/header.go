@@ -54,24 +54,49 @@ func parse(path string, image []byte) ([]entry, map[string]string, int64, error)
 // headerText cuts the JSON text out of the file image.
 func headerText(path string, image []byte) ([]byte, error) {
 	if bytes.HasPrefix(image, []byte("version https://git-lfs")) {
-		return nil, fileError(path, ErrHeader, "is a git-lfs pointer, not the file itself; fetch it with git lfs pull")
+		return nil, fileError(
+			path,
+			ErrHeader,
+			"is a git-lfs pointer, not the file itself; fetch it with git lfs pull",
+		)
 	}
 	if len(image) < 8 {
-		return nil, fileError(path, ErrTruncated, "has %d bytes; a safetensors file has at least 8; copy or download it again", len(image))
+		return nil, fileError(
+			path,
+			ErrTruncated,
+			"has %d bytes; a safetensors file has at least 8; copy or download it again",
+			len(image),
+		)
 	}
 	n := binary.LittleEndian.Uint64(image)
 	if n > MaxHeader {
-		return nil, fileError(path, ErrHeader, "says that its header has %d bytes; want at most %d; this is not a safetensors file", n, MaxHeader)
+		return nil, fileError(
+			path,
+			ErrHeader,
+			"says that its header has %d bytes; want at most %d; this is not a safetensors file",
+			n,
+			MaxHeader,
+		)
 	}
 	if n > uint64(len(image)-8) {
-		return nil, fileError(path, ErrTruncated, "is cut off: its header has %d bytes, of which the file has %d; copy or download it again", n, len(image)-8)
+		return nil, fileError(
+			path,
+			ErrTruncated,
+			"is cut off: its header has %d bytes, of which the file has %d; copy or download it again",
+			n,
+			len(image)-8,
+		)
 	}
 	text := image[8 : 8+n]
 	if !utf8.Valid(text) {
 		return nil, fileError(path, ErrHeader, "has a header that is not UTF-8; this is not a safetensors file")
 	}
 	if !bytes.HasPrefix(text, []byte("{")) {
-		return nil, fileError(path, ErrHeader, "has a header that does not begin with {; this is not a safetensors file")
+		return nil, fileError(
+			path,
+			ErrHeader,
+			"has a header that does not begin with {; this is not a safetensors file",
+		)
 	}
 	return text, nil
 }
@@ -99,7 +124,12 @@ func (h *header) read() ([]entry, map[string]string, error) {
 		return nil, nil, err
 	}
 	if _, err := h.dec.Token(); err != io.EOF {
-		return nil, nil, fileError(h.path, ErrHeader, "has text after its header's object, at byte %d; write the file again", 8+h.dec.InputOffset())
+		return nil, nil, fileError(
+			h.path,
+			ErrHeader,
+			"has text after its header's object, at byte %d; write the file again",
+			8+h.dec.InputOffset(),
+		)
 	}
 	return entries, metadata, nil
 }
@@ -109,7 +139,13 @@ func (h *header) object(value func(key string) error) error {
 	if t, err := h.dec.Token(); err != nil {
 		return h.syntax(err)
 	} else if t != json.Delim('{') {
-		return fileError(h.path, ErrHeader, "has %v in its header at byte %d; want an object; write the file again", t, 8+h.dec.InputOffset())
+		return fileError(
+			h.path,
+			ErrHeader,
+			"has %v in its header at byte %d; want an object; write the file again",
+			t,
+			8+h.dec.InputOffset(),
+		)
 	}
 	seen := map[string]bool{}
 	for h.dec.More() {
@@ -163,7 +199,15 @@ func (h *header) value(name, key string, v any, want string) error {
 	case err == nil:
 		return nil
 	case errors.As(err, &wrong):
-		return tensorError(h.path, name, ErrHeader, "has a %s in %s; want %s; write the file again", wrong.Value, key, want)
+		return tensorError(
+			h.path,
+			name,
+			ErrHeader,
+			"has a %s in %s; want %s; write the file again",
+			wrong.Value,
+			key,
+			want,
+		)
 	}
 	return h.syntax(err)
 }
@@ -173,13 +217,25 @@ func (h *header) metadata(into map[string]string) error {
 	if err := h.dec.Decode(&read); err != nil {
 		var wrong *json.UnmarshalTypeError
 		if errors.As(err, &wrong) {
-			return fileError(h.path, ErrHeader, "has a %s in %s; want strings; write the file again", wrong.Value, metadataKey)
+			return fileError(
+				h.path,
+				ErrHeader,
+				"has a %s in %s; want strings; write the file again",
+				wrong.Value,
+				metadataKey,
+			)
 		}
 		return h.syntax(err)
 	}
 	for k, v := range read {
 		if v == nil {
-			return fileError(h.path, ErrHeader, "has null in %s under %q; want a string; write the file again", metadataKey, k)
+			return fileError(
+				h.path,
+				ErrHeader,
+				"has null in %s under %q; want a string; write the file again",
+				metadataKey,
+				k,
+			)
 		}
 		into[k] = *v
 	}
@@ -193,7 +249,13 @@ func (h *header) syntax(err error) error {
 	if err == io.EOF {
 		err = io.ErrUnexpectedEOF
 	}
-	return fileError(h.path, ErrHeader, "has a header that is not JSON at byte %d (%v); this is not a safetensors file", 8+h.dec.InputOffset(), err)
+	return fileError(
+		h.path,
+		ErrHeader,
+		"has a header that is not JSON at byte %d (%v); this is not a safetensors file",
+		8+h.dec.InputOffset(),
+		err,
+	)
 }
 
 // check applies the format's rules that need no other entry.
@@ -211,10 +273,22 @@ func (e entry) check(path string) error {
 	}
 	size, ok := byteSize(e.dtype, e.shape)
 	if !ok {
-		return bad("has the shape %s of %s, which is not a valid number of bytes; write the file again", ShapeText(e.shape), e.dtype)
+		return bad(
+			"has the shape %s of %s, which is not a valid number of bytes; write the file again",
+			ShapeText(e.shape),
+			e.dtype,
+		)
 	}
 	if size != e.end-e.begin {
-		return bad("takes %d bytes as %s of %s, but its data_offsets [%d, %d] span %d; write the file again", size, ShapeText(e.shape), e.dtype, e.begin, e.end, e.end-e.begin)
+		return bad(
+			"takes %d bytes as %s of %s, but its data_offsets [%d, %d] span %d; write the file again",
+			size,
+			ShapeText(e.shape),
+			e.dtype,
+			e.begin,
+			e.end,
+			e.end-e.begin,
+		)
 	}
 	return nil
 }
@@ -254,13 +328,36 @@ func checkLayout(path string, entries []entry, length int64) error {
 	end, before := int64(0), ""
 	for _, e := range entries {
 		if e.begin > end {
-			return tensorError(path, e.name, ErrHeader, "begins at byte %d of the data; bytes %d to %d belong to no tensor; write the file again", e.begin, end, e.begin)
+			return tensorError(
+				path,
+				e.name,
+				ErrHeader,
+				"begins at byte %d of the data; bytes %d to %d belong to no tensor; write the file again",
+				e.begin,
+				end,
+				e.begin,
+			)
 		}
 		if e.begin < end {
-			return tensorError(path, e.name, ErrHeader, "begins at byte %d of the data, inside tensor %q, which ends at %d; write the file again", e.begin, before, end)
+			return tensorError(
+				path,
+				e.name,
+				ErrHeader,
+				"begins at byte %d of the data, inside tensor %q, which ends at %d; write the file again",
+				e.begin,
+				before,
+				end,
+			)
 		}
 		if e.end > length {
-			return tensorError(path, e.name, ErrTruncated, "ends at byte %d of the data, but the file is cut off at %d; copy or download it again", e.end, length)
+			return tensorError(
+				path,
+				e.name,
+				ErrTruncated,
+				"ends at byte %d of the data, but the file is cut off at %d; copy or download it again",
+				e.end,
+				length,
+			)
 		}
 		end, before = e.end, e.name
 	}

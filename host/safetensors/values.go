@@ -32,7 +32,13 @@ func (t Tensor) Int64s() ([]int64, error) {
 		Bool: func(b []byte) int64 { return int64(b[0]) },
 	}[t.DType]
 	if !ok {
-		return nil, tensorError("values", t.Name, ErrDType, "has dtype %s; want I64, I32, I16, I8, U8 or BOOL", t.DType)
+		return nil, tensorError(
+			"values",
+			t.Name,
+			ErrDType,
+			"has dtype %s; want I64, I32, I16, I8, U8 or BOOL",
+			t.DType,
+		)
 	}
 	return each(t, read), nil
 }

@@ -110,7 +110,14 @@ func (s Source) writeTo(w io.Writer) error {
 		return err
 	}
 	if counted.n != s.size() {
-		return fmt.Errorf("tensor %q: its stream wrote %d bytes; want %d for %s of %s", s.Name, counted.n, s.size(), ShapeText(s.Shape), s.DType)
+		return fmt.Errorf(
+			"tensor %q: its stream wrote %d bytes; want %d for %s of %s",
+			s.Name,
+			counted.n,
+			s.size(),
+			ShapeText(s.Shape),
+			s.DType,
+		)
 	}
 	return nil
 }
@@ -148,7 +155,12 @@ func encodeHeader(sources []Source, metadata map[string]string) ([]byte, error) 
 	text = append(text, '}')
 	text = append(text, bytes.Repeat([]byte(" "), -len(text)&7)...)
 	if n := len(text) - 8; n > MaxHeader {
-		return nil, fmt.Errorf("the header of %d tensors has %d bytes; want at most %d; write several files", len(sources), n, MaxHeader)
+		return nil, fmt.Errorf(
+			"the header of %d tensors has %d bytes; want at most %d; write several files",
+			len(sources),
+			n,
+			MaxHeader,
+		)
 	}
 	binary.LittleEndian.PutUint64(text, uint64(len(text)-8))
 	return text, nil
@@ -166,9 +178,21 @@ func checkSources(sources []Source) error {
 		case s.DType.rank() < 0:
 			return fmt.Errorf("tensor %q: dtype %q; want one of %s", s.Name, s.DType, dtypeNames())
 		case !ok:
-			return fmt.Errorf("tensor %q: shape %s of %s is not a valid number of bytes", s.Name, ShapeText(s.Shape), s.DType)
+			return fmt.Errorf(
+				"tensor %q: shape %s of %s is not a valid number of bytes",
+				s.Name,
+				ShapeText(s.Shape),
+				s.DType,
+			)
 		case s.Stream == nil && int64(len(s.Data)) != size:
-			return fmt.Errorf("tensor %q: has %d bytes; want %d for %s of %s", s.Name, len(s.Data), size, ShapeText(s.Shape), s.DType)
+			return fmt.Errorf(
+				"tensor %q: has %d bytes; want %d for %s of %s",
+				s.Name,
+				len(s.Data),
+				size,
+				ShapeText(s.Shape),
+				s.DType,
+			)
 		}
 		seen[s.Name] = true
 	}

@@ -148,7 +148,11 @@ func (t *Task) tracePooling(ctx context.Context, s config.Settings) error {
 	needs := t.Program.Needs()
 	heads := needs.Score || len(needs.Classes) > 0
 	if s.Pooling != "auto" && !heads {
-		return fmt.Errorf("pooling_type is %q, and the loss of task %s reads no head that pools; remove it", s.Pooling, t.Name)
+		return fmt.Errorf(
+			"pooling_type is %q, and the loss of task %s reads no head that pools; remove it",
+			s.Pooling,
+			t.Name,
+		)
 	}
 	if t.Task.Pooling == nil && heads {
 		return fmt.Errorf("task %s has no pooling, and its loss reads a head that needs one vector a sequence; give pooling_type", t.Name)
@@ -234,12 +238,24 @@ func (t *Task) settle(s config.Settings) (map[string]any, error) {
 		p := s.Params[name]
 		if owner := t.catalog.Declaring(name); owner != nil && !t.Declares(name) {
 			if !owner.IsDefault(name, asGiven(p)) {
-				t.notes = append(t.notes, fmt.Sprintf("%s is a parameter of %s %s, which task %s does not use; it has no effect", name, owner.Kind, owner.Name, t.Name))
+				t.notes = append(t.notes, fmt.Sprintf(
+					"%s is a parameter of %s %s, which task %s does not use; it has no effect",
+					name,
+					owner.Kind,
+					owner.Name,
+					t.Name,
+				))
 			}
 			continue
 		}
 		if meant := t.settingMeant(name); meant != "" {
-			problems = append(problems, fmt.Sprintf("%s: no setting and no parameter of task %s is called %s; did you mean %s?", p.Where, t.Name, name, meant))
+			problems = append(problems, fmt.Sprintf(
+				"%s: no setting and no parameter of task %s is called %s; did you mean %s?",
+				p.Where,
+				t.Name,
+				name,
+				meant,
+			))
 			continue
 		}
 		given[name] = asGiven(p)
@@ -360,7 +376,11 @@ func (t *Task) checkSize(limitMiB int, sizes map[string]int64) error {
 	}
 	err := t.Program.Fits(sizes, int64(limitMiB)<<20, t.places)
 	if err != nil {
-		return fmt.Errorf("task %s: its loss %w; take smaller batches or a smaller max_length, or raise plugin_program_mb", t.Name, err)
+		return fmt.Errorf(
+			"task %s: its loss %w; take smaller batches or a smaller max_length, or raise plugin_program_mb",
+			t.Name,
+			err,
+		)
 	}
 	return nil
 }

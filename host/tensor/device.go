@@ -47,7 +47,11 @@ func OpenDevice(name string) (Device, error) {
 		if !isCUDA {
 			return CPU, nil
 		}
-		return CPU, fmt.Errorf("device %q: this libtorch has no CUDA half (%s); set device = \"cpu\", or point LIBTORCH at a torch with CUDA and run make setup", name, cause)
+		return CPU, fmt.Errorf(
+			"device %q: this libtorch has no CUDA half (%s); set device = \"cpu\", or point LIBTORCH at a torch with CUDA and run make setup",
+			name,
+			cause,
+		)
 	}
 	count := shim.CUDACount()
 	cause := firstLine(shim.TakeError())
@@ -57,9 +61,18 @@ func OpenDevice(name string) (Device, error) {
 	case !isCUDA:
 		return CPU, nil
 	case count == 0:
-		return CPU, fmt.Errorf("device %q: no CUDA device found%s; set device = \"cpu\" or \"auto\"", name, parenthesised(cause))
+		return CPU, fmt.Errorf(
+			"device %q: no CUDA device found%s; set device = \"cpu\" or \"auto\"",
+			name,
+			parenthesised(cause),
+		)
 	}
-	return CPU, fmt.Errorf("device %q: this machine has %d CUDA devices, cuda:0 to cuda:%d; name one of them", name, count, count-1)
+	return CPU, fmt.Errorf(
+		"device %q: this machine has %d CUDA devices, cuda:0 to cuda:%d; name one of them",
+		name,
+		count,
+		count-1,
+	)
 }
 
 func parseDevice(name string) (index int, isCUDA bool, err error) {

@@ -37,7 +37,12 @@ func (t *Tokenizer) roles() []role {
 	if t.special.CLS >= 0 && t.special.SEP >= 0 {
 		return all
 	}
-	return slices.Insert(all, 1, role{"eos_token", "</s>", &t.special.EOS}, role{"bos_token", "<s>", &t.special.BOS})
+	return slices.Insert(
+		all,
+		1,
+		role{"eos_token", "</s>", &t.special.EOS},
+		role{"bos_token", "<s>", &t.special.BOS},
+	)
 }
 
 // add gives the tokenizer more tokens. file is its tokenizer.json.
@@ -107,7 +112,12 @@ func (t *Tokenizer) extend(file []byte, tokens []string) error {
 	}
 	for i, token := range t.added {
 		if id, _ := t.TokenID(token); id != next-int32(len(t.added)-i) {
-			return fmt.Errorf("%s: token %q cannot be added after the highest id, %d, because the ids before it have gaps", t.path, token, next-int32(len(t.added))-1)
+			return fmt.Errorf(
+				"%s: token %q cannot be added after the highest id, %d, because the ids before it have gaps",
+				t.path,
+				token,
+				next-int32(len(t.added))-1,
+			)
 		}
 	}
 	t.changed[fileName] = changed

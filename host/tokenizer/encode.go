@@ -112,7 +112,13 @@ func (t *Tokenizer) encodeDetailed(texts []string, flags uint64) (Encoding, erro
 func (t *Tokenizer) Decode(ids []int32, skipSpecial bool) (string, error) {
 	for n, id := range ids {
 		if id < 0 {
-			return "", fmt.Errorf("tokenizer %s: decoding: id %d at position %d; want 0 to %d", t.path, id, n, t.maxID)
+			return "", fmt.Errorf(
+				"tokenizer %s: decoding: id %d at position %d; want 0 to %d",
+				t.path,
+				id,
+				n,
+				t.maxID,
+			)
 		}
 	}
 	var text string
@@ -129,7 +135,12 @@ func (t *Tokenizer) Decode(ids []int32, skipSpecial bool) (string, error) {
 // check says whether the core can take text.
 func (t *Tokenizer) check(text string) error {
 	if len(text) > maxTextBytes {
-		return fmt.Errorf("tokenizer %s: text of %d bytes; want at most %d: cut it", t.path, len(text), maxTextBytes)
+		return fmt.Errorf(
+			"tokenizer %s: text of %d bytes; want at most %d: cut it",
+			t.path,
+			len(text),
+			maxTextBytes,
+		)
 	}
 	if utf8.ValidString(text) {
 		return nil
@@ -139,7 +150,12 @@ func (t *Tokenizer) check(text string) error {
 			continue
 		}
 		if _, size := utf8.DecodeRuneInString(text[at:]); size == 1 {
-			return fmt.Errorf("tokenizer %s: text is not UTF-8 at byte %d (0x%02x); convert it to UTF-8 first", t.path, at, text[at])
+			return fmt.Errorf(
+				"tokenizer %s: text is not UTF-8 at byte %d (0x%02x); convert it to UTF-8 first",
+				t.path,
+				at,
+				text[at],
+			)
 		}
 	}
 	return nil

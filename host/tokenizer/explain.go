@@ -29,7 +29,12 @@ func explain(path string, file []byte, cause error) error {
 	case model == nil:
 		return fmt.Errorf("%s: has no \"model\"; want a tokenizer.json as Hugging Face's tokenizers writes it", path)
 	case model.Type != nil && !slices.Contains(modelTypes, *model.Type):
-		return fmt.Errorf("%s: model type %q is unknown; want one of %s", path, *model.Type, strings.Join(modelTypes, ", "))
+		return fmt.Errorf(
+			"%s: model type %q is unknown; want one of %s",
+			path,
+			*model.Type,
+			strings.Join(modelTypes, ", "),
+		)
 	}
 	return fmt.Errorf("%s: %w; want a tokenizer.json as Hugging Face's tokenizers writes it", path, cause)
 }
@@ -45,7 +50,13 @@ func malformed(path string, data []byte, err error) error {
 		if kind.Field != "" {
 			what = strconv.Quote(kind.Field)
 		}
-		return fmt.Errorf("%s:%s: %s is a JSON %s; want another type; copy the file again", path, place(data, kind.Offset), what, kind.Value)
+		return fmt.Errorf(
+			"%s:%s: %s is a JSON %s; want another type; copy the file again",
+			path,
+			place(data, kind.Offset),
+			what,
+			kind.Value,
+		)
 	}
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
@@ -57,5 +68,9 @@ func malformed(path string, data []byte, err error) error {
 // place is line:column of a byte of data.
 func place(data []byte, offset int64) string {
 	before := data[:min(int(offset), len(data))]
-	return fmt.Sprintf("%d:%d", 1+bytes.Count(before, []byte("\n")), len(before)-(bytes.LastIndexByte(before, '\n')+1))
+	return fmt.Sprintf(
+		"%d:%d",
+		1+bytes.Count(before, []byte("\n")),
+		len(before)-(bytes.LastIndexByte(before, '\n')+1),
+	)
 }

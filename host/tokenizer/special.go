@@ -97,7 +97,12 @@ func (t *Tokenizer) named(name string, files ...*keys) (int32, error) {
 		if json.Unmarshal(file.fields[name], &token) != nil {
 			var object struct{ Content *string }
 			if json.Unmarshal(file.fields[name], &object) != nil || object.Content == nil {
-				return -1, fmt.Errorf("%s: %s is %s; want a string, an object with \"content\", or null", file.path, name, file.fields[name])
+				return -1, fmt.Errorf(
+					"%s: %s is %s; want a string, an object with \"content\", or null",
+					file.path,
+					name,
+					file.fields[name],
+				)
 			}
 			token = object.Content
 		}
@@ -106,7 +111,13 @@ func (t *Tokenizer) named(name string, files ...*keys) (int32, error) {
 		}
 		id, ok := t.TokenID(*token)
 		if !ok {
-			return -1, fmt.Errorf("%s: %s is %q, which %s does not have; add it there under added_tokens, or name another", file.path, name, *token, t.path)
+			return -1, fmt.Errorf(
+				"%s: %s is %q, which %s does not have; add it there under added_tokens, or name another",
+				file.path,
+				name,
+				*token,
+				t.path,
+			)
 		}
 		return id, nil
 	}
@@ -122,7 +133,12 @@ func (t *Tokenizer) numbered(name string, file *keys) (int32, error) {
 	if json.Unmarshal(file.fields[name], &id) != nil {
 		var several []int32
 		if json.Unmarshal(file.fields[name], &several) != nil || len(several) == 0 {
-			return -1, fmt.Errorf("%s: %s is %s; want an id, a list of ids, or null", file.path, name, file.fields[name])
+			return -1, fmt.Errorf(
+				"%s: %s is %s; want an id, a list of ids, or null",
+				file.path,
+				name,
+				file.fields[name],
+			)
 		}
 		id = &several[0]
 	}
@@ -130,7 +146,14 @@ func (t *Tokenizer) numbered(name string, file *keys) (int32, error) {
 		return -1, nil
 	}
 	if _, ok := t.Token(*id); !ok {
-		return -1, fmt.Errorf("%s: %s is %d, which %s does not have; name the token in a %s beside it", file.path, name, *id, t.path, configName)
+		return -1, fmt.Errorf(
+			"%s: %s is %d, which %s does not have; name the token in a %s beside it",
+			file.path,
+			name,
+			*id,
+			t.path,
+			configName,
+		)
 	}
 	return *id, nil
 }

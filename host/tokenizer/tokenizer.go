@@ -118,7 +118,11 @@ func missing(folder string) error {
 				folder, fileName, older, folder, folder)
 		}
 	}
-	return fmt.Errorf("tokenizer %s: no %s in this folder; copy it from the model that it belongs to", folder, fileName)
+	return fmt.Errorf(
+		"tokenizer %s: no %s in this folder; copy it from the model that it belongs to",
+		folder,
+		fileName,
+	)
 }
 
 // Close frees all instances. No other method may run then, or later.

@@ -32,7 +32,13 @@ func (e *NonFiniteError) Error() string {
 		return fmt.Sprintf("step 1: the loss of the batch of %s is %v before any weight has moved, by its term %s; look at these records, and at the loss with llmhost plugins check",
 			positions(e.Sources), value, strings.Join(e.Terms, ", "))
 	}
-	return fmt.Sprintf("step %d: the %s of the batch of %s is %v; lower learning_rate or look at these records", e.Step, what, positions(e.Sources), value)
+	return fmt.Sprintf(
+		"step %d: the %s of the batch of %s is %v; lower learning_rate or look at these records",
+		e.Step,
+		what,
+		positions(e.Sources),
+		value,
+	)
 }
 
 func finite(v float64) bool { return !math.IsNaN(v) && !math.IsInf(v, 0) }

@@ -108,7 +108,13 @@ func (l *Loop) Restore(saved json.RawMessage) error {
 	loss := l.Trainer.Objective
 	if terms, metrics := len(loss.Program().Terms), len(loss.Program().Metrics); len(p.Terms) != terms ||
 		len(p.Metrics) != metrics {
-		return fmt.Errorf("progress of the run: it has sums of %d terms and %d metrics; want the %d and %d of the loss", len(p.Terms), len(p.Metrics), terms, metrics)
+		return fmt.Errorf(
+			"progress of the run: it has sums of %d terms and %d metrics; want the %d and %d of the loss",
+			len(p.Terms),
+			len(p.Metrics),
+			terms,
+			metrics,
+		)
 	}
 	l.window = window{
 		program: loss.Program(),

@@ -28,7 +28,11 @@ func Serve(p sdk.Plugin) {
 		HandshakeConfig: Handshake(),
 		Plugins:         goplugin.PluginSet{"plugin": served{service: s}},
 		GRPCServer: func(options []grpc.ServerOption) *grpc.Server {
-			return grpc.NewServer(append(options, grpc.MaxRecvMsgSize(MaxMessage), grpc.MaxSendMsgSize(MaxMessage))...)
+			return grpc.NewServer(append(
+				options,
+				grpc.MaxRecvMsgSize(MaxMessage),
+				grpc.MaxSendMsgSize(MaxMessage),
+			)...)
 		},
 		Logger: log,
 	})

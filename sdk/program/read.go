@@ -100,7 +100,19 @@ func read(data []byte) (source, error) {
 		return source{}, fmt.Errorf("program is not JSON: %q", clip(string(data)))
 	}
 	r := &reader{}
-	top := r.object("program", data, "llmhost_program", "op_level", "kind", "inputs", "nodes", "terms", "metrics", "states", "output")
+	top := r.object(
+		"program",
+		data,
+		"llmhost_program",
+		"op_level",
+		"kind",
+		"inputs",
+		"nodes",
+		"terms",
+		"metrics",
+		"states",
+		"output",
+	)
 	if v := value[int](r, "program", top, "llmhost_program", "a number"); r.err == nil && v != Version {
 		return source{}, fmt.Errorf("program has version %d, this llmhost reads %d", v, Version)
 	}

@@ -15,7 +15,14 @@ func (p *Program) Text() string { return p.Listing(nil) }
 // locations.
 func (p *Program) Listing(locations []string) string {
 	var b strings.Builder
-	fmt.Fprintf(&b, "%s program, op level %d, %d nodes, sha256 %s\n", p.Kind, p.OpLevel, len(p.Nodes), p.Digest()[:12])
+	fmt.Fprintf(
+		&b,
+		"%s program, op level %d, %d nodes, sha256 %s\n",
+		p.Kind,
+		p.OpLevel,
+		len(p.Nodes),
+		p.Digest()[:12],
+	)
 	rows := make([][]string, 0, len(p.Inputs)+len(p.Nodes))
 	for i, input := range p.Inputs {
 		origin := "from data"
@@ -50,7 +57,13 @@ func (p *Program) Listing(locations []string) string {
 		fmt.Fprintf(&b, "metric %s = %s\n", m.Name, text)
 	}
 	for _, s := range p.States {
-		fmt.Fprintf(&b, "state  %s = %s at first, %%%d after each step\n", s.Name, appendNumber(nil, s.Initial), s.Update)
+		fmt.Fprintf(
+			&b,
+			"state  %s = %s at first, %%%d after each step\n",
+			s.Name,
+			appendNumber(nil, s.Initial),
+			s.Update,
+		)
 	}
 	return b.String()
 }

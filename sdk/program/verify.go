@@ -94,7 +94,14 @@ func (v *verifier) inputs(inputs []sourceInput) {
 		case slices.Contains(v.p.InputNames(), in.name):
 			v.problem(None, "input %d: %s is listed twice", i, in.name)
 		case in.value.DType != known.Value.DType || !in.value.Shape.Equal(known.Value.Shape):
-			v.problem(None, "input %d: %s is %s; the program says %s", i, in.name, known.Value, clip(in.value.String()))
+			v.problem(
+				None,
+				"input %d: %s is %s; the program says %s",
+				i,
+				in.name,
+				known.Value,
+				clip(in.value.String()),
+			)
 		}
 		v.p.Inputs = append(v.p.Inputs, known)
 		v.poisoned = append(v.poisoned, err != nil)
@@ -141,7 +148,11 @@ func (v *verifier) infer(node *Node, s sourceNode, in []op.Value, bad bool) erro
 	}
 	node.Out, node.Attrs = out, attrs
 	for _, attr := range attrs {
-		if err := op.CheckDims(v.p.Kind, v.p.inputDims(), append(op.Shape{}, append(attr.Shape, sizeOf(attr)...)...)); err != nil {
+		if err := op.CheckDims(
+			v.p.Kind,
+			v.p.inputDims(),
+			append(op.Shape{}, append(attr.Shape, sizeOf(attr)...)...),
+		); err != nil {
 			return fmt.Errorf("%s: %w", s.op, err)
 		}
 	}
@@ -270,7 +281,12 @@ func (v *verifier) effects() {
 		reached := v.p.Reach(t.Count)
 		for i, input := range v.p.Inputs {
 			if reached[i] && (input.FromModel || input.Frozen) {
-				v.problem(v.nodeOf(t.Count), "term %s: its count depends on %s, which the model computes; a count may use data alone (masks, columns, dim_size)", t.Name, input.Name)
+				v.problem(
+					v.nodeOf(t.Count),
+					"term %s: its count depends on %s, which the model computes; a count may use data alone (masks, columns, dim_size)",
+					t.Name,
+					input.Name,
+				)
 			}
 		}
 	}
@@ -293,7 +309,12 @@ func (v *verifier) globals() {
 		below := v.p.Reach(g.Sum, g.Count)
 		for _, other := range v.p.Globals() {
 			if below[len(v.p.Inputs)+other.Node] {
-				v.problem(g.Node, "%s reads another one, node %d; want only values of the batch", globalMean, other.Node)
+				v.problem(
+					g.Node,
+					"%s reads another one, node %d; want only values of the batch",
+					globalMean,
+					other.Node,
+				)
 			}
 		}
 	}
@@ -301,12 +322,23 @@ func (v *verifier) globals() {
 		reached := v.p.ReachLocal(s.Update)
 		for i, input := range v.p.Inputs {
 			if reached[i] && !strings.HasPrefix(input.Name, "state.") {
-				v.problem(v.nodeOf(s.Update), "state %s: its update reads %s of one batch; want a %s of it", s.Name, input.Name, globalMean)
+				v.problem(
+					v.nodeOf(s.Update),
+					"state %s: its update reads %s of one batch; want a %s of it",
+					s.Name,
+					input.Name,
+					globalMean,
+				)
 			}
 		}
 		for i, node := range v.p.Nodes {
 			if reached[len(v.p.Inputs)+i] && node.Op == "dim_size" {
-				v.problem(i, "state %s: its update reads a dimension of one batch; want a %s of it", s.Name, globalMean)
+				v.problem(
+					i,
+					"state %s: its update reads a dimension of one batch; want a %s of it",
+					s.Name,
+					globalMean,
+				)
 			}
 		}
 	}

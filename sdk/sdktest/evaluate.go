@@ -80,7 +80,12 @@ func (p *Traced) fits(sizes map[string]int64) error {
 			return fmt.Errorf("%s: %w", p.Place(len(p.Inputs)+i), err)
 		}
 		if total += n; total > maxElements {
-			return fmt.Errorf("%s: %v brings the program to more than %d elements; take smaller sizes", p.Place(len(p.Inputs)+i), node.Out, maxElements)
+			return fmt.Errorf(
+				"%s: %v brings the program to more than %d elements; take smaller sizes",
+				p.Place(len(p.Inputs)+i),
+				node.Out,
+				maxElements,
+			)
 		}
 	}
 	return nil
@@ -100,7 +105,14 @@ func (a Arguments) bind(input op.Input) (Array, error) {
 		!slices.Equal(given.Shape, shape) ||
 		len(given.Data) != count(shape) {
 		want := Array{DType: input.Value.DType, Shape: shape}
-		return Array{}, fmt.Errorf("input %s is %v with %d elements; want %v, that is %v", input.Name, given, len(given.Data), want, input.Value)
+		return Array{}, fmt.Errorf(
+			"input %s is %v with %d elements; want %v, that is %v",
+			input.Name,
+			given,
+			len(given.Data),
+			want,
+			input.Value,
+		)
 	}
 	if a.Single {
 		given.Data = append([]float64(nil), given.Data...)

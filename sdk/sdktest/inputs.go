@@ -208,7 +208,13 @@ func (in Inputs) addColumns(a Arguments) error {
 		}
 		for i, row := range rows {
 			if len(row) != len(lengths[i]) {
-				return fmt.Errorf("%s has %d numbers for the %d candidates of prompt %d", what, len(row), len(lengths[i]), i)
+				return fmt.Errorf(
+					"%s has %d numbers for the %d candidates of prompt %d",
+					what,
+					len(row),
+					len(lengths[i]),
+					i,
+				)
 			}
 			copy(column.Data[i*k:], row)
 		}
@@ -245,7 +251,13 @@ func (in Inputs) addClasses(a Arguments) error {
 		logits := NewArray(op.F32, b, len(rows[0]))
 		for i, row := range rows {
 			if len(row) != len(rows[0]) {
-				return fmt.Errorf("head %s has %d classes in prompt %d, %d in prompt 0", head, len(row), i, len(rows[0]))
+				return fmt.Errorf(
+					"head %s has %d classes in prompt %d, %d in prompt 0",
+					head,
+					len(row),
+					i,
+					len(rows[0]),
+				)
 			}
 			copy(logits.Data[i*len(row):], row)
 		}

@@ -181,7 +181,15 @@ func otherGradients(what string, want, got map[string][][][]float64) []Fault {
 					continue
 				}
 				faults = append(faults, Fault{
-					Text:  fmt.Sprintf("%s, the gradient by %s of candidate %d of prompt %d is %s instead of %s", what, name, k, b, Numbers(got[name][b][k]...), Numbers(row...)),
+					Text: fmt.Sprintf(
+						"%s, the gradient by %s of candidate %d of prompt %d is %s instead of %s",
+						what,
+						name,
+						k,
+						b,
+						Numbers(got[name][b][k]...),
+						Numbers(row...),
+					),
 					Cause: placeCause,
 					At:    program.None,
 				})

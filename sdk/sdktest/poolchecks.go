@@ -30,7 +30,12 @@ func (p *Traced) Storage(in PoolInputs) ([]Fault, error) {
 		return nil, err
 	}
 	in.Scattered = !in.Scattered
-	return p.Expect(base, in, "with the hidden states stored in another order", "Hidden is read directly; a sequence's states are Hidden().IndexSelect(0, Token())")
+	return p.Expect(
+		base,
+		in,
+		"with the hidden states stored in another order",
+		"Hidden is read directly; a sequence's states are Hidden().IndexSelect(0, Token())",
+	)
 }
 
 // Sequences reorders the sequences, then puts each into a separate batch: each
@@ -45,7 +50,12 @@ func (p *Traced) Sequences(in PoolInputs) ([]Fault, error) {
 	faults, err := p.Expect(entriesOf(base, order), in.Pick(order...), "with the sequences in another order", cause)
 	for n := 0; n < len(base) && err == nil; n++ {
 		var more []Fault
-		more, err = p.Expect(base[n:n+1], in.Pick(n), fmt.Sprintf("with sequence %d in a batch of its own", n), cause)
+		more, err = p.Expect(
+			base[n:n+1],
+			in.Pick(n),
+			fmt.Sprintf("with sequence %d in a batch of its own", n),
+			cause,
+		)
 		faults = append(faults, more...)
 	}
 	return faults, err
@@ -62,7 +72,13 @@ func (p *Traced) Expect(want [][]float64, in PoolInputs, what, cause string) ([]
 	var faults []Fault
 	for n, row := range got {
 		if !NearAll(row, want[n]) {
-			text := fmt.Sprintf("%s, sequence %d becomes %s instead of %s", what, n, Numbers(row...), Numbers(want[n]...))
+			text := fmt.Sprintf(
+				"%s, sequence %d becomes %s instead of %s",
+				what,
+				n,
+				Numbers(row...),
+				Numbers(want[n]...),
+			)
 			faults = append(faults, Fault{
 				Text:  text,
 				Cause: cause,

@@ -371,7 +371,14 @@ const shownNames = 8
 // missing is the error of a record at a position that lacks a column that
 // reader requires. names are the fields that it has.
 func missing(at Position, c sdk.Column, reader string, names []string) error {
-	return fmt.Errorf("%s: field %q missing; %s needs it as %s; the record has %s", at, c.Name, reader, c.Type, listNames(names))
+	return fmt.Errorf(
+		"%s: field %q missing; %s needs it as %s; the record has %s",
+		at,
+		c.Name,
+		reader,
+		c.Type,
+		listNames(names),
+	)
 }
 
 // listNames lists a record's field names, sorted, the first few of many.

@@ -90,7 +90,11 @@ func newEmbeddings(cfg Config, p *nn.Params) Embeddings {
 func (e Embeddings) Forward(in nn.Pack) tensor.Tensor {
 	if most := e.position.Size(0); in.MaxPosition >= most {
 		panic(&tensor.Error{Op: "embedding of positions", Shapes: [][]int64{e.position.Shape()},
-			Cause: fmt.Sprintf("a sequence has %d tokens, and the model has positions for %d (max_position_embeddings); lower model_max_length", in.MaxPosition+1, most)})
+			Cause: fmt.Sprintf(
+				"a sequence has %d tokens, and the model has positions for %d (max_position_embeddings); lower model_max_length",
+				in.MaxPosition+1,
+				most,
+			)})
 	}
 	types := in.TokenTypes
 	if !types.Defined() {

@@ -69,7 +69,11 @@ func (c *Config) validate() (err error) {
 	case c.PositionType != "absolute":
 		return fmt.Errorf("position_embedding_type is %q; want \"absolute\"", c.PositionType)
 	case c.IsDecoder || c.AddCrossAttention:
-		return fmt.Errorf("is_decoder is %v and add_cross_attention is %v; want false for both, as BERT is read as an encoder", c.IsDecoder, c.AddCrossAttention)
+		return fmt.Errorf(
+			"is_decoder is %v and add_cross_attention is %v; want false for both, as BERT is read as an encoder",
+			c.IsDecoder,
+			c.AddCrossAttention,
+		)
 	}
 	c.HeadDim = c.HiddenSize / c.NumAttentionHeads
 	c.Activation, err = nn.ActivationOf("hidden_act", c.HiddenAct)

@@ -178,21 +178,33 @@ func (c *Config) checkAttention() error {
 	case *c.Rope.Partial != 1 || *c.WindowRope.Partial != 1:
 		return fmt.Errorf("partial_rotary_factor is %v; want 1, as this family rotates every channel", min(*c.Rope.Partial, *c.WindowRope.Partial))
 	case softcap(c.FinalSoftcap) < 0 || softcap(c.AttentionSoftcap) < 0:
-		return fmt.Errorf("logits are bounded by %v and %v; want positive numbers, or null", softcap(c.FinalSoftcap), softcap(c.AttentionSoftcap))
+		return fmt.Errorf(
+			"logits are bounded by %v and %v; want positive numbers, or null",
+			softcap(c.FinalSoftcap),
+			softcap(c.AttentionSoftcap),
+		)
 	}
 	return nil
 }
 
 func (c *Config) checkLayerTypes() error {
 	if len(c.LayerTypes) < c.NumHiddenLayers {
-		return fmt.Errorf("layer_types has %d entries; want num_hidden_layers, %d", len(c.LayerTypes), c.NumHiddenLayers)
+		return fmt.Errorf(
+			"layer_types has %d entries; want num_hidden_layers, %d",
+			len(c.LayerTypes),
+			c.NumHiddenLayers,
+		)
 	}
 	for i, kind := range c.LayerTypes {
 		switch {
 		case kind != full && kind != sliding:
 			return fmt.Errorf("layer_types[%d] is %q; want %q or %q", i, kind, full, sliding)
 		case kind == sliding && (c.SlidingWindow == nil || *c.SlidingWindow < 1):
-			return fmt.Errorf("layer_types[%d] is %q, but sliding_window is not set; want the number of tokens it sees", i, kind)
+			return fmt.Errorf(
+				"layer_types[%d] is %q, but sliding_window is not set; want the number of tokens it sees",
+				i,
+				kind,
+			)
 		}
 	}
 	return nil

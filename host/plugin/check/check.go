@@ -112,7 +112,12 @@ func (s Suite) Known(names ...string) error {
 	known := s.Names()
 	for _, name := range names {
 		if !slices.Contains(known, name) {
-			return fmt.Errorf("there is no check called %s%s (the checks are %s)", name, nearest.Hint(name, known), strings.Join(known, ", "))
+			return fmt.Errorf(
+				"there is no check called %s%s (the checks are %s)",
+				name,
+				nearest.Hint(name, known),
+				strings.Join(known, ", "),
+			)
 		}
 	}
 	return nil

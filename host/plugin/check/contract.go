@@ -37,7 +37,11 @@ func describeTwice(t *Trial) error {
 	t.Note = fmt.Sprintf("%d components, described twice", len(p.Components))
 	if at := diverge(first, second); at >= 0 {
 		t.Find(Finding{
-			Text:  fmt.Sprintf("two fresh starts give different descriptors: %s and %s", around(first, at), around(second, at)),
+			Text: fmt.Sprintf(
+				"two fresh starts give different descriptors: %s and %s",
+				around(first, at),
+				around(second, at),
+			),
 			Cause: "the descriptor depends on map order, the time or a random number; write lists in a fixed order",
 		})
 	}
@@ -127,11 +131,20 @@ func (t *Trial) outside(p sdk.Param) {
 		if err := c.Reconfigure(ctx, map[string]any{p.Name: v}); err == nil {
 			lax = append(lax, fmt.Sprint(v))
 		} else if !errors.As(err, &refusal) {
-			t.Find(Finding{Text: fmt.Sprintf("%s = %v is not refused with an error of the plugin, but ends in: %v", p.Name, v, err)})
+			t.Find(Finding{Text: fmt.Sprintf(
+				"%s = %v is not refused with an error of the plugin, but ends in: %v",
+				p.Name,
+				v,
+				err,
+			)})
 		}
 	}
 	if len(lax) > 0 {
-		t.Find(Finding{Warning: true, Text: fmt.Sprintf("leaves it to the host to refuse %s = %s", p.Name, strings.Join(lax, ", "))})
+		t.Find(Finding{Warning: true, Text: fmt.Sprintf(
+			"leaves it to the host to refuse %s = %s",
+			p.Name,
+			strings.Join(lax, ", "),
+		)})
 	}
 }
 
@@ -181,7 +194,12 @@ func traced(t *Trial) error {
 	t.Subject.Trace = found
 	t.Allow = found.Allow
 	t.Program = &sdktest.Traced{Program: found.Program, Places: found.Locations}
-	t.Note = fmt.Sprintf("%d settings, %d nodes, reads %v", len(t.session.settings(t.Component)), len(found.Nodes), found.InputNames())
+	t.Note = fmt.Sprintf(
+		"%d settings, %d nodes, reads %v",
+		len(t.session.settings(t.Component)),
+		len(found.Nodes),
+		found.InputNames(),
+	)
 	return nil
 }
 
@@ -210,7 +228,12 @@ func (t *Trial) trace() (*plugin.Trace, error) {
 	for i, other := range append(first[1:], second...) {
 		if at := diverge(first[0], other); at >= 0 {
 			t.Find(Finding{
-				Text:  fmt.Sprintf("trace %d gives another program than the first: %s and %s", i+2, around(other, at), around(first[0], at)),
+				Text: fmt.Sprintf(
+					"trace %d gives another program than the first: %s and %s",
+					i+2,
+					around(other, at),
+					around(first[0], at),
+				),
 				Cause: "Trace depends on map order, the time, a random number or state left by an earlier trace",
 			})
 			break

@@ -40,12 +40,22 @@ func (t *Trial) Effects(idle Idle) (matter []sdk.Param, err error) {
 		case sameProgram:
 			t.Find(Finding{
 				Warning: isText(p), // its values were guessed
-				Text:    fmt.Sprintf("parameter %s changes nothing: the program is the same with %v and with %v, whatever the others", p.Name, p.Default, values),
-				Cause:   "Trace does not use the field; use it, or remove its tag",
+				Text: fmt.Sprintf(
+					"parameter %s changes nothing: the program is the same with %v and with %v, whatever the others",
+					p.Name,
+					p.Default,
+					values,
+				),
+				Cause: "Trace does not use the field; use it, or remove its tag",
 			})
 		case sameNumbers:
 			t.Find(Finding{
-				Text:  fmt.Sprintf("parameter %s changes the program, but nothing that is computed: with %v and with %v all sums, counts and gradients are the same", p.Name, p.Default, values),
+				Text: fmt.Sprintf(
+					"parameter %s changes the program, but nothing that is computed: with %v and with %v all sums, counts and gradients are the same",
+					p.Name,
+					p.Default,
+					values,
+				),
 				Cause: "it cancels out, as when added to both sides of a difference, or is masked out entirely",
 			})
 		default:

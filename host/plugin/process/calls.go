@@ -30,7 +30,12 @@ func (r *Process) Trace(ctx context.Context, handle uint32, request []byte) ([]b
 
 // Format returns the reply to format for a frame of so many rows.
 func (r *Process) Format(ctx context.Context, handle uint32, frame []byte, rows int) ([]byte, error) {
-	return r.call(ctx, process.Format, r.limits.Format+time.Duration(rows)*r.limits.FormatRow, process.Request(handle, frame))
+	return r.call(
+		ctx,
+		process.Format,
+		r.limits.Format+time.Duration(rows)*r.limits.FormatRow,
+		process.Request(handle, frame),
+	)
 }
 
 // call makes one call within its time limit. If it fails the process is ended.
@@ -39,7 +44,13 @@ func (r *Process) call(ctx context.Context, method string, limit time.Duration, 
 	defer cancel()
 	defer context.AfterFunc(ctx, cancel)()
 	var reply wrapperspb.BytesValue
-	err := r.connection.Invoke(limited, "/"+process.Service+"/"+method, wrapperspb.Bytes(request), &reply, grpc.MaxCallRecvMsgSize(process.MaxMessage))
+	err := r.connection.Invoke(
+		limited,
+		"/"+process.Service+"/"+method,
+		wrapperspb.Bytes(request),
+		&reply,
+		grpc.MaxCallRecvMsgSize(process.MaxMessage),
+	)
 	if err != nil {
 		err = r.failed(ctx, method, limit, err)
 		r.child.stop()
@@ -57,15 +68,35 @@ func (r *Process) failed(ctx context.Context, method string, limit time.Duration
 	var e *Error
 	switch said := status.Convert(err); said.Code() {
 	case codes.DeadlineExceeded:
-		e = r.program.fault(TimedOut, "did not answer %s within %v and was stopped (sha256 %s); look for a loop that does not end%s", method, limit, digest, r.child.output.Hint())
+		e = r.program.fault(
+			TimedOut,
+			"did not answer %s within %v and was stopped (sha256 %s); look for a loop that does not end%s",
+			method,
+			limit,
+			digest,
+			r.child.output.Hint(),
+		)
 	case codes.ResourceExhausted:
-		e = r.program.fault(BadReply, "%s: %s; at most %d MiB can be sent at a time", method, said.Message(), process.MaxMessage>>20)
+		e = r.program.fault(
+			BadReply,
+			"%s: %s; at most %d MiB can be sent at a time",
+			method,
+			said.Message(),
+			process.MaxMessage>>20,
+		)
 	case codes.Unimplemented:
 		e = r.program.fault(BadReply, "does not answer %s; rebuild it with this sdk", method)
 	default:
 		e = r.program.fault(BadReply, "%s failed: %s%s", method, said.Message(), r.child.output.Hint())
 		if r.hasEnded() {
-			e = r.program.fault(Died, "died during %s: %s (sha256 %s)%s", method, r.child.ended(), digest, r.child.output.Hint())
+			e = r.program.fault(
+				Died,
+				"died during %s: %s (sha256 %s)%s",
+				method,
+				r.child.ended(),
+				digest,
+				r.child.output.Hint(),
+			)
 		}
 	}
 	e.Cause = err

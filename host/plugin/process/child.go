@@ -134,7 +134,12 @@ func (c *child) Start(context.Context) error {
 		case c.line = <-c.opening.handshake: // the end of its output
 		default:
 			c.opening.giveUp()
-			return c.program.fault(NotPlugin, "is not a plugin: it ended with %s before a handshake%s", c.ended(), c.output.Hint())
+			return c.program.fault(
+				NotPlugin,
+				"is not a plugin: it ended with %s before a handshake%s",
+				c.ended(),
+				c.output.Hint(),
+			)
 		}
 	case <-c.givenUp:
 		c.stop()
@@ -142,7 +147,12 @@ func (c *child) Start(context.Context) error {
 	case <-limit.C:
 		c.stop()
 		c.opening.giveUp()
-		return c.program.fault(TimedOut, "made no handshake within %v and was stopped%s", c.limits.Start, c.output.Hint())
+		return c.program.fault(
+			TimedOut,
+			"made no handshake within %v and was stopped%s",
+			c.limits.Start,
+			c.output.Hint(),
+		)
 	}
 	if err := c.program.checkHandshake(c.line, c.opening.before()); err != nil {
 		c.stop()

@@ -104,11 +104,20 @@ func (p *Program) checkHandshake(line, before string) error {
 	case line == "":
 		return p.fault(NotPlugin, "is not a plugin: it printed %q and more, but no handshake", first)
 	case parts[0] != strconv.Itoa(goplugin.CoreProtocolVersion):
-		return p.fault(WrongABI, "its handshake is of version %s of go-plugin's protocol, this llmhost knows %d; rebuild it with this sdk", parts[0], goplugin.CoreProtocolVersion)
+		return p.fault(
+			WrongABI,
+			"its handshake is of version %s of go-plugin's protocol, this llmhost knows %d; rebuild it with this sdk",
+			parts[0],
+			goplugin.CoreProtocolVersion,
+		)
 	case parts[1] != strconv.Itoa(sdk.ABI):
 		return p.fault(WrongABI, "speaks ABI %s, host speaks %d; rebuild it with this sdk", parts[1], sdk.ABI)
 	case first != "":
-		return p.fault(Printed, "printed %q to standard output before its handshake; print to standard error, or after the SDK has begun to serve", first)
+		return p.fault(
+			Printed,
+			"printed %q to standard output before its handshake; print to standard error, or after the SDK has begun to serve",
+			first,
+		)
 	case parts[4] != string(goplugin.ProtocolGRPC):
 		return p.fault(NotPlugin, "serves %q; want %q", parts[4], goplugin.ProtocolGRPC)
 	case len(parts[5]) <= minCertificate:

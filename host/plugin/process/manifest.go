@@ -59,7 +59,11 @@ func openScript(path string, isFolder bool) (*Program, error) {
 	text, err := os.ReadFile(file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
-		return nil, fmt.Errorf("plugin %s: is a folder without a %s, which says how to run it; want one, an executable, or the .wasm file that llmhost plugins build makes of a project", path, manifestTOML)
+		return nil, fmt.Errorf(
+			"plugin %s: is a folder without a %s, which says how to run it; want one, an executable, or the .wasm file that llmhost plugins build makes of a project",
+			path,
+			manifestTOML,
+		)
 	case err != nil:
 		return nil, fmt.Errorf("plugin %s: %w", path, err)
 	}
@@ -139,7 +143,13 @@ func (p *Program) order() error {
 	p.files = slices.Compact(p.files)
 	for i, f := range p.files[1:] {
 		if f.name == p.files[i].name {
-			return p.fault(CannotStart, "%s and %s would both be called %s in its copy; rename one", p.files[i].path, f.path, f.name)
+			return p.fault(
+				CannotStart,
+				"%s and %s would both be called %s in its copy; rename one",
+				p.files[i].path,
+				f.path,
+				f.name,
+			)
 		}
 	}
 	return nil

@@ -83,7 +83,11 @@ func (p *Program) Start(ctx context.Context, limits Limits) (*Process, error) {
 	}
 	if len(folder) > maxFolder {
 		os.Remove(folder)
-		return nil, p.fault(CannotStart, "cannot be started: the folder for temporary files, %s, has too long a path for a socket in it; set TMPDIR to a shorter one", os.TempDir())
+		return nil, p.fault(
+			CannotStart,
+			"cannot be started: the folder for temporary files, %s, has too long a path for a socket in it; set TMPDIR to a shorter one",
+			os.TempDir(),
+		)
 	}
 	if err := running.start(ctx); err != nil {
 		running.Close(context.Background())
@@ -122,7 +126,12 @@ func (p *Program) in(root string) (*exec.Cmd, error) {
 	if p.command != nil {
 		found, err := exec.LookPath(p.command[0])
 		if err != nil {
-			return nil, p.fault(CannotStart, "its interpreter %s was not found (PATH is %s); install it, or name another in its manifest", p.command[0], os.Getenv("PATH"))
+			return nil, p.fault(
+				CannotStart,
+				"its interpreter %s was not found (PATH is %s); install it, or name another in its manifest",
+				p.command[0],
+				os.Getenv("PATH"),
+			)
 		}
 		cmd.Path = found
 	}
@@ -168,7 +177,12 @@ func (r *Process) connect(ctx context.Context) error {
 	protocol, err := r.client.Client()
 	switch {
 	case ctx.Err() == nil && limited.Err() != nil:
-		return r.program.fault(TimedOut, "accepted no connection within %v of its start and was stopped%s", r.limits.Start, r.child.output.Hint())
+		return r.program.fault(
+			TimedOut,
+			"accepted no connection within %v of its start and was stopped%s",
+			r.limits.Start,
+			r.child.output.Hint(),
+		)
 	case err != nil:
 		return r.failedStart(ctx, err)
 	}
@@ -185,7 +199,13 @@ func (r *Process) failedStart(ctx context.Context, err error) error {
 	case errors.As(err, &fault):
 		return err
 	case r.hasEnded() && !r.child.stopped.Load():
-		fault = r.program.fault(Died, "died while starting: %s (sha256 %s)%s", r.child.ended(), r.program.digest[:12], r.child.output.Hint())
+		fault = r.program.fault(
+			Died,
+			"died while starting: %s (sha256 %s)%s",
+			r.child.ended(),
+			r.program.digest[:12],
+			r.child.output.Hint(),
+		)
 	default:
 		fault = r.program.fault(CannotStart, "cannot be reached: %v", err)
 	}

@@ -119,7 +119,12 @@ func (p *Program) copyTo(parent string) (root string, err error) {
 		return "", err
 	}
 	if digest != p.digest {
-		return "", p.fault(Changed, "changed since it was opened: its sha256 is %s, was %s; start again", digest, p.digest)
+		return "", p.fault(
+			Changed,
+			"changed since it was opened: its sha256 is %s, was %s; start again",
+			digest,
+			p.digest,
+		)
 	}
 	return root, nil
 }

@@ -32,7 +32,12 @@ func buildGo(ctx context.Context, b Building) (string, error) {
 		}
 		env = append(env, "GOWORK=off")
 	}
-	_, err = b.tool(ctx, append(env, "GOOS=wasip1", "GOARCH=wasm"), "go", append(args, "-buildmode=c-shared", ".")...)
+	_, err = b.tool(
+		ctx,
+		append(env, "GOOS=wasip1", "GOARCH=wasm"),
+		"go",
+		append(args, "-buildmode=c-shared", ".")...,
+	)
 	return out, err
 }
 
@@ -71,7 +76,11 @@ func (b Building) renewSDK(goMod string) error {
 	if err != nil || folder == chosen {
 		return err
 	}
-	return os.WriteFile(goMod, sdkLine.ReplaceAllLiteral(text, []byte("replace "+sdkModule+" => "+inGoMod(folder))), 0o644)
+	return os.WriteFile(
+		goMod,
+		sdkLine.ReplaceAllLiteral(text, []byte("replace "+sdkModule+" => "+inGoMod(folder))),
+		0o644,
+	)
 }
 
 // mayReplace reports whether the folder of an SDK is empty, in the cache, or in

@@ -66,7 +66,12 @@ func (b Building) cargoModule(ctx context.Context) (string, error) {
 		for _, t := range p.Targets {
 			if p.Manifest == filepath.Join(b.Folder, "Cargo.toml") &&
 				slices.Contains(t.Types, "cdylib") {
-				return filepath.Join(said.Target, rustTarget, "release", strings.ReplaceAll(t.Name, "-", "_")+".wasm"), nil
+				return filepath.Join(
+					said.Target,
+					rustTarget,
+					"release",
+					strings.ReplaceAll(t.Name, "-", "_")+".wasm",
+				), nil
 			}
 		}
 	}
@@ -94,7 +99,11 @@ func buildC(ctx context.Context, b Building) (string, error) {
 	}
 	sources = slices.DeleteFunc(sources, func(s string) bool { return strings.HasSuffix(s, "_test.c") })
 	if len(sources) != 1 {
-		return "", fmt.Errorf("folder %s has %d .c files that are not tests; want one, which includes the others", b.Folder, len(sources))
+		return "", fmt.Errorf(
+			"folder %s has %d .c files that are not tests; want one, which includes the others",
+			b.Folder,
+			len(sources),
+		)
 	}
 	out, err := b.out()
 	if err != nil {

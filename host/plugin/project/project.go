@@ -91,9 +91,19 @@ func (s Spec) check() error {
 	case !isName(s.Name):
 		return fmt.Errorf("name %q; want a lower-case letter, then lower-case letters, digits, - and _", s.Name)
 	case !slices.Contains(Kinds, s.Kind):
-		return fmt.Errorf("kind %q; want one of %s%s", s.Kind, strings.Join(Kinds, ", "), nearest.Hint(s.Kind, Kinds))
+		return fmt.Errorf(
+			"kind %q; want one of %s%s",
+			s.Kind,
+			strings.Join(Kinds, ", "),
+			nearest.Hint(s.Kind, Kinds),
+		)
 	case !slices.Contains(Languages, s.Language):
-		return fmt.Errorf("language %q; want one of %s%s", s.Language, strings.Join(Languages, ", "), nearest.Hint(s.Language, Languages))
+		return fmt.Errorf(
+			"language %q; want one of %s%s",
+			s.Language,
+			strings.Join(Languages, ", "),
+			nearest.Hint(s.Language, Languages),
+		)
 	}
 	entries, err := os.ReadDir(s.Folder)
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

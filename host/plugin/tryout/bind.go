@@ -70,7 +70,13 @@ func bindDims(sizes map[string]int64, input op.Input, shape []int64) error {
 	}
 	for i, d := range want {
 		if known, ok := sizes[string(d)]; ok && known != shape[i] {
-			return fmt.Errorf("has shape %s; want %v with %s = %d as in the inputs before it", shapeText(shape), want, d, known)
+			return fmt.Errorf(
+				"has shape %s; want %v with %s = %d as in the inputs before it",
+				shapeText(shape),
+				want,
+				d,
+				known,
+			)
 		}
 		sizes[string(d)] = shape[i]
 	}

@@ -38,7 +38,11 @@ func (r Request) execute(p *program.Program, in bound) (result Result, err error
 	}
 	var sources []safetensors.Source
 	for _, name := range slices.Sorted(maps.Keys(gradients)) {
-		sources = append(sources, safetensors.Float32Source(name, tensor.Slice[float32](gradients[name]), gradients[name].Shape()...))
+		sources = append(sources, safetensors.Float32Source(
+			name,
+			tensor.Slice[float32](gradients[name]),
+			gradients[name].Shape()...,
+		))
 	}
 	return result, safetensors.Write(r.Grads, sources, nil)
 }

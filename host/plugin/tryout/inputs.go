@@ -30,7 +30,12 @@ func openInputs(p *program.Program, path string) (*safetensors.File, error) {
 	for _, input := range p.Inputs {
 		value, found := values[input.Name]
 		if !found {
-			return nil, fmt.Errorf("%s: has no %q (the program reads %s)", path, input.Name, strings.Join(p.InputNames(), ", "))
+			return nil, fmt.Errorf(
+				"%s: has no %q (the program reads %s)",
+				path,
+				input.Name,
+				strings.Join(p.InputNames(), ", "),
+			)
 		}
 		source, err := sourceOf(input, value)
 		if err != nil {

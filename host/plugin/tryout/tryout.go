@@ -56,7 +56,11 @@ func Run(ctx context.Context, r Request) (result Result, err error) {
 	}
 	file, err := openInputs(p, r.Inputs)
 	if errors.Is(err, fs.ErrNotExist) {
-		return result, fmt.Errorf("inputs %s: no such file; want a safetensors or JSON file with %s", r.Inputs, strings.Join(p.InputNames(), ", "))
+		return result, fmt.Errorf(
+			"inputs %s: no such file; want a safetensors or JSON file with %s",
+			r.Inputs,
+			strings.Join(p.InputNames(), ", "),
+		)
 	}
 	if err != nil {
 		return result, err

@@ -111,14 +111,22 @@ var magic = []byte("\x00asm")
 // sections splits a module. Custom sections are left out.
 func sections(module []byte) (map[byte][]byte, *Error) {
 	if !bytes.HasPrefix(module, magic) {
-		return nil, fault(NotWASM, "is not a WASM module (it begins with %q); llmhost plugins build makes one of a project", module[:min(len(module), 8)])
+		return nil, fault(
+			NotWASM,
+			"is not a WASM module (it begins with %q); llmhost plugins build makes one of a project",
+			module[:min(len(module), 8)],
+		)
 	}
 	c := &cursor{data: module[4:]}
 	if len(c.data) < 4 {
 		return nil, fault(NotWASM, "%v", errCut)
 	}
 	if version := c.take(4); !bytes.Equal(version, []byte{1, 0, 0, 0}) {
-		return nil, fault(NotWASM, "is not a core WASM module of version 1 (its version bytes are % x); a component must be built as a core module", version)
+		return nil, fault(
+			NotWASM,
+			"is not a core WASM module of version 1 (its version bytes are % x); a component must be built as a core module",
+			version,
+		)
 	}
 	found := map[byte][]byte{}
 	for n := 1; len(c.data) > 0; n++ {
@@ -212,7 +220,13 @@ func (s *shape) checkCode(found map[byte][]byte) *Error {
 		own := f.compileCost(s.parameters(i, found))
 		if cost += own; own > most {
 			most = own
-			worst = fmt.Sprintf("function %d, of %d branches, %d jumps by table and %d variables", i, f.branches, f.targets, f.variables)
+			worst = fmt.Sprintf(
+				"function %d, of %d branches, %d jumps by table and %d variables",
+				i,
+				f.branches,
+				f.targets,
+				f.variables,
+			)
 		}
 	})
 	switch limit := uint64(compileBase + compilePerByte*len(found[sectionCode])); {
@@ -240,13 +254,24 @@ func (s *shape) checkBody(i uint32, body []byte) (function, *Error) {
 	f, err := readFunction(body)
 	switch {
 	case f.unknown >= 0:
-		return f, fault(Forbidden, "function %d has an instruction 0x%02x, which WASM 2.0 does not have; build without later features (threads, tail calls, exceptions, garbage collection)", i, f.unknown)
+		return f, fault(
+			Forbidden,
+			"function %d has an instruction 0x%02x, which WASM 2.0 does not have; build without later features (threads, tail calls, exceptions, garbage collection)",
+			i,
+			f.unknown,
+		)
 	case err != nil:
 		return f, fault(NotWASM, "%v (function %d)", err, i)
 	case f.variables > maxLocals:
 		return f, fault(TooLarge, "function %d has %d variables; at most %d are allowed", i, f.variables, maxLocals)
 	case f.bulk > maxBulk:
-		return f, fault(TooLarge, "function %d has %d bulk memory instructions; at most %d are allowed", i, f.bulk, maxBulk)
+		return f, fault(
+			TooLarge,
+			"function %d has %d bulk memory instructions; at most %d are allowed",
+			i,
+			f.bulk,
+			maxBulk,
+		)
 	}
 	return f, nil
 }

@@ -91,7 +91,12 @@ func (s *shape) readTypes(found map[byte][]byte) *Error {
 		s.types, most = append(s.types, is), max(most, len(is)-1)
 	})
 	if most > maxValues {
-		return fault(TooLarge, "has a function of %d parameters and results; at most %d are allowed", most, maxValues)
+		return fault(
+			TooLarge,
+			"has a function of %d parameters and results; at most %d are allowed",
+			most,
+			maxValues,
+		)
 	}
 	return done(c, "type")
 }
@@ -151,7 +156,11 @@ func (s *shape) readImports(found map[byte][]byte) *Error {
 		}
 	})
 	if len(refused) > 0 {
-		return fault(Forbidden, "asks for %s, which plugins do not get: they have no files, network, clock or environment", listed(refused))
+		return fault(
+			Forbidden,
+			"asks for %s, which plugins do not get: they have no files, network, clock or environment",
+			listed(refused),
+		)
 	}
 	if len(wrong) > 0 {
 		return fault(NotPlugin, "asks for %s", wrong[0])
@@ -238,7 +247,11 @@ func (s *shape) checkTables(found map[byte][]byte) *Error {
 		switch {
 		case err != nil || c.err != nil:
 		case element != funcref:
-			err = fault(Forbidden, "table %d does not hold functions; tables of other references are not allowed", i)
+			err = fault(
+				Forbidden,
+				"table %d does not hold functions; tables of other references are not allowed",
+				i,
+			)
 		case flags > 1:
 			err = fault(Forbidden, "table %d is shared or 64-bit; want a plain one", i)
 		case total > maxTable:
@@ -268,7 +281,12 @@ func (s *shape) checkMemory(found map[byte][]byte, limits Limits) *Error {
 	case s.memories == 0 || !found2 || exported.kind != 2:
 		return fault(NotPlugin, `exports no memory; want its one memory exported as "memory"`)
 	case minimum > limits.pages():
-		return fault(TooLarge, "asks for %d MiB of memory at the start; the limit is %d MiB", minimum/16, limits.MemoryMiB)
+		return fault(
+			TooLarge,
+			"asks for %d MiB of memory at the start; the limit is %d MiB",
+			minimum/16,
+			limits.MemoryMiB,
+		)
 	}
 	return done(c, "memory")
 }

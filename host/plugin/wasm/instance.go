@@ -98,7 +98,12 @@ func (in *Instance) put(ctx context.Context, data []byte) (uint32, error) {
 		return 0, err
 	}
 	if pointer == 0 || !in.guest.Memory().Write(uint32(pointer), data) {
-		return 0, in.bad("llmhost_alloc gave address %d for %d bytes, which its memory of %d bytes does not hold", uint32(pointer), len(data), in.guest.Memory().Size())
+		return 0, in.bad(
+			"llmhost_alloc gave address %d for %d bytes, which its memory of %d bytes does not hold",
+			uint32(pointer),
+			len(data),
+			in.guest.Memory().Size(),
+		)
 	}
 	return uint32(pointer), nil
 }
@@ -121,7 +126,13 @@ func (in *Instance) appendReply(ctx context.Context, reply []byte, function stri
 	}
 	view, ok := in.guest.Memory().Read(pointer, size)
 	if !ok {
-		return nil, in.bad("%s replied with %d bytes at address %d, outside its memory of %d bytes", function, size, pointer, in.guest.Memory().Size())
+		return nil, in.bad(
+			"%s replied with %d bytes at address %d, outside its memory of %d bytes",
+			function,
+			size,
+			pointer,
+			in.guest.Memory().Size(),
+		)
 	}
 	reply = append(reply, view...)
 	_, err = in.call(ctx, "llmhost_free", uint64(pointer), uint64(size))
@@ -165,14 +176,36 @@ func (in *Instance) failed(ctx context.Context, function string, limit time.Dura
 	e := &Error{Plugin: in.m.name, Cause: err}
 	switch {
 	case errors.Is(err, errBudget):
-		e.Fault, e.Text = TimedOut, fmt.Sprintf("%s made more than %d calls and was stopped; look for a loop that does not end", function, in.m.limits.GuestCalls)
+		e.Fault, e.Text = TimedOut, fmt.Sprintf(
+			"%s made more than %d calls and was stopped; look for a loop that does not end",
+			function,
+			in.m.limits.GuestCalls,
+		)
 	case errors.Is(err, errLate), errors.As(err, &exit) &&
 		exit.ExitCode() == sys.ExitCodeDeadlineExceeded:
-		e.Fault, e.Text = TimedOut, fmt.Sprintf("%s ran longer than %v and was stopped; look for a loop that does not end", function, limit)
+		e.Fault, e.Text = TimedOut, fmt.Sprintf(
+			"%s ran longer than %v and was stopped; look for a loop that does not end",
+			function,
+			limit,
+		)
 	case errors.As(err, &exit):
-		e.Fault, e.Text = Trapped, fmt.Sprintf("%s ended the module with exit code %d%s (sha256 %s)%s", function, exit.ExitCode(), in.full(), in.m.digest[:12], in.output.Hint())
+		e.Fault, e.Text = Trapped, fmt.Sprintf(
+			"%s ended the module with exit code %d%s (sha256 %s)%s",
+			function,
+			exit.ExitCode(),
+			in.full(),
+			in.m.digest[:12],
+			in.output.Hint(),
+		)
 	default:
-		e.Fault, e.Text = Trapped, fmt.Sprintf("%s trapped: %s%s (sha256 %s)%s", function, firstLine(err), in.full(), in.m.digest[:12], in.output.Hint())
+		e.Fault, e.Text = Trapped, fmt.Sprintf(
+			"%s trapped: %s%s (sha256 %s)%s",
+			function,
+			firstLine(err),
+			in.full(),
+			in.m.digest[:12],
+			in.output.Hint(),
+		)
 	}
 	return e
 }

@@ -139,7 +139,11 @@ func (p *process) prepare(ctx context.Context, maxReply int) error {
 }
 
 func (p *process) noWorker() error {
-	return fmt.Errorf("plugin %s: its worker is this program started again, and did not answer as a worker; the program's main must begin with worker.Asked and worker.Main%s", p.formatter.Plugin, p.printed.Hint())
+	return fmt.Errorf(
+		"plugin %s: its worker is this program started again, and did not answer as a worker; the program's main must begin with worker.Asked and worker.Main%s",
+		p.formatter.Plugin,
+		p.printed.Hint(),
+	)
 }
 
 // format sends a frame of rows and returns the reply, in buffer if it fits.
@@ -192,7 +196,14 @@ func (p *process) died(what string, err error) error {
 	if reason != nil {
 		return reason
 	}
-	return p.fault(wasm.Trapped, "its worker died while %s: %v (sha256 %.12s)%s", what, p.cmd.ProcessState, p.formatter.Digest, p.printed.Hint())
+	return p.fault(
+		wasm.Trapped,
+		"its worker died while %s: %v (sha256 %.12s)%s",
+		what,
+		p.cmd.ProcessState,
+		p.formatter.Digest,
+		p.printed.Hint(),
+	)
 }
 
 // compiling is what a worker does before any code of its module runs.
@@ -203,7 +214,14 @@ func (p *process) tooLong(what string, limit time.Duration) error {
 	if what == compiling {
 		hint = "split its largest functions, or raise plugin_compile_ms"
 	}
-	return p.fault(wasm.TimedOut, "its worker spent more than %v on %s and was killed (sha256 %.12s); %s", limit, what, p.formatter.Digest, hint)
+	return p.fault(
+		wasm.TimedOut,
+		"its worker spent more than %v on %s and was killed (sha256 %.12s); %s",
+		limit,
+		what,
+		p.formatter.Digest,
+		hint,
+	)
 }
 
 func (p *process) fault(kind wasm.Fault, text string, args ...any) error {
@@ -260,7 +278,13 @@ func (p *process) watch() {
 			return
 		case <-ticks.C:
 			if took := residentMiB(p.cmd.Process.Pid); took > limit {
-				p.kill(p.fault(wasm.Trapped, "its worker took %d MiB of memory and was killed; at most %d MiB are allowed (sha256 %.12s)", took, limit, p.formatter.Digest))
+				p.kill(p.fault(
+					wasm.Trapped,
+					"its worker took %d MiB of memory and was killed; at most %d MiB are allowed (sha256 %.12s)",
+					took,
+					limit,
+					p.formatter.Digest,
+				))
 			}
 		}
 	}

@@ -35,8 +35,20 @@ const style = `<style>text{font-family:Inter,"Segoe UI",Roboto,Helvetica,Arial,"
 // self-contained picture of 900 by 600 pixels.
 func SVG(title string, panels []Panel) []byte {
 	p := &picture{}
-	p.print(`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img">`, width, height, width, height)
-	p.print(`<title>%s</title>%s<rect width="%d" height="%d" fill="#fff"/>`, html.EscapeString(title), style, width, height)
+	p.print(
+		`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img">`,
+		width,
+		height,
+		width,
+		height,
+	)
+	p.print(
+		`<title>%s</title>%s<rect width="%d" height="%d" fill="#fff"/>`,
+		html.EscapeString(title),
+		style,
+		width,
+		height,
+	)
 	p.text(left, 34, "title", "start", title)
 	if len(panels) == 0 {
 		p.text(width/2, height/2, "small soft", "middle", "nothing was measured")
@@ -78,7 +90,14 @@ func (p *picture) print(format string, args ...any) {
 }
 
 func (p *picture) text(x, y float64, class, anchor, text string) {
-	p.print(`<text x="%s" y="%s" class="%s" text-anchor="%s">%s</text>`, px(x), px(y), class, anchor, html.EscapeString(text))
+	p.print(
+		`<text x="%s" y="%s" class="%s" text-anchor="%s">%s</text>`,
+		px(x),
+		px(y),
+		class,
+		anchor,
+		html.EscapeString(text),
+	)
 }
 
 func (p *picture) lineTo(class string, x1, y1, x2, y2 float64) {
@@ -143,8 +162,21 @@ func (p *picture) legend(panel Panel, y float64) {
 	}
 	for i, s := range panel.Series[:fit] {
 		x += legendGap
-		p.print(`<text x="%s" y="%s" class="small">%s <tspan class="soft">%s</tspan></text>`, px(x), px(y), html.EscapeString(s.Name), labels[i])
-		p.print(`<line class="line" stroke="%s" x1="%s" y1="%s" x2="%s" y2="%s"/>`, panel.colour(i), px(x-24), px(y-4), px(x-7), px(y-4))
+		p.print(
+			`<text x="%s" y="%s" class="small">%s <tspan class="soft">%s</tspan></text>`,
+			px(x),
+			px(y),
+			html.EscapeString(s.Name),
+			labels[i],
+		)
+		p.print(
+			`<line class="line" stroke="%s" x1="%s" y1="%s" x2="%s" y2="%s"/>`,
+			panel.colour(i),
+			px(x-24),
+			px(y-4),
+			px(x-7),
+			px(y-4),
+		)
 		if s.Eval {
 			p.dot(x-15.5, y-4, panel.colour(i))
 		}

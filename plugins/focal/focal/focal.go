@@ -100,7 +100,11 @@ var Plugin = sdk.Plugin{
 	Name:    "focal",
 	Version: "1.0.0",
 	Doc:     "focal loss of a classifier",
-	Losses:  []sdk.LossSpec{sdk.NewLoss("focal", "cross entropy in which examples that the model gets right count for little", Loss{})},
+	Losses: []sdk.LossSpec{sdk.NewLoss(
+		"focal",
+		"cross entropy in which examples that the model gets right count for little",
+		Loss{},
+	)},
 	Tasks: []sdk.Task{{
 		Name: "focal", Doc: "train a classifier of texts on what it gets wrong",
 		Formatter: "builtin:labelled", Head: sdk.ClassHead, Pooling: "builtin:eos", Loss: "focal",

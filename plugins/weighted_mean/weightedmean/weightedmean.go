@@ -24,8 +24,12 @@ func (Pooling) Trace(g *sdk.Graph) sdk.Tensor {
 
 // Plugin is the pooling.
 var Plugin = sdk.Plugin{
-	Name:     "weighted_mean",
-	Version:  "1.0.0",
-	Doc:      "mean of hidden states in which later tokens count for more",
-	Poolings: []sdk.PoolingSpec{sdk.NewPooling("weighted_mean", "mean weighted by the token's position in its sequence", Pooling{})},
+	Name:    "weighted_mean",
+	Version: "1.0.0",
+	Doc:     "mean of hidden states in which later tokens count for more",
+	Poolings: []sdk.PoolingSpec{sdk.NewPooling(
+		"weighted_mean",
+		"mean weighted by the token's position in its sequence",
+		Pooling{},
+	)},
 }

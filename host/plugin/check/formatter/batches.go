@@ -101,7 +101,13 @@ func (f *formatter) compare(what string, records []record, want, got []sdk.Resul
 			continue
 		}
 		f.Find(check.Finding{
-			Text:  fmt.Sprintf("record %d of 1,000 gives %s, but with %s it gives %s", i, shown(want[i]), what, shown(got[i])),
+			Text: fmt.Sprintf(
+				"record %d of 1,000 gives %s, but with %s it gives %s",
+				i,
+				shown(want[i]),
+				what,
+				shown(got[i]),
+			),
 			Cause: "Format keeps state from record to record (a counter, a map that it fills) or depends on map order; it may depend only on the row and the parameters",
 			Probe: f.show(records[i]),
 		})

@@ -26,7 +26,11 @@ func (f *formatter) sameColumns() error {
 			f.Note = columnNames(r.Example)
 		case columnNames(r.Example) != f.Note:
 			f.Find(check.Finding{
-				Text:  fmt.Sprintf("examples do not all have the same columns: %s, and %s", f.Note, columnNames(r.Example)),
+				Text: fmt.Sprintf(
+					"examples do not all have the same columns: %s, and %s",
+					f.Note,
+					columnNames(r.Example),
+				),
 				Cause: "a column is only set if the record has a field; always set it, to a number that stands for absent",
 				Probe: f.show(f.good[first]) + " and " + f.show(f.good[i]),
 			})
@@ -41,7 +45,11 @@ func (f *formatter) sameColumns() error {
 
 // columnNames writes the names of an example's columns.
 func columnNames(e sdk.Example) string {
-	return fmt.Sprintf("of the example %q, of a candidate %q", sortedNames(e.Columns), sortedNames(e.Candidates[0].Columns))
+	return fmt.Sprintf(
+		"of the example %q, of a candidate %q",
+		sortedNames(e.Columns),
+		sortedNames(e.Candidates[0].Columns),
+	)
 }
 
 // undeclared reports an example whose columns differ from the declared ones.

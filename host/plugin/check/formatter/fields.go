@@ -34,7 +34,12 @@ func (f *formatter) fields() error {
 		}
 		if seen >= 4 && !changed {
 			f.Find(check.Finding{
-				Text:  fmt.Sprintf("field %q is declared but changes nothing: with another %s in it, %d records give the same results", column.Name, column.Type, seen),
+				Text: fmt.Sprintf(
+					"field %q is declared but changes nothing: with another %s in it, %d records give the same results",
+					column.Name,
+					column.Type,
+					seen,
+				),
 				Cause: "Format never reads it, or reads another column's index; remove it from Columns, or use it",
 				Probe: f.show(f.good[0]),
 			})
@@ -117,7 +122,14 @@ func (f *formatter) aligned(r record, texts []string, numbers []float64, result 
 				continue
 			}
 			f.Find(check.Finding{
-				Text:  fmt.Sprintf("text %d gets the %s %v, which belongs to text %d; its own is %v", own, name, v, at, numbers[own]),
+				Text: fmt.Sprintf(
+					"text %d gets the %s %v, which belongs to text %d; its own is %v",
+					own,
+					name,
+					v,
+					at,
+					numbers[own],
+				),
 				Cause: "the texts were filtered, sorted or cut without their numbers, or an index is off by one",
 				Probe: f.show(r),
 			})
@@ -161,7 +173,11 @@ func (f *formatter) sameCandidates(r record, before, after sdk.Result) bool {
 	is := sortedCandidates(after.Example)
 	if before.Err == "" && before.Dropped == "" && !slices.Equal(was, is) {
 		f.Find(check.Finding{
-			Text:  fmt.Sprintf("with texts and numbers reordered, the record gives other candidates: %s instead of %s", shown(after), shown(before)),
+			Text: fmt.Sprintf(
+				"with texts and numbers reordered, the record gives other candidates: %s instead of %s",
+				shown(after),
+				shown(before),
+			),
 			Cause: "a position in the list is given a meaning, such as the first text for the best",
 			Probe: f.show(r),
 		})

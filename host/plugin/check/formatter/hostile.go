@@ -97,7 +97,13 @@ func strangeCells(t sdk.ColumnType) []sdk.Cell {
 	case sdk.StringList:
 		all = append(all, sdk.Cell{Type: t, Strs: []string{}}, sdk.Cell{Type: t, Strs: make([]string, 1000)})
 	case sdk.FloatList:
-		all = append(all, sdk.Cell{Type: t, Floats: []float64{}}, sdk.Cell{Type: t, Floats: make([]float64, 1000)}, sdk.Cell{Type: t, Floats: []float64{3e38, -3e38}}, sdk.Cell{Type: t, Floats: []float64{1}})
+		all = append(
+			all,
+			sdk.Cell{Type: t, Floats: []float64{}},
+			sdk.Cell{Type: t, Floats: make([]float64, 1000)},
+			sdk.Cell{Type: t, Floats: []float64{3e38, -3e38}},
+			sdk.Cell{Type: t, Floats: []float64{1}},
+		)
 	case sdk.JSON:
 		for _, text := range []string{"null", "[]", "{}", `""`, "1e999", `[{}]`, `[{"role":1,"content":null}]`, strings.Repeat("[", 900) + strings.Repeat("]", 900)} {
 			all = append(all, sdk.Cell{Type: t, Str: text})
@@ -160,7 +166,12 @@ func (h strange) wrong(results, calm []sdk.Result) (text, cause string) {
 	others := slices.Concat(results[:2], results[3:])
 	for i, was := range calm {
 		if !sameResult(was, others[i]) {
-			text := fmt.Sprintf("one record with %s changes the results of its neighbours: %s instead of %s", h.what, shown(others[i]), shown(was))
+			text := fmt.Sprintf(
+				"one record with %s changes the results of its neighbours: %s instead of %s",
+				h.what,
+				shown(others[i]),
+				shown(was),
+			)
 			return text, "state is kept from record to record"
 		}
 	}

@@ -62,7 +62,13 @@ func (f *formatter) memory() error {
 	}
 	if from, to := rise(kept); kept[to] > kept[from]+noise[f.Component.Plugin.Transport] {
 		f.Find(check.Finding{
-			Text:  fmt.Sprintf("memory grows with the records: %d MiB after %d of them, %d MiB after %d", kept[from]>>20, (from+1)*memoryWindow, kept[to]>>20, (to+1)*memoryWindow),
+			Text: fmt.Sprintf(
+				"memory grows with the records: %d MiB after %d of them, %d MiB after %d",
+				kept[from]>>20,
+				(from+1)*memoryWindow,
+				kept[to]>>20,
+				(to+1)*memoryWindow,
+			),
 			Cause: "Format keeps what it has seen (a map, a slice that is appended to), or the guest's garbage collector never runs (llmhost's Go SDK lets it run)",
 		})
 	}

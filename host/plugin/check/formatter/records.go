@@ -44,9 +44,13 @@ func (f *formatter) records() error {
 	if len(f.good) == 0 && f.Setting&check.Bound == 0 {
 		f.Find(check.Finding{
 			Warning: true,
-			Text:    fmt.Sprintf("makes no example from any of %d generated records; the first error: %s", len(tried), shown(results[0])),
-			Cause:   "the form of its records cannot be guessed; give Examples of its columns, or some records with --records FILE.jsonl",
-			Probe:   f.show(tried[0]),
+			Text: fmt.Sprintf(
+				"makes no example from any of %d generated records; the first error: %s",
+				len(tried),
+				shown(results[0]),
+			),
+			Cause: "the form of its records cannot be guessed; give Examples of its columns, or some records with --records FILE.jsonl",
+			Probe: f.show(tried[0]),
 		})
 	}
 	return nil

@@ -31,8 +31,14 @@ func (f *formatter) settings() error {
 		if !matters {
 			f.Find(check.Finding{
 				Warning: isNumber(p), // no record here may reach a limit
-				Text:    fmt.Sprintf("parameter %s changes nothing: with %v instead of %v, all of %d records give the same results", p.Name, values, p.Default, len(records)),
-				Cause:   "Format does not use the field; use it, or remove its tag",
+				Text: fmt.Sprintf(
+					"parameter %s changes nothing: with %v instead of %v, all of %d records give the same results",
+					p.Name,
+					values,
+					p.Default,
+					len(records),
+				),
+				Cause: "Format does not use the field; use it, or remove its tag",
 			})
 		}
 	}

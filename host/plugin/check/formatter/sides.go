@@ -101,7 +101,11 @@ func (f *formatter) marked(results []sdk.Result) {
 				continue
 			}
 			f.Find(check.Finding{
-				Text:  fmt.Sprintf("the answer begins with the mark %q that its text was split at: %s", mark, candidateText(c)),
+				Text: fmt.Sprintf(
+					"the answer begins with the mark %q that its text was split at: %s",
+					mark,
+					candidateText(c),
+				),
 				Cause: "the text is cut before the mark instead of after it, so the model learns to write the mark; it belongs to the prompt",
 				Probe: f.show(r),
 			})

@@ -25,7 +25,11 @@ func (f *formatter) texts() error {
 			for _, w := range wordsOf(c.Answer) {
 				if slices.Contains(wordsOf(c.Prompt), w) {
 					f.Find(check.Finding{
-						Text:  fmt.Sprintf("prompt and answer of a candidate both have the text %q: %s", w, candidateText(c)),
+						Text: fmt.Sprintf(
+							"prompt and answer of a candidate both have the text %q: %s",
+							w,
+							candidateText(c),
+						),
 						Cause: "the whole text was used as the answer (or the prompt), so the model sees what it is to learn, or learns what it is given",
 						Probe: f.show(f.good[i]),
 					})

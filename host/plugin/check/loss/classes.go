@@ -58,7 +58,11 @@ func (l *loss) lowersOwn(t program.Term, head string) error {
 	}
 	if wrong >= 12 && right == 0 {
 		l.Find(check.Finding{
-			Text:   fmt.Sprintf("term %s lowers the logit of the label's own class, for all %d prompts where it changes it", t.Name, wrong),
+			Text: fmt.Sprintf(
+				"term %s lowers the logit of the label's own class, for all %d prompts where it changes it",
+				t.Name,
+				wrong,
+			),
 			Cause:  "a Neg is missing, or the label is shifted: classes are counted from 0, as Label(name) gives them",
 			Places: l.Places(t.Sum), Probe: l.show(probe),
 		})
@@ -93,7 +97,13 @@ func (l *loss) bottomless(t program.Term, head string) error {
 	second := sums[1] - sums[2]
 	if first > 1 && math.Abs(second-2*first) < 1e-6*second {
 		l.Find(check.Finding{
-			Text:   fmt.Sprintf("term %s falls without bound as the logit of the label's class rises: it is %s, %s and %s at 1,000, 2,000 and 4,000", t.Name, sdktest.Numbers(sums[0]), sdktest.Numbers(sums[1]), sdktest.Numbers(sums[2])),
+			Text: fmt.Sprintf(
+				"term %s falls without bound as the logit of the label's class rises: it is %s, %s and %s at 1,000, 2,000 and 4,000",
+				t.Name,
+				sdktest.Numbers(sums[0]),
+				sdktest.Numbers(sums[1]),
+				sdktest.Numbers(sums[2]),
+			),
 			Cause:  "the other classes do not limit it: subtract LogSumExp(-1) of the logits",
 			Places: l.Places(t.Sum), Probe: l.show(in),
 		})
@@ -143,7 +153,13 @@ func (l *loss) countsUnlabelled(in sdktest.Inputs, base, rest *sdktest.Evaluatio
 			continue
 		}
 		l.Find(check.Finding{
-			Text:   fmt.Sprintf("%s is %s, and %s without the one prompt that has no class (label %d)", f.Name, sdktest.Numbers(with), sdktest.Numbers(without), sdktest.NoLabel),
+			Text: fmt.Sprintf(
+				"%s is %s, and %s without the one prompt that has no class (label %d)",
+				f.Name,
+				sdktest.Numbers(with),
+				sdktest.Numbers(without),
+				sdktest.NoLabel,
+			),
 			Cause:  "a missing label is compared with another number, or its prompt is counted: mask with Label(name).GeScalar(0), in sum and count",
 			Places: l.Places(f.Value), Probe: l.show(in),
 		})

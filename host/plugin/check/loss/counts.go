@@ -24,10 +24,20 @@ func (l *loss) counts() error {
 			f := check.Finding{Places: l.Places(t.Count), Probe: l.show(in)}
 			switch {
 			case count < 0:
-				f.Text = fmt.Sprintf("with %s, the count of term %s is %s, which reverses the loss", s.name, t.Name, sdktest.Numbers(count))
+				f.Text = fmt.Sprintf(
+					"with %s, the count of term %s is %s, which reverses the loss",
+					s.name,
+					t.Name,
+					sdktest.Numbers(count),
+				)
 				f.Cause = "a count is a sum over a column that may be negative; count entries instead"
 			case count == 0 && numbers.Finite(sum) && math.Abs(sum) > 1e-9:
-				f.Text = fmt.Sprintf("with %s, the count of term %s is 0 while its sum is %s", s.name, t.Name, sdktest.Numbers(sum))
+				f.Text = fmt.Sprintf(
+					"with %s, the count of term %s is 0 while its sum is %s",
+					s.name,
+					t.Name,
+					sdktest.Numbers(sum),
+				)
 				f.Cause = "the count counts other things than the sum adds up"
 			default:
 				continue
@@ -55,7 +65,11 @@ func (l *loss) mixedReductions() {
 	}
 	if plain != "" && counted != "" {
 		l.Find(check.Finding{
-			Text:  fmt.Sprintf("term %s is a plain sum, which grows with the batch, and term %s is divided by its count, and does not: their balance depends on the batch size", plain, counted),
+			Text: fmt.Sprintf(
+				"term %s is a plain sum, which grows with the batch, and term %s is divided by its count, and does not: their balance depends on the batch size",
+				plain,
+				counted,
+			),
 			Cause: "a Count is missing: give every term one, or none",
 		})
 	}

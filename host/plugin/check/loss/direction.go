@@ -108,12 +108,20 @@ func (l *loss) exampleColumns() bool {
 // backwards reports a term that pushes the wrong way.
 func (l *loss) backwards(t program.Term, plain bool, wrong int, probe sdktest.Inputs) {
 	f := check.Finding{
-		Text:   fmt.Sprintf("term %s pushes the candidate of the highest score down relative to that of the lowest, on all %d prompts where it has a gradient", t.Name, wrong),
+		Text: fmt.Sprintf(
+			"term %s pushes the candidate of the highest score down relative to that of the lowest, on all %d prompts where it has a gradient",
+			t.Name,
+			wrong,
+		),
 		Cause:  "a comparison or a difference is the wrong way round (Lt for Gt, j − i for i − j), or Argmin is used for Argmax: higher scores are better",
 		Places: l.Places(t.Sum), Probe: l.show(probe),
 	}
 	if plain {
-		f.Text = fmt.Sprintf("term %s falls as answers get less likely, on all %d prompts: it trains the model not to give them", t.Name, wrong)
+		f.Text = fmt.Sprintf(
+			"term %s falls as answers get less likely, on all %d prompts: it trains the model not to give them",
+			t.Name,
+			wrong,
+		)
 		f.Cause = "a sign is missing: a likelihood is maximised by minimising its Neg"
 	}
 	l.Find(f)

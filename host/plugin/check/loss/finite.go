@@ -55,7 +55,13 @@ func (l *loss) infinite(scene string, in sdktest.Inputs, e *sdktest.Evaluation) 
 		}
 		at := l.steep(e)
 		l.Find(check.Finding{
-			Text:   fmt.Sprintf("with %s, the loss is %s but its gradient is %v (element %d)", scene, sdktest.Numbers(e.Loss()), g, i),
+			Text: fmt.Sprintf(
+				"with %s, the loss is %s but its gradient is %v (element %d)",
+				scene,
+				sdktest.Numbers(e.Loss()),
+				g,
+				i,
+			),
 			Cause:  "a slope is infinite there, and a mask afterwards does not help, since 0 times infinity is NaN: clamp the op's input, not its output",
 			Places: l.Places(at), Probe: l.show(in),
 		})

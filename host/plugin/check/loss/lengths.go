@@ -52,7 +52,12 @@ func (l *loss) unequalLength(t program.Term, better, worse []float64) bool {
 		return false
 	}
 	l.Find(check.Finding{
-		Text:  fmt.Sprintf("term %s: better answers of 2, 3, 4, … label tokens weigh %s, worse ones %s", t.Name, sdktest.Numbers(better[:4]...), sdktest.Numbers(worse[:4]...)),
+		Text: fmt.Sprintf(
+			"term %s: better answers of 2, 3, 4, … label tokens weigh %s, worse ones %s",
+			t.Name,
+			sdktest.Numbers(better[:4]...),
+			sdktest.Numbers(worse[:4]...),
+		),
 		Cause: "the mean of one answer is compared with the sum of another: reduce both the same way before the difference", Places: l.Places(t.Sum),
 	})
 	return true
@@ -91,7 +96,12 @@ func (l *loss) otherTokens(t program.Term) (wrong bool, err error) {
 		of := float64(tokens) / e.Number(t.Count)
 		if share != 0 && !sdktest.Near(of, share) {
 			l.Find(check.Finding{
-				Text:   fmt.Sprintf("term %s is a mean over tokens, but its sum has %s of the tokens that its count has on one batch, %s on another", t.Name, sdktest.Numbers(share), sdktest.Numbers(of)),
+				Text: fmt.Sprintf(
+					"term %s is a mean over tokens, but its sum has %s of the tokens that its count has on one batch, %s on another",
+					t.Name,
+					sdktest.Numbers(share),
+					sdktest.Numbers(of),
+				),
 				Cause:  "the sum leaves out tokens or candidates that the count includes, or the other way round: mask both the same way",
 				Places: l.Places(t.Sum), Probe: l.show(in),
 			})

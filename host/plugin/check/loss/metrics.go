@@ -113,7 +113,11 @@ func (l *loss) perplexity(m program.Metric) error {
 	}
 	if v, has := read(e, m); has && math.Abs(v-7) > 1e-6 {
 		l.Find(check.Finding{
-			Text:   fmt.Sprintf("metric %s is %s for a model that gives every label token the probability 1/7; its perplexity is 7", m.Name, sdktest.Numbers(v)),
+			Text: fmt.Sprintf(
+				"metric %s is %s for a model that gives every label token the probability 1/7; its perplexity is 7",
+				m.Name,
+				sdktest.Numbers(v),
+			),
 			Cause:  "the count must be the number of label tokens whose log-probabilities the sum has, and logarithms natural",
 			Places: l.Places(m.Sum), Probe: l.show(in),
 		})
@@ -146,10 +150,19 @@ func (l *loss) ordering(m program.Metric) error {
 	}
 	switch {
 	case found[0] < found[1]:
-		l.Find(check.Finding{Text: fmt.Sprintf("metric %s is %s for a model that ranks candidates by their scores, and %s for one that ranks them the other way round", m.Name, sdktest.Numbers(found[0]), sdktest.Numbers(found[1])),
+		l.Find(check.Finding{Text: fmt.Sprintf(
+			"metric %s is %s for a model that ranks candidates by their scores, and %s for one that ranks them the other way round",
+			m.Name,
+			sdktest.Numbers(found[0]),
+			sdktest.Numbers(found[1]),
+		),
 			Cause: "a comparison is the wrong way round", Places: l.Places(m.Sum), Probe: l.show(in)})
 	case isAccuracy(m) && math.Abs(found[0]-1) > 1e-9:
-		l.Find(check.Finding{Text: fmt.Sprintf("metric %s is %s for a model that ranks candidates by their scores; want 1", m.Name, sdktest.Numbers(found[0])),
+		l.Find(check.Finding{Text: fmt.Sprintf(
+			"metric %s is %s for a model that ranks candidates by their scores; want 1",
+			m.Name,
+			sdktest.Numbers(found[0]),
+		),
 			Cause: "the count includes what the sum never can: pairs of a candidate with itself, both directions of a pair, or padding", Places: l.Places(m.Count), Probe: l.show(in)})
 	}
 	return nil

@@ -117,7 +117,12 @@ func (l *loss) uneven(t program.Term) (wrong bool, err error) {
 	f := check.Finding{Places: l.Places(t.Sum), Probe: l.show(in)}
 	switch {
 	case len(shares) >= 6 && whole > 0 && none > 0 && whole+none == len(shares):
-		f.Text = fmt.Sprintf("term %s subtracts the reference from %d candidates, but not from %d", t.Name, whole, none)
+		f.Text = fmt.Sprintf(
+			"term %s subtracts the reference from %d candidates, but not from %d",
+			t.Name,
+			whole,
+			none,
+		)
 		f.Cause = "one side of a pair lacks its RefLogps: a log-ratio is formed for the better and for the worse candidate"
 	case len(shares) >= 6 && byLength == len(shares):
 		f.Text = fmt.Sprintf("moving the reference changes term %s as much as moving the model does, times or divided by the number of tokens", t.Name)

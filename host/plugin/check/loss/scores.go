@@ -107,7 +107,13 @@ func (l *loss) shiftedScores(t program.Term, in sdktest.Inputs, base float64) (w
 		}
 		if !sdktest.Near(v, base) {
 			l.Find(check.Finding{
-				Text:   fmt.Sprintf("the sum of term %s depends only on the order of scores while they are positive, and is %s; in the same order, but with %s, it is %s", t.Name, sdktest.Numbers(base), to.what, sdktest.Numbers(v)),
+				Text: fmt.Sprintf(
+					"the sum of term %s depends only on the order of scores while they are positive, and is %s; in the same order, but with %s, it is %s",
+					t.Name,
+					sdktest.Numbers(base),
+					to.what,
+					sdktest.Numbers(v),
+				),
 				Cause:  "a score of 0 or less is treated as padding: Real() marks the real candidates, and any finite number is a score",
 				Places: l.Places(t.Sum), Probe: l.show(other),
 			})
@@ -151,7 +157,11 @@ func (l *loss) noDirection(t program.Term, in sdktest.Inputs) (wrong bool, err e
 		return err != nil, err
 	}
 	l.Find(check.Finding{
-		Text:   fmt.Sprintf("term %s ranks candidates and reads their scores, but is %s whether the highest score is the best or the worst", t.Name, sdktest.Numbers(was)),
+		Text: fmt.Sprintf(
+			"term %s ranks candidates and reads their scores, but is %s whether the highest score is the best or the worst",
+			t.Name,
+			sdktest.Numbers(was),
+		),
 		Cause:  "every pair is taken in both orders (Ne or Abs instead of Gt), so each is pushed both up and down: take the pairs whose first score is above the second",
 		Places: l.Places(t.Sum), Probe: l.show(in),
 	})
@@ -175,7 +185,11 @@ func (l *loss) noOrder(t program.Term, in sdktest.Inputs, _ float64) (wrong bool
 	for _, prompt := range perCandidate(gradient) {
 		if pairs && numbers.Largest(prompt) > 1e-12 {
 			l.Find(check.Finding{
-				Text:  fmt.Sprintf("term %s ranks candidates whose scores are equal: it pushes those of one prompt by %s", t.Name, sdktest.Numbers(prompt...)),
+				Text: fmt.Sprintf(
+					"term %s ranks candidates whose scores are equal: it pushes those of one prompt by %s",
+					t.Name,
+					sdktest.Numbers(prompt...),
+				),
 				Cause: "Ge or Le is used instead of Gt or Lt: equal scores define no order",
 				Probe: l.show(equal),
 			})
@@ -187,7 +201,11 @@ func (l *loss) noOrder(t program.Term, in sdktest.Inputs, _ float64) (wrong bool
 		return err != nil, err
 	} else {
 		l.Find(check.Finding{
-			Text:  fmt.Sprintf("term %s is %s for a prompt with a single candidate, which leaves nothing to rank", t.Name, sdktest.Numbers(v)),
+			Text: fmt.Sprintf(
+				"term %s is %s for a prompt with a single candidate, which leaves nothing to rank",
+				t.Name,
+				sdktest.Numbers(v),
+			),
 			Cause: "a candidate is paired with itself: Ge is used instead of Gt, or the diagonal is not masked",
 			Probe: l.show(single),
 		})

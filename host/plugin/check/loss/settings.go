@@ -150,7 +150,14 @@ func (l *loss) proportions(p sdk.Param) error {
 			continue
 		}
 		l.Find(check.Finding{
-			Text:  fmt.Sprintf("with %s twice as large, term %s goes from %s to %s: %s", p.Name, name, sdktest.Numbers(was...), sdktest.Numbers(is...), text),
+			Text: fmt.Sprintf(
+				"with %s twice as large, term %s goes from %s to %s: %s",
+				p.Name,
+				name,
+				sdktest.Numbers(was...),
+				sdktest.Numbers(is...),
+				text,
+			),
 			Cause: cause,
 		})
 	}

@@ -32,7 +32,12 @@ func (l *loss) tokens() error {
 		}
 		for _, end := range ends.Missing() {
 			l.Find(check.Finding{
-				Text:   fmt.Sprintf("term %s: the %s label token of an answer never has a gradient, the others of %d answers do", t.Name, end, ends.Lists),
+				Text: fmt.Sprintf(
+					"term %s: the %s label token of an answer never has a gradient, the others of %d answers do",
+					t.Name,
+					end,
+					ends.Lists,
+				),
 				Cause:  "a mask is off by one: policy.logps is already shifted, and every position with a label counts, the end token's included",
 				Places: l.Places(t.Sum), Probe: l.show(probe),
 			})

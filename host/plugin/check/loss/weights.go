@@ -51,7 +51,15 @@ func (l *loss) weighed(t program.Term, column string, in sdktest.Inputs, base, e
 			continue
 		}
 		l.Find(check.Finding{
-			Text:   fmt.Sprintf("the %s of term %s is %s, and with every %s three times as large it is %s instead of %s", f.Name, t.Name, sdktest.Numbers(was), column, sdktest.Numbers(is), sdktest.Numbers(3*was)),
+			Text: fmt.Sprintf(
+				"the %s of term %s is %s, and with every %s three times as large it is %s instead of %s",
+				f.Name,
+				t.Name,
+				sdktest.Numbers(was),
+				column,
+				sdktest.Numbers(is),
+				sdktest.Numbers(3*was),
+			),
 			Cause:  "the weight is applied twice, to a part of the sum alone, or inside something non-linear; multiply each prompt's final number by it once",
 			Places: l.Places(t.Sum), Probe: l.show(in),
 		})

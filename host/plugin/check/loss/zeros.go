@@ -41,7 +41,13 @@ func (l *loss) zeros() error {
 	for _, p := range places {
 		for range 4 {
 			in := l.draw.batch(3, 3, 3)
-			if wrong, err := l.hole(p.what, in, p.set(in, 0), p.set(in, p.away[0]), p.set(in, p.away[len(p.away)-1])); wrong ||
+			if wrong, err := l.hole(
+				p.what,
+				in,
+				p.set(in, 0),
+				p.set(in, p.away[0]),
+				p.set(in, p.away[len(p.away)-1]),
+			); wrong ||
 				err != nil {
 				return err
 			}
@@ -71,7 +77,14 @@ func (l *loss) hole(what string, in, at, below, above sdktest.Inputs) (wrong boo
 				continue
 			}
 			l.Find(check.Finding{
-				Text:   fmt.Sprintf("the %s of term %s is %s when %s is almost 0, and %s when it is 0", f.Name, t.Name, sdktest.Numbers(low), what, sdktest.Numbers(at)),
+				Text: fmt.Sprintf(
+					"the %s of term %s is %s when %s is almost 0, and %s when it is 0",
+					f.Name,
+					t.Name,
+					sdktest.Numbers(low),
+					what,
+					sdktest.Numbers(at),
+				),
 				Cause:  "a 0 is treated as padding: LabelMask() marks the label tokens, Real() the real candidates",
 				Places: l.Places(f.Value), Probe: l.show(in),
 			})

@@ -71,7 +71,11 @@ func WrongLength(weights []float64) (text, cause string) {
 	exponent, away := lengthLaw(weights)
 	switch {
 	case away != 0:
-		text = fmt.Sprintf("%s, as though each had %s", sdktest.Numbers(weights[:4]...), []string{"one token fewer", "", "one token more"}[away+1])
+		text = fmt.Sprintf(
+			"%s, as though each had %s",
+			sdktest.Numbers(weights[:4]...),
+			[]string{"one token fewer", "", "one token more"}[away+1],
+		)
 		cause = "a length is off by one: the prompt, the first token or padding is counted, or the end token is not; the number of label tokens is LabelMask().Sum(-1), that of a sequence's SegmentCount"
 	case exponent > 1+1e-6:
 		text = sdktest.Numbers(weights[:4]...) + ", more than in proportion to their length"

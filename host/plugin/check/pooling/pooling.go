@@ -235,7 +235,12 @@ func (p *pooling) units() error {
 			base[n] = numbers.Rotated(state)
 		}
 		const cause = "a reduction or running sum goes along the elements of a state (axis 1) instead of along a sequence's tokens"
-		return p.p.Expect(base, mapped(in, numbers.Rotated), "with the elements of every state in another order", cause)
+		return p.p.Expect(
+			base,
+			mapped(in, numbers.Rotated),
+			"with the elements of every state in another order",
+			cause,
+		)
 	})
 }
 

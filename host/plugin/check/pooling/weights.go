@@ -117,7 +117,12 @@ func (p *pooling) foreign(what string, in sdktest.PoolInputs) (found bool, err e
 			continue
 		}
 		p.Find(check.Finding{
-			Text:  fmt.Sprintf("sequence %d, of %d tokens, pools to something that depends on none of its states, %s", n, len(sequence), what),
+			Text: fmt.Sprintf(
+				"sequence %d, of %d tokens, pools to something that depends on none of its states, %s",
+				n,
+				len(sequence),
+				what,
+			),
 			Cause: "it looks for a token that the sequence may not have (use the last one then), or a clamp or fill value replaces its states",
 			Probe: in.String(),
 		})
