@@ -38,7 +38,7 @@ type Shape = op.Shape
 // Loss is a training objective. Its exported fields with an llmhost tag are
 // its parameters:
 //
-//	Margin float64 `llmhost:"margin,default=0,min=0,doc=gap asked of every pair"`
+//	Margin float64 `llmhost:"margin,default=0,min=0,doc=gap wanted for every pair"`
 //
 // of type float64, int, bool or string, with default=, min=, max=,
 // choices=a|b|c and doc= (last, since it may contain commas). A method

@@ -14,7 +14,7 @@ import (
 
 // hinge asks that better candidates be likelier a token by a margin.
 type hinge struct {
-	Margin float64 `llmhost:"margin,default=0.5,min=0,doc=gap asked of every pair"`
+	Margin float64 `llmhost:"margin,default=0.5,min=0,doc=gap wanted for every pair"`
 }
 
 func (l hinge) Trace(g *sdk.Graph) sdk.Objective {

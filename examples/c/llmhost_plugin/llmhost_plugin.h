@@ -45,7 +45,7 @@ typedef struct {
     const char *choices; /* of a text: "mean|paper_sum"; 0 where every text will do */
 } lh_param;
 
-/* LH_FLOAT("margin", 0.5, "gap asked of every pair", LH_MIN(0)) */
+/* LH_FLOAT("margin", 0.5, "gap wanted for every pair", LH_MIN(0)) */
 #define LH_FLOAT(NAME, DEFAULT, ...) {.name = NAME, .type = LH_TYPE_FLOAT, .number = DEFAULT, .doc = __VA_ARGS__}
 #define LH_INT(NAME, DEFAULT, ...) {.name = NAME, .type = LH_TYPE_INT, .number = DEFAULT, .doc = __VA_ARGS__}
 #define LH_BOOL(NAME, DEFAULT, ...) {.name = NAME, .type = LH_TYPE_BOOL, .number = DEFAULT, .doc = __VA_ARGS__}

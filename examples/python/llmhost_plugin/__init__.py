@@ -8,7 +8,7 @@ to be computed. It reads like PyTorch:
 
     class Margin(Loss):
         name, doc = "margin", "hinge over pairs"
-        margin = param(0.5, min=0, doc="gap asked of every pair, in nats a token")
+        margin = param(0.5, min=0, doc="gap wanted for every pair, in nats per token")
 
         def trace(self, g):
             p = g.logps.sum(-1) / g.label_mask.sum(-1).clamp(min=1)

@@ -1,7 +1,7 @@
 // Parameters: declared once, with default, range and doc, as fields of a
 // component:
 //
-//	margin: Param = float("margin", 0.5, "gap asked of every pair").min(0);
+//	margin: Param = float("margin", 0.5, "gap wanted for every pair").min(0);
 
 import { numeral, quoted, strings, Value } from "./json";
 

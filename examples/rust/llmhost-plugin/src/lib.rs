@@ -10,7 +10,7 @@
 //! params! {
 //!     /// A better candidate's mean log-probability should lie margin above a worse one's.
 //!     pub struct Margin {
-//!         /// gap asked of every pair, in nats a token
+//!         /// gap wanted for every pair, in nats per token
 //!         margin: f64 = 0.5, min = 0.0;
 //!     }
 //! }

@@ -14,7 +14,7 @@ func (l bounded) Trace(g *sdk.Graph) sdk.Objective {
 
 // unused declares a parameter that it never reads.
 type unused struct {
-	Margin float64 `llmhost:"margin,default=0.5,min=0,doc=gap asked of every pair"`
+	Margin float64 `llmhost:"margin,default=0.5,min=0,doc=gap wanted for every pair"`
 }
 
 func (unused) Trace(g *sdk.Graph) sdk.Objective {
@@ -36,7 +36,7 @@ func (l squared) Trace(g *sdk.Graph) sdk.Objective {
 
 // cancelled adds its margin to both sides of a difference.
 type cancelled struct {
-	Margin float64 `llmhost:"margin,default=0.5,min=0,doc=gap asked of every pair"`
+	Margin float64 `llmhost:"margin,default=0.5,min=0,doc=gap wanted for every pair"`
 }
 
 func (l cancelled) Trace(g *sdk.Graph) sdk.Objective {
@@ -48,7 +48,7 @@ func (l cancelled) Trace(g *sdk.Graph) sdk.Objective {
 
 // eased asks for less the larger its margin is.
 type eased struct {
-	Margin float64 `llmhost:"margin,default=0.5,min=0,doc=gap asked of every pair"`
+	Margin float64 `llmhost:"margin,default=0.5,min=0,doc=gap wanted for every pair"`
 }
 
 func (l eased) Trace(g *sdk.Graph) sdk.Objective {

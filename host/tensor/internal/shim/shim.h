@@ -1,8 +1,8 @@
-// C face of what llmhost needs of libtorch beyond gotch's wrappers.
+// C interface to the parts of libtorch that llmhost needs beyond gotch's wrappers.
 //
 // A tensor handle is gotch's: a pointer to a torch::Tensor on the C++ heap.
-// Every function that can fail returns NULL (or a nonzero int) and leaves the
-// cause for shim_take_error on the calling thread.
+// Every function that can fail returns NULL (or a nonzero int) and sets the error
+// that shim_take_error returns on the calling thread.
 #ifndef LLMHOST_SHIM_H
 #define LLMHOST_SHIM_H
 #include <stddef.h>
@@ -12,8 +12,8 @@
 extern "C" {
 #endif
 
-// One run of packed tokens: [start, start+len). prefix is the index of the
-// segment that comes before it in the same sequence, or -1.
+// A contiguous range of packed tokens: [start, start+len). prefix is the index of
+// the segment that precedes it in the same sequence, or -1.
 typedef struct {
   int64_t start, len, prefix;
 } shim_segment;

@@ -15,7 +15,7 @@ Tensor band_mask(int64_t len, int64_t prefix, int64_t window, const Tensor &like
       .masked_fill_(hidden, -std::numeric_limits<double>::infinity());
 }
 
-// [len, heads, dim] -> [1, heads, len, dim], as attention kernels want it.
+// [len, heads, dim] -> [1, heads, len, dim], the layout that attention kernels expect.
 Tensor heads_first(const Tensor &x) { return x.transpose(0, 1).unsqueeze(0); }
 
 // Repeats key/value heads so that each query head has its own.
@@ -35,7 +35,7 @@ struct Masks {
   }
 };
 
-// Attention of one segment, by the fused kernels where they do it.
+// Attention of one segment, using the fused kernels where they support it.
 // q [1, heads, len, dim], k and v [1, heads, keys, dim]; mask is additive [len, keys], or none.
 Tensor attend(const Tensor &q, const Tensor &k, const Tensor &v, const std::optional<Tensor> &mask, bool causal,
               const shim_attention_options &o) {
@@ -63,7 +63,7 @@ Tensor attention(const Tensor &q, const Tensor &k, const Tensor &v, const shim_s
     int64_t before = own ? 0 : sizes[seg[i].prefix];
     Tensor kk = own ? ks[i] : at::cat({ks[seg[i].prefix], ks[i]});
     Tensor vv = own ? vs[i] : at::cat({vs[seg[i].prefix], vs[i]});
-    // The kernels know a plain triangle by themselves; a window, a prefix and a cap want it written out.
+    // The kernels build a plain causal triangle themselves; a window, a prefix or a cap needs an explicit mask.
     bool causal = !o.bidirectional && own && (o.window <= 0 || sizes[i] <= o.window) && o.softcap <= 0;
     std::optional<Tensor> mask;
     if (!causal && !o.bidirectional) mask = masks.get(sizes[i], before, q);

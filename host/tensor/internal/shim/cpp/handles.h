@@ -1,8 +1,8 @@
-// What all files of the shim stand on: handles, and exceptions turned into the
-// error that shim_take_error takes.
+// Shared by all files of the shim: handles, and exceptions converted to the error
+// that shim_take_error returns.
 //
-// Each file compiles by itself. Setup joins them to one source, because torch's
-// headers take most of the time that any of them takes.
+// Each file compiles on its own. Setup includes them all in one source, because
+// most of the time to compile each goes into torch's headers.
 #pragma once
 
 #include "../shim.h"
@@ -41,7 +41,7 @@ template <typename F> int guard(F f) {
   }
 }
 
-// Gives a handle on the tensor that f returns, or NULL after an exception.
+// Returns a handle to the tensor that f returns, or NULL after an exception.
 template <typename F> void *make(F f) {
   void *out = nullptr;
   guard([&] { out = new Tensor(f()); });
@@ -51,7 +51,7 @@ template <typename F> void *make(F f) {
 // The tensor of a handle.
 inline Tensor &ref(void *t) { return *static_cast<Tensor *>(t); }
 
-// The type to compute in for x: float32, or float64 where x is that.
+// The type to compute in for x: float64 if x is float64, otherwise float32.
 inline at::ScalarType at_least_float(const Tensor &x) {
   return x.scalar_type() == at::kDouble ? at::kDouble : at::kFloat;
 }

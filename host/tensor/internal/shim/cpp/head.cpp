@@ -5,7 +5,7 @@
 namespace {
 
 // The logits of some rows of hidden states, in the type real; bounded to
-// (-softcap, softcap) where that is positive.
+// (-softcap, softcap) if softcap is positive.
 Tensor head_logits(const Tensor &hidden, const Tensor &weight, double softcap, at::ScalarType real) {
   auto logits = at::mm(hidden, weight.t()).to(real);
   return softcap > 0 ? logits.div_(softcap).tanh_().mul_(softcap) : logits;
@@ -30,8 +30,8 @@ struct TokenLogps : torch::autograd::Function<TokenLogps> {
     return logps;
   }
 
-  // d logp_t / d logits = onehot(target) - softmax, and 1 - (logits/softcap)²
-  // times that before the cap; each chunk of logits is made again rather than kept.
+  // d logp_t / d logits = onehot(target) - softmax, times 1 - (logits/softcap)²
+  // for the logits before the cap. Each chunk of logits is recomputed rather than kept.
   static variable_list backward(AutogradContext *ctx, variable_list grad) {
     auto saved = ctx->get_saved_variables();
     const Tensor &hidden = saved[0], &weight = saved[1], &target = saved[2], &lse = saved[3];

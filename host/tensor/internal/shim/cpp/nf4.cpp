@@ -1,4 +1,4 @@
-// NF4: 16 levels at the quantiles of a normal distribution, and a scale a block
+// NF4: 16 levels at the quantiles of a normal distribution, and one scale per block
 // (Dettmers et al. 2023, arXiv:2305.14314, section 3 and appendix E).
 #include "handles.h"
 
@@ -14,13 +14,13 @@ const float nf4_levels[16] = {-1.0f, -0.6961928009986877f, -0.5250730514526367f,
 // How many elements share a scale, as in the paper.
 const int64_t nf4_block = 64;
 
-// The bounds between levels: what is nearer to the upper level lies above.
+// The bounds between levels: midpoints, so that each value takes the nearest level.
 Tensor nf4_bounds(const at::TensorOptions &o) {
   auto levels = at::from_blob(const_cast<float *>(nf4_levels), {16}, at::kFloat);
   return levels.narrow(0, 0, 15).add(levels.narrow(0, 1, 15)).div_(2).to(o.device());
 }
 
-// codes [⌈n/2⌉] hold two levels a byte, the first in the upper half; scales are the
+// codes [⌈n/2⌉] hold two levels per byte, the first in the upper half; scales are the
 // largest absolute value of each block of consecutive elements.
 void nf4_quantize(const Tensor &weight, Tensor &codes, Tensor &scales) {
   at::NoGradGuard no_grad;
@@ -34,7 +34,7 @@ void nf4_quantize(const Tensor &weight, Tensor &codes, Tensor &scales) {
   codes = level.select(1, 0).mul(16).add_(level.select(1, 1)).narrow(0, 0, (n + 1) / 2).contiguous();
 }
 
-// Threads write whole blocks, so that no byte of codes is shared.
+// Each thread writes whole blocks, so that no two share a byte of codes.
 void nf4_dequantize_cpu(const Tensor &codes, const Tensor &scales, int64_t n, float *out) {
   auto c = codes.const_data_ptr<uint8_t>();
   auto s = scales.const_data_ptr<float>();
@@ -65,7 +65,7 @@ Tensor nf4_dequantize(const Tensor &codes, const Tensor &scales, int64_t rows, i
   return values.mul_(scales.repeat_interleave(nf4_block).narrow(0, 0, n)).view({rows, cols}).to(type);
 }
 
-// x Wᵀ + b, where W is kept in four bits and made again for the gradient.
+// x Wᵀ + b, where W is kept in four bits and dequantized again for the gradient.
 struct NF4Linear : torch::autograd::Function<NF4Linear> {
   static Tensor forward(AutogradContext *ctx, Tensor x, Tensor codes, Tensor scales, std::optional<Tensor> bias, int64_t rows,
                         int64_t cols) {

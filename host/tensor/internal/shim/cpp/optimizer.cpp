@@ -24,8 +24,8 @@ std::vector<Tensor> bias_corrections(double beta, const std::vector<Tensor> &t) 
   return c;
 }
 
-// AdamW as a few operations over whole lists. Where skip is 1, every factor is 1, every rate is 0, and what stands for the
-// gradients leaves the averages as they are: nothing changes but the gradients.
+// AdamW as a few operations over whole lists. If skip is 1, every factor is 1, every rate is 0, and the gradients are
+// replaced by values that leave the averages unchanged: only the gradients are overwritten.
 void adamw_foreach(std::vector<Tensor> &params, std::vector<Tensor> &grads, std::vector<Tensor> &m,
                    std::vector<Tensor> &v, const std::vector<Tensor> &steps, const Tensor &skip, const shim_adamw_options &o) {
   auto skipped = skip.ne(0);
@@ -46,7 +46,7 @@ void adamw_foreach(std::vector<Tensor> &params, std::vector<Tensor> &grads, std:
   for (size_t i = 0; i < params.size(); i++) at::where_out(grads[i], skipped, m[i], grads[i]);
   at::_foreach_lerp_(m, grads, 1 - o.beta1);
 
-  std::vector<Tensor> t; // as if nothing were skipped, so that no correction is 0
+  std::vector<Tensor> t; // counted as if the step were not skipped, so that no correction is 0
   for (auto &s : steps) t.push_back(s.to(at::kDouble).add(skip));
   auto root = bias_corrections(o.beta2, t), size = bias_corrections(o.beta1, t);
   at::_foreach_sqrt_(root);
@@ -81,8 +81,8 @@ void *shim_grad_norm(void **params, int64_t n) {
   });
 }
 
-// Scales all gradients by max_norm / (norm + 1e-6) where that is below 1. On the
-// CPU, where nothing is waited for, a factor of 1 costs no pass over them.
+// Scales all gradients by max_norm / (norm + 1e-6) if that is below 1. On the CPU,
+// where reading the factor does not wait for a device, a factor of 1 skips the pass.
 int shim_clip_grads(void **params, int64_t n, void *norm, double max_norm) {
   return guard([&] {
     at::NoGradGuard no_grad;
@@ -94,7 +94,7 @@ int shim_clip_grads(void **params, int64_t n, void *norm, double max_norm) {
   });
 }
 
-// The scalars side by side, in float64, without their gradients.
+// The scalars stacked into one float64 tensor, detached from their graph.
 void *shim_scalars(void **scalars, int64_t n) {
   return make([&] {
     at::NoGradGuard no_grad;
@@ -104,7 +104,7 @@ void *shim_scalars(void **scalars, int64_t n) {
   });
 }
 
-// skip is float32 without axes: where it is 1 no parameter moves, and no state.
+// skip is a float32 scalar tensor: if it is 1, no parameter and no state changes.
 int shim_adamw(void **params, void **exp_avg, void **exp_avg_sq, void **steps, int64_t n, void *skip,
                shim_adamw_options o) {
   return guard([&] {

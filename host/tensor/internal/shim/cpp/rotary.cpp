@@ -1,10 +1,11 @@
-// Rotary positions: pairs (x1, x2) of two halves turn by an angle.
+// Rotary position embedding: each pair (x1, x2), one channel from each half, is
+// rotated by an angle.
 #include "handles.h"
 
 namespace {
 
-// Writes the turned x: (x1 cos - x2 s, x2 cos + x1 s, rest), where x1 and x2
-// have cos's width each and the rest of the channels stays.
+// Returns the rotated x: (x1 cos - x2 s, x2 cos + x1 s, rest), where x1 and x2
+// have the width of cos each and the remaining channels are copied unchanged.
 Tensor turn(const Tensor &x, const Tensor &cos, const Tensor &s) {
   int64_t half = cos.size(-1), rest = x.size(-1) - 2 * half;
   TORCH_CHECK(rest >= 0, "cannot turn ", half, " pairs of ", x.size(-1), " channels");

@@ -54,8 +54,8 @@ int shim_cuda_memory(int device, int64_t *allocated, int64_t *peak) {
   });
 }
 
-// Every batch has new shapes, so that malloc would map and unmap pages for
-// nearly every tensor of a step; kept in the heap they are faulted in once.
+// Every batch has new shapes, so malloc would map and unmap pages for nearly every
+// tensor of a step; pages kept in the heap are faulted in only once.
 static void keep_memory() {
   mallopt(M_ARENA_MAX, 1);
   mallopt(M_MMAP_THRESHOLD, 1 << 30);
@@ -101,7 +101,7 @@ int shim_set_rng_state(const uint8_t *state, int64_t n) {
   return guard([&] {
     for (auto &g : generators()) {
       auto t = g.get_state();
-      if (n < t.numel()) return; // saved where there were fewer devices
+      if (n < t.numel()) return; // saved on a machine with fewer devices
       std::memcpy(t.data_ptr(), state, t.numel());
       g.set_state(t);
       state += t.numel();
