@@ -89,7 +89,7 @@ func TestEveryBuiltinTaskIsWhole(t *testing.T) {
 	require.NotZero(t, tried, "no plugin has a task")
 }
 
-// Names of the reference system are understood, and said to be others now.
+// Names of llm_codebase are understood, and said to be others now.
 func TestTaskNames(t *testing.T) {
 	var notices []string
 	c := catalog(t, plugin.Options{Notice: func(line string) { notices = append(notices, line) }})

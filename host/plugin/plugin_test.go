@@ -123,9 +123,9 @@ func TestTracesAreKeptOnDisk(t *testing.T) {
 	for _, file := range kept {
 		require.NoError(t, os.WriteFile(file, []byte("{"), 0o600))
 	}
-	mended := trace(nil)
-	require.False(t, mended.Cached, "what cannot be read is asked of the plugin again")
-	require.Equal(t, first.Digest(), mended.Digest())
+	restored := trace(nil)
+	require.False(t, restored.Cached, "what cannot be read is asked of the plugin again")
+	require.Equal(t, first.Digest(), restored.Digest())
 	require.True(t, trace(nil).Cached)
 }
 

@@ -8,7 +8,7 @@ and what to run through it:
     folder   of a model, or of an adapter, whose base is where its config says
     texts    list of strings, encoded with the folder's own tokenizer
     batch    how many texts at once, filled up with pad tokens; 1 if left out
-    pooling  of a score head in the reference system's layout, whose config does
+    pooling  of a score head in llm_codebase's layout, whose config does
              not tell: eos, last, average or max; eos if left out
 
 What a folder holds is read from its config:
