@@ -26,6 +26,7 @@ type Param struct {
 	Default  any      // float64, int, bool or string, as Type says
 	Min, Max *float64 // inclusive, nil where there is no bound
 	Choices  []string // of a string; nil if any text will do
+	Values   []string // of a string without choices: some that it takes, for checks and readers
 	Doc      string
 
 	field []int // its field in the component's struct
@@ -260,8 +261,14 @@ func (p *Param) option(part string) error {
 		}
 		p.Choices = strings.Split(value, "|")
 		return nil
+	case "values":
+		if p.Type != StringParam {
+			return errors.New("values are for a string field")
+		}
+		p.Values = strings.Split(value, "|")
+		return nil
 	}
-	return errors.New("tag has the unknown part " + strconv.Quote(part) + "; want default=, min=, max=, choices= or doc=")
+	return errors.New("tag has the unknown part " + strconv.Quote(part) + "; want default=, min=, max=, choices=, values= or doc=")
 }
 
 func (p *Param) checkDefault(parts []string) error {

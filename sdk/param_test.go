@@ -190,7 +190,7 @@ func TestWrongTagsAreNamed(t *testing.T) {
 		{badType{}, "loss test: field A: is of type []int; want float64, int, bool or string"},
 		{badDefault{}, "loss test: field A: its default is -1; want a number of at least 0"},
 		{badProto{}, "loss test: field A: its default is 0; want a whole number of at least 1"},
-		{badOption{}, `loss test: field A: tag has the unknown part "minimum=1"; want default=, min=, max=, choices= or doc=`},
+		{badOption{}, `loss test: field A: tag has the unknown part "minimum=1"; want default=, min=, max=, choices=, values= or doc=`},
 		{badBound{}, "loss test: field A: min=1 is no bound of a string"},
 		{badChoice{}, "loss test: field A: choices are for a string field"},
 		{badTwice{}, "loss test: two fields are the parameter a"},
@@ -198,4 +198,20 @@ func TestWrongTagsAreNamed(t *testing.T) {
 	} {
 		require.Equal(t, failure{"internal", c.want, ""}, refused(t, sdk.NewServer(lossOf(c.loss)).Describe()))
 	}
+}
+
+// valued has a text without choices that shows what it takes.
+type valued struct {
+	Types string `llmhost:"types,default=a,values=b|c=1,doc=what is summed, several separated by commas"`
+}
+
+func (valued) Trace(*sdk.Graph) sdk.Objective { return sdk.Objective{} }
+
+// Values travel in the descriptor and bound nothing.
+func TestValuesOfAText(t *testing.T) {
+	reply := sdk.NewServer(sdk.Plugin{Name: "p", Losses: []sdk.LossSpec{sdk.NewLoss("l", "", valued{})}}).Describe()
+	require.Contains(t, string(reply), `"default":"a","values":["b","c=1"]`)
+	loss, err := sdk.NewLoss("l", "", valued{}).New(map[string]any{"types": "anything"})
+	require.NoError(t, err)
+	require.Equal(t, valued{Types: "anything"}, loss)
 }

@@ -41,8 +41,9 @@ type Shape = op.Shape
 //	Margin float64 `llmhost:"margin,default=0,min=0,doc=gap wanted for every pair"`
 //
 // of type float64, int, bool or string, with default=, min=, max=,
-// choices=a|b|c and doc= (last, since it may contain commas). A method
-// Validate() error, if present, checks them together.
+// choices=a|b|c, values=a|b (some that a text without choices takes, which plugins
+// check tries) and doc= (last, since it may contain commas). A method Validate()
+// error, if present, checks them together.
 type Loss interface {
 	// Trace records the loss once. What it computes may depend on the
 	// parameters, never on data: the graph holds symbols, not numbers.

@@ -211,6 +211,9 @@ func appendParam(b []byte, p Param) []byte {
 	if p.Choices != nil {
 		b = appendList(appendKey(b, "choices"), p.Choices)
 	}
+	if p.Values != nil {
+		b = appendList(appendKey(b, "values"), p.Values)
+	}
 	return append(appendField(b, "doc", p.Doc), '}')
 }
 

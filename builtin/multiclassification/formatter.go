@@ -23,7 +23,7 @@ import (
 type Formatter struct {
 	classification.Texts
 	LabelsName string `llmhost:"cls_data_labels_name,default=labels,doc=field that holds the classes, by objective; empty: labels"`
-	Objectives string `llmhost:"cls_objectives,default=label=1,doc=names and weights of the objectives, such as source=1.0,rank=0.5; without a number the weight is 1"`
+	Objectives string `llmhost:"cls_objectives,default=label=1,values=source=1.0|rank=0.5,doc=names and weights of the objectives, such as source=1.0,rank=0.5; without a number the weight is 1"`
 }
 
 // Validate checks the list of objectives, and that the fields have different names.

@@ -21,7 +21,7 @@ import (
 //
 // Metrics: accuracy/OBJECTIVE, defined as in classification.Loss.
 type Loss struct {
-	Objectives string `llmhost:"cls_objectives,default=label=1,doc=names and weights of the objectives, such as source=1.0,rank=0.5; without a number the weight is 1"`
+	Objectives string `llmhost:"cls_objectives,default=label=1,values=source=1.0|rank=0.5,doc=names and weights of the objectives, such as source=1.0,rank=0.5; without a number the weight is 1"`
 }
 
 // Validate checks the list of objectives.

@@ -93,6 +93,7 @@ type paramEntry struct {
 	Default         any
 	Min, Max        *float64
 	Choices         []string
+	Values          []string
 }
 
 type taskEntry struct {
@@ -177,6 +178,7 @@ func (c *Component) readParams(entries []paramEntry) error {
 			Min:     e.Min,
 			Max:     e.Max,
 			Choices: e.Choices,
+			Values:  e.Values,
 			Doc:     line(e.Doc),
 		}
 		var err error
@@ -197,8 +199,17 @@ func (c *Component) readParams(entries []paramEntry) error {
 				len(p.Choices),
 				maxParts,
 			)
+		case len(p.Values) > maxParts:
+			return fmt.Errorf(
+				"parameter %s with %d values; at most %d are allowed",
+				p.Name,
+				len(p.Values),
+				maxParts,
+			)
 		case slices.ContainsFunc(p.Choices, func(s string) bool { return line(s) != s }):
 			return fmt.Errorf("parameter %s with a choice that cannot be printed", p.Name)
+		case slices.ContainsFunc(p.Values, func(s string) bool { return line(s) != s }):
+			return fmt.Errorf("parameter %s with a value that cannot be printed", p.Name)
 		case p.Min != nil && math.IsNaN(*p.Min) || p.Max != nil && math.IsNaN(*p.Max):
 			return fmt.Errorf("parameter %s with a bound that is not a number", p.Name)
 		}

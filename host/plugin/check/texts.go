@@ -9,9 +9,9 @@ import (
 	"llmhost/sdk"
 )
 
-// The values of a string parameter without choices are declared nowhere. This
-// file guesses them, the only place that reads prose: it tries the words of the
-// doc.
+// The values of a string parameter without choices are those that it declares.
+// For one that declares none this file guesses them, the only place that reads
+// prose: it tries the words of the doc.
 
 // mostWords bounds how many words of a doc are tried.
 const mostWords = 24
@@ -25,9 +25,9 @@ type text struct {
 	param     string
 }
 
-// texts are values of a string without choices. If the plugin does not accept any
-// string they are the words of the doc that it accepts and lists of them, else
-// what the doc gives as a list.
+// texts are values of a string without choices: those that it declares and, if the
+// plugin does not accept any string, lists of them. For one that declares none the
+// words of its doc serve, of one that accepts any string those that are a list.
 func (s *session) texts(c *plugin.Component, p sdk.Param) []string {
 	return kept(s, text{c, p.Name}, func() []string { return s.taken(c, p) })
 }
@@ -40,9 +40,10 @@ func (s *session) taken(c *plugin.Component, p sdk.Param) []string {
 	}
 	var taken []string
 	strict := !takes(unknownName)
-	for _, word := range wordsOfDoc(p.Doc) {
+	for _, word := range candidates(p) {
+		declared := len(p.Values) > 0
 		isList := strings.ContainsAny(word, "=,")
-		if (strict || isList) && takes(word) {
+		if (declared || strict || isList) && takes(word) {
 			taken = append(taken, word)
 		}
 	}
@@ -50,6 +51,14 @@ func (s *session) taken(c *plugin.Component, p sdk.Param) []string {
 		taken = append(taken, lists(p, taken, takes)...)
 	}
 	return taken
+}
+
+// candidates are what a string parameter may take.
+func candidates(p sdk.Param) []string {
+	if len(p.Values) > 0 {
+		return p.Values
+	}
+	return wordsOfDoc(p.Doc)
 }
 
 // wordsOfDoc are the first different words of a doc.

@@ -21,7 +21,7 @@ import (
 // Source: Lin et al. 2017, arXiv:1708.02002, eq. 5, for more than two classes.
 type Loss struct {
 	Gamma   float64 `llmhost:"focal_gamma,default=2,min=0,max=100,doc=how much less the examples count that the model gets right; 0 is the cross entropy"`
-	Weights string  `llmhost:"focal_weights,doc=weights of the classes 0, 1, …, such as 0.25,0.75; a class that is left out has weight 1"`
+	Weights string  `llmhost:"focal_weights,values=0.25,doc=weights of the classes 0, 1, …, such as 0.25,0.75; a class that is left out has weight 1"`
 	Head    string  `llmhost:"cls_head,default=label,doc=name of the classification head"`
 }
 
