@@ -15,6 +15,8 @@ macro_rules! parameters {
                 flag: bool = true;
                 /// a choice
                 mode: String = "a", choices = ["a", "b"];
+                /// a text
+                note: String = "x", values = ["y", "z"];
             }
         }
     };

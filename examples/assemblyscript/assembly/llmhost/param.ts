@@ -20,6 +20,7 @@ export class Param {
   private lowest: f64 = NaN;
   private highest: f64 = NaN;
   private choices: string[] = [];
+  private tried: string[] = [];
 
   constructor(
     public name: string,
@@ -61,6 +62,12 @@ export class Param {
     return this;
   }
 
+  /** Some that a text without choices takes, for plugins check to try. */
+  values(tried: string[]): Param {
+    this.tried = tried;
+    return this;
+  }
+
   /** Takes a value; the result is what is wrong with it, or empty. */
   set(v: Value): string {
     const numeric = this.type == "float" || this.type == "int";
@@ -89,6 +96,7 @@ export class Param {
     if (!isNaN(this.lowest)) out += ',"min":' + numeral(this.lowest);
     if (!isNaN(this.highest)) out += ',"max":' + numeral(this.highest);
     if (this.choices.length > 0) out += ',"choices":' + strings(this.choices);
+    if (this.tried.length > 0) out += ',"values":' + strings(this.tried);
     return out + ',"doc":' + quoted(this.doc) + "}";
   }
 }

@@ -89,6 +89,8 @@ pub struct Param {
     pub min: Option<f64>,
     pub max: Option<f64>,
     pub choices: Vec<&'static str>,
+    /// Of a text without choices: some that it takes, for plugins check to try.
+    pub values: Vec<&'static str>,
     pub doc: String,
 }
 
@@ -96,7 +98,7 @@ impl Param {
     /// A parameter without bounds. doc is one line.
     pub fn new<T: ParamValue>(name: &'static str, default: T, doc: &str) -> Self {
         let doc = doc.split_whitespace().collect::<Vec<_>>().join(" ");
-        Param { name, kind: T::TYPE, default: default.to_value(), min: None, max: None, choices: vec![], doc }
+        Param { name, kind: T::TYPE, default: default.to_value(), min: None, max: None, choices: vec![], values: vec![], doc }
     }
 
     /// The error, if there is one, is what is wrong with v, without the parameter's name.
@@ -150,6 +152,10 @@ impl Param {
             json::name(&mut out, "choices");
             json::list(&mut out, self.choices.iter().map(|c| json::quoted(c)));
         }
+        if !self.values.is_empty() {
+            json::name(&mut out, "values");
+            json::list(&mut out, self.values.iter().map(|v| json::quoted(v)));
+        }
         json::field(&mut out, "doc", &self.doc);
         out + "}"
     }
@@ -163,7 +169,7 @@ pub trait Params: Sized {
 }
 
 /// Declares a struct of parameters: a field's doc is the parameter's, and after
-/// its type stand the default and, as they are needed, min, max or choices.
+/// its type stand the default and, as they are needed, min, max, choices or values.
 ///
 /// ```
 /// llmhost_plugin::params! {
@@ -181,7 +187,8 @@ macro_rules! params {
     (
         $(#[$meta:meta])* $vis:vis struct $name:ident {
             $( $(#[doc = $doc:expr])* $field:ident : $type:ty = $default:expr
-               $(, min = $min:expr)? $(, max = $max:expr)? $(, choices = [$($choice:expr),* $(,)?])? ; )*
+               $(, min = $min:expr)? $(, max = $max:expr)? $(, choices = [$($choice:expr),* $(,)?])?
+               $(, values = [$($value:expr),* $(,)?])? ; )*
         }
     ) => {
         $(#[$meta])*
@@ -196,6 +203,7 @@ macro_rules! params {
                     $( p.min = Some($min.into()); )?
                     $( p.max = Some($max.into()); )?
                     $( p.choices = vec![$($choice),*]; )?
+                    $( p.values = vec![$($value),*]; )?
                     p
                 }),* ]
             }
