@@ -17,6 +17,7 @@ import (
 	"llmhost/host/console"
 	"llmhost/host/data"
 	"llmhost/host/lm"
+	"llmhost/host/metrics"
 	"llmhost/host/model"
 	"llmhost/host/optim"
 	"llmhost/host/plugin"
@@ -113,10 +114,12 @@ func Train(ctx context.Context, s config.Settings, env Env) (err error) {
 		return howToResume(s.OutputDir, err)
 	}
 	record = record.At(loop.Trainer.GlobalStep, time.Since(began))
-	if err := finish(dir, m.policy, record, t.Name); err != nil {
+	entries, err := finish(dir, m.policy, record, t.Name)
+	if err != nil {
 		return howToResume(s.OutputDir, err)
 	}
-	return summarise(out, dir, m, loop.Speed(), time.Since(began))
+	summarise(out, dir.Path, m, entries, loop.Speed(), time.Since(began))
+	return nil
 }
 
 // OpenTrainer builds the trainer of a run as Train does, without its data and its
@@ -366,22 +369,21 @@ func howToResume(dir string, err error) error {
 }
 
 // finish writes the final model into the run's folder and marks the run as finished.
-func finish(dir *rundir.Dir, policy *lm.Model, record rundir.Record, taskName string) error {
+func finish(dir *rundir.Dir, policy *lm.Model, record rundir.Record, taskName string) (entries []metrics.Entry, err error) {
 	if err := policy.Save(dir.Path); err != nil {
-		return err
+		return nil, err
 	}
-	entries, err := dir.Entries()
-	if err != nil {
-		return err
+	if entries, err = dir.Entries(); err != nil {
+		return nil, err
 	}
 	if err := dir.Draw(fmt.Sprintf("%s, task %s", filepath.Base(dir.Path), taskName), entries); err != nil {
-		return err
+		return nil, err
 	}
 	record.Finished = true
 	if record.FinalSHA256, err = model.WeightsDigest(dir.Path); err != nil {
-		return err
+		return nil, err
 	}
-	return dir.WriteRecord(record)
+	return entries, dir.WriteRecord(record)
 }
 
 // identityOf is what must be the same when the run is resumed.

@@ -153,9 +153,12 @@ func (m *models) precompute(s config.Settings, sets dataset, out *console.Consol
 // refCache keeps log-probabilities of this reference model in the user's cache.
 func (m *models) refCache(s config.Settings) (objective.RefCache, error) {
 	path := cmp.Or(s.RefModel, s.Model)
-	weights, err := model.WeightsDigest(path)
-	if err != nil {
-		return objective.RefCache{}, err
+	weights := m.digest
+	if path != s.Model {
+		var err error
+		if weights, err = model.WeightsDigest(path); err != nil {
+			return objective.RefCache{}, err
+		}
 	}
 	configDigest, _, err := checkpoint.Digest(filepath.Join(path, model.ConfigName))
 	if err != nil {

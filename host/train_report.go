@@ -61,30 +61,25 @@ func introduceModel(out *console.Console, s config.Settings, t *task.Task, m *mo
 }
 
 // summarise prints the first and last evaluation and where everything is.
-func summarise(out *console.Console, dir *rundir.Dir, m *models, speed float64, spent time.Duration) error {
-	entries, err := dir.Entries()
-	if err != nil {
-		return err
-	}
+func summarise(out *console.Console, dir string, m *models, entries []metrics.Entry, speed float64, spent time.Duration) {
 	compareEvaluations(out, entries)
 	out.Printf("speed    %s tokens/s in training steps; %s in all; %s MB of memory at most",
 		console.Thousands(speed), console.Duration(spent), console.Thousands(float64(m.device.PeakMemory())/1e6))
 	if m.policy.Adapter != nil {
 		out.Printf(
 			"adapter  %s (PEFT's format, with the tokenizer): llmhost merge --adapter_name_or_path %s --output_dir FOLDER",
-			dir.Path,
-			dir.Path,
+			dir,
+			dir,
 		)
 	} else {
-		out.Printf("model    %s (Hugging Face layout, with its tokenizer)", dir.Path)
+		out.Printf("model    %s (Hugging Face layout, with its tokenizer)", dir)
 	}
 	out.Printf(
 		"log      %s, run.json, TensorBoard: tensorboard --logdir %s",
-		filepath.Join(dir.Path, rundir.MetricsName),
-		dir.Path,
+		filepath.Join(dir, rundir.MetricsName),
+		dir,
 	)
-	out.Printf("picture  %s", filepath.Join(dir.Path, rundir.CurveName))
-	return nil
+	out.Printf("picture  %s", filepath.Join(dir, rundir.CurveName))
 }
 
 func compareEvaluations(out *console.Console, entries []metrics.Entry) {

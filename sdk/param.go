@@ -255,17 +255,15 @@ func (p *Param) option(part string) error {
 			p.Max = &bound
 		}
 		return nil
-	case "choices":
+	case "choices", "values":
 		if p.Type != StringParam {
-			return errors.New("choices are for a string field")
+			return errors.New(key + " are for a string field")
 		}
-		p.Choices = strings.Split(value, "|")
-		return nil
-	case "values":
-		if p.Type != StringParam {
-			return errors.New("values are for a string field")
+		if key == "choices" {
+			p.Choices = strings.Split(value, "|")
+		} else {
+			p.Values = strings.Split(value, "|")
 		}
-		p.Values = strings.Split(value, "|")
 		return nil
 	}
 	return errors.New("tag has the unknown part " + strconv.Quote(part) + "; want default=, min=, max=, choices=, values= or doc=")

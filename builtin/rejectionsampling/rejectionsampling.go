@@ -7,6 +7,7 @@ import (
 
 	"llmhost/builtin/pairs"
 	"llmhost/builtin/preference"
+	"llmhost/builtin/sft"
 	"llmhost/sdk"
 )
 
@@ -31,18 +32,7 @@ func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
 	best := pairs.Score(g).MaskedFill(g.Real().Not(), math.Inf(-1)).Argmax(1).Unsqueeze(-1)
 	nll := g.Logps().Sum(-1).Neg().Gather(1, best)
 	tokens := g.LabelMask().Sum(-1).Gather(1, best)
-	term := sdk.Term{
-		Name:        "sft",
-		Sum:         nll.Sum(),
-		Count:       tokens.Sum(),
-		Coefficient: 1,
-	}
-	metric := sdk.Metric{
-		Name:  "perplexity",
-		Sum:   term.Sum,
-		Count: term.Count,
-		Exp:   true,
-	}
+	term, metric := sft.Likelihood(nll, tokens)
 	if l.Reduction == "seq_mean" {
 		term.Sum, term.Count = nll.Div(tokens.ClampMin(1)).Sum(), g.Count("B")
 	}

@@ -24,6 +24,22 @@ type Loss struct {
 // Trace records the loss. Shapes: logps, mask [B, K, T]; real [B, K]; weight [B].
 func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
 	nll, tokens := g.Logps().Sum(-1).Neg(), g.LabelMask().Sum(-1) // [B, K]
+	term, metric := Likelihood(nll, tokens)
+	if l.Reduction == "seq_mean" {
+		weight := fields.ReadWeight(g).Unsqueeze(1)
+		term.Sum = nll.Div(tokens.ClampMin(1)).Mul(weight).Sum()
+		term.Count = g.Real().Sum()
+	}
+	o := sdk.Objective{Terms: []sdk.Term{term}, Metrics: []sdk.Metric{metric}}
+	if l.On() {
+		l.penalize(g, &o)
+	}
+	return o
+}
+
+// Likelihood is the term of answers' negative log-probabilities over their numbers
+// of tokens, and the perplexity that this is.
+func Likelihood(nll, tokens sdk.Tensor) (sdk.Term, sdk.Metric) {
 	term := sdk.Term{
 		Name:        "sft",
 		Sum:         nll.Sum(),
@@ -36,16 +52,7 @@ func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
 		Count: term.Count,
 		Exp:   true,
 	}
-	if l.Reduction == "seq_mean" {
-		weight := fields.ReadWeight(g).Unsqueeze(1)
-		term.Sum = nll.Div(tokens.ClampMin(1)).Mul(weight).Sum()
-		term.Count = g.Real().Sum()
-	}
-	o := sdk.Objective{Terms: []sdk.Term{term}, Metrics: []sdk.Metric{metric}}
-	if l.On() {
-		l.penalize(g, &o)
-	}
-	return o
+	return term, metric
 }
 
 // penalize adds the KL to the reference model.

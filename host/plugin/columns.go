@@ -124,11 +124,7 @@ func (e columnEntry) column() (sdk.Column, error) {
 	case e.Name == "" || plain(e.Name) != e.Name:
 		return column, fmt.Errorf("it calls a column %q; want a name that can be printed", plain(e.Name))
 	case !column.Role.Known():
-		return column, fmt.Errorf(
-			"its column %q has the role %q; want score, weight, reward or mask",
-			e.Name,
-			plain(e.Role),
-		)
+		return column, unknownRole(fmt.Sprintf("its column %q", e.Name), e.Role)
 	case len(e.Examples) > maxParts:
 		return column, fmt.Errorf(
 			"its column %q has %d examples; at most %d are allowed",
@@ -186,11 +182,7 @@ func readOutputs(entries []outputEntry) ([]sdk.Output, error) {
 				plain(e.Name),
 			)
 		case !output.Role.Known():
-			return nil, fmt.Errorf(
-				"what it gives as %s has the role %q; want score, weight, reward or mask",
-				output.Input(),
-				plain(e.Role),
-			)
+			return nil, unknownRole("what it gives as "+output.Input(), e.Role)
 		case slices.ContainsFunc(outputs, func(have sdk.Output) bool { return have.Input() == output.Input() }):
 			return nil, fmt.Errorf("it gives %s twice", output.Input())
 		}
@@ -219,4 +211,9 @@ func readAllow(said map[string]string) (map[string]string, error) {
 		allow[name] = why
 	}
 	return allow, nil
+}
+
+// unknownRole is the error of a column whose role this host does not know.
+func unknownRole(subject, role string) error {
+	return fmt.Errorf("%s has the role %q; want score, weight, reward or mask", subject, plain(role))
 }

@@ -1,6 +1,7 @@
 package plugin
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"math"
@@ -192,26 +193,11 @@ func (c *Component) readParams(entries []paramEntry) error {
 			p.Type != sdk.BoolParam &&
 			p.Type != sdk.StringParam:
 			return fmt.Errorf("parameter %s of type %q; want float, int, bool or string", p.Name, plain(e.Type))
-		case len(p.Choices) > maxParts:
-			return fmt.Errorf(
-				"parameter %s with %d choices; at most %d are allowed",
-				p.Name,
-				len(p.Choices),
-				maxParts,
-			)
-		case len(p.Values) > maxParts:
-			return fmt.Errorf(
-				"parameter %s with %d values; at most %d are allowed",
-				p.Name,
-				len(p.Values),
-				maxParts,
-			)
-		case slices.ContainsFunc(p.Choices, func(s string) bool { return line(s) != s }):
-			return fmt.Errorf("parameter %s with a choice that cannot be printed", p.Name)
-		case slices.ContainsFunc(p.Values, func(s string) bool { return line(s) != s }):
-			return fmt.Errorf("parameter %s with a value that cannot be printed", p.Name)
 		case p.Min != nil && math.IsNaN(*p.Min) || p.Max != nil && math.IsNaN(*p.Max):
 			return fmt.Errorf("parameter %s with a bound that is not a number", p.Name)
+		}
+		if err = cmp.Or(checkTexts(p.Name, "choice", p.Choices), checkTexts(p.Name, "value", p.Values)); err != nil {
+			return err
 		}
 		if p.Default, err = p.Accept(e.Default); err != nil {
 			return fmt.Errorf("the default of parameter %s %s", p.Name, brief(err))
@@ -335,4 +321,16 @@ func isName(s string) bool {
 		}
 	}
 	return s != "" && len(s) <= 64
+}
+
+// checkTexts bounds a list of texts of a parameter, each of which must be fit to
+// be printed.
+func checkTexts(param, what string, texts []string) error {
+	if len(texts) > maxParts {
+		return fmt.Errorf("parameter %s with %d %ss; at most %d are allowed", param, len(texts), what, maxParts)
+	}
+	if slices.ContainsFunc(texts, func(s string) bool { return line(s) != s }) {
+		return fmt.Errorf("parameter %s with a %s that cannot be printed", param, what)
+	}
+	return nil
 }

@@ -34,11 +34,7 @@ func readUses(p *program.Program, entries []useEntry) ([]sdk.ColumnUse, error) {
 		case at < 0:
 			return nil, fmt.Errorf("its trace declares the column %q, which it does not read", plain(e.Input))
 		case !role.Known():
-			return nil, fmt.Errorf(
-				"its %s has the role %q; want score, weight, reward or mask",
-				e.Input,
-				plain(e.Role),
-			)
+			return nil, unknownRole("its "+e.Input, e.Role)
 		case len(e.Values) > maxParts:
 			return nil, fmt.Errorf(
 				"its %s has %d example values; at most %d are allowed",
