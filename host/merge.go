@@ -39,11 +39,16 @@ type Merged struct {
 // fails where they differ by more than the tolerance.
 func Merge(m MergeOptions) (out Merged, err error) {
 	defer tensor.Catch(&err)
-	if err := rundir.WantEmpty(m.OutputDir); err != nil {
-		return out, err
-	}
 	src, err := m.source()
 	if err != nil {
+		return out, err
+	}
+	inputs := []input{
+		{"model_name_or_path", src.Weights},
+		{"adapter_name_or_path", src.Adapter},
+		{"tokenizer_name_or_path", src.Tokenizer},
+	}
+	if err := cmp.Or(wantApart(m.OutputDir, inputs), rundir.WantEmpty(m.OutputDir)); err != nil {
 		return out, err
 	}
 	options := lm.Options{Device: tensor.CPU, Compute: tensor.Float32}

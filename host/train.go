@@ -55,6 +55,9 @@ func Train(ctx context.Context, s config.Settings, env Env) (err error) {
 	out := console.New(env.Lines, env.Terminal)
 	defer func() { err = beforeFirstStep(ctx, err) }()
 
+	if err := wantInputsKept(s); err != nil {
+		return err
+	}
 	start, err := rundir.Find(s.OutputDir, s.Resume, s.OverwriteOutput, out.Notef)
 	if err != nil {
 		return err

@@ -11,10 +11,7 @@ import (
 	"os"
 	"path/filepath"
 	"reflect"
-	"regexp"
-	"strings"
 
-	"llmhost/host/atomicfile"
 	"llmhost/host/nn"
 	"llmhost/host/safetensors"
 	"llmhost/host/tensor"
@@ -83,8 +80,8 @@ func Load(path string, o Options) (*Model, error) {
 		return nil, err
 	}
 	defer weights.Close()
-	spelled := newSpelling(weights.Names())
-	source, err := f.orFresh(weights, spelled, o)
+	files := newStored(weights)
+	source, err := f.orFresh(files, o)
 	if err != nil {
 		return nil, err
 	}
@@ -97,7 +94,7 @@ func Load(path string, o Options) (*Model, error) {
 	if err := f.build(o, source); err != nil {
 		return nil, err
 	}
-	f.Unused = spelled.unused(f.Params().All())
+	f.Unused = files.unused()
 	return f, nil
 }
 
@@ -210,140 +207,6 @@ func wanted(kind reflect.Kind) string {
 		return "a list"
 	}
 	return "an object"
-}
-
-// sourceError carries an error of a source through the model's constructor.
-type sourceError struct{ error }
-
-func catchSource(err *error) {
-	r := recover()
-	if r == nil {
-		return
-	}
-	failed, ok := r.(sourceError)
-	if !ok {
-		panic(r)
-	}
-	*err = failed.error
-}
-
-var dtypeOf = map[safetensors.DType]tensor.DType{safetensors.F64: tensor.Float64, safetensors.F32: tensor.Float32,
-	safetensors.F16: tensor.Float16, safetensors.BF16: tensor.BFloat16}
-
-// fileSource takes parameters from a file.
-func fileSource(weights *safetensors.File, spelled spelling, o Options) nn.Source {
-	return func(name string, shape []int64) tensor.Tensor {
-		t, err := Read(weights, spelled.of(name), ConfigName, o.Device, o.Param, shape...)
-		if err != nil {
-			panic(sourceError{err})
-		}
-		return t
-	}
-}
-
-// Read takes a tensor of the file, whose shape is what source wants, onto a
-// device. It is copied out of the mapped pages into memory of libtorch's own,
-// whose alignment does not depend on the file's: results on the CPU depend on it
-// in the last bit. The caller owns it.
-func Read(weights *safetensors.File, name, source string, device tensor.Device, as tensor.DType, shape ...int64) (t tensor.Tensor, err error) {
-	found, err := weights.Want(name, source, shape...)
-	if err != nil {
-		return t, err
-	}
-	dtype, ok := dtypeOf[found.DType]
-	if !ok {
-		return t, fmt.Errorf(
-			"%s: tensor %s has dtype %s; want F32, BF16, F16 or F64",
-			weights.Path(),
-			name,
-			found.DType,
-		)
-	}
-	tensor.Scoped(func() {
-		t = tensor.FromBytes(device, dtype, found.Data, shape...).To(as).Own()
-	})
-	return t, nil
-}
-
-// randomSource draws parameters on the CPU, so that a seed gives one model on
-// every device. An unknown model_type is an error.
-func randomSource(std float64, modelType string, o Options) nn.Source {
-	arch, _ := architectureOf(modelType)
-	return func(name string, shape []int64) tensor.Tensor {
-		var t tensor.Tensor
-		tensor.Scoped(func() {
-			switch {
-			case strings.HasSuffix(strings.ToLower(name), "norm.weight"):
-				t = tensor.Full(tensor.CPU, tensor.Float32, arch.norm, shape...)
-			case strings.HasSuffix(name, ".bias"):
-				t = tensor.Zeros(tensor.CPU, tensor.Float32, shape...)
-			default:
-				t = tensor.Randn(tensor.CPU, tensor.Float32, std, shape...)
-			}
-			t = t.ToDevice(o.Device).To(o.Param).Own()
-		})
-		return t
-	}
-}
-
-// Save writes the model into folder, which exists, in Hugging Face's layout: its
-// weights in the type they are trained in, its config.json in the layout that
-// was read.
-func (f *Model) Save(folder string) error {
-	return f.save(folder, safetensors.Save, atomicfile.WriteFile)
-}
-
-// SaveInto is Save into a fresh folder that is made durable as a whole.
-func (f *Model) SaveInto(folder string) error {
-	return f.save(folder, safetensors.SaveInto, func(path string, data []byte) error { return os.WriteFile(path, data, 0o644) })
-}
-
-// maxShardSize is transformers' own default.
-const maxShardSize = 50 << 30
-
-func (f *Model) save(folder string, weights func(string, []safetensors.Source, safetensors.Layout) error, write func(string, []byte) error) error {
-	params := f.Params().All()
-	var sources []safetensors.Source
-	for _, p := range params {
-		sources = append(sources, SourceOf(p.Name, p.Tensor))
-	}
-	if err := weights(folder, sources, safetensors.Layout{MaxShardSize: maxShardSize}); err != nil {
-		return err
-	}
-	if f.generation != nil {
-		if err := write(filepath.Join(folder, GenerationConfigName), f.generation); err != nil {
-			return err
-		}
-	}
-	config, err := f.headConfig()
-	if err != nil {
-		return err
-	}
-	return write(filepath.Join(folder, ConfigName), withDType(config, params[0].Tensor.DType()))
-}
-
-// SourceOf makes a tensor a source of a file; its bytes are fetched as they are
-// written.
-func SourceOf(name string, t tensor.Tensor) safetensors.Source {
-	var dtype safetensors.DType
-	for file, memory := range dtypeOf {
-		if memory == t.DType() {
-			dtype = file
-		}
-	}
-	return safetensors.Source{Name: name, DType: dtype, Shape: t.Shape(), Stream: func(w io.Writer) (err error) {
-		defer tensor.Catch(&err)
-		_, err = w.Write(t.Bytes())
-		return err
-	}}
-}
-
-var dtypeKey = regexp.MustCompile(`("(?:torch_)?dtype"\s*:\s*)(?:"[^"]*"|null)`)
-
-// withDType returns the config with the element type that is saved, and
-// everything else unchanged.
-func withDType(config []byte, dtype tensor.DType) []byte {
-	return dtypeKey.ReplaceAll(config, []byte(`${1}"`+dtype.String()+`"`))
 }
 
 // WeightsDigest returns the sha256 over the weight files of a model folder, in

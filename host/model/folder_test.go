@@ -345,6 +345,8 @@ func TestFoldersThatDoNotLoad(t *testing.T) {
 			`FOLDER/config.json: no such file; model_name_or_path wants a folder in Hugging Face's layout`},
 		{"no weights", func(folder string) { require.NoError(t, os.Remove(filepath.Join(folder, "model.safetensors"))) },
 			`FOLDER: has no model.safetensors and no model.safetensors.index.json; copy or download the weights`},
+		{"a NaN", valued(t, float32(math.NaN())), `FOLDER/model.safetensors: tensor "model.norm.weight" has 2 of 24 values that are not finite, the first, NaN, at index 5; every output of the model would be NaN: copy or download it again, or take an earlier checkpoint`},
+		{"an infinity", valued(t, float32(math.Inf(-1))), `FOLDER/model.safetensors: tensor "model.norm.weight" has 2 of 24 values that are not finite, the first, -Inf, at index 5; every output of the model would be NaN: copy or download it again, or take an earlier checkpoint`},
 		{"weights of whole numbers", wholeNumbers(t), `FOLDER: tensor model.norm.weight has dtype I64; want F32, BF16, F16 or F64`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -356,6 +358,22 @@ func TestFoldersThatDoNotLoad(t *testing.T) {
 
 // wholeNumbers rewrites a folder's last norm as integers.
 func wholeNumbers(t *testing.T) func(folder string) {
+	return normed(t, func(shape []int64) safetensors.Source {
+		return safetensors.Int64Source("model.norm.weight", make([]int64, shape[0]), shape...)
+	})
+}
+
+// valued rewrites a folder's last norm with two such values.
+func valued(t *testing.T, value float32) func(folder string) {
+	return normed(t, func(shape []int64) safetensors.Source {
+		values := make([]float32, shape[0])
+		values[5], values[9] = value, value
+		return safetensors.Float32Source("model.norm.weight", values, shape...)
+	})
+}
+
+// normed replaces a folder's last norm.
+func normed(t *testing.T, norm func(shape []int64) safetensors.Source) func(folder string) {
 	return func(folder string) {
 		file, err := safetensors.Open(folder)
 		require.NoError(t, err)
@@ -366,7 +384,7 @@ func wholeNumbers(t *testing.T) func(folder string) {
 			require.NoError(t, err)
 			s := safetensors.Source{Name: x.Name, DType: x.DType, Shape: x.Shape, Data: append([]byte(nil), x.Data...)}
 			if name == "model.norm.weight" {
-				s = safetensors.Int64Source(name, make([]int64, x.Shape[0]), x.Shape...)
+				s = norm(x.Shape)
 			}
 			sources = append(sources, s)
 		}
@@ -424,4 +442,13 @@ func TestTensorsWithoutAPlaceAreListed(t *testing.T) {
 	defer cut.Free()
 	require.Len(t, cut.Unused, 9)
 	require.Contains(t, cut.Unused, "model.layers.1.mlp.up_proj.weight")
+}
+
+// What is kept in 4 bits is used all the same.
+func TestFourBitsUseWhatTheyRound(t *testing.T) {
+	folder := t.TempDir()
+	require.NoError(t, create(t, configs["llama"], cpu).Save(folder))
+	o := cpu
+	o.FourBit = true
+	require.Empty(t, load(t, folder, o).Unused)
 }

@@ -99,25 +99,25 @@ func (f *Model) HeadParams() (names []string) {
 
 // orFresh initializes the heads that the file does not have, or has for other
 // classes, and notes which.
-func (f *Model) orFresh(weights *safetensors.File, spelled spelling, o Options) (nn.Source, error) {
+func (f *Model) orFresh(files *stored, o Options) (nn.Source, error) {
 	std, err := initializerRange(f.ConfigText)
 	if err != nil {
 		return nil, err
 	}
-	read := fileSource(weights, spelled, o)
+	read := files.source(o)
 	draw := randomSource(std, f.Config.ModelType, o)
 	return func(name string, shape []int64) tensor.Tensor {
 		if !isHead(name) {
 			return read(name, shape)
 		}
-		stored := spelled.of(name)
-		fresh := !spelled[stored] || o.Heads.drawn(name)
-		if found, err := weights.Get(stored); !fresh &&
+		there := files.find(name)
+		fresh := !files.Has(there) || o.Heads.drawn(name)
+		if found, err := files.Get(there); !fresh &&
 			err == nil &&
 			!slices.Equal(found.Shape, shape) {
 			if !o.IgnoreMismatchedSizes {
 				panic(sourceError{fmt.Errorf("%s: tensor %q has shape %s; the head of this task wants %s; set ignore_mismatched_sizes = true to initialize it",
-					weights.Path(), stored, safetensors.ShapeText(found.Shape), safetensors.ShapeText(shape))})
+					files.Path(), there, safetensors.ShapeText(found.Shape), safetensors.ShapeText(shape))})
 			}
 			fresh = true
 		}

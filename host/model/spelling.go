@@ -4,8 +4,6 @@ import (
 	"maps"
 	"slices"
 	"strings"
-
-	"llmhost/host/nn"
 )
 
 // spelling finds the tensors of weight files whose names are not today's: those
@@ -33,6 +31,9 @@ var older = [][2]string{
 	{codebaseName + ".weight", scoreName + ".weight"}, {codebaseName + ".weight", formerName + ".weight"},
 }
 
+// lmHeads are the names of heads that predict tokens.
+var lmHeads = []string{"lm_head.weight", "embed_out.weight"}
+
 // of returns the name in the files of the parameter called name; name itself
 // where there is none.
 func (s spelling) of(name string) string {
@@ -55,15 +56,12 @@ func (s spelling) of(name string) string {
 	return name
 }
 
-// unused lists the names that no parameter has, except for a tied head that is stored
-// all the same, and what old versions stored although it follows from the config.
-func (s spelling) unused(params []nn.Param) (left []string) {
-	taken := map[string]bool{"lm_head.weight": true, "embed_out.weight": true}
-	for _, p := range params {
-		taken[s.of(p.Name)] = true
-	}
+// unused lists the names that were not read, except for a head that predicts tokens,
+// which is tied or not wanted, and what old versions stored although it follows
+// from the config.
+func (s spelling) unused(read map[string]bool) (left []string) {
 	for _, name := range slices.Sorted(maps.Keys(s)) {
-		if !taken[name] && !follows(name) {
+		if !read[name] && !slices.Contains(lmHeads, name) && !follows(name) {
 			left = append(left, name)
 		}
 	}

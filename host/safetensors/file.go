@@ -17,6 +17,7 @@ import (
 // Tensor is one tensor of a file.
 type Tensor struct {
 	Name  string
+	File  string // the path of the file that it is in
 	DType DType
 	Shape []int64
 	// Data is row-major and little-endian. It belongs to the File, is
@@ -96,6 +97,7 @@ func (f *File) addImage(path string, image []byte, keep map[string]bool) error {
 		data := image[begin+e.begin : begin+e.end : begin+e.end]
 		f.tensors = append(f.tensors, Tensor{
 			Name:  e.name,
+			File:  path,
 			DType: e.dtype,
 			Shape: e.shape,
 			Data:  data,

@@ -30,7 +30,7 @@ func TestParse(t *testing.T) {
 	require.Equal(t, map[string]string{"format": "pt"}, f.Metadata())
 	a, err := f.Get("a")
 	require.NoError(t, err)
-	require.Equal(t, safetensors.Tensor{Name: "a", DType: safetensors.I64, Shape: []int64{}, Data: make([]byte, 8)}, a)
+	require.Equal(t, safetensors.Tensor{Name: "a", File: "m", DType: safetensors.I64, Shape: []int64{}, Data: make([]byte, 8)}, a)
 	require.True(t, f.Has("b"))
 	require.False(t, f.Has("c"))
 	require.NoError(t, f.Close())

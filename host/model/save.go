@@ -1,0 +1,72 @@
+package model
+
+import (
+	"io"
+	"os"
+	"path/filepath"
+	"regexp"
+
+	"llmhost/host/atomicfile"
+	"llmhost/host/safetensors"
+	"llmhost/host/tensor"
+)
+
+// Save writes the model into folder, which exists, in Hugging Face's layout: its
+// weights in the type they are trained in, its config.json in the layout that
+// was read.
+func (f *Model) Save(folder string) error {
+	return f.save(folder, safetensors.Save, atomicfile.WriteFile)
+}
+
+// SaveInto is Save into a fresh folder that is made durable as a whole.
+func (f *Model) SaveInto(folder string) error {
+	return f.save(folder, safetensors.SaveInto, func(path string, data []byte) error { return os.WriteFile(path, data, 0o644) })
+}
+
+// maxShardSize is transformers' own default.
+const maxShardSize = 50 << 30
+
+func (f *Model) save(folder string, weights func(string, []safetensors.Source, safetensors.Layout) error, write func(string, []byte) error) error {
+	params := f.Params().All()
+	var sources []safetensors.Source
+	for _, p := range params {
+		sources = append(sources, SourceOf(p.Name, p.Tensor))
+	}
+	if err := weights(folder, sources, safetensors.Layout{MaxShardSize: maxShardSize}); err != nil {
+		return err
+	}
+	if f.generation != nil {
+		if err := write(filepath.Join(folder, GenerationConfigName), f.generation); err != nil {
+			return err
+		}
+	}
+	config, err := f.headConfig()
+	if err != nil {
+		return err
+	}
+	return write(filepath.Join(folder, ConfigName), withDType(config, params[0].Tensor.DType()))
+}
+
+// SourceOf makes a tensor a source of a file; its bytes are fetched as they are
+// written.
+func SourceOf(name string, t tensor.Tensor) safetensors.Source {
+	var dtype safetensors.DType
+	for file, memory := range dtypeOf {
+		if memory == t.DType() {
+			dtype = file
+		}
+	}
+	return safetensors.Source{Name: name, DType: dtype, Shape: t.Shape(), Stream: func(w io.Writer) (err error) {
+		defer tensor.Catch(&err)
+		_, err = w.Write(t.Bytes())
+		return err
+	}}
+}
+
+var dtypeKey = regexp.MustCompile(`("(?:torch_)?dtype"\s*:\s*)(?:"[^"]*"|null)`)
+
+// withDType returns the config with the element type that is saved, and
+// everything else unchanged.
+func withDType(config []byte, dtype tensor.DType) []byte {
+	return dtypeKey.ReplaceAll(config, []byte(`${1}"`+dtype.String()+`"`))
+}
