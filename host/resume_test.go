@@ -173,7 +173,7 @@ func TestInterruptedRunsEndAlike(t *testing.T) {
 		s.Resume = "auto"
 	}
 	lines := mustTrain(t, s)
-	require.Contains(t, lines, "resume "+filepath.Join(s.OutputDir, "checkpoint-9")+", after step 9\n")
+	require.Contains(t, lines, "resume "+filepath.Join(s.OutputDir, "checkpoint-9")+", after step 9, epoch 3.00; 3 steps left, of 24 records\n")
 	require.NotContains(t, lines, "note: ")
 	requireSameEnd(t, want, s.OutputDir)
 	require.Equal(t, filepath.Join(s.OutputDir, "checkpoint-9"), readRecord(t, s.OutputDir).ResumedFrom)
@@ -290,7 +290,7 @@ func TestAFinishedRunIsLeftAlone(t *testing.T) {
 			mustTrain(t, s)
 			before := tree(t, s.OutputDir)
 			s.Resume = "auto"
-			require.Equal(t, s.OutputDir+" is finished: 6 of 6 steps; nothing to do\n", mustTrain(t, s))
+			require.Equal(t, s.OutputDir+" is finished: 6 steps, 2 epochs; nothing to do\n", mustTrain(t, s))
 			require.Equal(t, before, tree(t, s.OutputDir))
 		})
 	}
@@ -302,7 +302,8 @@ func TestAFinishedRunGoesOnToMoreEpochs(t *testing.T) {
 	s.Resume, s.NumTrainEpochs = "auto", 3
 	lines := mustTrain(t, s)
 	require.Contains(t, lines, "note: num_train_epochs was 2 and is 3 from here on\n")
-	require.Contains(t, lines, "checkpoint-6, after step 6\n")
+	require.Contains(t, lines, "checkpoint-6, after step 6, epoch 2.00; 3 steps left, of 24 records\n")
+	require.Contains(t, lines, "note: the learning rate of step 7 was to be 0 and is 0.00309\n")
 	r := readRecord(t, s.OutputDir)
 	require.Equal(t, []int{9, 9}, []int{r.GlobalStep, r.TotalSteps})
 	require.Equal(t, digest(t, s.OutputDir, "model.safetensors"), r.FinalSHA256)

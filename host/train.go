@@ -67,6 +67,9 @@ func Train(ctx context.Context, s config.Settings, env Env) (err error) {
 		return err
 	}
 	defer t.Close()
+	if err := rundir.CheckSettings(start, s.Map()); err != nil {
+		return err
+	}
 	src := lm.SourceOf(s.ModelSettings, s.AdapterSettings, start.Checkpoint)
 	tok, err := src.OpenTokenizer(s.TokenSettings)
 	if err != nil {
@@ -77,8 +80,12 @@ func Train(ctx context.Context, s config.Settings, env Env) (err error) {
 	if err != nil {
 		return err
 	}
-	plan := planOf(s, sets.train.Survey.Examples)
-	if done, err := finished(s.OutputDir, s.Resume != "", plan, out); done || err != nil {
+	identity := identityOf(s, t, tok, sets)
+	if err := rundir.CheckInputs(start, identity); err != nil {
+		return err
+	}
+	plan := planOf(s, sets.train.Survey.Examples, start)
+	if done, err := finished(s, start, plan, out); done || err != nil {
 		return err
 	}
 	m, err := openModels(s, t, src, tok, sets, out)
@@ -92,12 +99,12 @@ func Train(ctx context.Context, s config.Settings, env Env) (err error) {
 	}
 	defer loop.Trainer.FreeAll()
 
-	identity := identityOf(t, m, sets)
+	identity = m.on(identity, s, t)
 	record := recordOf(s, env, t, m, sets, plan, start)
 	if err := resume(s, loop, start, identity, record, out); err != nil {
 		return err
 	}
-	dir, err := openFolder(s, t, start, record.At(loop.Trainer.GlobalStep, time.Since(began)), out)
+	dir, err := openFolder(s, t, start, record.At(loop.Trainer.GlobalStep, loop.Epoch(), time.Since(began)), out)
 	if err != nil {
 		return err
 	}
@@ -116,7 +123,7 @@ func Train(ctx context.Context, s config.Settings, env Env) (err error) {
 	if err := loop.Run(ctx); err != nil {
 		return howToResume(s.OutputDir, err)
 	}
-	record = record.At(loop.Trainer.GlobalStep, time.Since(began))
+	record = record.At(loop.Trainer.GlobalStep, loop.Epoch(), time.Since(began))
 	entries, err := finish(dir, m.policy, record, t.Name)
 	if err != nil {
 		return howToResume(s.OutputDir, err)
@@ -142,7 +149,7 @@ func OpenTrainer(ctx context.Context, s config.Settings, env Env) (trainer *trai
 		return nil, nil, err
 	}
 	if err = m.load(s, t, lm.SourceOf(s.ModelSettings, s.AdapterSettings, ""), nil, nil); err == nil {
-		trainer, err = newTrainer(s, t, m, 1)
+		trainer, err = newTrainer(s, t, m, train.NewPlan(1, 1, 1, 1, 1))
 	}
 	if err != nil {
 		m.free()
@@ -179,48 +186,9 @@ func beforeFirstStep(ctx context.Context, err error) error {
 	return err
 }
 
-// planOf derives the course of the run from settings and data.
-func planOf(s config.Settings, examples int) train.Plan {
-	p := train.NewPlan(examples, s.TrainBatchSize, s.AccumulationSteps, s.NumTrainEpochs, s.MaxSteps)
-	p.EvalBatchSize = s.EvalBatchSize
-	p.LogFirst = s.LoggingFirstStep
-	p.EvalAtBeginning = s.EvaluateAtBeginning
-	p.LogSteps = every(s.LoggingStrategy, s.LoggingSteps, p)
-	p.SaveSteps = every(s.SaveStrategy, s.SaveSteps, p)
-	p.EvalSteps = every(s.EvalStrategy, s.EvalSteps, p)
-	if s.EvalStrategy == "steps" && s.EvalSteps == 0 {
-		p.EvalSteps = s.LoggingSteps
-	}
-	return p
-}
-
-// every is the number of steps between two events of a strategy, 0 for never.
-func every(strategy string, steps int, p train.Plan) int {
-	switch strategy {
-	case "epoch":
-		return p.StepsPerEpoch
-	case "steps":
-		return steps
-	}
-	return 0
-}
-
-// finished tells whether a resumed run has nothing left to do, and prints that.
-func finished(dir string, resumed bool, plan train.Plan, out *console.Console) (bool, error) {
-	if !resumed {
-		return false, nil
-	}
-	record, err := rundir.ReadRecord(dir)
-	if err != nil || !record.Finished || record.GlobalStep < plan.TotalSteps {
-		return false, err
-	}
-	out.Printf("%s is finished: %d of %d steps; nothing to do", dir, record.GlobalStep, plan.TotalSteps)
-	return true, nil
-}
-
 // newLoop builds trainer and loop.
 func newLoop(s config.Settings, t *task.Task, m *models, sets dataset, plan train.Plan) (*train.Loop, error) {
-	trainer, err := newTrainer(s, t, m, plan.TotalSteps)
+	trainer, err := newTrainer(s, t, m, plan)
 	if err != nil {
 		return nil, err
 	}
@@ -238,22 +206,23 @@ func newLoop(s config.Settings, t *task.Task, m *models, sets dataset, plan trai
 }
 
 // newTrainer builds the trainer that makes the run's steps.
-func newTrainer(s config.Settings, t *task.Task, m *models, steps int) (*train.Trainer, error) {
+func newTrainer(s config.Settings, t *task.Task, m *models, plan train.Plan) (*train.Trainer, error) {
 	schedule, err := optim.NewSchedule(
 		s.SchedulerType,
 		s.LearningRate,
-		warmup(s.OptimisationSettings, steps),
-		steps,
+		warmup(s.OptimisationSettings, plan.FullSteps),
+		plan.FullSteps,
 		s.SchedulerKwargs,
 	)
 	if err != nil {
 		return nil, err
 	}
 	return &train.Trainer{
-		Model:     m.policy.Model,
-		Objective: m.objective(t),
-		Optimizer: newOptimizer(s.OptimisationSettings, m.policy),
-		Schedule:  schedule,
+		Model:         m.policy.Model,
+		Objective:     m.objective(t),
+		Optimizer:     newOptimizer(s.OptimisationSettings, m.policy),
+		Schedule:      schedule,
+		ScheduleShift: plan.ScheduleShift(),
 		Options: train.Options{
 			MaxGradNorm:         s.MaxGradNorm,
 			MicroMean:           s.AccumulationMean == "micro_batch",
@@ -299,21 +268,6 @@ func dataSeed(s config.RunSettings) uint64 {
 		return uint64(s.DataSeed)
 	}
 	return uint64(s.Seed)
-}
-
-// resume puts the loop where the checkpoint left it, and notes what the run does
-// differently from then on.
-func resume(s config.Settings, loop *train.Loop, start rundir.Start, identity checkpoint.State, record rundir.Record, out *console.Console) error {
-	if start.Checkpoint == "" {
-		return nil
-	}
-	if err := rundir.CheckResumable(start, identity, s.AllowThreadChange); err != nil {
-		return err
-	}
-	if err := loop.Resume(start.Checkpoint, start.State); err != nil {
-		return err
-	}
-	return rundir.NoteChanges(start, record, identity, out.Notef)
 }
 
 // openFolder makes output_dir ready and records the inputs of the run.
@@ -387,15 +341,4 @@ func finish(dir *rundir.Dir, policy *lm.Model, record rundir.Record, taskName st
 		return nil, err
 	}
 	return entries, dir.WriteRecord(record)
-}
-
-// identityOf is what must be the same when the run is resumed.
-func identityOf(t *task.Task, m *models, sets dataset) checkpoint.State {
-	return checkpoint.State{
-		Threads:       m.threads,
-		Device:        m.device.String(),
-		Torch:         tensor.Version(),
-		DataDigest:    sets.digest,
-		ProgramDigest: t.Program.Digest(),
-	}
 }

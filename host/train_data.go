@@ -31,10 +31,18 @@ type dataset struct {
 	report      []string // what was read, dropped and cut, a line each
 }
 
-// evalSet is one set of held-out examples. prefix begins the names of its metrics.
+// evalSet is one set of held-out examples; name is "" where it is the only one.
 type evalSet struct {
-	prefix string
-	data   data.Set
+	name string
+	data data.Set
+}
+
+// prefix begins the names of its metrics.
+func (s evalSet) prefix() string {
+	if s.name == "" {
+		return "eval_"
+	}
+	return "eval_" + s.name + "_"
 }
 
 // all are the training set and each evaluation set.
@@ -50,7 +58,7 @@ func (d dataset) all() []data.Set {
 func (d dataset) evalSets(labels data.Labeler) []train.EvalSet {
 	var sets []train.EvalSet
 	for _, set := range d.eval {
-		sets = append(sets, train.EvalSet{Prefix: set.prefix, Batches: data.InOrder(set.data.Examples, labels)})
+		sets = append(sets, train.EvalSet{Name: set.name, Prefix: set.prefix(), Batches: data.InOrder(set.data.Examples, labels)})
 	}
 	return sets
 }
@@ -240,14 +248,14 @@ func (d *dataset) loadEval(ctx context.Context, s config.Settings, o data.Option
 	all := data.Join(sets...)
 	d.held = sourceRecords(all.Files)
 	if len(sets) == 1 || s.EvalDatasetMergeMode == "merge" {
-		d.eval = []evalSet{{"eval_", all}}
+		d.eval = []evalSet{{"", all}}
 		return nil
 	}
 	for i, name := range setNames(paths) {
-		d.eval = append(d.eval, evalSet{"eval_" + name + "_", sets[i]})
+		d.eval = append(d.eval, evalSet{name, sets[i]})
 	}
 	if s.EvalDatasetMergeMode == "both" {
-		d.eval = append(d.eval, evalSet{"eval_all_", all})
+		d.eval = append(d.eval, evalSet{"all", all})
 	}
 	return nil
 }

@@ -28,7 +28,7 @@ func introduce(out *console.Console, s config.Settings, t *task.Task, m *models,
 	out.Printf("plan   %d steps of %d records, %d an epoch; learning rate %g, %s",
 		p.TotalSteps, p.BatchSize*p.Accumulation, p.StepsPerEpoch, s.LearningRate, s.SchedulerType)
 	if start.Checkpoint != "" {
-		out.Printf("resume %s, after step %d", start.Checkpoint, start.State.GlobalStep)
+		out.Printf("resume %s, %s", start.Checkpoint, whatIsLeft(start.State, p))
 	}
 	out.Printf("")
 }

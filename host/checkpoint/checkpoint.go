@@ -33,7 +33,7 @@ const (
 type State struct {
 	GlobalStep    int         `json:"global_step"`
 	TotalSteps    int         `json:"max_steps"`
-	Epoch         float64     `json:"epoch"`
+	Epoch         float64     `json:"epoch"` // passes over the records, by their number
 	Cursor        data.Cursor `json:"data_cursor"`
 	Threads       int         `json:"threads"`
 	Device        string      `json:"device"`
@@ -46,6 +46,13 @@ type State struct {
 	LossStates map[string]float64 `json:"loss_states,omitempty"` // numbers that the loss keeps from step to step
 
 	Progress json.RawMessage `json:"progress"` // what the training loop keeps from step to step
+
+	// What older checkpoints do not have.
+	Records         int      `json:"records,omitempty"`       // of an epoch; 0 = unknown
+	DataSeed        *uint64  `json:"data_seed,omitempty"`     // of the order of the records
+	LearningRate    *float64 `json:"learning_rate,omitempty"` // of the next step
+	ModelDigest     string   `json:"model_sha256,omitempty"`  // of the weights below an adapter, or of the reference
+	TokenizerDigest string   `json:"tokenizer_sha256,omitempty"`
 }
 
 // manifest names the files of a checkpoint, so that a damaged one is noticed.

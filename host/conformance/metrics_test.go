@@ -187,7 +187,7 @@ func (p perplexities) check(t *testing.T, m *model.Model, tok *tokenizer.Tokeniz
 	require.NoError(t, err)
 	trainer := train.Trainer{Model: m, Objective: objective.New(trace(t, plugin.Loss, "sft", nil), tensor.CPU, tensor.Float32)}
 	evaluate := func(examples ...data.Example) (loss, perplexity float64) {
-		e, err := trainer.Evaluate([][]data.Example{examples})
+		e, err := trainer.Evaluate([][]data.Example{examples}, nil)
 		require.NoError(t, err)
 		e.Values(func(_ string, value float64) { perplexity = value })
 		return e.Loss(), perplexity

@@ -106,7 +106,7 @@ func checkCurve(t *testing.T, f fixtures, name string, fused bool) {
 	for stored, first := range c.FinalFirst {
 		requireFirst(t, first, param(t, m, ownName(stored)).Floats(), max(lateTolerance, c.drift(stored, len(c.Loss))), stored)
 	}
-	final, err := trainer.Evaluate(batches[:1])
+	final, err := trainer.Evaluate(batches[:1], nil)
 	require.NoError(t, err)
 	require.InDelta(t, c.FinalLoss, final.Loss(), lateTolerance)
 }

@@ -112,6 +112,9 @@ type Cursor struct {
 	Next  int `json:"next"`  // how many numbers of the epoch were handed out
 }
 
+// Epochs is how often all of n numbers have been handed out.
+func (c Cursor) Epochs(n int) float64 { return float64(c.Epoch) + float64(c.Next)/float64(max(1, n)) }
+
 // NewOrder returns the order of n numbers at its beginning. Without shuffle every epoch counts up.
 func NewOrder(n int, seed uint64, shuffle bool) *Order {
 	o := &Order{n: n, seed: seed, shuffle: shuffle}

@@ -11,8 +11,41 @@ import (
 	"llmhost/host/checkpoint"
 )
 
-// ofOneStart are settings that belong to one start of a run, not to the run.
-var ofOneStart = []string{"output_dir", "overwrite_output_dir", "resume_from_checkpoint", "allow_thread_count_change", "task_sha256", "locked"}
+// effect is what another value of a setting does to a run that resumes.
+type effect int
+
+const (
+	fromHereOn effect = iota // it takes effect from the next step on, which is noted
+	ofOneStart               // it belongs to one start of a run, not to the run
+	unused                   // what it chose is in the checkpoint already, which is noted
+	refused                  // what it chose is in the checkpoint, and cannot change
+)
+
+// effects are those of the settings; one that is not here has its effect from here
+// on. What is left to do after another size of a step or number of epochs is
+// train.Plan's business, and inputs are compared by their digests.
+var effects = map[string]effect{
+	"output_dir":                ofOneStart,
+	"overwrite_output_dir":      ofOneStart,
+	"resume_from_checkpoint":    ofOneStart,
+	"allow_thread_count_change": ofOneStart,
+	"task_sha256":               ofOneStart,
+	"locked":                    ofOneStart,
+
+	"seed":                    unused, // the generator and the heads are in the checkpoint; data_seed is apart
+	"evaluate_at_beginning":   unused,
+	"ignore_mismatched_sizes": unused,
+
+	"lora_r":               refused,
+	"lora_alpha":           refused,
+	"lora_dropout":         refused,
+	"lora_target_modules":  refused,
+	"use_rslora":           refused,
+	"use_dora":             refused,
+	"modules_to_save":      refused,
+	"peft_config_path":     refused,
+	"adapter_name_or_path": refused,
+}
 
 // NoteChanges notes what a run that resumes at s does differently from before.
 func NoteChanges(s Start, now Record, state checkpoint.State, note Noter) error {
@@ -26,7 +59,11 @@ func NoteChanges(s Start, now Record, state checkpoint.State, note Noter) error 
 	for _, change := range changes(before, now) {
 		note("%s", change)
 	}
+	noteOtherFiles(before, now, note)
 	was := s.State
+	if was.DataSeed != nil && *was.DataSeed != *state.DataSeed {
+		note("the records are in the order of data_seed %d from here on; it was %d", *state.DataSeed, *was.DataSeed)
+	}
 	if was.Torch != state.Torch || was.Device != state.Device {
 		note(
 			"the checkpoint was made with libtorch %s on %s, this is %s on %s; the last bits of numbers may differ",
@@ -39,10 +76,66 @@ func NoteChanges(s Start, now Record, state checkpoint.State, note Noter) error 
 	return nil
 }
 
-// CheckResumable returns an error where a run in the state now could not continue
-// s bit for bit.
-func CheckResumable(s Start, now checkpoint.State, allowThreads bool) error {
+// noteOtherFiles notes evaluation files whose content has changed.
+func noteOtherFiles(before, now Record, note Noter) {
+	was := map[string]string{}
+	for _, f := range before.EvalData {
+		was[f.Path] = f.SHA256
+	}
+	for _, f := range now.EvalData {
+		if old, known := was[f.Path]; known && old != f.SHA256 {
+			note("%s holds other records than before; evaluations from here on are of these", f.Path)
+		}
+	}
+}
+
+// CheckSettings returns an error where a setting has another value than before
+// that a run which resumes at s cannot take.
+func CheckSettings(s Start, settings map[string]any) error {
+	if s.Checkpoint == "" {
+		return nil
+	}
+	before, err := ReadRecord(filepath.Dir(s.Checkpoint))
+	if err != nil {
+		return err
+	}
+	now, err := asRead(Record{Settings: settings})
+	if err != nil {
+		return err
+	}
+	if !hasAdapter(before.Settings) && !hasAdapter(now.Settings) {
+		return nil
+	}
+	for _, c := range compare(before.Settings, now.Settings) {
+		if effects[c.name] == refused {
+			return fmt.Errorf(
+				"%s was trained with %s %s, this run has %s, which is another adapter; give the same value, or --adapter_name_or_path %s and another --output_dir to start a new run from its weights",
+				s.Checkpoint,
+				c.name,
+				c.was,
+				c.is,
+				s.Checkpoint,
+			)
+		}
+	}
+	return nil
+}
+
+// hasAdapter tells whether a run with these settings trains an adapter.
+func hasAdapter(settings map[string]any) bool {
+	rank, _ := settings["lora_r"].(float64)
+	file, _ := settings["peft_config_path"].(string)
+	folder, _ := settings["adapter_name_or_path"].(string)
+	return rank > 0 || file != "" || folder != ""
+}
+
+// CheckInputs returns an error where a run over the inputs of now could not
+// continue s. What an older checkpoint does not say is not compared.
+func CheckInputs(s Start, now checkpoint.State) error {
 	was, path := s.State, s.Checkpoint
+	if path == "" {
+		return nil
+	}
 	switch {
 	case was.DataDigest != now.DataDigest:
 		return fmt.Errorf(
@@ -57,6 +150,54 @@ func CheckResumable(s Start, now checkpoint.State, allowThreads bool) error {
 			path,
 			was.ProgramDigest,
 			now.ProgramDigest,
+		)
+	case was.TokenizerDigest != "" && was.TokenizerDigest != now.TokenizerDigest:
+		return fmt.Errorf(
+			"%s was trained with another tokenizer (sha256 %.12s… then, %.12s… now); give the same tokenizer_name_or_path and the same tokens to add",
+			path,
+			was.TokenizerDigest,
+			now.TokenizerDigest,
+		)
+	case was.Records != 0 && was.Records != now.Records:
+		return fmt.Errorf(
+			"%s was trained on %d records of its files, this run takes %d of them, and the place in the epoch would mean other records; give the settings of the data and the formatter that it had",
+			path,
+			was.Records,
+			now.Records,
+		)
+	}
+	return checkOrder(s, now)
+}
+
+// checkOrder refuses another order of the records in the middle of an epoch.
+func checkOrder(s Start, now checkpoint.State) error {
+	was := s.State
+	place := was.Cursor.Next
+	if was.DataSeed == nil || *was.DataSeed == *now.DataSeed || place == 0 || place == now.Records {
+		return nil
+	}
+	return fmt.Errorf(
+		"%s is after %d of the %d records of an epoch in the order of data_seed %d; in the order of %d some would be trained twice, and others never; give --data_seed %d, or resume at the end of an epoch",
+		s.Checkpoint,
+		place,
+		now.Records,
+		*was.DataSeed,
+		*now.DataSeed,
+		*was.DataSeed,
+	)
+}
+
+// CheckMachine returns an error where a run in the state now could not continue s
+// bit for bit, or not from the same weights.
+func CheckMachine(s Start, now checkpoint.State, allowThreads bool) error {
+	was, path := s.State, s.Checkpoint
+	switch {
+	case was.ModelDigest != "" && now.ModelDigest != "" && was.ModelDigest != now.ModelDigest:
+		return fmt.Errorf(
+			"%s was trained with other weights in model_name_or_path (sha256 %.12s… then, %.12s… now), which the adapter or the reference stands on; give the same model",
+			path,
+			was.ModelDigest,
+			now.ModelDigest,
 		)
 	case was.Threads != now.Threads && !allowThreads:
 		return fmt.Errorf(
@@ -82,26 +223,40 @@ func asRead(r Record) (out Record, err error) {
 // changes lists the settings and parameters whose values have changed, a sentence
 // each.
 func changes(before, now Record) (notes []string) {
-	ours := append(slices.Collect(maps.Keys(now.Task.Params)), ofOneStart...)
-	notes = append(notes, changed(before.Settings, now.Settings, append(ours, "params"))...)
-	return append(notes, changed(before.Task.Params, now.Task.Params, nil)...)
-}
-
-// changed compares values by name, except for those to skip.
-func changed(was, is map[string]any, passOver []string) (notes []string) {
-	for _, name := range slices.Sorted(maps.Keys(is)) {
-		old, known := was[name]
-		if !known || slices.Contains(passOver, name) || reflect.DeepEqual(old, is[name]) {
-			continue
+	for _, c := range compare(before.Settings, now.Settings) {
+		_, isParameter := now.Task.Params[c.name]
+		if isParameter || c.name == "params" {
+			continue // they follow with their defaults
 		}
-		notes = append(notes, fmt.Sprintf(
-			"%s was %s and is %s from here on",
-			name,
-			written(old),
-			written(is[name]),
-		))
+		switch effects[c.name] {
+		case fromHereOn:
+			notes = append(notes, c.fromHereOn())
+		case unused:
+			notes = append(notes, fmt.Sprintf("%s was %s and is %s, which changes nothing: what it decides is in the checkpoint", c.name, c.was, c.is))
+		}
+	}
+	for _, c := range compare(before.Task.Params, now.Task.Params) {
+		notes = append(notes, c.fromHereOn())
 	}
 	return notes
+}
+
+// change is another value under a name, both as JSON.
+type change struct{ name, was, is string }
+
+func (c change) fromHereOn() string {
+	return fmt.Sprintf("%s was %s and is %s from here on", c.name, c.was, c.is)
+}
+
+// compare lists the names whose values differ, of those that were there before.
+func compare(was, is map[string]any) (list []change) {
+	for _, name := range slices.Sorted(maps.Keys(is)) {
+		old, known := was[name]
+		if known && !reflect.DeepEqual(old, is[name]) {
+			list = append(list, change{name, written(old), written(is[name])})
+		}
+	}
+	return list
 }
 
 func written(v any) string {

@@ -16,6 +16,7 @@ import (
 type Record struct {
 	Finished     bool           `json:"finished"`
 	GlobalStep   int            `json:"global_step"`
+	Epoch        *float64       `json:"epoch"` // passes over the records made; older records have none
 	TotalSteps   int            `json:"max_steps"`
 	Versions     Versions       `json:"versions"`
 	Device       string         `json:"device"`
@@ -99,9 +100,11 @@ func (d DTypes) String() string {
 	return d.Param + " weights, " + d.Compute + " products"
 }
 
-// At is the record after globalStep steps, with the time spent in
-// this process.
-func (r Record) At(step int, spent time.Duration) Record {
-	r.GlobalStep, r.TrainSeconds = step, spent.Seconds()
+// At is the record after so many steps and epochs, with the time spent in this
+// process.
+func (r Record) At(step int, epoch float64, spent time.Duration) Record {
+	r.GlobalStep = step
+	r.Epoch = &epoch
+	r.TrainSeconds = spent.Seconds()
 	return r
 }

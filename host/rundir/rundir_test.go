@@ -8,6 +8,7 @@ import (
 	"time"
 
 	"llmhost/host/checkpoint"
+	"llmhost/host/data"
 	"llmhost/host/metrics"
 	"llmhost/host/rundir"
 
@@ -118,22 +119,51 @@ func TestOpenCutsTheLog(t *testing.T) {
 	d.Close()
 }
 
-func TestCheckResumable(t *testing.T) {
-	was := checkpoint.State{DataDigest: "aaaaaaaaaaaaaa", ProgramDigest: "bbbbbbbbbbbbbb", Threads: 2}
+func TestAResumedRunMustHaveTheSameInputs(t *testing.T) {
+	seed := uint64(42)
+	was := checkpoint.State{
+		DataDigest:      "aaaaaaaaaaaaaa",
+		ProgramDigest:   "bbbbbbbbbbbbbb",
+		TokenizerDigest: "dddddddddddddd",
+		Records:         40,
+		DataSeed:        &seed,
+		Cursor:          data.Cursor{Epoch: 2, Next: 20},
+	}
 	start := rundir.Start{Checkpoint: "run/checkpoint-2", State: was}
-	require.NoError(t, rundir.CheckResumable(start, was, false))
+	require.NoError(t, rundir.CheckInputs(start, was))
 	for want, change := range map[string]func(*checkpoint.State){
-		"was trained on other data":                func(s *checkpoint.State) { s.DataDigest = "cccccccccccccc" },
-		"was trained with another loss program":    func(s *checkpoint.State) { s.ProgramDigest = "cccccccccccccc" },
-		"was trained with 2 threads, this run has": func(s *checkpoint.State) { s.Threads = 1 },
+		"run/checkpoint-2 was trained on other data (sha256 aaaaaaaaaaaa… then, cccccccccccc… now)":             func(s *checkpoint.State) { s.DataDigest = "cccccccccccccc" },
+		"run/checkpoint-2 was trained with another loss program (sha256 bbbbbbbbbbbb… then, cccccccccccc… now)": func(s *checkpoint.State) { s.ProgramDigest = "cccccccccccccc" },
+		"run/checkpoint-2 was trained with another tokenizer (sha256 dddddddddddd… then, cccccccccccc… now)":    func(s *checkpoint.State) { s.TokenizerDigest = "cccccccccccccc" },
+		"run/checkpoint-2 was trained on 40 records of its files, this run takes 39 of them":                    func(s *checkpoint.State) { s.Records = 39 },
+		"run/checkpoint-2 is after 20 of the 40 records of an epoch in the order of data_seed 42; in the order of 7 some would be trained twice, and others never; give --data_seed 42, or resume at the end of an epoch": func(s *checkpoint.State) {
+			seed := uint64(7)
+			s.DataSeed = &seed
+		},
 	} {
 		now := was
 		change(&now)
-		require.ErrorContains(t, rundir.CheckResumable(start, now, false), want)
+		require.ErrorContains(t, rundir.CheckInputs(start, now), want)
+		require.NoError(t, rundir.CheckInputs(rundir.Start{}, now), "a run from scratch takes any input")
 	}
 	now := was
-	now.Threads = 1
-	require.NoError(t, rundir.CheckResumable(start, now, true))
+	now.DataSeed = new(uint64)
+	start.State.Cursor.Next = 40
+	require.NoError(t, rundir.CheckInputs(start, now), "the next epoch may have another order")
+	old := rundir.Start{Checkpoint: "run/checkpoint-2", State: checkpoint.State{DataDigest: was.DataDigest, ProgramDigest: was.ProgramDigest}}
+	require.NoError(t, rundir.CheckInputs(old, was), "an older checkpoint does not say all")
+}
+
+func TestAResumedRunMustHaveTheSameMachine(t *testing.T) {
+	was := checkpoint.State{Threads: 2, ModelDigest: "aaaaaaaaaaaaaa"}
+	start := rundir.Start{Checkpoint: "run/checkpoint-2", State: was}
+	require.NoError(t, rundir.CheckMachine(start, was, false))
+	threads, weights := was, was
+	threads.Threads = 1
+	weights.ModelDigest = "cccccccccccccc"
+	require.ErrorContains(t, rundir.CheckMachine(start, threads, false), "was trained with 2 threads, this run has 1")
+	require.NoError(t, rundir.CheckMachine(start, threads, true))
+	require.ErrorContains(t, rundir.CheckMachine(start, weights, true), "was trained with other weights in model_name_or_path (sha256 aaaaaaaaaaaa… then, cccccccccccc… now)")
 }
 
 func TestNoteChanges(t *testing.T) {
@@ -143,7 +173,7 @@ func TestNoteChanges(t *testing.T) {
 	require.NoError(t, err)
 	defer d.Close()
 	before := rundir.Record{Settings: map[string]any{"learning_rate": 0.1, "output_dir": "a", "gone": 1}, Task: rundir.TaskRecord{Params: map[string]any{"beta": 0.5}}}
-	require.NoError(t, d.WriteRecord(before.At(3, time.Second)))
+	require.NoError(t, d.WriteRecord(before.At(3, 1.5, time.Second)))
 	now := rundir.Record{Settings: map[string]any{"learning_rate": 0.2, "output_dir": "b", "new": 1}, Task: rundir.TaskRecord{Params: map[string]any{"beta": 0.25}}}
 	start := rundir.Start{Checkpoint: filepath.Join(dir, "checkpoint-3"), State: checkpoint.State{Torch: "2.11.0", Device: "cpu"}}
 	require.NoError(t, rundir.NoteChanges(start, now, checkpoint.State{Torch: "2.11.0", Device: "cuda:0"}, said.take))

@@ -46,7 +46,10 @@ func (l *Loop) State(identity checkpoint.State) checkpoint.State {
 	s.GlobalStep = l.Trainer.GlobalStep
 	s.TotalSteps = l.Plan.TotalSteps
 	s.Cursor = l.Batches.Cursor()
-	s.Epoch = float64(l.Trainer.GlobalStep) / float64(l.Plan.StepsPerEpoch)
+	s.Records = l.Batches.PerEpoch()
+	s.Epoch = l.Epoch()
+	rate := l.Trainer.LearningRate()
+	s.LearningRate = &rate
 	s.RNG = tensor.RNGState()
 	s.Progress = l.Progress()
 	s.LossStates = l.Trainer.Objective.States()

@@ -20,16 +20,20 @@ type Evaluation struct {
 	calibration  *hostmetrics.Calibration
 }
 
-// Evaluate measures micro-batches, without a gradient.
-func (t *Trainer) Evaluate(micro [][]data.Example) (e Evaluation, err error) {
+// Evaluate measures micro-batches, without a gradient. After each, tell is called
+// with how many records it has; an error of tell ends the evaluation. It may be nil.
+func (t *Trainer) Evaluate(micro [][]data.Example, tell func(records int) error) (e Evaluation, err error) {
 	defer tensor.Catch(&err)
+	if tell == nil {
+		tell = func(int) error { return nil }
+	}
 	tensor.Scoped(func() {
-		tensor.NoGrad(func() { e = t.evaluate(micro) })
+		tensor.NoGrad(func() { e, err = t.evaluate(micro, tell) })
 	})
-	return e, nil
+	return e, err
 }
 
-func (t *Trainer) evaluate(micro [][]data.Example) Evaluation {
+func (t *Trainer) evaluate(micro [][]data.Example, tell func(records int) error) (Evaluation, error) {
 	p := t.Objective.Program()
 	d := t.Objective.Device()
 	calibration := hostmetrics.NewCalibration(t.Options.CalibrationStrategy, t.Options.CalibrationBins...)
@@ -43,8 +47,11 @@ func (t *Trainer) evaluate(micro [][]data.Example) Evaluation {
 			now := tensor.Scalars(numbers(slices.Concat(outputs.Terms, outputs.Metrics), one)...)
 			sums = sums.Add(now).Keep()
 		})
+		if err := tell(b.B); err != nil {
+			return Evaluation{}, err
+		}
 	}
-	return newEvaluation(p, sums.Floats(), calibration)
+	return newEvaluation(p, sums.Floats(), calibration), nil
 }
 
 // newEvaluation takes sum and count of each term, then of each metric, in turns.

@@ -57,10 +57,10 @@ func TestTwoLayersLearnInFiftySteps(t *testing.T) {
 	for _, family := range families {
 		t.Run(family, func(t *testing.T) {
 			trainer := newTrainer(t, newModel(t, family, tensor.Float32), loss(t, "sft", nil), 0.02, train.Options{MaxGradNorm: 1})
-			before, err := trainer.Evaluate([][]data.Example{held})
+			before, err := trainer.Evaluate([][]data.Example{held}, nil)
 			require.NoError(t, err)
 			losses := train50(t, trainer, learn)
-			after, err := trainer.Evaluate([][]data.Example{held})
+			after, err := trainer.Evaluate([][]data.Example{held}, nil)
 			require.NoError(t, err)
 			require.Greater(t, before.Loss(), 3.0, "nats a token, before")
 			require.Less(t, after.Loss(), 0.3, "nats a token, after")
@@ -74,7 +74,7 @@ func TestTwoLayersLearnToRank(t *testing.T) {
 	learn, held := contested(rng, 64), contested(rng, 16)
 	trainer := newTrainer(t, newModel(t, "llama", tensor.Float32), loss(t, "rrhf", nil), 0.02, train.Options{MaxGradNorm: 1, SharePrefix: true})
 	accuracy := func() (value float64) {
-		e, err := trainer.Evaluate([][]data.Example{held})
+		e, err := trainer.Evaluate([][]data.Example{held}, nil)
 		require.NoError(t, err)
 		e.Values(func(name string, v float64) {
 			if name == "rank_accuracy" {

@@ -2,9 +2,9 @@ package train
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"iter"
-	"math"
 	"slices"
 	"time"
 
@@ -14,32 +14,9 @@ import (
 	"llmhost/sdk/program"
 )
 
-// Plan is the course of a run, in optimizer steps. Steps never cross the end
-// of an epoch, so that "every epoch" is a number of steps too.
-type Plan struct {
-	BatchSize, Accumulation   int // records in a micro-batch, micro-batches in a step
-	EvalBatchSize             int
-	StepsPerEpoch, TotalSteps int
-
-	LogSteps, EvalSteps, SaveSteps int // steps between them, 0 = never
-	LogFirst, EvalAtBeginning      bool
-}
-
-// NewPlan computes how many steps a run over records takes: maxSteps where that
-// is positive, else epochs passes.
-func NewPlan(records, batchSize, accumulation int, epochs float64, maxSteps int) Plan {
-	p := Plan{BatchSize: batchSize, Accumulation: accumulation}
-	micro := (records + batchSize - 1) / batchSize
-	p.StepsPerEpoch = (micro + accumulation - 1) / accumulation
-	p.TotalSteps = int(math.Ceil(epochs * float64(p.StepsPerEpoch)))
-	if maxSteps > 0 {
-		p.TotalSteps = maxSteps
-	}
-	return p
-}
-
 // EvalSet is one set of held-out examples.
 type EvalSet struct {
+	Name   string // for the user, "" where there is only one
 	Prefix string // of the names of its metrics: "eval_", or "eval_NAME_" where there are several
 
 	// Batches goes through the set once, in micro-batches of up to size examples.
@@ -51,10 +28,11 @@ type EventKind int
 
 // The kinds of events.
 const (
-	Stepped   EventKind = iota // after every step: loss, gradient norm and speed as last read, which is this step's where its report is Checked
-	Logged                     // averages over the steps since the last one
-	Evaluated                  // metrics of all evaluation sets
-	Saved                      // a checkpoint, at Path
+	Stepped    EventKind = iota // after every step: loss, gradient norm and speed as last read, which is this step's where its report is Checked
+	Logged                      // averages over the steps since the last one
+	Evaluating                  // some records of one set are done: Done of Of
+	Evaluated                   // metrics of all evaluation sets
+	Saved                       // a checkpoint, at Path
 )
 
 // Event is something that happened in a run, with the numbers of that moment.
@@ -63,6 +41,10 @@ type Event struct {
 	metrics.Entry
 	TotalSteps int
 	Path       string // of Saved
+
+	// Of Evaluating: the name of the set, and how many of its records are done.
+	Set      string
+	Done, Of int
 }
 
 // Loop is a run: steps over batches of examples, with evaluations, log entries
@@ -111,28 +93,46 @@ func (l *Loop) Run(ctx context.Context) error {
 	l.saved = l.Trainer.GlobalStep
 	if l.Trainer.GlobalStep == 0 {
 		l.evaluated = -1
-		if l.Plan.EvalAtBeginning {
-			if err := l.evaluate(); err != nil {
-				return err
-			}
+	}
+	err := l.run(ctx)
+	if err != nil && errors.Is(err, ctx.Err()) {
+		return l.interrupt()
+	}
+	return err
+}
+
+// run is Run, except that its error is the context's where that has ended.
+func (l *Loop) run(ctx context.Context) error {
+	if l.owesEvaluation() {
+		if err := l.evaluate(ctx); err != nil {
+			return err
 		}
 	}
 	for l.Trainer.GlobalStep < l.Plan.TotalSteps {
 		if ctx.Err() != nil {
-			return l.interrupt()
+			return ctx.Err()
 		}
-		if err := l.step(); err != nil {
+		if err := l.step(ctx); err != nil {
 			return err
 		}
 	}
-	if err := l.evaluate(); err != nil {
+	if err := l.evaluate(ctx); err != nil {
 		return err
 	}
 	return l.save()
 }
 
+// owesEvaluation tells whether one is due before the first step of this process:
+// that of the beginning, or the one in which the run was interrupted.
+func (l *Loop) owesEvaluation() bool {
+	if l.Trainer.GlobalStep == 0 {
+		return l.Plan.EvalAtBeginning
+	}
+	return l.due(l.Plan.EvalSteps)
+}
+
 // step makes one step and everything that is due after it.
-func (l *Loop) step() (err error) {
+func (l *Loop) step(ctx context.Context) (err error) {
 	defer tensor.Catch(&err)
 	start := time.Now()
 	micro, err := data.Step(l.Batches, l.Plan.BatchSize, l.Plan.Accumulation)
@@ -144,7 +144,7 @@ func (l *Loop) step() (err error) {
 		return err
 	}
 	step := l.Trainer.GlobalStep
-	logs := due(step, l.Plan.LogSteps) || step == 1 && l.Plan.LogFirst || step == l.Plan.TotalSteps
+	logs := l.due(l.Plan.LogSteps) || step == 1 && l.Plan.LogFirst || step == l.Plan.TotalSteps
 	var last Measured
 	reads := report.Checked || logs || l.shown == nil
 	if reads {
@@ -165,12 +165,12 @@ func (l *Loop) step() (err error) {
 			return err
 		}
 	}
-	if due(step, l.Plan.EvalSteps) {
-		if err := l.evaluate(); err != nil {
+	if l.due(l.Plan.EvalSteps) {
+		if err := l.evaluate(ctx); err != nil {
 			return err
 		}
 	}
-	if due(step, l.Plan.SaveSteps) && step < l.Plan.TotalSteps { // Run saves the last one, with the last evaluation
+	if l.due(l.Plan.SaveSteps) && step < l.Plan.TotalSteps { // Run saves the last one, with the last evaluation
 		return l.save()
 	}
 	return nil
@@ -218,13 +218,29 @@ func (l *Loop) Speed() float64 {
 	return sorted[len(sorted)/2]
 }
 
-func due(step, every int) bool { return every > 0 && step%every == 0 }
+// due tells whether something that happens every so many steps happens after this one.
+func (l *Loop) due(every int) bool {
+	if every == EachEpoch {
+		return l.Batches.Cursor().Next == l.Batches.PerEpoch()
+	}
+	return every > 0 && l.Trainer.GlobalStep%every == 0
+}
 
 func (l *Loop) emit(kind EventKind, values []metrics.Value, path string) error {
-	step := l.Trainer.GlobalStep
-	return l.Emit(Event{Kind: kind, TotalSteps: l.Plan.TotalSteps, Path: path, Entry: metrics.Entry{
-		Step: step, Epoch: float64(step) / float64(max(1, l.Plan.StepsPerEpoch)), Values: values}})
+	e := l.event(kind, values)
+	e.Path = path
+	return l.Emit(e)
 }
+
+// event is one of now.
+func (l *Loop) event(kind EventKind, values []metrics.Value) Event {
+	return Event{Kind: kind, TotalSteps: l.Plan.TotalSteps, Entry: metrics.Entry{
+		Step: l.Trainer.GlobalStep, Epoch: l.Epoch(), Values: values}}
+}
+
+// Epoch is how often the records have been handed out, by their number: steps of a
+// run need not have one size.
+func (l *Loop) Epoch() float64 { return l.Batches.Cursor().Epochs(l.Batches.PerEpoch()) }
 
 // log reports the averages since the last log entry; last is the measurement of
 // the latest step.
@@ -238,22 +254,18 @@ func (l *Loop) log(report StepReport, last Measured) error {
 	return l.emit(Logged, values, "")
 }
 
-// evaluate reports all evaluation sets, once a step at most.
-func (l *Loop) evaluate() error {
+// evaluate reports all evaluation sets, once a step at most. It is given up when
+// ctx ends.
+func (l *Loop) evaluate(ctx context.Context) error {
 	if len(l.Eval) == 0 || l.evaluated == l.Trainer.GlobalStep {
 		return nil
 	}
 	if err := l.Trainer.Check(); err != nil {
 		return err
 	}
-	l.evaluated = l.Trainer.GlobalStep
 	var values []metrics.Value
 	for _, set := range l.Eval {
-		micro, err := set.micro(l.Plan.EvalBatchSize)
-		if err != nil {
-			return err
-		}
-		e, err := l.Trainer.Evaluate(micro)
+		e, err := l.evaluateOn(ctx, set)
 		if err != nil {
 			return err
 		}
@@ -262,20 +274,37 @@ func (l *Loop) evaluate() error {
 			values = append(values, metrics.Value{Name: set.Prefix + name, Value: value})
 		})
 	}
+	l.evaluated = l.Trainer.GlobalStep
 	return l.emit(Evaluated, values, "")
+}
+
+// evaluateOn measures one set, and tells how far it is after each micro-batch.
+func (l *Loop) evaluateOn(ctx context.Context, set EvalSet) (Evaluation, error) {
+	micro, total, err := set.micro(l.Plan.EvalBatchSize)
+	if err != nil {
+		return Evaluation{}, err
+	}
+	done := 0
+	return l.Trainer.Evaluate(micro, func(records int) error {
+		done += records
+		event := l.event(Evaluating, nil)
+		event.Set = set.Name
+		event.Done, event.Of = done, total
+		return errors.Join(ctx.Err(), l.Emit(event))
+	})
 }
 
 // micro goes through the set. Mismatched answers are rotated over the whole set,
 // so an evaluation first reads all of it.
-func (s EvalSet) micro(size int) ([][]data.Example, error) {
-	var micro [][]data.Example
+func (s EvalSet) micro(size int) (micro [][]data.Example, records int, err error) {
 	for examples, err := range s.Batches(size) {
 		if err != nil {
-			return nil, err
+			return nil, 0, err
 		}
 		micro = append(micro, examples)
+		records += len(examples)
 	}
-	return micro, nil
+	return micro, records, nil
 }
 
 // save writes a checkpoint, once a step at most.
@@ -306,7 +335,7 @@ func (l *Loop) interrupt() error {
 	return &Interrupted{
 		Step:       l.Trainer.GlobalStep,
 		Checkpoint: l.checkpoint,
-		CanSave:    l.Plan.SaveSteps > 0,
+		CanSave:    l.Plan.SaveSteps != 0,
 	}
 }
 

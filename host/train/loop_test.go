@@ -35,6 +35,59 @@ func TestNewPlan(t *testing.T) {
 	}
 }
 
+// What is left of a run is counted in records, whatever the size of the steps before.
+func TestPlanAfterStepsOfAnotherSize(t *testing.T) {
+	for _, c := range []struct {
+		name                 string
+		records, batch, accu int
+		epochs               float64
+		maxSteps             int
+		steps                int // made so far
+		at                   data.Cursor
+		total, records0      int // of the plan, and left
+	}{
+		{"the same size", 40, 4, 1, 4, 0, 25, data.Cursor{Epoch: 2, Next: 20}, 40, 60},
+		{"twice the size", 40, 8, 1, 4, 0, 25, data.Cursor{Epoch: 2, Next: 20}, 33, 60},
+		{"half the size", 40, 2, 1, 4, 0, 25, data.Cursor{Epoch: 2, Next: 20}, 55, 60},
+		{"twice the accumulation", 40, 4, 2, 4, 0, 25, data.Cursor{Epoch: 2, Next: 20}, 33, 60},
+		{"more epochs", 40, 4, 1, 6, 0, 25, data.Cursor{Epoch: 2, Next: 20}, 60, 140},
+		{"at the end of an epoch", 40, 8, 1, 4, 0, 20, data.Cursor{Epoch: 1, Next: 40}, 30, 80},
+		{"at the end", 40, 8, 1, 4, 0, 40, data.Cursor{Epoch: 3, Next: 40}, 40, 0},
+		{"past the end", 40, 4, 1, 2, 0, 25, data.Cursor{Epoch: 2, Next: 20}, 25, -20},
+		{"part of an epoch", 40, 8, 1, 2.5, 0, 22, data.Cursor{Epoch: 2, Next: 8}, 24, 16},
+		{"an uneven epoch", 11, 3, 1, 2, 0, 3, data.Cursor{Epoch: 0, Next: 6}, 9, 16},
+		{"max_steps", 40, 8, 1, 4, 30, 25, data.Cursor{Epoch: 2, Next: 20}, 30, 0},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			p := train.NewPlan(c.records, c.batch, c.accu, c.epochs, c.maxSteps).After(c.steps, c.at)
+			require.Equal(t, c.total, p.TotalSteps)
+			if c.maxSteps == 0 {
+				require.Equal(t, c.records0, p.RecordsLeft(c.at))
+			}
+		})
+	}
+}
+
+// A plan is the same wherever a run of steps of its size is resumed, and its
+// schedule where the steps were of another size goes on at the share that is done.
+func TestPlanAfterStepsOfItsOwnSize(t *testing.T) {
+	for _, accumulation := range []int{1, 3} {
+		for _, epochs := range []float64{0.3, 1, 2.5, 3} {
+			want := train.NewPlan(23, 4, accumulation, epochs, 0)
+			b := data.NewShuffled(make([]data.Example, 23), nil, 1)
+			for step := 1; step <= want.TotalSteps; step++ {
+				_, err := data.Step(b, 4, accumulation)
+				require.NoError(t, err)
+				require.Equal(t, want, want.After(step, b.Cursor()), "%v epochs, accumulation %d, step %d", epochs, accumulation, step)
+			}
+		}
+	}
+	larger := train.NewPlan(40, 8, 1, 4, 0).After(25, data.Cursor{Epoch: 2, Next: 20})
+	require.Equal(t, 12, 25-larger.ScheduleShift(), "of 20 steps, where 100 of 160 records are done")
+	smaller := train.NewPlan(40, 2, 1, 4, 0).After(25, data.Cursor{Epoch: 2, Next: 20})
+	require.Equal(t, 50, 25-smaller.ScheduleShift(), "of 80 steps")
+}
+
 // recorded is a loop over eight examples in steps of up to six, two an epoch,
 // and its events.
 type recorded struct {
@@ -56,6 +109,9 @@ func newLoop(t *testing.T, plan func(*train.Plan)) *recorded {
 	r.Eval = []train.EvalSet{{Prefix: "eval_", Batches: data.InOrder(uneven(22, true), nil)}}
 	r.Save = func() (string, error) { r.saves++; return fmt.Sprintf("checkpoint-%d", r.Trainer.GlobalStep), nil }
 	r.Emit = func(e train.Event) error {
+		if e.Kind == train.Evaluating {
+			return nil
+		}
 		kind := map[train.EventKind]string{train.Stepped: "step", train.Logged: "log", train.Evaluated: "eval", train.Saved: "save"}[e.Kind]
 		r.told = append(r.told, fmt.Sprintf("%s %d", kind, e.Step))
 		return nil

@@ -42,6 +42,9 @@ type Trainer struct {
 	Options    Options
 	GlobalStep int // steps made so far
 
+	// ScheduleShift is by how much GlobalStep is ahead of the schedule; see Plan.
+	ScheduleShift int
+
 	finite finiteFlag
 	last   tensor.Tensor // the numbers of the last report
 }
@@ -104,7 +107,7 @@ func (t *Trainer) step(micro [][]data.Example) (report StepReport, err error) {
 			return report, err
 		}
 	}
-	report.LearningRate = t.Schedule.At(t.GlobalStep)
+	report.LearningRate = t.LearningRate()
 	t.Optimizer.Step(report.LearningRate, t.finite.broken)
 	t.GlobalStep++
 	if means == nil {
@@ -114,6 +117,9 @@ func (t *Trainer) step(micro [][]data.Example) (report StepReport, err error) {
 	report.program, report.values = t.Objective.Program(), t.keep(sums.values(norm))
 	return report, nil
 }
+
+// LearningRate is that of the next step.
+func (t *Trainer) LearningRate() float64 { return t.Schedule.At(t.GlobalStep - t.ScheduleShift) }
 
 // keep holds the numbers of a report until the next one.
 func (t *Trainer) keep(values tensor.Tensor) tensor.Tensor {

@@ -205,7 +205,7 @@ func TestStepsKeepNoTensors(t *testing.T) {
 	for i := range 5 {
 		_, err := trainer.Step(cut(examples, 4))
 		require.NoError(t, err)
-		_, err = trainer.Evaluate(cut(examples, 3))
+		_, err = trainer.Evaluate(cut(examples, 3), nil)
 		require.NoError(t, err)
 		if i == 0 {
 			live = tensor.Live()
@@ -223,7 +223,7 @@ func TestEvaluate(t *testing.T) {
 			want, report := measure(t, m, p, train.Options{}, cut(examples, 8))
 			trainer := newTrainer(t, m, p, 0, train.Options{SharePrefix: true})
 			for _, size := range []int{1, 3, 8} {
-				e, err := trainer.Evaluate(cut(examples, size))
+				e, err := trainer.Evaluate(cut(examples, size), nil)
 				require.NoError(t, err)
 				require.InEpsilon(t, want.loss, e.Loss(), float64Limit)
 				requireSameMetrics(t, &report.Metrics, &e, float64Limit)
@@ -248,13 +248,13 @@ func TestEvaluationsAreJoined(t *testing.T) {
 			trainer.Objective.Pooling, trainer.Objective.Reference.Model = poolingProgram(t, "eos"), ref
 			trainer.Objective.Scores = "score"
 			examples := everything(l.lists)
-			whole, err := trainer.Evaluate(cut(examples, 4))
+			whole, err := trainer.Evaluate(cut(examples, 4), nil)
 			require.NoError(t, err)
 			require.Equal(t, slices.Contains(p.InputNames(), "rewards"), calibrated(&whole), "rewards are compared with the scores")
-			joined, err := trainer.Evaluate(cut(examples[:1], 4))
+			joined, err := trainer.Evaluate(cut(examples[:1], 4), nil)
 			require.NoError(t, err)
 			for _, part := range [][]data.Example{examples[1:4], examples[4:]} {
-				e, err := trainer.Evaluate(cut(part, 2))
+				e, err := trainer.Evaluate(cut(part, 2), nil)
 				require.NoError(t, err)
 				joined.Join(e)
 			}
