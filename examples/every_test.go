@@ -37,7 +37,7 @@ type parameters struct {
 	Steps int     `llmhost:"steps,default=3,min=1,doc=a number"`
 	Flag  bool    `llmhost:"flag,default=true,doc=a flag"`
 	Mode  string  `llmhost:"mode,default=a,choices=a|b,doc=a choice"`
-	Note  string  `llmhost:"note,default=x,values=y|z,doc=a text"`
+	Note  string  `llmhost:"note,default=x,values=y|z,aliases=remark,doc=a text"`
 }
 
 // everyLoss has every operation of a loss, in the order of the plugins in

@@ -114,6 +114,33 @@ func literalsOf(file *ast.File) (literals []string) {
 	return literals
 }
 
+// What SETTINGS.md calls a parameter is one of a builtin plugin, by that name or
+// another.
+func TestParametersOfTheSettingsPage(t *testing.T) {
+	known := map[string]bool{}
+	for _, p := range builtin.All() {
+		var d struct {
+			Components []struct{ Params []sdk.Param }
+		}
+		require.NoError(t, json.Unmarshal(sdk.NewServer(p).Describe()[1:], &d))
+		for _, c := range d.Components {
+			for _, param := range c.Params {
+				for _, name := range append(param.Aliases, param.Name) {
+					known[name] = true
+				}
+			}
+		}
+	}
+	named := 0
+	for _, f := range config.Foreigners() {
+		if f.Here == "parameter" {
+			named++
+			require.True(t, known[f.Name], "SETTINGS.md calls %s a parameter", f.Name)
+		}
+	}
+	require.Positive(t, named)
+}
+
 // No setting has the name of a plugin's parameter, and none lists names of
 // plugins as its choices.
 func TestNoSettingNamesAPlugin(t *testing.T) {

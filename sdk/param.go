@@ -27,6 +27,7 @@ type Param struct {
 	Min, Max *float64 // inclusive, nil where there is no bound
 	Choices  []string // of a string; nil if any text will do
 	Values   []string // of a string without choices: some that it takes, for checks and readers
+	Aliases  []string // names that other programs give it, which a user may write too
 	Doc      string
 
 	field []int // its field in the component's struct
@@ -68,8 +69,11 @@ func (p Param) ParseText(text string) (any, error) {
 			v = n
 		}
 	case BoolParam:
-		if text == "true" || text == "false" {
-			v = text == "true"
+		switch strings.ToLower(text) { // True is what Python's flags say
+		case "true", "1":
+			v = true
+		case "false", "0":
+			v = false
 		}
 	}
 	return p.Accept(v)
@@ -255,6 +259,9 @@ func (p *Param) option(part string) error {
 			p.Max = &bound
 		}
 		return nil
+	case "aliases":
+		p.Aliases = strings.Split(value, "|")
+		return nil
 	case "choices", "values":
 		if p.Type != StringParam {
 			return errors.New(key + " are for a string field")
@@ -266,7 +273,7 @@ func (p *Param) option(part string) error {
 		}
 		return nil
 	}
-	return errors.New("tag has the unknown part " + strconv.Quote(part) + "; want default=, min=, max=, choices=, values= or doc=")
+	return errors.New("tag has the unknown part " + strconv.Quote(part) + "; want default=, min=, max=, choices=, values=, aliases= or doc=")
 }
 
 func (p *Param) checkDefault(parts []string) error {

@@ -190,7 +190,7 @@ func TestWrongTagsAreNamed(t *testing.T) {
 		{badType{}, "loss test: field A: is of type []int; want float64, int, bool or string"},
 		{badDefault{}, "loss test: field A: its default is -1; want a number of at least 0"},
 		{badProto{}, "loss test: field A: its default is 0; want a whole number of at least 1"},
-		{badOption{}, `loss test: field A: tag has the unknown part "minimum=1"; want default=, min=, max=, choices=, values= or doc=`},
+		{badOption{}, `loss test: field A: tag has the unknown part "minimum=1"; want default=, min=, max=, choices=, values=, aliases= or doc=`},
 		{badBound{}, "loss test: field A: min=1 is no bound of a string"},
 		{badChoice{}, "loss test: field A: choices are for a string field"},
 		{badTwice{}, "loss test: two fields are the parameter a"},

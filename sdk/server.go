@@ -214,6 +214,9 @@ func appendParam(b []byte, p Param) []byte {
 	if p.Values != nil {
 		b = appendList(appendKey(b, "values"), p.Values)
 	}
+	if p.Aliases != nil {
+		b = appendList(appendKey(b, "aliases"), p.Aliases)
+	}
 	return append(appendField(b, "doc", p.Doc), '}')
 }
 

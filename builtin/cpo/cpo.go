@@ -32,12 +32,12 @@ import (
 // Metrics, over pairs: rewards/chosen, rewards/rejected (β·r), rewards/accuracies,
 // rewards/margins, logps/chosen, logps/rejected (r before Shape is applied).
 type Loss struct {
-	Type           string  `llmhost:"cpo_loss_type,default=sigmoid,choices=sigmoid|hinge|ipo|simpo,doc=what a pair costs"`
-	Beta           float64 `llmhost:"cpo_beta,default=0.1,min=0,doc=how strongly the difference of a pair counts"`
+	Type           string  `llmhost:"cpo_loss_type,default=sigmoid,aliases=loss_type|pref_loss,choices=sigmoid|hinge|ipo|simpo,doc=what a pair costs"`
+	Beta           float64 `llmhost:"cpo_beta,default=0.1,aliases=beta|pref_beta|rl_beta,min=0,doc=how strongly the difference of a pair counts"`
 	LabelSmoothing float64 `llmhost:"label_smoothing,default=0,min=0,max=0.5,doc=share of pairs assumed to be labelled the wrong way round; types sigmoid and simpo"`
 	Alpha          float64 `llmhost:"cpo_alpha,default=1,min=0,doc=weight of the chosen answers' negative log-probability"`
 	Gamma          float64 `llmhost:"simpo_gamma,default=0.5,min=0,doc=type simpo: margin wanted for every pair, in units of beta times the reward"`
-	Shape          float64 `llmhost:"alphapo_alpha,default=0,doc=types ipo and simpo: AlphaPO's alpha, the shape of the reward; 0 is the log-probability"`
+	Shape          float64 `llmhost:"alphapo_alpha,default=0,aliases=alpha,doc=types ipo and simpo: AlphaPO's alpha, the shape of the reward; 0 is the log-probability"`
 	Pairs          string  `llmhost:"construct_method,default=best_over_rest,choices=best_over_rest|best_over_worst|one_over_rest,doc=which candidates of a prompt make pairs"`
 }
 

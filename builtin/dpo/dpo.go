@@ -36,10 +36,10 @@ import (
 // Metrics, over pairs: rewards/chosen, rewards/rejected (βΔ, whatever the type),
 // rewards/accuracies, rewards/margins, logps/chosen, logps/rejected.
 type Loss struct {
-	Type               string  `llmhost:"dpo_loss_type,default=sigmoid,values=robust|hinge|ipo|apo_zero|apo_down|kto_pair,doc=sigmoid, robust, hinge, ipo, apo_zero, apo_down or kto_pair, or several of them, comma-separated, whose sum is trained"`
-	Weights            string  `llmhost:"dpo_loss_weights,values=0.5,doc=weights of the types in dpo_loss_type, one for each, comma-separated; empty: all 1"`
-	Beta               float64 `llmhost:"dpo_beta,default=0.1,min=0,doc=how strongly rewards count; the higher, the closer the model stays to the reference"`
-	LabelSmoothing     float64 `llmhost:"label_smoothing,default=0,min=0,max=0.5,doc=share of pairs assumed to be labelled the wrong way round; types sigmoid and robust"`
+	Type               string  `llmhost:"dpo_loss_type,default=sigmoid,aliases=loss_type|pref_loss,values=robust|hinge|ipo|apo_zero|apo_down|kto_pair,doc=sigmoid, robust, hinge, ipo, apo_zero, apo_down or kto_pair, or several of them, comma-separated, whose sum is trained"`
+	Weights            string  `llmhost:"dpo_loss_weights,aliases=loss_weights,values=0.5,doc=weights of the types in dpo_loss_type, one for each, comma-separated; empty: all 1"`
+	Beta               float64 `llmhost:"dpo_beta,default=0.1,aliases=beta|pref_beta|rl_beta,min=0,doc=how strongly rewards count; the higher, the closer the model stays to the reference"`
+	LabelSmoothing     float64 `llmhost:"label_smoothing,default=0,aliases=dpo_label_smoothing,min=0,max=0.5,doc=share of pairs assumed to be labelled the wrong way round; types sigmoid and robust"`
 	IPOLengthNormalize bool    `llmhost:"ipo_length_normalize,default=false,doc=type ipo: divide by the answers' numbers of tokens, as TRL does; false is the paper"`
 	Pairs              string  `llmhost:"construct_method,default=best_over_rest,choices=best_over_rest|best_over_worst|one_over_rest,doc=which candidates of a prompt make pairs"`
 	ReferenceFree      bool    `llmhost:"reference_free,default=false,doc=train without a reference model, whose log-probabilities then count as 0"`

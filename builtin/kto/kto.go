@@ -21,9 +21,9 @@ import "llmhost/sdk"
 // Metrics: rewards/chosen, rewards/rejected (β·r) and logps/chosen, logps/rejected
 // over the desirable and the undesirable answers; kl, which is z0.
 type Loss struct {
-	Beta              float64 `llmhost:"kto_beta,default=0.1,min=0,doc=how strongly rewards count; the higher, the closer the model stays to the reference"`
-	DesirableWeight   float64 `llmhost:"desirable_weight,default=1,min=0,doc=weight of desirable answers"`
-	UndesirableWeight float64 `llmhost:"undesirable_weight,default=1,min=0,doc=weight of undesirable answers"`
+	Beta              float64 `llmhost:"kto_beta,default=0.1,aliases=beta|pref_beta|rl_beta,min=0,doc=how strongly rewards count; the higher, the closer the model stays to the reference"`
+	DesirableWeight   float64 `llmhost:"desirable_weight,default=1,aliases=kto_desirable_weight|kto_chosen_weight,min=0,doc=weight of desirable answers"`
+	UndesirableWeight float64 `llmhost:"undesirable_weight,default=1,aliases=kto_undesirable_weight|kto_rejected_weight,min=0,doc=weight of undesirable answers"`
 }
 
 // Trace records the loss. Shapes: logps, ratio, good, bad [B, K].

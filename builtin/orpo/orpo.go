@@ -24,7 +24,7 @@ import (
 // rewards/accuracies, rewards/margins, logps/chosen, logps/rejected (m),
 // log_odds_ratio (log σ(o_w − o_l)), log_odds_chosen (o_w − o_l).
 type Loss struct {
-	Beta  float64 `llmhost:"orpo_beta,default=0.1,min=0,doc=weight of the odds ratio; the paper's lambda"`
+	Beta  float64 `llmhost:"orpo_beta,default=0.1,aliases=beta|pref_beta|orpo_alpha|rl_beta,min=0,doc=weight of the odds ratio; the paper's lambda"`
 	Pairs string  `llmhost:"construct_method,default=best_over_rest,choices=best_over_rest|best_over_worst|one_over_rest,doc=which candidates of a prompt make pairs"`
 }
 

@@ -22,10 +22,10 @@ import (
 //
 // Metrics: as those of cpo.Loss.
 type Loss struct {
-	Beta           float64 `llmhost:"simpo_beta,default=2,min=0,doc=how strongly the difference of a pair counts"`
+	Beta           float64 `llmhost:"simpo_beta,default=2,aliases=beta|pref_beta|rl_beta,min=0,doc=how strongly the difference of a pair counts"`
 	Gamma          float64 `llmhost:"simpo_gamma,default=1,min=0,doc=margin wanted for every pair, in units of beta times the mean log-probability"`
 	LabelSmoothing float64 `llmhost:"label_smoothing,default=0,min=0,max=0.5,doc=share of pairs assumed to be labelled the wrong way round"`
-	Shape          float64 `llmhost:"alphapo_alpha,default=0,doc=AlphaPO's alpha, the shape of the reward; 0 is the log-probability"`
+	Shape          float64 `llmhost:"alphapo_alpha,default=0,aliases=alpha,doc=AlphaPO's alpha, the shape of the reward; 0 is the log-probability"`
 	Pairs          string  `llmhost:"construct_method,default=best_over_rest,choices=best_over_rest|best_over_worst|one_over_rest,doc=which candidates of a prompt make pairs"`
 }
 

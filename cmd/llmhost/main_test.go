@@ -70,8 +70,11 @@ model_name_or_path is not set; want the folder of a Hugging Face model; write it
 output_dir is not set; want the folder of the run: model, checkpoints, logs; write it into the TOML file or give --output_dir
 data_paths or data_dir is not set; want the training files, .json or .jsonl, taken in this order; write it into the TOML file or give --data_paths
 `, "train")
-	fails(t, dir, 1, "note: flag --model_max_length: model_max_length is now called max_length\n"+
-		"llmhost train: flag --do_train: do_train is not a setting here: the command says what to do; remove it\n", "train", "--model_max_length", "8", "--do_train")
+	fails(t, dir, 1, "note: flag --model_max_length: model_max_length is called max_length here\n"+
+		"llmhost train: flag --batch_size: llmhost has no such setting: batch_size; write per_device_train_batch_size, the records of a micro-batch, and gradient_accumulation_steps, how many of those make a step\n"+
+		"flag --fp16: llmhost has no such setting: fp16; write bf16 = true, or leave it out for float32\n"+
+		"task is not set; want the NAME of a builtin task, FILE.wasm or EXECUTABLE, with #task where a file has several; write it into the TOML file or give --task\n",
+		"train", "--model_max_length", "8", "--fp16", "--batch_size", "4", "--do_train", "--model_name_or_path", "m", "--output_dir", "o", "--data_paths", "d")
 	fails(t, dir, 1, "llmhost init: --output_dir is missing; name the folder of the new model\n", "init")
 	fails(t, dir, 1, "llmhost init: output_dir . is not empty; name another folder or empty this one\n", "init", "--output_dir", ".")
 	code, _, stderr := run(dir, "trian")

@@ -124,7 +124,8 @@ func (l *loader) readSet(f flag) {
 	f.name = strings.ReplaceAll(strings.TrimSpace(name), "-", "_")
 	f.at.text = "flag --set " + name
 	f.texts = []string{text}
-	if head, _, _ := strings.Cut(f.name, "."); l.kind(head) == reflect.Invalid {
+	head, _, _ := strings.Cut(f.name, ".")
+	if _, _, foreign := answerTo(head, nil); l.kind(head) == reflect.Invalid && !foreign {
 		l.problems.add(f.at, "%s", unknown(head, "a parameter of a plugin is given as --"+head))
 		return
 	}
@@ -136,7 +137,7 @@ func (l *loader) putFlag(f flag) {
 	name, entry, dotted := strings.Cut(f.name, ".")
 	row, known := find(l.rows, name)
 	switch {
-	case !known && (dotted || retired[name] != ""):
+	case !known && dotted:
 		l.problems.add(f.at, "%s", unknown(name, "no table has that name"))
 	case !known:
 		l.put(key{"params", name}, given{FlagText(f.textOr("true")), f.at, "params"})

@@ -80,7 +80,10 @@ func TestFlagErrors(t *testing.T) {
 		{"two hyphens", []string{"--"}, `unexpected argument "--"; settings are given as --name value`},
 		{"not UTF-8", []string{"--s\xff=1"}, `argument "--s\xff=1" is not UTF-8`},
 		{"value not UTF-8", []string{"--task", "a\xff"}, `flag --task: ["a\xff"] is not UTF-8`},
-		{"retired", []string{"--do_train"}, `flag --do_train: do_train is not a setting here: the command says what to do; remove it`},
+		{"foreign beside another fault", []string{"--seed", "x", "--batch_size", "4"}, `flag --seed: seed is the string "x"; want a whole number
+flag --batch_size: llmhost has no such setting: batch_size; write per_device_train_batch_size, the records of a micro-batch, and gradient_accumulation_steps, how many of those make a step`},
+		{"foreign value", []string{"--optim", "sgd"}, `flag --optim: optim is "sgd", and llmhost has no such setting: write adamw_torch_fused`},
+		{"foreign entry", []string{"--fsdp.offload", "true"}, "flag --fsdp.offload: llmhost has no such setting: fsdp; it has no effect: one process trains, so there is nothing to shard; load_in_4bit with lora_r, gradient_checkpointing and bf16 save memory"},
 		{"set unknown", []string{"--set", "lerning_rate=1"}, `flag --set lerning_rate: unknown setting "lerning_rate"; did you mean learning_rate?`},
 		{"set a parameter", []string{"--set", "rrhf_weight=1"}, `flag --set rrhf_weight: unknown setting "rrhf_weight"; a parameter of a plugin is given as --rrhf_weight`},
 		{"set without =", []string{"--set", "seed"}, `flag --set: is "seed"; want name=value`},
@@ -105,7 +108,7 @@ func TestFlagsOverFile(t *testing.T) {
 	require.NoError(t, os.WriteFile(path, []byte("model_max_length = 7\nseed = 1\n[params]\na = 1\nb = 2\n"), 0o666))
 	s, notices, err := config.Load("", []string{"--config", path, "--max_length", "8", "--b", "3"})
 	require.NoError(t, err)
-	require.Equal(t, []string{path + ":1:1: model_max_length is now called max_length"}, notices)
+	require.Equal(t, []string{path + ":1:1: model_max_length is called max_length here"}, notices)
 	require.Equal(t, 8, s.MaxLength)
 	require.Equal(t, 1, s.Seed)
 	require.Equal(t, int64(1), s.Params["a"].Value)

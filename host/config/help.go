@@ -51,7 +51,7 @@ func writeHeading(out *strings.Builder, group string) {
 	fmt.Fprintf(out, "%s\n", strings.ToUpper(group[:1])+group[1:])
 }
 
-// facts are the type, the range, the default and the old spellings.
+// facts are the type, the range and the default.
 func (row setting) facts() string {
 	facts := []string{row.typeName()}
 	if bounds := row.limits.String(); bounds != "" {
@@ -59,9 +59,6 @@ func (row setting) facts() string {
 	}
 	if row.fallback != "" {
 		facts = append(facts, "default "+row.fallback)
-	}
-	if len(row.aliases) > 0 {
-		facts = append(facts, "once "+strings.Join(row.aliases, ", "))
 	}
 	return strings.Join(facts, "; ")
 }

@@ -109,7 +109,7 @@ func (l *loader) readTOML(name, text string) {
 // putKey records a key of the file, which is a setting, or else may be a
 // parameter of a plugin.
 func (l *loader) putKey(name string, v any, at place) {
-	if _, ok := find(l.rows, name); ok || retired[name] != "" || name == "" || !plainValue(v) {
+	if _, ok := find(l.rows, name); ok || name == "" || !plainValue(v) {
 		l.put(key{name: name}, given{v, at, name})
 		return
 	}
@@ -163,12 +163,13 @@ func (l *loader) isTable(name string) bool {
 func (l *loader) put(k key, v given) {
 	row, ok := find(l.rows, k.name)
 	if !ok {
-		l.problems.add(v.at, "%s", unknown(k.name, notAParameter(k.name, v.value)))
+		l.refuseUnknown(k.name, v)
 		return
 	}
 	if k.entry == "" && v.spelling != row.name {
-		l.notices = append(l.notices, fmt.Sprintf("%s: %s is now called %s", v.at.text, v.spelling, row.name))
+		l.note(v.at, "%s is called %s here", v.spelling, row.name)
 	}
+	v.value = l.ownValue(row, v)
 	k.name = row.name
 	for _, before := range l.values[k] {
 		if before.spelling != v.spelling && sameSource(before.at, v.at) {
@@ -189,6 +190,43 @@ func (l *loader) put(k key, v given) {
 		}
 	}
 	l.values[k] = append(l.values[k], v)
+}
+
+// refuseUnknown answers a name that is no setting, and whose value no parameter
+// could take.
+func (l *loader) refuseUnknown(name string, v given) {
+	answer, refused, known := answerTo(name, v.value)
+	switch {
+	case !known:
+		l.problems.add(v.at, "%s", unknown(name, notAParameter(name, v.value)))
+	case refused:
+		l.problems.add(v.at, "%s", answer)
+	default:
+		l.note(v.at, "%s", answer)
+	}
+}
+
+// ownValue is the value that another program's means here: itself, but where the
+// table has a row for it.
+func (l *loader) ownValue(row setting, v given) any {
+	switch value := v.value.(type) {
+	case string:
+		if ours := foreigners()[row.name+"="+value].Ours; ours != "" {
+			l.note(v.at, "%s %q is called %q here", row.name, value, ours)
+			return ours
+		}
+	case []any:
+		list := make([]any, len(value))
+		for i, e := range value {
+			list[i] = l.ownValue(row, given{e, v.at, v.spelling})
+		}
+		return list
+	}
+	return v.value
+}
+
+func (l *loader) note(at place, format string, args ...any) {
+	l.notices = append(l.notices, at.text+": "+fmt.Sprintf(format, args...))
 }
 
 // putEntries records the entries of a setting that is a table.
@@ -217,8 +255,8 @@ func sameSource(a, b place) bool { return (a.flag > 0) == (b.flag > 0) }
 // unknown says that no setting has the name; otherwise is the advice where no
 // name is near.
 func unknown(name, otherwise string) string {
-	if why, ok := retired[name]; ok {
-		return fmt.Sprintf("%s is not a setting here: %s", name, why)
+	if answer, _, known := answerTo(name, nil); known {
+		return answer
 	}
 	if near := Nearest(name); near != "" {
 		return fmt.Sprintf("unknown setting %q; did you mean %s?", name, near)
@@ -257,7 +295,11 @@ func (l *loader) checkParams(s *Settings) {
 	}
 	for _, name := range slices.Sorted(maps.Keys(s.Params)) {
 		v := l.holding("params", name)
-		if v.spelling == name && Nearest(name) != "" {
+		answer, refused, known := answerTo(name, v.value)
+		switch {
+		case refused:
+			l.problems.add(v.at, "%s", answer)
+		case !known && v.spelling == name && Nearest(name) != "":
 			l.problems.add(v.at, "%s", unknown(name, ""))
 		}
 	}

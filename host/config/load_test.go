@@ -181,10 +181,9 @@ func TestTable(t *testing.T) {
 		name := f.Tag.Get("name")
 		require.Regexp(t, `^[a-z0-9_]+$`, name, f.Name)
 		require.NotEmpty(t, f.Tag.Get("help"), name)
-		for _, n := range append(strings.Split(f.Tag.Get("alias"), "|"), name) {
-			require.False(t, n != "" && seen[n], "two settings are called %s", n)
-			seen[n] = true
-		}
+		require.False(t, seen[name], "two settings are called %s", name)
+		require.Empty(t, f.Tag.Get("alias"), "other names of %s belong into SETTINGS.md", name)
+		seen[name] = true
 	}
 }
 

@@ -5,8 +5,7 @@
 package config
 
 // Settings holds every setting. The tags are the table that reading, checking,
-// help and writing share: name in the TOML file and as a flag, alias for old
-// spellings, default, min and max (or above and below, exclusive), choices,
+// help and writing share: name in the TOML file and as a flag, default, min and max (or above and below, exclusive), choices,
 // keys (of a table) and help. Each group is a struct of its own, so that a function
 // takes the groups that it reads.
 //
@@ -33,7 +32,7 @@ type Settings struct {
 
 // TaskSettings say what is trained.
 type TaskSettings struct {
-	Task       string `name:"task" alias:"task_type" help:"NAME of a builtin task, FILE.wasm or EXECUTABLE, with #task where a file has several"`
+	Task       string `name:"task" help:"NAME of a builtin task, FILE.wasm or EXECUTABLE, with #task where a file has several"`
 	TaskSHA256 string `name:"task_sha256" help:"SHA-256 that the plugin file must have, 64 hex digits; empty = any"`
 	Locked     bool   `name:"locked" default:"false" help:"stop if the plugin file differs from the one in llmhost.lock of output_dir"`
 	Pooling    string `name:"pooling_type" default:"auto" help:"how score and class heads make one vector of a sequence: NAME of a builtin pooling, or FILE with #pooling where it has several; auto = the task's own"`
@@ -75,10 +74,10 @@ type DataSettings struct {
 
 // TokenSettings say how texts become tokens.
 type TokenSettings struct {
-	MaxLength         int      `name:"max_length" alias:"model_max_length" default:"512" min:"1" help:"longest sequence in tokens; a longer one loses its first tokens"`
+	MaxLength         int      `name:"max_length" default:"512" min:"1" help:"longest sequence in tokens; a longer one loses its first tokens"`
 	TruncationSide    string   `name:"truncation_side" default:"left" choices:"left" help:"the side on which a long sequence is cut"`
 	AddSpecialTokens  bool     `name:"add_special_tokens" default:"true" help:"put BOS before and EOS after every sequence"`
-	SetSpecialTokens  bool     `name:"set_special_tokens" alias:"set_llama_special_tokens" default:"false" help:"add <pad>, </s>, <s> and <unk> for those of these roles that no token of the tokenizer has"`
+	SetSpecialTokens  bool     `name:"set_special_tokens" default:"false" help:"add <pad>, </s>, <s> and <unk> for those of these roles that no token of the tokenizer has"`
 	PadToken          string   `name:"pad_token" help:"the pad token, instead of the tokenizer's; added where the vocabulary lacks it"`
 	AdditionalTokens  []string `name:"additional_special_tokens" help:"more tokens to add, each encoded as one token wherever it occurs"`
 	ResizeVocab       bool     `name:"resize_vocab" default:"false" help:"let the model's vocabulary grow to the tokenizer's; tokens added here make it grow in any case"`
@@ -119,7 +118,7 @@ type PluginLimits struct {
 type OptimisationSettings struct {
 	NumTrainEpochs    float64            `name:"num_train_epochs" default:"3" above:"0" help:"passes over the training records"`
 	MaxSteps          int                `name:"max_steps" default:"-1" min:"-1" help:"optimizer steps in all; overrides num_train_epochs; -1 = not set"`
-	TrainBatchSize    int                `name:"per_device_train_batch_size" alias:"per_gpu_train_batch_size" default:"8" min:"1" help:"records in a micro-batch"`
+	TrainBatchSize    int                `name:"per_device_train_batch_size" default:"8" min:"1" help:"records in a micro-batch"`
 	AccumulationSteps int                `name:"gradient_accumulation_steps" default:"1" min:"1" help:"micro-batches in an optimizer step"`
 	AccumulationMean  string             `name:"gradient_accumulation_mean" default:"global" choices:"global|micro_batch" help:"one denominator for the whole step, or the mean of the micro-batches' means"`
 	Optim             string             `name:"optim" default:"adamw_torch_fused" choices:"adamw_torch_fused|adamw_torch" help:"AdamW with a fused kernel, or with foreach kernels"`
@@ -137,13 +136,13 @@ type OptimisationSettings struct {
 
 // EvaluationSettings say when and how to evaluate.
 type EvaluationSettings struct {
-	EvalStrategy        string   `name:"eval_strategy" alias:"evaluation_strategy" default:"no" choices:"no|steps|epoch" help:"when to evaluate during training"`
+	EvalStrategy        string   `name:"eval_strategy" default:"no" choices:"no|steps|epoch" help:"when to evaluate during training"`
 	EvalSteps           int      `name:"eval_steps" default:"0" min:"0" help:"steps between evaluations; 0 = logging_steps"`
-	EvaluateAtBeginning bool     `name:"evaluate_at_beginning" alias:"evaluate_at_the_beginning|eval_on_start" default:"true" help:"evaluate before the first step, where there are evaluation files"`
+	EvaluateAtBeginning bool     `name:"evaluate_at_beginning" default:"true" help:"evaluate before the first step, where there are evaluation files"`
 	RMCalibration       bool     `name:"rm_calibration" default:"true" help:"measure the calibration of rewards in evaluations"`
 	CalibrationBins     []string `name:"calibration_bins" default:"5" min:"1" max:"1000" help:"numbers of bins to measure it with"`
 	ECEStrategy         string   `name:"ece_strategy" default:"uniform" choices:"uniform|quantile" help:"bins of equal width, or of equal numbers of pairs"`
-	EvalBatchSize       int      `name:"per_device_eval_batch_size" alias:"per_gpu_eval_batch_size" default:"8" min:"1" help:"records in a batch of an evaluation"`
+	EvalBatchSize       int      `name:"per_device_eval_batch_size" default:"8" min:"1" help:"records in a batch of an evaluation"`
 }
 
 // LoggingSettings say what is logged and saved, and when.
@@ -174,23 +173,3 @@ func (s AdapterSettings) WantsAdapter() bool {
 
 // FlagText is the text of a flag whose type is not known yet.
 type FlagText string
-
-// retired names settings that others have and llmhost lacks, with the reason
-// or what to write instead.
-var retired = map[string]string{
-	"do_train":               "the command says what to do; remove it",
-	"do_eval":                "eval_strategy and evaluate_at_beginning say when to evaluate; remove it",
-	"model_type":             "it is read from the model's config.json; remove it",
-	"padding_side":           "batches are packed and have no padding; remove it",
-	"pad_labels_with_ignore": "batches are packed and have no padding; remove it",
-	"ignore_token_id":        "it is always -100; remove it",
-	"remove_unused_columns":  "columns that a plugin declares are kept, others are not; remove it",
-	"ignore_data_skip":       "resuming always continues at the next record; remove it",
-	"load_in_8bit":           "write load_in_4bit = true, or leave it out",
-	"bnb_4bit_quant_type":    "nf4 is the one type of load_in_4bit; remove it",
-	"bnb_4bit_compute_dtype": "write bf16 = true, or leave it out for float32",
-	"fp16":                   "write bf16 = true, or leave it out for float32",
-	"fp32":                   "float32 is the default without bf16; remove it",
-	"no_cuda":                "write device = \"cpu\"",
-	"use_cpu":                "write device = \"cpu\"",
-}

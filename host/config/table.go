@@ -1,7 +1,9 @@
 package config
 
 import (
+	"errors"
 	"fmt"
+	"maps"
 	"reflect"
 	"slices"
 	"strconv"
@@ -13,7 +15,6 @@ import (
 // setting is one row of the table: a field of Settings and what its tags say.
 type setting struct {
 	name, group, help string
-	aliases           []string
 	choices           []string // of the value, or of each element of a list
 	keys              []string // of a table
 	fallback          string   // the default as text; a list is divided by |
@@ -42,7 +43,6 @@ func table() []setting {
 			name:     f.Tag.Get("name"),
 			group:    group,
 			help:     f.Tag.Get("help"),
-			aliases:  split(f.Tag.Get("alias")),
 			choices:  split(f.Tag.Get("choices")),
 			keys:     split(f.Tag.Get("keys")),
 			fallback: f.Tag.Get("default"),
@@ -73,12 +73,12 @@ func bound(f reflect.StructField, key string) *float64 {
 	return &v
 }
 
-// find returns the setting that name or an old spelling of it means.
+// find returns the setting that name means, here or in another program.
 func find(rows []setting, name string) (setting, bool) {
-	i := slices.IndexFunc(rows, func(s setting) bool {
-		return s.name == name ||
-			slices.Contains(s.aliases, name)
-	})
+	if ours := foreigners()[name].Ours; ours != "" {
+		name = ours
+	}
+	i := slices.IndexFunc(rows, func(s setting) bool { return s.name == name })
 	if i < 0 {
 		return setting{}, false
 	}
@@ -110,7 +110,12 @@ func Nearest(name string, parameters ...string) string {
 	names := slices.Clone(parameters)
 	rows := table()
 	for _, row := range rows {
-		names = append(append(names, row.name), row.aliases...)
+		names = append(names, row.name)
+	}
+	for _, f := range Foreigners() {
+		if f.Ours != "" {
+			names = append(names, f.Name)
+		}
 	}
 	near := nearest.Name(name, names)
 	if row, ok := find(rows, near); ok {
@@ -136,9 +141,10 @@ func (s Settings) Map() map[string]any {
 
 // Require returns an error for every name that is not set; "a|b" asks for one
 // of two. It panics where no setting has a name.
-func (s Settings) Require(names ...string) error {
+func (s Settings) Require(names ...string) (err error) {
 	var problems problems
 	rows := table()
+	defer func() { err = s.withForeign(err) }()
 	for _, either := range names {
 		set, first := false, setting{}
 		for i, name := range split(either) {
@@ -162,6 +168,20 @@ func (s Settings) Require(names ...string) error {
 		}
 	}
 	return problems.err()
+}
+
+// withForeign adds to an error what the run would be told next about settings of
+// other programs.
+func (s Settings) withForeign(err error) error {
+	if err == nil {
+		return nil
+	}
+	for _, name := range slices.Backward(slices.Sorted(maps.Keys(s.Params))) {
+		if _, refused := s.Params[name].Answer(name); refused != nil {
+			err = errors.Join(refused, err)
+		}
+	}
+	return err
 }
 
 func (row setting) field(s *Settings) reflect.Value {

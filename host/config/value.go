@@ -193,6 +193,9 @@ func (row setting) checkChoice(text string) string {
 	if row.choices == nil || slices.Contains(row.choices, text) {
 		return ""
 	}
+	if f, ok := foreigners()[row.name+"="+text]; ok {
+		return fmt.Sprintf("is %q, and llmhost has no such setting: %s", text, f.Why)
+	}
 	want := "one of " + strings.Join(row.choices, ", ")
 	if len(row.choices) == 1 {
 		want = row.choices[0]

@@ -95,6 +95,7 @@ type paramEntry struct {
 	Min, Max        *float64
 	Choices         []string
 	Values          []string
+	Aliases         []string
 }
 
 type taskEntry struct {
@@ -180,10 +181,13 @@ func (c *Component) readParams(entries []paramEntry) error {
 			Max:     e.Max,
 			Choices: e.Choices,
 			Values:  e.Values,
+			Aliases: e.Aliases,
 			Doc:     line(e.Doc),
 		}
 		var err error
 		switch {
+		case slices.ContainsFunc(p.Aliases, func(a string) bool { return !isName(a) }):
+			return fmt.Errorf("parameter %s has the alias %q; want letters, digits, - and _", plain(p.Name), p.Aliases)
 		case !isName(p.Name):
 			return fmt.Errorf("parameter %q; want letters, digits, - and _", plain(p.Name))
 		case c.param(p.Name) != nil:

@@ -58,11 +58,41 @@ func (c *Component) Settle(given map[string]Given) (map[string]any, error) {
 // Declares reports whether a part of the task has a parameter of that name.
 func (t *Task) Declares(name string) bool { return declared(t.Components(), name) != nil }
 
+// Meant is the parameter of the task's parts that has name as an alias, "" where
+// none has.
+func (t *Task) Meant(name string) string {
+	for _, c := range t.Components() {
+		for _, p := range c.Params {
+			if slices.Contains(p.Aliases, name) {
+				return p.Name
+			}
+		}
+	}
+	return ""
+}
+
+// Aliasing lists the parameters of builtin losses and formatters that have name
+// as an alias, each with its component: "dpo_beta of loss dpo".
+func (c *Catalog) Aliasing(name string) (found []string) {
+	for _, p := range c.builtin {
+		for _, component := range p.Components {
+			for _, param := range component.Params {
+				if slices.Contains(param.Aliases, name) {
+					found = append(found, fmt.Sprintf("%s of %s %s", param.Name, component.Kind, component.Name))
+				}
+			}
+		}
+	}
+	return found
+}
+
 // ParamNames are the names of the parameters of the task's parts.
 func (t *Task) ParamNames() (names []string) {
 	for _, c := range t.Components() {
 		for _, p := range c.Params {
-			names = append(names, p.Name)
+			if !slices.Contains(names, p.Name) { // two parts may share one
+				names = append(names, p.Name)
+			}
 		}
 	}
 	return names
@@ -106,7 +136,9 @@ func settle(owner string, parts []*Component, given map[string]Given) (map[strin
 	var problems, known []string
 	for _, c := range parts {
 		for _, p := range c.Params {
-			known = append(known, p.Name)
+			if !slices.Contains(known, p.Name) { // two parts may share one
+				known = append(known, p.Name)
+			}
 			g, found := given[p.Name]
 			if !found {
 				values[p.Name] = p.Default

@@ -235,30 +235,9 @@ func (t *Task) settle(s config.Settings) (map[string]any, error) {
 	given := t.givenBySettings(s)
 	var problems []string
 	for _, name := range slices.Sorted(maps.Keys(s.Params)) {
-		p := s.Params[name]
-		if owner := t.catalog.Declaring(name); owner != nil && !t.Declares(name) {
-			if !owner.IsDefault(name, asGiven(p)) {
-				t.notes = append(t.notes, fmt.Sprintf(
-					"%s is a parameter of %s %s, which task %s does not use; it has no effect",
-					name,
-					owner.Kind,
-					owner.Name,
-					t.Name,
-				))
-			}
-			continue
+		if problem := t.take(name, s.Params[name], given); problem != "" {
+			problems = append(problems, problem)
 		}
-		if meant := t.settingMeant(name); meant != "" {
-			problems = append(problems, fmt.Sprintf(
-				"%s: no setting and no parameter of task %s is called %s; did you mean %s?",
-				p.Where,
-				t.Name,
-				name,
-				meant,
-			))
-			continue
-		}
-		given[name] = asGiven(p)
 	}
 	params, err := t.Task.Params(given)
 	var wrong *plugin.ParamsError
@@ -270,6 +249,67 @@ func (t *Task) settle(s config.Settings) (map[string]any, error) {
 		return nil, &plugin.ParamsError{Problems: problems}
 	}
 	return params, err
+}
+
+// take adds what the user gave under a name to given, notes that it has no effect,
+// or returns what is wrong with it.
+func (t *Task) take(name string, p config.Param, given map[string]plugin.Given) (problem string) {
+	if t.Declares(name) {
+		given[name] = asGiven(p)
+		return ""
+	}
+	if meant := t.Meant(name); meant != "" {
+		return t.takeAlias(name, meant, p, given)
+	}
+	if owner := t.catalog.Declaring(name); owner != nil {
+		if !owner.IsDefault(name, asGiven(p)) {
+			t.notes = append(t.notes, fmt.Sprintf(
+				"%s is a parameter of %s %s, which task %s does not use; it has no effect",
+				name,
+				owner.Kind,
+				owner.Name,
+				t.Name,
+			))
+		}
+		return ""
+	}
+	return t.takeForeign(name, p, given)
+}
+
+// takeAlias adds the value of a parameter that is given by another of its names.
+func (t *Task) takeAlias(name, meant string, p config.Param, given map[string]plugin.Given) (problem string) {
+	if before, twice := given[meant]; twice {
+		return fmt.Sprintf("%s: %s is the same parameter as %s (%s); keep one", p.Where, name, meant, before.Where)
+	}
+	t.notes = append(t.notes, fmt.Sprintf("%s: %s is called %s here", p.Where, name, meant))
+	given[meant] = asGiven(p)
+	return ""
+}
+
+// takeForeign answers a name that is neither a setting nor a parameter of the task.
+func (t *Task) takeForeign(name string, p config.Param, given map[string]plugin.Given) (problem string) {
+	note, err := p.Answer(name)
+	if err != nil {
+		return err.Error()
+	}
+	if note != "" {
+		t.notes = append(t.notes, note)
+		return ""
+	}
+	if others := t.catalog.Aliasing(name); len(others) > 0 {
+		return fmt.Sprintf(
+			"%s: llmhost has no such setting: %s; it is a parameter, %s, and task %s has none like it",
+			p.Where,
+			name,
+			strings.Join(others, ", "),
+			t.Name,
+		)
+	}
+	if meant := t.settingMeant(name); meant != "" {
+		return fmt.Sprintf("%s: no setting and no parameter of task %s is called %s; did you mean %s?", p.Where, t.Name, name, meant)
+	}
+	given[name] = asGiven(p) // for the error that lists the parameters
+	return ""
 }
 
 // settingMeant is the setting whose name is nearest to one that the task does

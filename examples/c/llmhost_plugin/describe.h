@@ -24,6 +24,7 @@ static void lh_put_param(lh_buffer *out, const lh_param *p) {
     if (p->max.set) lh_key(out, "max"), lh_put_number(out, p->max.value);
     if (p->choices) lh_key(out, "choices"), lh_put_list(out, p->choices, '|');
     if (p->values) lh_key(out, "values"), lh_put_list(out, p->values, '|');
+    if (p->aliases) lh_key(out, "aliases"), lh_put_list(out, p->aliases, '|');
     lh_put_field(out, "doc", p->doc);
     lh_byte(out, '}');
 }

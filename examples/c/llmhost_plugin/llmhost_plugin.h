@@ -44,6 +44,7 @@ typedef struct {
     } min, max;
     const char *choices; /* of a text: "mean|paper_sum"; 0 where every text will do */
     const char *values;  /* of a text without choices: some that it takes, "a|b"; 0 for none */
+    const char *aliases; /* names that other programs give it, "a|b"; 0 for none */
 } lh_param;
 
 /* LH_FLOAT("margin", 0.5, "gap wanted for every pair", LH_MIN(0)) */
@@ -55,6 +56,7 @@ typedef struct {
 #define LH_MAX(V) .max = {1, V}
 #define LH_CHOICES(LIST) .choices = LIST
 #define LH_TAKES(LIST) .values = LIST
+#define LH_ALIASES(LIST) .aliases = LIST
 
 /* The value of a parameter of the component that is traced or formats. */
 static double lh_number(const char *name); /* a float or an int */

@@ -16,8 +16,9 @@ class Param:
     """A parameter of a component: an attribute of its class, whose value the
     user chooses. The default says of which type it is: float, int, bool or str."""
 
-    def __init__(self, default, *, min=None, max=None, choices=None, values=None, doc=""):
+    def __init__(self, default, *, min=None, max=None, choices=None, values=None, aliases=None, doc=""):
         self.default, self.min, self.max, self.choices, self.values, self.doc = default, min, max, choices, values, doc
+        self.aliases = aliases
         self.type = TYPES[type(default)]
 
     def __set_name__(self, owner, name):
@@ -28,7 +29,7 @@ class Param:
 
     def describe(self):
         d = {"name": self.name, "type": self.type, "default": self.default, "doc": self.doc}
-        bounds = {"min": self.min, "max": self.max, "choices": self.choices, "values": self.values}
+        bounds = {"min": self.min, "max": self.max, "choices": self.choices, "values": self.values, "aliases": self.aliases}
         return dict(d, **{key: v for key, v in bounds.items() if v is not None})
 
     def accept(self, v):

@@ -87,7 +87,7 @@ static void declare(void) {
 
 #define PARAMS                                                                                                                           \
     LH_PARAMS(LH_FLOAT("ratio", 0.5, "a share", LH_MIN(0), LH_MAX(1)), LH_INT("steps", 3, "a number", LH_MIN(1)), LH_BOOL("flag", 1, "a flag"), \
-              LH_STRING("mode", "a", "a choice", LH_CHOICES("a|b")), LH_STRING("note", "x", "a text", LH_TAKES("y|z")))
+              LH_STRING("mode", "a", "a choice", LH_CHOICES("a|b")), LH_STRING("note", "x", "a text", LH_TAKES("y|z"), LH_ALIASES("remark")))
 
 const lh_plugin llmhost_plugin = {
     .name = "every", .version = "1.2.3", .doc = "all there is",

@@ -16,7 +16,7 @@ class EveryLoss extends Loss {
   steps: Param = int("steps", 3, "a number").min(1);
   flag: Param = flag("flag", true, "a flag");
   mode: Param = text("mode", "a", "a choice").oneOf(["a", "b"]);
-  note: Param = text("note", "x", "a text").values(["y", "z"]);
+  note: Param = text("note", "x", "a text").values(["y", "z"]).aliases(["remark"]);
 
   trace(g: Graph): Objective {
     const p = g.logps(), real = g.real(), c = g.column("score").role(SCORE_ROLE).values([1, 0.1, -1]);
@@ -74,7 +74,7 @@ class EveryFormatter extends Formatter {
   steps: Param = int("steps", 3, "a number").min(1);
   flag: Param = flag("flag", true, "a flag");
   mode: Param = text("mode", "a", "a choice").oneOf(["a", "b"]);
-  note: Param = text("note", "x", "a text").values(["y", "z"]);
+  note: Param = text("note", "x", "a text").values(["y", "z"]).aliases(["remark"]);
 
   columns(): Column[] {
     return [

@@ -16,7 +16,7 @@ macro_rules! parameters {
                 /// a choice
                 mode: String = "a", choices = ["a", "b"];
                 /// a text
-                note: String = "x", values = ["y", "z"];
+                note: String = "x", values = ["y", "z"], aliases = ["remark"];
             }
         }
     };

@@ -12,7 +12,7 @@ class Parameters:
     steps = param(3, min=1, doc="a number")
     flag = param(True, doc="a flag")
     mode = param("a", choices=["a", "b"], doc="a choice")
-    note = param("x", values=["y", "z"], doc="a text")
+    note = param("x", values=["y", "z"], aliases=["remark"], doc="a text")
 
 
 class EveryLoss(Parameters, Loss):

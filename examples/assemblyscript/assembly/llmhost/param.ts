@@ -21,6 +21,7 @@ export class Param {
   private highest: f64 = NaN;
   private choices: string[] = [];
   private tried: string[] = [];
+  private others: string[] = [];
 
   constructor(
     public name: string,
@@ -68,6 +69,12 @@ export class Param {
     return this;
   }
 
+  /** Names that other programs give it, which a user may write too. */
+  aliases(names: string[]): Param {
+    this.others = names;
+    return this;
+  }
+
   /** Takes a value; the result is what is wrong with it, or empty. */
   set(v: Value): string {
     const numeric = this.type == "float" || this.type == "int";
@@ -97,6 +104,7 @@ export class Param {
     if (!isNaN(this.highest)) out += ',"max":' + numeral(this.highest);
     if (this.choices.length > 0) out += ',"choices":' + strings(this.choices);
     if (this.tried.length > 0) out += ',"values":' + strings(this.tried);
+    if (this.others.length > 0) out += ',"aliases":' + strings(this.others);
     return out + ',"doc":' + quoted(this.doc) + "}";
   }
 }

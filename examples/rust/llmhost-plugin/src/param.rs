@@ -91,6 +91,8 @@ pub struct Param {
     pub choices: Vec<&'static str>,
     /// Of a text without choices: some that it takes, for plugins check to try.
     pub values: Vec<&'static str>,
+    /// Names that other programs give it, which a user may write too.
+    pub aliases: Vec<&'static str>,
     pub doc: String,
 }
 
@@ -98,7 +100,7 @@ impl Param {
     /// A parameter without bounds. doc is one line.
     pub fn new<T: ParamValue>(name: &'static str, default: T, doc: &str) -> Self {
         let doc = doc.split_whitespace().collect::<Vec<_>>().join(" ");
-        Param { name, kind: T::TYPE, default: default.to_value(), min: None, max: None, choices: vec![], values: vec![], doc }
+        Param { name, kind: T::TYPE, default: default.to_value(), min: None, max: None, choices: vec![], values: vec![], aliases: vec![], doc }
     }
 
     /// The error, if there is one, is what is wrong with v, without the parameter's name.
@@ -156,6 +158,10 @@ impl Param {
             json::name(&mut out, "values");
             json::list(&mut out, self.values.iter().map(|v| json::quoted(v)));
         }
+        if !self.aliases.is_empty() {
+            json::name(&mut out, "aliases");
+            json::list(&mut out, self.aliases.iter().map(|a| json::quoted(a)));
+        }
         json::field(&mut out, "doc", &self.doc);
         out + "}"
     }
@@ -169,7 +175,7 @@ pub trait Params: Sized {
 }
 
 /// Declares a struct of parameters: a field's doc is the parameter's, and after
-/// its type stand the default and, as they are needed, min, max, choices or values.
+/// its type stand the default and, as they are needed, min, max, choices, values or aliases.
 ///
 /// ```
 /// llmhost_plugin::params! {
@@ -188,7 +194,7 @@ macro_rules! params {
         $(#[$meta:meta])* $vis:vis struct $name:ident {
             $( $(#[doc = $doc:expr])* $field:ident : $type:ty = $default:expr
                $(, min = $min:expr)? $(, max = $max:expr)? $(, choices = [$($choice:expr),* $(,)?])?
-               $(, values = [$($value:expr),* $(,)?])? ; )*
+               $(, values = [$($value:expr),* $(,)?])? $(, aliases = [$($alias:expr),* $(,)?])? ; )*
         }
     ) => {
         $(#[$meta])*
@@ -204,6 +210,7 @@ macro_rules! params {
                     $( p.max = Some($max.into()); )?
                     $( p.choices = vec![$($choice),*]; )?
                     $( p.values = vec![$($value),*]; )?
+                    $( p.aliases = vec![$($alias),*]; )?
                     p
                 }),* ]
             }
