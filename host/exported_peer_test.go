@@ -67,6 +67,7 @@ var exports = []export{
 	exportReward.with("max", pooling("max")),
 	{name: "reward with tokens", task: "reward", record: scored, base: untied, params: map[string]any{"lm_loss_coeff": 0.1}},
 	exportClasses,
+	exportClasses.with("average", pooling("average")),
 	exportSeveral,
 	exportReward.on("bert", bert),
 	exportClasses.on("bert", bert),
@@ -93,6 +94,7 @@ var exports = []export{
 	exportClasses.with("lora and modules", adapters(func(s *config.Settings) {
 		s.LoraTargetModules, s.ModulesToSave = []string{"q_proj", "v_proj"}, []string{"model.norm", "embed_tokens"}
 	})),
+	exportClasses.with("lora, max", adapters(pooling("max"))),
 	exportThree.with("lora", adapters(nil)),
 	exportClasses.on("bert", bert).with("dora", adapters(func(s *config.Settings) { s.UseDoRA = true })),
 	exportSeveral.with("lora", adapters(nil)),

@@ -65,7 +65,7 @@ func Merge(m MergeOptions) (out Merged, err error) {
 	if err := merged.Adapter.Merge(); err != nil {
 		return out, err
 	}
-	if err := writeMerged(merged.Model, src.Tokenizer, m.OutputDir); err != nil {
+	if err := writeMerged(merged, src.Tokenizer, m.OutputDir); err != nil {
 		return out, err
 	}
 	options.Heads = &merged.Heads
@@ -113,23 +113,25 @@ func hasTokenizer(folder string) bool {
 }
 
 // writeMerged saves the model, with a tokenizer where there is one.
-func writeMerged(merged *model.Model, tokenizerFolder, dir string) error {
+func writeMerged(merged *lm.Model, tokenizerFolder, dir string) error {
 	if err := os.MkdirAll(dir, 0o755); err != nil {
 		return err
 	}
 	if !hasTokenizer(tokenizerFolder) {
-		return merged.Save(dir)
+		return merged.Model.Save(dir)
 	}
 	tok, err := tokenizer.Load(tokenizerFolder)
 	if err != nil {
 		return err
 	}
 	defer tok.Close()
-	merged.PadID = int64(tok.Special().PAD)
+	if err := merged.SettlePad(tok); err != nil {
+		return err
+	}
 	if err := tok.Save(dir, atomicfile.WriteFile); err != nil {
 		return err
 	}
-	return merged.Save(dir)
+	return merged.Model.Save(dir)
 }
 
 // probe runs sequences of random tokens through a model: the outputs of its heads,

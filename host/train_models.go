@@ -195,17 +195,26 @@ func (m *models) objective(t *task.Task) *objective.Objective {
 	if tok := m.policy.Tokenizer; tok != nil {
 		o.EOS = int64(tok.Special().EOS)
 	}
+	if t.PoolsLastToken {
+		o.Pad = m.policy.PadID
+	}
 	return o
 }
 
 // settleClasses settles which classes each head of the loss has.
 func settleClasses(s config.Settings, t *task.Task, src lm.Source, sets dataset, out *console.Console) ([]model.ClassHead, error) {
 	names := t.Program.Needs().Classes
+	config, err := model.ReadConfig(src.Weights)
+	if err != nil {
+		return nil, err
+	}
+	named := !t.PoolsLastToken && !model.IsEncoder(config.ModelType)
 	var wanted []lm.HeadClasses
 	for _, name := range names {
 		wanted = append(wanted, lm.HeadClasses{
 			Head:        name,
 			Coefficient: t.Program.CoefficientOf("logits." + name),
+			Named:       named,
 			Found:       foundClasses(sets.train.Survey, name),
 		})
 	}
@@ -304,17 +313,19 @@ func modelNotes(s config.Settings, t *task.Task, policy *lm.Model) []string {
 			s.Pooling,
 		))
 	}
+	if heads := policy.Heads.Classes; len(heads) == 1 && heads[0].Name != "" && policy.Causal() && !t.PoolsLastToken {
+		notes = append(notes, fmt.Sprintf(
+			"the classifier is saved with cls_heads.%s in the layout of llm_codebase, not as …ForSequenceClassification, because it pools by %s",
+			heads[0].Name,
+			t.Task.Pooling.Name,
+		))
+	}
 	if policy.Heads.Score && policy.Heads.Codebase {
 		why := "it pools by " + t.Task.Pooling.Name
 		if policy.Heads.LM {
 			why = "it has a head for tokens too"
 		}
 		notes = append(notes, fmt.Sprintf("the reward model is saved with rm_head in the layout of llm_codebase, not as …ForSequenceClassification, because %s", why))
-	}
-	if policy.Heads.Score &&
-		!policy.Heads.Codebase &&
-		(policy.PadID < 0 || policy.PadID == int64(policy.Tokenizer.Special().EOS)) {
-		notes = append(notes, "the tokenizer has no separate pad token, by which transformers finds the end of a sequence in a batch: give it one with pad_token = \"<pad>\", or score sequences one at a time in transformers")
 	}
 	return notes
 }

@@ -56,7 +56,10 @@ type Loss interface {
 // A pooling may have the methods PoolsLastToken() bool, which is true if it
 // takes the hidden state of each sequence's last token unchanged, as
 // transformers' …ForSequenceClassification do; and Allow() map[string]string,
-// which works like Objective.Allow. Both are called with the parameters set.
+// which works like Objective.Allow. Both are called with the parameters set. A
+// pooling of the last token gets sequences without the pad tokens at their end,
+// such as an end token that is the pad token: transformers looks for the last
+// token that is not the pad token.
 type Pooling interface {
 	// Trace returns f32 [N, H], computed from g.Hidden and the other pooling
 	// inputs.

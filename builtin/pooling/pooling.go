@@ -5,7 +5,8 @@ package pooling
 
 import "llmhost/sdk"
 
-// EOS takes the hidden state of the sequence's last token.
+// EOS takes the hidden state of the sequence's last token, which is the last that is
+// not the pad token: the host leaves out those behind it (see PoolsLastToken).
 type EOS struct{}
 
 // PoolsLastToken says that it takes the last token's state as it is.
@@ -63,7 +64,7 @@ var Plugin = sdk.Plugin{
 	Doc:     "one vector per sequence, from its hidden states",
 	Poolings: []sdk.PoolingSpec{
 		sdk.NewPooling("last", "hidden state of the last token before the end token", Last{}),
-		sdk.NewPooling("eos", "hidden state of the last token", EOS{}),
+		sdk.NewPooling("eos", "hidden state of the last token that is not the pad token", EOS{}),
 		sdk.NewPooling("average", "mean of the hidden states", Average{}),
 		sdk.NewPooling("max", "largest value of each element of the hidden states", Max{}),
 	},

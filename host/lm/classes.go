@@ -14,6 +14,7 @@ import (
 type HeadClasses struct {
 	Head        string
 	Coefficient float64 // of the head's loss
+	Named       bool    // never the one head of …ForSequenceClassification, which pools at the last token
 	Found       []FoundClass
 }
 
@@ -39,7 +40,7 @@ func SettleClasses(src Source, wanted []HeadClasses, known []string, ignoreMisma
 	var heads []model.ClassHead
 	for _, w := range wanted {
 		head := model.ClassHead{Name: w.Head, Coefficient: w.Coefficient}
-		if len(wanted) == 1 && isUnnamed(old) {
+		if len(wanted) == 1 && !w.Named && isUnnamed(old) {
 			head.Name = ""
 		}
 		if err := w.settle(&head, path, old, ignoreMismatched); err != nil {

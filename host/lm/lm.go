@@ -88,7 +88,9 @@ type Model struct {
 	Tokenizer *tokenizer.Tokenizer // nil where it was opened without one
 	Adapter   *lora.Adapter        // nil where it has none
 
-	wasFourBit bool // the adapter was trained on 4 bits
+	wasFourBit bool   // the adapter was trained on 4 bits
+	storedPad  int64  // the pad token of config.json, where the heads need one
+	padNote    string // how it was settled, "" where nobody need know
 }
 
 // Open loads a model onto the device. tok may be nil where nothing is tokenised;
@@ -108,8 +110,13 @@ func Open(src Source, tok *tokenizer.Tokenizer, o Options) (_ *Model, err error)
 			loaded.Free()
 		}
 	}()
-	if err := m.nameSpecialTokens(o.SaveSpecialTokens); err != nil {
+	if err := m.SettlePad(tok); err != nil {
 		return nil, err
+	}
+	if o.SaveSpecialTokens {
+		if err := m.nameSpecialTokens(); err != nil {
+			return nil, err
+		}
 	}
 	if err := m.openAdapter(o); err != nil {
 		return nil, err
@@ -155,18 +162,12 @@ func (o Options) vocabulary(src Source, tok *tokenizer.Tokenizer) (size int64, e
 	return max(size, stored), err
 }
 
-// nameSpecialTokens makes config.json name the tokenizer's special tokens: the
-// pad token beside a score or class head, and all of them where the settings
-// chose their roles.
-func (m *Model) nameSpecialTokens(all bool) error {
+// nameSpecialTokens makes config.json name the tokenizer's special tokens.
+func (m *Model) nameSpecialTokens() error {
 	if m.Tokenizer == nil {
 		return nil
 	}
 	special := m.Tokenizer.Special()
-	m.PadID = int64(special.PAD)
-	if !all {
-		return nil
-	}
 	roles := []struct {
 		key string
 		id  int32
@@ -301,6 +302,11 @@ func (m *Model) Notes() (notes []string) {
 			m.Config.VocabSize,
 			m.addedTokens(),
 		)
+	}
+	for _, pad := range []string{m.padNote, m.adapterPadNote()} {
+		if pad != "" {
+			note("%s", pad)
+		}
 	}
 	if len(m.Fresh) > 0 {
 		note("%s has no %s that fits; it starts with random weights", m.Source.Name, strings.Join(m.Fresh, ", "))

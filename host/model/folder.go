@@ -53,7 +53,7 @@ type Model struct {
 	Heads   Heads
 	Score   *nn.Linear            // [1, hidden], or nil
 	Classes map[string]*nn.Linear // [classes, hidden] by head
-	PadID   int64                 // written beside a score or class head; -1 = as config.json has it
+	PadID   int64                 // the pad token, which is written beside a score or class head; -1 for none
 
 	generation []byte // the text of generation_config.json, nil where there is none
 }
@@ -147,6 +147,9 @@ func readFolder(path string) (*Model, error) {
 	f.ConfigText = text
 	if err := json.Unmarshal(text, &f.Config); err != nil {
 		return nil, fmt.Errorf("%s: %w", name, inJSON(err))
+	}
+	if f.PadID, err = f.readPad(); err != nil {
+		return nil, err
 	}
 	f.generation, err = os.ReadFile(filepath.Join(path, GenerationConfigName))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {

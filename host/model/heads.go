@@ -26,9 +26,9 @@ type Heads struct {
 	Codebase bool
 }
 
-// ClassHead is a head of classes. The only one of a model whose name is ""
-// is named as in transformers' …ForSequenceClassification; others, each with a
-// bias, as in llm_codebase.
+// ClassHead is a head of classes. The only one of a model whose name is "" is
+// that of transformers' …ForSequenceClassification, which always pools at the
+// last token; others, each with a bias, are named as in llm_codebase.
 type ClassHead struct {
 	Name        string
 	Labels      []string // by class
@@ -154,7 +154,7 @@ func (f *Model) headConfig() ([]byte, error) {
 	}
 	family := families[f.Config.ModelType]
 	if f.PadID >= 0 {
-		config = config.Set("pad_token_id", f.PadID)
+		config = config.Set(padKey, f.PadID)
 	}
 	switch {
 	case f.Heads.Score && f.Heads.Codebase:

@@ -214,7 +214,7 @@ func (in *inputs) pooled() tensor.Tensor {
 func (in *inputs) packed(hidden tensor.Tensor) exec.Given {
 	var token, sequence, ids []int64
 	for i := range in.b.Sequences {
-		for _, t := range in.b.SequenceTokens(i) {
+		for _, t := range in.unpadded(in.b.SequenceTokens(i)) {
 			token = append(token, t)
 			sequence = append(sequence, int64(i))
 			ids = append(ids, in.b.IDs[t])
@@ -236,6 +236,16 @@ func (in *inputs) packed(hidden tensor.Tensor) exec.Given {
 			"N": int64(len(in.b.Sequences)),
 		},
 	}
+}
+
+// unpadded are the tokens up to the last that is not the pad token, or the first
+// alone where all are: transformers cannot tell a sequence's own pad tokens, such
+// as an end token that is one, from those that fill up a batch.
+func (in *inputs) unpadded(tokens []int64) []int64 {
+	for len(tokens) > 1 && in.b.IDs[tokens[len(tokens)-1]] == in.o.Pad {
+		tokens = tokens[:len(tokens)-1]
+	}
+	return tokens
 }
 
 // pool runs the pooling, which is compiled at its first use.

@@ -182,6 +182,42 @@ func TestHeadInputs(t *testing.T) {
 	require.InDelta(t, want, second(o, m, single), 1e-5)
 }
 
+// A head reads the last token that is not the pad token, as transformers does; of a
+// sequence of pad tokens alone the first.
+func TestPadAtTheEnd(t *testing.T) {
+	const pad = 5
+	m := withHeads(t, model.Heads{Score: true, LM: true, Codebase: true})
+	for _, c := range []struct {
+		name string
+		ids  []int64
+		at   int64 // the token that is read
+		pad  int64
+	}{
+		{"none", []int64{1, 7, 2}, 2, pad},
+		{"at the end", []int64{1, 7, pad}, 1, pad},
+		{"twice", []int64{1, 7, pad, pad}, 1, pad},
+		{"inside", []int64{1, pad, 2}, 2, pad},
+		{"inside and at the end", []int64{pad, 7, pad, 3, pad}, 3, pad},
+		{"nothing else", []int64{pad, pad, pad}, 0, pad},
+		{"no pad token", []int64{1, 7, pad}, 2, -1},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			o := objective.New(summing(t, "rewards", `["B","K"]`, ""), tensor.CPU, tensor.Float64)
+			o.Pooling = poolingProgram(t, "eos")
+			o.Pad = c.pad
+			long := sequence([]int64{3}, []int64{4, 6, 8, 9, 10}) // another of the batch
+			examples := []data.Example{{Sequences: []data.Sequence{sequence(nil, c.ids), long}}}
+			b := data.Pack(examples, false)
+			var got, want float64
+			tensor.Scoped(func() {
+				want = m.Score.Forward(alone(m, c.ids).Narrow(0, c.at, 1)).Item() + m.Score.Forward(alone(m, long.IDs).Narrow(0, 5, 1)).Item()
+			})
+			tensor.Scoped(func() { got, _ = o.Run(m, &b, nil, nil).Terms[1].Read() })
+			require.InDelta(t, want, got, 1e-5)
+		})
+	}
+}
+
 func TestMismatch(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 0))
 	examples := []data.Example{ranked(rng, 1, 3, 2), ranked(rng, 2, 1, 4), ranked(rng, 3, 2, 1)}

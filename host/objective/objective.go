@@ -29,6 +29,7 @@ type Objective struct {
 	Pooling   *program.Program // makes one vector of a sequence for score and class heads; nil where the loss needs none
 	Reference Reference
 	EOS       int64  // the end token's id for poolings, -1 for none
+	Pad       int64  // a token at the end of a sequence that is hidden from the pooling, -1 for none
 	Scores    string // the column that orders the candidates, which rewards are compared with; "" for none
 
 	needs     program.Needs
@@ -49,6 +50,7 @@ func New(p *program.Program, device tensor.Device, param tensor.DType) *Objectiv
 		device:  exec.Compile(p, exec.Target{Device: device, Real: real}),
 		host:    exec.Compile(p, exec.Target{Device: tensor.CPU, Real: real}),
 		EOS:     -1,
+		Pad:     -1,
 
 		needs:     p.Needs(),
 		twoPasses: p.TwoPasses(),

@@ -75,6 +75,17 @@ func (t *Tokenizer) add(file []byte, more Additions) error {
 	return t.nameRoles(named)
 }
 
+// NamePad makes a token of the tokenizer its pad token, in the files that Save
+// writes too.
+func (t *Tokenizer) NamePad(id int32) error {
+	token, has := t.Token(id)
+	if !has {
+		return fmt.Errorf("%s has no token %d to pad with", t.path, id)
+	}
+	t.special.PAD = id
+	return t.nameRoles(map[string]string{"pad_token": token})
+}
+
 // extend makes the tokenizer one that has the tokens too.
 func (t *Tokenizer) extend(file []byte, tokens []string) error {
 	content, err := jsonobject.Parse(file)

@@ -7,6 +7,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"strings"
 )
 
 // Files beside tokenizer.json that name the special tokens.
@@ -54,8 +55,31 @@ func readSpecial(folder string, t *Tokenizer) (Special, error) {
 	}
 	t.usual(&special.CLS, "[CLS]")
 	t.usual(&special.SEP, "[SEP]")
-	t.usual(&special.PAD, "[PAD]")
+	if !config.has("pad_token") && !tokens.has("pad_token") {
+		t.usual(&special.PAD, usualPad(config, special))
+	}
 	return special, nil
+}
+
+// classPads are the pad tokens that classes of transformers' tokenizers have
+// where no file names one.
+var classPads = map[string]string{
+	"BertTokenizer":    "[PAD]",
+	"GPTNeoXTokenizer": "<|padding|>",
+	"GemmaTokenizer":   "<pad>",
+	"Qwen2Tokenizer":   "<|endoftext|>",
+}
+
+// usualPad is the pad token of a tokenizer whose files name none, "" for none.
+func usualPad(config *keys, special Special) string {
+	if special.CLS >= 0 && special.SEP >= 0 {
+		return classPads["BertTokenizer"]
+	}
+	var class string
+	if config.has("tokenizer_class") {
+		_ = json.Unmarshal(config.fields["tokenizer_class"], &class) // what is no text names no class
+	}
+	return classPads[strings.TrimSuffix(class, "Fast")]
 }
 
 // usual gives a role that no file names to the token that BERT uses for it.
@@ -70,6 +94,9 @@ type keys struct {
 	path   string
 	fields map[string]json.RawMessage
 }
+
+// has tells whether the file has a key, though it may be null.
+func (k *keys) has(name string) bool { return k != nil && k.fields[name] != nil }
 
 func readKeys(path string) (*keys, error) {
 	data, err := os.ReadFile(path)

@@ -102,6 +102,12 @@ func TestSpecial(t *testing.T) {
 			tokenizer.Special{BOS: 1, EOS: 2, PAD: -1, UNK: -1, CLS: -1, SEP: -1}},
 		{"not the model's ids", map[string]string{"tokenizer_config.json": `{}`, "config.json": `{"bos_token_id":1}`},
 			tokenizer.Special{BOS: -1, EOS: -1, PAD: -1, UNK: -1, CLS: -1, SEP: -1}},
+		{"the pad token of a class", map[string]string{"tokenizer_config.json": `{"tokenizer_class":"GemmaTokenizerFast"}`},
+			tokenizer.Special{BOS: -1, EOS: -1, PAD: 3, UNK: -1, CLS: -1, SEP: -1}},
+		{"no pad token, though the class has one", map[string]string{"tokenizer_config.json": `{"tokenizer_class":"GemmaTokenizer","pad_token":null}`},
+			tokenizer.Special{BOS: -1, EOS: -1, PAD: -1, UNK: -1, CLS: -1, SEP: -1}},
+		{"a class whose pad token the vocabulary lacks", map[string]string{"tokenizer_config.json": `{"tokenizer_class":"GPTNeoXTokenizer"}`},
+			tokenizer.Special{BOS: -1, EOS: -1, PAD: -1, UNK: -1, CLS: -1, SEP: -1}},
 	} {
 		t.Run(x.name, func(t *testing.T) {
 			x.files["tokenizer.json"] = "="
