@@ -51,16 +51,18 @@ var arrows = map[string][]string{
 	"host/plugin/check/loss":      {"host/plugin", "host/plugin/check", "host/plugin/check/formatter", "host/plugin/check/numbers", "sdk", "sdk/op", "sdk/program", "sdk/sdktest"}, // the formatter shows what columns hold
 	"host/plugin/check/numbers":   {"sdk/sdktest"},
 	"host/plugin/check/pooling":   {"host/plugin/check", "host/plugin/check/numbers", "sdk", "sdk/sdktest"},
+	"host/plugin/guard":           {},
 	"host/plugin/output":          {},
-	"host/plugin/process":         {"host/plugin/output", "sdk", "sdk/process"}, // both sides of one protocol
-	"host/plugin/project":         {"host/nearest"},                             // cmd hands it the sources of sdk and examples
+	"host/plugin/process":         {"host/plugin/guard", "host/plugin/output", "host/tempfolder", "sdk", "sdk/process"}, // both sides of one protocol
+	"host/plugin/project":         {"host/nearest", "host/tempfolder"},                                                  // cmd hands it the sources of sdk and examples
 	"host/plugin/tryout":          {"host/config", "host/exec", "host/plugin", "host/safetensors", "host/tensor", "sdk", "sdk/op", "sdk/program"},
 	"host/plugin/wasm":            {"host/plugin/output"},
-	"host/plugin/worker":          {"host/plugin/output", "host/plugin/wasm"}, // its child's main runs before all else, so cmd imports it
+	"host/plugin/worker":          {"host/plugin/guard", "host/plugin/output", "host/plugin/wasm"}, // its child's main, and the guard's, run before all else, so cmd imports it
 	"host/rundir":                 {"host/atomicfile", "host/checkpoint", "host/metrics", "host/rundir/report"},
 	"host/rundir/report":          {"host/metrics"},
 	"host/safetensors":            {"host/atomicfile", "host/nearest"},
 	"host/task":                   {"host/config", "host/data", "host/plugin", "host/plugin/...", "sdk", "sdk/program"},
+	"host/tempfolder":             {},
 	"host/tensor/...":             {"host/tensor/internal/..."},
 	"host/tokenizer":              {"host/jsonobject"},
 	"host/train":                  {"host/checkpoint", "host/data", "host/exec", "host/lm", "host/safetensors", "host/metrics", "host/model", "host/nn", "host/objective", "host/optim", "sdk/program", "host/tensor"},

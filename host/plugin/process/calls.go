@@ -87,7 +87,7 @@ func (r *Process) failed(ctx context.Context, method string, limit time.Duration
 	case codes.Unimplemented:
 		e = r.program.fault(BadReply, "does not answer %s; rebuild it with this sdk", method)
 	default:
-		e = r.program.fault(BadReply, "%s failed: %s%s", method, said.Message(), r.child.output.Hint())
+		e = r.program.fault(BadReply, "%s failed: %s%s", method, reason(err), r.child.output.Hint())
 		if r.hasEnded() {
 			e = r.program.fault(
 				Died,

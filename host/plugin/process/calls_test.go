@@ -68,6 +68,7 @@ const (
 	spins
 	forks
 	hoards
+	daemons
 	echo
 )
 

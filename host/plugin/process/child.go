@@ -2,123 +2,74 @@ package process
 
 import (
 	"context"
-	"errors"
 	"io"
 	"os/exec"
-	"runtime"
 	"strconv"
 	"strings"
 	"sync"
 	"sync/atomic"
-	"syscall"
 	"time"
 
+	"llmhost/host/plugin/guard"
 	"llmhost/host/plugin/output"
-
-	"golang.org/x/sys/unix"
 )
 
-// closing is how long the pipes of an ended program may stay open: a process
-// that it left behind can hold them.
-const closing = 500 * time.Millisecond
+// closing is how long a guard may take to end a program with all that it
+// started, before the guard itself is killed.
+const closing = 10 * time.Second
 
-// child is the process of a plugin, as a runner.Runner for go-plugin. It leads
-// a new process group, which ends with it. It also ends with this process,
-// however that ends.
+// child is the process of a plugin below its guard, as a runner.Runner for
+// go-plugin.
 type child struct {
 	program *Program
 	limits  Limits
 	cmd     *exec.Cmd
+	guard   *guard.Guard
 	opening *opening        // of its standard output
 	output  *output.Tail    // of all that it prints except the handshake
 	line    string          // its handshake
+	folder  string          // where its socket may be
 	givenUp <-chan struct{} // closed when nobody is waiting for the start any more
-	exited  chan struct{}   // closed when it has ended and its output is read
+	exited  chan struct{}   // closed when it has ended with all that it started, and its output is read
 	stopped atomic.Bool     // by this process
-
-	mu   sync.Mutex
-	gone bool // its id may be reused by now
+	ending  sync.Once
 }
 
-// start runs the command. One thread starts the child and waits for it, because
-// the system kills a child when the thread that started it ends.
-func (c *child) start() error {
-	started := make(chan error)
+// start starts the program.
+func (c *child) start() (err error) {
+	c.cmd.Stdout = c.opening
+	c.cmd.Stderr = c.output
+	if c.guard, err = guard.Start(c.cmd, c.limits.MemoryMiB); err != nil {
+		c.guard = nil
+		return err
+	}
 	go func() {
-		runtime.LockOSThread()
-		defer runtime.UnlockOSThread()
-		err := c.launch()
-		if err == nil {
-			c.bound()
-		}
-		started <- err
-		if err == nil {
-			c.wait()
-		}
+		c.guard.Wait()
+		close(c.exited)
 	}()
-	return <-started
+	return nil
 }
 
-// launch starts the command. A file just written is busy while another thread
-// of this process, which inherited it open, is between fork and exec; that
-// passes.
-func (c *child) launch() (err error) {
-	for wait := time.Millisecond; wait < time.Second; wait *= 2 {
-		c.cmd = &exec.Cmd{Path: c.cmd.Path, Args: c.cmd.Args, Env: c.cmd.Env, Dir: c.cmd.Dir, Stdout: c.opening, Stderr: c.output, WaitDelay: closing,
-			SysProcAttr: &syscall.SysProcAttr{Setpgid: true, Pdeathsig: syscall.SIGKILL}}
-		if err = c.cmd.Start(); !errors.Is(err, syscall.ETXTBSY) {
-			break
-		}
-		time.Sleep(wait)
-	}
-	return err
-}
-
-// bound sets the limits that one process can set for another. They do not undo
-// what the plugin did in its first microseconds.
-func (c *child) bound() {
-	data := uint64(c.limits.MemoryMiB) << 20
-	for resource, most := range map[int]uint64{unix.RLIMIT_CORE: 0, unix.RLIMIT_DATA: data} {
-		_ = unix.Prlimit(c.cmd.Process.Pid, resource, &unix.Rlimit{Cur: most, Max: most}, nil)
-	}
-}
-
-// wait ends the process group as soon as its leader has ended: until cmd.Wait
-// its id cannot be reused.
-func (c *child) wait() {
-	defer close(c.exited)
-	pid := c.cmd.Process.Pid
-	for {
-		err := unix.Waitid(unix.P_PID, pid, nil, unix.WEXITED|unix.WNOWAIT, nil)
-		if !errors.Is(err, unix.EINTR) {
-			break
-		}
-	}
-	c.mu.Lock()
-	_ = unix.Kill(-pid, unix.SIGKILL)
-	c.gone = true
-	c.mu.Unlock()
-	_ = c.cmd.Wait()
-}
-
-// stop ends the process group at once.
+// stop ends the program at once, with all that it started.
 func (c *child) stop() {
-	c.mu.Lock()
-	defer c.mu.Unlock()
-	if !c.gone {
-		c.stopped.Store(true)
-		_ = unix.Kill(-c.cmd.Process.Pid, unix.SIGKILL)
+	select {
+	case <-c.exited: // by itself
+		return
+	default:
 	}
+	c.ending.Do(func() {
+		c.stopped.Store(true)
+		c.guard.Stop()
+		last := time.AfterFunc(closing, c.guard.Kill)
+		go func() {
+			<-c.exited
+			last.Stop()
+		}()
+	})
 }
 
 // ended describes how the process ended: "exit code 3" or "signal: killed".
-func (c *child) ended() string {
-	state := c.cmd.ProcessState
-	if state == nil {
-		return "unknown end"
-	}
-	return strings.Replace(state.String(), "exit status", "exit code", 1)
-}
+func (c *child) ended() string { return c.guard.End() }
 
 // Start starts the process and waits for its handshake.
 func (c *child) Start(context.Context) error {
@@ -154,7 +105,7 @@ func (c *child) Start(context.Context) error {
 			c.output.Hint(),
 		)
 	}
-	if err := c.program.checkHandshake(c.line, c.opening.before()); err != nil {
+	if err := c.program.checkHandshake(c.line, c.opening.before(), c.folder); err != nil {
 		c.stop()
 		return err
 	}
@@ -184,10 +135,10 @@ func (c *child) Name() string { return c.cmd.Path }
 
 // ID tells go-plugin whether there is a process to end.
 func (c *child) ID() string {
-	if c.cmd.Process == nil {
+	if c.guard == nil {
 		return ""
 	}
-	return strconv.Itoa(c.cmd.Process.Pid)
+	return strconv.Itoa(c.guard.Pid())
 }
 
 // Diagnose has nothing to add to the errors of Start.

@@ -1,6 +1,15 @@
 package process
 
-import "fmt"
+import (
+	"context"
+	"errors"
+	"fmt"
+	"regexp"
+
+	"llmhost/host/plugin/output"
+
+	"google.golang.org/grpc/status"
+)
 
 // Fault is the kind of a program's misbehaviour.
 type Fault int
@@ -36,6 +45,24 @@ func (p *Program) fault(kind Fault, format string, args ...any) *Error {
 	return &Error{
 		Fault:  kind,
 		Plugin: p.path,
-		Text:   fmt.Sprintf(format, args...),
+		Text:   output.Line(fmt.Sprintf(format, args...)), // it may quote the manifest
 	}
+}
+
+// innermost is the last reason that gRPC quotes in one of its messages.
+var innermost = regexp.MustCompile(`.*desc = "(?:transport: )?((?:[^"\\]|\\.)*)"`)
+
+// reason is an error of gRPC or the system in a reader's words.
+func reason(err error) string {
+	if errors.Is(err, context.DeadlineExceeded) {
+		return "it gave no answer in time"
+	}
+	if errors.Is(err, context.Canceled) {
+		return "its connection was closed"
+	}
+	text := status.Convert(err).Message()
+	if quoted := innermost.FindStringSubmatch(text); quoted != nil {
+		return quoted[1]
+	}
+	return text
 }

@@ -2,7 +2,13 @@ package process
 
 import (
 	"bytes"
+	"crypto/x509"
+	"encoding/base64"
 	"io"
+	"io/fs"
+	"net/netip"
+	"os"
+	"path/filepath"
 	"strconv"
 	"strings"
 	"sync"
@@ -93,8 +99,8 @@ func isHandshake(line string) bool {
 }
 
 // checkHandshake returns what is wrong with a handshake, before go-plugin acts on
-// it.
-func (p *Program) checkHandshake(line, before string) error {
+// it. A socket must be in the plugin's private folder.
+func (p *Program) checkHandshake(line, before, folder string) error {
 	parts := append(strings.Split(line, "|"), "", "", "", "", "", "")
 	first, _, _ := strings.Cut(strings.TrimSpace(before), "\n")
 	if len(first) > 100 {
@@ -122,8 +128,47 @@ func (p *Program) checkHandshake(line, before string) error {
 		return p.fault(NotPlugin, "serves %q; want %q", parts[4], goplugin.ProtocolGRPC)
 	case len(parts[5]) <= minCertificate:
 		return p.fault(NotPlugin, "has no certificate in its handshake; llmhost only connects over mutual TLS")
+	case !isCertificate(parts[5]):
+		return p.fault(NotPlugin, "has no certificate that can be read in its handshake; want one as DER, in base64 without padding")
 	}
-	return nil
+	return p.checkAddress(parts[2], parts[3], folder)
+}
+
+func isCertificate(text string) bool {
+	der, err := base64.RawStdEncoding.DecodeString(text)
+	if err != nil {
+		return false
+	}
+	_, err = x509.ParseCertificate(der)
+	return err == nil
+}
+
+// checkAddress refuses an address that could be another machine's, or another
+// program's. No name is resolved.
+func (p *Program) checkAddress(network, address, folder string) error {
+	switch network {
+	case "unix":
+		if isSocketIn(folder, address) {
+			return nil
+		}
+		return p.fault(NotPlugin, "announces the socket %q; want one in the folder PLUGIN_UNIX_SOCKET_DIR, which it was given", address)
+	case "tcp":
+		if at, err := netip.ParseAddrPort(address); err == nil && at.Addr().IsLoopback() {
+			return nil
+		}
+		return p.fault(NotPlugin, "announces the address %q; want a number of this machine itself, such as 127.0.0.1:4711 or [::1]:4711", address)
+	}
+	return p.fault(NotPlugin, "announces an address of the network %q; want unix or tcp", network)
+}
+
+// isSocketIn reports whether a path is that of a socket below a folder, links
+// followed.
+func isSocketIn(folder, path string) bool {
+	info, err := os.Lstat(path)
+	if err != nil || info.Mode().Type() != fs.ModeSocket || !filepath.IsAbs(path) {
+		return false
+	}
+	return isBelow(resolved(folder), resolved(path))
 }
 
 // minCertificate is the length from which go-plugin treats the sixth field of a

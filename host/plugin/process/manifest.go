@@ -12,6 +12,8 @@ import (
 	"slices"
 	"strings"
 
+	"llmhost/host/plugin/output"
+
 	"github.com/BurntSushi/toml"
 )
 
@@ -26,7 +28,7 @@ const maxFiles = 1000
 
 // manifest says how a script is run:
 //
-//	interpreter = "python3"            # found on the PATH, or by a path relative to the manifest's folder
+//	interpreter = "python3"            # found on the PATH, or one of the files
 //	args = ["-X", "utf8"]              # of the interpreter; none by default
 //	entry = "main.py"                  # what it runs
 //	files = [".", "../llmhost_plugin"] # files and folders that belong to it; "." by default
@@ -56,7 +58,7 @@ func openScript(path string, isFolder bool) (*Program, error) {
 			file = filepath.Join(path, manifestJSON)
 		}
 	}
-	text, err := os.ReadFile(file)
+	text, err := readRegular(file)
 	switch {
 	case errors.Is(err, fs.ErrNotExist):
 		return nil, fmt.Errorf(
@@ -71,7 +73,16 @@ func openScript(path string, isFolder bool) (*Program, error) {
 	if err != nil {
 		return nil, fmt.Errorf("plugin %s: %s: %w", path, filepath.Base(file), err)
 	}
-	return m.program(path, file)
+	return m.program(path, file, text)
+}
+
+// readRegular reads a file that is neither a pipe nor a device, which might have
+// no end.
+func readRegular(file string) ([]byte, error) {
+	if info, err := os.Stat(file); err == nil && !info.Mode().IsRegular() {
+		return nil, fmt.Errorf("%s is not a regular file", filepath.Base(file))
+	}
+	return os.ReadFile(file)
 }
 
 // readManifest decodes a manifest; a key that it does not know is an error.
@@ -103,8 +114,8 @@ func readManifest(file string, text []byte) (m manifest, err error) {
 	return m, nil
 }
 
-// program lists the files of a manifest.
-func (m manifest) program(spec, file string) (*Program, error) {
+// program lists the files of a manifest, which was read as text.
+func (m manifest) program(spec, file string, text []byte) (*Program, error) {
 	folder, err := filepath.Abs(filepath.Dir(file))
 	if err == nil {
 		folder, err = filepath.EvalSymlinks(folder)
@@ -114,14 +125,12 @@ func (m manifest) program(spec, file string) (*Program, error) {
 	}
 	p := &Program{
 		path:    spec,
+		home:    folder,
 		folder:  filepath.Base(folder),
 		command: append([]string{m.Interpreter}, m.Args...),
 		entry:   path.Clean(m.Entry),
 	}
-	if strings.ContainsRune(m.Interpreter, filepath.Separator) && !filepath.IsAbs(m.Interpreter) {
-		p.command[0] = filepath.Join(folder, m.Interpreter)
-	}
-	p.files = []source{{filepath.Base(file), filepath.Join(folder, filepath.Base(file))}}
+	p.files = []source{{filepath.Base(file), filepath.Join(folder, filepath.Base(file)), text}}
 	for _, name := range m.Files {
 		if err := p.add(folder, name); err != nil {
 			return nil, fmt.Errorf("plugin %s: %w", spec, err)
@@ -133,6 +142,9 @@ func (m manifest) program(spec, file string) (*Program, error) {
 	if !slices.ContainsFunc(p.files, func(f source) bool { return f.name == p.entry }) {
 		return nil, p.fault(CannotStart, "its entry %s is not among its files", m.Entry)
 	}
+	if err := p.checkCommand(); err != nil {
+		return nil, err
+	}
 	p.digest, p.size, err = p.sum(p.files)
 	return p, err
 }
@@ -140,7 +152,7 @@ func (m manifest) program(spec, file string) (*Program, error) {
 // order sorts the files by name and removes duplicates.
 func (p *Program) order() error {
 	slices.SortFunc(p.files, func(a, b source) int { return strings.Compare(a.name, b.name) })
-	p.files = slices.Compact(p.files)
+	p.files = slices.CompactFunc(p.files, func(a, b source) bool { return a.name == b.name && a.path == b.path })
 	for i, f := range p.files[1:] {
 		if f.name == p.files[i].name {
 			return p.fault(
@@ -166,7 +178,7 @@ func (p *Program) add(folder, name string) error {
 	}
 	return filepath.WalkDir(root, func(at string, e fs.DirEntry, err error) error {
 		if errors.Is(err, fs.ErrNotExist) && at == root {
-			return fmt.Errorf("there is no %s, which its manifest lists in files; remove it there", name)
+			return fmt.Errorf("there is no %s, which its manifest lists in files; remove it there", output.Line(name))
 		}
 		if err != nil {
 			return err
@@ -181,13 +193,13 @@ func (p *Program) add(folder, name string) error {
 			return nil
 		}
 		if !e.Type().IsRegular() {
-			return fmt.Errorf("%s is not a regular file; leave it out of files in the manifest", at)
+			return fmt.Errorf("%s is not a regular file; leave it out of files in the manifest", output.Line(at))
 		}
 		if len(p.files) == maxFiles {
 			return fmt.Errorf("has more than %d files; list those it needs as files in the manifest", maxFiles)
 		}
 		inCopy, err := filepath.Rel(base, at)
-		p.files = append(p.files, source{filepath.ToSlash(inCopy), at})
+		p.files = append(p.files, source{name: filepath.ToSlash(inCopy), path: at})
 		return err
 	})
 }

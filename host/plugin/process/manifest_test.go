@@ -131,7 +131,7 @@ func TestInterpreters(t *testing.T) {
 	_, err := open(t, folder).Start(context.Background(), process.Limits{})
 	require.EqualError(t, err, "plugin "+folder+": its interpreter no-such-interpreter was not found (PATH is /usr/bin:/bin); install it, or name another in its manifest")
 
-	folder = tree(t, map[string]string{"my/plugin.toml": "interpreter = \"../bin/run\"\nentry = \"main.txt\"\n", "my/main.txt": "", "bin/run": "#!/bin/sh\nexit 8\n"})
+	folder = tree(t, map[string]string{"my/plugin.toml": "interpreter = \"../bin/run\"\nentry = \"main.txt\"\nfiles = [\".\", \"../bin\"]\n", "my/main.txt": "", "bin/run": "#!/bin/sh\nexit 8\n"})
 	require.NoError(t, os.Chmod(folder+"/bin/run", 0o755))
 	_, err = open(t, folder+"/my").Start(context.Background(), process.Limits{})
 	require.EqualError(t, err, "plugin "+folder+"/my: is not a plugin: it ended with exit code 8 before a handshake", "from the manifest's folder")

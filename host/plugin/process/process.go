@@ -21,6 +21,7 @@ import (
 	"time"
 
 	"llmhost/host/plugin/output"
+	"llmhost/host/tempfolder"
 	"llmhost/sdk/process"
 
 	"github.com/hashicorp/go-hclog"
@@ -60,7 +61,8 @@ func (l Limits) withDefaults() Limits {
 type Process struct {
 	program    *Program
 	limits     Limits
-	folder     string // of its copy and its socket
+	private    *tempfolder.Folder
+	folder     string // the path of private, with its copy and its socket
 	child      *child
 	client     *goplugin.Client
 	connection *grpc.ClientConn
@@ -72,17 +74,18 @@ const maxFolder = 67
 
 // Start runs a private copy of the program and connects to it.
 func (p *Program) Start(ctx context.Context, limits Limits) (*Process, error) {
-	folder, err := os.MkdirTemp("", "llmhost-plugin-*")
+	private, err := tempfolder.Make("llmhost-plugin-")
 	if err != nil {
 		return nil, fmt.Errorf("plugin %s: its private copy: %w", p.path, err)
 	}
 	running := &Process{
 		program: p,
 		limits:  limits.withDefaults(),
-		folder:  folder,
+		private: private,
+		folder:  private.Path,
 	}
-	if len(folder) > maxFolder {
-		os.Remove(folder)
+	if len(running.folder) > maxFolder {
+		private.Close()
 		return nil, p.fault(
 			CannotStart,
 			"cannot be started: the folder for temporary files, %s, has too long a path for a socket in it; set TMPDIR to a shorter one",
@@ -124,14 +127,9 @@ func (p *Program) in(root string) (*exec.Cmd, error) {
 	cmd := &exec.Cmd{Path: filepath.Join(root, filepath.FromSlash(p.entry)), Dir: root}
 	cmd.Args = append(append([]string(nil), p.command...), cmd.Path)
 	if p.command != nil {
-		found, err := exec.LookPath(p.command[0])
+		found, err := p.found(root)
 		if err != nil {
-			return nil, p.fault(
-				CannotStart,
-				"its interpreter %s was not found (PATH is %s); install it, or name another in its manifest",
-				p.command[0],
-				os.Getenv("PATH"),
-			)
+			return nil, err
 		}
 		cmd.Path = found
 	}
@@ -158,7 +156,7 @@ func (r *Process) config(ctx context.Context, cmd *exec.Cmd, own tls.Certificate
 		UnixSocketConfig: &goplugin.UnixSocketConfig{TempDir: r.folder},
 		RunnerFunc: func(_ hclog.Logger, asked *exec.Cmd, _ string) (runner.Runner, error) {
 			cmd.Env = append(cmd.Env, asked.Env...)
-			r.child = &child{program: r.program, limits: r.limits, cmd: cmd, output: printed, givenUp: ctx.Done(),
+			r.child = &child{program: r.program, limits: r.limits, cmd: cmd, output: printed, folder: r.folder, givenUp: ctx.Done(),
 				opening: &opening{handshake: make(chan string, 1), rest: printed}, exited: make(chan struct{})}
 			return r.child, nil
 		},
@@ -207,7 +205,7 @@ func (r *Process) failedStart(ctx context.Context, err error) error {
 			r.child.output.Hint(),
 		)
 	default:
-		fault = r.program.fault(CannotStart, "cannot be reached: %v", err)
+		fault = r.program.fault(CannotStart, "cannot be reached: %s%s", reason(err), r.child.output.Hint())
 	}
 	fault.Cause = err
 	return fault
@@ -239,7 +237,7 @@ func (r *Process) Close(context.Context) error {
 		r.child.stop()
 		<-r.child.exited
 	}
-	return os.RemoveAll(r.folder)
+	return r.private.Close()
 }
 
-func (r *Process) isStarted() bool { return r.child != nil && r.child.cmd.Process != nil }
+func (r *Process) isStarted() bool { return r.child != nil && r.child.guard != nil }

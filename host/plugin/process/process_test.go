@@ -2,6 +2,12 @@ package process_test
 
 import (
 	"context"
+	"crypto/ecdsa"
+	"crypto/elliptic"
+	"crypto/rand"
+	"crypto/x509"
+	"encoding/base64"
+	"math/big"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -13,6 +19,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"llmhost/host/plugin/guard"
 	"llmhost/host/plugin/process"
 )
 
@@ -24,6 +31,9 @@ var scratch string
 const asHost = "LLMHOST_TEST_HOLD"
 
 func TestMain(m *testing.M) {
+	if guard.Asked(os.Args) {
+		os.Exit(guard.Main())
+	}
 	if path := os.Getenv(asHost); path != "" {
 		os.Exit(hold(path))
 	}
@@ -61,8 +71,21 @@ func requireGone(t *testing.T) {
 	require.Empty(t, left)
 }
 
-// cert is what looks like a certificate in a handshake.
-var cert = strings.Repeat("A", 100)
+// cert is a certificate as a handshake has it.
+var cert = newCert()
+
+func newCert() string {
+	key, err := ecdsa.GenerateKey(elliptic.P256(), rand.Reader)
+	if err != nil {
+		panic(err)
+	}
+	template := &x509.Certificate{SerialNumber: big.NewInt(1)}
+	der, err := x509.CreateCertificate(rand.Reader, template, template, &key.PublicKey, key)
+	if err != nil {
+		panic(err)
+	}
+	return base64.RawStdEncoding.EncodeToString(der)
+}
 
 func TestProgramsThatAreNoPlugins(t *testing.T) {
 	for _, x := range []struct {
@@ -91,8 +114,8 @@ func TestProgramsThatAreNoPlugins(t *testing.T) {
 			`serves "netrpc"; want "grpc"`},
 		{"no certificate", []string{"echo '1|2|unix|/x|grpc'", "exec sleep 60"}, process.NotPlugin,
 			"has no certificate in its handshake; llmhost only connects over mutual TLS"},
-		{"a broken certificate", []string{"echo '1|2|unix|/x|grpc|" + cert + "'", "exec sleep 60"}, process.CannotStart,
-			"cannot be reached: error parsing server cert: x509: malformed certificate"},
+		{"a broken certificate", []string{"echo '1|2|unix|/x|grpc|" + strings.Repeat("A", 100) + "'", "exec sleep 60"}, process.NotPlugin,
+			"has no certificate that can be read in its handshake; want one as DER, in base64 without padding"},
 		{"no interpreter", []string{"#"}, process.CannotStart, "cannot be run: no such file or directory"},
 	} {
 		t.Run(x.name, func(t *testing.T) {
@@ -218,47 +241,91 @@ func TestWhatAPluginStartedEndsWithIt(t *testing.T) {
 	require.ErrorContains(t, err, "before a handshake")
 	requireEnds(t, number(t, out))
 
-	// One that left the group holds the pipes, and nobody waits for it.
-	path = script(t, "setsid sleep 600 &", "echo $! > "+out, "exit 0")
-	began := time.Now()
-	_, err = open(t, path).Start(context.Background(), process.Limits{})
-	require.ErrorContains(t, err, "before a handshake")
-	require.Less(t, time.Since(began), 5*time.Second)
-	_ = syscall.Kill(number(t, out), syscall.SIGKILL)
+	// One that left the group, and one whose parent is gone, hold the pipes.
+	for _, line := range []string{
+		"setsid sleep 600 &",
+		"setsid sh -c 'sleep 600 & echo $! > " + out + "; exit 0' &",
+		"setsid sh -c 'setsid sh -c \"setsid sleep 600 & echo \\$! > " + out + "\" &' & sleep 0.3",
+	} {
+		require.NoError(t, os.RemoveAll(out))
+		path = script(t, line, "test -f "+out+" || echo $! > "+out, "while ! test -s "+out+"; do sleep 0.01; done", "exit 0")
+		_, err = open(t, path).Start(context.Background(), process.Limits{})
+		require.ErrorContains(t, err, "before a handshake")
+		requireEnds(t, number(t, out))
+	}
 }
 
 // hold starts a plugin and waits for its own end.
 func hold(path string) int {
 	p, err := process.Open(path)
 	if err == nil {
-		_, err = p.Start(context.Background(), process.Limits{})
+		var running *process.Process
+		if running, err = p.Start(context.Background(), process.Limits{}); err == nil {
+			_, err = running.Configure(context.Background(), daemons, []byte(`{"path":"`+os.Getenv(asHost+"_OUT")+`"}`))
+		}
+		if err == nil {
+			_, err = running.Trace(context.Background(), 1, []byte(`{}`))
+		}
 	}
-	os.Stdout.WriteString("held\n")
 	if err != nil {
 		os.Stdout.WriteString(err.Error())
 		return 1
 	}
+	os.Stdout.WriteString("held\n")
 	select {}
 }
 
+// However a host ends, nothing of its plugins stays: neither they, nor what they
+// started in a session of its own, nor, after the next start, their copies.
 func TestAPluginEndsWithItsHost(t *testing.T) {
-	folder, err := os.MkdirTemp("", "held-*") // nobody is left to clean it up
+	folder, err := os.MkdirTemp("", "held-*")
 	require.NoError(t, err)
 	defer os.RemoveAll(folder)
+	out := filepath.Join(t.TempDir(), "pid")
 	host := exec.Command(os.Args[0])
-	host.Env = append(os.Environ(), asHost+"="+guest(t), "TMPDIR="+folder)
-	out, err := host.StdoutPipe()
+	host.Env = append(os.Environ(), asHost+"="+guest(t), asHost+"_OUT="+out, "TMPDIR="+folder)
+	said, err := host.StdoutPipe()
 	require.NoError(t, err)
 	require.NoError(t, host.Start())
-	begin := make([]byte, 5)
-	_, err = out.Read(begin)
+	begin := make([]byte, 200)
+	n, err := said.Read(begin)
 	require.NoError(t, err)
-	require.Equal(t, "held\n", string(begin))
-	plugins := childrenOf(t, host.Process.Pid)
-	require.Len(t, plugins, 1)
+	require.Equal(t, "held\n", string(begin[:n]))
+	guards := childrenOf(t, host.Process.Pid)
+	require.Len(t, guards, 1)
+	plugins := childrenOf(t, guards[0])
+	require.NotEmpty(t, plugins)
+	daemon := number(t, out)
+	require.NoError(t, syscall.Kill(daemon, 0), "the daemon runs")
+
 	require.NoError(t, host.Process.Kill())
 	_ = host.Wait()
-	requireEnds(t, plugins[0])
+	for _, pid := range append(append(plugins, guards[0]), daemon) {
+		requireEnds(t, pid)
+	}
+	left, err := os.ReadDir(folder)
+	require.NoError(t, err)
+	require.Len(t, left, 1, "nobody removed the copy")
+	t.Setenv("TMPDIR", folder)
+	_, err = open(t, script(t, "exit 0")).Start(context.Background(), process.Limits{})
+	require.ErrorContains(t, err, "before a handshake")
+	left, err = os.ReadDir(folder)
+	require.NoError(t, err)
+	require.Empty(t, left, "the next start did")
+}
+
+// A guard that is told to end by a signal ends what it guards first.
+func TestAGuardThatIsTerminated(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "pid")
+	running := start(t, process.Limits{})
+	_, err := running.Trace(context.Background(), configure(t, running, daemons, `{"path":"`+out+`"}`), []byte(`{}`))
+	require.NoError(t, err)
+	guards := childrenOf(t, os.Getpid())
+	require.Len(t, guards, 1)
+	require.NoError(t, syscall.Kill(guards[0], syscall.SIGTERM))
+	requireEnds(t, number(t, out))
+	_, err = running.Describe(context.Background())
+	require.ErrorContains(t, err, "died during Describe: signal: killed")
 }
 
 // childrenOf lists the processes that another one started.

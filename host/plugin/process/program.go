@@ -19,17 +19,24 @@ const maxBytes = 512 << 20
 // with the interpreter that runs it. None of it has run.
 type Program struct {
 	path    string   // as the user wrote it
+	home    string   // the folder that it was found in, links followed
 	folder  string   // what the copy's folder is called
 	files   []source // in order of name
 	command []string // what runs the entry: an interpreter and its arguments, or nothing
-	entry   string   // a name among files
-	digest  string
-	size    int64
+	// interpreter is a name among files, where the command's first word means one.
+	interpreter string
+	entry       string // a name among files
+	digest      string
+	size        int64
 }
 
 // source is one file of a program: its slash-separated name in the copy, and
-// its current path.
-type source struct{ name, path string }
+// its current path. What has been read of a manifest stays, since that is what
+// the digest must cover.
+type source struct {
+	name, path string
+	text       []byte // nil where it was not read
+}
 
 // Open finds the program at path: an executable file, a manifest, or a folder
 // with a manifest. It reads every file for the digest.
@@ -47,14 +54,28 @@ func Open(path string) (*Program, error) {
 	p := &Program{
 		path:   path,
 		folder: "program",
-		files:  []source{{name, path}},
+		files:  []source{{name: name, path: path}},
 		entry:  name,
 	}
 	if info.Mode()&0o111 == 0 {
 		return nil, p.fault(CannotStart, "is not executable; chmod +x makes it so")
 	}
-	p.digest, p.size, err = p.sum(p.files)
-	return p, err
+	if p.home, err = homeOf(path); err != nil {
+		return nil, fmt.Errorf("plugin %s: %w", path, err)
+	}
+	if p.digest, p.size, err = p.sum(p.files); err != nil {
+		return nil, err
+	}
+	return p, p.checkLoads()
+}
+
+// homeOf is the folder of a file, links followed.
+func homeOf(path string) (string, error) {
+	folder, err := filepath.Abs(filepath.Dir(path))
+	if err != nil {
+		return "", err
+	}
+	return filepath.EvalSymlinks(folder)
 }
 
 // Digest is the sha256 of the executable file, or of the names, lengths and
@@ -83,6 +104,10 @@ func (p *Program) sum(files []source) (digest string, size int64, err error) {
 // sumFile adds a file to the digest, for a script also its name and length, so
 // that no two sets of files can have the same digest.
 func (p *Program) sumFile(whole hash.Hash, f source) (int64, error) {
+	if f.text != nil {
+		fmt.Fprintf(whole, "%q %d\n%s", f.name, len(f.text), f.text)
+		return int64(len(f.text)), nil
+	}
 	file, err := os.Open(f.path)
 	if err != nil {
 		return 0, fmt.Errorf("plugin %s: %w", p.path, err)
@@ -109,7 +134,7 @@ func (p *Program) copyTo(parent string) (root string, err error) {
 	root = filepath.Join(parent, p.folder)
 	copies := make([]source, len(p.files))
 	for i, f := range p.files {
-		copies[i] = source{f.name, filepath.Join(root, filepath.FromSlash(f.name))}
+		copies[i] = source{name: f.name, path: filepath.Join(root, filepath.FromSlash(f.name))}
 		if err := copyFile(copies[i].path, f.path); err != nil {
 			return "", fmt.Errorf("plugin %s: its private copy: %w", p.path, err)
 		}

@@ -9,6 +9,8 @@ import (
 	"regexp"
 	"strconv"
 	"strings"
+
+	"llmhost/host/tempfolder"
 )
 
 // buildGo builds a main package. If the folder is a separate module, its SDK is
@@ -111,11 +113,12 @@ func (b Building) buildGoProgram(ctx context.Context, args, env []string) error 
 	if err != nil {
 		return err
 	}
-	other, err := os.MkdirTemp("", "llmhost-build-*")
+	private, err := tempfolder.Make("llmhost-build-")
 	if err != nil {
 		return err
 	}
-	defer os.RemoveAll(other)
+	defer private.Close()
+	other := private.Path
 	text = sdkLine.ReplaceAllLiteral(text, []byte("replace "+sdkModule+" => "+inGoMod(folder)))
 	text = append(text, shared("process.mod")...)
 	if err := os.WriteFile(filepath.Join(other, "go.mod"), text, 0o644); err != nil {

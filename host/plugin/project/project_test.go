@@ -17,6 +17,7 @@ import (
 	"llmhost/host/plugin"
 	"llmhost/host/plugin/project"
 	"llmhost/host/plugin/wasm"
+	"llmhost/host/plugin/worker"
 	"llmhost/sdk"
 )
 
@@ -28,6 +29,13 @@ var tools = map[string]struct{ needs, test []string }{
 	"c":              {[]string{"clang", "wasm-ld", "make"}, []string{"make", "test", "CC=clang"}},
 	"assemblyscript": {[]string{"node"}, []string{"node", "--test"}},
 	"python":         {[]string{"python3"}, []string{"python3", "-m", "unittest"}},
+}
+
+func TestMain(m *testing.M) {
+	if worker.Asked(os.Args) { // plugins in Python run below this binary, once more
+		os.Exit(worker.Main())
+	}
+	os.Exit(m.Run())
 }
 
 var sources = project.Sources{SDK: sdk.Source, Helpers: examples.Helpers}

@@ -12,6 +12,7 @@ import (
 	"runtime"
 	"time"
 
+	"llmhost/host/plugin/guard"
 	"llmhost/host/plugin/wasm"
 )
 
@@ -173,8 +174,12 @@ func (f Formatter) asError(packed []byte) error {
 }
 
 // Main makes this process a worker that serves its parent over standard input
-// and output. It returns the exit code, once the parent is gone.
+// and output, or the guard that its arguments ask for. It returns the exit
+// code, once the parent is gone.
 func Main() int {
+	if guard.Asked(os.Args) {
+		return guard.Main()
+	}
 	runtime.GOMAXPROCS(2) // one for the module, one for the collector
 	if err := serve(os.Stdin, os.Stdout); err != nil {
 		fmt.Fprintln(os.Stderr, err)

@@ -23,8 +23,12 @@ import (
 	"sync/atomic"
 	"time"
 
+	"llmhost/host/plugin/guard"
 	"llmhost/host/plugin/wasm"
 )
+
+// A worker's main also runs the guards of plugins that are separate programs
+// (host/plugin/guard), so that a program needs those lines once.
 
 // command is the one argument of a worker.
 const command = "worker"
@@ -33,10 +37,11 @@ const command = "worker"
 // whether it is to be a worker.
 var able atomic.Bool
 
-// Asked reports, by its arguments, whether a program is to be a worker.
+// Asked reports, by its arguments, whether a program is to be a worker, or a
+// guard.
 func Asked(args []string) bool {
 	able.Store(true)
-	return isWorker(args)
+	return guard.Asked(args) || isWorker(args)
 }
 
 func isWorker(args []string) bool { return len(args) == 2 && args[1] == command }

@@ -23,6 +23,7 @@ func main() {
 			sdk.NewLoss("spins", "never answers", spins{}),
 			sdk.NewLoss("forks", "leaves a process behind", forks{}),
 			sdk.NewLoss("hoards", "takes all memory", hoards{}),
+			sdk.NewLoss("daemons", "leaves a process in a session of its own", daemons{}),
 		},
 		Formatters: []sdk.FormatterSpec{sdk.NewFormatter("echo", "does what the text says", echo{})},
 		Tasks:      []sdk.Task{{Name: "echo", Doc: "learns to say yes", Formatter: "echo", Head: sdk.LMHead, Loss: "builtin:sft"}},
@@ -79,6 +80,19 @@ func (f forks) Trace(g *sdk.Graph) sdk.Objective {
 		panic(err)
 	}
 	if err := os.WriteFile(f.Path, fmt.Appendln(nil, child.Process.Pid), 0o600); err != nil {
+		panic(err)
+	}
+	return fine{}.Trace(g)
+}
+
+// daemons writes the number of a process whose parent is gone.
+type daemons struct {
+	Path string `llmhost:"path,default=/dev/null"`
+}
+
+func (d daemons) Trace(g *sdk.Graph) sdk.Objective {
+	double := exec.Command("sh", "-c", `setsid sh -c 'sleep 600 & echo $! > "$0"' "$0" &`, d.Path)
+	if err := double.Run(); err != nil {
 		panic(err)
 	}
 	return fine{}.Trace(g)
