@@ -198,6 +198,10 @@ func newLoop(s config.Settings, t *task.Task, m *models, sets dataset, plan trai
 		Batches: data.NewShuffled(sets.train.Examples, m.labels, dataSeed(s.RunSettings)),
 		Eval:    sets.evalSets(m.labels),
 	}
+	if err := loop.CheckKeys(); err != nil {
+		trainer.FreeAll()
+		return nil, err
+	}
 	if err := trainer.Objective.Check(sets.train.Survey); err != nil {
 		trainer.FreeAll()
 		return nil, fmt.Errorf("task %s: %w", s.Task, err)

@@ -116,8 +116,8 @@ func (e *Evaluation) Values(f func(name string, value float64)) {
 		return
 	}
 	for _, c := range e.calibration.Errors() {
-		f(fmt.Sprintf("calibration_ECE_bin%d", c.Bins), c.ECE)
-		f(fmt.Sprintf("calibration_ACE_bin%d", c.Bins), c.ACE)
-		f(fmt.Sprintf("calibration_MCE_bin%d", c.Bins), c.MCE)
+		f(fmt.Sprintf(program.CalibrationKey+"ECE_bin%d", c.Bins), c.ECE)
+		f(fmt.Sprintf(program.CalibrationKey+"ACE_bin%d", c.Bins), c.ACE)
+		f(fmt.Sprintf(program.CalibrationKey+"MCE_bin%d", c.Bins), c.MCE)
 	}
 }

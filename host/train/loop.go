@@ -200,9 +200,9 @@ func (l *Loop) count(report StepReport, spent time.Duration) {
 func (l *Loop) show(last Measured) {
 	l.speeds = append(l.speeds, l.unread.speed())
 	l.shown = []metrics.Value{
-		{Name: "loss", Value: last.Loss},
-		{Name: "grad_norm", Value: last.GradNorm},
-		{Name: "tokens_per_second", Value: l.unread.speed()},
+		{Name: program.LossKey, Value: last.Loss},
+		{Name: program.GradNormKey, Value: last.GradNorm},
+		{Name: program.TokensPerSecondKey, Value: l.unread.speed()},
 	}
 	l.unread = pace{}
 }
@@ -247,9 +247,9 @@ func (l *Loop) Epoch() float64 { return l.Batches.Cursor().Epochs(l.Batches.PerE
 func (l *Loop) log(report StepReport, last Measured) error {
 	values := l.window.values()
 	values = append(values,
-		metrics.Value{Name: "grad_norm", Value: last.GradNorm},
-		metrics.Value{Name: "learning_rate", Value: report.LearningRate},
-		metrics.Value{Name: "tokens_per_second", Value: l.window.speed()})
+		metrics.Value{Name: program.GradNormKey, Value: last.GradNorm},
+		metrics.Value{Name: program.LearningRateKey, Value: report.LearningRate},
+		metrics.Value{Name: program.TokensPerSecondKey, Value: l.window.speed()})
 	l.window.free()
 	return l.emit(Logged, values, "")
 }
@@ -269,7 +269,7 @@ func (l *Loop) evaluate(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		values = append(values, metrics.Value{Name: set.Prefix + "loss", Value: e.Loss()})
+		values = append(values, metrics.Value{Name: set.Prefix + program.LossKey, Value: e.Loss()})
 		e.Values(func(name string, value float64) {
 			values = append(values, metrics.Value{Name: set.Prefix + name, Value: value})
 		})
@@ -374,10 +374,10 @@ func (w *window) free() {
 // values lists the averages of loss, terms and metrics.
 func (w *window) values() []metrics.Value {
 	n, sums := float64(w.steps), w.read()
-	values := []metrics.Value{{Name: "loss", Value: sums.Loss / n}}
+	values := []metrics.Value{{Name: program.LossKey, Value: sums.Loss / n}}
 	if len(sums.Terms) > 1 {
 		for i, term := range w.program.Terms {
-			values = append(values, metrics.Value{Name: "loss_" + term.Name, Value: sums.Terms[i] / n})
+			values = append(values, metrics.Value{Name: program.TermKey + term.Name, Value: sums.Terms[i] / n})
 		}
 	}
 	sums.Metrics.Values(func(name string, value float64) {

@@ -191,6 +191,9 @@ func (v *verifier) outputs(s source) {
 	names = map[string]bool{}
 	for _, m := range s.metrics {
 		v.name("metric", m.Name, names)
+		if why := reserved(m.Name, s.terms); why != "" {
+			v.problem(None, "metric %s: %s; choose another name", clip(m.Name), clip(why))
+		}
 		v.scalar("metric "+clip(m.Name), "sum", m.Sum)
 		v.count("metric "+clip(m.Name), m.Count)
 	}

@@ -122,6 +122,11 @@ func TestErrors(t *testing.T) {
 		{spoilt(func(g *sdk.Graph) sdk.Objective { return term(g.Logps().Sum(7), sdk.Tensor{}) }), batch, "sdktest/run_test.go:"},
 		{spoilt(func(g *sdk.Graph) sdk.Objective { return term(g.Logps().Sum(), g.Logps().Neg().Sum()) }), batch, // as a host refuses it
 			"run_test.go:123: node 2: term x: its count depends on policy.logps, which the model computes"},
+		{spoilt(func(g *sdk.Graph) sdk.Objective {
+			o := term(g.Logps().Sum(), sdk.Tensor{})
+			o.Metrics = []sdk.Metric{{Name: "learning_rate", Sum: g.Logps().Sum()}}
+			return o
+		}), batch, "metric learning_rate: that is the host's own key in the log; choose another name"},
 	} {
 		_, err := sdktest.RunErr(c.loss, c.in)
 		require.ErrorContains(t, err, c.want)
