@@ -88,6 +88,9 @@ func Train(ctx context.Context, s config.Settings, env Env) (err error) {
 	if done, err := finished(s, start, plan, out); done || err != nil {
 		return err
 	}
+	if _, err := scheduleOf(s.OptimisationSettings, plan.FullSteps); err != nil {
+		return err // before the model is read
+	}
 	m, err := openModels(s, t, src, tok, sets, out)
 	if err != nil {
 		return err
@@ -211,13 +214,7 @@ func newLoop(s config.Settings, t *task.Task, m *models, sets dataset, plan trai
 
 // newTrainer builds the trainer that makes the run's steps.
 func newTrainer(s config.Settings, t *task.Task, m *models, plan train.Plan) (*train.Trainer, error) {
-	schedule, err := optim.NewSchedule(
-		s.SchedulerType,
-		s.LearningRate,
-		warmup(s.OptimisationSettings, plan.FullSteps),
-		plan.FullSteps,
-		s.SchedulerKwargs,
-	)
+	schedule, err := scheduleOf(s.OptimisationSettings, plan.FullSteps)
 	if err != nil {
 		return nil, err
 	}
@@ -238,6 +235,11 @@ func newTrainer(s config.Settings, t *task.Task, m *models, plan train.Plan) (*t
 			CalibrationStrategy: s.ECEStrategy,
 		},
 	}, nil
+}
+
+// scheduleOf is the course of the learning rate over a run of so many steps.
+func scheduleOf(s config.OptimisationSettings, steps int) (optim.Schedule, error) {
+	return optim.NewSchedule(s.SchedulerType, s.LearningRate, warmup(s, steps), steps, s.SchedulerKwargs)
 }
 
 // checkEvery is how many steps are made before a device is asked whether they

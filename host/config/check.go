@@ -69,6 +69,10 @@ var scheduleKeys = map[string][]string{
 	"cosine_with_restarts": {"num_cycles"},
 	"polynomial":           {"power", "lr_end"},
 	"inverse_sqrt":         {"timescale"},
+
+	"cosine_with_min_lr":        {"num_cycles", "min_lr", "min_lr_rate"},
+	"cosine_warmup_with_min_lr": {"num_cycles", "min_lr", "min_lr_rate", "warmup_lr_rate"},
+	"warmup_stable_decay":       {"num_decay_steps", "num_stable_steps", "num_cycles", "min_lr_ratio", "warmup_type", "decay_type"},
 }
 
 func (l *loader) checkSchedule(s *Settings) {
@@ -92,8 +96,17 @@ func (l *loader) checkSchedule(s *Settings) {
 	}
 	l.checkKwarg(s, "lr_end", "polynomial", "below learning_rate", func(x float64) bool { return x < s.LearningRate })
 	l.checkKwarg(s, "timescale", "inverse_sqrt", "above 0", func(x float64) bool { return x > 0 })
-	l.checkKwarg(s, "num_cycles", "cosine_with_restarts", "a whole number of at least 1",
-		func(x float64) bool { return x >= 1 && x == math.Trunc(x) })
+	whole := func(x float64) bool { return x >= 1 && x == math.Trunc(x) }
+	l.checkKwarg(s, "num_cycles", "cosine_with_restarts", "a whole number of at least 1", whole)
+	l.checkKwarg(s, "num_decay_steps", "warmup_stable_decay", "a whole number of at least 1", whole)
+	l.checkKwarg(s, "num_stable_steps", "warmup_stable_decay", "a whole number", func(x float64) bool { return x == math.Trunc(x) })
+	l.checkKwarg(s, "min_lr_ratio", "warmup_stable_decay", "at most 1", func(x float64) bool { return x <= 1 })
+	for _, kind := range []string{"cosine_with_min_lr", "cosine_warmup_with_min_lr"} {
+		l.checkMinLR(s, kind)
+	}
+	if _, ok := s.SchedulerKwargs["num_decay_steps"]; s.SchedulerType == "warmup_stable_decay" && !ok {
+		l.refuse("lr_scheduler_type", `is "warmup_stable_decay", which wants lr_scheduler_kwargs.num_decay_steps`)
+	}
 	if s.WarmupSteps > 0 && s.WarmupRatio > 0 {
 		l.notices = append(l.notices, "warmup_steps is set and overrides warmup_ratio")
 	}
@@ -102,9 +115,20 @@ func (l *loader) checkSchedule(s *Settings) {
 	}
 }
 
+// checkMinLR wants the lowest rate of a schedule, in one of its two forms.
+func (l *loader) checkMinLR(s *Settings, kind string) {
+	l.checkKwarg(s, "min_lr", kind, "at most learning_rate", func(x float64) bool { return x <= s.LearningRate })
+	l.checkKwarg(s, "min_lr_rate", kind, "at most 1", func(x float64) bool { return x <= 1 })
+	_, rate := s.SchedulerKwargs["min_lr"]
+	_, share := s.SchedulerKwargs["min_lr_rate"]
+	if s.SchedulerType == kind && rate == share {
+		l.refuse("lr_scheduler_type", "is %q, which wants one of lr_scheduler_kwargs.min_lr and min_lr_rate, its share of learning_rate", kind)
+	}
+}
+
 // checkKwarg refuses an entry of lr_scheduler_kwargs that schedule cannot use.
 func (l *loader) checkKwarg(s *Settings, name, schedule, want string, good func(float64) bool) {
-	x, ok := s.SchedulerKwargs[name]
+	x, ok := s.SchedulerKwargs[name].(float64)
 	if ok && s.SchedulerType == schedule && !good(x) {
 		at := l.holding("lr_scheduler_kwargs", name).at
 		l.problems.add(at, "lr_scheduler_kwargs.%s is %s; want %s for %s", name, formatFloat(x), want, schedule)

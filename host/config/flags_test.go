@@ -33,10 +33,10 @@ func TestFlags(t *testing.T) {
 		{"list as TOML", []string{"--set", `data_paths=["a", "b"]`}, func(s *config.Settings) { s.DataPaths = []string{"a", "b"} }},
 		{"list of none", []string{"--report_to"}, func(s *config.Settings) { s.ReportTo = nil }},
 		{"entry of a table", []string{"--lr_scheduler_type", "cosine", "--lr_scheduler_kwargs.num_cycles", "2"}, func(s *config.Settings) {
-			s.SchedulerType, s.SchedulerKwargs = "cosine", map[string]float64{"num_cycles": 2}
+			s.SchedulerType, s.SchedulerKwargs = "cosine", map[string]any{"num_cycles": 2.0}
 		}},
 		{"table as TOML", []string{"--lr_scheduler_type", "cosine", "--lr_scheduler_kwargs", "{num_cycles=2}"}, func(s *config.Settings) {
-			s.SchedulerType, s.SchedulerKwargs = "cosine", map[string]float64{"num_cycles": 2}
+			s.SchedulerType, s.SchedulerKwargs = "cosine", map[string]any{"num_cycles": 2.0}
 		}},
 	}
 	for _, test := range tests {
@@ -89,7 +89,7 @@ flag --batch_size: llmhost has no such setting: batch_size; write per_device_tra
 		{"set without =", []string{"--set", "seed"}, `flag --set: is "seed"; want name=value`},
 		{"entry of no table", []string{"--seed.x", "1"}, `flag --seed.x: seed has no entries; give --seed`},
 		{"entry of an unknown table", []string{"--sede.x", "1"}, `flag --sede.x: unknown setting "sede"; did you mean seed?`},
-		{"unknown entry", []string{"--lr_scheduler_kwargs.x", "1"}, `flag --lr_scheduler_kwargs.x: lr_scheduler_kwargs.x is not known; want one of num_cycles, power, lr_end, timescale`},
+		{"unknown entry", []string{"--lr_scheduler_kwargs.x", "1"}, `flag --lr_scheduler_kwargs.x: lr_scheduler_kwargs.x is not known; want one of num_cycles, power, lr_end, timescale, min_lr, min_lr_rate, warmup_lr_rate, num_decay_steps, num_stable_steps, min_lr_ratio, warmup_type, decay_type`},
 		{"table not a table", []string{"--lr_scheduler_kwargs", "1"}, `flag --lr_scheduler_kwargs: lr_scheduler_kwargs is 1; want a table`},
 		{"two spellings", []string{"--max_length", "1", "--model_max_length", "2"}, `flag --model_max_length: model_max_length is the same setting as max_length (flag --max_length); keep max_length`},
 		{"two sources of data", []string{"--data_paths", "a", "--data_dir", "b"}, `flag --data_dir: data_dir is set, and so is data_paths (flag --data_paths); keep one`},

@@ -93,7 +93,7 @@ func TestEveryKindOfValue(t *testing.T) {
 	want.MaxLength = 256
 	want.BF16 = true
 	want.SchedulerType = "polynomial"
-	want.SchedulerKwargs = map[string]float64{"power": 2, "lr_end": 1e-6}
+	want.SchedulerKwargs = map[string]any{"power": 2.0, "lr_end": 1e-6}
 	want.ReportTo = nil
 	at := "testdata/rrhf.good.toml:"
 	want.Params = map[string]config.Param{

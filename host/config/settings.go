@@ -116,22 +116,22 @@ type PluginLimits struct {
 
 // OptimisationSettings are the course of training.
 type OptimisationSettings struct {
-	NumTrainEpochs    float64            `name:"num_train_epochs" default:"3" above:"0" help:"passes over the training records"`
-	MaxSteps          int                `name:"max_steps" default:"-1" min:"-1" help:"optimizer steps in all; overrides num_train_epochs; -1 = not set"`
-	TrainBatchSize    int                `name:"per_device_train_batch_size" default:"8" min:"1" help:"records in a micro-batch"`
-	AccumulationSteps int                `name:"gradient_accumulation_steps" default:"1" min:"1" help:"micro-batches in an optimizer step"`
-	AccumulationMean  string             `name:"gradient_accumulation_mean" default:"global" choices:"global|micro_batch" help:"one denominator for the whole step, or the mean of the micro-batches' means"`
-	Optim             string             `name:"optim" default:"adamw_torch_fused" choices:"adamw_torch_fused|adamw_torch" help:"AdamW with a fused kernel, or with foreach kernels"`
-	LearningRate      float64            `name:"learning_rate" default:"5e-5" min:"0" help:"peak learning rate"`
-	WeightDecay       float64            `name:"weight_decay" default:"0" min:"0" help:"decoupled decay of matrices; none for biases and norms"`
-	AdamBeta1         float64            `name:"adam_beta1" default:"0.9" min:"0" below:"1" help:"AdamW: decay of the mean of gradients"`
-	AdamBeta2         float64            `name:"adam_beta2" default:"0.999" min:"0" below:"1" help:"AdamW: decay of the mean of their squares"`
-	AdamEpsilon       float64            `name:"adam_epsilon" default:"1e-8" min:"0" help:"AdamW: added to the denominator"`
-	MaxGradNorm       float64            `name:"max_grad_norm" default:"1" min:"0" help:"gradients are scaled down to this norm; 0 = never"`
-	SchedulerType     string             `name:"lr_scheduler_type" default:"linear" choices:"linear|cosine|cosine_with_restarts|polynomial|constant|constant_with_warmup|inverse_sqrt" help:"course of the learning rate"`
-	SchedulerKwargs   map[string]float64 `name:"lr_scheduler_kwargs" keys:"num_cycles|power|lr_end|timescale" help:"num_cycles of cosine and cosine_with_restarts, power and lr_end of polynomial, timescale of inverse_sqrt"`
-	WarmupSteps       int                `name:"warmup_steps" default:"0" min:"0" help:"steps over which the rate rises from 0; overrides warmup_ratio"`
-	WarmupRatio       float64            `name:"warmup_ratio" default:"0" min:"0" max:"1" help:"the same as a share of all steps, rounded up"`
+	NumTrainEpochs    float64        `name:"num_train_epochs" default:"3" above:"0" help:"passes over the training records"`
+	MaxSteps          int            `name:"max_steps" default:"-1" min:"-1" help:"optimizer steps in all; overrides num_train_epochs; -1 = not set"`
+	TrainBatchSize    int            `name:"per_device_train_batch_size" default:"8" min:"1" help:"records in a micro-batch"`
+	AccumulationSteps int            `name:"gradient_accumulation_steps" default:"1" min:"1" help:"micro-batches in an optimizer step"`
+	AccumulationMean  string         `name:"gradient_accumulation_mean" default:"global" choices:"global|micro_batch" help:"one denominator for the whole step, or the mean of the micro-batches' means"`
+	Optim             string         `name:"optim" default:"adamw_torch_fused" choices:"adamw_torch_fused|adamw_torch" help:"AdamW with a fused kernel, or with foreach kernels"`
+	LearningRate      float64        `name:"learning_rate" default:"5e-5" min:"0" help:"peak learning rate"`
+	WeightDecay       float64        `name:"weight_decay" default:"0" min:"0" help:"decoupled decay of matrices; none for biases and norms"`
+	AdamBeta1         float64        `name:"adam_beta1" default:"0.9" min:"0" below:"1" help:"AdamW: decay of the mean of gradients"`
+	AdamBeta2         float64        `name:"adam_beta2" default:"0.999" min:"0" below:"1" help:"AdamW: decay of the mean of their squares"`
+	AdamEpsilon       float64        `name:"adam_epsilon" default:"1e-8" min:"0" help:"AdamW: added to the denominator"`
+	MaxGradNorm       float64        `name:"max_grad_norm" default:"1" min:"0" help:"gradients are scaled down to this norm; 0 = never"`
+	SchedulerType     string         `name:"lr_scheduler_type" default:"linear" choices:"linear|cosine|cosine_with_restarts|polynomial|constant|constant_with_warmup|inverse_sqrt|cosine_with_min_lr|cosine_warmup_with_min_lr|warmup_stable_decay" help:"course of the learning rate"`
+	SchedulerKwargs   map[string]any `name:"lr_scheduler_kwargs" keys:"num_cycles|power|lr_end|timescale|min_lr|min_lr_rate|warmup_lr_rate|num_decay_steps|num_stable_steps|min_lr_ratio|warmup_type|decay_type" help:"numbers of the schedule: num_cycles of the cosine ones, power and lr_end of polynomial, timescale of inverse_sqrt, min_lr or min_lr_rate of those with min_lr, warmup_lr_rate of cosine_warmup_with_min_lr; num_decay_steps, num_stable_steps, min_lr_ratio, warmup_type and decay_type (linear, cosine, 1-sqrt) of warmup_stable_decay"`
+	WarmupSteps       int            `name:"warmup_steps" default:"0" min:"0" help:"steps over which the rate rises from 0; overrides warmup_ratio"`
+	WarmupRatio       float64        `name:"warmup_ratio" default:"0" min:"0" max:"1" help:"the same as a share of all steps, rounded up"`
 }
 
 // EvaluationSettings say when and how to evaluate.

@@ -156,18 +156,35 @@ func (row setting) assignEntry(s *Settings, key string, v any, where string) str
 	if !slices.Contains(row.keys, key) {
 		return "is not known; want one of " + strings.Join(row.keys, ", ") + nearest.Hint(key, row.keys)
 	}
-	x, ok := number(v)
-	if !ok {
-		return wrongType(v, "a number")
-	}
-	if problem := (limits{min: new(float64)}).check(x, formatFloat(x)); problem != "" {
+	v, problem := scheduleKwarg(key, v)
+	if problem != "" {
 		return problem
 	}
 	if s.SchedulerKwargs == nil {
-		s.SchedulerKwargs = map[string]float64{}
+		s.SchedulerKwargs = map[string]any{}
 	}
-	s.SchedulerKwargs[key] = x
+	s.SchedulerKwargs[key] = v
 	return ""
+}
+
+// curveKeys are the entries of lr_scheduler_kwargs that are no numbers.
+var curveKeys = []string{"warmup_type", "decay_type"}
+
+// scheduleKwarg is the value of an entry of lr_scheduler_kwargs, a float64 or, of a
+// curve, a string.
+func scheduleKwarg(key string, v any) (value any, problem string) {
+	if slices.Contains(curveKeys, key) {
+		text, ok := v.(string)
+		if !ok {
+			return nil, wrongType(v, "a string")
+		}
+		return text, setting{choices: []string{"linear", "cosine", "1-sqrt"}}.checkChoice(text)
+	}
+	x, ok := number(v)
+	if !ok {
+		return nil, wrongType(v, "a number")
+	}
+	return x, limits{min: new(float64)}.check(x, formatFloat(x))
 }
 
 func assignParam(s *Settings, key string, v any, where string) string {

@@ -27,15 +27,11 @@ func (s Settings) TOML() string {
 		}
 		fmt.Fprintf(&out, "%s = %s\n", row.name, tomlValue(row.field(&s).Interface()))
 	}
-	kwargs := map[string]any{}
 	params := map[string]any{}
-	for name, v := range s.SchedulerKwargs {
-		kwargs[name] = v
-	}
 	for name, p := range s.Params {
 		params[name] = p.Value
 	}
-	writeTable(&out, "lr_scheduler_kwargs", kwargs)
+	writeTable(&out, "lr_scheduler_kwargs", s.SchedulerKwargs)
 	writeTable(&out, "params", params)
 	return out.String()
 }

@@ -18,7 +18,7 @@ func checkSchedules(t *testing.T, f fixtures) {
 		Cases []struct {
 			Type       string
 			Warmup     int `json:"warmup_steps"`
-			Options    map[string]float64
+			Options    map[string]any
 			Multiplier []float64
 		}
 	}](t, f, "training", schedulesCase)
@@ -26,7 +26,7 @@ func checkSchedules(t *testing.T, f fixtures) {
 	for _, want := range c.Cases {
 		require.NotEmpty(t, want.Multiplier)
 		t.Run(fmt.Sprintf("%s_warmup_%d", want.Type, want.Warmup), func(t *testing.T) {
-			base, has := want.Options["base_lr"]
+			base, has := want.Options["base_lr"].(float64)
 			if !has {
 				base = 1
 			}
