@@ -2,7 +2,6 @@ package host
 
 import (
 	"encoding/json"
-	"os"
 
 	"llmhost/host/model"
 	"llmhost/host/rundir"
@@ -23,18 +22,19 @@ type NewModel struct {
 	TieWordEmbeddings     bool
 	InitializerRange      float64
 	Seed                  int64
+
+	Note rundir.Noter // takes sentences for the user
 }
 
 // Init writes a new model folder, which must be empty or absent, and returns
 // the number of weights.
 func Init(n NewModel) (weights int64, err error) {
-	if err := rundir.WantEmpty(n.OutputDir); err != nil {
+	claim, err := rundir.HoldEmpty(n.OutputDir, "init", n.Note)
+	if err != nil {
 		return 0, err
 	}
+	defer claim.Release()
 	if err := tensor.Load(); err != nil {
-		return 0, err
-	}
-	if err := os.MkdirAll(n.OutputDir, 0o755); err != nil {
 		return 0, err
 	}
 	if err := tokenizer.WriteByteLevel(n.OutputDir); err != nil {

@@ -26,6 +26,8 @@ type MergeOptions struct {
 	Tokenizer string // folder; "" is the adapter's where it has one, else the base's
 	OutputDir string // absent or empty
 	Tolerance float64
+
+	Note rundir.Noter // takes sentences for the user
 }
 
 // Merged is the result of Merge.
@@ -48,9 +50,14 @@ func Merge(m MergeOptions) (out Merged, err error) {
 		{"adapter_name_or_path", src.Adapter},
 		{"tokenizer_name_or_path", src.Tokenizer},
 	}
-	if err := cmp.Or(wantApart(m.OutputDir, inputs), rundir.WantEmpty(m.OutputDir)); err != nil {
+	if err := wantApart(m.OutputDir, inputs); err != nil {
 		return out, err
 	}
+	claim, err := rundir.HoldEmpty(m.OutputDir, "merge", m.Note)
+	if err != nil {
+		return out, err
+	}
+	defer claim.Release()
 	options := lm.Options{Device: tensor.CPU, Compute: tensor.Float32}
 	merged, err := lm.Open(src, nil, options)
 	if err != nil {
@@ -114,9 +121,6 @@ func hasTokenizer(folder string) bool {
 
 // writeMerged saves the model, with a tokenizer where there is one.
 func writeMerged(merged *lm.Model, tokenizerFolder, dir string) error {
-	if err := os.MkdirAll(dir, 0o755); err != nil {
-		return err
-	}
 	if !hasTokenizer(tokenizerFolder) {
 		return merged.Model.Save(dir)
 	}

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"fmt"
 	"io/fs"
 	"os"
 	"os/exec"
@@ -13,8 +14,10 @@ import (
 	"testing"
 	"time"
 
+	"llmhost/host"
 	"llmhost/host/atomicfile"
 	"llmhost/host/config"
+	"llmhost/host/rundir"
 	"llmhost/host/safetensors"
 	"llmhost/host/train"
 
@@ -263,7 +266,8 @@ func TestAutoWithoutACheckpointStartsAnew(t *testing.T) {
 	require.Equal(t, weights(t, s.OutputDir), weights(t, again.OutputDir))
 }
 
-// tree is every file of a folder with its time and content.
+// tree is every file of a folder with its time and content, and every folder: in
+// the run's own the lock comes and goes.
 func tree(t *testing.T, folder string) map[string]string {
 	t.Helper()
 	all := map[string]string{}
@@ -273,9 +277,9 @@ func tree(t *testing.T, folder string) map[string]string {
 		}
 		info, err := e.Info()
 		require.NoError(t, err)
-		all[path] = info.ModTime().String()
+		all[path] = ""
 		if !e.IsDir() {
-			all[path] += digest(t, path)
+			all[path] = info.ModTime().String() + digest(t, path)
 		}
 		return nil
 	}))
@@ -330,6 +334,37 @@ func TestOutputDirInUse(t *testing.T) {
 	s.OutputDir = filepath.Join(s.OutputDir, "config.json")
 	_, err = trained(s)
 	require.EqualError(t, err, "output_dir "+s.OutputDir+" is a file, or is below one; name a folder")
+}
+
+// A run holds its folder: no other run, resume or merge gets in, whatever it asks.
+func TestOutputDirIsHeldByARun(t *testing.T) {
+	s := long(t)
+	s.NumTrainEpochs = 1000
+	running := startChild(t, s)
+	at := filepath.Join(s.OutputDir, "checkpoint-2")
+	require.Eventually(t, func() bool { _, err := os.Stat(at); return err == nil }, time.Minute, time.Millisecond)
+	inUse := fmt.Sprintf(" is in use: llmhost train has held it since .* as process %d on .*; wait for it to end, stop it with kill %d, or name another output_dir$",
+		running.Process.Pid, running.Process.Pid)
+	for name, change := range map[string]func(*config.Settings){
+		"from scratch": func(*config.Settings) {},
+		"overwrite":    func(s *config.Settings) { s.OverwriteOutput = true },
+		"resume":       func(s *config.Settings) { s.Resume = "auto" },
+		"by a path":    func(s *config.Settings) { s.Resume = at },
+	} {
+		second := s
+		change(&second)
+		_, err := trained(second)
+		require.Regexp(t, inUse, fmt.Sprint(err), name)
+	}
+	n := smallModel(s.OutputDir)
+	_, err := host.Init(n)
+	require.Regexp(t, inUse, fmt.Sprint(err), "init")
+	require.NoError(t, running.Process.Kill())
+	<-running.ended
+	s.Resume, s.NumTrainEpochs = "auto", 1
+	_, err = trained(s)
+	require.NotContains(t, fmt.Sprint(err), "in use", "the lock died with its holder")
+	require.NoFileExists(t, filepath.Join(s.OutputDir, rundir.LockName))
 }
 
 // Damage to the newest checkpoint costs the steps since the one before.

@@ -58,6 +58,11 @@ func Train(ctx context.Context, s config.Settings, env Env) (err error) {
 	if err := wantInputsKept(s); err != nil {
 		return err
 	}
+	claim, err := rundir.Hold(s.OutputDir, "train", out.Notef)
+	if err != nil {
+		return err
+	}
+	defer claim.Release()
 	start, err := rundir.Find(s.OutputDir, s.Resume, s.OverwriteOutput, out.Notef)
 	if err != nil {
 		return err

@@ -10,7 +10,7 @@ import (
 )
 
 func runInit(_ context.Context, args []string) error {
-	var n host.NewModel
+	n := host.NewModel{Note: note}
 	flags := flag.NewFlagSet("llmhost init", flag.ContinueOnError)
 	flags.StringVar(&n.OutputDir, "output_dir", "", "folder to write, empty or absent")
 	flags.Int64Var(&n.HiddenSize, "hidden_size", 128, "width")

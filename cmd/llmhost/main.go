@@ -74,6 +74,9 @@ func usage() {
 	fmt.Fprintln(os.Stderr, "\nllmhost COMMAND --help tells more.")
 }
 
+// note prints a sentence that the user should know.
+func note(format string, args ...any) { fmt.Fprintf(os.Stderr, "note: "+format+"\n", args...) }
+
 // exitCode prints an error according to its kind.
 func exitCode(name string, err error) int {
 	var stopped *train.Interrupted

@@ -34,9 +34,12 @@ func runTrain(ctx context.Context, args []string) error {
 		fmt.Println("llmhost train --config run.toml [--NAME VALUE …]\n\nEvery setting is a key of the TOML file and a flag.\n\n" + config.Help(trainGroups...))
 		return nil
 	}
+	if err := wantOneProcess(os.Getenv); err != nil {
+		return err
+	}
 	settings, notices, err := config.Load("", args)
 	for _, notice := range notices {
-		fmt.Fprintln(os.Stderr, "note: "+notice)
+		note("%s", notice)
 	}
 	if err != nil {
 		return err

@@ -10,6 +10,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"slices"
 	"strings"
 	"syscall"
 
@@ -106,16 +107,8 @@ func notEmpty(folder string) (bool, error) {
 	case errors.Is(err, syscall.ENOTDIR):
 		return false, fmt.Errorf("output_dir %s is a file, or is below one; name a folder", folder)
 	}
-	return len(entries) > 0, err
-}
-
-// WantEmpty is an error unless folder is empty or absent.
-func WantEmpty(folder string) error {
-	used, err := notEmpty(folder)
-	if err == nil && used {
-		return fmt.Errorf("output_dir %s is not empty; name another folder or empty this one", folder)
-	}
-	return err
+	ours := func(e fs.DirEntry) bool { return e.Name() == LockName }
+	return len(slices.DeleteFunc(entries, ours)) > 0, err
 }
 
 // prepare makes dir ready for a run that begins at s. A run that resumes sets
