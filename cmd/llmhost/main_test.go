@@ -10,6 +10,7 @@ import (
 	"syscall"
 	"testing"
 	"time"
+	"unicode/utf8"
 
 	"llmhost/host/plugin/worker"
 
@@ -88,8 +89,43 @@ func TestHelp(t *testing.T) {
 		require.Zero(t, code, args)
 		require.NotEmpty(t, stdout+stderr, args)
 	}
-	_, stdout, _ := run(t.TempDir(), "train", "--help")
-	require.Contains(t, stdout, "--learning_rate")
+}
+
+// Help fits a screen, and that of a task shows what the task has.
+func TestTrainHelp(t *testing.T) {
+	for _, c := range []struct {
+		args []string
+		want []string
+	}{
+		{nil, []string{"--learning_rate", "--data_paths a.jsonl b.jsonl", `data_paths = ["a.jsonl", "b.jsonl"]`, "--task rrhf, sft, ", "--help all"}},
+		{[]string{"--task", "dpo"}, []string{"Task dpo: ", "--dpo_beta ", "(also beta, pref_beta, rl_beta)", "--prompt_split", "--data_paths"}},
+		{[]string{"--task=cpo"}, []string{"Task cpo: ", "--cpo_beta "}},
+		{[]string{"--task", "multi_objective_classification"}, []string{"--cls_objectives "}},
+		{[]string{"--lerning_rate", "x", "--task", "sft"}, []string{"Task sft: ", "--sft_reduction "}},
+	} {
+		code, stdout, stderr := run(t.TempDir(), append(append([]string{"train"}, c.args...), "--help")...)
+		require.Zero(t, code, stderr)
+		lines := strings.Split(stdout, "\n")
+		require.LessOrEqual(t, len(lines), 50, c.args)
+		for _, line := range lines {
+			require.LessOrEqual(t, utf8.RuneCountInString(line), 100, line)
+		}
+		for _, want := range c.want {
+			require.Contains(t, stdout, want, c.args)
+		}
+	}
+	_, all, _ := run(t.TempDir(), "train", "--help", "all")
+	require.Contains(t, all, "--plugin_trace_ms")
+	_, group, _ := run(t.TempDir(), "train", "--help", "tokens")
+	require.True(t, strings.HasPrefix(group, "Tokens\n  --max_length "), group)
+	_, one, _ := run(t.TempDir(), "train", "--help", "lr")
+	require.True(t, strings.HasPrefix(one, "  --learning_rate (number; "), one)
+	_, foreign, _ := run(t.TempDir(), "train", "--help=--fp16")
+	require.Equal(t, "llmhost has no such setting: fp16; write bf16 = true, or leave it out for float32\n", foreign)
+	code, _, stderr := run(t.TempDir(), "train", "--help", "learning_rte")
+	require.Equal(t, 1, code)
+	require.Contains(t, stderr, `there is no setting and no group "learning_rte"; want all, a setting's name, or one of task, model, `)
+	require.Contains(t, stderr, "did you mean learning_rate?")
 }
 
 func TestPlugins(t *testing.T) {

@@ -2,7 +2,6 @@ package main
 
 import (
 	"context"
-	"fmt"
 	"io"
 	"os"
 	"slices"
@@ -30,9 +29,8 @@ var trainGroups = []config.Group{
 }
 
 func runTrain(ctx context.Context, args []string) error {
-	if slices.Contains(args, "--help") || slices.Contains(args, "-h") {
-		fmt.Println("llmhost train --config run.toml [--NAME VALUE …]\n\nEvery setting is a key of the TOML file and a flag.\n\n" + config.Help(trainGroups...))
-		return nil
+	if i := slices.IndexFunc(args, asksForHelp); i >= 0 {
+		return trainHelp(ctx, args[:i], args[i:])
 	}
 	if err := wantOneProcess(os.Getenv); err != nil {
 		return err

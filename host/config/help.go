@@ -25,6 +25,57 @@ const (
 	GroupParameters   Group = "parameters of the plugin"
 )
 
+// Brief describes the settings of some names, in lines of at most 100 characters.
+func Brief(names ...string) string {
+	var out strings.Builder
+	rows := table()
+	for _, name := range names {
+		row, _ := find(rows, name)
+		lines := wrap(row.brief(), 66)
+		fmt.Fprintf(&out, "  %-31s %s\n", "--"+row.name, strings.Join(lines, "\n"+strings.Repeat(" ", 34)))
+	}
+	return out.String()
+}
+
+// brief is what a setting does, with its choices, where they are few, and its
+// default, where it is not off.
+func (row setting) brief() string {
+	words, _, _ := strings.Cut(row.help, ";")
+	if n := len(row.choices); n > 5 {
+		words += ": " + strings.Join(row.choices[:3], ", ") + " …"
+	} else if n > 0 {
+		words += ": " + strings.Join(row.choices, ", ")
+	}
+	if row.fallback != "" && row.fallback != "false" && row.fallback != "0" && row.fallback != "-1" {
+		words += " [" + row.fallback + "]"
+	}
+	return words
+}
+
+// HelpOn describes the group whose name begins with the word topic, or the one
+// setting that topic names, here or in another program.
+func HelpOn(topic string, groups ...Group) (string, error) {
+	topic = strings.ReplaceAll(strings.TrimLeft(topic, "-"), "-", "_")
+	var names []string
+	for _, g := range groups {
+		first := strings.Fields(string(g))[0]
+		if strings.EqualFold(topic, first) {
+			return Help(g), nil
+		}
+		names = append(names, first)
+	}
+	if row, ok := find(table(), topic); ok {
+		var out strings.Builder
+		row.describe(&out)
+		return out.String(), nil
+	}
+	if answer, _, known := answerTo(topic, nil); known {
+		return answer + "\n", nil
+	}
+	return "", fmt.Errorf("there is no setting and no group %q; want all, a setting's name, or one of %s%s",
+		topic, strings.Join(names, ", "), meant(topic))
+}
+
 // Help describes the settings of some groups: name, type, range and default on
 // one line, what it does below.
 func Help(groups ...Group) string {
@@ -38,10 +89,16 @@ func Help(groups ...Group) string {
 			writeHeading(&out, row.group)
 			last = row.group
 		}
-		fmt.Fprintf(&out, "  --%s\n", strings.Join(wrap(row.name+" ("+row.facts()+")", 76), "\n      "))
-		fmt.Fprintf(&out, "      %s\n", strings.Join(wrap(row.help, 74), "\n      "))
+		row.describe(&out)
 	}
 	return out.String()
+}
+
+// describe writes name, type, range and default on one line, and what the setting
+// does below.
+func (row setting) describe(out *strings.Builder) {
+	fmt.Fprintf(out, "  --%s\n", strings.Join(wrap(row.name+" ("+row.facts()+")", 76), "\n      "))
+	fmt.Fprintf(out, "      %s\n", strings.Join(wrap(row.help, 74), "\n      "))
 }
 
 func writeHeading(out *strings.Builder, group string) {
@@ -75,7 +132,7 @@ func (row setting) typeName() string {
 		if row.choices != nil {
 			return "list of " + strings.Join(row.choices, ", ")
 		}
-		return "list"
+		return "list, as --" + row.name + " A B"
 	case reflect.Map:
 		return "table, as --" + row.name + ".NAME value"
 	}

@@ -119,7 +119,7 @@ func (c *Component) text(ctx context.Context, sizes map[string]int64) (string, e
 				p.Type,
 				valueText(p.Default),
 				rangeText(p),
-				p.Doc,
+				strings.Join(append([]string{p.Doc}, alsoCalled(p)...), " "),
 			)
 		}
 		w.Flush()
@@ -143,6 +143,45 @@ func (c *Component) text(ctx context.Context, sizes map[string]int64) (string, e
 	}
 	writeAllow(&b, trace.Allow)
 	return b.String(), nil
+}
+
+// ParamsText describes the parameters of the task's parts in lines of at most 100
+// characters: one by one those of loss and pooling, and by name those that say how
+// records are read.
+func (t *Task) ParamsText() string {
+	var b strings.Builder
+	for _, part := range []*Component{t.Loss, t.Pooling} {
+		if part == nil {
+			continue
+		}
+		for _, p := range part.Params {
+			lines := folded(briefly(p), 66)
+			fmt.Fprintf(&b, "  %-31s %s\n", "--"+p.Name, strings.Join(lines, "\n"+strings.Repeat(" ", 34)))
+		}
+	}
+	if t.Formatter == nil || len(t.Formatter.Params) == 0 {
+		return b.String()
+	}
+	var names []string
+	for _, p := range t.Formatter.Params {
+		if t.Loss.param(p.Name) == nil {
+			names = append(names, "--"+p.Name)
+		}
+	}
+	for _, line := range folded("how records are read: "+strings.Join(names, ", "), 96) {
+		fmt.Fprintf(&b, "  %s\n", line)
+	}
+	return b.String()
+}
+
+// TaskNames are the names of all builtin tasks.
+func (c *Catalog) TaskNames() (names []string) {
+	for _, p := range c.builtin {
+		for _, t := range p.tasks {
+			names = append(names, t.Name)
+		}
+	}
+	return names
 }
 
 func (c *Component) writeColumns(ctx context.Context, b *strings.Builder) error {
@@ -233,6 +272,26 @@ func valueText(v any) string {
 
 // rangeText describes what a parameter may be: "0 …", "0 … 1", "mean |
 // paper_sum".
+// briefly is what a parameter does, with its choices, its default and its other names.
+func briefly(p sdk.Param) string {
+	text := line(p.Doc)
+	if p.Choices != nil {
+		text += ": " + strings.Join(p.Choices, ", ")
+	}
+	if p.Default != "" && p.Default != false && p.Default != 0.0 {
+		text += fmt.Sprintf(" [%v]", p.Default)
+	}
+	return strings.Join(append([]string{text}, alsoCalled(p)...), " ")
+}
+
+// alsoCalled names the aliases of a parameter, where it has any.
+func alsoCalled(p sdk.Param) []string {
+	if p.Aliases == nil {
+		return nil
+	}
+	return []string{"(also " + strings.Join(p.Aliases, ", ") + ")"}
+}
+
 func rangeText(p sdk.Param) string {
 	switch {
 	case p.Choices != nil:
