@@ -96,6 +96,7 @@ func Train(ctx context.Context, s config.Settings, env Env) (err error) {
 	if _, err := scheduleOf(s.OptimisationSettings, plan.FullSteps); err != nil {
 		return err // before the model is read
 	}
+	out.Notes(sets.notes)
 	m, err := openModels(s, t, src, tok, sets, out)
 	if err != nil {
 		return err

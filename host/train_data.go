@@ -27,8 +27,11 @@ type dataset struct {
 	train       data.Set
 	eval        []evalSet
 	files, held []rundir.SourceRecord
-	digest      string   // over the training files, in order
-	report      []string // what was read, dropped and cut, a line each
+	digest      string        // over the training files, in order
+	report      []string      // what was read, dropped and cut, a line each
+	notes       []string      // what a user should know before the model is read
+	surveys     []data.Survey // of the training files, and of each evaluation file
+	answers     bool          // the loss tells answers from prompts: it reads their tokens or scores them
 }
 
 // evalSet is one set of held-out examples; name is "" where it is the only one.
@@ -88,6 +91,7 @@ func loadData(ctx context.Context, s config.Settings, t *task.Task, tok *tokeniz
 		return d, err
 	}
 	encoder := model.IsEncoder(config.ModelType)
+	d.answers = t.Program.Needs().LM || t.Program.Needs().Score
 	if encoder && t.Program.Needs().LM {
 		return d, fmt.Errorf(
 			"task %s reads log-probabilities of tokens, which %s, a %s, does not give; give a causal model",
@@ -97,10 +101,18 @@ func loadData(ctx context.Context, s config.Settings, t *task.Task, tok *tokeniz
 		)
 	}
 	options := dataOptions(s, t, tok, encoder)
+	limits, err := limitsOf(s, tok)
+	if err != nil {
+		return d, err
+	}
+	options.Limits = data.Limits{Positions: limits.Positions, Types: limits.Types, Vocab: limits.Vocab}
 	if err := d.loadTrain(ctx, s, options); err != nil {
 		return d, err
 	}
-	return d, d.loadEval(ctx, s, options)
+	if err := d.loadEval(ctx, s, options); err != nil {
+		return d, err
+	}
+	return d, d.checkFits(s, limits)
 }
 
 // dataOptions say how the files of a run become sequences.
@@ -201,6 +213,7 @@ func sourceRecords(files []source.File) []rundir.SourceRecord {
 
 // describe notes what some files held.
 func (d *dataset) describe(name string, s data.Survey, maxLength int) {
+	d.surveys = append(d.surveys, s)
 	line := fmt.Sprintf("%-6s %d records, %d sequences, %d tokens", name, s.Records, s.Sequences, s.Tokens)
 	if s.PackedTokens < s.Tokens {
 		line += fmt.Sprintf("; shared prompts save %.0f%%", 100*(1-float64(s.PackedTokens)/float64(s.Tokens)))
@@ -215,12 +228,11 @@ func (d *dataset) describe(name string, s data.Survey, maxLength int) {
 		))
 	}
 	if s.Truncated > 0 {
-		d.report = append(d.report, fmt.Sprintf(
-			"       %d sequences cut from the left to max_length %d, %d of them into their answer",
-			s.Truncated,
-			maxLength,
-			s.AnswersCut,
-		))
+		line := fmt.Sprintf("       %d sequences cut from the left to max_length %d", s.Truncated, maxLength)
+		if d.answers {
+			line += fmt.Sprintf(", %d of them into their answer", s.AnswersCut)
+		}
+		d.report = append(d.report, line)
 	}
 }
 

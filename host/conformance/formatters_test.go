@@ -126,7 +126,7 @@ func (c formatterCase) requireClasses(t *testing.T, want array, examples []data.
 	if len(want.shape) != 1 {
 		return
 	}
-	survey := data.TakeSurvey(examples, false)
+	survey := data.TakeSurvey(examples, false, data.Limits{})
 	names := survey.ClassNames(onlyHead)
 	for name, id := range c.Options.Classes {
 		require.Equal(t, name, names[id])

@@ -18,6 +18,7 @@ type Options struct {
 	Tokenizer   Tokenizer
 	Tokenizing  Tokenizing
 	SharePrefix bool // batches hold once what candidates of a causal model share
+	Limits      Limits
 	Cache       SurveyCache
 }
 
@@ -45,7 +46,7 @@ func Load(ctx context.Context, files source.Files, o Options) (Set, error) {
 	}
 	key := o.surveyKey(listed, files.Limit)
 	survey := o.Cache.survey(key.digest(), func() Survey {
-		s := TakeSurvey(examples, key.SharePrefix)
+		s := TakeSurvey(examples, key.SharePrefix, o.Limits)
 		s.Records = texts.Records
 		s.Drops = texts.Drops
 		return s
@@ -63,6 +64,7 @@ func (o Options) surveyKey(files []source.File, limit int) surveyKey {
 		OnBadRow:    o.OnBadRow,
 		Tokenizing:  o.Tokenizing,
 		SharePrefix: o.SharePrefix && !o.Tokenizing.Encoder,
+		Limits:      o.Limits,
 	}
 }
 

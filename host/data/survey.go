@@ -24,6 +24,10 @@ type Survey struct {
 	Longest        int         `json:"longest"`         // tokens of the longest sequence
 	Lengths        map[int]int `json:"lengths"`         // how many sequences there are of each length in tokens
 
+	TooLong   Misfits `json:"too_long"`   // sequences of more tokens than Limits.Positions
+	OtherType Misfits `json:"other_type"` // with a token of a type beyond Limits.Types
+	OtherID   Misfits `json:"other_id"`   // with an id beyond Limits.Vocab
+
 	Columns        []string           `json:"columns"`         // that candidates have, sorted
 	ExampleColumns []string           `json:"example_columns"` // that examples have, sorted
 	Classes        map[string][]Class `json:"classes"`         // under each head, in the order of their first occurrence
@@ -36,10 +40,46 @@ type Class struct {
 	First Position `json:"first"` // the first of them
 }
 
-// TakeSurvey surveys examples. share says whether sequences share prefixes, as
-// in Pack. Records and Drops are set by whoever read the files.
-func TakeSurvey(examples []Example, share bool) Survey {
-	s := surveyor{share: share, at: map[headClass]int{}}
+// Limits are what a model takes; 0 stands for no limit.
+type Limits struct {
+	Positions int64 `json:"positions"` // the most tokens of a sequence
+	Types     int64 `json:"types"`     // token types are below it
+	Vocab     int64 `json:"vocab"`     // ids are below it
+}
+
+// Misfits are the sequences beyond a limit.
+type Misfits struct {
+	Count int      `json:"count"`
+	First Position `json:"first"` // the record of the first of them
+	Found int64    `json:"found"` // its tokens, or its largest type or id
+}
+
+// add counts a sequence whose number is not below a limit.
+func (m *Misfits) add(found, limit int64, at Position) {
+	if limit == 0 || found < limit {
+		return
+	}
+	if m.Count == 0 {
+		m.First = at
+		m.Found = found
+	}
+	m.Count++
+}
+
+// Join returns those of m and, after them, those of other.
+func (m Misfits) Join(other Misfits) Misfits {
+	if m.Count == 0 {
+		return other
+	}
+	m.Count += other.Count
+	return m
+}
+
+// TakeSurvey surveys examples for a model of such limits. share says whether
+// sequences share prefixes, as in Pack. Records and Drops are set by whoever read
+// the files.
+func TakeSurvey(examples []Example, share bool, limits Limits) Survey {
+	s := surveyor{share: share, limits: limits, at: map[headClass]int{}}
 	s.survey.Lengths = map[int]int{}
 	s.survey.Classes = map[string][]Class{}
 	for _, e := range examples {
@@ -51,6 +91,7 @@ func TakeSurvey(examples []Example, share bool) Survey {
 // surveyor surveys one example after another.
 type surveyor struct {
 	share  bool
+	limits Limits
 	survey Survey
 	at     map[headClass]int // the index of a class in survey.Classes
 }
@@ -67,7 +108,7 @@ func (s *surveyor) add(e Example) {
 	v.Examples++
 	v.MostCandidates = max(v.MostCandidates, len(e.Sequences))
 	for _, sequence := range e.Sequences {
-		s.addSequence(sequence)
+		s.addSequence(sequence, e.Source)
 	}
 	share := s.share && !hasTypes([]Example{e})
 	for _, c := range clusters(e.Sequences, share) {
@@ -78,7 +119,7 @@ func (s *surveyor) add(e Example) {
 	}
 }
 
-func (s *surveyor) addSequence(sequence Sequence) {
+func (s *surveyor) addSequence(sequence Sequence, source Position) {
 	v := &s.survey
 	labels := sequence.LabelCount()
 	v.Sequences++
@@ -89,6 +130,15 @@ func (s *surveyor) addSequence(sequence Sequence) {
 	v.MostLabels = max(v.MostLabels, labels)
 	v.Longest = max(v.Longest, len(sequence.IDs))
 	v.Lengths[len(sequence.IDs)]++
+	if s.limits.Positions > 0 {
+		v.TooLong.add(int64(len(sequence.IDs)), s.limits.Positions+1, source)
+	}
+	if len(sequence.Types) > 0 {
+		v.OtherType.add(slices.Max(sequence.Types), s.limits.Types, source)
+	}
+	if len(sequence.IDs) > 0 {
+		v.OtherID.add(slices.Max(sequence.IDs), s.limits.Vocab, source)
+	}
 }
 
 func (s *surveyor) addClass(c headClass, source Position) {
@@ -159,6 +209,9 @@ func (s Survey) Join(other Survey) Survey {
 	s.MostCandidates = max(s.MostCandidates, other.MostCandidates)
 	s.MostLabels = max(s.MostLabels, other.MostLabels)
 	s.Longest = max(s.Longest, other.Longest)
+	s.TooLong = s.TooLong.Join(other.TooLong)
+	s.OtherType = s.OtherType.Join(other.OtherType)
+	s.OtherID = s.OtherID.Join(other.OtherID)
 	s.Lengths = joinLengths(s.Lengths, other.Lengths)
 	s.Classes = joinClasses(s.Classes, other.Classes)
 	return s

@@ -104,7 +104,7 @@ func TestSurvey(t *testing.T) {
 func TestSurveyAgreesWithPack(t *testing.T) {
 	for _, c := range packCases {
 		for _, share := range []bool{true, false} {
-			s, b := data.TakeSurvey(c.examples, share), data.Pack(c.examples, share)
+			s, b := data.TakeSurvey(c.examples, share, data.Limits{}), data.Pack(c.examples, share)
 			require.Equal(t, len(b.IDs), s.PackedTokens, c.name)
 			require.Equal(t, b.Tokens, s.Tokens, c.name)
 			require.Equal(t, len(b.Target), s.Labels, c.name)
@@ -264,4 +264,23 @@ func TestOldSurveysAreRemoved(t *testing.T) {
 	require.NoError(t, err)
 	require.Len(t, kept, most)
 	require.Equal(t, "004.json", filepath.Base(kept[0]), "the oldest are gone, and the newest is the one just taken")
+}
+
+// A survey counts the sequences beyond each limit of a model and says where the
+// first of them is, also after surveys are joined.
+func TestSurveyFindsMisfits(t *testing.T) {
+	at := func(line int) data.Position { return data.Position{File: "data.jsonl", Line: line} }
+	of := func(line int, types []int64, ids ...int64) data.Example {
+		return data.Example{Source: at(line), Sequences: []data.Sequence{{IDs: ids, Labels: ids, Types: types}}}
+	}
+	limits := data.Limits{Positions: 3, Types: 1, Vocab: 10}
+	first := []data.Example{of(1, nil, 1, 2, 9), of(2, nil, 1, 2, 10), of(3, nil, 1, 2, 3, 4)}
+	second := []data.Example{of(4, []int64{0, 0}, 1, 2), of(5, []int64{0, 1}, 11, 2), of(6, nil, 1, 2, 3, 4, 5)}
+	got := data.TakeSurvey(first, false, limits).Join(data.TakeSurvey(second, false, limits))
+	require.Equal(t, data.Misfits{Count: 2, First: at(3), Found: 4}, got.TooLong)
+	require.Equal(t, data.Misfits{Count: 1, First: at(5), Found: 1}, got.OtherType)
+	require.Equal(t, data.Misfits{Count: 2, First: at(2), Found: 10}, got.OtherID)
+
+	free := data.TakeSurvey(append(first, second...), false, data.Limits{})
+	require.Equal(t, []data.Misfits{{}, {}, {}}, []data.Misfits{free.TooLong, free.OtherType, free.OtherID})
 }

@@ -14,7 +14,7 @@ import (
 )
 
 // surveyVersion is incremented when the survey of the same data changes.
-const surveyVersion = 1
+const surveyVersion = 2
 
 const surveyEnding = ".json"
 
@@ -42,6 +42,7 @@ type surveyKey struct {
 	OnBadRow    OnBadRow      `json:"on_bad_row"`
 	Tokenizing  Tokenizing    `json:"tokenizing"`
 	SharePrefix bool          `json:"share_prefix"`
+	Limits      Limits        `json:"limits"`
 }
 
 // digest names the file of a survey.

@@ -94,7 +94,7 @@ func TestTokenizeAsksForEachTextOnce(t *testing.T) {
 	got, err := data.Tokenize([]data.Formatted{e, e}, pairs{&asked}, data.Tokenizing{MaxLength: 2, BOS: -1, EOS: -1})
 	require.NoError(t, err)
 	require.Equal(t, []string{"abcd", "abcdx", "abcdyz"}, asked)
-	survey := data.TakeSurvey(got, false)
+	survey := data.TakeSurvey(got, false, data.Limits{})
 	require.Equal(t, 6, survey.Sequences)
 	require.Equal(t, 6, survey.Truncated)
 	require.Equal(t, map[string][]float64{"score": {1, 2, 1}}, got[1].Columns)

@@ -84,7 +84,7 @@ func TestRowsBeyondThePositions(t *testing.T) {
 		states(m, [][]int64{make([]int64, 65)}, false)
 		return nil
 	}()
-	require.EqualError(t, err, "tensor op embedding of positions over shapes [64 24]: a sequence has 65 tokens, and the model has positions for 64 (max_position_embeddings); lower model_max_length")
+	require.EqualError(t, err, "tensor op embedding of positions over shapes [64 24]: a sequence has 65 tokens, and the model has positions for 64 (max_position_embeddings); lower max_length")
 }
 
 // Half precision changes states by no more than its rounding, and every parameter

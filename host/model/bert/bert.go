@@ -91,7 +91,7 @@ func (e Embeddings) Forward(in nn.Pack) tensor.Tensor {
 	if most := e.position.Size(0); in.MaxPosition >= most {
 		panic(&tensor.Error{Op: "embedding of positions", Shapes: [][]int64{e.position.Shape()},
 			Cause: fmt.Sprintf(
-				"a sequence has %d tokens, and the model has positions for %d (max_position_embeddings); lower model_max_length",
+				"a sequence has %d tokens, and the model has positions for %d (max_position_embeddings); lower max_length",
 				in.MaxPosition+1,
 				most,
 			)})

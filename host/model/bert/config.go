@@ -31,6 +31,11 @@ type Config struct {
 	Activation nn.Activation `json:"-"`
 }
 
+// Limits are what the model takes.
+func (c Config) Limits() nn.Limits {
+	return nn.Limits{Vocab: c.VocabSize, Types: c.TypeVocabSize, Positions: c.MaxPositions}
+}
+
 // Types are the values of model_type that this package reads.
 var Types = []string{"bert"}
 

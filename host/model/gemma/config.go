@@ -53,6 +53,11 @@ type ropes struct {
 	Sliding *nn.RopeScaling `json:"sliding_attention"`
 }
 
+// Limits are what the model takes.
+func (c Config) Limits() nn.Limits {
+	return nn.Limits{Vocab: c.VocabSize, Positions: c.MaxPositions, Rotary: true}
+}
+
 // Types are the values of model_type that this package reads.
 var Types = []string{second, third}
 

@@ -45,6 +45,11 @@ type Config struct {
 	QKVBias, OutputBias bool           `json:"-"`
 }
 
+// Limits are what the model takes.
+func (c Config) Limits() nn.Limits {
+	return nn.Limits{Vocab: c.VocabSize, Positions: c.MaxPositions, Rotary: true}
+}
+
 // Types are the values of model_type that this package reads.
 var Types = []string{"llama", "mistral", "qwen2", "qwen3"}
 
