@@ -172,7 +172,9 @@ func TestInterruptedRunsEndAlike(t *testing.T) {
 		require.EqualError(t, err, "interrupted after step "+step+"; "+saved+" holds the state of the run\n"+
 			"to resume, run the same command with --resume_from_checkpoint auto")
 		require.DirExists(t, saved)
-		require.False(t, readRecord(t, s.OutputDir).Finished)
+		r := readRecord(t, s.OutputDir)
+		require.False(t, r.Finished)
+		require.Equal(t, step, itoa(r.GlobalStep), "run.json is true")
 		s.Resume = "auto"
 	}
 	lines := mustTrain(t, s)
@@ -180,6 +182,30 @@ func TestInterruptedRunsEndAlike(t *testing.T) {
 	require.NotContains(t, lines, "note: ")
 	requireSameEnd(t, want, s.OutputDir)
 	require.Equal(t, filepath.Join(s.OutputDir, "checkpoint-9"), readRecord(t, s.OutputDir).ResumedFrom)
+}
+
+// An evaluation in which the run is stopped is given up, and made when it is resumed.
+func TestARunInterruptedInAnEvaluationEndsAlike(t *testing.T) {
+	s := long(t)
+	s.LoggingSteps, s.EvalBatchSize = 3, 1
+	mustTrain(t, s)
+	want := s.OutputDir
+	s.OutputDir = filepath.Join(t.TempDir(), "run")
+	ctx, stop := context.WithCancel(context.Background())
+	lines, err := trainedUntil(ctx, s, func(line string) {
+		if strings.Contains(line, "step  6/12") && strings.Contains(line, "  loss ") { // the evaluation follows
+			stop()
+		}
+	})
+	stop()
+	var interrupted *train.Interrupted
+	require.ErrorAs(t, err, &interrupted, lines)
+	require.Equal(t, 6, interrupted.Step)
+	require.NotContains(t, lines, "step  6/12  epoch 2.00  eval_loss")
+	require.Equal(t, 6, readRecord(t, s.OutputDir).GlobalStep, "run.json is true")
+	s.Resume = "auto"
+	require.Contains(t, mustTrain(t, s), "step  6/12  epoch 2.00  eval_loss")
+	requireSameEnd(t, want, s.OutputDir)
 }
 
 func TestInterruptWithoutCheckpoints(t *testing.T) {
@@ -193,6 +219,7 @@ func TestInterruptWithoutCheckpoints(t *testing.T) {
 	})
 	require.EqualError(t, err, `interrupted after step 3; save_strategy is "no", so nothing was saved`)
 	require.Empty(t, list(t, s.OutputDir, "checkpoint-*"))
+	require.Equal(t, 3, readRecord(t, s.OutputDir).GlobalStep, "run.json is true")
 }
 
 // branch makes an unfinished copy of a run: its checkpoints up to a step.

@@ -53,7 +53,10 @@ func (e Env) plugins(out *console.Console) plugin.Options {
 func Train(ctx context.Context, s config.Settings, env Env) (err error) {
 	began := time.Now()
 	out := console.New(env.Lines, env.Terminal)
-	defer func() { err = beforeFirstStep(ctx, err) }()
+	var now stage
+	now.set("before the first step")
+	defer answerStop(ctx, out, &now)()
+	defer func() { err = explainStop(err) }()
 
 	if err := wantInputsKept(s); err != nil {
 		return err
@@ -97,7 +100,7 @@ func Train(ctx context.Context, s config.Settings, env Env) (err error) {
 		return err // before the model is read
 	}
 	out.Notes(sets.notes)
-	m, err := openModels(s, t, src, tok, sets, out)
+	m, err := openModels(ctx, s, t, src, tok, sets, out)
 	if err != nil {
 		return err
 	}
@@ -125,15 +128,28 @@ func Train(ctx context.Context, s config.Settings, env Env) (err error) {
 		Identity: identity,
 		SyncLog:  dir.Sync,
 	}
-	loop.Save = func() (string, error) { return checkpoints.Save(loop) }
-	loop.Emit = func(e train.Event) error { return emit(e, out, dir, t, s) }
+	recordNow := func() error {
+		return dir.WriteRecord(record.At(loop.Trainer.GlobalStep, loop.Epoch(), time.Since(began)))
+	}
+	loop.Save = func() (path string, err error) {
+		if path, err = checkpoints.Save(loop); err != nil {
+			return "", err
+		}
+		return path, recordNow()
+	}
+	loop.Emit = func(e train.Event) error {
+		now.follow(e)
+		return emit(e, out, dir, t, s)
+	}
 
+	now.set("after this step")
 	introduce(out, s, t, m, sets, plan, start)
 	if err := loop.Run(ctx); err != nil {
-		return howToResume(s.OutputDir, err)
+		return errors.Join(howToResume(s.OutputDir, err), recordNow())
 	}
+	now.set("when the model is written, as the run is over")
 	record = record.At(loop.Trainer.GlobalStep, loop.Epoch(), time.Since(began))
-	entries, err := finish(dir, m.policy, record, t.Name)
+	entries, err := finish(dir, m.policy, record, titleOf(dir, t))
 	if err != nil {
 		return howToResume(s.OutputDir, err)
 	}
@@ -184,15 +200,6 @@ func openTask(ctx context.Context, s config.Settings, start rundir.Start, env En
 	}
 	out.Notes(notes)
 	return t, s, nil
-}
-
-// beforeFirstStep explains the end of a context before the loop, which
-// has its own error for it.
-func beforeFirstStep(ctx context.Context, err error) error {
-	if errors.Is(err, context.Canceled) {
-		return fmt.Errorf("interrupted before the first step: %w", ctx.Err())
-	}
-	return err
 }
 
 // newLoop builds trainer and loop.
@@ -315,7 +322,16 @@ func emit(e train.Event, out *console.Console, dir *rundir.Dir, t *task.Task, s 
 	if e.Kind != train.Logged && e.Kind != train.Evaluated {
 		return nil
 	}
-	return dir.Append(e.Entry)
+	if err := dir.Append(e.Entry); err != nil {
+		return err
+	}
+	dir.Redraw(titleOf(dir, t))
+	return nil
+}
+
+// titleOf is that of the picture of a run.
+func titleOf(dir *rundir.Dir, t *task.Task) string {
+	return fmt.Sprintf("%s, task %s", filepath.Base(dir.Path), t.Name)
 }
 
 // howToResume adds to an early end of the loop how to resume.
@@ -338,14 +354,14 @@ func howToResume(dir string, err error) error {
 }
 
 // finish writes the final model into the run's folder and marks the run as finished.
-func finish(dir *rundir.Dir, policy *lm.Model, record rundir.Record, taskName string) (entries []metrics.Entry, err error) {
+func finish(dir *rundir.Dir, policy *lm.Model, record rundir.Record, title string) (entries []metrics.Entry, err error) {
 	if err := policy.Save(dir.Path); err != nil {
 		return nil, err
 	}
 	if entries, err = dir.Entries(); err != nil {
 		return nil, err
 	}
-	if err := dir.Draw(fmt.Sprintf("%s, task %s", filepath.Base(dir.Path), taskName), entries); err != nil {
+	if err := dir.Draw(title, entries); err != nil {
 		return nil, err
 	}
 	record.Finished = true

@@ -2,6 +2,7 @@ package host
 
 import (
 	"cmp"
+	"context"
 	"fmt"
 	"path/filepath"
 	"slices"
@@ -33,7 +34,7 @@ type models struct {
 // openModels settles the classes of the loss's heads, checks the loss against its
 // memory limit at the size of the data, and loads weights onto the device: those
 // of the checkpoint where the run is resumed.
-func openModels(s config.Settings, t *task.Task, src lm.Source, tok *tokenizer.Tokenizer, sets dataset, out *console.Console) (*models, error) {
+func openModels(ctx context.Context, s config.Settings, t *task.Task, src lm.Source, tok *tokenizer.Tokenizer, sets dataset, out *console.Console) (*models, error) {
 	classes, err := settleClasses(s, t, src, sets, out)
 	if err != nil {
 		return nil, err
@@ -47,8 +48,11 @@ func openModels(s config.Settings, t *task.Task, src lm.Source, tok *tokenizer.T
 	}
 	m.labels = labelerOf(t, classes)
 	err = m.load(s, t, src, tok, classes)
+	if err == nil {
+		err = ctx.Err()
+	}
 	if err == nil && s.PrecomputeRefLogProbs {
-		err = m.precompute(s, sets, out)
+		err = m.precompute(ctx, s, sets, out)
 	}
 	if err != nil {
 		m.free()
@@ -129,13 +133,13 @@ func (m *models) free() {
 // precompute computes the log-probability of every label under the reference model
 // before the first step, or reads it from disk where an earlier run left it, and
 // frees the model.
-func (m *models) precompute(s config.Settings, sets dataset, out *console.Console) error {
+func (m *models) precompute(ctx context.Context, s config.Settings, sets dataset, out *console.Console) error {
 	cache, err := m.refCache(s)
 	if err != nil {
 		return err
 	}
 	for _, set := range sets.all() {
-		kept, err := cache.Precompute(set)
+		kept, err := cache.Precompute(ctx, set)
 		if err != nil {
 			return err
 		}

@@ -8,8 +8,6 @@ import (
 	"flag"
 	"fmt"
 	"os"
-	"os/signal"
-	"syscall"
 
 	"llmhost/host/nearest"
 	"llmhost/host/plugin/worker"
@@ -40,10 +38,7 @@ func main() {
 	if worker.Asked(os.Args) {
 		os.Exit(worker.Main())
 	}
-	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
-	defer stop()
-	context.AfterFunc(ctx, stop) // a second Ctrl-C ends the program at once
-	os.Exit(dispatch(ctx, os.Args[1:]))
+	os.Exit(dispatch(untilSignal(), os.Args[1:]))
 }
 
 func dispatch(ctx context.Context, args []string) int {

@@ -45,18 +45,21 @@ func runTrain(ctx context.Context, args []string) error {
 	if err := settings.Require("task", "model_name_or_path", "output_dir", "data_paths|data_dir"); err != nil {
 		return err
 	}
-	return host.Train(ctx, settings, environment())
+	ctx, stop := context.WithCancelCause(ctx)
+	defer stop(nil)
+	return host.Train(ctx, settings, environment(newOutput(stop)))
 }
 
-func environment() host.Env {
+// environment is what a run gets, which stops where nobody reads its output.
+func environment(o *output) host.Env {
 	var terminal io.Writer
 	if term.IsTerminal(int(os.Stderr.Fd())) && term.IsTerminal(int(os.Stdout.Fd())) {
-		terminal = os.Stderr
+		terminal = o.writer(os.Stderr, os.Stdout)
 	}
 	return host.Env{
 		Builtins: builtin.All(),
 		Version:  version,
-		Lines:    os.Stdout,
+		Lines:    o.writer(os.Stdout, os.Stderr),
 		Terminal: terminal,
 	}
 }

@@ -8,6 +8,7 @@ import (
 	"math"
 	"slices"
 	"strings"
+	"sync"
 	"time"
 
 	"llmhost/host/metrics"
@@ -19,11 +20,14 @@ import (
 // Console writes lines about a run, and draws a bar where there is a terminal.
 type Console struct {
 	lines    io.Writer
-	terminal io.Writer // nil where there is none
-	bar      *progressbar.ProgressBar
-	first    int // the step at which this process began, -1 before any event
+	terminal io.Writer                // nil where there is none
+	bar      *progressbar.ProgressBar // of the steps
+	eval     *progressbar.ProgressBar // of an evaluation, nil outside of one
+	said     time.Time                // when a line last told how far an evaluation is, zero outside of one
+	first    int                      // the step at which this process began, -1 before any event
 	began    time.Time
 	now      func() time.Time
+	mu       sync.Mutex // a run writes, and whoever stops it
 }
 
 // New writes lines to one writer and the bar to another, which is nil where
@@ -34,12 +38,24 @@ func New(lines, terminal io.Writer) *Console {
 
 // Printf writes one line.
 func (c *Console) Printf(format string, args ...any) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	c.printf(format, args...)
+}
+
+func (c *Console) printf(format string, args ...any) {
 	c.clear()
 	fmt.Fprintf(c.lines, format+"\n", args...)
 }
 
 // Emit shows one event of a run.
 func (c *Console) Emit(e train.Event) {
+	c.mu.Lock()
+	defer c.mu.Unlock()
+	if e.Kind == train.Evaluating {
+		c.evaluating(e)
+		return
+	}
 	if c.first < 0 {
 		c.first, c.began = e.Step, c.now()
 		if e.Kind == train.Stepped {
@@ -51,12 +67,12 @@ func (c *Console) Emit(e train.Event) {
 		c.advance(e)
 	case train.Logged:
 		if c.terminal == nil {
-			c.Printf("%s  %s%s", progress(e), describe(e.Values), c.left(e))
+			c.printf("%s  %s%s", progress(e), describe(e.Values), c.left(e))
 		}
 	case train.Evaluated:
-		c.Printf("%s  %s", progress(e), describe(e.Values))
+		c.printf("%s  %s", progress(e), describe(e.Values))
 	case train.Saved:
-		c.Printf("%s  saved %s", progress(e), e.Path)
+		c.printf("%s  saved %s", progress(e), e.Path)
 	}
 }
 
@@ -66,9 +82,7 @@ func (c *Console) advance(e train.Event) {
 		return
 	}
 	if c.bar == nil {
-		c.bar = progressbar.NewOptions(e.TotalSteps-c.first, progressbar.OptionSetWriter(c.terminal), progressbar.OptionSetWidth(24),
-			progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(100*time.Millisecond),
-			progressbar.OptionSetRenderBlankState(false), progressbar.OptionClearOnFinish(), progressbar.OptionSetElapsedTime(true))
+		c.bar = newBar(c.terminal, e.TotalSteps-c.first)
 	}
 	loss, _ := e.Get("loss")
 	speed, _ := e.Get("tokens_per_second")
@@ -76,9 +90,55 @@ func (c *Console) advance(e train.Event) {
 	c.bar.Set(e.Step - c.first)
 }
 
+// quiet is how long an evaluation says nothing where there is no bar.
+const quiet = 30 * time.Second
+
+// evaluating moves the bar of an evaluation, or writes a line now and then.
+func (c *Console) evaluating(e train.Event) {
+	what := "evaluating"
+	if e.Set != "" {
+		what += " " + e.Set
+	}
+	if c.terminal == nil {
+		c.evaluatingLine(e, what)
+		return
+	}
+	if c.eval == nil {
+		c.clear()
+		c.eval = newBar(c.terminal, e.Of)
+	}
+	c.eval.Describe(fmt.Sprintf("step %d/%d  %s  %d/%d records", e.Step, e.TotalSteps, what, e.Done, e.Of))
+	c.eval.Set(e.Done)
+	if e.Done >= e.Of {
+		c.eval.Clear()
+		c.eval = nil
+	}
+}
+
+func (c *Console) evaluatingLine(e train.Event, what string) {
+	now := c.now()
+	switch {
+	case e.Done >= e.Of:
+		c.said = time.Time{}
+	case c.said.IsZero():
+		c.said = now
+	case now.Sub(c.said) >= quiet:
+		c.said = now
+		c.printf("%s  %s  %d/%d records", progress(e), what, e.Done, e.Of)
+	}
+}
+
+func newBar(w io.Writer, most int) *progressbar.ProgressBar {
+	return progressbar.NewOptions(most, progressbar.OptionSetWriter(w), progressbar.OptionSetWidth(24),
+		progressbar.OptionSetPredictTime(true), progressbar.OptionThrottle(100*time.Millisecond),
+		progressbar.OptionSetRenderBlankState(false), progressbar.OptionClearOnFinish(), progressbar.OptionSetElapsedTime(true))
+}
+
 func (c *Console) clear() {
-	if c.bar != nil {
-		c.bar.Clear()
+	for _, bar := range []*progressbar.ProgressBar{c.bar, c.eval} {
+		if bar != nil {
+			bar.Clear()
+		}
 	}
 }
 

@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"bytes"
+	"fmt"
 	"strings"
 	"testing"
 	"time"
@@ -40,6 +41,40 @@ func TestLinesWhenPiped(t *testing.T) {
 		"step  50/100  epoch 2.00  loss 2.3457 (rank 0.5000, tune 1.8457)  rank_accuracy 51.2%  grad 0.9877  lr 1.2e-04  12,346 tokens/s  7m30s left",
 		"step  50/100  epoch 2.00  saved run/checkpoint-50ns",
 		"step 100/100  epoch 4.00  loss 2.3457", ""}, strings.Split(out.String(), "\n"))
+}
+
+// An evaluation that takes long says how far it is.
+func TestLinesOfALongEvaluation(t *testing.T) {
+	var out bytes.Buffer
+	c := console.New(&out, nil)
+	clock := time.Unix(0, 0)
+	c.SetClock(func() time.Time { return clock })
+	for range 2 { // two sets
+		for done := 10; done <= 100; done += 10 {
+			e := event(train.Evaluating, 50)
+			e.Set, e.Done, e.Of = "held", done, 100
+			c.Emit(e)
+			clock = clock.Add(8 * time.Second)
+		}
+	}
+	line := "step  50/100  epoch 2.00  evaluating held  %d/100 records\n"
+	once := fmt.Sprintf(line, 50) + fmt.Sprintf(line, 90)
+	require.Equal(t, once+once, out.String())
+}
+
+func TestBarOfAnEvaluation(t *testing.T) {
+	var out, terminal bytes.Buffer
+	c := console.New(&out, &terminal)
+	for _, set := range []string{"one", "two"} {
+		for done := 1; done <= 3; done++ {
+			e := event(train.Evaluating, 50)
+			e.Set, e.Done, e.Of = set, done, 3
+			c.Emit(e)
+		}
+	}
+	require.Empty(t, out.String())
+	require.Contains(t, terminal.String(), "step 50/100  evaluating one  1/3 records")
+	require.Contains(t, terminal.String(), "step 50/100  evaluating two  1/3 records")
 }
 
 // The first event of a process comes after its first step.

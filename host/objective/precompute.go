@@ -1,6 +1,7 @@
 package objective
 
 import (
+	"context"
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
@@ -27,13 +28,13 @@ const refName = "ref_logps"
 // Precompute gives the examples of a set the log-probabilities of their labels
 // under the reference model: computed now, or read from the file where an
 // earlier run computed them.
-func (c RefCache) Precompute(set data.Set) (kept string, err error) {
+func (c RefCache) Precompute(ctx context.Context, set data.Set) (kept string, err error) {
 	file := filepath.Join(c.Folder, digestOf(set.Examples)+".safetensors")
 	if logps, err := readRefLogps(file, set.Survey.Labels); err == nil {
 		SetRefLogps(set.Examples, logps)
 		return file, nil
 	}
-	logps, err := RefLogps(c.Model, c.Device, set.Examples, c.Size, c.Share)
+	logps, err := RefLogps(ctx, c.Model, c.Device, set.Examples, c.Size, c.Share)
 	if err != nil {
 		return "", err
 	}

@@ -1,6 +1,8 @@
 package objective
 
 import (
+	"context"
+
 	"llmhost/host/data"
 	"llmhost/host/model"
 	"llmhost/host/tensor"
@@ -9,7 +11,7 @@ import (
 // RefLogps computes the log-probabilities of the labels of examples under a
 // model, in nats: in the order of examples, their sequences and each one's labels.
 // Batches hold size examples.
-func RefLogps(m *model.Model, device tensor.Device, examples []data.Example, size int, share bool) (logps []float32, err error) {
+func RefLogps(ctx context.Context, m *model.Model, device tensor.Device, examples []data.Example, size int, share bool) (logps []float32, err error) {
 	defer tensor.Catch(&err)
 	mode := m.Params().Mode()
 	before := *mode
@@ -17,6 +19,9 @@ func RefLogps(m *model.Model, device tensor.Device, examples []data.Example, siz
 	mode.Off = true
 	defer func() { *mode = before }()
 	for start := 0; start < len(examples); start += size {
+		if ctx.Err() != nil {
+			return nil, ctx.Err()
+		}
 		b := data.Pack(examples[start:min(start+size, len(examples))], share)
 		tensor.Scoped(func() {
 			tensor.NoGrad(func() {

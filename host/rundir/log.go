@@ -15,6 +15,8 @@ type Dir struct {
 	Path   string
 	lines  *metrics.JSONL
 	events *metrics.Events // nil where nobody asked
+
+	nextDrawing time.Time // Redraw does nothing before it
 }
 
 // Options say how a run's folder is opened.
@@ -88,6 +90,27 @@ func (d *Dir) WriteSettings(toml string) error {
 // Draw writes the picture of the curves of entries.
 func (d *Dir) Draw(title string, entries []metrics.Entry) error {
 	return atomicfile.WriteFile(filepath.Join(d.Path, CurveName), report.SVG(title, report.Panels(entries)))
+}
+
+// Between two drawings of the picture there are this time, and that of a drawing
+// so many times: a long log takes long to read.
+const (
+	drawingPause = 10 * time.Second
+	drawingShare = 50
+)
+
+// Redraw renews the picture during the run, unless it is new. A picture that cannot
+// be drawn does not stop a run; Draw at its end has the error.
+func (d *Dir) Redraw(title string) {
+	began := time.Now()
+	if began.Before(d.nextDrawing) {
+		return
+	}
+	if entries, err := d.Entries(); err == nil {
+		_ = d.Draw(title, entries)
+	}
+	took := time.Since(began)
+	d.nextDrawing = began.Add(max(drawingPause, drawingShare*took))
 }
 
 // Close closes the logs.

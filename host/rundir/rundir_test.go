@@ -119,6 +119,32 @@ func TestOpenCutsTheLog(t *testing.T) {
 	d.Close()
 }
 
+// The picture is drawn at once, and again when it is no longer new.
+func TestRedraw(t *testing.T) {
+	dir := filepath.Join(t.TempDir(), "run")
+	d, err := rundir.Open(dir, rundir.Options{}, t.Logf)
+	require.NoError(t, err)
+	defer d.Close()
+	picture := func() string {
+		text, err := os.ReadFile(filepath.Join(dir, rundir.CurveName))
+		require.NoError(t, err)
+		return string(text)
+	}
+	loss := func(step int, v float64) metrics.Entry {
+		return metrics.Entry{Step: step, Values: []metrics.Value{{Name: "loss", Value: v}}}
+	}
+	require.NoError(t, d.Append(loss(1, 2)))
+	d.Redraw("run, task sft")
+	first := picture()
+	require.Contains(t, first, "run, task sft")
+	require.NoError(t, d.Append(loss(2, 1)))
+	d.Redraw("run, task sft")
+	require.Equal(t, first, picture(), "it is new")
+	d.MakeOld()
+	d.Redraw("run, task sft")
+	require.Contains(t, picture(), "2.00 → 1.00")
+}
+
 func TestAResumedRunMustHaveTheSameInputs(t *testing.T) {
 	seed := uint64(42)
 	was := checkpoint.State{
