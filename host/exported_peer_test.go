@@ -241,7 +241,7 @@ func TestPeerReadsWhatRunsExport(t *testing.T) {
 func (e export) readings(t *testing.T) (all []reading) {
 	t.Helper()
 	s := lesson(t, e.task, e.record, e.params)
-	s.NumTrainEpochs = 1
+	s.NumTrainEpochs, s.AddSpecialTokens = 1, config.On
 	if e.base != nil {
 		s.Model = e.base(t)
 	}
@@ -383,9 +383,9 @@ func (g reading) encoded(t *testing.T, m *model.Model) []data.Example {
 		examples = append(examples, data.Formatted{Example: sdk.Example{Candidates: []sdk.Candidate{{Answer: text}}}})
 	}
 	special := tok.Special()
-	how := data.Tokenizing{MaxLength: 64, AddSpecialTokens: true, BOS: special.BOS, EOS: special.EOS}
+	how := data.Tokenizing{MaxLength: 64, Before: []int32{special.BOS}, After: []int32{special.EOS}}
 	if !m.Causal() {
-		how.BOS, how.EOS = special.CLS, special.SEP
+		how.Before, how.After = []int32{special.CLS}, []int32{special.SEP}
 	}
 	out, err := data.Tokenize(examples, tok, how)
 	require.NoError(t, err)

@@ -115,7 +115,10 @@ func (c headCase) settings(t *testing.T) config.Settings {
 	}
 	s := lesson(t, c.task, make, nil)
 	s.Model = c.base(t)
-	s.NumTrainEpochs, s.LearningRate, s.AddSpecialTokens = 1, 5e-4, !c.bare
+	s.NumTrainEpochs, s.LearningRate, s.AddSpecialTokens = 1, 5e-4, config.On
+	if c.bare {
+		s.AddSpecialTokens = config.Off
+	}
 	return s
 }
 
@@ -130,7 +133,7 @@ type headJob struct {
 
 func jobOf(t *testing.T, s config.Settings) (job headJob) {
 	t.Helper()
-	job = headJob{Folder: s.OutputDir, Special: s.AddSpecialTokens}
+	job = headJob{Folder: s.OutputDir, Special: s.AddSpecialTokens == config.On}
 	for _, r := range evaluationRecords(t, s) {
 		if r.Text == "" {
 			job.Texts = append(job.Texts, r.Texts)

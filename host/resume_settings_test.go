@@ -162,6 +162,8 @@ func TestAnOlderCheckpointIsResumed(t *testing.T) {
 func other(t *testing.T, name string, v any) any {
 	t.Helper()
 	switch v := v.(type) {
+	case config.Switch:
+		return string(v) + "x"
 	case string:
 		return v + "x"
 	case int:

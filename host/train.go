@@ -243,6 +243,7 @@ func newTrainer(s config.Settings, t *task.Task, m *models, plan train.Plan) (*t
 			Checkpointing:       s.Checkpointing,
 			SharePrefix:         s.SharePrefix,
 			MaxLength:           s.MaxLength,
+			TruncationSide:      data.Side(s.TruncationSide),
 			CheckEvery:          checkEvery(m.device),
 			CalibrationBins:     calibrationBins(s.EvaluationSettings),
 			CalibrationStrategy: s.ECEStrategy,

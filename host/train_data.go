@@ -12,6 +12,7 @@ import (
 	"strings"
 
 	"llmhost/host/config"
+	"llmhost/host/console"
 	"llmhost/host/data"
 	"llmhost/host/data/source"
 	"llmhost/host/model"
@@ -27,6 +28,7 @@ type dataset struct {
 	train       data.Set
 	eval        []evalSet
 	files, held []rundir.SourceRecord
+	around      layout        // of the texts
 	digest      string        // over the training files, in order
 	report      []string      // what was read, dropped and cut, a line each
 	notes       []string      // what a user should know before the model is read
@@ -100,7 +102,12 @@ func loadData(ctx context.Context, s config.Settings, t *task.Task, tok *tokeniz
 			config.ModelType,
 		)
 	}
-	options := dataOptions(s, t, tok, encoder)
+	if d.around, err = layoutOf(s.TokenSettings, t, tok, encoder); err != nil {
+		return d, err
+	}
+	d.report = []string{d.around.String()}
+	d.notes = d.around.notes
+	options := dataOptions(s, t, d.around, encoder)
 	limits, err := limitsOf(s, tok)
 	if err != nil {
 		return d, err
@@ -116,28 +123,25 @@ func loadData(ctx context.Context, s config.Settings, t *task.Task, tok *tokeniz
 }
 
 // dataOptions say how the files of a run become sequences.
-func dataOptions(s config.Settings, t *task.Task, tok *tokenizer.Tokenizer, encoder bool) data.Options {
-	special := tok.Special()
-	how := data.Tokenizing{
-		MaxLength:         s.MaxLength,
-		OnlyPredictAnswer: s.OnlyPredictAnswer,
-		AddSpecialTokens:  s.AddSpecialTokens,
-		BOS:               special.BOS,
-		EOS:               special.EOS,
-		Padding:           t.Padding(),
-	}
-	if encoder {
-		how.BOS = special.CLS
-		how.EOS = special.SEP
-		how.Encoder = true
-	}
+func dataOptions(s config.Settings, t *task.Task, around layout, encoder bool) data.Options {
 	return data.Options{
-		Formatter:   t.DataFormatter(),
-		OnBadRow:    data.FailOnBadRow,
-		Tokenizer:   tok,
-		Tokenizing:  how,
+		Formatter: t.DataFormatter(),
+		OnBadRow:  data.FailOnBadRow,
+		Tokenizer: around.tokens,
+		Tokenizing: data.Tokenizing{
+			MaxLength:            s.MaxLength,
+			TruncationSide:       data.Side(s.TruncationSide),
+			OnlyPredictAnswer:    s.OnlyPredictAnswer,
+			Before:               around.before,
+			After:                around.after,
+			Encoder:              encoder,
+			WantsLabels:          t.Program.Needs().LM,
+			DropTruncatedAnswers: s.DropTruncated,
+			IsControl:            around.tokens.IsControl,
+			Padding:              t.Padding(),
+		},
 		SharePrefix: s.SharePrefix,
-		Cache:       surveyCache(t, tok),
+		Cache:       surveyCache(t, around.tokens),
 	}
 }
 
@@ -155,7 +159,13 @@ func surveyCache(t *task.Task, tok *tokenizer.Tokenizer) data.SurveyCache {
 	}
 	return data.SurveyCache{
 		Folder: filepath.Join(folder, "surveys"),
-		Key:    []string{t.Formatter.String(), code, string(params), tok.Digest()},
+		Key: []string{
+			t.Formatter.String(),
+			code,
+			string(params),
+			tok.Digest(),
+			fmt.Sprint(tok.Special(), tok.SplitsSpecial()),
+		},
 	}
 }
 
@@ -179,7 +189,7 @@ func (d *dataset) loadTrain(ctx context.Context, s config.Settings, o data.Optio
 	if d.train, err = data.Load(ctx, files, o); err != nil {
 		return err
 	}
-	d.describe("train", d.train.Survey, s.MaxLength)
+	d.describe("train", d.train.Survey, s.TokenSettings)
 	d.files = sourceRecords(d.train.Files)
 	sum := sha256.New()
 	for _, f := range d.files {
@@ -212,7 +222,7 @@ func sourceRecords(files []source.File) []rundir.SourceRecord {
 }
 
 // describe notes what some files held.
-func (d *dataset) describe(name string, s data.Survey, maxLength int) {
+func (d *dataset) describe(name string, s data.Survey, how config.TokenSettings) {
 	d.surveys = append(d.surveys, s)
 	line := fmt.Sprintf("%-6s %d records, %d sequences, %d tokens", name, s.Records, s.Sequences, s.Tokens)
 	if s.PackedTokens < s.Tokens {
@@ -228,12 +238,18 @@ func (d *dataset) describe(name string, s data.Survey, maxLength int) {
 		))
 	}
 	if s.Truncated > 0 {
-		line := fmt.Sprintf("       %d sequences cut from the left to max_length %d", s.Truncated, maxLength)
+		line := fmt.Sprintf(
+			"       %s cut from the %s to max_length %d",
+			console.Count(s.Truncated, "sequence"),
+			how.TruncationSide,
+			how.MaxLength,
+		)
 		if d.answers {
 			line += fmt.Sprintf(", %d of them into their answer", s.AnswersCut)
 		}
 		d.report = append(d.report, line)
 	}
+	d.report = append(d.report, d.around.count(s)...)
 }
 
 // loadEval makes the evaluation sets, each file apart, all together, or both.
@@ -254,7 +270,7 @@ func (d *dataset) loadEval(ctx context.Context, s config.Settings, o data.Option
 		if err != nil {
 			return err
 		}
-		d.describe("eval", set.Survey, s.MaxLength)
+		d.describe("eval", set.Survey, s.TokenSettings)
 		sets = append(sets, set)
 	}
 	all := data.Join(sets...)

@@ -394,7 +394,7 @@ func TestSettingsTakeEffect(t *testing.T) {
 		"clipping":          func(s *config.Settings) { s.MaxGradNorm = 0.01 },
 		"schedule":          func(s *config.Settings) { s.SchedulerType = "constant" },
 		"answer alone":      func(s *config.Settings) { s.OnlyPredictAnswer = false },
-		"special tokens":    func(s *config.Settings) { s.AddSpecialTokens = false },
+		"special tokens":    func(s *config.Settings) { s.AddSpecialTokens = config.Off },
 		"length":            func(s *config.Settings) { s.MaxLength = 16 },
 	} {
 		t.Run(name, func(t *testing.T) {

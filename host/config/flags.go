@@ -145,7 +145,7 @@ func (l *loader) putFlag(f flag) {
 		l.problems.add(f.at, "%s has no entries; give --%s", name, name)
 	case dotted && row.keys == nil:
 		l.put(key{name, entry}, given{FlagText(f.textOr("true")), f.at, name})
-	case len(f.texts) == 0 && row.kind != reflect.Bool && row.kind != reflect.Slice:
+	case len(f.texts) == 0 && row.kind != reflect.Bool && row.kind != reflect.Slice && !row.isSwitch:
 		l.problems.add(f.at, "has no value; write --%s value", f.name)
 	case dotted:
 		l.put(key{name, entry}, given{ParseFlag(f.texts[0], reflect.Float64), f.at, name})

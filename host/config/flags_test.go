@@ -128,3 +128,38 @@ func TestListTwice(t *testing.T) {
 	require.Equal(t, []string{"b"}, s.DataPaths)
 	require.Equal(t, []string{"flag --data_paths is given twice, and the last wins; write --data_paths A B for a list"}, notices)
 }
+
+// A switch is written as a bool is, or as auto.
+func TestSwitches(t *testing.T) {
+	for _, c := range []struct {
+		file  string
+		flags []string
+		want  config.Switch
+	}{
+		{"", nil, config.Auto},
+		{"add_bos_token = true", nil, config.On},
+		{"add_bos_token = false", nil, config.Off},
+		{`add_bos_token = "auto"`, nil, config.Auto},
+		{"add_bos_token = true", []string{"--add_bos_token", "auto"}, config.Auto},
+		{"", []string{"--add_bos_token"}, config.On},
+		{"", []string{"--add_bos_token", "--add_eos_token", "False"}, config.On},
+		{"", []string{"--add-bos-token=True"}, config.On},
+		{"", []string{"--add_bos_token", "0"}, config.Off},
+	} {
+		path := filepath.Join(t.TempDir(), "run.toml")
+		require.NoError(t, os.WriteFile(path, []byte(c.file), 0o644))
+		s, _, err := config.Load(path, c.flags)
+		require.NoError(t, err, "%q %q", c.file, c.flags)
+		require.Equal(t, c.want, s.AddBOS, "%q %q", c.file, c.flags)
+		require.NoError(t, os.WriteFile(path, []byte(s.TOML()), 0o644))
+		again, _, err := config.Load(path, nil)
+		require.NoError(t, err)
+		require.Equal(t, c.want, again.AddBOS, "written and read back")
+	}
+	_, _, err := config.Load("", []string{"--add_bos_token", "maybe"})
+	require.EqualError(t, err, `flag --add_bos_token: add_bos_token is "maybe"; want one of auto, true, false`)
+	path := filepath.Join(t.TempDir(), "run.toml")
+	require.NoError(t, os.WriteFile(path, []byte("add_eos_token = 3"), 0o644))
+	_, _, err = config.Load(path, nil)
+	require.EqualError(t, err, path+":1:1: add_eos_token is 3; want true, false or auto")
+}

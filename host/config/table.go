@@ -21,6 +21,7 @@ type setting struct {
 	limits            limits
 	index             []int        // of the field
 	kind              reflect.Kind // String, Int, Float64, Bool, Slice or Map
+	isSwitch          bool         // true, false or auto
 }
 
 // limits bound a number; nil is no bound.
@@ -39,16 +40,21 @@ func table() []setting {
 		if f.Anonymous || !f.IsExported() {
 			continue
 		}
+		choices := split(f.Tag.Get("choices"))
+		if isSwitch(f.Type) {
+			choices = switchChoices
+		}
 		rows = append(rows, setting{
 			name:     f.Tag.Get("name"),
 			group:    group,
 			help:     f.Tag.Get("help"),
-			choices:  split(f.Tag.Get("choices")),
+			choices:  choices,
 			keys:     split(f.Tag.Get("keys")),
 			fallback: f.Tag.Get("default"),
 			limits:   limits{bound(f, "min"), bound(f, "max"), bound(f, "above"), bound(f, "below")},
 			index:    f.Index,
 			kind:     f.Type.Kind(),
+			isSwitch: isSwitch(f.Type),
 		})
 	}
 	return rows

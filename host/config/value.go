@@ -68,6 +68,9 @@ func (row setting) assign(s *Settings, v any) string {
 	if row.kind == reflect.Slice {
 		return row.assignList(s, v)
 	}
+	if row.isSwitch {
+		v = asSwitch(v)
+	}
 	problem := row.check(v)
 	if problem != "" {
 		return problem
@@ -85,6 +88,9 @@ func (row setting) check(v any) string {
 	switch row.kind {
 	case reflect.String:
 		text, ok := v.(string)
+		if !ok && row.isSwitch {
+			return wrongType(v, "true, false or auto")
+		}
 		if !ok {
 			return wrongType(v, "a string")
 		}

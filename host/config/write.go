@@ -59,6 +59,8 @@ func tomlValue(v any) string {
 	switch v := v.(type) {
 	case string:
 		return tomlString(v)
+	case Switch:
+		return tomlGuess(string(v))
 	case FlagText:
 		return tomlGuess(string(v))
 	case float64:

@@ -87,11 +87,13 @@ func (c formatterCase) check(t *testing.T, f fixtures, all formatterFile) {
 	require.NoError(t, err)
 	defer tok.Close()
 	special := tok.Special()
-	how := data.Tokenizing{MaxLength: all.MaxLength, BOS: special.BOS, EOS: special.EOS,
-		OnlyPredictAnswer: orTrue(c.Options.OnlyPredictAnswer), AddSpecialTokens: orTrue(c.Options.AddSpecialTokens), Padding: map[string]float32{"score": float32(c.padding())}}
+	how := data.Tokenizing{MaxLength: all.MaxLength, OnlyPredictAnswer: orTrue(c.Options.OnlyPredictAnswer), Padding: map[string]float32{"score": float32(c.padding())}}
+	if orTrue(c.Options.AddSpecialTokens) {
+		how.Before, how.After = []int32{special.BOS}, []int32{special.EOS}
+	}
 	pad := all.PadID
 	if kind == "bert" {
-		how.BOS, how.EOS, how.Encoder, pad = special.CLS, special.SEP, true, int64(special.PAD)
+		how.Before, how.After, how.Encoder, pad = []int32{special.CLS}, []int32{special.SEP}, true, int64(special.PAD)
 	}
 	got, err := data.Tokenize(format(t, c.Rows, component(t, plugin.Formatter, formatter.name), c.params(formatter.params)), tok, how)
 	require.NoError(t, err)
@@ -206,7 +208,7 @@ func (c pairCase) check(t *testing.T, f fixtures, all formatterFile) {
 		t.Run(method, func(t *testing.T) {
 			params := map[string]any{"construct_method": method}
 			examples := format(t, c.Rows, component(t, plugin.Formatter, "chosen_rejected"), params)
-			tokens, err := data.Tokenize(examples, tok, data.Tokenizing{MaxLength: all.MaxLength, BOS: -1, EOS: -1, OnlyPredictAnswer: true})
+			tokens, err := data.Tokenize(examples, tok, data.Tokenizing{MaxLength: all.MaxLength, OnlyPredictAnswer: true})
 			require.NoError(t, err)
 			b := data.Pack(tokens, true)
 			objective := objective.New(trace(t, plugin.Loss, "dpo", params), tensor.CPU, tensor.Float32)

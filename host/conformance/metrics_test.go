@@ -183,7 +183,7 @@ func (p perplexities) check(t *testing.T, m *model.Model, tok *tokenizer.Tokeniz
 	require.NoError(t, err)
 	names := map[string]any{"keep_empty_answers": true, "sft_data_prompt_name": "Prompt", "sft_data_answer_name": "Answer"}
 	read, err := data.Tokenize(format(t, rows, component(t, plugin.Formatter, "promptanswer"), names), tok,
-		data.Tokenizing{MaxLength: maxLength, OnlyPredictAnswer: true, AddSpecialTokens: true, BOS: tok.Special().BOS, EOS: -1})
+		data.Tokenizing{MaxLength: maxLength, OnlyPredictAnswer: true, Before: []int32{tok.Special().BOS}})
 	require.NoError(t, err)
 	trainer := train.Trainer{Model: m, Objective: objective.New(trace(t, plugin.Loss, "sft", nil), tensor.CPU, tensor.Float32)}
 	evaluate := func(examples ...data.Example) (loss, perplexity float64) {

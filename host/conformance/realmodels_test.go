@@ -154,7 +154,7 @@ func checkSentences(t *testing.T, m *model.Model, folder string, all []sentence,
 	var examples []data.Example
 	for _, s := range all {
 		formatted := []data.Formatted{{Example: sdk.Example{Candidates: []sdk.Candidate{{Answer: s.Text}}}}}
-		tokenised, err := data.Tokenize(formatted, tok, data.Tokenizing{MaxLength: 512, AddSpecialTokens: true, BOS: tok.Special().CLS, EOS: tok.Special().SEP, Encoder: true})
+		tokenised, err := data.Tokenize(formatted, tok, data.Tokenizing{MaxLength: 512, Before: []int32{tok.Special().CLS}, After: []int32{tok.Special().SEP}, Encoder: true})
 		require.NoError(t, err)
 		require.Equal(t, s.IDs, tokenised[0].Sequences[0].IDs)
 		examples = append(examples, tokenised...)

@@ -16,7 +16,7 @@ import (
 const cls, sep = 1, 2
 
 func encoder(length int) data.Tokenizing {
-	return data.Tokenizing{MaxLength: length, AddSpecialTokens: true, OnlyPredictAnswer: true, BOS: cls, EOS: sep, Encoder: true}
+	return data.Tokenizing{MaxLength: length, OnlyPredictAnswer: true, Before: []int32{cls}, After: []int32{sep}, Encoder: true}
 }
 
 func TestEncoderSequences(t *testing.T) {
@@ -34,6 +34,7 @@ func TestEncoderSequences(t *testing.T) {
 		{"a pair", 9, "ab", "cd", []int64{cls, ab, sep, cd, sep}, []int64{0, 0, 0, 1, 1}, false, false},
 		{"its first text is longer", 6, "abcdef", "gh", []int64{cls, cd, ef, sep, gh, sep}, []int64{0, 0, 0, 0, 1, 1}, true, false},
 		{"its second text is longer", 6, "ab", "cdefgh", []int64{cls, ab, sep, ef, gh, sep}, []int64{0, 0, 0, 1, 1, 1}, true, true},
+		{"its own marks", 9, "\x00\x01ab\x00\x02", "cd\x00\x02", []int64{cls, ab, sep, cd, sep}, []int64{0, 0, 0, 1, 1}, false, false},
 		{"both are too long", 6, "abcd", "efgh", []int64{cls, cd, sep, ef, gh, sep}, []int64{0, 0, 0, 1, 1, 1}, true, false},
 	} {
 		t.Run(x.name, func(t *testing.T) {
@@ -71,12 +72,14 @@ func TestEncoderSequencesPeer(t *testing.T) {
 import json, sys
 from transformers import AutoTokenizer
 job = json.loads(sys.argv[1])
-tokenizer = AutoTokenizer.from_pretrained(job["folder"], truncation_side="left")
+tokenizer = AutoTokenizer.from_pretrained(job["folder"])
 rows = []
 for a, b in job["texts"]:
     for length in range(4, 40):
-        got = tokenizer(a, b or None, truncation="longest_first", max_length=length, return_token_type_ids=True)
-        rows.append([got["input_ids"], got["token_type_ids"]])
+        for side in "left", "right":
+            tokenizer.truncation_side = side
+            got = tokenizer(a, b or None, truncation="longest_first", max_length=length, return_token_type_ids=True)
+            rows.append([got["input_ids"], got["token_type_ids"]])
 print(json.dumps(rows))
 `, string(job))
 	cmd.Env = append(os.Environ(), "TRANSFORMERS_VERBOSITY=error", "HF_HUB_OFFLINE=1")
@@ -84,18 +87,21 @@ print(json.dumps(rows))
 	require.NoError(t, err)
 	var want [][2][]int64
 	require.NoError(t, json.Unmarshal(printed, &want))
+	how := encoder(0)
+	how.Before, how.After = []int32{tokens.Special().CLS}, []int32{tokens.Special().SEP}
 	for _, text := range texts {
 		for length := 4; length < 40; length++ {
-			how := encoder(length)
-			how.BOS, how.EOS = tokens.Special().CLS, tokens.Special().SEP
-			got, err := data.Tokenize([]data.Formatted{example(sdk.Candidate{Prompt: text[0], Answer: text[1]})}, tokens, how)
-			require.NoError(t, err)
-			sequence := got[0].Sequences[0]
-			if sequence.Types == nil {
-				sequence.Types = make([]int64, len(sequence.IDs))
+			for _, side := range []data.Side{data.Left, data.Right} {
+				how.MaxLength, how.TruncationSide = length, side
+				got, err := data.Tokenize([]data.Formatted{example(sdk.Candidate{Prompt: text[0], Answer: text[1]})}, tokens, how)
+				require.NoError(t, err)
+				sequence := got[0].Sequences[0]
+				if sequence.Types == nil {
+					sequence.Types = make([]int64, len(sequence.IDs))
+				}
+				require.Equal(t, want[0], [2][]int64{sequence.IDs, sequence.Types}, "%q at %d, cut on the %s", text, length, side)
+				want = want[1:]
 			}
-			require.Equal(t, want[0], [2][]int64{sequence.IDs, sequence.Types}, "%q at %d", text, length)
-			want = want[1:]
 		}
 	}
 }

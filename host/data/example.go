@@ -12,10 +12,19 @@ type Position = source.Position
 // length of IDs and is not shifted: Labels[t] is IDs[t] or Ignore.
 type Sequence struct {
 	IDs, Labels []int64
-	Types       []int64   // which text of a pair each token is of, for encoders; nil means 0 for all
-	Truncated   bool      // ids were cut from the left
-	AnswerCut   bool      // and the answer lost some of them
+	Types       []int64 // which text of a pair each token is of, for encoders; nil means 0 for all
+	Truncated   bool    // ids were cut
+	AnswerCut   bool    // and the answer lost some of them
+	AnswerLost  bool    // and no label is left that can be predicted
+	Text        Marks
 	RefLogps    []float32 // of the labels that can be predicted, under the reference model; nil where not precomputed
+}
+
+// Marks says which special tokens the text of a sequence spelt out.
+type Marks struct {
+	Begins  bool    // those that are put before a sequence, which were not put there again
+	Ends    bool    // those that are put after one
+	Control []int64 // the others, each once
 }
 
 // Example is one tokenised example: its candidates, one number a candidate in

@@ -68,7 +68,7 @@ func ExampleLoad() {
 	set, err := data.Load(context.Background(), source.Files{Paths: []string{path}}, data.Options{
 		Formatter:  inProcess("promptanswer", promptanswer.Default()),
 		Tokenizer:  characters{},
-		Tokenizing: data.Tokenizing{MaxLength: 16, OnlyPredictAnswer: true, BOS: -1, EOS: -1},
+		Tokenizing: data.Tokenizing{MaxLength: 16, OnlyPredictAnswer: true},
 	})
 	if err != nil {
 		panic(err)

@@ -64,6 +64,11 @@ func (t *Texts) drop(reason string, at Position) {
 	t.Drops = append(t.Drops, Drop{Reason: reason, Count: 1, First: at})
 }
 
+// noneLeft is the error of files of whose records none can be used.
+func (t *Texts) noneLeft(files source.Files) error {
+	return fmt.Errorf("%s: none of %d records is left: %s", strings.Join(files.Paths, ", "), t.Records, t.lost())
+}
+
 // lost lists why records are missing: "3 dropped (empty answer), 2 bad".
 func (t *Texts) lost() string {
 	var why []string
@@ -159,12 +164,7 @@ func Format(ctx context.Context, files source.Files, formatter Formatter, onBadR
 		return Texts{}, err
 	}
 	if len(g.out.All) == 0 {
-		return Texts{}, fmt.Errorf(
-			"%s: none of %d records is left: %s",
-			strings.Join(files.Paths, ", "),
-			g.out.Records,
-			g.out.lost(),
-		)
+		return Texts{}, g.out.noneLeft(files)
 	}
 	return g.out, nil
 }

@@ -44,6 +44,11 @@ func Load(ctx context.Context, files source.Files, o Options) (Set, error) {
 	if err != nil {
 		return Set{}, err
 	}
+	examples, drops := o.Tokenizing.keep(examples)
+	texts.Drops = joinDrops(texts.Drops, drops)
+	if len(examples) == 0 {
+		return Set{}, texts.noneLeft(files)
+	}
 	key := o.surveyKey(listed, files.Limit)
 	survey := o.Cache.survey(key.digest(), func() Survey {
 		s := TakeSurvey(examples, key.SharePrefix, o.Limits)

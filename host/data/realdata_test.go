@@ -52,7 +52,7 @@ func TestRealData(t *testing.T) {
 					Formatter: inProcess(kind, formatter),
 					Tokenizer: tokens,
 					Tokenizing: data.Tokenizing{
-						MaxLength: 512, OnlyPredictAnswer: true, AddSpecialTokens: true, BOS: tokens.Special().BOS, EOS: tokens.Special().EOS,
+						MaxLength: 512, OnlyPredictAnswer: true, Before: []int32{tokens.Special().BOS}, After: []int32{tokens.Special().EOS},
 					},
 					SharePrefix: true,
 				})

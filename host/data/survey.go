@@ -17,12 +17,16 @@ type Survey struct {
 	PackedTokens int `json:"packed_tokens"` // the same, with what candidates share counted once
 	Truncated    int `json:"truncated"`     // sequences that lost tokens of their prompt, or more
 	AnswersCut   int `json:"answers_cut"`   // sequences, among the truncated, that lost tokens of their answer
+	Begun        int `json:"begun"`         // sequences whose text began with what is put before each
+	Ended        int `json:"ended"`         // sequences whose text ended in what is put after each
+	Controlled   int `json:"controlled"`    // sequences whose text spelt out other special tokens
 	Labels       int `json:"labels"`        // that can be predicted, of all sequences
 
 	MostCandidates int         `json:"most_candidates"` // of an example: the largest K of a batch
 	MostLabels     int         `json:"most_labels"`     // of a sequence: the largest T of a batch
 	Longest        int         `json:"longest"`         // tokens of the longest sequence
 	Lengths        map[int]int `json:"lengths"`         // how many sequences there are of each length in tokens
+	Control        []int64     `json:"control"`         // the special tokens that texts spelt out, in the order of their first occurrence
 
 	TooLong   Misfits `json:"too_long"`   // sequences of more tokens than Limits.Positions
 	OtherType Misfits `json:"other_type"` // with a token of a type beyond Limits.Types
@@ -139,6 +143,10 @@ func (s *surveyor) addSequence(sequence Sequence, source Position) {
 	if len(sequence.IDs) > 0 {
 		v.OtherID.add(slices.Max(sequence.IDs), s.limits.Vocab, source)
 	}
+	v.Begun += count(sequence.Text.Begins)
+	v.Ended += count(sequence.Text.Ends)
+	v.Controlled += count(len(sequence.Text.Control) > 0)
+	v.Control = union(v.Control, sequence.Text.Control)
 }
 
 func (s *surveyor) addClass(c headClass, source Position) {
@@ -205,6 +213,10 @@ func (s Survey) Join(other Survey) Survey {
 	s.PackedTokens += other.PackedTokens
 	s.Truncated += other.Truncated
 	s.AnswersCut += other.AnswersCut
+	s.Begun += other.Begun
+	s.Ended += other.Ended
+	s.Controlled += other.Controlled
+	s.Control = union(s.Control, other.Control)
 	s.Labels += other.Labels
 	s.MostCandidates = max(s.MostCandidates, other.MostCandidates)
 	s.MostLabels = max(s.MostLabels, other.MostLabels)
@@ -215,6 +227,17 @@ func (s Survey) Join(other Survey) Survey {
 	s.Lengths = joinLengths(s.Lengths, other.Lengths)
 	s.Classes = joinClasses(s.Classes, other.Classes)
 	return s
+}
+
+// union is a with what else b has.
+func union(a, b []int64) []int64 {
+	joined := slices.Clip(a)
+	for _, id := range b {
+		if !slices.Contains(joined, id) {
+			joined = append(joined, id)
+		}
+	}
+	return joined
 }
 
 func joinDrops(first, second []Drop) []Drop {

@@ -61,7 +61,7 @@ func judgedOptions(folder string) data.Options {
 	return data.Options{
 		Formatter:   inProcess("judged", judged{}),
 		Tokenizer:   pairs{new([]string)},
-		Tokenizing:  data.Tokenizing{MaxLength: 8, AddSpecialTokens: true, OnlyPredictAnswer: true, BOS: 1, EOS: 2},
+		Tokenizing:  data.Tokenizing{MaxLength: 8, OnlyPredictAnswer: true, Before: []int32{1}, After: []int32{2}},
 		SharePrefix: true,
 		Cache:       data.SurveyCache{Folder: folder, Key: []string{"judged", "pairs"}},
 	}
@@ -205,7 +205,7 @@ func TestSurveyDependsOn(t *testing.T) {
 		"formatter":      func(_ *source.Files, o *data.Options) { o.Cache.Key = []string{"judged 2", "pairs"} },
 		"tokenizer":      func(_ *source.Files, o *data.Options) { o.Cache.Key = []string{"judged", "pairs 2"} },
 		"length":         func(_ *source.Files, o *data.Options) { o.Tokenizing.MaxLength = 5 },
-		"special tokens": func(_ *source.Files, o *data.Options) { o.Tokenizing.AddSpecialTokens = false },
+		"special tokens": func(_ *source.Files, o *data.Options) { o.Tokenizing.After = nil },
 		"labels":         func(_ *source.Files, o *data.Options) { o.Tokenizing.OnlyPredictAnswer = false },
 		"sharing":        func(_ *source.Files, o *data.Options) { o.SharePrefix = false },
 	} {

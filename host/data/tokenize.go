@@ -18,11 +18,19 @@ type Tokenizer interface {
 
 // Tokenizing says how texts become sequences.
 type Tokenizing struct {
-	MaxLength         int   // the most tokens of a sequence; longer ones lose their first tokens
-	OnlyPredictAnswer bool  // the prompt and the token before it are no labels
-	AddSpecialTokens  bool  // BOS before a sequence, EOS after it
-	BOS, EOS          int32 // -1 where the tokenizer has none; then none is added
-	Encoder           bool  // sequences as an encoder reads them, with [CLS] as BOS and [SEP] as EOS
+	MaxLength         int     // the most tokens of a sequence; longer ones are cut
+	TruncationSide    Side    // where they are cut
+	OnlyPredictAnswer bool    // the prompt and the token before it are no labels
+	Before, After     []int32 // put around each sequence whose text does not begin or end so by itself
+	Encoder           bool    // sequences as an encoder reads them, with [CLS] before and [SEP] after
+
+	// WantsLabels leaves out examples of which truncation leaves no label, and
+	// DropTruncatedAnswers those that lose a token of an answer.
+	WantsLabels, DropTruncatedAnswers bool
+
+	// IsControl tells which ids are special tokens; nil where nobody counts them. The
+	// tokenizer decides it.
+	IsControl func(id int32) bool `json:"-"`
 
 	// Padding is what columns hold for candidates that only fill up a batch,
 	// by name; 0 for those that it does not name.
@@ -50,7 +58,7 @@ func Tokenize(examples []Formatted, tokenizer Tokenizer, how Tokenizing) ([]Exam
 	return tokenised, nil
 }
 
-// check refuses a length that holds nothing.
+// check refuses a length that holds nothing of a text.
 func (how Tokenizing) check() error {
 	if how.MaxLength < 1 {
 		return fmt.Errorf("max_length is %d; want at least 1", how.MaxLength)
@@ -60,6 +68,19 @@ func (how Tokenizing) check() error {
 			"max_length is %d; want more, since an encoder's sequences have up to %d special tokens",
 			how.MaxLength,
 			special,
+		)
+	}
+	kept, where := how.After, "after"
+	if how.TruncationSide == Right {
+		kept, where = how.Before, "before"
+	}
+	if !how.Encoder && how.MaxLength <= len(kept) {
+		return fmt.Errorf(
+			"max_length is %d; want at least %d, since what is put %s each text takes %d",
+			how.MaxLength,
+			len(kept)+1,
+			where,
+			len(kept),
 		)
 	}
 	return nil
@@ -128,28 +149,76 @@ func (how Tokenizing) sequence(c sdk.Candidate, encoded map[string][]int32) Sequ
 	}
 	whole := encoded[c.Prompt+c.Answer]
 	answer := commonPrefix(encoded[c.Prompt], whole)
-	ids := make([]int64, 0, len(whole)+2)
-	if how.AddSpecialTokens && how.BOS >= 0 {
-		ids = append(ids, int64(how.BOS))
-		answer++
+	s := Sequence{Text: how.marks(whole, answer)}
+	if !s.Text.Begins {
+		s.IDs = appendIDs(s.IDs, how.Before)
+		answer += len(how.Before)
 	}
-	for _, id := range whole {
-		ids = append(ids, int64(id))
+	answer = max(answer, len(how.Before))
+	s.IDs = appendIDs(s.IDs, whole)
+	if !s.Text.Ends {
+		s.IDs = appendIDs(s.IDs, how.After)
 	}
-	if how.AddSpecialTokens && how.EOS >= 0 {
-		ids = append(ids, int64(how.EOS))
-	}
-	labels := slices.Clone(ids)
+	s.Labels = slices.Clone(s.IDs)
 	if how.OnlyPredictAnswer {
 		for t := range answer {
-			labels[t] = Ignore
+			s.Labels[t] = Ignore
 		}
 	}
-	cut := max(0, len(ids)-how.MaxLength)
-	return Sequence{
-		IDs:       ids[cut:],
-		Labels:    labels[cut:],
-		Truncated: cut > 0,
-		AnswerCut: cut > answer,
+	return how.cut(s, answer)
+}
+
+// marks finds the special tokens in a text whose answer begins at a token. What an
+// empty answer ends in belongs to the prompt.
+func (how Tokenizing) marks(text []int32, answer int) (m Marks) {
+	rest := text
+	if m.Begins = begins(text, how.Before); m.Begins {
+		rest = rest[len(how.Before):]
 	}
+	if m.Ends = ends(rest, how.After) && len(text)-len(how.After) >= answer; m.Ends {
+		rest = rest[:len(rest)-len(how.After)]
+	}
+	m.Control = how.control(rest)
+	return m
+}
+
+// control lists the special tokens among ids.
+func (how Tokenizing) control(ids []int32) (found []int64) {
+	if how.IsControl == nil {
+		return nil
+	}
+	for _, id := range ids {
+		if how.IsControl(id) && !slices.Contains(found, int64(id)) {
+			found = append(found, int64(id))
+		}
+	}
+	return found
+}
+
+func begins(ids, with []int32) bool {
+	return len(with) > 0 && len(ids) >= len(with) && slices.Equal(ids[:len(with)], with)
+}
+
+func ends(ids, with []int32) bool {
+	return len(with) > 0 && len(ids) >= len(with) && slices.Equal(ids[len(ids)-len(with):], with)
+}
+
+func appendIDs(to []int64, ids []int32) []int64 {
+	for _, id := range ids {
+		to = append(to, int64(id))
+	}
+	return to
+}
+
+// cut shortens a sequence, whose answer begins at a token, to the longest that
+// there may be.
+func (how Tokenizing) cut(s Sequence, answer int) Sequence {
+	first, end := how.TruncationSide.cut(len(s.IDs), how.MaxLength)
+	s.Truncated = end-first < len(s.IDs)
+	s.AnswerCut = first > answer || end < len(s.IDs) && answer < len(s.IDs)
+	hadLabels := s.LabelCount() > 0
+	s.IDs = s.IDs[first:end]
+	s.Labels = s.Labels[first:end]
+	s.AnswerLost = s.Truncated && hadLabels && s.LabelCount() == 0
+	return s
 }

@@ -47,11 +47,14 @@ func example(candidates ...sdk.Candidate) data.Formatted {
 
 func TestTokenizeSequences(t *testing.T) {
 	const bos, eos, none = 1, 2, data.Ignore
-	plain := data.Tokenizing{MaxLength: 100, OnlyPredictAnswer: true, AddSpecialTokens: true, BOS: bos, EOS: eos}
+	plain := data.Tokenizing{MaxLength: 100, OnlyPredictAnswer: true, Before: []int32{bos}, After: []int32{eos}}
 	with := func(change func(*data.Tokenizing)) data.Tokenizing {
 		how := plain
 		change(&how)
 		return how
+	}
+	right := func(length int) data.Tokenizing {
+		return with(func(h *data.Tokenizing) { h.MaxLength, h.TruncationSide = length, data.Right })
 	}
 	ab, cd, ef, c, cx := pair("ab"), pair("cd"), pair("ef"), pair("c"), pair("cx")
 	for _, test := range []struct {
@@ -68,13 +71,16 @@ func TestTokenizeSequences(t *testing.T) {
 		{"no prompt", plain, "", "ab", []int64{bos, ab, eos}, []int64{none, ab, eos}, false, false},
 		{"nothing", plain, "", "", []int64{bos, eos}, []int64{none, eos}, false, false},
 		{"whole text", with(func(h *data.Tokenizing) { h.OnlyPredictAnswer = false }), "ab", "cd", []int64{bos, ab, cd, eos}, []int64{bos, ab, cd, eos}, false, false},
-		{"no special tokens", with(func(h *data.Tokenizing) { h.AddSpecialTokens = false }), "ab", "cd", []int64{ab, cd}, []int64{none, cd}, false, false},
-		{"a tokenizer without BOS", with(func(h *data.Tokenizing) { h.BOS = -1 }), "ab", "cd", []int64{ab, cd, eos}, []int64{none, cd, eos}, false, false},
-		{"a tokenizer without EOS", with(func(h *data.Tokenizing) { h.EOS = -1 }), "ab", "cd", []int64{bos, ab, cd}, []int64{none, none, cd}, false, false},
+		{"no special tokens", with(func(h *data.Tokenizing) { h.Before, h.After = nil, nil }), "ab", "cd", []int64{ab, cd}, []int64{none, cd}, false, false},
+		{"a tokenizer without BOS", with(func(h *data.Tokenizing) { h.Before = nil }), "ab", "cd", []int64{ab, cd, eos}, []int64{none, cd, eos}, false, false},
+		{"a tokenizer without EOS", with(func(h *data.Tokenizing) { h.After = nil }), "ab", "cd", []int64{bos, ab, cd}, []int64{none, none, cd}, false, false},
 		{"just fits", with(func(h *data.Tokenizing) { h.MaxLength = 4 }), "ab", "cd", []int64{bos, ab, cd, eos}, []int64{none, none, cd, eos}, false, false},
 		{"loses BOS", with(func(h *data.Tokenizing) { h.MaxLength = 3 }), "ab", "cd", []int64{ab, cd, eos}, []int64{none, cd, eos}, true, false},
 		{"loses its prompt", with(func(h *data.Tokenizing) { h.MaxLength = 2 }), "ab", "cd", []int64{cd, eos}, []int64{cd, eos}, true, false},
 		{"loses of its answer", with(func(h *data.Tokenizing) { h.MaxLength = 2 }), "ab", "cdef", []int64{ef, eos}, []int64{ef, eos}, true, true},
+		{"cut on the right, loses EOS", right(4), "ab", "cdef", []int64{bos, ab, cd, ef}, []int64{none, none, cd, ef}, true, true},
+		{"cut on the right, just fits", right(4), "ab", "cd", []int64{bos, ab, cd, eos}, []int64{none, none, cd, eos}, false, false},
+		{"cut on the right, no prompt", right(2), "", "abcd", []int64{bos, ab}, []int64{none, ab}, true, true},
 	} {
 		t.Run(test.name, func(t *testing.T) {
 			got, err := data.Tokenize([]data.Formatted{example(sdk.Candidate{Prompt: test.prompt, Answer: test.answer})}, pairs{new([]string)}, test.how)
@@ -84,6 +90,84 @@ func TestTokenizeSequences(t *testing.T) {
 	}
 }
 
+// What a text spells out already is not put around it again, and is counted.
+func TestSpecialTokensInTexts(t *testing.T) {
+	bos, eos, stop := pair("<s"), pair("</"), pair("##")
+	ab, cd := pair("ab"), pair("cd")
+	how := data.Tokenizing{
+		MaxLength: 100, OnlyPredictAnswer: true, Before: []int32{int32(bos)}, After: []int32{int32(eos)},
+		IsControl: func(id int32) bool { return id == int32(bos) || id == int32(eos) || id == int32(stop) },
+	}
+	const none = data.Ignore
+	for _, c := range []struct {
+		name           string
+		prompt, answer string
+		ids, labels    []int64
+		marks          data.Marks
+	}{
+		{"none", "ab", "cd", []int64{bos, ab, cd, eos}, []int64{none, none, cd, eos}, data.Marks{}},
+		{"both", "<sab", "cd</", []int64{bos, ab, cd, eos}, []int64{none, none, cd, eos}, data.Marks{Begins: true, Ends: true}},
+		{"BOS in an answer by itself", "", "<sab", []int64{bos, ab, eos}, []int64{none, ab, eos}, data.Marks{Begins: true}},
+		{"EOS ends the prompt of an empty answer", "ab</", "", []int64{bos, ab, eos, eos}, []int64{none, none, none, eos}, data.Marks{Control: []int64{eos}}},
+		{"EOS is the answer", "ab", "</", []int64{bos, ab, eos}, []int64{none, none, eos}, data.Marks{Ends: true}},
+		{"in the middle", "ab##", "##</cd", []int64{bos, ab, stop, stop, eos, cd, eos}, []int64{none, none, none, stop, eos, cd, eos}, data.Marks{Control: []int64{stop, eos}}},
+		{"twice in front", "<s<sab", "cd", []int64{bos, bos, ab, cd, eos}, []int64{none, none, none, cd, eos}, data.Marks{Begins: true, Control: []int64{bos}}},
+		{"BOS alone", "", "<s", []int64{bos, eos}, []int64{none, eos}, data.Marks{Begins: true}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			got, err := data.Tokenize([]data.Formatted{example(sdk.Candidate{Prompt: c.prompt, Answer: c.answer})}, pairs{new([]string)}, how)
+			require.NoError(t, err)
+			require.Equal(t, data.Sequence{IDs: c.ids, Labels: c.labels, Text: c.marks}, got[0].Sequences[0])
+		})
+	}
+	how.After = how.Before
+	got, err := data.Tokenize([]data.Formatted{example(sdk.Candidate{Answer: "<s"})}, pairs{new([]string)}, how)
+	require.NoError(t, err)
+	require.Equal(t, []int64{bos, bos}, got[0].Sequences[0].IDs, "one token for both ends stands for one of them")
+}
+
+// Examples of which truncation leaves nothing to learn are left out and counted.
+func TestTruncationDrops(t *testing.T) {
+	files := write(t, "a.jsonl", `{"q":"abcdefgh"}
+{"q":"ab"}
+{"q":"abcd"}
+`)
+	ask := func(how data.Tokenizing) (data.Set, error) {
+		how.OnlyPredictAnswer, how.Before, how.After = true, []int32{1}, []int32{2}
+		return data.Load(context.Background(), files, data.Options{
+			Formatter: inProcess("qa", qa{}), OnBadRow: data.FailOnBadRow, Tokenizer: pairs{new([]string)}, Tokenizing: how,
+		})
+	}
+	for _, c := range []struct {
+		name  string
+		how   data.Tokenizing
+		kept  int
+		drops []data.Drop
+	}{
+		{"nothing is cut", data.Tokenizing{MaxLength: 9, WantsLabels: true, DropTruncatedAnswers: true}, 3, nil},
+		{"a prompt takes all", data.Tokenizing{MaxLength: 5, TruncationSide: data.Right, WantsLabels: true}, 2, []data.Drop{
+			{Reason: "max_length 5 leaves nothing of an answer to predict", Count: 1, First: data.Position{File: "a.jsonl", Line: 1}}}},
+		{"which a loss without labels does not mind", data.Tokenizing{MaxLength: 5, TruncationSide: data.Right}, 3, nil},
+		{"the left leaves the answer", data.Tokenizing{MaxLength: 3, WantsLabels: true, DropTruncatedAnswers: true}, 3, nil},
+		{"answers that would be cut", data.Tokenizing{MaxLength: 3, TruncationSide: data.Right, DropTruncatedAnswers: true}, 1, []data.Drop{
+			{Reason: "max_length 3 would cut an answer", Count: 2, First: data.Position{File: "a.jsonl", Line: 1}}}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			set, err := ask(c.how)
+			require.NoError(t, err)
+			require.Len(t, set.Examples, c.kept)
+			require.Equal(t, c.drops, set.Survey.Drops)
+			require.Equal(t, 3, set.Survey.Records)
+		})
+	}
+	_, err := ask(data.Tokenizing{MaxLength: 2, TruncationSide: data.Right, WantsLabels: true})
+	require.EqualError(t, err, "a.jsonl: none of 3 records is left: 3 dropped (max_length 2 leaves nothing of an answer to predict)")
+	_, err = ask(data.Tokenizing{MaxLength: 1, WantsLabels: true})
+	require.EqualError(t, err, "max_length is 1; want at least 2, since what is put after each text takes 1")
+	_, err = ask(data.Tokenizing{MaxLength: 1, TruncationSide: data.Right})
+	require.EqualError(t, err, "max_length is 1; want at least 2, since what is put before each text takes 1")
+}
+
 func TestTokenizeAsksForEachTextOnce(t *testing.T) {
 	var asked []string
 	candidate := func(answer string) sdk.Candidate {
@@ -91,7 +175,7 @@ func TestTokenizeAsksForEachTextOnce(t *testing.T) {
 	}
 	e := example(candidate("x"), candidate("yz"), candidate("x"))
 	e.Columns = map[string]float64{"weight": 2}
-	got, err := data.Tokenize([]data.Formatted{e, e}, pairs{&asked}, data.Tokenizing{MaxLength: 2, BOS: -1, EOS: -1})
+	got, err := data.Tokenize([]data.Formatted{e, e}, pairs{&asked}, data.Tokenizing{MaxLength: 2})
 	require.NoError(t, err)
 	require.Equal(t, []string{"abcd", "abcdx", "abcdyz"}, asked)
 	survey := data.TakeSurvey(got, false, data.Limits{})
@@ -121,7 +205,7 @@ func TestFromFileToBatch(t *testing.T) {
 	files := write(t, "a.jsonl", `{"q":"`+long+`x","marks":[0.5]}`+"\n"+`{"q":"ab","marks":[1]}`)
 	examples, err := data.Format(context.Background(), files, inProcess("qa", qa{}), data.FailOnBadRow)
 	require.NoError(t, err)
-	tokenised, err := data.Tokenize(examples.All, pairs{new([]string)}, data.Tokenizing{MaxLength: 8, AddSpecialTokens: true, BOS: 1, EOS: 2})
+	tokenised, err := data.Tokenize(examples.All, pairs{new([]string)}, data.Tokenizing{MaxLength: 8, Before: []int32{1}, After: []int32{2}})
 	require.NoError(t, err)
 	b := data.Pack(tokenised, true)
 	ab := pair("ab")

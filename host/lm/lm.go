@@ -55,11 +55,15 @@ func (s Source) OpenTokenizer(t config.TokenSettings) (*tokenizer.Tokenizer, err
 	if _, err := os.Stat(s.Name); errors.Is(err, fs.ErrNotExist) {
 		return nil, fmt.Errorf("model %s: no such folder; model_name_or_path wants one in Hugging Face's layout", s.Name)
 	}
-	return tokenizer.LoadWith(s.Tokenizer, tokenizer.Additions{
+	tok, err := tokenizer.LoadWith(s.Tokenizer, tokenizer.Additions{
 		Missing: t.SetSpecialTokens,
 		Pad:     t.PadToken,
 		Tokens:  t.AdditionalTokens,
 	})
+	if err == nil && t.SplitSpecial != config.Auto {
+		tok.SplitSpecial(t.SplitSpecial == config.On)
+	}
+	return tok, err
 }
 
 // Options say how a language model is opened.

@@ -65,7 +65,7 @@ func overLabels(m *model.Model, examples []data.Example, f func(sequence data.Se
 // second is the second term of a pass over a batch.
 func second(o *objective.Objective, m *model.Model, examples []data.Example) (value float64) {
 	b := data.Pack(examples, true)
-	others := data.Pack(data.Mismatch(examples, 64), false)
+	others := data.Pack(data.Mismatch(examples, 64, data.Left), false)
 	b.Mismatched = &others
 	tensor.Scoped(func() { value, _ = o.Run(m, &b, nil, nil).Terms[1].Read() })
 	return value
@@ -74,7 +74,7 @@ func second(o *objective.Objective, m *model.Model, examples []data.Example) (va
 func TestReferenceInputs(t *testing.T) {
 	m, ref := newModel(t, "llama", tensor.Float64), newModel(t, "qwen2", tensor.Float64)
 	examples := uneven(3, true)
-	require.NotEmpty(t, data.Mismatch(examples, 64))
+	require.NotEmpty(t, data.Mismatch(examples, 64, data.Left))
 	kl := func(forward bool) float64 {
 		total := 0.0
 		for _, e := range examples {
@@ -104,8 +104,8 @@ func TestReferenceInputs(t *testing.T) {
 		{"ref.logps", `["B","K","T"]`, overLabels(ref, examples, logp)},
 		{"kl.reverse", `["B","K","T"]`, kl(false)},
 		{"kl.forward", `["B","K","T"]`, kl(true)},
-		{"mismatched.policy.logps", `["B","K","U"]`, overLabels(m, data.Mismatch(examples, 64), logp)},
-		{"mismatched.ref.logps", `["B","K","U"]`, overLabels(ref, data.Mismatch(examples, 64), logp)},
+		{"mismatched.policy.logps", `["B","K","U"]`, overLabels(m, data.Mismatch(examples, 64, data.Left), logp)},
+		{"mismatched.ref.logps", `["B","K","U"]`, overLabels(ref, data.Mismatch(examples, 64, data.Left), logp)},
 	} {
 		t.Run(c.input, func(t *testing.T) {
 			o := objective.New(summing(t, c.input, c.shape, ""), tensor.CPU, tensor.Float64)
@@ -221,7 +221,7 @@ func TestPadAtTheEnd(t *testing.T) {
 func TestMismatch(t *testing.T) {
 	rng := rand.New(rand.NewPCG(1, 0))
 	examples := []data.Example{ranked(rng, 1, 3, 2), ranked(rng, 2, 1, 4), ranked(rng, 3, 2, 1)}
-	mismatched := data.Mismatch(examples, 5)
+	mismatched := data.Mismatch(examples, 5, data.Left)
 	require.Len(t, mismatched, len(examples))
 	for i, e := range mismatched {
 		before := examples[(i+2)%3].Sequences[0]

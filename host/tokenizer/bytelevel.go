@@ -14,7 +14,7 @@ var byteSpecials = []string{"<unk>", "<s>", "</s>", "<pad>"}
 
 // WriteByteLevel writes a tokenizer for models that start from nothing into
 // folder, which it creates where needed: one token a byte, 260 tokens in all, so
-// that any text can be encoded and decoded. It adds no special tokens by itself.
+// that any text can be encoded and decoded. It puts <s> before a text, as Llama's does.
 // transformers loads the two files as a PreTrainedTokenizerFast.
 func WriteByteLevel(folder string) error {
 	if err := os.MkdirAll(folder, 0o755); err != nil {
@@ -60,10 +60,25 @@ func byteTokenizer() object {
 	}
 	return object{
 		"version": "1.0", "truncation": nil, "padding": nil, "added_tokens": added,
-		"normalizer": nil, "pre_tokenizer": spell, "post_processor": nil, "decoder": spell,
+		"normalizer": nil, "pre_tokenizer": spell, "post_processor": beginsWithBOS(), "decoder": spell,
 		"model": object{"type": "BPE", "dropout": nil, "unk_token": nil, "continuing_subword_prefix": nil,
 			"end_of_word_suffix": nil, "fuse_unk": false, "byte_fallback": false, "ignore_merges": false,
 			"vocab": vocab, "merges": []string{}},
+	}
+}
+
+// beginsWithBOS is the post-processor that puts <s> before each text.
+func beginsWithBOS() object {
+	const bos = 1
+	token := func(kind int) object { return object{"SpecialToken": object{"id": byteSpecials[bos], "type_id": kind}} }
+	text := func(name string, kind int) object { return object{"Sequence": object{"id": name, "type_id": kind}} }
+	return object{
+		"type":   "TemplateProcessing",
+		"single": []object{token(0), text("A", 0)},
+		"pair":   []object{token(0), text("A", 0), token(1), text("B", 1)},
+		"special_tokens": object{
+			byteSpecials[bos]: object{"id": byteSpecials[bos], "ids": []int{bos}, "tokens": byteSpecials[bos : bos+1]},
+		},
 	}
 }
 

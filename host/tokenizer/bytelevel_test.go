@@ -24,11 +24,10 @@ func TestByteLevel(t *testing.T) {
 	require.Equal(t, 260, tok.VocabSize())
 	require.Equal(t, int32(259), tok.MaxID())
 	require.Equal(t, tokenizer.Special{BOS: 1, EOS: 2, PAD: 3, UNK: 0, CLS: -1, SEP: -1}, tok.Special())
-	for _, special := range []bool{false, true} {
-		ids, err := tok.Encode("\x00 aé</s>", special)
-		require.NoError(t, err)
-		require.Equal(t, []int32{4, 4 + ' ', 4 + 'a', 4 + 0xc3, 4 + 0xa9, 2}, ids)
-	}
+	ids, err := tok.Encode("\x00 aé</s>", false)
+	require.NoError(t, err)
+	require.Equal(t, []int32{4, 4 + ' ', 4 + 'a', 4 + 0xc3, 4 + 0xa9, 2}, ids)
+	require.Equal(t, tokenizer.Around{Before: []int32{1}, After: []int32{}}, tok.Around())
 	text, err := tok.Decode([]int32{1, 4 + 'a', 4 + 0xc3, 4 + 0xa9, 2, 3}, true)
 	require.NoError(t, err)
 	require.Equal(t, "aé", text)

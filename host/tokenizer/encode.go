@@ -65,7 +65,7 @@ func (t *Tokenizer) EncodeBatch(texts []string, special bool) ([][]int32, error)
 func (t *Tokenizer) encodeChunk(texts []string, special bool) ([][]int32, error) {
 	var reply words
 	err := t.pool.use(func(i *instance) (err error) {
-		reply, err = i.encode(texts, flag(special, withSpecial))
+		reply, err = i.encode(texts, flag(special, withSpecial)|flag(t.split, splitSpecial))
 		return err
 	})
 	if err != nil {
@@ -97,7 +97,7 @@ func (t *Tokenizer) encodeDetailed(texts []string, flags uint64) (Encoding, erro
 	}
 	var reply words
 	err := t.pool.use(func(i *instance) (err error) {
-		reply, err = i.encode(texts, flags)
+		reply, err = i.encode(texts, flags|flag(t.split, splitSpecial))
 		return err
 	})
 	if err != nil {

@@ -16,6 +16,7 @@ const (
 	withSpecial = 1 << iota
 	detailed
 	pairs
+	splitSpecial
 )
 
 // instance is one running core with one tokenizer in it. One caller at a time.

@@ -32,6 +32,9 @@ type Tokenizer struct {
 	vocab   int
 	maxID   int32
 	special Special
+	around  Around
+	control map[int32]bool    // tokens that are special in the file, and those with a role
+	split   bool              // such tokens in a text are encoded as the text that they are
 	added   []string          // tokens that the files do not have
 	changed map[string][]byte // files, by name, that differ from those of the folder
 }
@@ -86,7 +89,13 @@ func (t *Tokenizer) open(file []byte) error {
 	if err != nil {
 		return explain(t.path, file, err)
 	}
-	t.special, err = readSpecial(filepath.Dir(t.path), t)
+	if t.special, err = readSpecial(filepath.Dir(t.path), t); err != nil {
+		return err
+	}
+	if t.control, err = controlTokens(t.path, file, t.special); err != nil {
+		return err
+	}
+	t.around, err = readAround(filepath.Dir(t.path), t)
 	return err
 }
 

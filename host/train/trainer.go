@@ -21,7 +21,9 @@ type Options struct {
 	MicroMean     bool    // the mean of micro-batch means, instead of one denominator for the step
 	Checkpointing bool    // keep only block inputs, and run blocks again for the gradient
 	SharePrefix   bool    // sequences of an example share their common prefix, where the model is causal
-	MaxLength     int     // the most tokens of a sequence that is made of two others
+
+	MaxLength      int       // the most tokens of a sequence that is made of two others
+	TruncationSide data.Side // where such a sequence is cut
 
 	// CheckEvery is how many steps are made before Step asks the device whether
 	// they were finite; 0 means 1. No weight moves after one that was not, whenever
@@ -178,7 +180,7 @@ func (t *Trainer) batches(micro [][]data.Example) iter.Seq[data.Batch] {
 	return func(yield func(data.Batch) bool) {
 		var others []data.Example
 		if t.Objective.Needs().Mismatched {
-			others = data.Mismatch(slices.Concat(micro...), t.Options.MaxLength)
+			others = data.Mismatch(slices.Concat(micro...), t.Options.MaxLength, t.Options.TruncationSide)
 		}
 		for _, examples := range micro {
 			b := data.Pack(examples, t.shares())

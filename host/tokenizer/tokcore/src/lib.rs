@@ -22,6 +22,8 @@ const WITH_SPECIAL: u32 = 1;
 const DETAILED: u32 = 2;
 /// The texts come in twos, first and second sequence of one input.
 const PAIRS: u32 = 4;
+/// Special tokens that a text spells out are encoded as the text that they are.
+const SPLIT_SPECIAL: u32 = 8;
 
 /// Word that stands for "no such id".
 const NO_ID: u32 = u32::MAX;
@@ -64,7 +66,7 @@ pub unsafe extern "C" fn tok_drop(handle: *mut Tokenizer) {
 /// Encodes a batch of texts in one call, which spares crossings.
 ///
 /// Request: number of texts, length of each in bytes, then the texts. Flags:
-/// `WITH_SPECIAL`, `DETAILED`, `PAIRS`. Payload, for each input in turn: number
+/// `WITH_SPECIAL`, `DETAILED`, `PAIRS`, `SPLIT_SPECIAL`. Payload, for each input in turn: number
 /// of ids, the ids, and with `DETAILED` four words a token: start and end in
 /// bytes of its text, type id, special-token mask.
 ///
@@ -74,11 +76,13 @@ pub unsafe extern "C" fn tok_drop(handle: *mut Tokenizer) {
 pub unsafe extern "C" fn tok_encode(
     ptr: *mut u8,
     len: usize,
-    handle: *const Tokenizer,
+    handle: *mut Tokenizer,
     flags: u32,
 ) -> u64 {
     let request = unsafe { take(ptr, len) };
-    send(encode(unsafe { &*handle }, &request, flags))
+    let tokenizer = unsafe { &mut *handle };
+    tokenizer.set_encode_special_tokens(flags & SPLIT_SPECIAL != 0);
+    send(encode(tokenizer, &request, flags))
 }
 
 /// Decodes ids to text; special tokens are left out where `skip_special` is not 0.
