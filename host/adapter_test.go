@@ -131,6 +131,87 @@ func TestAdapterSettings(t *testing.T) {
 	require.Equal(t, 2, c.R)
 }
 
+// Settings of adapters that have no effect are named, with the reason.
+func TestAdapterSettingsWithoutEffect(t *testing.T) {
+	first := adapted(t)
+	first.SaveStrategy = "no"
+	mustTrain(t, first)
+	peft := written(t, filepath.Join(t.TempDir(), "peft.json"), `{"r": 2, "target_modules": ["q_proj"]}`)
+	for _, c := range []struct {
+		name string
+		set  func(s *config.Settings)
+		want string
+	}{
+		{"none", func(*config.Settings) {}, ""},
+		{"beside an adapter", func(s *config.Settings) { s.Adapter, s.LoraAlpha, s.PEFTConfigPath = first.OutputDir, 8, peft },
+			"note: lora_r, lora_alpha, lora_dropout, peft_config_path have no effect: adapter_name_or_path brings its own"},
+		{"beside a file", func(s *config.Settings) { s.LoraDropout, s.PEFTConfigPath = 0.05, peft },
+			"note: lora_r has no effect: peft_config_path has them all"},
+		{"without an adapter", func(s *config.Settings) { s.LoraR = 0 },
+			"note: lora_dropout has no effect: no adapter is trained; set lora_r to train one"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := adapted(t)
+			s.SaveStrategy, s.MaxSteps = "no", 1
+			c.set(&s)
+			lines := mustTrain(t, s)
+			if c.want == "" {
+				require.NotContains(t, lines, "no effect")
+			}
+			require.Contains(t, lines, c.want)
+		})
+	}
+}
+
+// An adapter that stands on a changed weight is trained, resumed, gone on from and merged
+// alike; without it the model is no reference.
+func TestAdaptersThatChangeTheBase(t *testing.T) {
+	for _, init := range []string{"pissa", "olora"} {
+		t.Run(init, func(t *testing.T) {
+			peft := written(t, filepath.Join(t.TempDir(), "peft.json"), `{"r": 2, "target_modules": ["q_proj", "v_proj"], "init_lora_weights": "`+init+`"}`)
+			of := func(task string, r record) config.Settings {
+				s := lesson(t, task, r, nil)
+				s.PEFTConfigPath, s.NumTrainEpochs, s.SaveStrategy, s.SaveSteps = peft, 2, "steps", 5
+				return s
+			}
+			_, err := trained(of("dpo", pair))
+			require.EqualError(t, err, "init_lora_weights "+init+" changes the weights below the adapter, so that the model without it is not the one that the run began with; give ref_model_name_or_path")
+
+			s := of("sft", promptAnswer(nil))
+			mustTrain(t, s)
+			plain := lesson(t, "sft", promptAnswer(nil), nil)
+			plain.MaxSteps, plain.LearningRate = 1, 0
+			mustTrain(t, plain)
+			before, after := measured(t, s.OutputDir, "eval_loss")
+			untouched, _ := measured(t, plain.OutputDir, "eval_loss")
+			require.InDelta(t, untouched, before, 1e-5, "a new adapter changes nothing")
+			require.NotEqual(t, before, after)
+
+			again := of("sft", promptAnswer(nil))
+			again.MaxSteps = 5
+			mustTrain(t, again)
+			again.MaxSteps, again.Resume = -1, "auto"
+			mustTrain(t, again)
+			require.Equal(t, adapterBytes(t, s.OutputDir), adapterBytes(t, again.OutputDir))
+
+			merged := filepath.Join(t.TempDir(), "merged")
+			_, err = host.Merge(host.MergeOptions{Adapter: s.OutputDir, OutputDir: merged, Tolerance: 1e-4})
+			require.NoError(t, err)
+			for _, on := range []func(s *config.Settings){
+				func(g *config.Settings) { g.Adapter = s.OutputDir },
+				func(g *config.Settings) { g.Model = merged },
+			} {
+				g := lesson(t, "sft", promptAnswer(nil), nil)
+				g.MaxSteps, g.LearningRate = 1, 0
+				on(&g)
+				mustTrain(t, g)
+				begins, _ := measured(t, g.OutputDir, "eval_loss")
+				require.InDelta(t, after, begins, 1e-5)
+			}
+		})
+	}
+}
+
 // QLoRA: the weights below adapters are in four bits. A run learns, a resumed one
 // ends with the same bytes, and merging gives the rounded model with its adapter.
 func TestAdaptersOnFourBits(t *testing.T) {

@@ -37,7 +37,7 @@ var arrows = map[string][]string{
 	"host/exec":                   {"sdk/program", "host/tensor", "sdk/op"},
 	"host/jsonobject":             {},
 	"host/lm":                     {"host/atomicfile", "host/config", "host/lora", "host/model", "host/nearest", "host/nn", "host/tensor", "host/tokenizer"},
-	"host/lora":                   {"host/atomicfile", "host/model", "host/nearest", "host/nn", "host/safetensors", "host/tensor"},
+	"host/lora":                   {"host/atomicfile", "host/jsonobject", "host/model", "host/nearest", "host/nn", "host/safetensors", "host/tensor"},
 	"host/metrics":                {},
 	"host/model":                  {"host/atomicfile", "host/jsonobject", "host/model/...", "host/nn", "host/safetensors", "host/tensor"},
 	"host/model/...":              {"host/nn", "host/tensor"},

@@ -308,7 +308,7 @@ func noGradient(t *task.Task, s config.Settings) string {
 
 // modelNotes are what a user should know about the models, given the task.
 func modelNotes(s config.Settings, t *task.Task, policy *lm.Model) []string {
-	notes := policy.Notes()
+	notes := append(adapterNotes(s), policy.Notes()...)
 	if s.Pooling != "auto" && !policy.Causal() {
 		notes = append(notes, fmt.Sprintf(
 			"%s, a %s, has its own pooling; pooling_type %s has no effect",

@@ -144,7 +144,7 @@ func (o Options) forModel(src Source, tok *tokenizer.Tokenizer) (out model.Optio
 	case o.Heads != nil:
 		out.Heads = *o.Heads
 	case src.Adapter != "":
-		if out.Heads, err = lora.Heads(src.Adapter); err != nil {
+		if out.Heads, err = src.adapterHeads(); err != nil {
 			return out, err
 		}
 	}
@@ -185,36 +185,6 @@ func (m *Model) nameSpecialTokens() error {
 		}
 	}
 	return nil
-}
-
-// openAdapter gives the model the source's adapter, or a new one.
-func (m *Model) openAdapter(o Options) (err error) {
-	switch {
-	case m.Source.Adapter != "":
-		m.Adapter, err = lora.Load(m.Params(), m.Source.Adapter)
-	case o.NewAdapter != nil:
-		m.Adapter, err = m.attach(*o.NewAdapter)
-	}
-	if err != nil || m.Adapter == nil {
-		return err
-	}
-	m.wasFourBit = m.Adapter.FourBit
-	return nil
-}
-
-// attach puts a new adapter on the model.
-func (m *Model) attach(c lora.Config) (*lora.Adapter, error) {
-	c.Base = m.Source.Name
-	c.TaskType = "CAUSAL_LM"
-	if !m.Heads.LM {
-		c.TaskType = "SEQ_CLS"
-	}
-	// As PEFT does, also where the base has the head: an adapter holds all that its task needs.
-	adapter, err := lora.Attach(m.Params(), c, m.HeadParams())
-	if err != nil {
-		return nil, err
-	}
-	return adapter, m.checkGrown()
 }
 
 // checkGrown refuses a new adapter that would lose the rows of new tokens.
@@ -292,6 +262,9 @@ func (m *Model) Trained() (weights int64) {
 // Notes are what a user should know about the model.
 func (m *Model) Notes() (notes []string) {
 	note := func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
+	if m.Adapter != nil {
+		notes = m.Adapter.Notes()
+	}
 	if m.Adapter != nil && m.Source.Adapter != "" && m.wasFourBit != m.Adapter.FourBit {
 		note("the adapter of %s was trained with load_in_4bit = %v", m.Source.Adapter, m.wasFourBit)
 	}

@@ -60,6 +60,7 @@ func TestNewAdapter(t *testing.T) {
 	want := lora.Default()
 	want.R, want.Alpha, want.Dropout, want.RSLoRA = 4, 8, 0.25, true
 	want.Targets, want.ModulesToSave = lora.ParseModules([]string{"q_proj", "v_proj"}), []string{"embed_tokens"}
+	want.TargetsName = "lora_target_modules"
 	require.Equal(t, &want, got)
 
 	_, err = lm.NewAdapter(config.AdapterSettings{PEFTConfigPath: "no/such/file.json"})

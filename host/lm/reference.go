@@ -53,6 +53,9 @@ func (m *Model) grownTo() int64 {
 // checkBaseIsWhole refuses the model without its adapter as the reference
 // where more than adapters and heads is trained.
 func (m *Model) checkBaseIsWhole() error {
+	if init, changes := m.Adapter.ChangesBase(); changes {
+		return fmt.Errorf("init_lora_weights %s changes the weights below the adapter, so that the model without it is not the one that the run began with; give ref_model_name_or_path", init)
+	}
 	heads := m.HeadParams()
 	for _, name := range m.Adapter.Saved() {
 		if !slices.Contains(heads, name) {

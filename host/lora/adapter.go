@@ -1,10 +1,7 @@
 package lora
 
 import (
-	"bytes"
-	"errors"
 	"fmt"
-	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -12,7 +9,6 @@ import (
 
 	"llmhost/host/atomicfile"
 	"llmhost/host/model"
-	"llmhost/host/nearest"
 	"llmhost/host/nn"
 	"llmhost/host/safetensors"
 	"llmhost/host/tensor"
@@ -29,32 +25,35 @@ type Adapter struct {
 	params  *nn.Params
 	maps    []*nn.Linear // with an adapter each
 	saved   []nn.Param   // of the model's own, trained whole
+	stored  []nn.Param   // of the model's own, which the file brought, frozen
 }
 
-// Attach freezes the model of p and gives it adapters with fresh weights: A
-// drawn as PEFT does, B 0, so that the model computes the same as before. heads names
-// parameters that are trained and saved besides modules_to_save.
+// Attach freezes the model of p and gives it adapters with weights as
+// init_lora_weights says, by default A drawn as PEFT does and B 0, so that the
+// model computes the same as before. heads names parameters that are trained and
+// saved besides modules_to_save.
 func Attach(p *nn.Params, c Config, heads []string) (*Adapter, error) {
-	draw := func(name string, device tensor.Device, shape []int64) tensor.Tensor {
-		return initial(c, name, device, shape)
+	if err := c.checkNew(); err != nil {
+		return nil, err
 	}
-	return attach(p, c, heads, draw)
+	return attach(p, c, heads, nil)
 }
 
 // source gives the tensor of an adapter by its name in PEFT's file.
-type source func(name string, device tensor.Device, shape []int64) tensor.Tensor
+type source func(name string, device tensor.Device, shape ...int64) tensor.Tensor
 
+// attach gives the model adapters whose weights come from a source; nil makes new ones.
 func attach(p *nn.Params, c Config, heads []string, from source) (a *Adapter, err error) {
 	if err := c.Check(); err != nil {
 		return nil, err
 	}
 	defer tensor.Catch(&err)
 	a = &Adapter{Config: c, params: p}
-	if a.maps, err = targets(p.Linears(), c); err != nil {
-		return nil, err
-	}
 	p.Freeze()
 	if err := a.unfreeze(heads); err != nil {
+		return nil, err
+	}
+	if a.maps, err = a.targets(); err != nil {
 		return nil, err
 	}
 	for _, l := range a.maps {
@@ -66,41 +65,56 @@ func attach(p *nn.Params, c Config, heads []string, from source) (a *Adapter, er
 }
 
 // targets are the maps that the config names.
-func targets(maps []*nn.Linear, c Config) (chosen []*nn.Linear, err error) {
-	all := strings.EqualFold(c.Targets.Pattern, AllLinear)
+func (a *Adapter) targets() (chosen []*nn.Linear, err error) {
+	c := a.Config
+	if c.Targets.Empty() {
+		return nil, fmt.Errorf("%s names nothing; want names of modules or %q", c.TargetsName, AllLinear)
+	}
+	maps := a.params.Linears()
 	for _, l := range maps {
-		fits := all
-		if !all {
-			if fits, err = c.Targets.match(l.Name); err != nil {
-				return nil, err
-			}
-		}
-		out, err := c.Exclude.match(l.Name)
+		fits, err := c.adapts(l.Name)
 		if err != nil {
 			return nil, err
 		}
-		if fits && !out && !c.saves(l.Name) && c.Layers.match(l.Name) {
+		if fits {
 			chosen = append(chosen, l)
 		}
 	}
-	for _, name := range c.Targets.Names {
-		if !slices.ContainsFunc(maps, func(l *nn.Linear) bool { return isModule(l.Name, name) }) {
-			return nil, fmt.Errorf(
-				"lora_target_modules: the model has no linear map called %s, only %s%s",
-				name,
-				strings.Join(kinds(maps), ", "),
-				nearest.Hint(name, kinds(maps)),
-			)
-		}
+	if err := a.checkOthers(); err != nil {
+		return nil, err
 	}
 	if len(chosen) == 0 {
 		return nil, fmt.Errorf(
-			"lora_target_modules %s fits no linear map of the model; it has %s",
-			c.Targets.Pattern,
+			"%s %s fits no linear map of the model that is free; it has %s%s",
+			c.TargetsName,
+			c.Targets,
 			strings.Join(kinds(maps), ", "),
+			a.nearestOf(c.Targets.Names),
 		)
 	}
 	return chosen, nil
+}
+
+// checkOthers refuses adapters on what is no linear map, and on maps that are saved whole.
+func (a *Adapter) checkOthers() error {
+	if a.Config.Targets.allLinear() {
+		return nil
+	}
+	linear := map[string]bool{}
+	for _, l := range a.params.Linears() {
+		linear[l.Name] = true
+	}
+	for _, module := range a.modules() {
+		fits, err := a.Config.adapts(module)
+		if err != nil {
+			return err
+		}
+		if fits && !linear[module] && !a.isSaved(module) {
+			return fmt.Errorf("%s %s fits %s, and llmhost puts adapters on the linear maps below the heads alone; exclude it, or train it whole by modules_to_save",
+				a.Config.TargetsName, a.Config.Targets, module)
+		}
+	}
+	return nil
 }
 
 // kinds are the last parts of the names of maps, each once.
@@ -114,202 +128,83 @@ func kinds(maps []*nn.Linear) (names []string) {
 	return names
 }
 
-// unfreeze trains the parameters that are saved whole: those that
-// modules_to_save names by the end of their modules' names, as PEFT does, and heads.
-func (a *Adapter) unfreeze(heads []string) error {
-	for _, q := range a.params.All() {
-		modules := []string{q.Module()}
-		if second := a.params.TiedTo(q.Name); second != "" {
-			modules = append(modules, nn.Param{Name: second}.Module())
-		}
-		named := slices.ContainsFunc(modules, a.Config.saves)
-		if !named && !slices.Contains(heads, q.Name) {
-			continue
-		}
-		a.saved = append(a.saved, nn.Param{Name: q.Name, Tensor: q.Tensor.RequireGrad()})
-		a.Config.TieWeights = a.Config.TieWeights || len(modules) > 1
-		for _, module := range modules { // a tied matrix under both names, or PEFT would untie them
-			if !a.Config.saves(module) {
-				a.Config.ModulesToSave = append(a.Config.ModulesToSave, nn.LastPart(module))
-			}
-		}
-	}
-	for _, name := range a.Config.ModulesToSave {
-		if !slices.ContainsFunc(a.names(), func(saved string) bool { return strings.HasSuffix(nn.Param{Name: saved}.Module(), name) }) {
-			return fmt.Errorf("modules_to_save: the model has no module called %s with weights of its own", name)
-		}
-	}
-	return nil
-}
-
-// saves tells whether modules_to_save names a module.
-func (c Config) saves(module string) bool {
-	return slices.ContainsFunc(c.ModulesToSave, func(name string) bool { return strings.HasSuffix(module, name) })
-}
-
-// names are those under which parameters are saved whole, second ones too.
-func (a *Adapter) names() (names []string) {
-	for _, q := range a.saved {
-		names = append(names, q.Name)
-		if second := a.params.TiedTo(q.Name); second != "" {
-			names = append(names, second)
-		}
-	}
-	return names
-}
-
 // adapt gives one map its adapter.
 func (a *Adapter) adapt(l *nn.Linear, from source) error {
-	rank, err := byPattern(a.Config.RankPattern, l.Name, a.Config.R)
+	if a.Config.saves(l.Name) {
+		return fmt.Errorf("modules_to_save has a name that %s, which gets an adapter, ends with; write the whole name of the module", l.Name)
+	}
+	rank, err := a.Config.RankPattern.of("rank_pattern", l.Name, a.Config.R)
 	if err != nil {
 		return err
 	}
-	alpha, err := byPattern(a.Config.AlphaPattern, l.Name, a.Config.Alpha)
+	alpha, err := a.Config.AlphaPattern.of("alpha_pattern", l.Name, a.Config.Alpha)
 	if err != nil {
 		return err
 	}
-	out := l.Size(0)
-	in := l.Size(1)
-	device := l.Device()
-	get := func(part string, shape ...int64) tensor.Tensor {
-		name := prefix + l.Name + "." + part
-		t := from(name, device, shape).RequireGrad()
-		a.params.Add(name, t)
-		return t
+	adapter := nn.Adapter{Scale: a.Config.scale(alpha, rank), Dropout: a.Config.Dropout}
+	begun, err := a.begin(l, rank, adapter.Scale, from)
+	if err != nil {
+		return err
 	}
-	adapter := nn.Adapter{Scale: a.Config.scale(alpha, rank), Dropout: a.Config.Dropout,
-		A: get("lora_A.weight", int64(rank), in), B: get("lora_B.weight", out, int64(rank))}
+	adapter.A = a.add(l, "lora_A.weight", begun.a)
+	adapter.B = a.add(l, "lora_B.weight", begun.b)
+	if a.Config.Init == MiCA { // which trains A alone
+		adapter.B.Freeze()
+	}
 	if a.Config.DoRA {
-		name := prefix + l.Name + ".lora_magnitude_vector"
-		if adapter.Magnitude = from(name, device, []int64{out}); !adapter.Magnitude.Defined() {
-			adapter.Magnitude = lengths(l)
+		const part = "lora_magnitude_vector"
+		if from != nil {
+			adapter.Magnitude = a.add(l, part, from(nameOf(l, part), l.Device(), l.Size(0)))
+		} else {
+			adapter.Magnitude = a.add(l, part, lengths(l, adapter))
 		}
-		adapter.Magnitude.RequireGrad()
-		a.params.Add(name, adapter.Magnitude)
 	}
 	a.params.Adapt(l, adapter)
 	return nil
 }
 
-// lengths are those of the rows of a map's weight.
-func lengths(l *nn.Linear) (out tensor.Tensor) {
+// begin gives the A and B that a map's adapter begins with, from the source where there is
+// one, and takes off the map's weight what the adapter stands for instead.
+func (a *Adapter) begin(l *nn.Linear, rank int, scale float64, from source) (p pair, err error) {
+	init := a.Config.Init
+	if from == nil || init.changesBase() {
+		if p, err = a.Config.initial(l, rank, scale); err != nil {
+			return p, err
+		}
+	}
+	if init.changesBase() {
+		p.takeFrom(l, scale)
+	}
+	if from == nil {
+		return p, nil
+	}
+	k := int64(rank)
+	if init.changesBase() {
+		k = p.a.Size(0)
+		p.free()
+	}
+	return pair{
+		a: from(nameOf(l, "lora_A.weight"), l.Device(), k, l.Size(1)),
+		b: from(nameOf(l, "lora_B.weight"), l.Device(), l.Size(0), k),
+	}, nil
+}
+
+// add makes a tensor a trained parameter of the adapter of a map.
+func (a *Adapter) add(l *nn.Linear, part string, t tensor.Tensor) tensor.Tensor {
+	a.params.Add(nameOf(l, part), t)
+	return t.RequireGrad()
+}
+
+// nameOf is the name of a part of a map's adapter in PEFT's file.
+func nameOf(l *nn.Linear, part string) string { return prefix + l.Name + "." + part }
+
+// lengths are those of the rows of a map's weight with its adapter.
+func lengths(l *nn.Linear, a nn.Adapter) (out tensor.Tensor) {
 	tensor.Scoped(func() {
-		out = l.Whole(tensor.Float32).Detach().Square().SumDim(1, false).Sqrt().Own()
+		change := a.B.Detach().Matmul(a.A.Detach()).MulScalar(a.Scale)
+		out = l.Whole(tensor.Float32).Detach().Add(change).Square().SumDim(1, false).Sqrt().Own()
 	})
 	return out
-}
-
-// initial draws A uniformly between ±1/√in (He et al. 2015 with PyTorch's slope
-// √5), or for "gaussian" from N(0, 1/r²); B is 0. Magnitudes follow from the weight.
-func initial(c Config, name string, device tensor.Device, shape []int64) (t tensor.Tensor) {
-	tensor.Scoped(func() {
-		switch {
-		case strings.HasSuffix(name, "lora_B.weight"):
-			t = tensor.Zeros(tensor.CPU, tensor.Float32, shape...)
-		case !strings.HasSuffix(name, "lora_A.weight"):
-			return
-		case c.InitLoRAWeights == "gaussian":
-			t = tensor.Randn(tensor.CPU, tensor.Float32, 1/float64(shape[0]), shape...)
-		default:
-			bound := 1 / math.Sqrt(float64(shape[1]))
-			t = tensor.Uniform(tensor.CPU, tensor.Float32, -bound, bound, shape...)
-		}
-		t = t.ToDevice(device).Own()
-	})
-	return t
-}
-
-// Load freezes the model of p and gives it the adapter of a folder, which is
-// trained further where the caller trains.
-func Load(p *nn.Params, folder string) (*Adapter, error) {
-	c, err := ReadConfig(filepath.Join(folder, ConfigName))
-	if err != nil {
-		return nil, err
-	}
-	file, err := openWeights(folder)
-	if err != nil {
-		return nil, err
-	}
-	defer file.Close()
-	used := map[string]bool{}
-	a, err := attachFrom(p, c, file, used)
-	if err != nil {
-		return nil, err
-	}
-	a.FourBit = file.Metadata()[baseKey] == fourBit
-	for _, name := range file.Names() {
-		if !used[name] {
-			return nil, fmt.Errorf(
-				"%s: tensor %s has no place in the model; is it the one that the adapter was trained on, %s?",
-				file.Path(),
-				name,
-				c.Base,
-			)
-		}
-	}
-	return a, nil
-}
-
-// openWeights opens the weights of an adapter.
-func openWeights(folder string) (*safetensors.File, error) {
-	path := filepath.Join(folder, WeightsName)
-	file, err := safetensors.Open(path)
-	if errors.Is(err, os.ErrNotExist) {
-		return nil, fmt.Errorf("%s: no such file; an adapter of llmhost has it beside %s", path, ConfigName)
-	}
-	return file, err
-}
-
-// sourceError carries an error of a file through attach.
-type sourceError struct{ error }
-
-func attachFrom(p *nn.Params, c Config, file *safetensors.File, used map[string]bool) (a *Adapter, err error) {
-	defer func() {
-		if r := recover(); r != nil {
-			failed, ok := r.(sourceError)
-			if !ok {
-				panic(r)
-			}
-			err = failed.error
-		}
-	}()
-	read := func(name string, device tensor.Device, shape []int64) tensor.Tensor {
-		used[name] = true
-		t, err := model.Read(file, name, ConfigName, device, tensor.Float32, shape...)
-		if err != nil {
-			panic(sourceError{err})
-		}
-		return t
-	}
-	if a, err = attach(p, c, nil, read); err != nil {
-		return nil, err
-	}
-	for _, q := range a.saved {
-		stored := read(prefix+q.Name, q.Tensor.Device(), q.Tensor.Shape())
-		q.Tensor.CopyTensor(stored)
-		stored.Free()
-		if second := p.TiedTo(q.Name); second != "" {
-			used[prefix+second] = true
-			if err := sameTensor(file, prefix+q.Name, prefix+second); err != nil {
-				return nil, err
-			}
-		}
-	}
-	return a, nil
-}
-
-// sameTensor refuses an adapter that holds two values for one tied matrix of the
-// model, one under each of its names.
-func sameTensor(file *safetensors.File, first, second string) error {
-	a, err := file.Get(first)
-	if err != nil {
-		return err
-	}
-	if b, err := file.Get(second); err != nil || !bytes.Equal(a.Data, b.Data) {
-		return fmt.Errorf("%s: the model ties %s and %s, and the adapter holds a value for each; untie them in the model's config.json, with both matrices in its weights", file.Path(),
-			strings.TrimPrefix(first, prefix), strings.TrimPrefix(second, prefix))
-	}
-	return nil
 }
 
 // Saved names the parameters of the model that are trained and saved whole.
@@ -318,6 +213,34 @@ func (a *Adapter) Saved() (names []string) {
 		names = append(names, q.Name)
 	}
 	return names
+}
+
+// Held names the parameters of the model that have their values from the adapter's file
+// or are saved in it.
+func (a *Adapter) Held() (names []string) {
+	for _, q := range a.stored {
+		names = append(names, q.Name)
+	}
+	return append(a.Saved(), names...)
+}
+
+// AddHeads trains and saves the parameters of heads that the adapter does not hold, and
+// tells whether there are any.
+func (a *Adapter) AddHeads(names []string) (added bool) {
+	held := a.Held()
+	for _, q := range a.params.All() {
+		if slices.Contains(names, q.Name) && !slices.Contains(held, q.Name) {
+			a.train(q)
+			added = true
+		}
+	}
+	return added
+}
+
+// ChangesBase tells whether the weights below the adapter are others than the
+// base's, and by which init_lora_weights.
+func (a *Adapter) ChangesBase() (string, bool) {
+	return string(a.Config.Init), a.Config.Init.changesBase()
 }
 
 // Len is the number of maps that have an adapter.
@@ -330,7 +253,7 @@ func (a *Adapter) Sources() (sources []safetensors.Source) {
 			sources = append(sources, model.SourceOf(q.Name, q.Tensor))
 		}
 	}
-	for _, q := range a.saved {
+	for _, q := range slices.Concat(a.saved, a.stored) {
 		sources = append(sources, model.SourceOf(prefix+q.Name, q.Tensor))
 		if second := a.params.TiedTo(q.Name); second != "" {
 			sources = append(sources, model.SourceOf(prefix+second, q.Tensor))

@@ -1,18 +1,19 @@
 // Package lora trains adapters of low rank instead of a model's own weights, and
 // reads and writes them in PEFT's format. The arithmetic is in nn.Adapter. Start
-// at Attach; Config says what an adapter is.
+// at Attach; Config says what an adapter is, and fields.go what becomes of each of
+// PEFT's settings.
 package lora
 
 import (
-	"bytes"
 	"encoding/json"
 	"errors"
 	"fmt"
 	"math"
 	"os"
-	"regexp"
-	"slices"
+	"path/filepath"
 	"strings"
+
+	"llmhost/host/jsonobject"
 )
 
 // The files of an adapter.
@@ -21,133 +22,57 @@ const (
 	WeightsName = "adapter_model.safetensors"
 )
 
-// AllLinear as target means every linear map except the heads.
-const AllLinear = "all-linear"
-
-// Config says which maps get an adapter, and of which kind. Names are PEFT's.
+// Config says which maps get an adapter, and of which kind, in PEFT's terms.
 type Config struct {
-	PEFTType string `json:"peft_type"`
-	TaskType string `json:"task_type,omitempty"` // CAUSAL_LM or SEQ_CLS
-	Base     string `json:"base_model_name_or_path"`
+	PEFTType    string
+	TaskType    string      // CAUSAL_LM or SEQ_CLS, "" where it is open
+	AutoMapping autoMapping // the base's class where TaskType is open
+	Base        string      // model_name_or_path of the base
 
-	R       int     `json:"r"`
-	Alpha   float64 `json:"lora_alpha"`
-	Dropout float64 `json:"lora_dropout"`
-	RSLoRA  bool    `json:"use_rslora"` // scale by alpha/√r (Kalajdzievski 2023, arXiv:2312.03732), not alpha/r
-	DoRA    bool    `json:"use_dora"`
+	R       int
+	Alpha   float64
+	Dropout float64
+	RSLoRA  bool // scale by alpha/√r (Kalajdzievski 2023, arXiv:2312.03732), not alpha/r
+	DoRA    bool
+	Init    Init
 
-	Targets       Modules            `json:"target_modules"`
-	Exclude       Modules            `json:"exclude_modules"`
-	Layers        Layers             `json:"layers_to_transform"`
-	RankPattern   map[string]int     `json:"rank_pattern"`
-	AlphaPattern  map[string]float64 `json:"alpha_pattern"`
-	ModulesToSave []string           `json:"modules_to_save"`               // trained and saved whole
-	TieWeights    bool               `json:"ensure_weight_tying,omitempty"` // what is saved stays tied
+	Targets       Modules
+	TargetsName   string // what errors call Targets: the key of the file, or the setting
+	Exclude       Modules
+	Layers        Layers
+	LayersPattern Names
+	RankPattern   Patterns[int]
+	AlphaPattern  Patterns[float64]
+	ModulesToSave []string // trained and saved whole
+	TieWeights    bool     // what is saved stays tied
 
-	// Other keys that PEFT reads, at its defaults.
-	Bias            string `json:"bias"`
-	FanInFanOut     bool   `json:"fan_in_fan_out"`
-	InferenceMode   bool   `json:"inference_mode"`
-	InitLoRAWeights any    `json:"init_lora_weights"`
+	bias string
+	kept jsonobject.Object // what has no effect and is written as it was read
 }
 
 // Default returns PEFT's defaults.
 func Default() Config {
-	return Config{PEFTType: "LORA", R: 8, Alpha: 8, Bias: "none", InitLoRAWeights: true,
-		RankPattern: map[string]int{}, AlphaPattern: map[string]float64{}} // PEFT refuses null here
+	return Config{PEFTType: "LORA", R: 8, Alpha: 8, bias: "none", TargetsName: "target_modules"}
 }
 
-// Modules are names of modules, or one regular expression over whole names.
-type Modules struct {
-	Names   []string
-	Pattern string
+// autoMapping names the class of a base whose task PEFT was not told.
+type autoMapping struct {
+	Class   string `json:"base_model_class"`
+	Library string `json:"parent_library"`
 }
 
-// ParseModules reads the setting: "all-linear", or names.
-func ParseModules(names []string) Modules {
-	if len(names) == 1 &&
-		(strings.EqualFold(names[0], AllLinear) || strings.ContainsAny(names[0], `*+?()[]{}^$\|`)) {
-		return Modules{Pattern: names[0]}
+// MarshalJSON writes null where nothing is named.
+func (m autoMapping) MarshalJSON() ([]byte, error) {
+	if m == (autoMapping{}) {
+		return []byte("null"), nil
 	}
-	return Modules{Names: names}
+	type plain autoMapping
+	return json.Marshal(plain(m))
 }
 
-// UnmarshalJSON reads a list, a string or null.
-func (m *Modules) UnmarshalJSON(text []byte) error {
-	if bytes.HasPrefix(text, []byte{'"'}) {
-		return json.Unmarshal(text, &m.Pattern)
-	}
-	return json.Unmarshal(text, &m.Names)
-}
-
-// MarshalJSON writes what UnmarshalJSON reads.
-func (m Modules) MarshalJSON() ([]byte, error) {
-	if m.Pattern != "" {
-		return json.Marshal(m.Pattern)
-	}
-	return json.Marshal(m.Names)
-}
-
-// Empty tells whether m names nothing.
-func (m Modules) Empty() bool { return m.Pattern == "" && len(m.Names) == 0 }
-
-// match tells whether m names the module: a name fits a whole module name or
-// its last parts.
-func (m Modules) match(module string) (bool, error) {
-	if m.Pattern != "" {
-		pattern, err := regexp.Compile("^(?:" + m.Pattern + ")$")
-		if err != nil {
-			return false, fmt.Errorf(
-				"modules %q: %w; want names, %q or a regular expression over whole names",
-				m.Pattern,
-				err,
-				AllLinear,
-			)
-		}
-		return pattern.MatchString(module), nil
-	}
-	return slices.ContainsFunc(m.Names, func(name string) bool { return isModule(module, name) }), nil
-}
-
-func isModule(module, name string) bool {
-	return module == name || strings.HasSuffix(module, "."+name)
-}
-
-// Layers are the numbers of the layers that get adapters; none means all.
-type Layers []int
-
-// UnmarshalJSON reads a number, a list or null.
-func (l *Layers) UnmarshalJSON(text []byte) error {
-	var one int
-	if json.Unmarshal(text, &one) == nil && !bytes.Equal(text, []byte("null")) {
-		*l = Layers{one}
-		return nil
-	}
-	return json.Unmarshal(text, (*[]int)(l))
-}
-
-var layerNumber = regexp.MustCompile(`^.*?\.[^.]*\.(\d+)\.`)
-
-func (l Layers) match(module string) bool {
-	if len(l) == 0 {
-		return true
-	}
-	found := layerNumber.FindStringSubmatch(module)
-	return found != nil && slices.ContainsFunc(l, func(n int) bool { return fmt.Sprint(n) == found[1] })
-}
-
-// byPattern returns the value whose pattern matches the module, or otherwise.
-func byPattern[T any](patterns map[string]T, module string, otherwise T) (T, error) {
-	for pattern, value := range patterns {
-		fits, err := regexp.MatchString(`^(.*\.)?(`+pattern+`)$`, module)
-		if err != nil {
-			return otherwise, fmt.Errorf("pattern %q: %w", pattern, err)
-		}
-		if fits {
-			return value, nil
-		}
-	}
-	return otherwise, nil
+// classifies tells whether the adapter's base gives a sequence a score or classes.
+func (c Config) classifies() bool {
+	return c.TaskType == "SEQ_CLS" || c.TaskType == "" && strings.HasSuffix(c.AutoMapping.Class, "ForSequenceClassification")
 }
 
 // scale is the factor of B A for a module of rank r.
@@ -163,33 +88,35 @@ func (c Config) Check() error {
 	switch {
 	case c.PEFTType != "LORA":
 		return fmt.Errorf("peft_type is %q; want \"LORA\"", c.PEFTType)
+	case c.TaskType != "" && c.TaskType != "CAUSAL_LM" && c.TaskType != "SEQ_CLS":
+		return fmt.Errorf("task_type is %q; want \"CAUSAL_LM\", \"SEQ_CLS\" or null", c.TaskType)
 	case c.R < 1:
-		return fmt.Errorf("lora_r is %d; want at least 1", c.R)
+		return fmt.Errorf("r is %d; want at least 1", c.R)
 	case c.Dropout < 0 || c.Dropout >= 1:
 		return fmt.Errorf("lora_dropout is %v; want a number from 0 to below 1", c.Dropout)
-	case c.Bias != "none":
-		return fmt.Errorf("bias is %q; want \"none\", as llmhost trains no biases beside adapters", c.Bias)
-	case c.FanInFanOut:
-		return errors.New("fan_in_fan_out is true; want false, as no model of llmhost stores its weights that way")
+	case c.bias != "none":
+		return fmt.Errorf("bias is %q; want \"none\", as llmhost trains no biases beside adapters", c.bias)
 	case c.Targets.Pattern != "" && len(c.Layers) > 0:
 		return fmt.Errorf("layers_to_transform is set, and target_modules is the text %q; PEFT takes layers with a list of names alone", c.Targets.Pattern)
-	case c.Targets.Empty():
-		return errors.New("target_modules names nothing; want names of modules or \"all-linear\"")
+	case c.Targets.Pattern != "" && len(c.LayersPattern) > 0:
+		return fmt.Errorf("layers_pattern is set, and target_modules is the text %q; PEFT takes layers with a list of names alone", c.Targets.Pattern)
+	case len(c.LayersPattern) > 0 && len(c.Layers) == 0:
+		return errors.New("layers_pattern is set without layers_to_transform; want the numbers of the layers too")
 	}
-	return nil
+	for _, p := range c.RankPattern {
+		if p.Value < 1 {
+			return fmt.Errorf("rank_pattern gives %q the rank %d; want at least 1", p.Key, p.Value)
+		}
+	}
+	return c.checkInit()
 }
-
-// foreign are keys of PEFT's that change what an adapter computes, and that
-// this package does not know. Others only change how one is initialized.
-var foreign = []string{"lora_bias", "layer_replication", "layers_pattern", "trainable_token_indices", "target_parameters", "megatron_config",
-	"use_qalora", "alora_invocation_tokens", "use_bdlora", "arrow_config", "monteclora_config", "velora_config", "kasa_config"}
 
 // ReadConfig reads an adapter_config.json, a LoraConfig that someone wrote by
 // hand, or one wrapped in {"type": "lora", "config": {…}}.
 func ReadConfig(path string) (Config, error) {
 	text, err := os.ReadFile(path)
 	if errors.Is(err, os.ErrNotExist) {
-		return Config{}, fmt.Errorf("%s: no such file; want the config of an adapter in PEFT's format, as a run with lora_r leaves it", path)
+		return Config{}, fmt.Errorf("%s: no such file; want the config of an adapter in PEFT's format, as a run with lora_r leaves it%s", path, below(filepath.Dir(path)))
 	}
 	if err != nil {
 		return Config{}, err
@@ -202,47 +129,38 @@ func ReadConfig(path string) (Config, error) {
 }
 
 func parseConfig(text []byte) (Config, error) {
-	var wrapped struct {
-		Type   string
-		Config json.RawMessage
+	o, err := jsonobject.Parse(text)
+	if err != nil {
+		return Config{}, fmt.Errorf("%w; want a LoraConfig of PEFT's", err)
 	}
-	if err := json.Unmarshal(text, &wrapped); err != nil {
-		return Config{}, err
-	}
-	if wrapped.Config != nil {
-		if !strings.EqualFold(wrapped.Type, "lora") {
-			return Config{}, fmt.Errorf("type is %q; want \"lora\"", wrapped.Type)
-		}
-		text = wrapped.Config
-	}
-	var keys map[string]json.RawMessage
-	if err := json.Unmarshal(text, &keys); err != nil {
-		return Config{}, err
-	}
-	for _, name := range foreign {
-		switch string(keys[name]) {
-		case "", "null", "false", "[]", "{}":
-		default:
-			return Config{}, fmt.Errorf(
-				"%s is %s, which llmhost does not know; want it to be absent",
-				name,
-				keys[name],
-			)
+	if inner := o.Get("config"); inner != nil {
+		if o, err = unwrap(o); err != nil {
+			return Config{}, err
 		}
 	}
 	c := Default()
-	if err := json.Unmarshal(text, &c); err != nil {
+	if err := c.read(o); err != nil {
 		return Config{}, err
 	}
 	return c, c.Check()
 }
 
-// json is the text of adapter_config.json.
-func (c Config) json() []byte {
-	c.InferenceMode = true
-	text, err := json.MarshalIndent(c, "", "  ")
-	if err != nil {
-		panic(err) // a struct of plain fields
+// unwrap takes a LoraConfig out of {"type": "lora", "config": {…}}.
+func unwrap(o jsonobject.Object) (jsonobject.Object, error) {
+	var kind string
+	for _, m := range o {
+		switch m.Key {
+		case "type":
+			if err := json.Unmarshal(m.Value, &kind); err != nil || !strings.EqualFold(kind, "lora") {
+				return nil, fmt.Errorf("type is %s; want \"lora\"", m.Value)
+			}
+		case "config":
+		default:
+			return nil, fmt.Errorf("%q stands beside \"config\"; want \"type\" and \"config\" alone", m.Key)
+		}
 	}
-	return append(text, '\n')
+	if kind == "" {
+		return nil, errors.New("\"config\" has no \"type\" beside it; want \"type\": \"lora\"")
+	}
+	return jsonobject.Parse(o.Get("config"))
 }

@@ -61,7 +61,7 @@ func classesIn(file *safetensors.File) (heads []model.ClassHead, err error) {
 
 // Heads returns the heads that a model needs for the adapter of a folder: those
 // that the adapter holds, and the one that predicts tokens where it was trained
-// for that. Classes that the file does not name get the names that transformers
+// for that. There may be none, where those of the base stayed as they were. Classes that the file does not name get the names that transformers
 // gives to unnamed ones.
 func Heads(folder string) (h model.Heads, err error) {
 	c, err := ReadConfig(filepath.Join(folder, ConfigName))
@@ -73,7 +73,7 @@ func Heads(folder string) (h model.Heads, err error) {
 		return h, err
 	}
 	defer file.Close()
-	h.LM = c.TaskType == "CAUSAL_LM" || c.TaskType == ""
+	h.LM = !c.classifies()
 	for _, name := range file.Names() {
 		head, isHead := strings.CutSuffix(strings.TrimPrefix(name, prefix), ".weight")
 		if !isHead || strings.Contains(head, "lora_") {
@@ -84,13 +84,6 @@ func Heads(folder string) (h model.Heads, err error) {
 			return h, err
 		}
 		addHead(&h, head, found.Shape)
-	}
-	if !h.LM && !h.Score && len(h.Classes) == 0 {
-		return h, fmt.Errorf(
-			"%s: the adapter has task_type %s and holds no head; train it again, so that its head is saved with it",
-			file.Path(),
-			c.TaskType,
-		)
 	}
 	named, err := classesIn(file)
 	for _, c := range named {
@@ -103,6 +96,12 @@ func Heads(folder string) (h model.Heads, err error) {
 		}
 	}
 	return h, err
+}
+
+// NoHead says that neither the adapter of a folder nor its base has the head that
+// its task needs.
+func NoHead(folder string) error {
+	return fmt.Errorf("%s: the adapter is one of a classifier, and neither it nor its base holds a head; train it again, so that its head is saved with it", folder)
 }
 
 // VocabSize is how many tokens the model of an adapter has, by the matrices that
@@ -144,10 +143,12 @@ func addHead(h *model.Heads, name string, shape []int64) {
 	case name == "rm_head":
 		h.Score = true
 		h.Codebase = true
-	case (name == "score" || name == "classifier") && shape[0] == 1:
-		h.Score = true
-	case name == "score" || name == "classifier":
-		h.Classes = append(h.Classes, model.ClassHead{Labels: labels, Coefficient: 1})
+	case slices.Contains(sequenceHeads, name): // beside which transformers has none for tokens, whatever task_type says
+		h.LM = false
+		h.Score = shape[0] == 1
+		if !h.Score {
+			h.Classes = append(h.Classes, model.ClassHead{Labels: labels, Coefficient: 1})
+		}
 	case name == "lm_head" || name == "embed_out":
 		h.LM = true
 	}

@@ -60,12 +60,29 @@ var kinds = map[string]func(*lora.Config){
 	"dora":       func(c *lora.Config) { c.DoRA = true },
 	"one layer":  func(c *lora.Config) { c.Targets, c.Layers = lora.ParseModules([]string{"o_proj"}), lora.Layers{1} },
 	"ranks": func(c *lora.Config) {
-		c.RankPattern, c.AlphaPattern = map[string]int{"q_proj": 2}, map[string]float64{"layers.0.mlp.up_proj": 3}
+		c.RankPattern = lora.Patterns[int]{{Key: "q_proj", Value: 2}}
+		c.AlphaPattern = lora.Patterns[float64]{{Key: "layers.0.mlp.up_proj", Value: 3}, {Key: "up_proj", Value: 5}}
 	},
-	"saved":    func(c *lora.Config) { c.ModulesToSave = []string{"lm_head", "embed_tokens"} },
-	"norms":    func(c *lora.Config) { c.ModulesToSave = []string{"norm"} },
-	"excluded": func(c *lora.Config) { c.Exclude = lora.ParseModules([]string{"down_proj", "gate_proj"}) },
-	"gaussian": func(c *lora.Config) { c.InitLoRAWeights = "gaussian" },
+	"saved":       func(c *lora.Config) { c.ModulesToSave = []string{"lm_head", "embed_tokens"} },
+	"norms":       func(c *lora.Config) { c.ModulesToSave = []string{"norm"} },
+	"excluded":    func(c *lora.Config) { c.Exclude = lora.ParseModules([]string{"down_proj", "gate_proj"}) },
+	"gaussian":    func(c *lora.Config) { c.Init = lora.Gaussian },
+	"orthogonal":  func(c *lora.Config) { c.Init = lora.Orthogonal },
+	"mica":        func(c *lora.Config) { c.Init = lora.MiCA },
+	"pissa":       func(c *lora.Config) { c.Init, c.RSLoRA = lora.PiSSA, true },
+	"olora":       func(c *lora.Config) { c.Init = lora.OLoRA },
+	"pissa, dora": func(c *lora.Config) { c.Init, c.DoRA = lora.PiSSA, true },
+	"olora of ranks": func(c *lora.Config) {
+		c.Init, c.R = lora.OLoRA, 24 // more than any map has
+		c.RankPattern = lora.Patterns[int]{{Key: "q_proj|v_proj", Value: 3}}
+	},
+	"random":       func(c *lora.Config) { c.Init = lora.Random },
+	"random, dora": func(c *lora.Config) { c.Init, c.DoRA = lora.Random, true },
+	"parents":      func(c *lora.Config) { c.ModulesToSave = []string{"mlp", "input_layernorm"} },
+	"layers by name": func(c *lora.Config) {
+		c.Targets, c.Layers, c.LayersPattern = lora.ParseModules([]string{"o_proj", "model.layers.0.mlp.up_proj"}), lora.Layers{1}, lora.Names{"blocks", "layers"}
+	},
+	"for several families": func(c *lora.Config) { c.Targets = lora.ParseModules([]string{"query_key_value", "q_proj"}) },
 }
 
 func config(change func(*lora.Config)) lora.Config {
@@ -99,9 +116,11 @@ func TestAdapters(t *testing.T) {
 			live := tensor.Live()
 			m := fresh(t, tiny)
 			base := logits(m)
-			_, err := lora.Attach(m.Params(), config(change), nil)
+			fresh1, err := lora.Attach(m.Params(), config(change), nil)
 			require.NoError(t, err)
-			require.InDeltaSlice(t, base, logits(m), 1e-5)
+			if fresh1.Config.Init != lora.Random {
+				require.InDeltaSlice(t, base, logits(m), 1e-5)
+			}
 			m.Free()
 			require.Equal(t, live, tensor.Live())
 
@@ -109,7 +128,7 @@ func TestAdapters(t *testing.T) {
 			a := trained(t, m, config(change))
 			want := logits(m)
 			require.NotEqual(t, base, want)
-			if a.Config.ModulesToSave == nil {
+			if _, changed := a.ChangesBase(); a.Config.ModulesToSave == nil && !changed {
 				m.Params().Mode().Off = true
 				require.InDeltaSlice(t, base, logits(m), 0)
 				m.Params().Mode().Off = false
@@ -178,43 +197,72 @@ func TestDropout(t *testing.T) {
 	require.Equal(t, still, logits(m))
 }
 
-func TestBadConfigs(t *testing.T) {
+// What does not fit the model is an error of the first step of attaching.
+func TestBadTargets(t *testing.T) {
 	for _, c := range []struct{ name, text, want string }{
-		{"other kind", `{"peft_type": "IA3"}`, `peft_type is "IA3"; want "LORA"`},
-		{"prompt tuning", `{"type": "p-tuning", "config": {}}`, `type is "p-tuning"; want "lora"`},
-		{"no target", `{"r": 2}`, `target_modules names nothing; want names of modules or "all-linear"`},
-		{"rank", `{"r": 0, "target_modules": ["q_proj"]}`, `lora_r is 0; want at least 1`},
-		{"dropout", `{"lora_dropout": 1, "target_modules": ["q_proj"]}`, `lora_dropout is 1; want a number from 0 to below 1`},
-		{"biases", `{"bias": "all", "target_modules": ["q_proj"]}`, `bias is "all"; want "none", as llmhost trains no biases beside adapters`},
-		{"foreign", `{"lora_bias": true, "target_modules": ["q_proj"]}`, `lora_bias is true, which llmhost does not know; want it to be absent`},
-		{"unknown map", `{"target_modules": ["q_prj"]}`, `lora_target_modules: the model has no linear map called q_prj, only q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj; did you mean q_proj?`},
-		{"nothing fits", `{"target_modules": "layers.*"}`, `lora_target_modules layers.* fits no linear map of the model; it has q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj`},
-		{"layers of a pattern", `{"target_modules": "all-linear", "layers_to_transform": [1]}`, `layers_to_transform is set, and target_modules is the text "all-linear"; PEFT takes layers with a list of names alone`},
-		{"saved", `{"target_modules": ["q_proj"], "modules_to_save": ["score"]}`, `modules_to_save: the model has no module called score with weights of its own`},
+		{"no target", `{"target_modules": []}`, `target_modules names nothing; want names of modules or "all-linear"`},
+		{"unknown map", `{"target_modules": ["q_prj", "c_attn"]}`, `target_modules q_prj, c_attn fits no linear map of the model that is free; it has q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj; did you mean q_proj?`},
+		{"nothing fits", `{"target_modules": "layers.*"}`, `target_modules layers.* fits no linear map of the model that is free; it has q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj`},
+		{"saved whole", `{"target_modules": ["q_proj"], "modules_to_save": ["self_attn"]}`, `target_modules q_proj fits no linear map of the model that is free; it has q_proj, k_proj, v_proj, o_proj, gate_proj, up_proj, down_proj; did you mean q_proj?`},
+		{"embeddings", `{"target_modules": ["q_proj", "embed_tokens"]}`, `target_modules q_proj, embed_tokens fits model.embed_tokens, and llmhost puts adapters on the linear maps below the heads alone; exclude it, or train it whole by modules_to_save`},
+		{"the head", `{"target_modules": ["q_proj", "lm_head"]}`, `target_modules q_proj, lm_head fits lm_head, and llmhost puts adapters on the linear maps below the heads alone; exclude it, or train it whole by modules_to_save`},
+		{"all", `{"target_modules": ".*"}`, `target_modules .* fits model, and llmhost puts adapters on the linear maps below the heads alone; exclude it, or train it whole by modules_to_save`},
+		{"a list", `{"target_modules": ["q_proj"], "modules_to_save": ["layers"]}`, `modules_to_save fits model.layers, the list of the layers; want modules in it, such as model.layers.0`},
+		{"one in another", `{"target_modules": ["q_proj"], "modules_to_save": ["mlp", "up_proj"]}`, `modules_to_save fits model.layers.0.mlp.up_proj and, around it, a module of model.layers.0.mlp, which PEFT cannot read again; want one of them`},
+		{"half a word", `{"target_modules": ["down_proj"], "modules_to_save": ["lp"]}`, `modules_to_save has a name that model.layers.0.mlp.down_proj, which gets an adapter, ends with; write the whole name of the module`},
+		{"eva", `{"target_modules": ["q_proj"], "init_lora_weights": "eva"}`, `init_lora_weights is "eva", which llmhost opens but does not make: it begins with a pass over data that llmhost does not make; want true, or another of PEFT's`},
+		{"an odd rank", `{"target_modules": ["q_proj"], "r": 3, "init_lora_weights": "orthogonal"}`, `init_lora_weights is "orthogonal" and the rank of model.layers.0.self_attn.q_proj is 3; want it even`},
+		{"a rank too large", `{"target_modules": ["k_proj"], "r": 9, "init_lora_weights": "mica"}`, `init_lora_weights is "mica" and the rank of model.layers.0.self_attn.k_proj is 9; want at most the 8 singular values of the map`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			path := filepath.Join(t.TempDir(), lora.ConfigName)
-			require.NoError(t, os.WriteFile(path, []byte(c.text), 0o644))
-			read, err := lora.ReadConfig(path)
-			if err == nil {
-				_, err = lora.Attach(fresh(t, tiny).Params(), read, nil)
-			}
-			require.EqualError(t, err, strings.Replace(err.Error(), c.want, "", 1)+c.want)
+			read, err := lora.Parse(c.text)
+			require.NoError(t, err)
+			_, err = lora.Attach(fresh(t, tiny).Params(), read, nil)
+			require.EqualError(t, err, c.want)
 		})
 	}
 }
 
-// llm_codebase's file, bare and wrapped.
-func TestConfigsOfTheReference(t *testing.T) {
-	for _, text := range []string{
-		`{"r": 16, "lora_alpha": 32, "lora_dropout": 0.05, "target_modules": ["q_proj", "v_proj"], "task_type": "CAUSAL_LM"}`,
-		`{"type": "lora", "config": {"r": 16, "lora_alpha": 32, "lora_dropout": 0.05, "target_modules": ["q_proj", "v_proj"], "task_type": "CAUSAL_LM"}}`,
+// Weights in 4 bits cannot be taken apart, nor saved whole.
+func TestFourBitsAreNotTakenApart(t *testing.T) {
+	for text, want := range map[string]string{
+		`{"target_modules": ["q_proj"], "init_lora_weights": "pissa"}`: `init_lora_weights is "pissa", and load_in_4bit keeps model.layers.0.self_attn.q_proj in 4 bits; want one of them`,
+		`{"target_modules": ["q_proj"], "init_lora_weights": "olora"}`: `init_lora_weights is "olora", and load_in_4bit keeps model.layers.0.self_attn.q_proj in 4 bits; want one of them`,
+		`{"target_modules": ["q_proj"], "init_lora_weights": "mica"}`:  `init_lora_weights is "mica", and load_in_4bit keeps model.layers.0.self_attn.q_proj in 4 bits; want one of them`,
+		`{"target_modules": ["q_proj"], "modules_to_save": ["mlp"]}`:   `modules_to_save fits model.layers.0.mlp.gate_proj, which load_in_4bit keeps in 4 bits, where it cannot be trained; want one of them`,
 	} {
-		path := filepath.Join(t.TempDir(), "peft.json")
-		require.NoError(t, os.WriteFile(path, []byte(text), 0o644))
-		c, err := lora.ReadConfig(path)
+		c, err := lora.Parse(text)
 		require.NoError(t, err)
-		require.Equal(t, []any{16, 32.0, 0.05, []string{"q_proj", "v_proj"}}, []any{c.R, c.Alpha, c.Dropout, c.Targets.Names})
+		four := cpu
+		four.FourBit = true
+		m, err := model.Create([]byte(tiny), 5, four)
+		require.NoError(t, err)
+		_, err = lora.Attach(m.Params(), c, nil)
+		require.EqualError(t, err, want)
+		m.Free()
+	}
+}
+
+// Names that fit nothing are noted, with the nearest one.
+func TestNotesOfNames(t *testing.T) {
+	for _, c := range []struct {
+		name, text string
+		want       []string
+	}{
+		{"all fit", `{"target_modules": ["q_proj"], "modules_to_save": ["norm"]}`, nil},
+		{"several families", `{"target_modules": ["query_key_value", "q_proj", "v_prj"]}`, []string{"target_modules: nothing in the model fits query_key_value, v_prj; did you mean v_proj?"}},
+		{"excluded", `{"target_modules": ["q_proj"], "exclude_modules": ["lm_haed"]}`, []string{"exclude_modules: nothing in the model fits lm_haed; did you mean lm_head?"}},
+		{"saved", `{"target_modules": ["q_proj"], "modules_to_save": ["embed_token", "norm"]}`, []string{"modules_to_save: nothing in the model fits embed_token; did you mean embed_tokens?"}},
+		{"heads of sequences", `{"target_modules": ["q_proj"], "modules_to_save": ["classifier", "score", "classifier", "score"]}`, []string{"modules_to_save: nothing in the model fits classifier, score"}},
+		{"patterns", `{"target_modules": ["q_proj"], "rank_pattern": {"v_proj": 2}, "alpha_pattern": {"q_proj": 2, "x": 1}}`, []string{"rank_pattern: no map with an adapter fits v_proj", "alpha_pattern: no map with an adapter fits x"}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			read, err := lora.Parse(c.text)
+			require.NoError(t, err)
+			a, err := lora.Attach(fresh(t, tiny).Params(), read, nil)
+			require.NoError(t, err)
+			require.Equal(t, c.want, a.Notes())
+		})
 	}
 }
 

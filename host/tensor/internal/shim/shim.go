@@ -198,6 +198,18 @@ func TokenKL(hidden, weight, refHidden, refWeight Tensor, forward bool, chunk in
 	return C.shim_token_kl(hidden, weight, refHidden, refWeight, flag(forward), C.int64_t(chunk), C.double(softcap))
 }
 
+// SVD takes a matrix apart into U diag(S) Vh, with min(rows, columns) singular values.
+func SVD(a Tensor) (u, s, vh Tensor) {
+	C.shim_svd(a, &u, &s, &vh)
+	return u, s, vh
+}
+
+// QR takes a matrix apart into Q R.
+func QR(a Tensor) (q, r Tensor) {
+	C.shim_qr(a, &q, &r)
+	return q, r
+}
+
 // NF4Quantize rounds a matrix to 4 bits: codes, two in a byte, and a float32 scale
 // for each block of 64 elements.
 func NF4Quantize(weight Tensor) (codes, scales Tensor) {

@@ -79,6 +79,10 @@ void *shim_nf4_dequantize(void *codes, void *scales, int64_t rows, int64_t cols)
 void *shim_nf4_linear(void *x, void *codes, void *scales, void *bias,
                       int64_t rows, int64_t cols);
 
+// decompose.cpp
+int shim_svd(void *a, void **u, void **s, void **vh);
+int shim_qr(void *a, void **q, void **r);
+
 #ifdef __cplusplus
 }
 #endif
