@@ -221,3 +221,39 @@ func TestNoSettingChangesInSilenceWhenARunResumes(t *testing.T) {
 	plain.LoraAlpha = 3
 	require.NoError(t, rundir.CheckSettings(start, plain.Map()), "a run without an adapter has none that could change")
 }
+
+// Without logging_steps a run has about a hundred log lines and ten evaluations,
+// and run.json says how many steps those are.
+func TestStepsBetweenLogLinesByDefault(t *testing.T) {
+	for _, c := range []struct {
+		name                string
+		change              func(*config.Settings)
+		lines, evaluations  int
+		logSteps, evalSteps float64
+	}{
+		{"few steps", func(s *config.Settings) { s.MaxSteps = 20 }, 20, 11, 1, 2},
+		{"many steps", func(s *config.Settings) { s.MaxSteps = 250 }, 84, 12, 3, 24},
+		{"evaluations follow logging_steps", func(s *config.Settings) { s.MaxSteps, s.LoggingSteps = 20, 5 }, 4, 5, 5, 5},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := ranking(t)
+			s.TrainBatchSize, s.AccumulationSteps, s.MaxLength = 1, 1, 32
+			s.SaveStrategy = "no"
+			s.LoggingSteps, s.EvalSteps = 0, 0
+			c.change(&s)
+			mustTrain(t, s)
+			lines, evaluations := 0, 0
+			for _, e := range entries(t, s.OutputDir) {
+				if _, has := e.Get("eval_loss"); has {
+					evaluations++
+					continue
+				}
+				lines++
+			}
+			require.Equal(t, []int{c.lines, c.evaluations}, []int{lines, evaluations})
+			settings := readRecord(t, s.OutputDir).Settings
+			require.Equal(t, []any{c.logSteps, c.evalSteps}, []any{settings["logging_steps"], settings["eval_steps"]})
+			require.Contains(t, contents(t, s.OutputDir, "config.toml"), fmt.Sprintf("\nlogging_steps = %d\n", s.LoggingSteps))
+		})
+	}
+}

@@ -131,7 +131,7 @@ func recordOf(s config.Settings, env Env, t *task.Task, m *models, sets dataset,
 		EvalData:    sets.held,
 		Binary:      ownDigest(),
 		ResumedFrom: start.Checkpoint,
-		Settings:    s.Map(),
+		Settings:    settled(s, plan),
 	}
 }
 

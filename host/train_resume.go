@@ -1,6 +1,7 @@
 package host
 
 import (
+	"cmp"
 	"fmt"
 	"math"
 
@@ -22,13 +23,34 @@ func planOf(s config.Settings, examples int, start rundir.Start) train.Plan {
 	p.EvalBatchSize = s.EvalBatchSize
 	p.LogFirst = s.LoggingFirstStep
 	p.EvalAtBeginning = s.EvaluateAtBeginning
-	p.LogSteps = every(s.LoggingStrategy, s.LoggingSteps)
+	logging := cmp.Or(s.LoggingSteps, shareOf(p.TotalSteps, logLines))
+	p.LogSteps = every(s.LoggingStrategy, logging)
 	p.SaveSteps = every(s.SaveStrategy, s.SaveSteps)
-	p.EvalSteps = every(s.EvalStrategy, s.EvalSteps)
-	if s.EvalStrategy == "steps" && s.EvalSteps == 0 {
-		p.EvalSteps = s.LoggingSteps
-	}
+	p.EvalSteps = every(s.EvalStrategy, cmp.Or(s.EvalSteps, s.LoggingSteps, logging*shareOf(p.TotalSteps/logging, evaluations)))
 	return p
+}
+
+// How many log lines and evaluations a run has, about, where nothing says it.
+const (
+	logLines    = 100
+	evaluations = 10
+)
+
+// shareOf is how many of some steps are between two of so many events, at least 1.
+func shareOf(steps, events int) int {
+	return max(1, int(math.Round(float64(steps)/float64(events))))
+}
+
+// settled are the settings of a run with those that its plan settled.
+func settled(s config.Settings, p train.Plan) map[string]any {
+	all := s.Map()
+	if p.LogSteps > 0 {
+		all["logging_steps"] = p.LogSteps
+	}
+	if p.EvalSteps > 0 {
+		all["eval_steps"] = p.EvalSteps
+	}
+	return all
 }
 
 // every is the number of steps between two events of a strategy, 0 for never.

@@ -91,7 +91,8 @@ type Term struct {
 }
 
 // Metric is reported as ΣSum/ΣCount over all batches, or as the exponential of
-// that if Exp is set (a perplexity).
+// that if Exp is set (a perplexity). A log entry of training averages the loss over
+// its steps, and so the mean under an exponential.
 type Metric struct {
 	Name       string
 	Sum, Count Tensor

@@ -141,7 +141,7 @@ type OptimisationSettings struct {
 // EvaluationSettings say when and how to evaluate.
 type EvaluationSettings struct {
 	EvalStrategy        string   `name:"eval_strategy" default:"no" choices:"no|steps|epoch" help:"when to evaluate during training"`
-	EvalSteps           int      `name:"eval_steps" default:"0" min:"0" help:"steps between evaluations; 0 = logging_steps"`
+	EvalSteps           int      `name:"eval_steps" default:"0" min:"0" help:"steps between evaluations; 0 = logging_steps, or about 10 evaluations a run where that is 0"`
 	EvaluateAtBeginning bool     `name:"evaluate_at_beginning" default:"true" help:"evaluate before the first step, where there are evaluation files"`
 	RMCalibration       bool     `name:"rm_calibration" default:"true" help:"measure the calibration of rewards in evaluations"`
 	CalibrationBins     []string `name:"calibration_bins" default:"5" min:"1" max:"1000" help:"numbers of bins to measure it with"`
@@ -152,7 +152,7 @@ type EvaluationSettings struct {
 // LoggingSettings say what is logged and saved, and when.
 type LoggingSettings struct {
 	LoggingStrategy  string   `name:"logging_strategy" default:"steps" choices:"no|steps|epoch" help:"when to log the training loss"`
-	LoggingSteps     int      `name:"logging_steps" default:"500" min:"1" help:"steps between log lines"`
+	LoggingSteps     int      `name:"logging_steps" default:"0" min:"0" help:"steps between log lines; 0 = about 100 lines a run"`
 	LoggingFirstStep bool     `name:"logging_first_step" default:"false" help:"log the first step too"`
 	ReportTo         []string `name:"report_to" default:"tensorboard" choices:"tensorboard|none" help:"where metrics go besides metrics.jsonl"`
 	SaveStrategy     string   `name:"save_strategy" default:"steps" choices:"no|steps|epoch" help:"when to save a checkpoint"`

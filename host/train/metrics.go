@@ -6,7 +6,9 @@ import (
 	"llmhost/sdk/program"
 )
 
-// Metrics totals the metrics of a program over batches.
+// Metrics totals the metrics of a program over batches. Those of evaluations are
+// totalled by their counts, over all records. Those of steps are too, except for
+// exponentials: a perplexity is that of the loss, which is averaged over steps.
 type Metrics struct{ list []metric }
 
 type metric struct {

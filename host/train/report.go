@@ -1,6 +1,8 @@
 package train
 
 import (
+	"slices"
+
 	"llmhost/host/exec"
 	"llmhost/host/objective"
 	"llmhost/host/tensor"
@@ -46,17 +48,21 @@ func measured(p *program.Program, values []float64) Measured {
 // measure. They belong to the step's scope.
 type stepSums struct {
 	terms int64
+	exps  []float64       // 1 for each metric that is the exponential of a mean
+	micro bool            // the loss is the mean over micro-batches
 	loss  tensor.Tensor   // so far, [1]
 	sums  tensor.Tensor   // of each term, then of sum and count of each metric
 	after []tensor.Tensor // loss and terms after each micro-batch
 	one   tensor.Tensor   // the count of a metric that has none
 }
 
-func newStepSums(o *objective.Objective) *stepSums {
+func newStepSums(o *objective.Objective, microMean bool) *stepSums {
 	p, d := o.Program(), o.Device()
 	terms := len(p.Terms)
 	return &stepSums{
 		terms: int64(terms),
+		exps:  exps(p),
+		micro: microMean,
 		loss:  tensor.Zeros(d, tensor.Float64, 1),
 		sums:  tensor.Zeros(d, tensor.Float64, int64(terms+2*len(p.Metrics))),
 		one:   tensor.Full(d, tensor.Float64, 1),
@@ -72,13 +78,40 @@ func (s *stepSums) add(parts []tensor.Tensor, metrics []exec.Fraction) {
 		loss = loss.Add(now.Narrow(0, j, 1))
 	}
 	s.loss = loss.Keep()
+	if s.micro {
+		now = s.means(now)
+	}
 	s.sums = s.sums.Add(now).Keep()
 	s.after = append(s.after, tensor.Cat(0, s.loss, s.sums.Narrow(0, 0, s.terms)).Keep())
 }
 
 // values are loss, terms, sum and count of each metric, and the gradient norm.
 func (s *stepSums) values(norm tensor.Tensor) tensor.Tensor {
-	return tensor.Cat(0, s.loss, s.sums, norm.Unsqueeze(0))
+	return tensor.Cat(0, s.loss, s.means(s.sums), norm.Unsqueeze(0))
+}
+
+// means makes each exponential metric among sums the mean of its part, counted once.
+// A log entry averages the loss over steps, and so its perplexity must be.
+func (s *stepSums) means(sums tensor.Tensor) tensor.Tensor {
+	if !slices.Contains(s.exps, 1) {
+		return sums
+	}
+	pairs := sums.Narrow(0, s.terms, int64(2*len(s.exps))).Reshape(-1, 2)
+	count := pairs.Narrow(1, 1, 1)
+	exps := tensor.Of(sums.Device(), s.exps).Unsqueeze(1)
+	divisor := count.WhereScalar(count.Mul(exps).NeScalar(0), 1)
+	return tensor.Cat(0, sums.Narrow(0, 0, s.terms), pairs.Div(divisor).Reshape(-1))
+}
+
+// exps marks the metrics of p that are exponentials.
+func exps(p *program.Program) []float64 {
+	marks := make([]float64, len(p.Metrics))
+	for i, m := range p.Metrics {
+		if m.Exp {
+			marks[i] = 1
+		}
+	}
+	return marks
 }
 
 // trail is the loss and the terms after each micro-batch, then the gradient norm.

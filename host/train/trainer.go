@@ -85,7 +85,7 @@ func (t *Trainer) step(micro [][]data.Example) (report StepReport, err error) {
 	batches, denominators := t.pack(micro)
 	means := t.Objective.Means(t.Model, slices.Values(batches))
 	totals := t.Objective.NewTotals()
-	sums := newStepSums(t.Objective)
+	sums := newStepSums(t.Objective, t.Options.MicroMean)
 
 	t.Optimizer.ZeroGrad()
 	for i := range batches {
