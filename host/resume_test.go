@@ -248,6 +248,48 @@ func whole(t *testing.T) (string, config.Settings) {
 	return s.OutputDir, s
 }
 
+// What is not in every run's state resumes to the byte too.
+func TestEverySettingWithAStateResumes(t *testing.T) {
+	for name, change := range map[string]func(*config.Settings){
+		"adafactor": func(s *config.Settings) { s.Optim, s.WeightDecay = "adafactor", 0.1 },
+	} {
+		t.Run(name, func(t *testing.T) {
+			s := long(t)
+			s.SaveTotalLimit = 0
+			change(&s)
+			mustTrain(t, s)
+			want := s.OutputDir
+			s.OutputDir, s.Resume = branch(t, want, "2", "4", "6"), "auto"
+			mustTrain(t, s)
+			requireSameEnd(t, want, s.OutputDir)
+		})
+	}
+}
+
+// A dry run tells what a run would do, and leaves no trace of itself.
+func TestDryRun(t *testing.T) {
+	s := long(t)
+	s.DryRun, s.RunName = true, "first try"
+	lines := mustTrain(t, s)
+	require.Contains(t, lines, "run    first try\nplan   12 steps of 8 records, ")
+	require.Regexp(t, `\nmemory [0-9,.]+ MB so far; training adds at least [0-9.]+ MB of gradients, [0-9.]+ MB of optimizer state, and its activations\n`, lines)
+	require.Contains(t, lines, "\nready  for step 1; dry_run is set, so nothing was trained and nothing written\n")
+	require.NoDirExists(t, s.OutputDir)
+
+	s.DryRun = false
+	mustTrain(t, s)
+	require.Contains(t, contents(t, s.OutputDir, "curve.svg"), "first try, task rrhf")
+	require.Equal(t, "first try", readRecord(t, s.OutputDir).Settings["run_name"])
+	before := tree(t, s.OutputDir)
+	s.DryRun, s.Resume, s.NumTrainEpochs = true, "auto", 5
+	require.Contains(t, mustTrain(t, s), "\nready  for step 13; ")
+	require.Equal(t, before, tree(t, s.OutputDir))
+
+	s.Optim = "adafactor"
+	_, err := trained(s)
+	require.ErrorContains(t, err, "; give the optim that the checkpoint was trained with")
+}
+
 func TestResumeFromAPath(t *testing.T) {
 	want, s := whole(t)
 	t.Run("of the folder itself", func(t *testing.T) {

@@ -3,6 +3,7 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -116,6 +117,11 @@ func Train(ctx context.Context, s config.Settings, env Env) (err error) {
 	if err := resume(s, loop, start, identity, record, out); err != nil {
 		return err
 	}
+	if s.DryRun {
+		introduce(out, s, t, m, sets, plan, start)
+		foretell(out, m, loop)
+		return nil
+	}
 	dir, err := openFolder(s, t, start, record.At(loop.Trainer.GlobalStep, loop.Epoch(), time.Since(began)), out)
 	if err != nil {
 		return err
@@ -149,7 +155,7 @@ func Train(ctx context.Context, s config.Settings, env Env) (err error) {
 	}
 	now.set("when the model is written, as the run is over")
 	record = record.At(loop.Trainer.GlobalStep, loop.Epoch(), time.Since(began))
-	entries, err := finish(dir, m.policy, record, titleOf(dir, t))
+	entries, err := finish(dir, m.policy, record, titleOf(s.RunSettings, t))
 	if err != nil {
 		return howToResume(s.OutputDir, err)
 	}
@@ -265,7 +271,10 @@ func checkEvery(d tensor.Device) int {
 	return 50
 }
 
-func newOptimizer(s config.OptimisationSettings, policy *lm.Model) *optim.AdamW {
+func newOptimizer(s config.OptimisationSettings, policy *lm.Model) *optim.Optimizer {
+	if s.Optim == "adafactor" {
+		return optim.NewAdafactor(policy.Params().Trained(), s.WeightDecay)
+	}
 	return optim.NewAdamW(policy.Params().Trained(), optim.Options{
 		Beta1:       s.AdamBeta1,
 		Beta2:       s.AdamBeta2,
@@ -326,13 +335,13 @@ func emit(e train.Event, out *console.Console, dir *rundir.Dir, t *task.Task, s 
 	if err := dir.Append(e.Entry); err != nil {
 		return err
 	}
-	dir.Redraw(titleOf(dir, t))
+	dir.Redraw(titleOf(s.RunSettings, t))
 	return nil
 }
 
 // titleOf is that of the picture of a run.
-func titleOf(dir *rundir.Dir, t *task.Task) string {
-	return fmt.Sprintf("%s, task %s", filepath.Base(dir.Path), t.Name)
+func titleOf(s config.RunSettings, t *task.Task) string {
+	return fmt.Sprintf("%s, task %s", cmp.Or(s.RunName, filepath.Base(s.OutputDir)), t.Name)
 }
 
 // howToResume adds to an early end of the loop how to resume.

@@ -186,6 +186,7 @@ func ownBuild() string {
 // loadTrain loads the training files.
 func (d *dataset) loadTrain(ctx context.Context, s config.Settings, o data.Options) (err error) {
 	files := dataFiles(s, "", s.DataDir, s.DataPaths)
+	files.Total = s.MaxTrainSamples
 	if d.train, err = data.Load(ctx, files, o); err != nil {
 		return err
 	}
@@ -255,6 +256,9 @@ func (d *dataset) describe(name string, s data.Survey, how config.TokenSettings)
 // loadEval makes the evaluation sets, each file apart, all together, or both.
 func (d *dataset) loadEval(ctx context.Context, s config.Settings, o data.Options) error {
 	files := dataFiles(s, "eval_", s.EvalDataDir, s.EvalDataPaths)
+	if most := s.MaxEvalSamples; most > 0 && (files.Limit == 0 || most < files.Limit) {
+		files.Limit = most
+	}
 	if len(files.Paths) == 0 {
 		return nil
 	}

@@ -25,6 +25,9 @@ func introduce(out *console.Console, s config.Settings, t *task.Task, m *models,
 	for _, line := range sets.report {
 		out.Printf("%s", line)
 	}
+	if s.RunName != "" {
+		out.Printf("run    %s", s.RunName)
+	}
 	out.Printf("plan   %d steps of %d records, %d an epoch; learning rate %g, %s",
 		p.TotalSteps, p.BatchSize*p.Accumulation, p.StepsPerEpoch, s.LearningRate, s.SchedulerType)
 	if start.Checkpoint != "" {
@@ -58,6 +61,27 @@ func introduceModel(out *console.Console, s config.Settings, t *task.Task, m *mo
 		out.Printf("       %s", line)
 	}
 	out.Notes(modelNotes(s, t, policy))
+}
+
+// foretell ends a dry run: what the first step would find in place.
+func foretell(out *console.Console, m *models, loop *train.Loop) {
+	var gradients, state int64
+	for _, p := range m.policy.Params().Trained() {
+		gradients += p.Tensor.Numel() * int64(p.Tensor.DType().Size())
+	}
+	for _, s := range loop.Trainer.Optimizer.State() {
+		state += s.Bytes()
+	}
+	out.Printf("memory %s MB so far; training adds at least %s MB of gradients, %s MB of optimizer state, and its activations",
+		megabytes(m.device.PeakMemory()), megabytes(gradients), megabytes(state))
+	out.Printf("ready  for step %d; dry_run is set, so nothing was trained and nothing written", loop.Trainer.GlobalStep+1)
+}
+
+func megabytes(bytes int64) string {
+	if mb := float64(bytes) / 1e6; mb < 10 {
+		return fmt.Sprintf("%.1f", mb)
+	}
+	return console.Thousands(float64(bytes) / 1e6)
 }
 
 // summarise prints the first and last evaluation and where everything is.

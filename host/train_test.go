@@ -345,6 +345,25 @@ func TestDebugModeTakesTheFirstRecords(t *testing.T) {
 	require.Contains(t, lines, "eval   100 records, ")
 }
 
+// The first records are those of the files in their order; evaluation files are
+// cut one by one.
+func TestMostSamples(t *testing.T) {
+	s := ranking(t)
+	s.DataPaths = []string{quickstart(t, "train.jsonl", 0, 5), quickstart(t, "train.jsonl", 5, 9)}
+	s.EvalDataPaths = []string{quickstart(t, "eval.jsonl", 0, 6), quickstart(t, "eval.jsonl", 6, 2)}
+	s.MaxTrainSamples, s.MaxEvalSamples, s.MaxSteps = 7, 3, 1
+	lines := mustTrain(t, s)
+	require.Contains(t, lines, "train  7 records, ")
+	require.Contains(t, lines, "eval   3 records, ")
+	require.Contains(t, lines, "eval   2 records, ")
+
+	same := s
+	same.DataPaths, same.MaxTrainSamples = []string{quickstart(t, "train.jsonl", 0, 7)}, 0
+	same.OutputDir = filepath.Join(t.TempDir(), "same")
+	mustTrain(t, same)
+	require.Equal(t, weights(t, s.OutputDir), weights(t, same.OutputDir))
+}
+
 func TestBFloat16RunsAndLearns(t *testing.T) {
 	s := ranking(t)
 	s.BF16, s.NumTrainEpochs = true, 6

@@ -68,6 +68,8 @@ type DataSettings struct {
 	EvalDataPaths        []string `name:"eval_data_paths" help:"evaluation files"`
 	EvalDataDir          string   `name:"eval_data_dir" help:"folder of evaluation files, instead of eval_data_paths"`
 	EvalDatasetMergeMode string   `name:"eval_dataset_merge_mode" default:"separate" choices:"separate|merge|both" help:"one set of metrics for each evaluation file, for all together, or both"`
+	MaxTrainSamples      int      `name:"max_train_samples" default:"0" min:"0" help:"train on the first records alone, at most so many of all files together; 0 = all"`
+	MaxEvalSamples       int      `name:"max_eval_samples" default:"0" min:"0" help:"evaluate on the first records of each evaluation file alone, at most so many; 0 = all"`
 	DebugMode            bool     `name:"debug_mode" default:"false" help:"take only the first 100 records of each file"`
 	Formatter            string   `name:"formatter" help:"what turns records into examples, instead of the task's own formatter: NAME of a builtin formatter, or FILE with #formatter where it has several"`
 }
@@ -92,6 +94,8 @@ type TokenSettings struct {
 // RunSettings say where and on what a run takes place.
 type RunSettings struct {
 	OutputDir         string `name:"output_dir" help:"folder of the run: model, checkpoints, logs"`
+	RunName           string `name:"run_name" help:"what curve.svg, run.json and the first lines call the run; empty = the name of output_dir"`
+	DryRun            bool   `name:"dry_run" default:"false" help:"do everything up to the first step, say what the run would do, and leave output_dir as it is"`
 	OverwriteOutput   bool   `name:"overwrite_output_dir" default:"false" help:"start from scratch in a folder that is not empty"`
 	Resume            string `name:"resume_from_checkpoint" help:"auto = resume from the newest whole checkpoint of output_dir, or the path of one"`
 	Device            string `name:"device" default:"auto" help:"auto, cpu or cuda:N"`
@@ -125,7 +129,7 @@ type OptimisationSettings struct {
 	TrainBatchSize    int            `name:"per_device_train_batch_size" default:"8" min:"1" help:"records in a micro-batch"`
 	AccumulationSteps int            `name:"gradient_accumulation_steps" default:"1" min:"1" help:"micro-batches in an optimizer step"`
 	AccumulationMean  string         `name:"gradient_accumulation_mean" default:"global" choices:"global|micro_batch" help:"one denominator for the whole step, or the mean of the micro-batches' means"`
-	Optim             string         `name:"optim" default:"adamw_torch_fused" choices:"adamw_torch_fused|adamw_torch" help:"AdamW with a fused kernel, or with foreach kernels"`
+	Optim             string         `name:"optim" default:"adamw_torch_fused" choices:"adamw_torch_fused|adamw_torch|adafactor" help:"AdamW with a fused kernel, or with foreach kernels, or Adafactor, which keeps little state"`
 	LearningRate      float64        `name:"learning_rate" default:"5e-5" min:"0" help:"peak learning rate"`
 	WeightDecay       float64        `name:"weight_decay" default:"0" min:"0" help:"decoupled decay of matrices; none for biases and norms"`
 	AdamBeta1         float64        `name:"adam_beta1" default:"0.9" min:"0" below:"1" help:"AdamW: decay of the mean of gradients"`

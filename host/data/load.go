@@ -49,7 +49,7 @@ func Load(ctx context.Context, files source.Files, o Options) (Set, error) {
 	if len(examples) == 0 {
 		return Set{}, texts.noneLeft(files)
 	}
-	key := o.surveyKey(listed, files.Limit)
+	key := o.surveyKey(listed, files)
 	survey := o.Cache.survey(key.digest(), func() Survey {
 		s := TakeSurvey(examples, key.SharePrefix, o.Limits)
 		s.Records = texts.Records
@@ -60,11 +60,12 @@ func Load(ctx context.Context, files source.Files, o Options) (Set, error) {
 }
 
 // surveyKey is what the survey of these files depends on.
-func (o Options) surveyKey(files []source.File, limit int) surveyKey {
+func (o Options) surveyKey(listed []source.File, files source.Files) surveyKey {
 	return surveyKey{
 		Version:     surveyVersion,
-		Files:       files,
-		Limit:       limit,
+		Files:       listed,
+		Limit:       files.Limit,
+		Total:       files.Total,
 		Key:         o.Cache.Key,
 		OnBadRow:    o.OnBadRow,
 		Tokenizing:  o.Tokenizing,

@@ -38,6 +38,7 @@ type surveyKey struct {
 	Version     int           `json:"version"`
 	Files       []source.File `json:"files"`
 	Limit       int           `json:"limit"`
+	Total       int           `json:"total,omitempty"`
 	Key         []string      `json:"key"`
 	OnBadRow    OnBadRow      `json:"on_bad_row"`
 	Tokenizing  Tokenizing    `json:"tokenizing"`

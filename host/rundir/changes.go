@@ -26,6 +26,7 @@ const (
 // train.Plan's business, and inputs are compared by their digests.
 var effects = map[string]effect{
 	"output_dir":                ofOneStart,
+	"dry_run":                   ofOneStart,
 	"overwrite_output_dir":      ofOneStart,
 	"resume_from_checkpoint":    ofOneStart,
 	"allow_thread_count_change": ofOneStart,

@@ -76,34 +76,19 @@ func (l *Loop) Resume(path string, s checkpoint.State) error {
 
 const optimizerName = "optimizer.safetensors"
 
-// parts are a parameter's optimizer state by the names of its tensors after
-// the parameter's name.
-func parts(s optim.State) []namedTensor {
-	return []namedTensor{
-		{s.Name + ":exp_avg", s.ExpAvg},
-		{s.Name + ":exp_avg_sq", s.ExpAvgSq},
-		{s.Name + ":step", s.Step},
-	}
-}
-
-type namedTensor struct {
-	name  string
-	value tensor.Tensor
-}
-
 // writeOptimizer writes the state of o into the folder of a checkpoint.
-func writeOptimizer(folder string, o *optim.AdamW) error {
+func writeOptimizer(folder string, o *optim.Optimizer) error {
 	var sources []safetensors.Source
 	for _, s := range o.State() {
-		for _, part := range parts(s) {
-			sources = append(sources, model.SourceOf(part.name, part.value))
+		for _, part := range s.Parts {
+			sources = append(sources, model.SourceOf(s.Name+":"+part.Name, part.Tensor))
 		}
 	}
 	return safetensors.WriteInto(filepath.Join(folder, optimizerName), sources, nil)
 }
 
 // readOptimizer sets the state of o from a checkpoint.
-func readOptimizer(folder string, o *optim.AdamW) (err error) {
+func readOptimizer(folder string, o *optim.Optimizer) (err error) {
 	defer tensor.Catch(&err)
 	file, err := safetensors.Open(filepath.Join(folder, optimizerName))
 	if err != nil {
@@ -111,12 +96,12 @@ func readOptimizer(folder string, o *optim.AdamW) (err error) {
 	}
 	defer file.Close()
 	for _, s := range o.State() {
-		for _, part := range parts(s) {
-			found, err := file.Want(part.name, "the model", part.value.Shape()...)
+		for _, part := range s.Parts {
+			found, err := file.Want(s.Name+":"+part.Name, "the model", part.Shape()...)
 			if err != nil {
-				return err
+				return fmt.Errorf("%w; give the optim that the checkpoint was trained with", err)
 			}
-			part.value.CopyFrom(found.Data)
+			part.CopyFrom(found.Data)
 		}
 	}
 	return nil

@@ -39,7 +39,7 @@ type Options struct {
 type Trainer struct {
 	Model      *model.Model
 	Objective  *objective.Objective
-	Optimizer  *optim.AdamW
+	Optimizer  *optim.Optimizer
 	Schedule   optim.Schedule
 	Options    Options
 	GlobalStep int // steps made so far

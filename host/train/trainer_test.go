@@ -177,7 +177,9 @@ func TestNonFiniteErrorNamesTheFirstRecordsOfMany(t *testing.T) {
 func optimizerState(trainer *train.Trainer) map[string][]float64 {
 	out := map[string][]float64{}
 	for _, s := range trainer.Optimizer.State() {
-		out[s.Name] = append(append(s.ExpAvg.Floats(), s.ExpAvgSq.Floats()...), s.Step.Item())
+		for _, part := range s.Parts {
+			out[s.Name] = append(out[s.Name], part.Floats()...)
+		}
 	}
 	return out
 }

@@ -111,6 +111,7 @@ type Files struct {
 	Paths   []string
 	Setting string // the setting that Paths comes from, for errors: "data_paths"
 	Limit   int    // how many records to take of each file, 0 for all
+	Total   int    // how many to take in all, 0 for all
 }
 
 // File is a data file and what it held.
@@ -219,8 +220,13 @@ func (f Files) Records() iter.Seq2[Record, error] {
 			yield(nil, err)
 			return
 		}
+		taken := 0
+		take := func(r Record, err error) bool {
+			taken++
+			return yield(r, err) && taken != f.Total
+		}
 		for _, path := range paths {
-			if !f.read(path, yield) {
+			if !f.read(path, take) {
 				return
 			}
 		}
