@@ -24,20 +24,21 @@ var arrows = map[string][]string{
 	"builtin":                     {"builtin/...", "sdk"},
 	"builtin/...":                 {"builtin/...", "sdk"}, // one loss or formatter may be made of another
 	"cmd/bench":                   {"host", "host/...", "builtin/..."},
-	"cmd/llmhost":                 {"host", "host/train", "host/config", "host/tensor", "host/nearest", "host/plugin", "host/plugin/check/...", "host/plugin/project", "host/plugin/tryout", "host/plugin/worker", "builtin", "examples", "sdk"}, // examples holds the helpers that new projects get
+	"cmd/llmhost":                 {"host", "host/train", "host/config", "host/console", "host/tensor", "host/nearest", "host/plugin", "host/plugin/check/...", "host/plugin/project", "host/plugin/tryout", "host/plugin/worker", "builtin", "examples", "sdk"}, // examples holds the helpers that new projects get
 	"cmd/setup":                   {},
 	"examples":                    {},
 	"host":                        {"host/...", "sdk"},
 	"host/atomicfile":             {},
-	"host/checkpoint":             {"host/atomicfile", "host/data"},
+	"host/checkpoint":             {"host/atomicfile", "host/data", "host/jsonerror"},
 	"host/config":                 {"host/nearest"},
 	"host/console":                {"host/metrics", "host/train"},
 	"host/data":                   {"host/atomicfile", "host/data/source", "sdk"},
 	"host/data/source":            {"sdk"},
 	"host/exec":                   {"sdk/program", "host/tensor", "sdk/op"},
+	"host/jsonerror":              {},
 	"host/jsonobject":             {},
 	"host/lm":                     {"host/atomicfile", "host/config", "host/lora", "host/model", "host/nearest", "host/nn", "host/tensor", "host/tokenizer"},
-	"host/lora":                   {"host/atomicfile", "host/jsonobject", "host/model", "host/nearest", "host/nn", "host/safetensors", "host/tensor"},
+	"host/lora":                   {"host/atomicfile", "host/jsonerror", "host/jsonobject", "host/model", "host/nearest", "host/nn", "host/safetensors", "host/tensor"},
 	"host/metrics":                {},
 	"host/model":                  {"host/atomicfile", "host/jsonobject", "host/model/...", "host/nn", "host/safetensors", "host/tensor"},
 	"host/model/...":              {"host/nn", "host/tensor"},
@@ -45,7 +46,7 @@ var arrows = map[string][]string{
 	"host/nn":                     {"host/tensor"},
 	"host/objective":              {"host/data", "host/exec", "host/model", "host/nearest", "host/nn", "host/safetensors", "host/tensor", "sdk/program"},
 	"host/optim":                  {"host/nn", "host/tensor"},
-	"host/plugin":                 {"host/atomicfile", "host/nearest", "host/plugin/...", "sdk/program", "sdk", "sdk/op"},
+	"host/plugin":                 {"host/atomicfile", "host/jsonerror", "host/nearest", "host/plugin/...", "sdk/program", "sdk", "sdk/op"},
 	"host/plugin/check":           {"host/nearest", "host/plugin", "sdk", "sdk/sdktest"},
 	"host/plugin/check/formatter": {"host/data/source", "host/plugin", "host/plugin/check", "host/plugin/check/numbers", "sdk", "sdk/sdktest"},
 	"host/plugin/check/loss":      {"host/plugin", "host/plugin/check", "host/plugin/check/formatter", "host/plugin/check/numbers", "sdk", "sdk/op", "sdk/program", "sdk/sdktest"}, // the formatter shows what columns hold
@@ -53,19 +54,19 @@ var arrows = map[string][]string{
 	"host/plugin/check/pooling":   {"host/plugin/check", "host/plugin/check/numbers", "sdk", "sdk/sdktest"},
 	"host/plugin/guard":           {},
 	"host/plugin/output":          {},
-	"host/plugin/process":         {"host/plugin/guard", "host/plugin/output", "host/tempfolder", "sdk", "sdk/process"}, // both sides of one protocol
-	"host/plugin/project":         {"host/nearest", "host/tempfolder"},                                                  // cmd hands it the sources of sdk and examples
-	"host/plugin/tryout":          {"host/config", "host/exec", "host/plugin", "host/safetensors", "host/tensor", "sdk", "sdk/op", "sdk/program"},
+	"host/plugin/process":         {"host/jsonerror", "host/plugin/guard", "host/plugin/output", "host/tempfolder", "sdk", "sdk/process"}, // both sides of one protocol
+	"host/plugin/project":         {"host/nearest", "host/tempfolder"},                                                                    // cmd hands it the sources of sdk and examples
+	"host/plugin/tryout":          {"host/config", "host/exec", "host/jsonerror", "host/plugin", "host/safetensors", "host/tensor", "sdk", "sdk/op", "sdk/program"},
 	"host/plugin/wasm":            {"host/plugin/output"},
 	"host/plugin/worker":          {"host/plugin/guard", "host/plugin/output", "host/plugin/wasm"}, // its child's main, and the guard's, run before all else, so cmd imports it
-	"host/rundir":                 {"host/atomicfile", "host/checkpoint", "host/metrics", "host/rundir/report"},
+	"host/rundir":                 {"host/atomicfile", "host/jsonerror", "host/checkpoint", "host/metrics", "host/rundir/report"},
 	"host/rundir/report":          {"host/metrics"},
-	"host/safetensors":            {"host/atomicfile", "host/nearest"},
+	"host/safetensors":            {"host/atomicfile", "host/jsonerror", "host/nearest"},
 	"host/task":                   {"host/config", "host/data", "host/plugin", "host/plugin/...", "sdk", "sdk/program"},
 	"host/tempfolder":             {},
 	"host/tensor/...":             {"host/tensor/internal/..."},
 	"host/tokenizer":              {"host/jsonobject"},
-	"host/train":                  {"host/checkpoint", "host/data", "host/exec", "host/lm", "host/safetensors", "host/metrics", "host/model", "host/nn", "host/objective", "host/optim", "sdk/program", "host/tensor"},
+	"host/train":                  {"host/checkpoint", "host/data", "host/exec", "host/jsonerror", "host/lm", "host/safetensors", "host/metrics", "host/model", "host/nn", "host/objective", "host/optim", "sdk/program", "host/tensor"},
 	"plugins/...":                 {"plugins/...", "sdk", "sdk/serve", "builtin/..."},
 	"sdk":                         {"sdk/op"},
 	"sdk/op":                      {},

@@ -41,6 +41,6 @@ func runInit(_ context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s: a Llama of %d weights with a byte-level tokenizer (seed %d)\n", n.OutputDir, weights, n.Seed)
+	fmt.Fprintf(stdout, "%s: a Llama of %d weights with a byte-level tokenizer (seed %d)\n", n.OutputDir, weights, n.Seed)
 	return nil
 }

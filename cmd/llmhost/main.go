@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 
+	"llmhost/host/console"
 	"llmhost/host/nearest"
 	"llmhost/host/plugin/worker"
 	"llmhost/host/train"
@@ -30,6 +31,13 @@ var commands = []command{
 	{"plugins", "list, explain, write, build, check and run plugins: llmhost plugins explain plugins/rrhf.wasm", runPlugins},
 	{"version", "print the versions of llmhost and libtorch", runVersion},
 }
+
+// stdout and stderr are what a person may read: texts of plugins, data and models
+// cannot act on the terminal.
+var (
+	stdout = console.Safe(os.Stdout)
+	stderr = console.Safe(os.Stderr)
+)
 
 // errUsage asks for exit code 2 without another message.
 var errUsage = errors.New("usage")
@@ -55,7 +63,7 @@ func dispatch(ctx context.Context, args []string) int {
 	for _, c := range commands {
 		names = append(names, c.name)
 	}
-	fmt.Fprintf(os.Stderr, "llmhost: there is no command %q%s\n\n", args[0], nearest.Hint(args[0], names))
+	fmt.Fprintf(stderr, "llmhost: there is no command %q%s\n\n", args[0], nearest.Hint(args[0], names))
 	usage()
 	return 2
 }
@@ -70,7 +78,9 @@ func usage() {
 }
 
 // note prints a sentence that the user should know.
-func note(format string, args ...any) { fmt.Fprintf(os.Stderr, "note: "+format+"\n", args...) }
+func note(format string, args ...any) {
+	fmt.Fprintln(stderr, "note: "+console.OneLine(fmt.Sprintf(format, args...)))
+}
 
 // exitCode prints an error according to its kind.
 func exitCode(name string, err error) int {
@@ -80,10 +90,13 @@ func exitCode(name string, err error) int {
 		return 0
 	case errors.Is(err, errUsage):
 		return 2
-	case errors.As(err, &stopped) || errors.Is(err, context.Canceled):
-		fmt.Fprintln(os.Stderr, err)
+	case errors.As(err, &stopped):
+		fmt.Fprintln(stderr, err)
+		return 130
+	case errors.Is(err, context.Canceled):
+		fmt.Fprintf(stderr, "llmhost %s: interrupted\n", name)
 		return 130
 	}
-	fmt.Fprintf(os.Stderr, "llmhost %s: %v\n", name, err)
+	fmt.Fprintf(stderr, "llmhost %s: %v\n", name, err)
 	return 1
 }

@@ -47,7 +47,8 @@ func runMerge(_ context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf(
+	fmt.Fprintf(
+		stdout,
 		"%s: %d maps merged; read back, it differs from the model with its adapter by %.1g of the largest number\n",
 		m.OutputDir,
 		merged.Maps,

@@ -7,7 +7,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"os"
 	"regexp"
 	"strings"
 
@@ -62,7 +61,7 @@ func catalog(ctx context.Context) (*plugin.Catalog, error) {
 }
 
 // notice prints what the user should read before a plugin runs.
-func notice(line string) { fmt.Fprintln(os.Stderr, "note: "+line) }
+func notice(line string) { note("%s", line) }
 
 func listPlugins(ctx context.Context, files []string) error {
 	c, err := catalog(ctx)
@@ -78,7 +77,7 @@ func listPlugins(ctx context.Context, files []string) error {
 		}
 		plugins = append(plugins, p)
 	}
-	fmt.Print(plugin.List(ctx, plugins))
+	fmt.Fprint(stdout, plugin.List(ctx, plugins))
 	return nil
 }
 
@@ -107,7 +106,7 @@ func explainPlugin(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Print(text)
+	fmt.Fprint(stdout, text)
 	return nil
 }
 
@@ -165,7 +164,7 @@ func runProgram(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	fmt.Printf("%s\n", numberList.ReplaceAllFunc(text, func(list []byte) []byte {
+	fmt.Fprintf(stdout, "%s\n", numberList.ReplaceAllFunc(text, func(list []byte) []byte {
 		return append(append([]byte("["), bytes.Join(bytes.Fields(list[1:len(list)-1]), []byte(" "))...), ']')
 	}))
 	return nil

@@ -44,7 +44,8 @@ func buildPlugin(ctx context.Context, args []string) error {
 	for _, component := range p.Components {
 		parts = append(parts, string(component.Kind)+" "+component.Name)
 	}
-	fmt.Printf(
+	fmt.Fprintf(
+		stdout,
 		"%s: %s %s, %s, %d bytes, sha256 %s\n",
 		p.Path,
 		p.Name,

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"flag"
 	"fmt"
-	"os"
 	"strings"
 
 	"llmhost/host/plugin/check"
@@ -55,9 +54,9 @@ func checkPlugins(ctx context.Context, args []string) error {
 	for _, file := range files {
 		report := suite.Plugin(ctx, c, file, options)
 		if *asJSON {
-			os.Stdout.Write(report.JSON())
+			stdout.Write(report.JSON())
 		} else {
-			fmt.Print(report.Text())
+			fmt.Fprint(stdout, report.Text())
 		}
 		if !report.OK() {
 			wrong = append(wrong, file)

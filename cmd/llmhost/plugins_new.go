@@ -37,7 +37,8 @@ func newPlugin(args []string) error {
 	if err := project.New(s); err != nil {
 		return fmt.Errorf("new: %w", err)
 	}
-	fmt.Printf(
+	fmt.Fprintf(
+		stdout,
 		"%s: a %s in %s; %s says what to do with it\n",
 		s.Folder,
 		s.Kind,

@@ -9,6 +9,7 @@ import (
 	"llmhost/builtin"
 	"llmhost/host"
 	"llmhost/host/config"
+	"llmhost/host/console"
 
 	"golang.org/x/term"
 )
@@ -59,7 +60,7 @@ func environment(o *output) host.Env {
 	return host.Env{
 		Builtins: builtin.All(),
 		Version:  version,
-		Lines:    o.writer(os.Stdout, os.Stderr),
+		Lines:    console.Safe(o.writer(os.Stdout, os.Stderr)),
 		Terminal: terminal,
 	}
 }

@@ -20,6 +20,7 @@ import (
 
 	"llmhost/host/atomicfile"
 	"llmhost/host/data"
+	"llmhost/host/jsonerror"
 )
 
 const (
@@ -201,7 +202,7 @@ func readJSON(path string, v any) error {
 		return err
 	}
 	if err := json.Unmarshal(text, v); err != nil {
-		return fmt.Errorf("%s: %w", path, err)
+		return fmt.Errorf("%s: %w", path, jsonerror.Explain(text, err))
 	}
 	return nil
 }

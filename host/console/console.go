@@ -36,7 +36,7 @@ func New(lines, terminal io.Writer) *Console {
 	return &Console{lines: lines, terminal: terminal, first: -1, now: time.Now}
 }
 
-// Printf writes one line.
+// Printf writes one line, whatever the texts among its arguments hold.
 func (c *Console) Printf(format string, args ...any) {
 	c.mu.Lock()
 	defer c.mu.Unlock()
@@ -45,7 +45,7 @@ func (c *Console) Printf(format string, args ...any) {
 
 func (c *Console) printf(format string, args ...any) {
 	c.clear()
-	fmt.Fprintf(c.lines, format+"\n", args...)
+	fmt.Fprintf(c.lines, format+"\n", oneLiners(args)...)
 }
 
 // Emit shows one event of a run.

@@ -7,6 +7,7 @@ import (
 	"slices"
 	"strings"
 
+	"llmhost/host/jsonerror"
 	"llmhost/host/model"
 	"llmhost/host/safetensors"
 )
@@ -54,7 +55,7 @@ func classesIn(file *safetensors.File) (heads []model.ClassHead, err error) {
 		return nil, nil
 	}
 	if err := json.Unmarshal([]byte(text), &heads); err != nil {
-		return nil, fmt.Errorf("%s: metadata %s: %w", file.Path(), classesKey, err)
+		return nil, fmt.Errorf("%s: metadata %s: %w", file.Path(), classesKey, jsonerror.Explain([]byte(text), err))
 	}
 	return heads, nil
 }

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"llmhost/host/jsonerror"
 	"llmhost/sdk"
 )
 
@@ -63,7 +64,7 @@ func (c *Component) configured(reply []byte) (handle uint32, records Records, er
 		return 0, records, fmt.Errorf(
 			"plugin %v: the reply to configure is not the JSON that the contract requires: %s",
 			c.Plugin.Info,
-			brief(err),
+			brief(jsonerror.Explain(data, err)),
 		)
 	}
 	if records.Columns, err = readColumns(said.Columns); err != nil {

@@ -8,6 +8,7 @@ import (
 	"slices"
 	"strings"
 
+	"llmhost/host/jsonerror"
 	"llmhost/host/plugin/output"
 	"llmhost/sdk"
 )
@@ -60,7 +61,7 @@ func (i Info) payload(call string, reply []byte) ([]byte, error) {
 	}
 	var said struct{ Code, Message, Field string }
 	if err := json.Unmarshal(reply[1:], &said); err != nil {
-		return nil, fmt.Errorf("plugin %v: the error that %s replied with is not JSON: %s", i, call, brief(err))
+		return nil, fmt.Errorf("plugin %v: the error that %s replied with is not JSON: %s", i, call, brief(jsonerror.Explain(reply[1:], err)))
 	}
 	return nil, &Error{
 		Plugin:  i.String(),
@@ -118,7 +119,7 @@ func (p *Plugin) readManifest(data []byte) error {
 		return fmt.Errorf(
 			"plugin %v: its descriptor is not the JSON that the contract requires: %s",
 			p.Info,
-			brief(err),
+			brief(jsonerror.Explain(data, err)),
 		)
 	}
 	if err := p.fill(m); err != nil {

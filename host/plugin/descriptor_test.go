@@ -17,7 +17,7 @@ const descriptor = `{"llmhost_plugin":1,"abi":2,"abi_minor":9,"new":[],"name":"p
 func TestDescriptors(t *testing.T) {
 	require.NoError(t, plugin.ReadManifest(descriptor), "unknown keys are passed over")
 	for _, c := range []struct{ from, to, want string }{
-		{descriptor, `[]`, "is not the JSON that the contract requires: json: cannot unmarshal array into Go value of type plugin.manifest"},
+		{descriptor, `[]`, "is not the JSON that the contract requires: the whole is a list; want an object"},
 		{`"llmhost_plugin":1`, `"llmhost_plugin":2`, "has llmhost_plugin 2; want 1"},
 		{`"abi":2`, `"abi":1`, "speaks ABI 1, host speaks 2; rebuild it with this sdk"},
 		{`"name":"p"`, `"name":"a/b"`, `calls the plugin "a/b"; want letters, digits, - and _`},
@@ -51,7 +51,7 @@ func TestReplies(t *testing.T) {
 	for reply, want := range map[string]string{
 		"":        "plugin x.wasm: the reply to describe is not a frame; rebuild it with this sdk",
 		"\x02abc": "plugin x.wasm: the reply to describe is not a frame; rebuild it with this sdk",
-		"\x01abc": "plugin x.wasm: the error that describe replied with is not JSON: invalid character 'a' looking for beginning of value",
+		"\x01abc": "plugin x.wasm: the error that describe replied with is not JSON: line 1, column 1: 'a' is out of place; want a value",
 		"\x01{\"code\":\"internal\",\"message\":\"is \\u001b[2Jtired\"}": "plugin x.wasm: describe: is �[2Jtired",
 	} {
 		_, err := plugin.Payload(reply)
@@ -96,7 +96,7 @@ func TestFormatterDeclarations(t *testing.T) {
 
 func TestTraceReplies(t *testing.T) {
 	for reply, want := range map[string]string{
-		`{`:  "loss l of plugin x.wasm: its trace is not the JSON that the contract requires: unexpected end of JSON input",
+		`{`:  "loss l of plugin x.wasm: its trace is not the JSON that the contract requires: it ends in the middle of its JSON",
 		`{}`: `loss l of plugin x.wasm: program is not JSON: ""`,
 		`{"program":{"llmhost_program":1,"kind":"pooling","inputs":[{"name":"hidden","dtype":"f32","shape":["P","H"]},{"name":"token","dtype":"i64","shape":["M"]},{"name":"sequence","dtype":"i64","shape":["M"]}],"nodes":[{"op":"index_select","in":[0,1],"attrs":{"dim":0}},{"op":"segment_max","in":[3,2],"attrs":{"segments":"N"}}],"output":4}}`: "loss l of plugin x.wasm: its trace is a program of kind pooling",
 		`{"program":{"llmhost_program":1,"kind":"loss","inputs":[{"name":"policy.logps","dtype":"f32","shape":["B","K","T"]}],"nodes":[{"op":"sum","in":[0]}],"terms":[{"name":"x","sum":1}]},"locations":["a","b"]}`:                                                                                                                                   "loss l of plugin x.wasm: its trace has 2 locations for 1 nodes",

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 
+	"llmhost/host/jsonerror"
 	"llmhost/sdk"
 	"llmhost/sdk/op"
 )
@@ -80,7 +81,7 @@ func (c *Component) configure(ctx context.Context, running calls, values map[str
 		return 0, fmt.Errorf(
 			"plugin %v: the reply to configure is not the JSON that the contract requires: %s",
 			c.Plugin.Info,
-			brief(err),
+			brief(jsonerror.Explain(data, err)),
 		)
 	}
 	return configured.Instance, nil

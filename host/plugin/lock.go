@@ -11,6 +11,7 @@ import (
 	"slices"
 
 	"llmhost/host/atomicfile"
+	"llmhost/host/jsonerror"
 )
 
 // LockName is the name of the lock file in a run's folder.
@@ -54,7 +55,7 @@ func ReadLock(path string) (Lock, error) {
 		return Lock{}, fmt.Errorf(
 			"%s: %s; restore it, or remove it to take the plugin as it is now",
 			path,
-			brief(err),
+			brief(jsonerror.Explain(data, err)),
 		)
 	}
 	return lock, nil

@@ -34,7 +34,7 @@ func TestLock(t *testing.T) {
 	require.Len(t, lock.Plugins, 1)
 
 	for text, want := range map[string]string{
-		"{": "unexpected end of JSON input", "null": "has version 0, this llmhost reads 1", `{"llmhost_lock":2}`: "has version 2, this llmhost reads 1",
+		"{": "it ends in the middle of its JSON", "null": "has version 0, this llmhost reads 1", `{"llmhost_lock":2}`: "has version 2, this llmhost reads 1",
 		`{"llmhost_lock":1,"plugins":[{"path":"a.wasm"}]}`:      `plugin 0 has sha256 ""; want 64 hex digits`,
 		`{"llmhost_lock":1,"plugins":[{"sha256":"\u001b[2J"}]}`: `plugin 0 has sha256 "\x1b[2J"; want 64 hex digits`,
 	} {

@@ -20,6 +20,7 @@ import (
 	"path/filepath"
 
 	"llmhost/host/atomicfile"
+	"llmhost/host/jsonerror"
 	"llmhost/sdk"
 	"llmhost/sdk/op"
 	"llmhost/sdk/program"
@@ -243,7 +244,7 @@ func (c *Component) ask(ctx context.Context, config []byte) ([]byte, error) {
 		return nil, fmt.Errorf(
 			"plugin %v: the reply to configure is not the JSON that the contract requires: %s",
 			c.Plugin.Info,
-			brief(err),
+			brief(jsonerror.Explain(data, err)),
 		)
 	}
 	if reply, err = running.Trace(
@@ -269,7 +270,7 @@ func (c *Component) check(reply []byte) (*Trace, error) {
 		PoolsLastToken bool `json:"pools_last_token"`
 	}
 	if err := json.Unmarshal(reply, &parts); err != nil {
-		return nil, fmt.Errorf("%v: its trace is not the JSON that the contract requires: %s", c, brief(err))
+		return nil, fmt.Errorf("%v: its trace is not the JSON that the contract requires: %s", c, brief(jsonerror.Explain(reply, err)))
 	}
 	for i, place := range parts.Locations {
 		parts.Locations[i] = line(place[:min(len(place), maxPlace)])

@@ -10,6 +10,7 @@ import (
 	"time"
 
 	"llmhost/host/atomicfile"
+	"llmhost/host/jsonerror"
 )
 
 // Record is run.json: the inputs of a run and how far it has come.
@@ -84,7 +85,7 @@ func ReadRecord(dir string) (r Record, err error) {
 		return r, nil
 	}
 	if err == nil {
-		err = json.Unmarshal(text, &r)
+		err = jsonerror.Explain(text, json.Unmarshal(text, &r))
 	}
 	if err != nil {
 		return r, fmt.Errorf("%s: %w", path, err)

@@ -160,7 +160,7 @@ func TestOpenTruncatedFile(t *testing.T) {
 
 func TestOpenShardErrors(t *testing.T) {
 	tests := []struct{ name, index, want string }{
-		{"not JSON", `{`, `: is not the index of a sharded model (unexpected end of JSON input); copy or download it again`},
+		{"not JSON", `{`, `: is not the index of a sharded model (it ends in the middle of its JSON); copy or download it again`},
 		{"no map", `{}`, `: has no weight_map; copy or download it again`},
 		{"shard missing", `{"weight_map":{"a":"x.safetensors"}}`, `: names the shard x.safetensors, which does not exist; copy or download it too`},
 		{"shard elsewhere", `{"weight_map":{"a":"../x.safetensors"}}`, `: puts tensor "a" into "../x.safetensors"; want a file beside the index`},

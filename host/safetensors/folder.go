@@ -10,6 +10,8 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"llmhost/host/jsonerror"
 )
 
 // The file names of a model's folder.
@@ -88,7 +90,7 @@ func readIndex(path string) (map[string]map[string]bool, error) {
 			path,
 			ErrHeader,
 			"is not the index of a sharded model (%v); copy or download it again",
-			err,
+			jsonerror.Explain(text, err),
 		)
 	}
 	if index.WeightMap == nil {

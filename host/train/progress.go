@@ -8,6 +8,7 @@ import (
 	"strings"
 	"time"
 
+	"llmhost/host/jsonerror"
 	"llmhost/host/tensor"
 )
 
@@ -98,7 +99,7 @@ func (p *progress) sums() []float64 {
 func (l *Loop) Restore(saved json.RawMessage) error {
 	var p progress
 	if err := json.Unmarshal(saved, &p); err != nil {
-		return fmt.Errorf("progress of the run: %w", err)
+		return fmt.Errorf("progress of the run: %w", jsonerror.Explain(saved, err))
 	}
 	l.TrainedTokens = p.TrainedTokens
 	l.evaluated = p.Evaluated

@@ -7,6 +7,7 @@ import (
 	"io"
 	"os"
 	"os/signal"
+	"path/filepath"
 	"runtime"
 	"strconv"
 	"syscall"
@@ -30,18 +31,18 @@ func Main() int {
 	}
 	bound(program, os.Args[2])
 	fmt.Fprintln(report, started)
-	status := make(chan syscall.WaitStatus, 1)
-	go reap(program, status)
+	below := &below{status: make(chan syscall.WaitStatus, 1), none: make(chan struct{})}
+	go below.reap(program)
 	select {
-	case s := <-status:
-		status <- s
+	case status := <-below.status:
+		below.status <- status
 	case <-hostGone():
 	}
-	endAll()
+	below.end()
 	select {
-	case s := <-status:
-		fmt.Fprintf(report, "%s%d\n", ended, s)
-	case <-time.After(patience):
+	case status := <-below.status:
+		fmt.Fprintf(report, "%s%d\n", ended, status)
+	default: // it cannot be killed
 	}
 	return 0
 }
@@ -107,38 +108,74 @@ func hostGone() <-chan struct{} {
 	return gone
 }
 
-// reap collects every process that ends below this one, the program among them.
-func reap(program *os.Process, ended chan<- syscall.WaitStatus) {
+// below are the processes below this one.
+type below struct {
+	status chan syscall.WaitStatus // of the program, once it has ended
+	none   chan struct{}           // closed once nothing is below
+}
+
+// reap collects every process that ends, the program among them. Whatever loses
+// its parent becomes a child of this process before the parent is collected, so
+// when no child is left, nothing else is.
+func (b *below) reap(program *os.Process) {
+	defer close(b.none)
 	for {
 		var status syscall.WaitStatus
 		pid, err := syscall.Wait4(-1, &status, 0, nil)
 		switch {
 		case errors.Is(err, syscall.EINTR):
-		case err != nil: // none is left, and none can come
+		case err != nil:
 			return
 		case pid == program.Pid:
-			ended <- status
+			b.status <- status
 		}
 	}
 }
 
-// patience is how long processes that were killed may take to be gone.
+// patience is how long processes that were killed may take to be gone. One that
+// belongs to another user, by sudo or the like, cannot be killed.
 const patience = 5 * time.Second
 
-// endAll kills what is below this process until nothing is.
-func endAll() {
-	for until := time.Now().Add(patience); time.Now().Before(until); {
-		killed := 0
-		for _, pid := range descendants(os.Getpid()) {
-			if syscall.Kill(pid, syscall.SIGKILL) == nil {
-				killed++
+// end kills what is below until nothing is: a list of processes is out of date as
+// soon as it is made. One that starts the next and ends, again and again, is
+// caught among the children, which are listed much faster.
+func (b *below) end() {
+	for until := time.Now().Add(patience); time.Now().Before(until); time.Sleep(time.Millisecond) {
+		kill(descendants(os.Getpid()))
+		for range 1000 {
+			select {
+			case <-b.none:
+				return
+			default:
+			}
+			children := childrenOf(os.Getpid())
+			if len(children) == 0 {
+				break
+			}
+			kill(children)
+		}
+	}
+}
+
+func kill(pids []int) {
+	for _, pid := range pids {
+		_ = syscall.Kill(pid, syscall.SIGKILL)
+	}
+}
+
+// childrenOf lists the children of a process, none where the system does not
+// list them.
+func childrenOf(pid int) (children []int) {
+	lists, _ := filepath.Glob(fmt.Sprintf("/proc/%d/task/*/children", pid))
+	for _, list := range lists {
+		text, _ := os.ReadFile(list)
+		for _, field := range bytes.Fields(text) {
+			if child, err := strconv.Atoi(string(field)); err == nil {
+				children = append(children, child)
 			}
 		}
-		if killed == 0 { // what is left belongs to another user, by sudo or the like
-			return
-		}
-		time.Sleep(time.Millisecond)
 	}
+	return children
 }
 
 // descendants lists the living processes below one.

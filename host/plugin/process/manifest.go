@@ -12,6 +12,7 @@ import (
 	"slices"
 	"strings"
 
+	"llmhost/host/jsonerror"
 	"llmhost/host/plugin/output"
 
 	"github.com/BurntSushi/toml"
@@ -91,7 +92,7 @@ func readManifest(file string, text []byte) (m manifest, err error) {
 		reader := json.NewDecoder(bytes.NewReader(text))
 		reader.DisallowUnknownFields()
 		if err := reader.Decode(&m); err != nil {
-			return m, err
+			return m, jsonerror.Explain(text, err)
 		}
 	} else {
 		meta, err := toml.Decode(string(text), &m)

@@ -89,7 +89,7 @@ func TestBadManifests(t *testing.T) {
 		{"no interpreter", `plugin.toml: interpreter is missing; want the program that runs the entry, such as "python3"`, map[string]string{"plugin.toml": ""}},
 		{"no entry", "plugin.toml: entry is missing; want the file that the interpreter runs", map[string]string{"plugin.toml": `interpreter = "sh"`}},
 		{"unknown key", `plugin.toml: unknown key "entri"; it has interpreter, args, entry and files`, map[string]string{"plugin.toml": "interpreter = \"sh\"\nentri = \"main.sh\"\n"}},
-		{"unknown key in JSON", `plugin.json: json: unknown field "entri"`, map[string]string{"plugin.json": `{"entri": "main.sh"}`}},
+		{"unknown key in JSON", `plugin.json: unknown key "entri"`, map[string]string{"plugin.json": `{"entri": "main.sh"}`}},
 		{"entry that is not there", "its entry main.sh is not among its files", map[string]string{"plugin.toml": shell}},
 		{"two files of one name", "", map[string]string{"plugin.toml": shell + `files = [".", "../other/main.sh"]`, "main.sh": "", "../other/main.sh": ""}},
 	} {

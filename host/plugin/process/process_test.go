@@ -255,6 +255,25 @@ func TestWhatAPluginStartedEndsWithIt(t *testing.T) {
 	}
 }
 
+// A process that starts the next one and ends is never there when a list is
+// read; it is caught all the same, and long before its last generation.
+func TestAChainOfProcessesEnds(t *testing.T) {
+	out := filepath.Join(t.TempDir(), "generation")
+	chain := filepath.Join(t.TempDir(), "chain.sh")
+	text := "echo $1 > " + out + "\ntest $1 -lt 20000 && setsid sh $0 $(($1 + 1)) &\n"
+	require.NoError(t, os.WriteFile(chain, []byte(text), 0o600))
+	path := script(t, "setsid sh "+chain+" 1 &", "sleep 0.3", "exit 0")
+	_, err := open(t, path).Start(context.Background(), process.Limits{})
+	require.ErrorContains(t, err, "before a handshake")
+	was, err := os.ReadFile(out)
+	require.NoError(t, err)
+	time.Sleep(100 * time.Millisecond)
+	is, err := os.ReadFile(out)
+	require.NoError(t, err)
+	require.Equal(t, string(was), string(is), "it goes on")
+	require.NotContains(t, []string{"1\n", "20000\n"}, string(is), "it went on before, and did not come to its end")
+}
+
 // hold starts a plugin and waits for its own end.
 func hold(path string) int {
 	p, err := process.Open(path)

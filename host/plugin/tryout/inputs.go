@@ -7,6 +7,7 @@ import (
 	"os"
 	"strings"
 
+	"llmhost/host/jsonerror"
 	"llmhost/host/safetensors"
 	"llmhost/sdk/op"
 	"llmhost/sdk/program"
@@ -24,7 +25,7 @@ func openInputs(p *program.Program, path string) (*safetensors.File, error) {
 	}
 	var values map[string]any
 	if err := json.Unmarshal(text, &values); err != nil {
-		return nil, fmt.Errorf(`%s: %w; want {"%s": [[…], …], …}`, path, err, p.InputNames()[0])
+		return nil, fmt.Errorf(`%s: %w; want {"%s": [[…], …], …}`, path, jsonerror.Explain(text, err), p.InputNames()[0])
 	}
 	var sources []safetensors.Source
 	for _, input := range p.Inputs {
