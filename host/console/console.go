@@ -70,7 +70,9 @@ func (c *Console) Emit(e train.Event) {
 			c.printf("%s  %s%s", progress(e), describe(e.Values), c.left(e))
 		}
 	case train.Evaluated:
-		c.printf("%s  %s", progress(e), describe(e.Values))
+		for _, values := range e.Sets {
+			c.printf("%s  %s", progress(e), describe(values))
+		}
 	case train.Saved:
 		c.printf("%s  saved %s", progress(e), e.Path)
 	}

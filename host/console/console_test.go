@@ -16,7 +16,7 @@ import (
 
 // event is one of a run of 100 steps, four epochs.
 func event(kind train.EventKind, step int, values ...metrics.Value) train.Event {
-	return train.Event{Kind: kind, TotalSteps: 100, Path: "run/checkpoint-" + time.Duration(step).String(),
+	return train.Event{Kind: kind, TotalSteps: 100, Path: "run/checkpoint-" + time.Duration(step).String(), Sets: [][]metrics.Value{values},
 		Entry: metrics.Entry{Step: step, Epoch: float64(step) / 25, Values: values}}
 }
 
@@ -41,6 +41,16 @@ func TestLinesWhenPiped(t *testing.T) {
 		"step  50/100  epoch 2.00  loss 2.3457 (rank 0.5000, tune 1.8457)  rank_accuracy 51.2%  grad 0.9877  lr 1.2e-04  12,346 tokens/s  7m30s left",
 		"step  50/100  epoch 2.00  saved run/checkpoint-50ns",
 		"step 100/100  epoch 4.00  loss 2.3457", ""}, strings.Split(out.String(), "\n"))
+}
+
+// Each evaluation set has a line of its own.
+func TestLinesOfSeveralSets(t *testing.T) {
+	var out bytes.Buffer
+	e := event(train.Evaluated, 50)
+	e.Sets = [][]metrics.Value{{{Name: "eval_one_loss", Value: 2}, {Name: "eval_one_accuracy", Value: 0.5}}, {{Name: "eval_two_loss", Value: 1}}}
+	console.New(&out, nil).Emit(e)
+	require.Equal(t, "step  50/100  epoch 2.00  eval_one_loss 2.0000  eval_one_accuracy 50.0%\n"+
+		"step  50/100  epoch 2.00  eval_two_loss 1.0000\n", out.String())
 }
 
 // An evaluation that takes long says how far it is.

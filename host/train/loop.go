@@ -45,6 +45,8 @@ type Event struct {
 	// Of Evaluating: the name of the set, and how many of its records are done.
 	Set      string
 	Done, Of int
+
+	Sets [][]metrics.Value // of Evaluated: the values of each
 }
 
 // Loop is a run: steps over batches of examples, with evaluations, log entries
@@ -263,19 +265,22 @@ func (l *Loop) evaluate(ctx context.Context) error {
 	if err := l.Trainer.Check(); err != nil {
 		return err
 	}
-	var values []metrics.Value
+	var sets [][]metrics.Value
 	for _, set := range l.Eval {
 		e, err := l.evaluateOn(ctx, set)
 		if err != nil {
 			return err
 		}
-		values = append(values, metrics.Value{Name: set.Prefix + program.LossKey, Value: e.Loss()})
+		values := []metrics.Value{{Name: set.Prefix + program.LossKey, Value: e.Loss()}}
 		e.Values(func(name string, value float64) {
 			values = append(values, metrics.Value{Name: set.Prefix + name, Value: value})
 		})
+		sets = append(sets, values)
 	}
 	l.evaluated = l.Trainer.GlobalStep
-	return l.emit(Evaluated, values, "")
+	event := l.event(Evaluated, slices.Concat(sets...))
+	event.Sets = sets
+	return l.Emit(event)
 }
 
 // evaluateOn measures one set, and tells how far it is after each micro-batch.

@@ -17,14 +17,8 @@ const (
 	left, right   = 68, 28 // room beside a plot: labels of its axis, half a label
 	top, bottom   = 72, 50 // room for the title, for the labels of the steps
 	between       = 64     // between two plots: the head of the lower one
-	legendRoom    = 610    // from the right edge, beside the head of a plot
-	legendGap     = 42     // for the sample of a line and a blank
 	manyPoints    = 60     // with so many points a training line is drawn faint under its running mean
 )
-
-// colours are those of the lines, the training line first; the colour-blind can
-// tell them apart.
-var colours = []string{"#2f6fb3", "#d9622b", "#2a9d6f", "#8a56ac", "#c9a227", "#5b6770"}
 
 const style = `<style>text{font-family:Inter,"Segoe UI",Roboto,Helvetica,Arial,"DejaVu Sans",sans-serif;fill:#27313b}` +
 	`.title{font-size:19px;font-weight:600}.head{font-size:14px;font-weight:600}.small{font-size:12px}.soft{fill:#66727e}` +
@@ -32,40 +26,55 @@ const style = `<style>text{font-family:Inter,"Segoe UI",Roboto,Helvetica,Arial,"
 	`.line{fill:none;stroke-width:2;stroke-linejoin:round;stroke-linecap:round}.raw{stroke-width:1;stroke-opacity:.35}</style>`
 
 // SVG draws the panels one below the other over the same steps, as a
-// self-contained picture of 900 by 600 pixels.
+// self-contained picture of 900 by 600 pixels, or higher by what the names of many
+// lines take.
 func SVG(title string, panels []Panel) []byte {
 	p := &picture{}
+	high := height
+	for _, panel := range panels {
+		high += panel.legend().height()
+	}
 	p.print(
 		`<svg xmlns="http://www.w3.org/2000/svg" viewBox="0 0 %d %d" width="%d" height="%d" role="img">`,
 		width,
-		height,
+		high,
 		width,
-		height,
+		high,
 	)
 	p.print(
 		`<title>%s</title>%s<rect width="%d" height="%d" fill="#fff"/>`,
 		html.EscapeString(title),
 		style,
 		width,
-		height,
+		high,
 	)
 	p.text(left, 34, "title", "start", title)
 	if len(panels) == 0 {
 		p.text(width/2, height/2, "small soft", "middle", "nothing was measured")
 	}
+	p.panels(panels)
+	if len(panels) > 0 {
+		p.text((left+width-right)/2, float64(high)-12, "small soft", "middle", "optimizer step")
+	}
+	p.print(`</svg>`)
+	return p.Bytes()
+}
+
+// panels draws the plots, which share the height of the picture.
+func (p *picture) panels(panels []Panel) {
 	end := lastStep(panels)
 	steps := newAxis(0, end, min(8, int(end)), left, width-right)
 	steps.hi, steps.digits = end, 0 // the lines end at the edge, and steps are whole
 	room := float64(height-top-bottom-between*(len(panels)-1)) / math.Max(1, float64(len(panels)))
-	for i, panel := range panels {
-		y := top + float64(i)*(room+between)
-		p.panel(panel, steps, y+8, y+room)
+	y := float64(top)
+	for _, panel := range panels {
+		names := panel.legend()
+		below := y + float64(names.height())
+		p.panel(panel, steps, below+8, below+room)
+		p.text(left, y-6, "head", "start", panel.Title)
+		p.names(names, y-6)
+		y = below + room + between
 	}
-	if len(panels) > 0 {
-		p.text((left+width-right)/2, height-12, "small soft", "middle", "optimizer step")
-	}
-	p.print(`</svg>`)
-	return p.Bytes()
 }
 
 // lastStep is the greatest step of any panel, at least 1.
@@ -107,7 +116,7 @@ func (p *picture) lineTo(class string, x1, y1, x2, y2 float64) {
 // px writes a pixel with at most one digit after the point.
 func px(x float64) string { return strconv.FormatFloat(math.Round(x*10)/10, 'f', -1, 64) }
 
-// panel draws one plot between the pixels y0 and y1, its head above.
+// panel draws one plot between the pixels y0 and y1.
 func (p *picture) panel(panel Panel, steps axis, y0, y1 float64) {
 	lo, hi := panel.span()
 	values := newAxis(lo, hi, min(6, max(3, int((y1-y0)/42))), y1, y0)
@@ -123,10 +132,8 @@ func (p *picture) panel(panel Panel, steps axis, y0, y1 float64) {
 		p.lineTo("base", steps.at(s), y1, steps.at(s), y1+4)
 		p.text(steps.at(s), y1+18, "small soft", "middle", steps.label(s))
 	}
-	p.text(left, y0-14, "head", "start", panel.Title)
-	p.legend(panel, y0-14)
-	for i, s := range panel.Series {
-		p.series(s, panel.colour(i), steps, values)
+	for _, s := range panel.Series {
+		p.series(s, steps, values)
 	}
 }
 
@@ -143,70 +150,6 @@ func (p Panel) span() (lo, hi float64) {
 	}
 	return lo, hi
 }
-
-// legend names the lines at the right edge, each with its first and last value
-// where there is room for all; lines beyond the room are counted.
-func (p *picture) legend(panel Panel, y float64) {
-	labels := make([]string, len(panel.Series)) // the text after the names
-	for i, s := range panel.Series {
-		labels[i] = s.course()
-	}
-	if _, fit := panel.fit(labels); fit < len(labels) {
-		clear(labels)
-	}
-	wide, fit := panel.fit(labels)
-	x := width - right - wide
-	if rest := len(labels) - fit; rest > 0 {
-		p.text(width-right, y, "small soft", "end", fmt.Sprintf("and %d more", rest))
-		x -= textWidth("and 99 more") + 16
-	}
-	for i, s := range panel.Series[:fit] {
-		x += legendGap
-		p.print(
-			`<text x="%s" y="%s" class="small">%s <tspan class="soft">%s</tspan></text>`,
-			px(x),
-			px(y),
-			html.EscapeString(s.Name),
-			labels[i],
-		)
-		p.print(
-			`<line class="line" stroke="%s" x1="%s" y1="%s" x2="%s" y2="%s"/>`,
-			panel.colour(i),
-			px(x-24),
-			px(y-4),
-			px(x-7),
-			px(y-4),
-		)
-		if s.Eval {
-			p.dot(x-15.5, y-4, panel.colour(i))
-		}
-		x += textWidth(s.Name + labels[i])
-	}
-}
-
-// fit is the width of the legend's first entries that have room, and how many
-// those are.
-func (p Panel) fit(labels []string) (wide float64, n int) {
-	for i, s := range p.Series {
-		next := wide + legendGap + textWidth(s.Name+labels[i])
-		if next > legendRoom {
-			return wide, i
-		}
-		wide = next
-	}
-	return wide, len(p.Series)
-}
-
-// colour is the first one for training alone.
-func (p Panel) colour(i int) string {
-	if p.Series[0].Eval {
-		i++
-	}
-	return colours[i%len(colours)]
-}
-
-// textWidth is an estimate of the width of small text, on the wide side.
-func textWidth(text string) float64 { return 6.5 * float64(len([]rune(text))+1) }
 
 // course is the first and the last finite value of a line: "2.41 → 1.07".
 func (s Series) course() string {
@@ -242,22 +185,22 @@ func (p *picture) dot(x, y float64, colour string) {
 
 // series draws one line; isolated points, and those of evaluations,
 // are dots.
-func (p *picture) series(s Series, colour string, steps, values axis) {
+func (p *picture) series(s Series, steps, values axis) {
 	if s.faint() {
-		p.path("line raw", colour, thin(s.Points, steps), steps, values)
+		p.path("line raw", s.stroke(), thin(s.Points, steps), steps, values)
 	}
 	points := s.smooth()
-	p.path("line", colour, thin(points, steps), steps, values)
+	p.path("line", s.stroke(), thin(points, steps), steps, values)
 	for i, point := range points {
 		alone := (i == 0 || !points[i-1].finite()) && (i == len(points)-1 || !points[i+1].finite())
 		if point.finite() && (alone || s.Eval && len(points) < manyPoints) {
-			p.dot(steps.at(point.X), values.at(point.Y), colour)
+			p.dot(steps.at(point.X), values.at(point.Y), s.colour())
 		}
 	}
 }
 
 // path draws a line through the finite points, with a gap at the others.
-func (p *picture) path(class, colour string, points []Point, steps, values axis) {
+func (p *picture) path(class, stroke string, points []Point, steps, values axis) {
 	var d bytes.Buffer
 	move := true
 	for _, point := range points {
@@ -273,7 +216,7 @@ func (p *picture) path(class, colour string, points []Point, steps, values axis)
 		d.WriteString(px(steps.at(point.X)) + " " + px(values.at(point.Y)))
 		move = false
 	}
-	p.print(`<path class="%s" stroke="%s" d="%s"/>`, class, colour, d.String())
+	p.print(`<path class="%s" %s d="%s"/>`, class, stroke, d.String())
 }
 
 // faint says that the line is drawn faint, under its running mean.

@@ -66,7 +66,7 @@ func TestPanelsOfOtherRuns(t *testing.T) {
 	require.Empty(t, nan, "a line without a point is none")
 	sets := report.Panels([]metrics.Entry{entry(1, "eval_a_b_loss", 1.0, "eval_perplexity", 2.0, "loss_rank", 3.0, "floss", 4.0)})
 	require.Len(t, sets, 2)
-	require.Equal(t, "eval a b", sets[0].Series[0].Name)
+	require.Equal(t, "eval a_b", sets[0].Series[0].Name)
 	require.Equal(t, "Perplexity", sets[1].Title, "where nothing measures an accuracy")
 }
 
@@ -75,7 +75,8 @@ type drawing struct {
 	texts   []string
 	paths   []string // their d
 	circles int
-	size    int // bytes
+	strokes map[string]int // how many lines have each colour and dash
+	size    int            // bytes
 }
 
 var coordinate = regexp.MustCompile(`^(x|y|x1|x2|y1|y2|cx|cy)$`)
@@ -87,7 +88,7 @@ func draw(t *testing.T, entries []metrics.Entry) drawing {
 	svg := report.SVG("a <run> & more", report.Panels(entries))
 	require.NotContains(t, string(svg), "NaN")
 	require.NotContains(t, string(svg), "Inf")
-	d := drawing{size: len(svg)}
+	d := drawing{size: len(svg), strokes: map[string]int{}}
 	decoder := xml.NewDecoder(bytes.NewReader(svg))
 	inside := ""
 	for {
@@ -114,6 +115,15 @@ func (d *drawing) take(t *testing.T, e xml.StartElement) {
 	t.Helper()
 	if e.Name.Local == "circle" {
 		d.circles++
+	}
+	look := ""
+	for _, a := range e.Attr {
+		if a.Name.Local == "stroke" && e.Name.Local != "circle" || a.Name.Local == "stroke-dasharray" {
+			look += a.Value + " "
+		}
+	}
+	if look != "" {
+		d.strokes[look]++
 	}
 	for _, a := range e.Attr {
 		var numbers []string
@@ -192,12 +202,31 @@ func TestSVGLeavesGaps(t *testing.T) {
 	require.Equal(t, 1, d.circles, "the isolated point")
 }
 
-func TestSVGCountsLinesThatTheLegendCannotHold(t *testing.T) {
-	e := metrics.Entry{Step: 1, Values: []metrics.Value{{Name: "loss", Value: 1}}}
-	for i := range 12 {
-		e.Values = append(e.Values, metrics.Value{Name: fmt.Sprintf("eval_set%d_loss", i), Value: float64(i)})
+// Every line has its name, in rows where there are many, and no two lines of a plot
+// look alike; a set has one colour in both plots.
+func TestSVGOfManyEvaluationSets(t *testing.T) {
+	for _, sets := range []int{2, 6, 12} {
+		t.Run(strconv.Itoa(sets), func(t *testing.T) {
+			e := metrics.Entry{Step: 1, Values: []metrics.Value{{Name: "loss", Value: 1}, {Name: "rank_accuracy", Value: 1}}}
+			for i := range sets {
+				prefix := fmt.Sprintf("eval_a_set_with_a_name_%d_", i)
+				e.Values = append(e.Values, metrics.Value{Name: prefix + "loss", Value: float64(i)},
+					metrics.Value{Name: prefix + "rank_accuracy", Value: 0.5})
+			}
+			d := draw(t, []metrics.Entry{e})
+			for i := range sets {
+				require.Contains(t, d.texts, fmt.Sprintf("eval a_set_with_a_name_%d ", i))
+				require.Contains(t, d.texts, fmt.Sprintf("eval a_set_with_a_name_%d rank ", i))
+			}
+			require.Len(t, d.strokes, sets+1, "one look for training and for each set")
+			for look, lines := range d.strokes {
+				require.Equal(t, 4, lines, "%s: a path and a sample in each plot", look)
+			}
+		})
 	}
-	d := draw(t, []metrics.Entry{e})
-	require.Contains(t, d.texts, "train ")
-	require.Contains(t, d.texts, "and 8 more")
+}
+
+func TestSVGShortensALongName(t *testing.T) {
+	d := draw(t, []metrics.Entry{entry(1, "eval_"+strings.Repeat("long_", 60)+"loss", 1.0)})
+	require.Contains(t, strings.Join(d.texts, "\n"), "…")
 }
