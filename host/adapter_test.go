@@ -115,12 +115,8 @@ func rewardModel(t *testing.T) string {
 
 func TestAdapterSettings(t *testing.T) {
 	s := adapted(t)
-	s.ModulesToSave = []string{"embed_tokens"}
-	_, err := trained(s)
-	require.EqualError(t, err, "modules_to_save trains model.embed_tokens.weight, so that the model without its adapter is not the one that the run began with; give ref_model_name_or_path")
-	s = adapted(t)
 	s.LoraTargetModules = []string{"q_prj"}
-	_, err = trained(s)
+	_, err := trained(s)
 	require.ErrorContains(t, err, "did you mean q_proj?")
 	s = adapted(t)
 	s.LoraR, s.PEFTConfigPath = 0, written(t, filepath.Join(t.TempDir(), "peft.json"), `{"type": "lora", "config": {"r": 2, "target_modules": ["q_proj"]}}`)
@@ -164,7 +160,7 @@ func TestAdapterSettingsWithoutEffect(t *testing.T) {
 }
 
 // An adapter that stands on a changed weight is trained, resumed, gone on from and merged
-// alike; without it the model is no reference.
+// alike.
 func TestAdaptersThatChangeTheBase(t *testing.T) {
 	for _, init := range []string{"pissa", "olora"} {
 		t.Run(init, func(t *testing.T) {
@@ -174,9 +170,6 @@ func TestAdaptersThatChangeTheBase(t *testing.T) {
 				s.PEFTConfigPath, s.NumTrainEpochs, s.SaveStrategy, s.SaveSteps = peft, 2, "steps", 5
 				return s
 			}
-			_, err := trained(of("dpo", pair))
-			require.EqualError(t, err, "init_lora_weights "+init+" changes the weights below the adapter, so that the model without it is not the one that the run began with; give ref_model_name_or_path")
-
 			s := of("sft", promptAnswer(nil))
 			mustTrain(t, s)
 			plain := lesson(t, "sft", promptAnswer(nil), nil)
@@ -195,7 +188,7 @@ func TestAdaptersThatChangeTheBase(t *testing.T) {
 			require.Equal(t, adapterBytes(t, s.OutputDir), adapterBytes(t, again.OutputDir))
 
 			merged := filepath.Join(t.TempDir(), "merged")
-			_, err = host.Merge(host.MergeOptions{Adapter: s.OutputDir, OutputDir: merged, Tolerance: 1e-4})
+			_, err := host.Merge(host.MergeOptions{Adapter: s.OutputDir, OutputDir: merged, Tolerance: 1e-4})
 			require.NoError(t, err)
 			for _, on := range []func(s *config.Settings){
 				func(g *config.Settings) { g.Adapter = s.OutputDir },

@@ -13,6 +13,7 @@ import (
 	"llmhost/host/console"
 	"llmhost/host/data"
 	"llmhost/host/lm"
+	"llmhost/host/lora"
 	"llmhost/host/model"
 	"llmhost/host/objective"
 	"llmhost/host/plugin"
@@ -25,6 +26,7 @@ import (
 type models struct {
 	policy    *lm.Model
 	reference *model.Model // nil where there is none, or where it is the policy without its adapter
+	refName   string       // what the policy is compared with
 	labels    data.Labeler // numbers classes as the heads do
 	device    tensor.Device
 	threads   int
@@ -86,6 +88,7 @@ func (m *models) load(s config.Settings, t *task.Task, src lm.Source, tok *token
 		if m.reference, err = lm.OpenReference(m.policy, s.RefModel, options); err != nil {
 			return err
 		}
+		m.refName = referenceName(s, m)
 	}
 	m.digest, err = model.WeightsDigest(s.Model)
 	return err
@@ -156,23 +159,14 @@ func (m *models) precompute(ctx context.Context, s config.Settings, sets dataset
 
 // refCache keeps log-probabilities of this reference model in the user's cache.
 func (m *models) refCache(s config.Settings) (objective.RefCache, error) {
-	path := cmp.Or(s.RefModel, s.Model)
-	weights := m.digest
-	if path != s.Model {
-		var err error
-		if weights, err = model.WeightsDigest(path); err != nil {
-			return objective.RefCache{}, err
-		}
-	}
-	configDigest, _, err := checkpoint.Digest(filepath.Join(path, model.ConfigName))
+	digest, err := m.refDigest(s)
 	if err != nil {
 		return objective.RefCache{}, err
 	}
 	types := dtypesOf(s)
 	name := fmt.Sprintf(
-		"%s-%.16s-%d-%s-%s",
-		weights,
-		configDigest,
+		"%s-%d-%s-%s",
+		digest,
 		m.policy.Config.VocabSize,
 		types.Param,
 		types.Compute,
@@ -184,10 +178,39 @@ func (m *models) refCache(s config.Settings) (objective.RefCache, error) {
 	return objective.RefCache{
 		Folder: filepath.Join(plugin.DefaultCache(), "ref_logps", name),
 		Model:  ref,
+		Bare:   m.reference == nil,
 		Device: m.device,
 		Size:   s.EvalBatchSize,
 		Share:  s.SharePrefix,
 	}, nil
+}
+
+// refDigest identifies the reference model: its weights, its config.json and the
+// adapter that the run began with, where that is part of it.
+func (m *models) refDigest(s config.Settings) (digest string, err error) {
+	path := cmp.Or(s.RefModel, s.Model)
+	weights := m.digest
+	if path != s.Model {
+		if weights, err = model.WeightsDigest(path); err != nil {
+			return "", err
+		}
+	}
+	configDigest, _, err := checkpoint.Digest(filepath.Join(path, model.ConfigName))
+	if err != nil {
+		return "", err
+	}
+	digest = fmt.Sprintf("%s-%.16s", weights, configDigest)
+	if s.RefModel != "" || s.Adapter == "" {
+		return digest, nil
+	}
+	for _, name := range []string{lora.ConfigName, lora.WeightsName} {
+		part, _, err := checkpoint.Digest(filepath.Join(s.Adapter, name))
+		if err != nil {
+			return "", err
+		}
+		digest += fmt.Sprintf("-%.16s", part)
+	}
+	return digest, nil
 }
 
 // objective binds the task's loss to the models.
@@ -280,18 +303,21 @@ func describeReference(s config.Settings, t *task.Task, m *models) string {
 	if !t.Program.Needs().Reference {
 		return ""
 	}
-	line := "reference: " + referenceName(s, m)
+	line := "reference: " + m.refName
 	if s.PrecomputeRefLogProbs {
 		line += ", precomputed"
 	}
 	return line
 }
 
+// referenceName says which model the reference is.
 func referenceName(s config.Settings, m *models) string {
 	switch {
-	case s.RefModel != "":
+	case s.RefModel != "" && m.reference != nil:
 		return s.RefModel
-	case m.policy.Adapter != nil:
+	case s.RefModel == "" && s.Adapter != "":
+		return "the model with its adapter as it is in " + s.Adapter
+	case m.reference == nil && m.policy.Adapter != nil:
 		return "the model without its adapter"
 	}
 	return "the model as it is in " + s.Model

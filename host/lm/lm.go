@@ -25,6 +25,7 @@ type Source struct {
 	Name    string // the folder that the settings name, for messages
 	Weights string // the folder of weights and config.json: Name, or a checkpoint
 	Adapter string // the folder of an adapter in PEFT's format, "" for none
+	Began   string // the folder of the adapter that the run began with: Adapter, unless it is that of a checkpoint
 	// Tokenizer is the folder of the tokenizer.
 	Tokenizer string
 }
@@ -37,6 +38,7 @@ func SourceOf(m config.ModelSettings, a config.AdapterSettings, checkpoint strin
 		Name:      m.Model,
 		Weights:   m.Model,
 		Tokenizer: cmp.Or(m.Tokenizer, m.Model),
+		Began:     a.Adapter,
 	}
 	switch {
 	case checkpoint != "" && a.WantsAdapter():

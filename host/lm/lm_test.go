@@ -28,7 +28,7 @@ func TestSourceOf(t *testing.T) {
 		{name: "a tokenizer of its own", model: config.ModelSettings{Model: "m", Tokenizer: "t"},
 			want: lm.Source{Name: "m", Weights: "m", Tokenizer: "t"}},
 		{name: "an adapter", model: config.ModelSettings{Model: "m"}, adapter: config.AdapterSettings{Adapter: "a"},
-			want: lm.Source{Name: "m", Weights: "m", Adapter: "a", Tokenizer: "m"}},
+			want: lm.Source{Name: "m", Weights: "m", Adapter: "a", Began: "a", Tokenizer: "m"}},
 		{name: "a new adapter", model: config.ModelSettings{Model: "m"}, adapter: config.AdapterSettings{LoraR: 4},
 			want: lm.Source{Name: "m", Weights: "m", Tokenizer: "m"}},
 		{name: "a checkpoint", model: config.ModelSettings{Model: "m"}, checkpoint: "c",
@@ -36,7 +36,7 @@ func TestSourceOf(t *testing.T) {
 		{name: "a checkpoint of an adapter", model: config.ModelSettings{Model: "m"}, adapter: config.AdapterSettings{LoraR: 4}, checkpoint: "c",
 			want: lm.Source{Name: "m", Weights: "m", Adapter: "c", Tokenizer: "m"}},
 		{name: "a checkpoint of an adapter that began with another", model: config.ModelSettings{Model: "m"}, adapter: config.AdapterSettings{Adapter: "a"}, checkpoint: "c",
-			want: lm.Source{Name: "m", Weights: "m", Adapter: "c", Tokenizer: "m"}},
+			want: lm.Source{Name: "m", Weights: "m", Adapter: "c", Began: "a", Tokenizer: "m"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			require.Equal(t, c.want, lm.SourceOf(c.model, c.adapter, c.checkpoint))
@@ -213,7 +213,22 @@ func TestOpenReference(t *testing.T) {
 	ref, err = reference(adapted, "")
 	require.NoError(t, err)
 	require.Nil(t, ref, "it is the policy without its adapter")
-	_, err = reference(mustOpen(t, src, lm.Options{NewAdapter: adapter("embed_tokens")}), "")
-	require.ErrorContains(t, err, "modules_to_save trains ")
-	require.ErrorContains(t, err, "give ref_model_name_or_path")
+	ref, err = reference(adapted, src.Name)
+	require.NoError(t, err)
+	require.Nil(t, ref, "that is what the folder holds")
+	ref, err = reference(mustOpen(t, src, lm.Options{NewAdapter: adapter("embed_tokens")}), "")
+	require.NoError(t, err)
+	require.Equal(t, policy.Params().Count(), ref.Params().Count(), "modules that are trained whole are not those of the folder for long")
+
+	begun := t.TempDir()
+	require.NoError(t, adapted.Save(begun))
+	src.Adapter, src.Began = begun, begun
+	on := mustOpen(t, src, lm.Options{})
+	ref, err = reference(on, "")
+	require.NoError(t, err)
+	require.Empty(t, ref.Params().Trained())
+	require.NotEmpty(t, on.Params().Trained(), "a frozen twin leaves the policy trained")
+	for i, p := range on.Params().All() {
+		require.Equal(t, p.Tensor.Floats(), ref.Params().All()[i].Tensor.Floats(), p.Name)
+	}
 }

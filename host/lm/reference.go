@@ -1,28 +1,59 @@
 package lm
 
 import (
+	"cmp"
 	"fmt"
 	"slices"
 
+	"llmhost/host/lora"
 	"llmhost/host/model"
 )
 
-// OpenReference loads the model that stays frozen beside the policy, for its
-// log-probabilities of tokens. With path "" that is the policy as it is at the
-// start: nil under an adapter, where it is the policy without the adapter, else
-// the weights of the policy's folder again.
+// OpenReference opens the model that stays frozen beside the policy: the one of a
+// folder, or with path "" the policy as it was when the run began, the adapter that
+// it began with included. It is nil where it is the policy without its adapter.
 func OpenReference(policy *Model, path string, o Options) (*model.Model, error) {
-	if path == "" && policy.Adapter != nil {
-		return nil, policy.checkBaseIsWhole()
+	switch {
+	case path == "" && policy.Source.Began != "":
+		return openBegun(policy, o)
+	case policy.Adapter != nil && (path == "" || path == policy.Source.Name) && policy.baseIsWhole():
+		return nil, nil
 	}
-	if path == "" {
-		path = policy.Source.Name
+	ref, err := openBeside(policy, cmp.Or(path, policy.Source.Name), &model.Heads{LM: true}, o)
+	if err == nil {
+		ref.Params().Freeze()
 	}
-	o.Heads = &model.Heads{LM: true}
+	return ref, err
+}
+
+// openBegun opens the policy with the adapter that the run began with, which a
+// resumed run does not train on from. It is on the policy's frozen weights unless
+// its adapter changed those.
+func openBegun(policy *Model, o Options) (ref *model.Model, err error) {
+	if _, changed := policy.Adapter.ChangesBase(); changed {
+		ref, err = openBeside(policy, policy.Source.Name, &policy.Heads, o)
+	} else {
+		ref, err = policy.Twin(o.Device)
+	}
+	if err != nil {
+		return nil, err
+	}
+	if _, err := lora.Load(ref.Params(), policy.Source.Began); err != nil {
+		ref.Free()
+		return nil, fmt.Errorf("reference model, which has the adapter that the run began with: %w", err)
+	}
+	ref.Params().Freeze()
+	return ref, nil
+}
+
+// openBeside loads a model that shares the policy's tokenizer.
+func openBeside(policy *Model, path string, heads *model.Heads, o Options) (*model.Model, error) {
+	o.Heads = heads
 	options, err := o.forModel(Source{}, policy.Tokenizer)
 	if err != nil {
 		return nil, err
 	}
+	options.IgnoreMismatchedSizes = true // an adapter holds the heads that it needs
 	options.Vocab = max(options.Vocab, policy.grownTo())
 	ref, err := model.Load(path, options)
 	if err != nil {
@@ -38,7 +69,6 @@ func OpenReference(policy *Model, path string, o Options) (*model.Model, error) 
 			own,
 		)
 	}
-	ref.Params().Freeze()
 	return ref, nil
 }
 
@@ -50,17 +80,12 @@ func (m *Model) grownTo() int64 {
 	return m.Config.VocabSize
 }
 
-// checkBaseIsWhole refuses the model without its adapter as the reference
-// where more than adapters and heads is trained.
-func (m *Model) checkBaseIsWhole() error {
-	if init, changes := m.Adapter.ChangesBase(); changes {
-		return fmt.Errorf("init_lora_weights %s changes the weights below the adapter, so that the model without it is not the one that the run began with; give ref_model_name_or_path", init)
+// baseIsWhole tells whether the model without its adapter is the one of its folder:
+// nothing but adapters and heads is trained, and the adapter changed no weight.
+func (m *Model) baseIsWhole() bool {
+	if _, changed := m.Adapter.ChangesBase(); changed {
+		return false
 	}
 	heads := m.HeadParams()
-	for _, name := range m.Adapter.Saved() {
-		if !slices.Contains(heads, name) {
-			return fmt.Errorf("modules_to_save trains %s, so that the model without its adapter is not the one that the run began with; give ref_model_name_or_path", name)
-		}
-	}
-	return nil
+	return !slices.ContainsFunc(m.Adapter.Held(), func(name string) bool { return !slices.Contains(heads, name) })
 }

@@ -91,7 +91,7 @@ func Load(path string, o Options) (*Model, error) {
 		}
 		source = grown(source, f.Grown)
 	}
-	if err := f.build(o, source); err != nil {
+	if err := f.build(o, paramsFrom(source, o)); err != nil {
 		return nil, err
 	}
 	f.Unused = files.unused()
@@ -110,7 +110,7 @@ func Create(configText []byte, seed int64, o Options) (*Model, error) {
 		return nil, fmt.Errorf("config of the new model: %w", err)
 	}
 	tensor.ManualSeed(seed)
-	if err := f.build(o, randomSource(std, f.Config.ModelType, o)); err != nil {
+	if err := f.build(o, paramsFrom(randomSource(std, f.Config.ModelType, o), o)); err != nil {
 		return nil, err
 	}
 	return f, nil
@@ -158,15 +158,26 @@ func readFolder(path string) (*Model, error) {
 	return f, nil
 }
 
+// Twin is the model once more: frozen weights are on the same memory, trained ones
+// are copied. It is freed by itself.
+func (f *Model) Twin(device tensor.Device) (*Model, error) {
+	twin := &Model{Path: f.Path, ConfigText: f.ConfigText, Config: f.Config, PadID: f.PadID}
+	return twin, twin.build(Options{Device: device, Heads: f.Heads}, f.Params().Twin())
+}
+
+func paramsFrom(source nn.Source, o Options) *nn.Params {
+	p := nn.NewParams(source, o.Compute)
+	p.FourBit = o.FourBit
+	return p
+}
+
 // build chooses the architecture.
-func (f *Model) build(o Options, source nn.Source) (err error) {
+func (f *Model) build(o Options, p *nn.Params) (err error) {
 	name := filepath.Join(f.Path, ConfigName)
 	arch, err := architectureOf(f.Config.ModelType)
 	if err != nil {
 		return fmt.Errorf("%s: %w", name, err)
 	}
-	p := nn.NewParams(source, o.Compute)
-	p.FourBit = o.FourBit
 	defer func() {
 		if err != nil {
 			p.Free()

@@ -35,6 +35,8 @@ type Params struct {
 	tied    map[string]string
 	mode    Mode
 
+	twin *Params // whose weights in 4 bits are shared; nil for none
+
 	// FourBit keeps the weights of linear maps in 4 bits, where they can neither be
 	// trained nor saved.
 	FourBit bool
@@ -50,6 +52,25 @@ type Mode struct {
 // it multiply matrices in the compute type.
 func NewParams(source Source, compute tensor.DType) *Params {
 	return &Params{source: source, compute: compute}
+}
+
+// Twin returns an empty collection for the same model again: frozen parameters are
+// those of p on the same memory, trained ones copies.
+func (p *Params) Twin() *Params {
+	own := map[string]tensor.Tensor{}
+	for _, q := range p.list {
+		own[q.Name] = q.Tensor
+	}
+	source := func(name string, _ []int64) (t tensor.Tensor) {
+		q := own[name]
+		if !q.RequiresGrad() {
+			return q.Detach().Own()
+		}
+		t = tensor.Zeros(q.Device(), q.DType(), q.Shape()...).Own()
+		t.CopyTensor(q)
+		return t
+	}
+	return &Params{source: source, compute: p.compute, twin: p, FourBit: p.FourBit}
 }
 
 // Get takes one parameter from the source and marks it as trained.
@@ -157,12 +178,15 @@ type Linear struct {
 func (p *Params) Linear(name string, in, out int64, bias bool) *Linear {
 	l := &Linear{Name: name, compute: p.compute}
 	p.linears = append(p.linears, l)
-	if p.FourBit {
+	switch {
+	case !p.FourBit:
+		l.Weight = p.Get(name+".weight", out, in)
+	case p.twin != nil:
+		l.packed = p.twin.linears[len(p.linears)-1].packed.Share()
+	default:
 		whole := p.source(name+".weight", []int64{out, in})
 		l.packed = tensor.QuantizeNF4(whole)
 		whole.Free()
-	} else {
-		l.Weight = p.Get(name+".weight", out, in)
 	}
 	if bias {
 		l.Bias = p.Get(name+".bias", out)

@@ -18,6 +18,7 @@ import (
 type RefCache struct {
 	Folder string // of this model, vocabulary and types
 	Model  *model.Model
+	Bare   bool // the model's adapters are left out
 	Device tensor.Device
 	Size   int  // examples in a batch
 	Share  bool // sequences share prefixes
@@ -34,7 +35,7 @@ func (c RefCache) Precompute(ctx context.Context, set data.Set) (kept string, er
 		SetRefLogps(set.Examples, logps)
 		return file, nil
 	}
-	logps, err := RefLogps(ctx, c.Model, c.Device, set.Examples, c.Size, c.Share)
+	logps, err := c.RefLogps(ctx, set.Examples)
 	if err != nil {
 		return "", err
 	}

@@ -4,29 +4,27 @@ import (
 	"context"
 
 	"llmhost/host/data"
-	"llmhost/host/model"
 	"llmhost/host/tensor"
 )
 
-// RefLogps computes the log-probabilities of the labels of examples under a
+// RefLogps computes the log-probabilities of the labels of examples under the
 // model, in nats: in the order of examples, their sequences and each one's labels.
-// Batches hold size examples.
-func RefLogps(ctx context.Context, m *model.Model, device tensor.Device, examples []data.Example, size int, share bool) (logps []float32, err error) {
+func (c RefCache) RefLogps(ctx context.Context, examples []data.Example) (logps []float32, err error) {
 	defer tensor.Catch(&err)
-	mode := m.Params().Mode()
+	mode := c.Model.Params().Mode()
 	before := *mode
 	mode.Training = false
-	mode.Off = true
+	mode.Off = c.Bare
 	defer func() { *mode = before }()
-	for start := 0; start < len(examples); start += size {
+	for start := 0; start < len(examples); start += c.Size {
 		if ctx.Err() != nil {
 			return nil, ctx.Err()
 		}
-		b := data.Pack(examples[start:min(start+size, len(examples))], share)
+		b := data.Pack(examples[start:min(start+c.Size, len(examples))], c.Share)
 		tensor.Scoped(func() {
 			tensor.NoGrad(func() {
-				hidden := m.Forward(NewPass(device, &b))
-				for _, v := range labelLogps(device, m, hidden, &b).Floats() {
+				hidden := c.Model.Forward(NewPass(c.Device, &b))
+				for _, v := range labelLogps(c.Device, c.Model, hidden, &b).Floats() {
 					logps = append(logps, float32(v))
 				}
 			})

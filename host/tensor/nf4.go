@@ -21,6 +21,11 @@ func QuantizeNF4(weight Tensor) NF4 {
 	return NF4{adopt(lib.Ctensor(codes)).Own(), adopt(lib.Ctensor(scales)).Own(), weight.Size(0), weight.Size(1)}
 }
 
+// Share returns the same matrix on the same memory, to be freed by itself.
+func (q NF4) Share() NF4 {
+	return NF4{q.codes.Detach().Own(), q.scales.Detach().Own(), q.rows, q.cols}
+}
+
 // Defined tells whether there is a matrix.
 func (q NF4) Defined() bool { return q.codes.Defined() }
 

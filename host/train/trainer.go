@@ -17,6 +17,8 @@ import (
 
 // Options are what a Trainer does besides the loss.
 type Options struct {
+	DisableDropout bool
+
 	MaxGradNorm   float64 // gradients are clipped to it; 0 = not at all
 	MicroMean     bool    // the mean of micro-batch means, instead of one denominator for the step
 	Checkpointing bool    // keep only block inputs, and run blocks again for the gradient
@@ -75,7 +77,7 @@ func (t *Trainer) FreeAll() {
 func (t *Trainer) Step(micro [][]data.Example) (report StepReport, err error) {
 	defer tensor.Catch(&err)
 	mode := t.Model.Params().Mode()
-	mode.Training = true
+	mode.Training = !t.Options.DisableDropout
 	defer func() { mode.Training = false }()
 	tensor.Scoped(func() { report, err = t.step(micro) })
 	return report, err
