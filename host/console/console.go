@@ -71,7 +71,11 @@ func (c *Console) Emit(e train.Event) {
 		}
 	case train.Evaluated:
 		for _, values := range e.Sets {
-			c.printf("%s  %s", progress(e), describe(values))
+			what := describe(values)
+			if what == "" {
+				what = "the evaluation had nothing to count"
+			}
+			c.printf("%s  %s", progress(e), what)
 		}
 	case train.Saved:
 		c.printf("%s  saved %s", progress(e), e.Path)

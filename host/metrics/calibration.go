@@ -61,6 +61,25 @@ func (c *Calibration) AddPreferences(rewards, scores []float64) {
 	}
 }
 
+// AddChoices takes the candidates of one prompt: each pair of different scores is
+// predicted once, by the model's choice. With rewards r ≥ r', σ(r − r') is its
+// confidence that the score of the first is the higher one. Equal rewards choose
+// neither, which counts as wrong. Unlike both directions of a pair, which cancel out
+// where they fall into one bin, choices show a model that is undecided (top-label
+// calibration, Guo et al. 2017, arXiv:1706.04599).
+func (c *Calibration) AddChoices(rewards, scores []float64) {
+	for i := range rewards {
+		for j := range i {
+			if scores[i] == scores[j] {
+				continue
+			}
+			gap := rewards[i] - rewards[j]
+			right := gap > 0 == (scores[i] > scores[j]) && gap != 0
+			c.Add(1/(1+math.Exp(-math.Abs(gap))), right)
+		}
+	}
+}
+
 // Join adds the predictions of another part, which has the same bins as c.
 func (c *Calibration) Join(other *Calibration) {
 	c.n += other.n

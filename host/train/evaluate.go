@@ -17,7 +17,20 @@ type Evaluation struct {
 	program      *program.Program
 	sums, counts []float64 // of each term
 	metrics      Metrics
-	calibration  *hostmetrics.Calibration
+	calibration  calibrations
+}
+
+// calibrations are those of rewards that were given to scored candidates.
+type calibrations struct {
+	pairs   *hostmetrics.Calibration // each pair in both directions, as llm_codebase measures them
+	choices *hostmetrics.Calibration // each pair by the model's choice
+}
+
+func newCalibrations(o Options) calibrations {
+	return calibrations{
+		pairs:   hostmetrics.NewCalibration(o.CalibrationStrategy, o.CalibrationBins...),
+		choices: hostmetrics.NewCalibration(o.CalibrationStrategy, o.CalibrationBins...),
+	}
 }
 
 // Evaluate measures micro-batches, without a gradient. After each, tell is called
@@ -36,14 +49,14 @@ func (t *Trainer) Evaluate(micro [][]data.Example, tell func(records int) error)
 func (t *Trainer) evaluate(micro [][]data.Example, tell func(records int) error) (Evaluation, error) {
 	p := t.Objective.Program()
 	d := t.Objective.Device()
-	calibration := hostmetrics.NewCalibration(t.Options.CalibrationStrategy, t.Options.CalibrationBins...)
+	calibration := newCalibrations(t.Options)
 	means := t.Objective.Means(t.Model, t.batches(micro))
 	one := tensor.Full(d, tensor.Float64, 1)
 	sums := tensor.Zeros(d, tensor.Float64, int64(2*len(p.Terms)+2*len(p.Metrics)))
 	for b := range t.batches(micro) {
 		tensor.Scoped(func() {
 			outputs, rewards := t.Objective.Evaluate(t.Model, &b, means)
-			addPreferences(calibration, &b, t.Objective.Scores, rewards)
+			calibration.add(&b, t.Objective.Scores, rewards)
 			now := tensor.Scalars(numbers(slices.Concat(outputs.Terms, outputs.Metrics), one)...)
 			sums = sums.Add(now).Keep()
 		})
@@ -55,7 +68,7 @@ func (t *Trainer) evaluate(micro [][]data.Example, tell func(records int) error)
 }
 
 // newEvaluation takes sum and count of each term, then of each metric, in turns.
-func newEvaluation(p *program.Program, numbers []float64, calibration *hostmetrics.Calibration) Evaluation {
+func newEvaluation(p *program.Program, numbers []float64, calibration calibrations) Evaluation {
 	e := Evaluation{program: p, calibration: calibration}
 	for range p.Terms {
 		e.sums = append(e.sums, numbers[0])
@@ -66,9 +79,8 @@ func newEvaluation(p *program.Program, numbers []float64, calibration *hostmetri
 	return e
 }
 
-// addPreferences takes the rewards [B, K] of a batch whose candidates are ordered
-// by a column.
-func addPreferences(c *hostmetrics.Calibration, b *data.Batch, column string, rewards tensor.Tensor) {
+// add takes the rewards [B, K] of a batch whose candidates are ordered by a column.
+func (c calibrations) add(b *data.Batch, column string, rewards tensor.Tensor) {
 	scores := b.Columns[column]
 	if scores == nil || !rewards.Defined() {
 		return
@@ -82,7 +94,8 @@ func addPreferences(c *hostmetrics.Calibration, b *data.Batch, column string, re
 				s = append(s, float64(scores[k]))
 			}
 		}
-		c.AddPreferences(r, s)
+		c.pairs.AddPreferences(r, s)
+		c.choices.AddChoices(r, s)
 	}
 }
 
@@ -93,10 +106,16 @@ func (e *Evaluation) Join(other Evaluation) {
 		e.counts[j] += other.counts[j]
 	}
 	e.metrics.join(other.metrics)
-	e.calibration.Join(other.calibration)
+	e.calibration.pairs.Join(other.calibration.pairs)
+	e.calibration.choices.Join(other.calibration.choices)
 }
 
-// Loss is that of all records.
+// Counted tells whether the loss had anything to count: a mean over nothing is none.
+func (e *Evaluation) Counted() bool {
+	return slices.ContainsFunc(e.counts, func(n float64) bool { return n != 0 })
+}
+
+// Loss is that of all records, 0 where nothing was counted.
 func (e *Evaluation) Loss() (loss float64) {
 	for j, term := range e.program.Terms {
 		denominator := 1.0
@@ -112,12 +131,15 @@ func (e *Evaluation) Loss() (loss float64) {
 // were given to scored candidates, with their calibration.
 func (e *Evaluation) Values(f func(name string, value float64)) {
 	e.metrics.Values(f)
-	if e.calibration.Len() == 0 {
+	if e.calibration.pairs.Len() == 0 {
 		return
 	}
-	for _, c := range e.calibration.Errors() {
+	for _, c := range e.calibration.pairs.Errors() {
 		f(fmt.Sprintf(program.CalibrationKey+"ECE_bin%d", c.Bins), c.ECE)
 		f(fmt.Sprintf(program.CalibrationKey+"ACE_bin%d", c.Bins), c.ACE)
 		f(fmt.Sprintf(program.CalibrationKey+"MCE_bin%d", c.Bins), c.MCE)
+	}
+	for _, c := range e.calibration.choices.Errors() {
+		f(fmt.Sprintf(program.CalibrationKey+"chosen_ECE_bin%d", c.Bins), c.ECE)
 	}
 }

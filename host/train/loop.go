@@ -271,7 +271,10 @@ func (l *Loop) evaluate(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		values := []metrics.Value{{Name: set.Prefix + program.LossKey, Value: e.Loss()}}
+		var values []metrics.Value
+		if e.Counted() {
+			values = append(values, metrics.Value{Name: set.Prefix + program.LossKey, Value: e.Loss()})
+		}
 		e.Values(func(name string, value float64) {
 			values = append(values, metrics.Value{Name: set.Prefix + name, Value: value})
 		})
