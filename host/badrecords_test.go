@@ -22,7 +22,7 @@ var badRecords = map[string]struct {
 }{
 	"sft": {errors: []spoilt{
 		{"no answer", `{"prompt": "a", "answer": "b"}`, `{"prompt": "a"}`, `field "answer" missing; promptanswer needs it as a string; the record has "prompt"`},
-		{"null", `{"prompt": "a", "answer": "b"}`, `{"prompt": "a", "answer": null}`, `field "answer" missing; promptanswer needs it as a string; the record has "answer", "prompt"`},
+		{"null", `{"prompt": "a", "answer": "b"}`, `{"prompt": "a", "answer": null}`, `field "answer" is null; promptanswer needs it as a string`},
 		{"a number", `{"prompt": "a", "answer": "b"}`, `{"prompt": 1, "answer": "b"}`, `field "prompt" is 1; want a string`},
 		{"a weight of NaN", `{"prompt": "a", "answer": "b"}`, `{"prompt": "a", "answer": "b", "weight": NaN}`, `field "weight" is NaN; want a finite number`},
 		{"a negative weight", `{"prompt": "a", "answer": "b"}`, `{"prompt": "a", "answer": "b", "weight": -2}`, `field "weight" is -2; want 0 or more`},
@@ -31,6 +31,9 @@ var badRecords = map[string]struct {
 	}},
 	"classification": {errors: []spoilt{
 		{"no label", `{"text": "a", "label": 1}`, `{"text": "a"}`, `field "label" missing; labelled needs it as a JSON value; the record has "text"`},
+		{"a label of null", `{"text": "a", "label": 1}`, `{"text": "a", "label": null}`, `field "label" is null; labelled needs it as a JSON value`},
+		{"a label of NaN", `{"text": "a", "label": 1}`, `{"text": "a", "label": NaN}`, `field "label" is NaN, which is no JSON value; correct the record or take it out`},
+		{"a label of Infinity", `{"text": "a", "label": 1}`, `{"text": "a", "label": -Infinity}`, `field "label" is -Infinity, which is no JSON value; correct the record or take it out`},
 		{"a list of labels", `{"text": "a", "label": 1}`, `{"text": "a", "label": [1, 2]}`, `field "label" is [1, 2]; want a text, a number, true or false`},
 	}, dropped: []spoilt{
 		{"an empty text", `{"text": "a", "label": 1}` + "\n" + `{"text": "b", "label": 2}`, `{"text": "", "label": 1}`, "an empty text"},
@@ -38,6 +41,8 @@ var badRecords = map[string]struct {
 	"multi_objective_classification": {params: map[string]any{"cls_objectives": "tone,who=0.5"}, errors: []spoilt{
 		{"an objective that nobody declared", `{"text": "a", "labels": {"tone": 1}}`, `{"text": "a", "labels": {"tone": 1, "size": 2}}`,
 			`field "labels" has the objective "size"; cls_objectives has tone, who: add it there, or take it out of the record`},
+		{"a class of NaN", `{"text": "a", "labels": {"tone": 1}}`, `{"text": "a", "labels": {"tone": NaN}}`,
+			`field "labels" holds NaN or Infinity, which are no JSON values; correct the record or take it out`},
 		{"no object", `{"text": "a", "labels": {"tone": 1}}`, `{"text": "a", "labels": "tone"}`,
 			`field "labels" is "tone"; want classes by objective, such as {"source": "web"}`},
 		{"a list of classes", `{"text": "a", "labels": {"tone": 1}}`, `{"text": "a", "labels": {"who": [1]}}`, `field "labels.who" is [1]; want a text, a number, true or false`},
@@ -80,6 +85,9 @@ var badRecords = map[string]struct {
 	"orpo": pairsOfAnswers, "simpo": pairsOfAnswers, "cpo": pairsOfAnswers,
 	"kto": {errors: []spoilt{
 		{"no label", `{"prompt": "a", "answer": "b", "label": true}`, `{"prompt": "a", "answer": "b"}`, `field "label" missing, and so is "score"; kto_pair_label_name names another`},
+		{"a label of null", `{"prompt": "a", "answer": "b", "label": true}`, `{"prompt": "a", "answer": "b", "label": null}`,
+			`field "label" missing, and so is "score"; kto_pair_label_name names another (null in the record: label)`},
+		{"a label of NaN", `{"prompt": "a", "answer": "b", "label": true}`, `{"prompt": "a", "answer": "b", "label": NaN}`, `field "label" is NaN, which is no JSON value; correct the record or take it out`},
 		{"no answer", `{"prompt": "a", "answer": "b", "label": true}`, `{"prompt": "a", "label": true}`, `field "answer" missing, and so is "completion"; kto_pair_answer_name names another`},
 		{"a label of text", `{"prompt": "a", "answer": "b", "label": true}`, `{"prompt": "a", "answer": "b", "label": "good"}`, `field "label" is "good"; want true, false or a number`},
 	}, dropped: []spoilt{

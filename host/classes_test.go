@@ -2,7 +2,10 @@ package host_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"path/filepath"
+	"strconv"
+	"strings"
 	"testing"
 
 	"llmhost/host"
@@ -77,4 +80,63 @@ func TestClassesOfAnAdapter(t *testing.T) {
 	_, err := host.Merge(host.MergeOptions{Adapter: on, OutputDir: out, Tolerance: 1e-4})
 	require.NoError(t, err)
 	require.Equal(t, map[string]string{"0": "down", "1": "flat", "2": "up"}, classesOf(t, out))
+}
+
+// classed are records of texts with these labels, as JSON.
+func classed(t *testing.T, name string, labels ...string) string {
+	t.Helper()
+	var lines strings.Builder
+	for i, label := range labels {
+		fmt.Fprintf(&lines, "{\"text\": \"we like the %s\", \"label\": %s}\n", things[i%len(things)], label)
+	}
+	return written(t, filepath.Join(t.TempDir(), name), lines.String())
+}
+
+// A number is one class whatever its spelling, in one file and across files; the
+// run says so, and how many records each class has.
+func TestSpellingsOfClasses(t *testing.T) {
+	s := lesson(t, "classification", tone, nil)
+	s.NumTrainEpochs = 1
+	a, b := classed(t, "a.jsonl", "0", "1", `"0"`, "1"), classed(t, "b.jsonl", "0.0", "1.0", "1e0", "true", `"true"`, "false")
+	s.DataPaths, s.EvalDataPaths = []string{a, b}, []string{classed(t, "held.jsonl", "1.00", `"0.0"`)}
+	lines := mustTrain(t, s)
+	require.Equal(t, map[string]string{"0": "0", "1": "1", "2": "false", "3": "true"}, classesOf(t, s.OutputDir))
+	require.Contains(t, lines, "       4 classes of label: 0 (3), 1 (4), false (1), true (2)\n")
+	require.Contains(t, lines, "       2 classes of label: 0 (1), 1 (1)\n")
+	require.Contains(t, lines, "note: numbers of label that are spelt in several ways are one class each: 0 (0 at "+a+":1, 0.0 at "+b+":1), 1 (1 at "+a+":2, 1.0 at "+
+		b+":2, 1e0 at "+b+":3, 1.00 at "+s.EvalDataPaths[0]+":1)\n")
+	require.NotContains(t, lines, "is not among the trained classes")
+	measured(t, s.OutputDir, "eval_loss")
+
+	on := s // a model that was trained on other spellings keeps its own
+	on.Model, on.OutputDir = s.OutputDir, filepath.Join(t.TempDir(), "on")
+	config := filepath.Join(s.OutputDir, "config.json")
+	written(t, config, strings.NewReplacer(`"1": "1"`, `"1": "1.0"`, `"1": 1`, `"1.0": 1`).Replace(contents(t, config)))
+	require.NotContains(t, mustTrain(t, on), "random weights")
+	require.Equal(t, map[string]string{"0": "0", "1": "1.0", "2": "false", "3": "true"}, classesOf(t, on.OutputDir))
+}
+
+// Of many classes the most common are listed.
+func TestManyClassesAreAbbreviated(t *testing.T) {
+	s := lesson(t, "classification", tone, nil)
+	s.NumTrainEpochs, s.EvalDataPaths = 1, nil
+	var labels []string
+	for i := range 40 {
+		labels = append(labels, strconv.Quote(fmt.Sprintf("c%02d", max(i-3, 0)%30)))
+	}
+	s.DataPaths = []string{classed(t, "many.jsonl", labels...)}
+	require.Contains(t, mustTrain(t, s), "       30 classes of label: c00 (5), c01 (2), c02 (2), c03 (2), c04 (2), c05 (2), c06 (2), c07 (1) and 22 more\n")
+}
+
+// An evaluation in which nothing is counted has no loss.
+func TestEvaluationOfNothing(t *testing.T) {
+	s := lesson(t, "classification", tone, nil)
+	s.NumTrainEpochs, s.EvalDataPaths = 1, []string{classed(t, "other.jsonl", `"odd"`, `"even"`)}
+	lines := mustTrain(t, s)
+	require.NotContains(t, lines, "eval_loss")
+	require.Contains(t, lines, "eval_accuracy 0.0%")
+	require.Contains(t, lines, s.EvalDataPaths[0]+`:1: the class "odd" of label is not among the trained classes; it and others like it count as wrong`)
+	for _, name := range []string{"metrics.jsonl", "curve.svg"} {
+		require.NotContains(t, contents(t, s.OutputDir, name), "eval_loss", name)
+	}
 }

@@ -46,9 +46,11 @@ func TestRewardsAreCalibratedByTheScore(t *testing.T) {
 	mustTrain(t, s)
 	errors := 0
 	for _, bins := range s.CalibrationBins {
-		_, after := measured(t, s.OutputDir, "eval_calibration_ECE_bin"+bins)
-		require.GreaterOrEqual(t, after, 0.0)
-		errors++
+		for _, name := range []string{"ECE", "chosen_ECE"} {
+			_, after := measured(t, s.OutputDir, "eval_calibration_"+name+"_bin"+bins)
+			require.GreaterOrEqual(t, after, 0.0)
+			errors++
+		}
 	}
 	require.Positive(t, errors)
 }

@@ -33,6 +33,7 @@ type dataset struct {
 	report      []string      // what was read, dropped and cut, a line each
 	notes       []string      // what a user should know before the model is read
 	surveys     []data.Survey // of the training files, and of each evaluation file
+	heads       []string      // of classes that the loss reads
 	answers     bool          // the loss tells answers from prompts: it reads their tokens or scores them
 }
 
@@ -93,6 +94,7 @@ func loadData(ctx context.Context, s config.Settings, t *task.Task, tok *tokeniz
 		return d, err
 	}
 	encoder := model.IsEncoder(config.ModelType)
+	d.heads = t.Program.Needs().Classes
 	d.answers = t.Program.Needs().LM || t.Program.Needs().Score
 	if encoder && t.Program.Needs().LM {
 		return d, fmt.Errorf(
@@ -119,6 +121,7 @@ func loadData(ctx context.Context, s config.Settings, t *task.Task, tok *tokeniz
 	if err := d.loadEval(ctx, s, options); err != nil {
 		return d, err
 	}
+	d.noteSpellings()
 	return d, d.checkFits(s, limits)
 }
 
@@ -230,6 +233,7 @@ func (d *dataset) describe(name string, s data.Survey, how config.TokenSettings)
 		line += fmt.Sprintf("; shared prompts save %.0f%%", 100*(1-float64(s.PackedTokens)/float64(s.Tokens)))
 	}
 	d.report = append(d.report, line)
+	d.describeClasses(s)
 	for _, drop := range s.Drops {
 		d.report = append(d.report, fmt.Sprintf(
 			"       %d dropped: %s (the first at %s)",

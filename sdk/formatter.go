@@ -37,7 +37,7 @@ const (
 	Int                              // a whole number that fits 64 bits
 	StringList                       // a list of texts
 	FloatList                        // a list of finite numbers
-	JSON                             // any value, passed on as its JSON text
+	JSON                             // any value, passed on as its JSON text; NaN and Infinity are none
 )
 
 var columnTypeNames = [...]string{String: "a string", Float: "a number", Bool: "true or false",
@@ -203,7 +203,8 @@ func (o *Out) Set(name string, v float64) {
 }
 
 // Label says which class the example has under a classification head, by its name
-// in the data: the host numbers the names found in the training data.
+// in the data: the host numbers the names found in the training data. Names that
+// are one number in JSON, such as "0" and "0.0", are one class.
 func (o *Out) Label(head, value string) {
 	if o.labels == nil {
 		o.labels = map[string]string{}

@@ -10,7 +10,8 @@ import (
 //	{"text": "Cats purr.", "label": "animal"}
 //	{"text": "Cats purr.", "text_pair": "Cats are silent.", "label": "contradiction"}
 //
-// The label is a text, a number, true or false. Texts says which fields are read.
+// The label is a text, a number, true or false; to the host a number is one class
+// whatever its spelling, 0, 0.0 or "0". Texts says which fields are read.
 type Formatter struct {
 	Texts
 	LabelName string `llmhost:"cls_data_label_name,default=label,doc=field that holds the name of the text's class; empty: label"`

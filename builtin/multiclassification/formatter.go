@@ -16,7 +16,7 @@ import (
 //
 //	{"text": "Cats purr.", "labels": {"source": "web", "rank": 2}}
 //
-// A class is a text, a number, true or false. A record may lack objectives, or
+// A class is a text, a number, true or false, as for classification. A record may lack objectives, or
 // have null for them; one that cls_objectives does not list is an error.
 // classification.Texts says which texts are read. A record without any label is
 // dropped.

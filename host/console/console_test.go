@@ -36,11 +36,13 @@ func TestLinesWhenPiped(t *testing.T) {
 	c.Emit(event(train.Logged, 50, logged...))
 	c.Emit(event(train.Saved, 50))
 	c.Emit(event(train.Logged, 100, logged[:1]...))
+	c.Emit(event(train.Evaluated, 100))
 	require.Equal(t, []string{
 		"step  40/100  epoch 1.60  eval_loss 3.0000  eval_rank_accuracy 100.0%",
 		"step  50/100  epoch 2.00  loss 2.3457 (rank 0.5000, tune 1.8457)  rank_accuracy 51.2%  grad 0.9877  lr 1.2e-04  12,346 tokens/s  7m30s left",
 		"step  50/100  epoch 2.00  saved run/checkpoint-50ns",
-		"step 100/100  epoch 4.00  loss 2.3457", ""}, strings.Split(out.String(), "\n"))
+		"step 100/100  epoch 4.00  loss 2.3457",
+		"step 100/100  epoch 4.00  the evaluation had nothing to count", ""}, strings.Split(out.String(), "\n"))
 }
 
 // Each evaluation set has a line of its own.

@@ -8,6 +8,8 @@ import (
 	"math/rand/v2"
 	"slices"
 	"strconv"
+
+	"llmhost/host/classname"
 )
 
 // Batches hands out the examples that a run trains on, epoch after epoch, in
@@ -187,8 +189,8 @@ func NewLabeler(classes map[string][]string) Labeler {
 	for head, names := range classes {
 		l[head] = map[string]int64{}
 		for i, name := range names {
-			if _, twice := l[head][name]; !twice {
-				l[head][name] = int64(i)
+			if _, twice := l[head][classname.Of(name)]; !twice {
+				l[head][classname.Of(name)] = int64(i)
 			}
 		}
 	}
@@ -218,7 +220,7 @@ func (l Labeler) labels(classes map[string]string) map[string]int64 {
 		if !has {
 			continue
 		}
-		number, known := numbers[class]
+		number, known := numbers[classname.Of(class)]
 		if !known {
 			number = Unseen
 		}

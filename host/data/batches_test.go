@@ -103,6 +103,12 @@ func TestLabeler(t *testing.T) {
 	twice := data.NewLabeler(map[string][]string{"topic": {"b", "a", "b"}}).Label(examples)
 	require.EqualValues(t, 0, twice[0].Labels["topic"])
 
+	spelt := []data.Example{{Classes: map[string]string{"topic": "1.0"}}, {Classes: map[string]string{"topic": "2"}}}
+	for _, names := range [][]string{{"2", "1"}, {"2.0", "1.0"}, {"2", "1.00", "1"}} {
+		labelled := data.NewLabeler(map[string][]string{"topic": names}).Label(spelt)
+		require.Equal(t, []int64{1, 0}, []int64{labelled[0].Labels["topic"], labelled[1].Labels["topic"]}, names)
+	}
+
 	given := []data.Example{{Labels: map[string]int64{"topic": 3}}}
 	require.Equal(t, given, data.Labeler(nil).Label(given))
 }

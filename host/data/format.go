@@ -182,8 +182,9 @@ type gatherer struct {
 // portion is some rows and their results.
 type portion struct {
 	rows      []sdk.Row
-	positions []Position // of rows
-	bytes     int        // of the records
+	records   []source.Record // of rows
+	positions []Position
+	bytes     int // of the records
 	unread    []unread
 	results   []sdk.Result
 	err       error
@@ -208,6 +209,7 @@ func (g *gatherer) add(ctx context.Context, r source.Record) error {
 		return nil
 	}
 	p.rows = append(p.rows, row)
+	p.records = append(p.records, r)
 	p.positions = append(p.positions, r.Position())
 	p.bytes += r.Bytes()
 	if len(p.rows) < portionRows && p.bytes < portionBytes {
@@ -297,17 +299,18 @@ func (g *gatherer) take(p *portion) error {
 		if i == len(p.rows) {
 			return nil
 		}
-		if err := g.takeResult(p.results[i], p.positions[i]); err != nil {
+		if err := g.takeResult(p.results[i], p.records[i]); err != nil {
 			return err
 		}
 	}
 	return nil
 }
 
-func (g *gatherer) takeResult(result sdk.Result, at Position) error {
+func (g *gatherer) takeResult(result sdk.Result, r source.Record) error {
+	at := r.Position()
 	switch {
 	case result.Err != "":
-		return g.bad(fmt.Errorf("%s: %s", at, result.Err))
+		return g.bad(fmt.Errorf("%s: %s%s", at, result.Err, nulls(r, g.formatter.Columns)))
 	case result.Dropped != "":
 		g.out.drop(result.Dropped, at)
 		return nil
@@ -323,6 +326,15 @@ func (g *gatherer) takeResult(result sdk.Result, at Position) error {
 	}
 	g.out.All = append(g.out.All, e)
 	return nil
+}
+
+// nulls says which fields of a refused record are null: to a formatter they are missing.
+func nulls(r source.Record, columns []sdk.Column) string {
+	names := r.Nulls(columns)
+	if len(names) == 0 {
+		return ""
+	}
+	return fmt.Sprintf(" (null in the record: %s)", strings.Join(names, ", "))
 }
 
 func (g *gatherer) bad(err error) error {

@@ -3,6 +3,8 @@ package data
 import (
 	"maps"
 	"slices"
+
+	"llmhost/host/classname"
 )
 
 // Survey is what a run must know about a set of examples before the first step.
@@ -39,9 +41,16 @@ type Survey struct {
 
 // Class is a class that examples have under some head.
 type Class struct {
-	Name  string   `json:"name"`
-	Count int      `json:"count"` // of examples
-	First Position `json:"first"` // the first of them
+	Name      string     `json:"name"`  // as classname.Of has it
+	Count     int        `json:"count"` // of examples
+	First     Position   `json:"first"` // the first of them
+	Spellings []Spelling `json:"spellings"`
+}
+
+// Spelling is one way in which data spells a class.
+type Spelling struct {
+	Text  string   `json:"text"`
+	First Position `json:"first"`
 }
 
 // Limits are what a model takes; 0 stands for no limit.
@@ -150,6 +159,8 @@ func (s *surveyor) addSequence(sequence Sequence, source Position) {
 }
 
 func (s *surveyor) addClass(c headClass, source Position) {
+	spelling := Spelling{Text: c.class, First: source}
+	c.class = classname.Of(c.class)
 	list := s.survey.Classes[c.head]
 	at, known := s.at[c]
 	if !known {
@@ -159,6 +170,14 @@ func (s *surveyor) addClass(c headClass, source Position) {
 		s.survey.Classes[c.head] = list
 	}
 	list[at].Count++
+	list[at].spell(spelling)
+}
+
+// spell adds a spelling that is new.
+func (c *Class) spell(s Spelling) {
+	if !slices.ContainsFunc(c.Spellings, func(have Spelling) bool { return have.Text == s.Text }) {
+		c.Spellings = append(c.Spellings[:len(c.Spellings):len(c.Spellings)], s)
+	}
 }
 
 // ClassNames lists the classes under a head: in the order of numbers where all
@@ -178,8 +197,12 @@ func (s *Survey) Heads() []string { return slices.Sorted(maps.Keys(s.Classes)) }
 // Unseen returns a class under a head that is not in known, of several the
 // one that occurred first. found is false where there is none.
 func (s *Survey) Unseen(head string, known []string) (c Class, found bool) {
+	isKnown := map[string]bool{}
+	for _, name := range known {
+		isKnown[classname.Of(name)] = true
+	}
 	for _, c := range s.Classes[head] {
-		if !slices.Contains(known, c.Name) {
+		if !isKnown[c.Name] {
 			return c, true
 		}
 	}
@@ -274,6 +297,9 @@ func joinClasses(first, second map[string][]Class) map[string][]Class {
 				continue
 			}
 			joined[head][at].Count += c.Count
+			for _, spelling := range c.Spellings {
+				joined[head][at].spell(spelling)
+			}
 		}
 	}
 	return joined

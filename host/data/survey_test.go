@@ -88,7 +88,10 @@ func TestSurvey(t *testing.T) {
 		Labels: 4 * (2 + 2 + 7), MostCandidates: 3, MostLabels: 7, Longest: 8,
 		Lengths: map[int]int{4: 4, 5: 2, 6: 2, 8: 4},
 		Columns: []string{"score"}, ExampleColumns: []string{"weight"},
-		Classes: map[string][]data.Class{"topic": {{Name: "10", Count: 2, First: at(1)}, {Name: "9", Count: 1, First: at(3)}}},
+		Classes: map[string][]data.Class{"topic": {
+			{Name: "10", Count: 2, First: at(1), Spellings: []data.Spelling{{Text: "10", First: at(1)}}},
+			{Name: "9", Count: 1, First: at(3), Spellings: []data.Spelling{{Text: "9", First: at(3)}}},
+		}},
 	}, set.Survey)
 	packed := data.Pack(set.Examples, true)
 	require.Len(t, packed.IDs, set.Survey.PackedTokens)
@@ -137,9 +140,26 @@ func TestSurveyClasses(t *testing.T) {
 	require.Empty(t, survey.ClassNames("mood"))
 	unseen, found := survey.Unseen("topic", []string{"10", "7"})
 	require.True(t, found)
-	require.Equal(t, data.Class{Name: "9", Count: 1, First: data.Position{File: "a.jsonl", Line: 3}}, unseen)
-	_, found = survey.Unseen("topic", []string{"10", "9"})
+	at := data.Position{File: "a.jsonl", Line: 3}
+	require.Equal(t, data.Class{Name: "9", Count: 1, First: at, Spellings: []data.Spelling{{Text: "9", First: at}}}, unseen)
+	_, found = survey.Unseen("topic", []string{"10", "9.0"})
 	require.False(t, found)
+}
+
+// A number is one class whatever its spelling, and a survey keeps the spellings.
+func TestSurveyOfSpellings(t *testing.T) {
+	at := func(line int) data.Position { return data.Position{File: "data.jsonl", Line: line} }
+	of := func(line int, class string) data.Example {
+		return data.Example{Source: at(line), Classes: map[string]string{"label": class}}
+	}
+	first := data.TakeSurvey([]data.Example{of(1, "0"), of(2, "0.0"), of(3, "0.0"), of(4, "up")}, false, data.Limits{})
+	second := data.TakeSurvey([]data.Example{of(5, "-0"), of(6, "0.0"), of(7, "1.0")}, false, data.Limits{})
+	require.Equal(t, []data.Class{
+		{Name: "0", Count: 5, First: at(1), Spellings: []data.Spelling{{Text: "0", First: at(1)}, {Text: "0.0", First: at(2)}, {Text: "-0", First: at(5)}}},
+		{Name: "up", Count: 1, First: at(4), Spellings: []data.Spelling{{Text: "up", First: at(4)}}},
+		{Name: "1", Count: 1, First: at(7), Spellings: []data.Spelling{{Text: "1.0", First: at(7)}}},
+	}, first.Join(second).Classes["label"])
+	require.Len(t, first.Classes["label"][0].Spellings, 2, "joining changes neither")
 }
 
 // keptFile is the one file of a cache.

@@ -5,6 +5,7 @@ import (
 	"slices"
 	"strings"
 
+	"llmhost/host/classname"
 	"llmhost/host/lora"
 	"llmhost/host/model"
 	"llmhost/host/nearest"
@@ -20,7 +21,7 @@ type HeadClasses struct {
 
 // FoundClass is a class of the data.
 type FoundClass struct {
-	Name  string
+	Name  string // as classname.Of has it
 	First int    // its rank among the classes by the first record of each
 	At    string // where that record is
 }
@@ -118,11 +119,17 @@ func (w HeadClasses) names() (names []string) {
 // nil where there is none.
 func (w HeadClasses) notAmong(known []string) (first *FoundClass) {
 	for i, c := range w.Found {
-		if !slices.Contains(known, c.Name) && (first == nil || c.First < first.First) {
+		if !hasClass(known, c.Name) && (first == nil || c.First < first.First) {
 			first = &w.Found[i]
 		}
 	}
 	return first
+}
+
+// hasClass tells whether a class is among those of a model, which may spell
+// a number in its own way.
+func hasClass(known []string, name string) bool {
+	return slices.ContainsFunc(known, func(have string) bool { return classname.Of(have) == name })
 }
 
 // placeholders tells whether classes have the names that transformers gives

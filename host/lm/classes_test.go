@@ -3,6 +3,7 @@ package lm_test
 import (
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 
 	"llmhost/host/lm"
@@ -37,6 +38,7 @@ func TestSettleClasses(t *testing.T) {
 		name, config string
 		found        []lm.FoundClass
 		ignore       bool
+		named        bool
 		want         []model.ClassHead
 		fails        string
 	}{
@@ -44,6 +46,10 @@ func TestSettleClasses(t *testing.T) {
 			want: []model.ClassHead{{Labels: []string{"a", "b"}, Coefficient: 0.5}}},
 		{name: "those of the model, of which the data has some", config: classifier, found: found("yes"),
 			want: []model.ClassHead{{Labels: []string{"no", "yes"}, Coefficient: 0.5}}},
+		{name: "numbers that the model spells otherwise", config: strings.NewReplacer(`"no"`, `"0.0"`, `"yes"`, `"1.0"`).Replace(classifier), found: found("0", "1"),
+			want: []model.ClassHead{{Labels: []string{"0.0", "1.0"}, Coefficient: 0.5}}},
+		{name: "named, since another pooling than the last token's reads them", config: causal, found: found("a", "b"), named: true,
+			want: []model.ClassHead{{Name: "label", Labels: []string{"a", "b"}, Coefficient: 0.5}}},
 		{name: "names for classes that have none", config: unnamed, found: found("a", "b"),
 			want: []model.ClassHead{{Labels: []string{"a", "b"}, Coefficient: 0.5}}},
 		{name: "the first class in the data that the model lacks is named", config: classifier, found: found("maybe", "never", "yes"),
@@ -56,7 +62,7 @@ func TestSettleClasses(t *testing.T) {
 			fails: "no training record has a class of label; the data has those of tone"},
 	} {
 		t.Run(test.name, func(t *testing.T) {
-			wanted := []lm.HeadClasses{{Head: "label", Coefficient: 0.5, Found: test.found}}
+			wanted := []lm.HeadClasses{{Head: "label", Coefficient: 0.5, Named: test.named, Found: test.found}}
 			got, err := lm.SettleClasses(withConfig(t, test.config), wanted, []string{"tone"}, test.ignore)
 			if test.fails != "" {
 				require.ErrorContains(t, err, test.fails)

@@ -3,6 +3,7 @@ package source
 import (
 	"bufio"
 	"bytes"
+	"encoding/json"
 	"fmt"
 	"io"
 	"iter"
@@ -78,11 +79,14 @@ func (o object) Row(reader string, columns []sdk.Column) (sdk.Row, error) {
 	cells := make([]sdk.Cell, len(columns))
 	for i, c := range columns {
 		v, has := fields[c.Name]
-		if !has || v.kind == kindNull {
-			if c.Required {
-				return sdk.Row{}, missing(o.at, c, reader, names)
-			}
+		switch null := has && v.kind == kindNull; {
+		case has && !null:
+		case !c.Required:
 			continue
+		case null:
+			return sdk.Row{}, fmt.Errorf("%s: field %q is null; %s needs it as %s", o.at, c.Name, reader, c.Type)
+		default:
+			return sdk.Row{}, missing(o.at, c, reader, names)
 		}
 		cells[i], err = cell(v, c.Type, strconv.Quote(c.Name))
 		if err != nil {
@@ -90,6 +94,17 @@ func (o object) Row(reader string, columns []sdk.Column) (sdk.Row, error) {
 		}
 	}
 	return sdk.NewRow(cells), nil
+}
+
+// Nulls names the declared fields that are null.
+func (o object) Nulls(columns []sdk.Column) (names []string) {
+	fields, _, err := o.fields(columns)
+	for _, c := range columns {
+		if v, has := fields[c.Name]; err == nil && has && v.kind == kindNull {
+			names = append(names, c.Name)
+		}
+	}
+	return names
 }
 
 // fields returns the declared fields of o that it has, and the names of all fields.
@@ -302,7 +317,7 @@ func cell(v value, t sdk.ColumnType, name string) (sdk.Cell, error) {
 	var err error
 	switch t {
 	case sdk.JSON:
-		c.Str = string(v.raw)
+		c.Str, err = jsonOf(v, name)
 	case sdk.String:
 		c.Str, err = stringOf(v, name)
 	case sdk.Float:
@@ -334,6 +349,18 @@ func stringOf(v value, name string) (string, error) {
 		return "", notA(v, name, sdk.String)
 	}
 	return v.text(), nil
+}
+
+// jsonOf is the text of a value. The parser also takes NaN and Infinity, which
+// other readers of JSON refuse, and which are a class or a score only by mistake.
+func jsonOf(v value, name string) (string, error) {
+	switch {
+	case v.kind == kindNotFinite:
+		return "", fmt.Errorf("%s is %s, which is no JSON value; correct the record or take it out", name, v)
+	case !json.Valid(v.raw):
+		return "", fmt.Errorf("%s holds NaN or Infinity, which are no JSON values; correct the record or take it out", name)
+	}
+	return string(v.raw), nil
 }
 
 func floatOf(v value, name string) (float64, error) {

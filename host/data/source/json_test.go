@@ -151,7 +151,7 @@ func TestBadFields(t *testing.T) {
 		{"missing from nothing", `{}`, `a.jsonl:1: field "q" missing; qa needs it as a string; the record has no field`},
 		{"missing from much", `{"a":1,"b":1,"c":1,"d":1,"e":1,"f":1,"g":1,"h":1,"i":1,"j":1}`,
 			`a.jsonl:1: field "q" missing; qa needs it as a string; the record has "a", "b", "c", "d", "e", "f", "g", "h", and 2 more`},
-		{"null", `{"q":null}`, `a.jsonl:1: field "q" missing; qa needs it as a string; the record has "q"`},
+		{"null", `{"q":null}`, `a.jsonl:1: field "q" is null; qa needs it as a string`},
 		{"a number for a text", `{"q":0.5}`, `a.jsonl:1: field "q" is 0.5; want a string`},
 		{"a list for a text", `{"q":["x"]}`, `a.jsonl:1: field "q" is a list; want a string`},
 		{"a text for a list", `{"q":"x","marks":"high"}`, `a.jsonl:1: field "marks" is the text "high"; want a list of numbers`},

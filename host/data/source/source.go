@@ -51,6 +51,10 @@ type Record interface {
 	// file and line, and the column of the line where that is known: broken
 	// syntax, a missing field that a column requires, a field of another type.
 	Row(reader string, columns []sdk.Column) (sdk.Row, error)
+
+	// Nulls names the columns whose field the record has as null, which a row does
+	// not tell from none. It is for errors.
+	Nulls(columns []sdk.Column) []string
 }
 
 // Position is where a record is: a file as the run names it, and the
