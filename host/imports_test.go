@@ -67,7 +67,7 @@ var arrows = map[string][]string{
 	"host/tempfolder":             {},
 	"host/tensor/...":             {"host/tensor/internal/..."},
 	"host/tokenizer":              {"host/jsonobject"},
-	"host/train":                  {"host/checkpoint", "host/data", "host/exec", "host/jsonerror", "host/lm", "host/safetensors", "host/metrics", "host/model", "host/nn", "host/objective", "host/optim", "sdk/program", "host/tensor"},
+	"host/train":                  {"host/atomicfile", "host/checkpoint", "host/data", "host/exec", "host/jsonerror", "host/lm", "host/safetensors", "host/metrics", "host/model", "host/nn", "host/objective", "host/optim", "sdk/program", "host/tensor"},
 	"plugins/...":                 {"plugins/...", "sdk", "sdk/serve", "builtin/..."},
 	"sdk":                         {"sdk/op"},
 	"sdk/op":                      {},

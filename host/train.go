@@ -100,6 +100,10 @@ func Train(ctx context.Context, s config.Settings, env Env) (err error) {
 	if _, err := scheduleOf(s.OptimisationSettings, plan.FullSteps); err != nil {
 		return err // before the model is read
 	}
+	best, err := bestOf(s, t, sets)
+	if err != nil {
+		return err
+	}
 	out.Notes(sets.notes)
 	m, err := openModels(ctx, s, t, src, tok, sets, out)
 	if err != nil {
@@ -111,6 +115,7 @@ func Train(ctx context.Context, s config.Settings, env Env) (err error) {
 		return err
 	}
 	defer loop.Trainer.FreeAll()
+	loop.Best = best
 
 	identity = m.on(identity, s, t)
 	record := recordOf(s, env, t, m, sets, plan, start)
@@ -155,7 +160,14 @@ func Train(ctx context.Context, s config.Settings, env Env) (err error) {
 	}
 	now.set("when the model is written, as the run is over")
 	record = record.At(loop.Trainer.GlobalStep, loop.Epoch(), time.Since(began))
-	entries, err := finish(dir, m.policy, record, titleOf(s.RunSettings, t))
+	if step, value := loop.BestStep(); step > 0 {
+		record.Best = &rundir.BestRecord{Step: step, Metric: loop.Best.Metric, Value: value}
+	}
+	if err := m.policy.Save(dir.Path); err != nil {
+		return howToResume(s.OutputDir, err)
+	}
+	installBest(s, loop, start, out)
+	entries, err := finish(dir, record, titleOf(s.RunSettings, t))
 	if err != nil {
 		return howToResume(s.OutputDir, err)
 	}
@@ -372,11 +384,9 @@ func howToResume(dir string, err error) error {
 	return err
 }
 
-// finish writes the final model into the run's folder and marks the run as finished.
-func finish(dir *rundir.Dir, policy *lm.Model, record rundir.Record, title string) (entries []metrics.Entry, err error) {
-	if err := policy.Save(dir.Path); err != nil {
-		return nil, err
-	}
+// finish draws what was measured and marks the run as finished, whose model is in
+// its folder.
+func finish(dir *rundir.Dir, record rundir.Record, title string) (entries []metrics.Entry, err error) {
 	if entries, err = dir.Entries(); err != nil {
 		return nil, err
 	}

@@ -270,16 +270,32 @@ func SetAside(outputDir string, step int) (aside []string, err error) {
 	return aside, nil
 }
 
-// Prune removes all but the newest keep checkpoints; 0 keeps all.
-func Prune(outputDir string, keep int) error {
+// Prune deletes the oldest checkpoints, so that keep are left, and the newest in any
+// case; 0 keeps all. That after the step best is not deleted: it counts as one of
+// keep, but beside the newest.
+func Prune(outputDir string, keep, best int) error {
 	paths, err := List(outputDir)
-	if err != nil || keep == 0 || len(paths) <= keep {
+	if err != nil || keep == 0 {
 		return err
 	}
-	for _, path := range paths[:len(paths)-keep] {
+	surplus := len(paths) - keep
+	for _, path := range paths[:max(0, len(paths)-1)] {
+		if surplus <= 0 {
+			break
+		}
+		if filepath.Base(path) == Name(best) {
+			continue
+		}
 		if err := os.RemoveAll(path); err != nil {
 			return err
 		}
+		surplus--
 	}
 	return nil
 }
+
+// Name is the name of the folder of the checkpoint after a step.
+func Name(step int) string { return prefix + strconv.Itoa(step) }
+
+// IsState tells whether a file of a checkpoint's folder is the run's, not the model's.
+func IsState(name string) bool { return name == stateName || name == manifestName }

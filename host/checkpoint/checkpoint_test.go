@@ -101,8 +101,8 @@ func TestPruneKeepsTheNewest(t *testing.T) {
 	for _, step := range []int{2, 10, 9} {
 		save(t, dir, step)
 	}
-	require.NoError(t, checkpoint.Prune(dir, 0))
-	require.NoError(t, checkpoint.Prune(dir, 2))
+	require.NoError(t, checkpoint.Prune(dir, 0, 0))
+	require.NoError(t, checkpoint.Prune(dir, 2, 0))
 	paths, err := checkpoint.List(dir)
 	require.NoError(t, err)
 	require.Equal(t, []string{filepath.Join(dir, "checkpoint-9"), filepath.Join(dir, "checkpoint-10")}, paths)

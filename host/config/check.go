@@ -5,6 +5,7 @@ import (
 	"math"
 	"regexp"
 	"slices"
+	"strconv"
 	"strings"
 )
 
@@ -42,6 +43,46 @@ func (l *loader) check(s *Settings) {
 		l.refuse("report_to", "lists none beside others; want none alone")
 	}
 	l.checkSchedule(s)
+	l.checkBest(s)
+}
+
+// checkBest wants evaluations where one is to be the best, and checkpoints where
+// the best is kept.
+func (l *loader) checkBest(s *Settings) {
+	if s.EvalStrategy == "no" {
+		for _, wish := range []struct {
+			name string
+			set  bool
+			is   string
+		}{
+			{"load_best_model_at_end", s.LoadBest, "true"},
+			{"early_stopping_patience", s.Patience > 0, strconv.Itoa(s.Patience)},
+			{"save_strategy", s.SaveStrategy == "best", `"best"`},
+		} {
+			if wish.set {
+				l.refuse(wish.name, `is %s, but there are no evaluations during training; set eval_strategy to "steps" or "epoch"`, wish.is)
+			}
+		}
+	}
+	if s.LoadBest && s.SaveStrategy == "no" {
+		l.refuse("load_best_model_at_end", `is true, but save_strategy is "no", so no checkpoint would hold the best model; write "best", "steps" or "epoch"`)
+	}
+	standard := Default()
+	for _, choice := range []struct {
+		name string
+		set  bool
+	}{
+		{"metric_for_best_model", s.BestMetric != standard.BestMetric},
+		{"greater_is_better", s.GreaterIsBetter != standard.GreaterIsBetter},
+	} {
+		name := choice.name
+		if at := l.holding(name, "").at; choice.set && !s.WantsBest() {
+			l.note(at, "%s has no effect without load_best_model_at_end, early_stopping_patience or save_strategy \"best\"", name)
+		}
+	}
+	if s.PatienceThreshold > 0 && s.Patience == 0 {
+		l.refuse("early_stopping_threshold", "is %s, but early_stopping_patience is not set", formatFloat(s.PatienceThreshold))
+	}
 }
 
 // refuse adds a problem at the place of the setting.

@@ -71,7 +71,7 @@ func requireRoundTrip(t *testing.T, s config.Settings) {
 // withoutHints drops the notices on settings that do nothing together.
 func withoutHints(notices []string) (left []string) {
 	for _, n := range notices {
-		if !strings.Contains(n, "warmup_steps is set") && !strings.Contains(n, "no warm-up") {
+		if !strings.Contains(n, "warmup_steps is set") && !strings.Contains(n, "no warm-up") && !strings.Contains(n, "has no effect without load_best") {
 			left = append(left, n)
 		}
 	}
@@ -125,6 +125,30 @@ func TestMissingFile(t *testing.T) {
 		`flag --seed: seed is the string "x"; want a whole number`)
 	_, _, err = config.Load(t.TempDir(), nil)
 	require.ErrorContains(t, err, "is a directory")
+}
+
+func TestSettingsOfTheBest(t *testing.T) {
+	for _, c := range []struct{ text, want, note string }{
+		{"load_best_model_at_end = true", `x:1:1: load_best_model_at_end is true, but there are no evaluations during training; set eval_strategy to "steps" or "epoch"`, ""},
+		{"early_stopping_patience = 3", `x:1:1: early_stopping_patience is 3, but there are no evaluations during training; set eval_strategy to "steps" or "epoch"`, ""},
+		{`save_strategy = "best"`, `x:1:1: save_strategy is "best", but there are no evaluations during training; set eval_strategy to "steps" or "epoch"`, ""},
+		{"eval_data_paths = [\"e\"]\neval_strategy = \"epoch\"\nload_best_model_at_end = true\nsave_strategy = \"no\"", `x:3:1: load_best_model_at_end is true, but save_strategy is "no", so no checkpoint would hold the best model; write "best", "steps" or "epoch"`, ""},
+		{"early_stopping_threshold = 0.5", "x:1:1: early_stopping_threshold is 0.5, but early_stopping_patience is not set", ""},
+		{"greater_is_better = true", "", `x:1:1: greater_is_better has no effect without load_best_model_at_end, early_stopping_patience or save_strategy "best"`},
+	} {
+		_, notices, err := config.Parse("x", c.text)
+		if c.want != "" {
+			require.EqualError(t, err, c.want)
+			continue
+		}
+		require.NoError(t, err)
+		require.Equal(t, []string{c.note}, notices)
+	}
+	for text, want := range map[string]bool{`metric_for_best_model = "accuracy"`: true, "": false, "greater_is_better = true": true, `greater_is_better = "False"`: false} {
+		s, _, err := config.Parse("x", text)
+		require.NoError(t, err)
+		require.Equal(t, want, s.BestIsGreater(), text)
+	}
 }
 
 // TestRoundTripOfOddText writes strings that TOML must escape.

@@ -4,6 +4,8 @@
 // through it unchecked. Start at Load and Settings.
 package config
 
+import "strings"
+
 // Settings holds every setting. The tags are the table that reading, checking,
 // help and writing share: name in the TOML file and as a flag, default, min and max (or above and below, exclusive), choices,
 // keys (of a table) and help. Each group is a struct of its own, so that a function
@@ -148,6 +150,11 @@ type EvaluationSettings struct {
 	EvalStrategy        string   `name:"eval_strategy" default:"no" choices:"no|steps|epoch" help:"when to evaluate during training"`
 	EvalSteps           int      `name:"eval_steps" default:"0" min:"0" help:"steps between evaluations; 0 = logging_steps, or about 10 evaluations a run where that is 0"`
 	EvaluateAtBeginning bool     `name:"evaluate_at_beginning" default:"true" help:"evaluate before the first step, where there are evaluation files"`
+	LoadBest            bool     `name:"load_best_model_at_end" default:"false" help:"the model of the best evaluation is the result, not that of the last step; its checkpoint is saved and kept"`
+	BestMetric          string   `name:"metric_for_best_model" default:"eval_loss" help:"the metric of evaluations that says which is the best, with eval_ before it or without; where files are evaluated one by one it names one, as in eval_NAME_loss"`
+	GreaterIsBetter     string   `name:"greater_is_better" default:"auto" choices:"auto|true|false" help:"whether a greater value is the better one; auto = not for a loss"`
+	Patience            int      `name:"early_stopping_patience" default:"0" min:"0" help:"end the run after so many evaluations in a row that were not better than the best; 0 = never"`
+	PatienceThreshold   float64  `name:"early_stopping_threshold" default:"0" min:"0" help:"an evaluation is better for early_stopping_patience if it is so by more than this"`
 	RMCalibration       bool     `name:"rm_calibration" default:"true" help:"measure the calibration of rewards in evaluations"`
 	CalibrationBins     []string `name:"calibration_bins" default:"5" min:"1" max:"1000" help:"numbers of bins to measure it with"`
 	ECEStrategy         string   `name:"ece_strategy" default:"uniform" choices:"uniform|quantile" help:"bins of equal width, or of equal numbers of pairs"`
@@ -160,9 +167,9 @@ type LoggingSettings struct {
 	LoggingSteps     int      `name:"logging_steps" default:"0" min:"0" help:"steps between log lines; 0 = about 100 lines a run"`
 	LoggingFirstStep bool     `name:"logging_first_step" default:"false" help:"log the first step too"`
 	ReportTo         []string `name:"report_to" default:"tensorboard" choices:"tensorboard|none" help:"where metrics go besides metrics.jsonl"`
-	SaveStrategy     string   `name:"save_strategy" default:"steps" choices:"no|steps|epoch" help:"when to save a checkpoint"`
+	SaveStrategy     string   `name:"save_strategy" default:"steps" choices:"no|steps|epoch|best" help:"when to save a checkpoint; best = at each evaluation that is the best so far"`
 	SaveSteps        int      `name:"save_steps" default:"500" min:"1" help:"steps between checkpoints"`
-	SaveTotalLimit   int      `name:"save_total_limit" default:"0" min:"0" help:"checkpoints to keep, the newest; 0 = all"`
+	SaveTotalLimit   int      `name:"save_total_limit" default:"0" min:"0" help:"checkpoints to keep, the newest, and the best where load_best_model_at_end or save_strategy asks for it; 0 = all"`
 }
 
 // Param is one parameter of a plugin, of which only the plugin knows the type
@@ -173,6 +180,19 @@ type Param struct {
 	Value any
 	// Where is where it was given, for errors: "run.toml:12:1" or "flag --margin".
 	Where string
+}
+
+// WantsBest tells whether the run asks which evaluation was the best.
+func (s Settings) WantsBest() bool {
+	return s.LoadBest || s.Patience > 0 || s.SaveStrategy == "best"
+}
+
+// BestIsGreater tells whether a greater value of the metric is the better one.
+func (s EvaluationSettings) BestIsGreater() bool {
+	if s.GreaterIsBetter == "auto" {
+		return !strings.HasSuffix(s.BestMetric, "loss")
+	}
+	return s.GreaterIsBetter == "true"
 }
 
 // WantsAdapter tells whether the run trains an adapter instead of the model.

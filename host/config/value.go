@@ -71,6 +71,7 @@ func (row setting) assign(s *Settings, v any) string {
 	if row.isSwitch {
 		v = asSwitch(v)
 	}
+	v = row.wordFor(v)
 	problem := row.check(v)
 	if problem != "" {
 		return problem
@@ -81,6 +82,21 @@ func (row setting) assign(s *Settings, v any) string {
 	}
 	field.Set(reflect.ValueOf(v).Convert(field.Type()))
 	return ""
+}
+
+// wordFor is the choice that true or false, in TOML or as Python writes them, means
+// where they are words beside another.
+func (row setting) wordFor(v any) any {
+	if !slices.Contains(row.choices, "true") {
+		return v
+	}
+	if text, ok := v.(string); ok {
+		return strings.ToLower(text)
+	}
+	if b, ok := v.(bool); ok {
+		return strconv.FormatBool(b)
+	}
+	return v
 }
 
 // check compares v with the type, the choices and the bounds of a plain setting.

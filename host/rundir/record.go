@@ -32,7 +32,15 @@ type Record struct {
 	ResumedFrom  string         `json:"resumed_from,omitempty"`
 	TrainSeconds float64        `json:"train_seconds"` // of this process
 	FinalSHA256  string         `json:"final_sha256,omitempty"`
+	Best         *BestRecord    `json:"best,omitempty"` // where the run asks for it
 	Settings     map[string]any `json:"settings"`
+}
+
+// BestRecord is the best evaluation of a run.
+type BestRecord struct {
+	Step   int     `json:"step"`
+	Metric string  `json:"metric"`
+	Value  float64 `json:"value"`
 }
 
 // Versions are those of the programs that made a run.

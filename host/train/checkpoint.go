@@ -2,8 +2,11 @@ package train
 
 import (
 	"fmt"
+	"io"
+	"os"
 	"path/filepath"
 
+	"llmhost/host/atomicfile"
 	"llmhost/host/checkpoint"
 	"llmhost/host/lm"
 	"llmhost/host/model"
@@ -37,7 +40,50 @@ func (c Checkpoints) Save(l *Loop) (path string, err error) {
 	if err != nil {
 		return "", err
 	}
-	return path, checkpoint.Prune(c.Folder, c.Limit)
+	kept := 0
+	if l.Best.Keep {
+		kept = l.best.Step
+	}
+	return path, checkpoint.Prune(c.Folder, c.Limit, kept)
+}
+
+// InstallModel puts the model of the checkpoint at path into folder, which holds
+// one of the same files.
+func InstallModel(path, folder string) error {
+	if _, err := checkpoint.Check(path); err != nil {
+		return err
+	}
+	entries, err := os.ReadDir(path)
+	if err != nil {
+		return err
+	}
+	for _, e := range entries {
+		if e.Name() == optimizerName || checkpoint.IsState(e.Name()) {
+			continue
+		}
+		if err := copyFile(filepath.Join(path, e.Name()), filepath.Join(folder, e.Name())); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// copyFile copies a file, whole or not at all.
+func copyFile(from, to string) error {
+	source, err := os.Open(from)
+	if err != nil {
+		return err
+	}
+	defer source.Close()
+	target, err := atomicfile.Create(to)
+	if err != nil {
+		return err
+	}
+	defer target.Abort()
+	if _, err := io.Copy(target, source); err != nil {
+		return err
+	}
+	return target.Commit()
 }
 
 // State is identity with the progress of the loop.

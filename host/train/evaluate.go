@@ -127,6 +127,19 @@ func (e *Evaluation) Loss() (loss float64) {
 	return loss
 }
 
+// Measures are the names of what an evaluation of a program may give, with the
+// calibration of rewards for so many bins.
+func Measures(p *program.Program, bins []int) []string {
+	names := []string{program.LossKey}
+	for _, m := range p.Metrics {
+		names = append(names, m.Name)
+	}
+	for _, n := range bins {
+		names = append(names, fmt.Sprintf(program.CalibrationKey+"ECE_bin%d", n))
+	}
+	return names
+}
+
 // Values calls f with each metric that had anything to count, and, where rewards
 // were given to scored candidates, with their calibration.
 func (e *Evaluation) Values(f func(name string, value float64)) {

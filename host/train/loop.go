@@ -56,6 +56,7 @@ type Loop struct {
 	Plan    Plan
 	Batches data.Batches
 	Eval    []EvalSet
+	Best    Best
 	Save    func() (path string, err error)
 	Emit    func(Event) error
 
@@ -64,7 +65,8 @@ type Loop struct {
 	unread        pace            // of the steps since then
 	shown         []metrics.Value // of the step that was read last
 	window        window
-	evaluated     int    // the step of the last evaluation, -1 before any
+	evaluated     int // the step of the last evaluation, -1 before any
+	best          bestSoFar
 	saved         int    // the step of the last checkpoint
 	checkpoint    string // the last checkpoint that this loop saved
 }
@@ -110,7 +112,7 @@ func (l *Loop) run(ctx context.Context) error {
 			return err
 		}
 	}
-	for l.Trainer.GlobalStep < l.Plan.TotalSteps {
+	for l.Trainer.GlobalStep < l.Plan.TotalSteps && l.OutOfPatience() == 0 {
 		if ctx.Err() != nil {
 			return ctx.Err()
 		}
@@ -121,7 +123,10 @@ func (l *Loop) run(ctx context.Context) error {
 	if err := l.evaluate(ctx); err != nil {
 		return err
 	}
-	return l.save()
+	if l.Plan.SaveSteps != 0 || l.isBest() {
+		return l.save()
+	}
+	return nil
 }
 
 // owesEvaluation tells whether one is due before the first step of this process:
@@ -172,7 +177,7 @@ func (l *Loop) step(ctx context.Context) (err error) {
 			return err
 		}
 	}
-	if l.due(l.Plan.SaveSteps) && step < l.Plan.TotalSteps { // Run saves the last one, with the last evaluation
+	if (l.due(l.Plan.SaveSteps) || l.isBest()) && step < l.Plan.TotalSteps { // Run saves the last one, with the last evaluation
 		return l.save()
 	}
 	return nil
@@ -281,7 +286,9 @@ func (l *Loop) evaluate(ctx context.Context) error {
 		sets = append(sets, values)
 	}
 	l.evaluated = l.Trainer.GlobalStep
-	event := l.event(Evaluated, slices.Concat(sets...))
+	values := slices.Concat(sets...)
+	l.rank(values)
+	event := l.event(Evaluated, values)
 	event.Sets = sets
 	return l.Emit(event)
 }
@@ -315,10 +322,13 @@ func (s EvalSet) micro(size int) (micro [][]data.Example, records int, err error
 	return micro, records, nil
 }
 
+// saves tells whether the run keeps checkpoints.
+func (l *Loop) saves() bool { return l.Plan.SaveSteps != 0 || l.Best.Keep }
+
 // save writes a checkpoint, once a step at most.
 func (l *Loop) save() (err error) {
 	defer tensor.Catch(&err)
-	if l.Plan.SaveSteps == 0 || l.saved == l.Trainer.GlobalStep {
+	if !l.saves() || l.saved == l.Trainer.GlobalStep {
 		return nil
 	}
 	if err := l.Trainer.Check(); err != nil {
@@ -343,7 +353,7 @@ func (l *Loop) interrupt() error {
 	return &Interrupted{
 		Step:       l.Trainer.GlobalStep,
 		Checkpoint: l.checkpoint,
-		CanSave:    l.Plan.SaveSteps != 0,
+		CanSave:    l.saves(),
 	}
 }
 

@@ -23,6 +23,7 @@ type progress struct {
 	Metrics       []metricSums  `json:"metrics"`
 	Tokens        int           `json:"tokens"`
 	Spent         time.Duration `json:"nanoseconds"`
+	Best          *bestSoFar    `json:"best,omitempty"`
 }
 
 type metricSums struct {
@@ -61,6 +62,9 @@ func (l *Loop) Progress() json.RawMessage {
 		Steps:         w.steps,
 		Tokens:        w.tokens,
 		Spent:         w.spent,
+	}
+	if l.Best.Metric != "" {
+		p.Best = &l.best
 	}
 	if w.steps > 0 {
 		p.setSums(w.read())
@@ -103,6 +107,9 @@ func (l *Loop) Restore(saved json.RawMessage) error {
 	}
 	l.TrainedTokens = p.TrainedTokens
 	l.evaluated = p.Evaluated
+	if p.Best != nil && p.Best.Metric == l.Best.Metric { // that of another metric says nothing
+		l.best = *p.Best
+	}
 	if p.Steps == 0 {
 		return nil
 	}
