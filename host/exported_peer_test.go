@@ -84,6 +84,7 @@ var exports = []export{
 	exportSFT.with("rslora", adapters(func(s *config.Settings) { s.UseRSLoRA, s.LoraTargetModules = true, []string{`.*\.(q|v|up)_proj`} })),
 	exportSFT.on("untied", untied).with("lora and modules", adapters(func(s *config.Settings) { s.ModulesToSave = []string{"lm_head", "embed_tokens"} })),
 	exportSFT.with("lora and a tied matrix", adapters(func(s *config.Settings) { s.ModulesToSave = []string{"embed_tokens"} })),
+	exportSFT.on("gpt_neox", gptNeoX).with("lora and the head", adapters(func(s *config.Settings) { s.ModulesToSave = []string{"embed_out"} })),
 	exportReward.with("lora", adapters(nil)),
 	exportReward.with("dora", adapters(func(s *config.Settings) { s.UseDoRA = true })),
 	exportReward.with("lora of a file", patterns),

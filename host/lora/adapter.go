@@ -254,9 +254,8 @@ func (a *Adapter) Sources() (sources []safetensors.Source) {
 		}
 	}
 	for _, q := range slices.Concat(a.saved, a.stored) {
-		sources = append(sources, model.SourceOf(prefix+q.Name, q.Tensor))
-		if second := a.params.TiedTo(q.Name); second != "" {
-			sources = append(sources, model.SourceOf(prefix+second, q.Tensor))
+		for _, name := range a.namesOf(q) {
+			sources = append(sources, model.SourceOf(prefix+name, q.Tensor))
 		}
 	}
 	return sources

@@ -154,7 +154,8 @@ func (r reader) owner(name string) (nn.Param, bool) {
 	bare, found := strings.CutPrefix(name, prefix)
 	all := r.params.All()
 	at := slices.IndexFunc(all, func(q nn.Param) bool {
-		return found && (q.Name == bare || r.params.TiedTo(q.Name) == bare)
+		second := r.params.TiedTo(q.Name)
+		return found && (q.Name == bare || peftName(q.Name) == bare || second != "" && (second == bare || peftName(second) == bare))
 	})
 	if at < 0 {
 		return nn.Param{}, false
@@ -164,10 +165,10 @@ func (r reader) owner(name string) (nn.Param, bool) {
 
 // fill gives a parameter of the model its value in the file.
 func (r reader) fill(q nn.Param) error {
-	name := prefix + q.Name
+	name := r.nameOf(q.Name)
 	if second := r.params.TiedTo(q.Name); second != "" {
 		var err error
-		if name, err = r.tied(q, name, prefix+second); err != nil {
+		if name, err = r.tied(q, name, r.nameOf(second)); err != nil {
 			return err
 		}
 	}
@@ -175,6 +176,14 @@ func (r reader) fill(q nn.Param) error {
 	q.Tensor.CopyTensor(stored)
 	stored.Free()
 	return nil
+}
+
+// nameOf is the name of a parameter of the model in the file: PEFT's, or the model's own.
+func (r reader) nameOf(name string) string {
+	if _, err := r.file.Get(prefix + name); err == nil {
+		return prefix + name
+	}
+	return prefix + peftName(name)
 }
 
 // tied is the name under which the file has a tied matrix. It refuses a file that
@@ -187,7 +196,7 @@ func (r reader) tied(q nn.Param, first, second string) (string, error) {
 	switch {
 	case errA == nil && errB == nil && !bytes.Equal(a.Data, b.Data):
 		return "", fmt.Errorf("%s: the model ties %s and %s, and the adapter holds a value for each; %s", r.file.Path(), bare(first), bare(second), fix)
-	case errA == nil && errB == nil, q.Tensor.RequiresGrad() == false && errA == nil:
+	case errA == nil && errB == nil, !q.Tensor.RequiresGrad() && errA == nil:
 		return first, nil
 	case !q.Tensor.RequiresGrad():
 		return second, nil

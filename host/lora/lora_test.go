@@ -13,6 +13,7 @@ import (
 	"llmhost/host/lora"
 	"llmhost/host/model"
 	"llmhost/host/nn"
+	"llmhost/host/safetensors"
 	"llmhost/host/tensor"
 
 	"github.com/stretchr/testify/require"
@@ -35,17 +36,22 @@ func fresh(t *testing.T, config string) *model.Model {
 
 var ids = []int64{1, 7, 7, 30, 12, 39, 0, 2}
 
+// pack is the sequence of ids.
+func pack() nn.Pack {
+	positions := make([]int64, len(ids))
+	for i := range positions {
+		positions[i] = int64(i)
+	}
+	p := nn.Pack{IDs: tensor.Of(tensor.CPU, ids), Positions: tensor.Of(tensor.CPU, positions), MaxPosition: int64(len(ids)) - 1}
+	p.Segments.Add(0, len(ids), -1)
+	return p
+}
+
 // logits runs one sequence through a model.
 func logits(m *model.Model) (out []float64) {
 	tensor.Scoped(func() {
 		tensor.NoGrad(func() {
-			positions := make([]int64, len(ids))
-			for i := range positions {
-				positions[i] = int64(i)
-			}
-			pack := nn.Pack{IDs: tensor.Of(tensor.CPU, ids), Positions: tensor.Of(tensor.CPU, positions), MaxPosition: int64(len(ids)) - 1}
-			pack.Segments.Add(0, len(ids), -1)
-			out = m.Head().Logits(m.Forward(&nn.Pass{Pack: pack})).Floats()
+			out = m.Head().Logits(m.Forward(&nn.Pass{Pack: pack()})).Floats()
 		})
 	})
 	return out
@@ -240,6 +246,32 @@ func TestFourBitsAreNotTakenApart(t *testing.T) {
 		_, err = lora.Attach(m.Params(), c, nil)
 		require.EqualError(t, err, want)
 		m.Free()
+	}
+}
+
+// PEFT knows the head of GPT-NeoX as transformers 5 does, by another name than its files.
+func TestHeadOfGPTNeoX(t *testing.T) {
+	neox := strings.NewReplacer(`"LlamaForCausalLM"`, `"GPTNeoXForCausalLM"`, `"llama"`, `"gpt_neox", "hidden_act": "gelu"`).Replace(tiny)
+	for _, name := range []string{"embed_out", "lm_head"} {
+		m := fresh(t, neox)
+		a := trained(t, m, config(func(c *lora.Config) {
+			c.Targets, c.ModulesToSave = lora.ParseModules([]string{"query_key_value"}), []string{name}
+		}))
+		require.Contains(t, a.Config.ModulesToSave, "lm_head")
+		require.Empty(t, a.Notes())
+		folder := t.TempDir()
+		require.NoError(t, a.Save(folder))
+		file, err := safetensors.Open(filepath.Join(folder, lora.WeightsName))
+		require.NoError(t, err)
+		defer file.Close()
+		require.True(t, file.Has("base_model.model.lm_head.weight"))
+		old := rewritten(t, folder, func(name string) string { return strings.Replace(name, "lm_head", "embed_out", 1) })
+		for _, from := range []string{folder, old} {
+			other := fresh(t, neox)
+			_, err = lora.Load(other.Params(), from)
+			require.NoError(t, err)
+			require.Equal(t, logits(m), logits(other))
+		}
 	}
 }
 

@@ -29,7 +29,7 @@ func (a *Adapter) modules() (names []string) {
 		add(l.Name)
 	}
 	for _, q := range a.params.All() {
-		for _, m := range a.modulesOf(q) {
+		for _, m := range append(a.modulesOf(q), q.Module()) {
 			add(m)
 		}
 	}
@@ -43,19 +43,37 @@ func (a *Adapter) unfreeze(heads []string) error {
 		return err
 	}
 	for _, q := range a.params.All() {
-		if slices.ContainsFunc(a.modulesOf(q), a.Config.saves) || slices.Contains(heads, q.Name) {
+		if slices.ContainsFunc(a.modulesOf(q), a.Config.saves) || a.Config.saves(q.Module()) || slices.Contains(heads, q.Name) {
 			a.train(q)
 		}
 	}
 	return nil
 }
 
-// modulesOf are the modules that have the parameter: one, or two where it is tied.
-func (a *Adapter) modulesOf(q nn.Param) []string {
-	if second := a.params.TiedTo(q.Name); second != "" {
-		return []string{q.Module(), nn.Param{Name: second}.Module()}
+// modulesOf are the modules that have the parameter, by PEFT's names: one, or two
+// where it is tied.
+func (a *Adapter) modulesOf(q nn.Param) (modules []string) {
+	for _, name := range a.namesOf(q) {
+		modules = append(modules, nn.Param{Name: name}.Module())
 	}
-	return []string{q.Module()}
+	return modules
+}
+
+// namesOf are PEFT's names of a parameter: one, or two where it is tied.
+func (a *Adapter) namesOf(q nn.Param) []string {
+	if second := a.params.TiedTo(q.Name); second != "" {
+		return []string{peftName(q.Name), peftName(second)}
+	}
+	return []string{peftName(q.Name)}
+}
+
+// peftName is PEFT's name of a parameter of the model: that of transformers' module, which
+// for the head of GPT-NeoX is not that of its files any more.
+func peftName(name string) string {
+	if of, old := strings.CutPrefix(name, "embed_out."); old {
+		return "lm_head." + of
+	}
+	return name
 }
 
 // train has a parameter trained and saved whole, a tied one under both its names, or
@@ -99,18 +117,7 @@ func listOf(module string) (list string, is bool) {
 
 // isSaved tells whether a module's weights are trained and saved whole.
 func (a *Adapter) isSaved(module string) bool {
-	return slices.ContainsFunc(a.names(), func(name string) bool { return nn.Param{Name: name}.Module() == module })
-}
-
-// names are those under which parameters are saved whole, second ones too.
-func (a *Adapter) names() (names []string) {
-	for _, q := range a.saved {
-		names = append(names, q.Name)
-		if second := a.params.TiedTo(q.Name); second != "" {
-			names = append(names, second)
-		}
-	}
-	return names
+	return slices.ContainsFunc(a.saved, func(q nn.Param) bool { return slices.Contains(a.modulesOf(q), module) })
 }
 
 // Notes are what a user should know about the adapter: names that fit nothing.
