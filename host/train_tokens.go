@@ -19,19 +19,19 @@ type layout struct {
 }
 
 // layoutOf settles what a run puts around each text: in front what the tokenizer
-// puts there, behind it EOS where the loss reads what an answer is worth, since a
-// model that is to stop must have seen the end. The settings overrule both. An
-// encoder's texts stand between [CLS] and [SEP].
+// puts there, behind it EOS, since a model that is to stop must have seen the end and
+// a head reads the same token of every text. The settings overrule both. An encoder's
+// texts stand between [CLS] and [SEP].
 func layoutOf(s config.TokenSettings, t *task.Task, tok *tokenizer.Tokenizer, encoder bool) (l layout, err error) {
 	needs := t.Program.Needs()
 	special, own := tok.Special(), tok.Around()
 	begin := side{"add_bos_token", s.AddBOS, "BOS", special.BOS, own.Before, own.IgnoredBefore}
 	end := side{"add_eos_token", s.AddEOS, "EOS", special.EOS, own.After, own.IgnoredAfter}
-	switch answers := needs.LM || needs.Score; {
+	switch {
 	case encoder:
 		begin.id, begin.auto = special.CLS, ids(special.CLS)
 		end.id, end.auto = special.SEP, ids(special.SEP)
-	case answers && special.EOS >= 0:
+	case special.EOS >= 0:
 		end.auto, end.ignored = ids(special.EOS), ""
 	}
 	l.tokens = tok

@@ -55,6 +55,17 @@ train  3 records, 3 sequences, 16 tokens
 	}
 }
 
+// Every task of a decoder ends its texts in EOS, a classifier too.
+func TestTextsOfEveryTaskEnd(t *testing.T) {
+	for task, make := range map[string]record{"sft": promptAnswer(nil), "reward": scored, "classification": tone} {
+		t.Run(task, func(t *testing.T) {
+			s := lesson(t, task, make, nil)
+			s.MaxSteps, s.SaveStrategy, s.EvalStrategy = 1, "no", "no"
+			require.Contains(t, mustTrain(t, s), "tokens <s> before each text, </s> after it\n")
+		})
+	}
+}
+
 // withTokenizer gives a run the model's tokenizer with a changed configuration.
 func withTokenizer(t *testing.T, s *config.Settings, change func(config map[string]any)) {
 	t.Helper()

@@ -82,7 +82,7 @@ type TokenSettings struct {
 	TruncationSide    string   `name:"truncation_side" default:"left" choices:"left|right" help:"the side on which a long sequence is cut; cut on the right it loses its EOS too"`
 	DropTruncated     bool     `name:"drop_truncated_answers" default:"false" help:"leave out the examples of which an answer would be cut"`
 	AddBOS            Switch   `name:"add_bos_token" default:"auto" help:"begin every sequence with BOS; auto = with what the tokenizer puts there by itself"`
-	AddEOS            Switch   `name:"add_eos_token" default:"auto" help:"end every sequence with EOS; auto = where the loss reads the likelihood or the reward of answers, else with what the tokenizer puts there by itself"`
+	AddEOS            Switch   `name:"add_eos_token" default:"auto" help:"end every sequence with EOS; auto = where the tokenizer names one"`
 	AddSpecialTokens  Switch   `name:"add_special_tokens" default:"auto" help:"the value of add_bos_token and add_eos_token where they are auto: true = BOS before and EOS after every sequence, false = neither"`
 	SplitSpecial      Switch   `name:"split_special_tokens" default:"auto" help:"encode special tokens that a text spells out, as </s>, like any other text; auto = as tokenizer_config.json says, else as the special tokens"`
 	SetSpecialTokens  bool     `name:"set_special_tokens" default:"false" help:"add <pad>, </s>, <s> and <unk> for those of these roles that no token of the tokenizer has"`
