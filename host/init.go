@@ -2,6 +2,8 @@ package host
 
 import (
 	"encoding/json"
+	"strconv"
+	"strings"
 
 	"llmhost/host/model"
 	"llmhost/host/rundir"
@@ -71,14 +73,25 @@ func (n NewModel) config(tok *tokenizer.Tokenizer) []byte {
 		"vocab_size": tok.VocabSize(), "hidden_size": n.HiddenSize, "intermediate_size": n.IntermediateSize,
 		"num_hidden_layers": n.NumHiddenLayers, "num_attention_heads": n.NumAttentionHeads,
 		"num_key_value_heads": n.NumKeyValueHeads, "head_dim": n.HiddenSize / max(1, n.NumAttentionHeads),
-		"hidden_act": "silu", "rms_norm_eps": 1e-5, "initializer_range": n.InitializerRange,
+		"hidden_act": "silu", "rms_norm_eps": decimal(1e-5), "initializer_range": decimal(n.InitializerRange),
 		"max_position_embeddings": n.MaxPositionEmbeddings, "tie_word_embeddings": n.TieWordEmbeddings,
-		"attention_bias": false, "attention_dropout": 0.0, "mlp_bias": false, "use_cache": true,
-		"rope_parameters": map[string]any{"rope_type": "default", "rope_theta": 10000.0},
+		"attention_bias": false, "attention_dropout": decimal(0), "mlp_bias": false, "use_cache": true,
+		"rope_parameters": map[string]any{"rope_type": "default", "rope_theta": decimal(10000)},
 		"bos_token_id":    special.BOS, "eos_token_id": special.EOS, "pad_token_id": special.PAD,
 	}, "", "  ")
 	if err != nil {
 		panic(err) // the map holds plain values alone
 	}
 	return append(text, '\n')
+}
+
+// decimal writes a number with a point or an exponent, as transformers wants it.
+type decimal float64
+
+func (d decimal) MarshalJSON() ([]byte, error) {
+	text := strconv.FormatFloat(float64(d), 'g', -1, 64)
+	if !strings.ContainsAny(text, ".e") {
+		text += ".0"
+	}
+	return []byte(text), nil
 }

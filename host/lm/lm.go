@@ -270,6 +270,9 @@ func (m *Model) Notes() (notes []string) {
 	if m.Adapter != nil && m.Source.Adapter != "" && m.wasFourBit != m.Adapter.FourBit {
 		note("the adapter of %s was trained with load_in_4bit = %v", m.Source.Adapter, m.wasFourBit)
 	}
+	if m.Untied {
+		note("config.json of %s has tie_word_embeddings = true, but its weights hold an input embedding and an output head that differ: they are used as two, as in transformers 5, and what is saved says tie_word_embeddings = false", m.Source.Name)
+	}
 	if n := len(m.Unused); n > 0 {
 		note("%s holds %d tensors that this run does not use, %s among them", m.Source.Name, n, m.Unused[0])
 	}

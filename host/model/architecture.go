@@ -3,11 +3,10 @@ package model
 import (
 	"fmt"
 	"path/filepath"
-	"slices"
-	"strings"
 
 	"llmhost/host/model/bert"
 	"llmhost/host/model/gemma"
+	"llmhost/host/model/hfconfig"
 	"llmhost/host/model/llama"
 	"llmhost/host/model/neox"
 	"llmhost/host/model/phi3"
@@ -20,9 +19,10 @@ type opener func(config []byte, device tensor.Device, p *nn.Params, head bool) (
 
 // architecture is one of the packages below this one.
 type architecture struct {
-	types []string // the values of model_type that it reads
+	classes []hfconfig.Class
 	code
 	norm float64 // initial weight of its norms
+	tied tied
 }
 
 // code is what a package does with the text of a config.json.
@@ -31,22 +31,28 @@ type code struct {
 	limits func(config []byte) (nn.Limits, error)
 }
 
+// tied are the matrices that tie_word_embeddings makes one.
+type tied struct{ embedding, head string }
+
 // architectures are the packages below this one.
 var architectures = []architecture{
-	{llama.Types, of(llama.ParseConfig, llama.New), 1},
-	{neox.Types, of(neox.ParseConfig, neox.New), 1},
-	{phi3.Types, of(phi3.ParseConfig, phi3.New), 1},
-	{gemma.Types, of(gemma.ParseConfig, gemma.New), 0}, // its norms scale by 1 + weight
-	{bert.Types, of(bert.ParseConfig, bert.New), 1},
+	{llama.Classes, of(llama.ParseConfig, llama.New), 1, tied{"model.embed_tokens.weight", "lm_head.weight"}},
+	{neox.Classes, of(neox.ParseConfig, neox.New), 1, tied{"gpt_neox.embed_in.weight", "embed_out.weight"}},
+	{phi3.Classes, of(phi3.ParseConfig, phi3.New), 1, tied{"model.embed_tokens.weight", "lm_head.weight"}},
+	{gemma.Classes, of(gemma.ParseConfig, gemma.New), 0, tied{"model.embed_tokens.weight", "lm_head.weight"}}, // its norms scale by 1 + weight
+	{bert.Classes, of(bert.ParseConfig, bert.New), 1, tied{}},
+}
+
+// Classes are the config classes that can be read.
+func Classes() (classes []hfconfig.Class) {
+	for _, a := range architectures {
+		classes = append(classes, a.classes...)
+	}
+	return classes
 }
 
 // Types returns the values of model_type that can be read.
-func Types() (types []string) {
-	for _, a := range architectures {
-		types = append(types, a.types...)
-	}
-	return types
-}
+func Types() []string { return hfconfig.Types(Classes()) }
 
 // limited is a config.json that says what its model takes.
 type limited interface{ Limits() nn.Limits }
@@ -74,11 +80,7 @@ func ReadLimits(path string) (nn.Limits, error) {
 		return nn.Limits{}, err
 	}
 	name := filepath.Join(path, ConfigName)
-	arch, err := architectureOf(f.Config.ModelType)
-	if err != nil {
-		return nn.Limits{}, fmt.Errorf("%s: %w", name, err)
-	}
-	limits, err := arch.limits(f.ConfigText)
+	limits, err := architectureOf(f.class).limits(f.ConfigText)
 	if err != nil {
 		return nn.Limits{}, fmt.Errorf("%s: %w", name, inJSON(err))
 	}
@@ -86,14 +88,16 @@ func ReadLimits(path string) (nn.Limits, error) {
 }
 
 // IsEncoder tells whether models of a model_type read in both directions, as BERT does.
-func IsEncoder(modelType string) bool { return slices.Contains(bert.Types, modelType) }
+func IsEncoder(modelType string) bool { return modelType == bert.Classes[0].ModelType }
 
-// architectureOf finds the architecture of a model_type.
-func architectureOf(modelType string) (architecture, error) {
+// architectureOf finds the architecture of a config class.
+func architectureOf(class hfconfig.Class) (of architecture) {
 	for _, a := range architectures {
-		if slices.Contains(a.types, modelType) {
-			return a, nil
+		for _, c := range a.classes {
+			if c.ModelType == class.ModelType {
+				of = a
+			}
 		}
 	}
-	return architecture{}, fmt.Errorf("model_type is %q; want one of %s", modelType, strings.Join(Types(), ", "))
+	return of
 }

@@ -12,6 +12,7 @@ import (
 	"path/filepath"
 	"reflect"
 
+	"llmhost/host/model/hfconfig"
 	"llmhost/host/nn"
 	"llmhost/host/safetensors"
 	"llmhost/host/tensor"
@@ -49,23 +50,26 @@ type Model struct {
 	Unused     []string // tensors of the files that the model has no place for
 	Fresh      []string // parameters of heads that the files lacked and that were drawn at random
 	Grown      int64    // tokens that the files lacked
+	// Untied says that config.json tied the head that predicts tokens to the input
+	// embedding, and that the files hold two different matrices.
+	Untied bool
 
 	Heads   Heads
 	Score   *nn.Linear            // [1, hidden], or nil
 	Classes map[string]*nn.Linear // [classes, hidden] by head
 	PadID   int64                 // the pad token, which is written beside a score or class head; -1 for none
 
+	class      hfconfig.Class
 	generation []byte // the text of generation_config.json, nil where there is none
 }
 
 // Config is what the rest of the host reads of config.json, whatever the architecture.
 type Config struct {
-	ModelType  string `json:"model_type"`
-	VocabSize  int64  `json:"vocab_size"`
-	HiddenSize int64  `json:"hidden_size"`
-	MaxLength  int64  `json:"max_position_embeddings"`
-	DType      string `json:"dtype"`
-	TorchDType string `json:"torch_dtype"` // the same, before transformers 5
+	ModelType  string  `json:"model_type"`
+	VocabSize  int64   `json:"vocab_size"`
+	HiddenSize int64   `json:"hidden_size"`
+	MaxLength  int64   `json:"max_position_embeddings"`
+	NewRange   float64 `json:"initializer_range"` // deviation of new matrices
 }
 
 // Load reads a model from a Hugging Face folder. Errors name the file, and for
@@ -81,10 +85,10 @@ func Load(path string, o Options) (*Model, error) {
 	}
 	defer weights.Close()
 	files := newStored(weights)
-	source, err := f.orFresh(files, o)
-	if err != nil {
+	if err := f.settleTie(files, o.Heads); err != nil {
 		return nil, err
 	}
+	source := f.orFresh(files, o)
 	if o.Vocab > f.Config.VocabSize {
 		if err := f.grow(o.Vocab); err != nil {
 			return nil, err
@@ -101,28 +105,27 @@ func Load(path string, o Options) (*Model, error) {
 // Create makes a new model with random weights from the text of a config.json.
 // Matrices are drawn from N(0, initializer_range²), norms change nothing, biases are 0.
 func Create(configText []byte, seed int64, o Options) (*Model, error) {
-	f := &Model{ConfigText: configText, PadID: -1}
-	if err := json.Unmarshal(configText, &f.Config); err != nil {
-		return nil, fmt.Errorf("config of the new model: %w", err)
-	}
-	std, err := initializerRange(configText)
-	if err != nil {
+	f := &Model{ConfigText: configText}
+	if err := f.readConfig(); err != nil {
 		return nil, fmt.Errorf("config of the new model: %w", err)
 	}
 	tensor.ManualSeed(seed)
-	if err := f.build(o, paramsFrom(randomSource(std, f.Config.ModelType, o), o)); err != nil {
+	if err := f.build(o, paramsFrom(f.randomSource(o), o)); err != nil {
 		return nil, err
 	}
 	return f, nil
 }
 
-// initializerRange is the deviation that new matrices are drawn with.
-func initializerRange(configText []byte) (float64, error) {
-	init := struct {
-		Range float64 `json:"initializer_range"`
-	}{0.02} // transformers' default
-	err := json.Unmarshal(configText, &init)
-	return init.Range, inJSON(err)
+// readConfig reads what does not depend on the architecture.
+func (f *Model) readConfig() (err error) {
+	if f.class, err = hfconfig.Find(Classes(), f.ConfigText); err != nil {
+		return inJSON(err)
+	}
+	if err := f.class.Decode(f.ConfigText, &f.Config); err != nil {
+		return inJSON(err)
+	}
+	f.PadID, err = f.readPad()
+	return err
 }
 
 // ReadConfig reads Config from the config.json of a model folder.
@@ -135,7 +138,7 @@ func ReadConfig(path string) (Config, error) {
 }
 
 func readFolder(path string) (*Model, error) {
-	f := &Model{Path: path, PadID: -1}
+	f := &Model{Path: path}
 	name := filepath.Join(path, ConfigName)
 	text, err := os.ReadFile(name)
 	if errors.Is(err, fs.ErrNotExist) {
@@ -145,11 +148,8 @@ func readFolder(path string) (*Model, error) {
 		return nil, err
 	}
 	f.ConfigText = text
-	if err := json.Unmarshal(text, &f.Config); err != nil {
-		return nil, fmt.Errorf("%s: %w", name, inJSON(err))
-	}
-	if f.PadID, err = f.readPad(); err != nil {
-		return nil, err
+	if err := f.readConfig(); err != nil {
+		return nil, fmt.Errorf("%s: %w", name, err)
 	}
 	f.generation, err = os.ReadFile(filepath.Join(path, GenerationConfigName))
 	if err != nil && !errors.Is(err, fs.ErrNotExist) {
@@ -161,7 +161,7 @@ func readFolder(path string) (*Model, error) {
 // Twin is the model once more: frozen weights are on the same memory, trained ones
 // are copied. It is freed by itself.
 func (f *Model) Twin(device tensor.Device) (*Model, error) {
-	twin := &Model{Path: f.Path, ConfigText: f.ConfigText, Config: f.Config, PadID: f.PadID}
+	twin := &Model{Path: f.Path, ConfigText: f.ConfigText, Config: f.Config, PadID: f.PadID, class: f.class}
 	return twin, twin.build(Options{Device: device, Heads: f.Heads}, f.Params().Twin())
 }
 
@@ -174,10 +174,6 @@ func paramsFrom(source nn.Source, o Options) *nn.Params {
 // build chooses the architecture.
 func (f *Model) build(o Options, p *nn.Params) (err error) {
 	name := filepath.Join(f.Path, ConfigName)
-	arch, err := architectureOf(f.Config.ModelType)
-	if err != nil {
-		return fmt.Errorf("%s: %w", name, err)
-	}
 	defer func() {
 		if err != nil {
 			p.Free()
@@ -186,8 +182,8 @@ func (f *Model) build(o Options, p *nn.Params) (err error) {
 	defer catchSource(&err)
 	defer tensor.Catch(&err)
 	heads := o.Heads
-	heads.LM = heads.LM || heads.none()
-	if f.Backbone, err = arch.open(f.ConfigText, o.Device, p, heads.LM); err != nil {
+	heads.LM = heads.predict()
+	if f.Backbone, err = architectureOf(f.class).open(f.ConfigText, o.Device, p, heads.LM); err != nil {
 		return fmt.Errorf("%s: %w", name, inJSON(err))
 	}
 	f.addHeads(p, heads)

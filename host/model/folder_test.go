@@ -408,7 +408,7 @@ func TestConfigsThatMakeNoModel(t *testing.T) {
 	_, err := model.Create([]byte(`{"model_type": "gpt2"}`), 1, cpu)
 	require.ErrorContains(t, err, `model_type is "gpt2"; want one of llama, mistral, qwen2`)
 	_, err = model.Create([]byte(`{`), 1, cpu)
-	require.EqualError(t, err, "config of the new model: unexpected end of JSON input")
+	require.EqualError(t, err, "config of the new model: is not JSON, at byte 1: unexpected end of JSON input; copy or download it again")
 }
 
 // The names, shapes and order of the weights are Hugging Face's, and the header

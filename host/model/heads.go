@@ -52,6 +52,9 @@ const codebaseClassifier = "Classifer"
 // none tells whether h names no head.
 func (h Heads) none() bool { return !h.LM && !h.Score && len(h.Classes) == 0 }
 
+// predict tells whether there is a head that predicts tokens.
+func (h Heads) predict() bool { return h.LM || h.none() }
+
 // addHeads adds the requested heads to f. A decoder's score head and its
 // only head of classes have no bias; BERT's have one.
 func (f *Model) addHeads(p *nn.Params, h Heads) {
@@ -99,13 +102,9 @@ func (f *Model) HeadParams() (names []string) {
 
 // orFresh initializes the heads that the file does not have, or has for other
 // classes, and notes which.
-func (f *Model) orFresh(files *stored, o Options) (nn.Source, error) {
-	std, err := initializerRange(f.ConfigText)
-	if err != nil {
-		return nil, err
-	}
+func (f *Model) orFresh(files *stored, o Options) nn.Source {
 	read := files.source(o)
-	draw := randomSource(std, f.Config.ModelType, o)
+	draw := f.randomSource(o)
 	return func(name string, shape []int64) tensor.Tensor {
 		if !isHead(name) {
 			return read(name, shape)
@@ -126,7 +125,7 @@ func (f *Model) orFresh(files *stored, o Options) (nn.Source, error) {
 		}
 		f.Fresh = append(f.Fresh, name)
 		return draw(name, shape)
-	}, nil
+	}
 }
 
 // drawn tells whether a parameter belongs to a head of classes that is initialized.
@@ -138,10 +137,6 @@ func (h Heads) drawn(name string) bool {
 	return slices.ContainsFunc(h.Classes, func(c ClassHead) bool { return c.Fresh && c.Name == of })
 }
 
-// families are the first parts of transformers' class names, by model_type.
-var families = map[string]string{"llama": "Llama", "mistral": "Mistral", "qwen2": "Qwen2", "qwen3": "Qwen3", "gpt_neox": "GPTNeoX",
-	"bert": "Bert", "gemma2": "Gemma2", "gemma3_text": "Gemma3Text", "phi3": "Phi3"}
-
 // headConfig is the text of config.json for a model with these heads. Keys that
 // have nothing to do with heads stay as they are.
 func (f *Model) headConfig() ([]byte, error) {
@@ -152,7 +147,7 @@ func (f *Model) headConfig() ([]byte, error) {
 	if err != nil {
 		return nil, err
 	}
-	family := families[f.Config.ModelType]
+	family := f.class.Models
 	if f.PadID >= 0 {
 		config = config.Set(padKey, f.PadID)
 	}

@@ -14,11 +14,12 @@ import (
 type stored struct {
 	*safetensors.File
 	spelled spelling
-	read    map[string]bool // names in the files of what was asked for
+	renamed map[string]string // parameters that the files have under a name of another
+	read    map[string]bool   // names in the files of what was asked for
 }
 
 func newStored(file *safetensors.File) *stored {
-	return &stored{file, newSpelling(file.Names()), map[string]bool{}}
+	return &stored{file, newSpelling(file.Names()), map[string]string{}, map[string]bool{}}
 }
 
 // unused lists the tensors of the files that nothing asked for.
@@ -26,7 +27,10 @@ func (s *stored) unused() []string { return s.spelled.unused(s.read) }
 
 // find is the name in the files of the parameter called name, which counts as read.
 func (s *stored) find(name string) string {
-	there := s.spelled.of(name)
+	there, is := s.renamed[name]
+	if !is {
+		there = s.spelled.of(name)
+	}
 	s.read[there] = true
 	return there
 }
@@ -115,19 +119,19 @@ func notFinite(found safetensors.Tensor) error {
 }
 
 // randomSource draws parameters on the CPU, so that a seed gives one model on
-// every device. An unknown model_type is an error.
-func randomSource(std float64, modelType string, o Options) nn.Source {
-	arch, _ := architectureOf(modelType)
+// every device.
+func (f *Model) randomSource(o Options) nn.Source {
+	norm := architectureOf(f.class).norm
 	return func(name string, shape []int64) tensor.Tensor {
 		var t tensor.Tensor
 		tensor.Scoped(func() {
 			switch {
 			case strings.HasSuffix(strings.ToLower(name), "norm.weight"):
-				t = tensor.Full(tensor.CPU, tensor.Float32, arch.norm, shape...)
+				t = tensor.Full(tensor.CPU, tensor.Float32, norm, shape...)
 			case strings.HasSuffix(name, ".bias"):
 				t = tensor.Zeros(tensor.CPU, tensor.Float32, shape...)
 			default:
-				t = tensor.Randn(tensor.CPU, tensor.Float32, std, shape...)
+				t = tensor.Randn(tensor.CPU, tensor.Float32, f.Config.NewRange, shape...)
 			}
 			t = t.ToDevice(o.Device).To(o.Param).Own()
 		})

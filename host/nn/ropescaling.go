@@ -1,6 +1,8 @@
 package nn
 
 import (
+	"cmp"
+	"encoding/json"
 	"fmt"
 	"math"
 	"slices"
@@ -27,6 +29,29 @@ type RopeScaling struct {
 	MScale          float64  `json:"mscale"`
 	MScaleAllDim    float64  `json:"mscale_all_dim"`
 	Truncate        *bool    `json:"truncate"`
+
+	given map[string]json.RawMessage // the keys that were read
+}
+
+// UnmarshalJSON reads the keys; null is a value only of those that transformers
+// derives.
+func (r *RopeScaling) UnmarshalJSON(text []byte) error {
+	type plain RopeScaling
+	if err := json.Unmarshal(text, (*plain)(r)); err != nil {
+		return err
+	}
+	if err := json.Unmarshal(text, &r.given); err != nil {
+		return err
+	}
+	for _, key := range []string{"rope_theta", "rope_type", "partial_rotary_factor"} {
+		if string(r.given[key]) == "null" {
+			return fmt.Errorf("%s of the rotary positions is null; give it a value or leave it out", key)
+		}
+	}
+	if string(r.given["truncate"]) == "null" {
+		r.Truncate = new(bool) // as false, in transformers
+	}
+	return nil
 }
 
 // RopeTypes are the supported values of rope_type.
@@ -37,16 +62,18 @@ type RopeDefaults struct {
 	Theta        float64
 	Partial      float64 // share of the channels that are rotated
 	MaxPositions int64
+	// OriginalMaxSeen wins over that of the scaling; 0 = there is none.
+	OriginalMaxSeen float64
 }
 
-// RopeOf is the scaling of a config, with defaults: what transformers 5 writes as
-// rope_parameters, else what 4 wrote as rope_scaling, else none.
+// RopeOf is the scaling of a config, with defaults: what transformers 4 wrote as
+// rope_scaling, where it has keys, else what 5 writes as rope_parameters, else none.
 func RopeOf(parameters, scaling *RopeScaling, d RopeDefaults) (s RopeScaling) {
 	switch {
+	case scaling != nil && len(scaling.given) > 0:
+		s = *scaling
 	case parameters != nil:
 		s = *parameters
-	case scaling != nil:
-		s = *scaling
 	}
 	s.Settle(d)
 	return s
@@ -65,6 +92,9 @@ func (r *RopeScaling) Settle(d RopeDefaults) {
 	}
 	if r.Partial == nil {
 		r.Partial = &d.Partial
+	}
+	if d.OriginalMaxSeen != 0 {
+		r.OriginalMaxSeen = d.OriginalMaxSeen
 	}
 	if r.OriginalMaxSeen == 0 {
 		r.OriginalMaxSeen = float64(d.MaxPositions)
@@ -88,7 +118,7 @@ func (r *RopeScaling) settleYarn(d RopeDefaults) {
 
 // Validate reports the first unusable setting, for heads of headDim channels.
 func (r *RopeScaling) Validate(headDim int64) error {
-	if err := r.validateType(); err != nil {
+	if err := cmp.Or(r.validateType(), r.validateKeys()); err != nil {
 		return err
 	}
 	switch {
@@ -96,6 +126,8 @@ func (r *RopeScaling) Validate(headDim int64) error {
 		return fmt.Errorf("rope_theta is %v; want a positive number", r.Theta)
 	case r.Type != "default" && r.Factor < 1:
 		return fmt.Errorf("factor of rope_type %q is %v; want at least 1", r.Type, r.Factor)
+	case r.Type == "llama3" && r.LowFreqFactor <= 0:
+		return fmt.Errorf("low_freq_factor is %v; want a positive number", r.LowFreqFactor)
 	case r.Type == "llama3" && r.HighFreqFactor <= r.LowFreqFactor:
 		return fmt.Errorf(
 			"high_freq_factor is %v; want more than low_freq_factor, %v",
@@ -114,6 +146,27 @@ func (r *RopeScaling) Validate(headDim int64) error {
 		)
 	case 2*r.pairs(headDim) > headDim:
 		return fmt.Errorf("head_dim is %d; want an even number, as rotary positions rotate pairs", headDim)
+	}
+	return nil
+}
+
+// required are the keys that transformers wants beside rope_theta, by rope_type.
+var required = map[string][]string{
+	"linear": {"factor"},
+	"llama3": {"factor", "low_freq_factor", "high_freq_factor"},
+	"yarn":   {"factor"}, // null is max_position_embeddings / original_max_position_embeddings
+}
+
+func (r *RopeScaling) validateKeys() error {
+	for _, layers := range []string{"full_attention", "sliding_attention"} {
+		if r.given[layers] != nil {
+			return fmt.Errorf("rope_parameters has %s; want the keys of one scaling, as all layers of this model rotate alike", layers)
+		}
+	}
+	for _, key := range required[r.Type] {
+		if r.given != nil && r.given[key] == nil {
+			return fmt.Errorf("rope_type %q has no %s, which transformers wants", r.Type, key)
+		}
 	}
 	return nil
 }

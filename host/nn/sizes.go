@@ -10,6 +10,14 @@ func CheckSize(key string, value int64) error {
 	return nil
 }
 
+// CheckOptional is CheckSize for a number that may be left out.
+func CheckOptional(key string, value *int) error {
+	if value == nil {
+		return nil
+	}
+	return CheckSize(key, int64(*value))
+}
+
 // CheckRate reports a rate of dropout that is not from 0 up to 1.
 func CheckRate(key string, value float64) error {
 	if value < 0 || value >= 1 {

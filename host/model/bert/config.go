@@ -2,8 +2,6 @@ package bert
 
 import (
 	"cmp"
-	"encoding/json"
-	"fmt"
 
 	"llmhost/host/nn"
 )
@@ -22,9 +20,6 @@ type Config struct {
 	HiddenDropout     float64  `json:"hidden_dropout_prob"`
 	AttentionDropout  float64  `json:"attention_probs_dropout_prob"`
 	ClassifierDropout *float64 `json:"classifier_dropout"` // null: that of the hidden states
-	PositionType      string   `json:"position_embedding_type"`
-	IsDecoder         bool     `json:"is_decoder"`
-	AddCrossAttention bool     `json:"add_cross_attention"`
 
 	// Set by ParseConfig.
 	HeadDim    int64         `json:"-"`
@@ -36,21 +31,10 @@ func (c Config) Limits() nn.Limits {
 	return nn.Limits{Vocab: c.VocabSize, Types: c.TypeVocabSize, Positions: c.MaxPositions}
 }
 
-// Types are the values of model_type that this package reads.
-var Types = []string{"bert"}
-
-// defaults are transformers' own, for keys that config.json leaves out.
-func defaults() Config {
-	return Config{VocabSize: 30522, HiddenSize: 768, IntermediateSize: 3072, NumHiddenLayers: 12, NumAttentionHeads: 12,
-		HiddenAct: "gelu", MaxPositions: 512, TypeVocabSize: 2, LayerNormEps: 1e-12, HiddenDropout: 0.1, AttentionDropout: 0.1,
-		PositionType: "absolute"}
-}
-
 // ParseConfig reads the text of config.json.
-func ParseConfig(text []byte) (Config, error) {
-	c := defaults()
-	if err := json.Unmarshal(text, &c); err != nil {
-		return Config{}, err
+func ParseConfig(text []byte) (c Config, err error) {
+	if err := Classes[0].Decode(text, &c); err != nil {
+		return c, err
 	}
 	if c.ClassifierDropout == nil {
 		c.ClassifierDropout = &c.HiddenDropout
@@ -69,16 +53,6 @@ func (c *Config) validate() (err error) {
 		nn.CheckRate("classifier_dropout", *c.ClassifierDropout),
 	); err != nil {
 		return err
-	}
-	switch {
-	case c.PositionType != "absolute":
-		return fmt.Errorf("position_embedding_type is %q; want \"absolute\"", c.PositionType)
-	case c.IsDecoder || c.AddCrossAttention:
-		return fmt.Errorf(
-			"is_decoder is %v and add_cross_attention is %v; want false for both, as BERT is read as an encoder",
-			c.IsDecoder,
-			c.AddCrossAttention,
-		)
 	}
 	c.HeadDim = c.HiddenSize / c.NumAttentionHeads
 	c.Activation, err = nn.ActivationOf("hidden_act", c.HiddenAct)

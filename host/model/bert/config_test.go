@@ -36,8 +36,8 @@ func TestClassifierDropoutStandsAlone(t *testing.T) {
 func TestConfigsThatCannotBe(t *testing.T) {
 	for text, want := range map[string]string{
 		`{"hidden_size": 100}`:                        `hidden_size is 100; want a multiple of num_attention_heads, 12`,
-		`{"position_embedding_type": "relative_key"}`: `position_embedding_type is "relative_key"; want "absolute"`,
-		`{"is_decoder": true}`:                        `is_decoder is true and add_cross_attention is false; want false for both, as BERT is read as an encoder`,
+		`{"position_embedding_type": "relative_key"}`: `position_embedding_type is "relative_key"; want "absolute", as other positions are not implemented`,
+		`{"is_decoder": true}`:                        `is_decoder is true; want false, as BERT is read as an encoder`,
 		`{"type_vocab_size": 0}`:                      `type_vocab_size is 0; want at least 1`,
 		`{"attention_probs_dropout_prob": -0.1}`:      `attention_probs_dropout_prob is -0.1; want a number from 0 to below 1`,
 		`{"classifier_dropout": 1}`:                   `classifier_dropout is 1; want a number from 0 to below 1`,

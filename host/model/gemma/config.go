@@ -4,9 +4,8 @@ import (
 	"cmp"
 	"encoding/json"
 	"fmt"
-	"slices"
-	"strings"
 
+	"llmhost/host/model/hfconfig"
 	"llmhost/host/nn"
 )
 
@@ -29,7 +28,6 @@ type Config struct {
 	FinalSoftcap       *float64 `json:"final_logit_softcapping"`
 	AttentionSoftcap   *float64 `json:"attn_logit_softcapping"`
 	MaxPositions       int64    `json:"max_position_embeddings"`
-	Bidirectional      bool     `json:"use_bidirectional_attention"`
 	SlidingWindow      *int     `json:"sliding_window"`
 	LayerTypes         []string `json:"layer_types"`
 	SlidingEvery       int      `json:"sliding_window_pattern"` // without layer_types: every layer of this number sees all tokens
@@ -38,28 +36,19 @@ type Config struct {
 
 	// Transformers 5 writes rope_parameters, for Gemma 3 one for each layer type; 4
 	// wrote rope_scaling, for the layers that see all.
-	RopeParameters *ropes          `json:"rope_parameters"`
-	RopeScaling    *nn.RopeScaling `json:"rope_scaling"`
+	RopeParameters json.RawMessage `json:"rope_parameters"`
+	RopeScaling    json.RawMessage `json:"rope_scaling"`
+	OriginalMax    float64         `json:"original_max_position_embeddings"`
 
 	// Set by ParseConfig.
 	Rope, WindowRope nn.RopeScaling `json:"-"` // of layers that see all, and of those with a window
 	Activation       nn.Activation  `json:"-"`
 }
 
-// ropes is one scaling for all layers, or one for each type of them.
-type ropes struct {
-	nn.RopeScaling
-	Full    *nn.RopeScaling `json:"full_attention"`
-	Sliding *nn.RopeScaling `json:"sliding_attention"`
-}
-
 // Limits are what the model takes.
 func (c Config) Limits() nn.Limits {
 	return nn.Limits{Vocab: c.VocabSize, Positions: c.MaxPositions, Rotary: true}
 }
-
-// Types are the values of model_type that this package reads.
-var Types = []string{second, third}
 
 const (
 	second = "gemma2"
@@ -72,68 +61,25 @@ const (
 	sliding = "sliding_attention"
 )
 
-// defaults are transformers' own, for keys that config.json leaves out.
-func defaults(modelType string) Config {
-	window := 4096
-	final := 30.0
-	attention := 50.0
-	c := Config{ModelType: modelType, VocabSize: 256000, HiddenSize: 2304, IntermediateSize: 9216, NumHiddenLayers: 26,
-		NumAttentionHeads: 8, NumKeyValueHeads: 4, HeadDim: 256, HiddenActivation: "gelu_pytorch_tanh", RMSNormEps: 1e-6,
-		TieWordEmbeddings: true, QueryScalar: 256, FinalSoftcap: &final, AttentionSoftcap: &attention, MaxPositions: 8192,
-		SlidingWindow: &window, SlidingEvery: 2, RopeTheta: 1e4, RopeThetaOfWindows: 1e4}
-	if modelType == third {
-		c.VocabSize = 262208
-		c.MaxPositions = 131072
-		c.SlidingEvery = 6
-		c.RopeTheta = 1e6
-		c.FinalSoftcap = nil
-		c.AttentionSoftcap = nil
-	}
-	return c
-}
-
 // ParseConfig reads the text of config.json, in the layout of transformers 4 or 5.
-func ParseConfig(text []byte) (Config, error) {
-	var head struct {
-		ModelType string `json:"model_type"`
+func ParseConfig(text []byte) (c Config, err error) {
+	class, err := hfconfig.Find(Classes, text)
+	if err != nil {
+		return c, err
 	}
-	if err := json.Unmarshal(text, &head); err != nil {
-		return Config{}, err
+	c = Config{SlidingEvery: 2}
+	if err := class.Decode(text, &c); err != nil {
+		return c, err
 	}
-	if !slices.Contains(Types, head.ModelType) {
-		return Config{}, fmt.Errorf("model_type is %q; want one of %s", head.ModelType, strings.Join(Types, ", "))
+	if err := c.settleRopes(); err != nil {
+		return c, err
 	}
-	c := defaults(head.ModelType)
-	if err := json.Unmarshal(text, &c); err != nil {
-		return Config{}, err
-	}
-	c.settle()
+	c.settleLayers()
 	return c, c.validate()
 }
 
-// settle fills in values that follow from other keys.
-func (c *Config) settle() {
-	if c.RopeScaling != nil {
-		c.Rope = *c.RopeScaling
-	}
-	if p := c.RopeParameters; p != nil && c.ModelType == second {
-		c.Rope = p.RopeScaling
-	} else if p != nil {
-		c.Rope, c.WindowRope = of(p.Full), of(p.Sliding)
-	}
-	c.Rope.Settle(nn.RopeDefaults{
-		Theta:        c.RopeTheta,
-		Partial:      1,
-		MaxPositions: c.MaxPositions,
-	})
-	c.WindowRope.Settle(nn.RopeDefaults{
-		Theta:        c.RopeThetaOfWindows,
-		Partial:      1,
-		MaxPositions: c.MaxPositions,
-	})
-	if c.ModelType == second {
-		c.WindowRope = c.Rope
-	}
+// settleLayers says which layers have a window.
+func (c *Config) settleLayers() {
 	if c.LayerTypes != nil || c.SlidingEvery < 1 {
 		return
 	}
@@ -146,14 +92,6 @@ func (c *Config) settle() {
 	}
 }
 
-// of returns a scaling, or an empty one to be filled in.
-func of(r *nn.RopeScaling) nn.RopeScaling {
-	if r == nil {
-		return nn.RopeScaling{}
-	}
-	return *r
-}
-
 func (c *Config) validate() (err error) {
 	if err := cmp.Or(
 		nn.CheckSize("vocab_size", c.VocabSize), nn.CheckSize("hidden_size", c.HiddenSize),
@@ -161,6 +99,8 @@ func (c *Config) validate() (err error) {
 		nn.CheckSize("num_key_value_heads", c.NumKeyValueHeads), nn.CheckSize("num_hidden_layers", int64(c.NumHiddenLayers)),
 		nn.CheckSize("head_dim", c.HeadDim), nn.CheckSize("sliding_window_pattern", int64(c.SlidingEvery)),
 		nn.CheckMultiple("num_attention_heads", c.NumAttentionHeads, "num_key_value_heads", c.NumKeyValueHeads),
+		nn.CheckMultiple("hidden_size", c.HiddenSize, "num_attention_heads", c.NumAttentionHeads),
+		nn.CheckOptional("sliding_window", c.SlidingWindow),
 		nn.CheckRate("attention_dropout", c.AttentionDropout),
 		c.checkLayerTypes(), c.checkAttention(),
 	); err != nil {
@@ -174,12 +114,8 @@ func (c *Config) validate() (err error) {
 
 func (c *Config) checkAttention() error {
 	switch {
-	case c.Bidirectional:
-		return fmt.Errorf("use_bidirectional_attention is true; want false, as Gemma is read as a decoder")
 	case c.QueryScalar <= 0:
 		return fmt.Errorf("query_pre_attn_scalar is %v; want a positive number", c.QueryScalar)
-	case c.ModelType == third && c.AttentionSoftcap != nil:
-		return fmt.Errorf("attn_logit_softcapping is %v; want null, as Gemma 3 bounds no attention", *c.AttentionSoftcap)
 	case *c.Rope.Partial != 1 || *c.WindowRope.Partial != 1:
 		return fmt.Errorf("partial_rotary_factor is %v; want 1, as this family rotates every channel", min(*c.Rope.Partial, *c.WindowRope.Partial))
 	case softcap(c.FinalSoftcap) < 0 || softcap(c.AttentionSoftcap) < 0:
@@ -193,7 +129,7 @@ func (c *Config) checkAttention() error {
 }
 
 func (c *Config) checkLayerTypes() error {
-	if len(c.LayerTypes) < c.NumHiddenLayers {
+	if len(c.LayerTypes) != c.NumHiddenLayers {
 		return fmt.Errorf(
 			"layer_types has %d entries; want num_hidden_layers, %d",
 			len(c.LayerTypes),

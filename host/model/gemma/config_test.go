@@ -76,8 +76,8 @@ func TestConfigsThatCannotBe(t *testing.T) {
 		`{"model_type": "gemma2", "layer_types": ["full_attention"]}`:                           `layer_types has 1 entries; want num_hidden_layers, 26`,
 		`{"model_type": "gemma2", "num_hidden_layers": 1, "layer_types": ["linear_attention"]}`: `layer_types[0] is "linear_attention"; want "full_attention" or "sliding_attention"`,
 		`{"model_type": "gemma2", "sliding_window": null}`:                                      `layer_types[0] is "sliding_attention", but sliding_window is not set; want the number of tokens it sees`,
-		`{"model_type": "gemma3_text", "attn_logit_softcapping": 50.0}`:                         `attn_logit_softcapping is 50; want null, as Gemma 3 bounds no attention`,
-		`{"model_type": "gemma3_text", "use_bidirectional_attention": true}`:                    `use_bidirectional_attention is true; want false, as Gemma is read as a decoder`,
+		`{"model_type": "gemma3_text", "attn_logit_softcapping": 50.0}`:                         `attn_logit_softcapping is 50.0; want null, as Gemma 3 bounds no attention scores`,
+		`{"model_type": "gemma3_text", "use_bidirectional_attention": true}`:                    `use_bidirectional_attention is true; want false or null, as Gemma is read as a decoder`,
 		`{"model_type": "gemma3_text", "query_pre_attn_scalar": 0}`:                             `query_pre_attn_scalar is 0; want a positive number`,
 	} {
 		_, err := gemma.ParseConfig([]byte(text))

@@ -38,7 +38,6 @@ func TestDefaults(t *testing.T) {
 			require.EqualValues(t, 32, got.NumAttentionHeads)
 			require.EqualValues(t, 128, got.HeadDim)
 			require.Equal(t, 1e-6, got.RMSNormEps)
-			require.Equal(t, 0.02, got.InitializerRange)
 			require.False(t, got.TieWordEmbeddings)
 			require.Equal(t, c.qkvBias, got.QKVBias)
 			require.Equal(t, c.outputBias, got.OutputBias)
@@ -65,8 +64,9 @@ func TestLayoutsOfTransformers4And5(t *testing.T) {
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			four, five := parse(t, `{"model_type": "llama", `+c.four+`}`).Rope, parse(t, `{"model_type": "llama", `+c.five+`}`).Rope
-			four.OldType = ""
-			require.Equal(t, four, five)
+			require.Equal(t, four.Inverse(32), five.Inverse(32))
+			require.Equal(t, four.Type, five.Type)
+			require.Equal(t, 500.0, four.Theta)
 			require.Equal(t, 500.0, five.Theta)
 		})
 	}
@@ -93,7 +93,7 @@ func TestWindows(t *testing.T) {
 		{"mistral without", `"model_type": "mistral", "sliding_window": null`, []int{0, 0, 0}},
 		{"qwen2 that does not use it", `"model_type": "qwen2", "sliding_window": 8, "use_sliding_window": false, "max_window_layers": 0`, []int{0, 0, 0}},
 		{"qwen2 from a layer on", `"model_type": "qwen2", "sliding_window": 8, "use_sliding_window": true, "max_window_layers": 2`, []int{0, 0, 8}},
-		{"by layer", `"model_type": "qwen2", "sliding_window": 8, "use_sliding_window": true, "layer_types": ["sliding_attention", "full_attention", "sliding_attention"]`, []int{8, 0, 8}},
+		{"by layer", `"model_type": "qwen2", "sliding_window": 8, "use_sliding_window": true, "num_hidden_layers": 3, "layer_types": ["sliding_attention", "full_attention", "sliding_attention"]`, []int{8, 0, 8}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			config := parse(t, "{"+c.config+"}")
@@ -113,11 +113,11 @@ func TestConfigsThatCannotBe(t *testing.T) {
 		{`{"model_type": "llama", "num_attention_heads": 0}`, `num_attention_heads is 0; want at least 1`},
 		{`{"model_type": "llama", "num_key_value_heads": 5}`, `num_attention_heads is 32; want a multiple of num_key_value_heads, 5`},
 		{`{"model_type": "llama", "head_dim": 7}`, `head_dim is 7; want an even number, as rotary positions rotate pairs`},
-		{`{"model_type": "llama", "hidden_act": "gelu"}`, `hidden_act is "gelu"; want "silu"`},
+		{`{"model_type": "llama", "hidden_act": "gelu"}`, `hidden_act is "gelu"; want "silu" or "swish", as this family has no other`},
 		{`{"model_type": "llama", "attention_dropout": 1}`, `attention_dropout is 1; want a number from 0 to below 1`},
 		{`{"model_type": "llama", "rope_scaling": {"rope_type": "proportional", "factor": 2}}`, `rope_type is "proportional"; want one of default, linear, llama3, yarn`},
 		{`{"model_type": "llama", "rope_scaling": {"rope_type": "dynamic", "factor": 2}}`, `rope_type is "dynamic", whose angles depend on the longest sequence of a batch; up to max_position_embeddings use "default", which is the same, beyond it "yarn"`},
-		{`{"model_type": "llama", "rope_scaling": {"rope_type": "yarn"}, "rope_theta": 1}`, `rope_theta of rope_type "yarn" is 1; want more, or all pairs rotate at one speed`},
+		{`{"model_type": "llama", "rope_scaling": {"rope_type": "yarn", "factor": 2}, "rope_theta": 1}`, `rope_theta of rope_type "yarn" is 1; want more, or all pairs rotate at one speed`},
 		{`{"model_type": "llama", "rope_theta": -1}`, `rope_theta is -1; want a positive number`},
 		{`{"model_type": "llama", "rope_scaling": {"type": "linear", "factor": 0.5}}`, `factor of rope_type "linear" is 0.5; want at least 1`},
 		{`{"model_type": "llama", "rope_scaling": {"rope_type": "llama3", "factor": 2, "low_freq_factor": 4, "high_freq_factor": 4}}`, `high_freq_factor is 4; want more than low_freq_factor, 4`},

@@ -2,7 +2,7 @@ package neox
 
 import (
 	"cmp"
-	"encoding/json"
+	"fmt"
 
 	"llmhost/host/nn"
 )
@@ -28,10 +28,11 @@ type Config struct {
 	RotaryBase     float64         `json:"rotary_emb_base"`
 	RotaryShare    float64         `json:"rotary_pct"`
 	RopeScaling    *nn.RopeScaling `json:"rope_scaling"`
+	OriginalMax    float64         `json:"original_max_position_embeddings"`
+	HeadDim        int64           `json:"head_dim"`
 
 	// Set by ParseConfig.
 	Rope       nn.RopeScaling `json:"-"`
-	HeadDim    int64          `json:"-"`
 	Activation nn.Activation  `json:"-"`
 }
 
@@ -40,26 +41,16 @@ func (c Config) Limits() nn.Limits {
 	return nn.Limits{Vocab: c.VocabSize, Positions: c.MaxPositions, Rotary: true}
 }
 
-// Types are the values of model_type that this package reads.
-var Types = []string{"gpt_neox"}
-
-// defaults are transformers' own, for keys that config.json leaves out.
-func defaults() Config {
-	return Config{VocabSize: 50432, HiddenSize: 6144, IntermediateSize: 24576, NumHiddenLayers: 44, NumAttentionHeads: 64,
-		HiddenAct: "gelu", LayerNormEps: 1e-5, UseParallelResidual: true, AttentionBias: true, MaxPositions: 2048,
-		RotaryBase: 10000, RotaryShare: 0.25}
-}
-
 // ParseConfig reads the text of config.json, in the layout of transformers 4 or 5.
-func ParseConfig(text []byte) (Config, error) {
-	c := defaults()
-	if err := json.Unmarshal(text, &c); err != nil {
-		return Config{}, err
+func ParseConfig(text []byte) (c Config, err error) {
+	if err := Classes[0].Decode(text, &c); err != nil {
+		return c, err
 	}
 	c.Rope = nn.RopeOf(c.RopeParameters, c.RopeScaling, nn.RopeDefaults{
-		Theta:        c.RotaryBase,
-		Partial:      c.RotaryShare,
-		MaxPositions: c.MaxPositions,
+		Theta:           c.RotaryBase,
+		Partial:         c.RotaryShare,
+		MaxPositions:    c.MaxPositions,
+		OriginalMaxSeen: c.OriginalMax,
 	})
 	return c, c.validate()
 }
@@ -73,6 +64,9 @@ func (c *Config) validate() (err error) {
 		nn.CheckRate("hidden_dropout", c.HiddenDropout), nn.CheckRate("attention_dropout", c.AttentionDropout),
 	); err != nil {
 		return err
+	}
+	if derived := c.HiddenSize / c.NumAttentionHeads; c.HeadDim != 0 && c.HeadDim != derived {
+		return fmt.Errorf("head_dim is %d; want hidden_size / num_attention_heads, %d, as this family has no other", c.HeadDim, derived)
 	}
 	c.HeadDim = c.HiddenSize / c.NumAttentionHeads
 	if c.Activation, err = nn.ActivationOf("hidden_act", c.HiddenAct); err != nil {

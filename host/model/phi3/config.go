@@ -2,7 +2,6 @@ package phi3
 
 import (
 	"cmp"
-	"encoding/json"
 	"fmt"
 
 	"llmhost/host/nn"
@@ -20,7 +19,6 @@ type Config struct {
 	HiddenAct         string  `json:"hidden_act"`
 	RMSNormEps        float64 `json:"rms_norm_eps"`
 	TieWordEmbeddings bool    `json:"tie_word_embeddings"`
-	EmbedDropout      float64 `json:"embd_pdrop"`
 	ResidualDropout   float64 `json:"resid_pdrop"`
 	AttentionDropout  float64 `json:"attention_dropout"`
 	MaxPositions      int64   `json:"max_position_embeddings"`
@@ -43,20 +41,10 @@ func (c Config) Limits() nn.Limits {
 	return nn.Limits{Vocab: c.VocabSize, Positions: c.MaxPositions, Rotary: true}
 }
 
-// Types are the values of model_type that this package reads.
-var Types = []string{"phi3"}
-
-// defaults are transformers' own, for keys that config.json leaves out.
-func defaults() Config {
-	return Config{VocabSize: 32064, HiddenSize: 3072, IntermediateSize: 8192, NumHiddenLayers: 32, NumAttentionHeads: 32,
-		HiddenAct: "silu", RMSNormEps: 1e-5, MaxPositions: 4096, RopeTheta: 10000, PartialRotary: 1}
-}
-
 // ParseConfig reads the text of config.json, in the layout of transformers 4 or 5.
-func ParseConfig(text []byte) (Config, error) {
-	c := defaults()
-	if err := json.Unmarshal(text, &c); err != nil {
-		return Config{}, err
+func ParseConfig(text []byte) (c Config, err error) {
+	if err := Classes[0].Decode(text, &c); err != nil {
+		return c, err
 	}
 	c.settle()
 	return c, c.validate()
@@ -90,15 +78,19 @@ func (c *Config) validate() (err error) {
 		nn.CheckSize("num_key_value_heads", c.NumKeyValueHeads), nn.CheckSize("num_hidden_layers", int64(c.NumHiddenLayers)),
 		nn.CheckSize("head_dim", c.HeadDim),
 		nn.CheckMultiple("num_attention_heads", c.NumAttentionHeads, "num_key_value_heads", c.NumKeyValueHeads),
+		nn.CheckOptional("sliding_window", c.SlidingWindow),
 		nn.CheckRate("resid_pdrop", c.ResidualDropout), nn.CheckRate("attention_dropout", c.AttentionDropout),
 	); err != nil {
 		return err
 	}
-	if c.EmbedDropout != 0 {
-		return fmt.Errorf("embd_pdrop is %v; want 0, as transformers ignores it", c.EmbedDropout)
-	}
 	if c.Activation, err = nn.ActivationOf("hidden_act", c.HiddenAct); err != nil {
 		return err
 	}
-	return c.Rope.Validate(c.HeadDim)
+	if err := c.Rope.Validate(c.HeadDim); err != nil {
+		return err
+	}
+	if c.Rope.Type != "default" {
+		return fmt.Errorf("rope_type is %q; want \"default\", as transformers takes for a phi3 no other but longrope", c.Rope.Type)
+	}
+	return nil
 }
