@@ -358,7 +358,7 @@ func (g reading) open(t *testing.T) *model.Model {
 		options.Heads.Score, options.Heads.LM = true, g.of.params["lm_loss_coeff"] != nil
 		options.Heads.Codebase = options.Heads.LM || g.Pooling != ""
 	default:
-		options.Heads.Classes, err = model.ReadClassHeads(g.Folder)
+		options.Heads.Classes, _, err = model.ReadClassHeads(g.Folder)
 	}
 	require.NoError(t, err)
 	m, err := model.Load(path, options)

@@ -245,7 +245,8 @@ func settleClasses(s config.Settings, t *task.Task, src lm.Source, sets dataset,
 			Found:       foundClasses(sets.train.Survey, name),
 		})
 	}
-	heads, err := lm.SettleClasses(src, wanted, sets.train.Survey.Heads(), s.IgnoreMismatched)
+	heads, notes, err := lm.SettleClasses(src, wanted, sets.train.Survey.Heads(), s.IgnoreMismatched)
+	out.Notes(notes)
 	if err != nil || len(heads) == 0 {
 		return nil, err
 	}

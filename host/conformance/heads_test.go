@@ -25,7 +25,7 @@ func headsOf(t *testing.T, folder string) (h model.Heads) {
 	file, err := safetensors.Open(folder)
 	require.NoError(t, err)
 	defer file.Close()
-	classes, err := model.ReadClassHeads(folder)
+	classes, _, err := model.ReadClassHeads(folder)
 	require.NoError(t, err)
 	h.LM = file.Has("lm_head.weight") || file.Has("embed_out.weight")
 	h.Codebase = file.Has("rm_head.weight")

@@ -84,7 +84,7 @@ func (s Source) adapterHeads() (h model.Heads, err error) {
 	if h, err = lora.Heads(s.Adapter); err != nil || h.LM || h.Score || len(h.Classes) > 0 {
 		return h, err
 	}
-	h.Classes, err = model.ReadClassHeads(s.Weights)
+	h.Classes, _, err = model.ReadClassHeads(s.Weights)
 	if len(h.Classes) == 1 && len(h.Classes[0].Labels) == 1 {
 		return model.Heads{Score: true}, err
 	}

@@ -3,6 +3,7 @@ package lm
 import (
 	"fmt"
 	"slices"
+	"strconv"
 	"strings"
 
 	"llmhost/host/classname"
@@ -30,25 +31,29 @@ type FoundClass struct {
 // it, or else those of the data. A class of the data that the model's head lacks
 // is an error; with ignoreMismatched such a head is initialized again. known are
 // the heads that the data has classes for, for the error about one without.
-func SettleClasses(src Source, wanted []HeadClasses, known []string, ignoreMismatched bool) ([]model.ClassHead, error) {
+// The notes say what a user should know about the choice.
+func SettleClasses(src Source, wanted []HeadClasses, known []string, ignoreMismatched bool) (heads []model.ClassHead, notes []string, err error) {
 	if len(wanted) == 0 {
-		return nil, nil
+		return nil, nil, nil
 	}
-	path, old, err := src.classes()
+	path, old, notes, err := src.classes()
 	if err != nil {
-		return nil, err
+		return nil, nil, err
 	}
-	var heads []model.ClassHead
 	for _, w := range wanted {
 		head := model.ClassHead{Name: w.Head, Coefficient: w.Coefficient}
 		if len(wanted) == 1 && !w.Named && isUnnamed(old) {
 			head.Name = ""
 		}
-		if err := w.settle(&head, path, old, ignoreMismatched); err != nil {
-			return nil, err
+		note, err := w.settle(&head, path, old, ignoreMismatched)
+		if err != nil {
+			return nil, nil, err
+		}
+		if note != "" {
+			notes = append(notes, note)
 		}
 		if len(head.Labels) == 0 {
-			return nil, fmt.Errorf(
+			return nil, nil, fmt.Errorf(
 				"no training record has a class of %s; the data has those of %s",
 				w.Head,
 				strings.Join(known, ", "),
@@ -56,7 +61,7 @@ func SettleClasses(src Source, wanted []HeadClasses, known []string, ignoreMisma
 		}
 		heads = append(heads, head)
 	}
-	return heads, nil
+	return heads, notes, nil
 }
 
 // isUnnamed tells whether a single head is the one of …ForSequenceClassification:
@@ -67,45 +72,81 @@ func isUnnamed(old []model.ClassHead) bool {
 
 // classes are the class heads that a source has, and the folder that names them:
 // the adapter's where that has any, else the model's.
-func (s Source) classes() (path string, heads []model.ClassHead, err error) {
+func (s Source) classes() (path string, heads []model.ClassHead, notes []string, err error) {
 	if s.Adapter != "" {
 		heads, err = lora.ReadClasses(s.Adapter)
 		if err != nil || heads != nil {
-			return s.Adapter, heads, err
+			return s.Adapter, heads, nil, err
 		}
 	}
-	heads, err = model.ReadClassHeads(s.Weights)
-	return s.Weights, heads, err
+	heads, notes, err = model.ReadClassHeads(s.Weights)
+	return s.Weights, heads, notes, err
 }
 
 // settle sets the classes of a head; none where neither model nor data has any.
-func (w HeadClasses) settle(head *model.ClassHead, path string, old []model.ClassHead, ignoreMismatched bool) error {
+// The note says which class of the model is which of the data where the names do not.
+func (w HeadClasses) settle(head *model.ClassHead, path string, old []model.ClassHead, ignoreMismatched bool) (note string, err error) {
 	at := slices.IndexFunc(old, func(have model.ClassHead) bool { return have.Name == head.Name })
 	if at >= 0 {
-		have := old[at].Labels
-		if placeholders(have) && len(w.Found) == len(have) {
-			have = w.names()
-		}
-		other := w.notAmong(have)
-		if other == nil {
+		have := w.named(old[at].Labels)
+		err := w.fits(have, path)
+		if err == nil {
 			head.Labels = have
-			return nil
+			return w.describe(old[at].Labels, have, path), nil
 		}
 		if !ignoreMismatched {
-			return fmt.Errorf("%s: the class %q of %s is not among those of %s, which are %s%s; set ignore_mismatched_sizes = true to train a new head for the classes of the data",
-				other.At, other.Name, w.Head, path, strings.Join(have, ", "), nearest.Hint(other.Name, have))
+			return "", err
 		}
 		head.Fresh = true
 	}
 	if len(w.Found) == 1 {
-		return fmt.Errorf(
+		return "", fmt.Errorf(
 			"all training records have the class %q of %s; want at least two classes",
 			w.Found[0].Name,
 			w.Head,
 		)
 	}
 	head.Labels = w.names()
+	return "", nil
+}
+
+// fits refuses classes of a model that are not those of the data.
+func (w HeadClasses) fits(have []string, path string) error {
+	const fix = "set ignore_mismatched_sizes = true to train a new head for the classes of the data"
+	if other := w.notAmong(have); other != nil {
+		return fmt.Errorf("%s: the class %q of %s is not among those of %s, which are %s%s; %s",
+			other.At, other.Name, w.Head, path, strings.Join(have, ", "), nearest.Hint(other.Name, have), fix)
+	}
+	if len(have) == 1 {
+		return fmt.Errorf("the head of %s has the one class %q, as a score has; want at least two; %s", path, have[0], fix)
+	}
 	return nil
+}
+
+// named are the classes of a model by their names in the data, where the model has
+// none for them: by number where the data counts them, else in order.
+func (w HeadClasses) named(have []string) []string {
+	if !slices.Equal(have, model.Unnamed(len(have))) || w.notAmong(have) == nil {
+		return have
+	}
+	var numbers []string
+	for i := range have {
+		numbers = append(numbers, strconv.Itoa(i))
+	}
+	switch {
+	case w.notAmong(numbers) == nil:
+		return numbers
+	case len(w.Found) == len(have):
+		return w.names()
+	}
+	return have
+}
+
+func (w HeadClasses) describe(have, named []string, path string) string {
+	if slices.Equal(have, named) {
+		return ""
+	}
+	return fmt.Sprintf("the classes of %s have no names, only %s; in this order they are %s of the data, and saved so", path, strings.Join(have, ", "), strings.Join(named, ", "))
 }
 
 func (w HeadClasses) names() (names []string) {
@@ -130,15 +171,4 @@ func (w HeadClasses) notAmong(known []string) (first *FoundClass) {
 // a number in its own way.
 func hasClass(known []string, name string) bool {
 	return slices.ContainsFunc(known, func(have string) bool { return classname.Of(have) == name })
-}
-
-// placeholders tells whether classes have the names that transformers gives
-// to unnamed ones.
-func placeholders(names []string) bool {
-	for i, name := range names {
-		if name != fmt.Sprintf("LABEL_%d", i) {
-			return false
-		}
-	}
-	return true
 }

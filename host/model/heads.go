@@ -1,14 +1,10 @@
 package model
 
 import (
-	"encoding/json"
-	"errors"
 	"fmt"
 	"slices"
-	"strconv"
 	"strings"
 
-	"llmhost/host/jsonobject"
 	"llmhost/host/nn"
 	"llmhost/host/safetensors"
 	"llmhost/host/tensor"
@@ -135,124 +131,4 @@ func (h Heads) drawn(name string) bool {
 		of = ""
 	}
 	return slices.ContainsFunc(h.Classes, func(c ClassHead) bool { return c.Fresh && c.Name == of })
-}
-
-// headConfig is the text of config.json for a model with these heads. Keys that
-// have nothing to do with heads stay as they are.
-func (f *Model) headConfig() ([]byte, error) {
-	if f.Heads.none() || f.Heads.LM && !f.Heads.Score && len(f.Heads.Classes) == 0 {
-		return f.ConfigText, nil
-	}
-	config, err := jsonobject.Parse(f.ConfigText)
-	if err != nil {
-		return nil, err
-	}
-	family := f.class.Models
-	if f.PadID >= 0 {
-		config = config.Set(padKey, f.PadID)
-	}
-	switch {
-	case f.Heads.Score && f.Heads.Codebase:
-		return config.Set("architectures", []string{family + "RewardModel"}).Text(), nil
-	case f.Heads.Score:
-		return withLabels(config.Set("architectures", []string{family + "ForSequenceClassification"}), []string{"LABEL_0"}).Text(), nil
-	case f.Heads.Classes[0].Name == "":
-		return withLabels(config.Set("architectures", []string{family + "ForSequenceClassification"}), f.Heads.Classes[0].Labels).Text(), nil
-	}
-	return withClassInfo(config.Set("architectures", []string{family + codebaseClassifier}), f.Heads.Classes).Text(), nil
-}
-
-// withLabels sets id2label and label2id.
-func withLabels(config jsonobject.Object, labels []string) jsonobject.Object {
-	names := jsonobject.Object{}
-	ids := jsonobject.Object{}
-	for i, label := range labels {
-		names = names.Set(strconv.Itoa(i), label)
-		ids = ids.Set(label, i)
-	}
-	return config.Set("id2label", names).Set("label2id", ids)
-}
-
-// withClassInfo sets what llm_codebase reads about several heads.
-func withClassInfo(config jsonobject.Object, heads []ClassHead) jsonobject.Object {
-	info := jsonobject.Object{}
-	labels := jsonobject.Object{}
-	numbers := jsonobject.Object{}
-	coefficients := jsonobject.Object{}
-	for _, h := range heads {
-		info = info.Set(h.Name, map[string]any{"labels": h.Labels, "coeff": h.Coefficient})
-		labels = labels.Set(h.Name, h.Labels)
-		numbers = numbers.Set(h.Name, len(h.Labels))
-		coefficients = coefficients.Set(h.Name, h.Coefficient)
-	}
-	for _, part := range []struct {
-		key   string
-		value jsonobject.Object
-	}{{"cls_info", info}, {"cls_labels", labels}, {"cls_label_nums", numbers}, {"cls_coeffs", coefficients}} {
-		config = config.Set(part.key, part.value)
-	}
-	return config
-}
-
-// ReadClassHeads returns the heads of classes that a model folder has, none
-// where it is a model without.
-func ReadClassHeads(folder string) ([]ClassHead, error) {
-	f, err := readFolder(folder)
-	if err != nil {
-		return nil, err
-	}
-	var config struct {
-		Architectures []string
-		Names         map[string]string `json:"id2label"`
-		Info          map[string]struct {
-			Labels []string
-			Coeff  float64
-		} `json:"cls_info"`
-	}
-	if err := json.Unmarshal(f.ConfigText, &config); err != nil {
-		return nil, fmt.Errorf("%s: %w", folder, inJSON(err))
-	}
-	if len(config.Info) > 0 {
-		return inFileOrder(f.ConfigText, func(name string) ClassHead {
-			return ClassHead{
-				Name:        name,
-				Labels:      config.Info[name].Labels,
-				Coefficient: config.Info[name].Coeff,
-			}
-		})
-	}
-	if len(config.Architectures) == 0 ||
-		!strings.HasSuffix(config.Architectures[0], "ForSequenceClassification") {
-		return nil, nil
-	}
-	head := ClassHead{Labels: make([]string, len(config.Names)), Coefficient: 1}
-	for id, label := range config.Names {
-		n, err := strconv.Atoi(id)
-		if err != nil || n < 0 || n >= len(head.Labels) {
-			return nil, fmt.Errorf(
-				"%s/%s: id2label has the id %q; want whole numbers from 0",
-				folder,
-				ConfigName,
-				id,
-			)
-		}
-		head.Labels[n] = label
-	}
-	return []ClassHead{head}, nil
-}
-
-// inFileOrder lists the heads of cls_info in the order of the text.
-func inFileOrder(text []byte, head func(name string) ClassHead) (heads []ClassHead, err error) {
-	config, err := jsonobject.Parse(text)
-	if err != nil {
-		return nil, err
-	}
-	info, err := jsonobject.Parse(config.Get("cls_info"))
-	if err != nil {
-		return nil, errors.New("cls_info is not an object of heads")
-	}
-	for _, h := range info {
-		heads = append(heads, head(h.Key))
-	}
-	return heads, nil
 }

@@ -64,7 +64,7 @@ func TestHeadsAreKept(t *testing.T) {
 			for i, p := range m.Params().All() {
 				require.Equal(t, p.Tensor.Bytes(), again.Params().All()[i].Tensor.Bytes(), p.Name)
 			}
-			heads, err := model.ReadClassHeads(saved)
+			heads, _, err := model.ReadClassHeads(saved)
 			require.NoError(t, err)
 			if len(c.heads.Classes) > 0 {
 				require.Equal(t, c.heads.Classes, heads)
@@ -113,7 +113,7 @@ func TestEncodersHaveOneLayout(t *testing.T) {
 	m := withHeads(t, folderOf(t, "bert"), model.Heads{Score: true, Codebase: true})
 	require.Equal(t, []string{"classifier.weight", "classifier.bias"}, m.Fresh)
 	require.NoError(t, m.Save(saved))
-	heads, err := model.ReadClassHeads(saved)
+	heads, _, err := model.ReadClassHeads(saved)
 	require.NoError(t, err)
 	require.Equal(t, []model.ClassHead{{Labels: []string{"LABEL_0"}, Coefficient: 1}}, heads)
 }

@@ -4,7 +4,6 @@ import (
 	"io"
 	"os"
 	"path/filepath"
-	"regexp"
 
 	"llmhost/host/atomicfile"
 	"llmhost/host/safetensors"
@@ -40,11 +39,11 @@ func (f *Model) save(folder string, weights func(string, []safetensors.Source, s
 			return err
 		}
 	}
-	config, err := f.headConfig()
+	config, err := f.savedConfig(params[0].Tensor.DType())
 	if err != nil {
 		return err
 	}
-	return write(filepath.Join(folder, ConfigName), withDType(config, params[0].Tensor.DType()))
+	return write(filepath.Join(folder, ConfigName), config)
 }
 
 // SourceOf makes a tensor a source of a file; its bytes are fetched as they are
@@ -61,12 +60,4 @@ func SourceOf(name string, t tensor.Tensor) safetensors.Source {
 		_, err = w.Write(t.Bytes())
 		return err
 	}}
-}
-
-var dtypeKey = regexp.MustCompile(`("(?:torch_)?dtype"\s*:\s*)(?:"[^"]*"|null)`)
-
-// withDType returns the config with the element type that is saved, and
-// everything else unchanged.
-func withDType(config []byte, dtype tensor.DType) []byte {
-	return dtypeKey.ReplaceAll(config, []byte(`${1}"`+dtype.String()+`"`))
 }

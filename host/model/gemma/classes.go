@@ -8,7 +8,7 @@ import (
 
 // Classes are the config classes that this package reads.
 var Classes = []hfconfig.Class{
-	{ModelType: second, Name: "Gemma2Config", Models: "Gemma2", Fields: slices.Concat(
+	{ModelType: second, Name: "Gemma2Config", Models: "Gemma2", Causal: "Gemma2ForCausalLM", Fields: slices.Concat(
 		common, hfconfig.Rotary(), hfconfig.Tokens("2", "1", "0"),
 		[]hfconfig.Field{
 			hfconfig.Read("vocab_size", hfconfig.Int, "256000", ""),
@@ -19,7 +19,7 @@ var Classes = []hfconfig.Class{
 			hfconfig.Only("use_bidirectional_attention", hfconfig.Bool|hfconfig.Null, "null", "Gemma is read as a decoder", "false"),
 		},
 	)},
-	{ModelType: third, Name: "Gemma3TextConfig", Models: "Gemma3Text", Fields: slices.Concat(
+	{ModelType: third, Name: "Gemma3TextConfig", Models: "Gemma3Text", Causal: "Gemma3ForCausalLM", Fields: slices.Concat(
 		common, hfconfig.Tokens("2", "1", "0"),
 		[]hfconfig.Field{
 			hfconfig.Read("vocab_size", hfconfig.Int, "262208", ""),

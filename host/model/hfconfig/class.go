@@ -15,6 +15,7 @@ type Class struct {
 	ModelType string  // the value of model_type
 	Name      string  // of the class
 	Models    string  // what the names of its model classes begin with
+	Causal    string  // its model class that predicts the next token, "" where it has none
 	Fields    []Field // its own; those of every class are Shared
 }
 

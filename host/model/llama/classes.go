@@ -8,7 +8,7 @@ import (
 
 // Classes are the config classes that this package reads.
 var Classes = []hfconfig.Class{
-	{ModelType: "llama", Name: "LlamaConfig", Models: "Llama", Fields: slices.Concat(
+	{ModelType: "llama", Name: "LlamaConfig", Models: "Llama", Causal: "LlamaForCausalLM", Fields: slices.Concat(
 		hfconfig.Sizes("32000", "11008", "2048"), common, hfconfig.Rotary(), hfconfig.Tokens("1", "2", "null"),
 		[]hfconfig.Field{
 			hfconfig.Read("num_key_value_heads", hfconfig.Int|hfconfig.Null, "null", "null: num_attention_heads"),
@@ -20,7 +20,7 @@ var Classes = []hfconfig.Class{
 		},
 		hfconfig.Old(hfconfig.Read("layer_types", hfconfig.List|hfconfig.Null, "null", "\"full_attention\" for each layer, as this class has no windows")),
 	)},
-	{ModelType: "mistral", Name: "MistralConfig", Models: "Mistral", Fields: slices.Concat(
+	{ModelType: "mistral", Name: "MistralConfig", Models: "Mistral", Causal: "MistralForCausalLM", Fields: slices.Concat(
 		hfconfig.Sizes("32000", "14336", "131072"), common, hfconfig.Rotary(), hfconfig.Tokens("1", "2", "null"),
 		[]hfconfig.Field{
 			hfconfig.Read("num_key_value_heads", hfconfig.Int, "8", ""),
@@ -30,7 +30,7 @@ var Classes = []hfconfig.Class{
 		},
 		hfconfig.Old(hfconfig.Only("layer_types", hfconfig.Any, "", "transformers then reads the model as a ministral, which is not implemented")),
 	)},
-	{ModelType: "qwen2", Name: "Qwen2Config", Models: "Qwen2", Fields: slices.Concat(
+	{ModelType: "qwen2", Name: "Qwen2Config", Models: "Qwen2", Causal: "Qwen2ForCausalLM", Fields: slices.Concat(
 		hfconfig.Sizes("151936", "22016", "32768"), common, hfconfig.Rotary(), hfconfig.Windows(), hfconfig.Tokens("null", "null", "null"),
 		[]hfconfig.Field{
 			hfconfig.Read("num_key_value_heads", hfconfig.Int|hfconfig.Null, "32", "null: num_attention_heads"),
@@ -38,7 +38,7 @@ var Classes = []hfconfig.Class{
 		},
 		hfconfig.Old(hfconfig.Read("head_dim", hfconfig.Int, "", "without it hidden_size / num_attention_heads")),
 	)},
-	{ModelType: "qwen3", Name: "Qwen3Config", Models: "Qwen3", Fields: slices.Concat(
+	{ModelType: "qwen3", Name: "Qwen3Config", Models: "Qwen3", Causal: "Qwen3ForCausalLM", Fields: slices.Concat(
 		hfconfig.Sizes("151936", "22016", "32768"), common, hfconfig.Rotary(), hfconfig.Windows(), hfconfig.Tokens("null", "null", "null"),
 		[]hfconfig.Field{
 			hfconfig.Read("num_key_value_heads", hfconfig.Int|hfconfig.Null, "32", "null: num_attention_heads"),

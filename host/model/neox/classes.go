@@ -7,7 +7,7 @@ import (
 )
 
 // Classes are the config classes that this package reads.
-var Classes = []hfconfig.Class{{ModelType: "gpt_neox", Name: "GPTNeoXConfig", Models: "GPTNeoX", Fields: slices.Concat(
+var Classes = []hfconfig.Class{{ModelType: "gpt_neox", Name: "GPTNeoXConfig", Models: "GPTNeoX", Causal: "GPTNeoXForCausalLM", Fields: slices.Concat(
 	[]hfconfig.Field{
 		hfconfig.Read("vocab_size", hfconfig.Int, "50432", ""),
 		hfconfig.Read("hidden_size", hfconfig.Int, "6144", ""),

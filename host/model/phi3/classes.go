@@ -7,7 +7,7 @@ import (
 )
 
 // Classes are the config classes that this package reads.
-var Classes = []hfconfig.Class{{ModelType: "phi3", Name: "Phi3Config", Models: "Phi3", Fields: slices.Concat(
+var Classes = []hfconfig.Class{{ModelType: "phi3", Name: "Phi3Config", Models: "Phi3", Causal: "Phi3ForCausalLM", Fields: slices.Concat(
 	[]hfconfig.Field{
 		hfconfig.Read("vocab_size", hfconfig.Int, "32064", ""),
 		hfconfig.Read("hidden_size", hfconfig.Int, "3072", ""),
