@@ -26,14 +26,18 @@ type MergeOptions struct {
 	Tokenizer string // folder; "" is the adapter's where it has one, else the base's
 	OutputDir string // absent or empty
 	Tolerance float64
+	SaveDType string // as save_dtype, "" for auto
 
 	Note rundir.Noter // takes sentences for the user
 }
 
 // Merged is the result of Merge.
 type Merged struct {
-	Maps int     // that the adapter changed
-	Gap  float64 // between the outputs of model with adapter and of what was written, relative to the largest number
+	Maps  int     // that the adapter changed
+	Gap   float64 // between the outputs of model with adapter and of what was written, before rounding, relative to the largest number
+	DType string  // of the weights that were written
+	// Rounding is the gap with the weights rounded to that type.
+	Rounding float64
 }
 
 // Merge writes a model that computes without an adapter what it computed with one.
@@ -58,7 +62,7 @@ func Merge(m MergeOptions) (out Merged, err error) {
 		return out, err
 	}
 	defer claim.Release()
-	options := lm.Options{Device: tensor.CPU, Compute: tensor.Float32}
+	options := lm.Options{Device: tensor.CPU, Compute: tensor.Float32, SaveDType: m.SaveDType}
 	merged, err := lm.Open(src, nil, options)
 	if err != nil {
 		return out, err
@@ -72,6 +76,11 @@ func Merge(m MergeOptions) (out Merged, err error) {
 	if err := merged.Adapter.Merge(); err != nil {
 		return out, err
 	}
+	merged.Adapter = nil // it is in the weights
+	saved := merged.SavedType()
+	out.DType = saved.String()
+	whole := probe(merged.Model)
+	merged.Round(saved)
 	if err := writeMerged(merged, src.Tokenizer, m.OutputDir); err != nil {
 		return out, err
 	}
@@ -81,7 +90,9 @@ func Merge(m MergeOptions) (out Merged, err error) {
 		return out, err
 	}
 	defer written.Free()
-	if out.Gap = gap(want, probe(written.Model)); !(out.Gap <= m.Tolerance) {
+	read := probe(written.Model)
+	out.Gap = max(gap(want, whole), gap(probe(merged.Model), read)) // rounding apart
+	if out.Rounding = gap(want, read); !(out.Gap <= m.Tolerance) {
 		return out, fmt.Errorf(
 			"the model written to %s differs from the model with its adapter by %.2g of the largest number; want at most %.2g: do not use it",
 			m.OutputDir,
@@ -90,6 +101,24 @@ func Merge(m MergeOptions) (out Merged, err error) {
 		)
 	}
 	return out, nil
+}
+
+// Rounded says how far the type of the written weights moves its numbers, "" for
+// float32.
+func (m Merged) Rounded() string {
+	if m.DType == tensor.Float32.String() {
+		return ""
+	}
+	return fmt.Sprintf(" before its weights are rounded to %s, and by %.1g after", m.DType, m.Rounding)
+}
+
+// SetSaveDType takes a value of save_dtype.
+func (m *MergeOptions) SetSaveDType(value string) error {
+	if _, known := model.DTypeOf(value); !known && value != "auto" {
+		return fmt.Errorf("want auto, float32, bfloat16 or float16")
+	}
+	m.SaveDType = value
+	return nil
 }
 
 // source finds the folders that were left out.
@@ -122,7 +151,7 @@ func hasTokenizer(folder string) bool {
 // writeMerged saves the model, with a tokenizer where there is one.
 func writeMerged(merged *lm.Model, tokenizerFolder, dir string) error {
 	if !hasTokenizer(tokenizerFolder) {
-		return merged.Model.Save(dir)
+		return merged.Save(dir)
 	}
 	tok, err := tokenizer.Load(tokenizerFolder)
 	if err != nil {
@@ -135,7 +164,7 @@ func writeMerged(merged *lm.Model, tokenizerFolder, dir string) error {
 	if err := tok.Save(dir, atomicfile.WriteFile); err != nil {
 		return err
 	}
-	return merged.Model.Save(dir)
+	return merged.Save(dir)
 }
 
 // probe runs sequences of random tokens through a model: the outputs of its heads,

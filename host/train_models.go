@@ -103,6 +103,7 @@ func modelOptions(s config.Settings, t *task.Task, device tensor.Device, classes
 		Heads:                 headsOf(t, classes),
 		IgnoreMismatchedSizes: s.IgnoreMismatched,
 		ResizeVocab:           s.ResizeVocab,
+		SaveDType:             s.SaveDType,
 		SaveSpecialTokens:     s.SetSpecialTokens || s.PadToken != "",
 	}
 	o.NewAdapter, err = lm.NewAdapter(s.AdapterSettings)

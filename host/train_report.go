@@ -96,7 +96,7 @@ func summarise(out *console.Console, dir string, m *models, entries []metrics.En
 			dir,
 		)
 	} else {
-		out.Printf("model    %s (Hugging Face layout, with its tokenizer)", dir)
+		out.Printf("model    %s (Hugging Face layout, with its tokenizer%s)", dir, m.policy.DescribeSaved())
 	}
 	out.Printf(
 		"log      %s, run.json, TensorBoard: tensorboard --logdir %s",

@@ -26,6 +26,11 @@ func runMerge(_ context.Context, args []string) error {
 		"",
 		"folder of the tokenizer; by default the adapter's or the model's",
 	)
+	flags.Func(
+		"save_dtype",
+		"type of the merged weights: auto, float32, bfloat16 or float16; auto is the type that transformers opens the model in",
+		m.SetSaveDType,
+	)
 	flags.StringVar(&m.OutputDir, "output_dir", "", "folder to write, empty or absent")
 	flags.Float64Var(
 		&m.Tolerance,
@@ -49,10 +54,11 @@ func runMerge(_ context.Context, args []string) error {
 	}
 	fmt.Fprintf(
 		stdout,
-		"%s: %d maps merged; read back, it differs from the model with its adapter by %.1g of the largest number\n",
+		"%s: %d maps merged; read back, it differs from the model with its adapter by %.1g of the largest number%s\n",
 		m.OutputDir,
 		merged.Maps,
 		merged.Gap,
+		merged.Rounded(),
 	)
 	return nil
 }

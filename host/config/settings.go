@@ -46,6 +46,7 @@ type ModelSettings struct {
 	Tokenizer             string `name:"tokenizer_name_or_path" help:"folder of its tokenizer; empty = the model's"`
 	RefModel              string `name:"ref_model_name_or_path" help:"folder of the model that losses compare the trained one with; empty = the model as it is at the start, with the adapter of adapter_name_or_path; the folder of model_name_or_path = without it"`
 	IgnoreMismatched      bool   `name:"ignore_mismatched_sizes" default:"false" help:"start a score or class head from scratch where the model has it for other classes or in another size"`
+	SaveDType             string `name:"save_dtype" default:"auto" choices:"auto|float32|bfloat16|float16" help:"type of the weights of the final model, which are rounded to it; checkpoints keep float32. auto = the type that transformers opens the model in; of an adapter float32, as PEFT saves it"`
 	PrecomputeRefLogProbs bool   `name:"precompute_ref_log_probs" default:"false" help:"compute the log-probabilities of the reference model once, before the first step, and keep them on disk"`
 }
 

@@ -83,6 +83,9 @@ type Options struct {
 	NewAdapter *lora.Config
 
 	ResizeVocab bool // let the vocabulary grow to the tokenizer's
+	// SaveDType is the type of the weights that Save writes, as save_dtype names it;
+	// "" is auto.
+	SaveDType string
 	// SaveSpecialTokens has config.json name the tokenizer's special tokens.
 	SaveSpecialTokens bool
 }
@@ -94,6 +97,7 @@ type Model struct {
 	Tokenizer *tokenizer.Tokenizer // nil where it was opened without one
 	Adapter   *lora.Adapter        // nil where it has none
 
+	save       saveTypes
 	wasFourBit bool   // the adapter was trained on 4 bits
 	storedPad  int64  // the pad token of config.json, where the heads need one
 	padNote    string // how it was settled, "" where nobody need know
@@ -116,6 +120,9 @@ func Open(src Source, tok *tokenizer.Tokenizer, o Options) (_ *Model, err error)
 			loaded.Free()
 		}
 	}()
+	if m.save, err = saveTypesOf(src, o.SaveDType); err != nil {
+		return nil, err
+	}
 	if err := m.SettlePad(tok); err != nil {
 		return nil, err
 	}
@@ -228,20 +235,17 @@ func (m *Model) TrainAdapterOn(classes []model.ClassHead, fourBit bool) {
 	}
 }
 
-// Save writes what is trained, the adapter or the whole model, and the tokenizer
-// into folder, which exists.
+// Save writes what is trained, the adapter or the whole model, in the types of
+// save_dtype, and the tokenizer into folder, which exists.
 func (m *Model) Save(folder string) error {
-	save := m.Model.Save
-	if m.Adapter != nil {
-		save = m.Adapter.Save
-	}
-	if err := save(folder); err != nil || m.Tokenizer == nil {
+	if err := m.saveWeights(folder); err != nil || m.Tokenizer == nil {
 		return err
 	}
 	return m.Tokenizer.Save(folder, atomicfile.WriteFile)
 }
 
-// SaveInto is Save into a fresh folder that is made durable as a whole.
+// SaveInto is Save into a fresh folder that is made durable as a whole, with the
+// weights as they are trained, so that a run can go on from it.
 func (m *Model) SaveInto(folder string) error {
 	save := m.Model.SaveInto
 	if m.Adapter != nil {
@@ -272,6 +276,9 @@ func (m *Model) Notes() (notes []string) {
 	}
 	if m.Untied {
 		note("config.json of %s has tie_word_embeddings = true, but its weights hold an input embedding and an output head that differ: they are used as two, as in transformers 5, and what is saved says tie_word_embeddings = false", m.Source.Name)
+	}
+	if note := m.save.note(m.Source.Name); note != "" {
+		notes = append(notes, note)
 	}
 	if n := len(m.Unused); n > 0 {
 		note("%s holds %d tensors that this run does not use, %s among them", m.Source.Name, n, m.Unused[0])

@@ -246,33 +246,45 @@ func (a *Adapter) ChangesBase() (string, bool) {
 // Len is the number of maps that have an adapter.
 func (a *Adapter) Len() int { return len(a.maps) }
 
-// Sources are the tensors of the adapter's file.
-func (a *Adapter) Sources() (sources []safetensors.Source) {
+// Types are those of the tensors in an adapter's file.
+type Types struct {
+	Maps  tensor.DType // of what is added to linear maps
+	Whole tensor.DType // of parameters that are saved whole
+}
+
+// trained are the types that an adapter is trained in.
+var trained = Types{tensor.Float32, tensor.Float32}
+
+// sources are the tensors of the adapter's file.
+func (a *Adapter) sources(types Types) (sources []safetensors.Source) {
 	for _, q := range a.params.All() {
 		if strings.HasPrefix(q.Name, prefix) {
-			sources = append(sources, model.SourceOf(q.Name, q.Tensor))
+			sources = append(sources, model.SourceAs(q.Name, q.Tensor, types.Maps))
 		}
 	}
 	for _, q := range slices.Concat(a.saved, a.stored) {
 		for _, name := range a.namesOf(q) {
-			sources = append(sources, model.SourceOf(prefix+name, q.Tensor))
+			sources = append(sources, model.SourceAs(prefix+name, q.Tensor, types.Whole))
 		}
 	}
 	return sources
 }
 
 // Save writes the two files of the adapter into folder, each atomically.
-func (a *Adapter) Save(folder string) error {
-	return a.save(folder, safetensors.Write, atomicfile.WriteFile)
+func (a *Adapter) Save(folder string) error { return a.SaveAs(folder, trained) }
+
+// SaveAs is Save with tensors that are rounded to types.
+func (a *Adapter) SaveAs(folder string, types Types) error {
+	return a.save(folder, types, safetensors.Write, atomicfile.WriteFile)
 }
 
 // SaveInto is Save into a fresh folder that is made durable as a whole.
 func (a *Adapter) SaveInto(folder string) error {
-	return a.save(folder, safetensors.WriteInto, func(path string, data []byte) error { return os.WriteFile(path, data, 0o644) })
+	return a.save(folder, trained, safetensors.WriteInto, func(path string, data []byte) error { return os.WriteFile(path, data, 0o644) })
 }
 
-func (a *Adapter) save(folder string, weights func(string, []safetensors.Source, map[string]string) error, write func(string, []byte) error) error {
-	if err := weights(filepath.Join(folder, WeightsName), a.Sources(), a.metadata()); err != nil {
+func (a *Adapter) save(folder string, types Types, weights func(string, []safetensors.Source, map[string]string) error, write func(string, []byte) error) error {
+	if err := weights(filepath.Join(folder, WeightsName), a.sources(types), a.metadata()); err != nil {
 		return err
 	}
 	return write(filepath.Join(folder, ConfigName), a.Config.json())

@@ -80,7 +80,7 @@ func TestPeerClasses(t *testing.T) {
 		})
 	}
 	requireShared(t, peer.Base)
-	page, err := os.ReadFile("README.md")
+	page, err := os.ReadFile("CONFIG.md")
 	require.NoError(t, err)
 	for _, key := range peer.Rope {
 		require.Contains(t, string(page), "`"+key+"`")

@@ -15,13 +15,13 @@ import (
 	"github.com/stretchr/testify/require"
 )
 
-var update = flag.Bool("update", false, "write the tables of config classes into README.md")
+var update = flag.Bool("update", false, "write the tables of config classes into CONFIG.md")
 
 const tables = "<!-- tables -->\n"
 
-// README.md shows the tables that config.json is read by.
+// CONFIG.md shows the tables that config.json is read by.
 func TestTheTablesOfThePage(t *testing.T) {
-	page, err := os.ReadFile("README.md")
+	page, err := os.ReadFile("CONFIG.md")
 	require.NoError(t, err)
 	text, _, found := strings.Cut(string(page), tables)
 	require.True(t, found)
@@ -31,7 +31,7 @@ func TestTheTablesOfThePage(t *testing.T) {
 		b.WriteString("\n## " + c.ModelType + " (" + c.Name + ")\n\n" + hfconfig.Markdown(c.Fields))
 	}
 	if *update {
-		require.NoError(t, os.WriteFile("README.md", []byte(b.String()), 0o644))
+		require.NoError(t, os.WriteFile("CONFIG.md", []byte(b.String()), 0o644))
 		return
 	}
 	require.Equal(t, b.String(), string(page), "run go test ./host/model -run TestTheTablesOfThePage -update")

@@ -1,6 +1,8 @@
 package model
 
 import (
+	"bytes"
+	"encoding/json"
 	"regexp"
 	"slices"
 	"strconv"
@@ -18,9 +20,6 @@ func (f *Model) savedConfig(dtype tensor.DType) ([]byte, error) {
 		return nil, err
 	}
 	config := f.forHeads(read).Set("auto_map", nil).Set("_name_or_path", nil)
-	if config.Get("dtype") == nil && config.Get("torch_dtype") == nil {
-		config = config.Set("dtype", dtype.String())
-	}
 	text := f.ConfigText // in the layout that was read
 	if !slices.EqualFunc(read, config, sameMember) {
 		text = config.Text()
@@ -31,7 +30,14 @@ func (f *Model) savedConfig(dtype tensor.DType) ([]byte, error) {
 var dtypeKey = regexp.MustCompile(`("(?:torch_)?dtype"\s*:\s*)(?:"[^"]*"|null)`)
 
 func sameMember(a, b jsonobject.Member) bool {
-	return a.Key == b.Key && string(a.Value) == string(b.Value)
+	return a.Key == b.Key && bytes.Equal(compact(a.Value), compact(b.Value))
+}
+
+// compact is a value without the blanks between its parts.
+func compact(value json.RawMessage) []byte {
+	var b bytes.Buffer
+	_ = json.Compact(&b, value) // it was parsed or encoded before
+	return b.Bytes()
 }
 
 // forHeads sets what a config says about heads.
@@ -50,7 +56,7 @@ func (f *Model) forHeads(config jsonobject.Object) jsonobject.Object {
 	case h.Score && h.Codebase:
 		return withoutClassInfo(architecture("RewardModel"))
 	case h.Score:
-		return withProblem(withLabels(architecture("ForSequenceClassification"), []string{"LABEL_0"}), "")
+		return withProblem(withLabels(architecture("ForSequenceClassification"), Unnamed(1)), regression)
 	case h.Classes[0].Name == "":
 		return withProblem(withLabels(architecture("ForSequenceClassification"), h.Classes[0].Labels), oneClass)
 	}
@@ -65,20 +71,24 @@ func (f *Model) forTokens(config jsonobject.Object) jsonobject.Object {
 	return withoutClassInfo(config.Set("architectures", []string{f.class.Causal}))
 }
 
-// oneClass is the problem_type of a text that has one class of several.
-const oneClass = "single_label_classification"
+// The values of problem_type that are trained here: a text has one class of
+// several, or a score that is no probability.
+const (
+	oneClass   = "single_label_classification"
+	regression = "regression"
+)
 
-// withProblem sets problem_type, by which transformers chooses the loss of a head and
-// what its numbers mean. A score has none: "regression", where it is there, says
-// that it is no probability.
-func withProblem(config jsonobject.Object, kind string) jsonobject.Object {
-	switch {
-	case kind != "":
-		return config.Set("problem_type", kind)
-	case string(config.Get("problem_type")) == `"regression"`:
+// withProblem corrects problem_type, by which transformers chooses the loss of a
+// head and what its numbers mean; without it both follow from the number of labels.
+func withProblem(config jsonobject.Object, right string) jsonobject.Object {
+	switch string(config.Get("problem_type")) {
+	case "", "null", strconv.Quote(right):
 		return config
 	}
-	return config.Set("problem_type", nil)
+	if right == regression {
+		return config.Set("problem_type", nil)
+	}
+	return config.Set("problem_type", right)
 }
 
 // withLabels sets id2label and label2id, beside which transformers writes no

@@ -80,16 +80,6 @@ func TestRegressionStays(t *testing.T) {
 	require.Contains(t, string(written), `"problem_type": "regression"`)
 }
 
-// Without a key for the type of the weights what is saved gets one.
-func TestTypeIsAlwaysSaid(t *testing.T) {
-	m := create(t, strings.Replace(configs["llama"], `"dtype":   "float32", `, "", 1), cpu)
-	folder := t.TempDir()
-	require.NoError(t, m.Save(folder))
-	written, err := os.ReadFile(filepath.Join(folder, model.ConfigName))
-	require.NoError(t, err)
-	require.Contains(t, string(written), `"dtype": "float32"`)
-}
-
 // transformers reads every family with every head that it has a class for, finds
 // every tensor and no other, and has the labels.
 func TestPeerReadsSavedHeads(t *testing.T) {

@@ -61,9 +61,6 @@ func catchSource(err *error) {
 	*err = failed.error
 }
 
-var dtypeOf = map[safetensors.DType]tensor.DType{safetensors.F64: tensor.Float64, safetensors.F32: tensor.Float32,
-	safetensors.F16: tensor.Float16, safetensors.BF16: tensor.BFloat16}
-
 // Read takes a tensor of the file, whose shape is what source wants and whose
 // values are all finite, onto a device. It is copied out of the mapped pages into memory of libtorch's own,
 // whose alignment does not depend on the file's: results on the CPU depend on it

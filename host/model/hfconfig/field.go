@@ -32,6 +32,7 @@ var kinds = []struct {
 	{String, "a string"}, {List, "a list"}, {Object, "an object"}, {Null, "null"},
 }
 
+// String lists the kinds in words, for messages.
 func (t Type) String() string {
 	var names []string
 	if t&Number == Number {

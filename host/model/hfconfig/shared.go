@@ -6,7 +6,7 @@ var Shared = append([]Field{
 	Saved("dtype", Any, "null", "the type of the weights that are saved, see save_dtype"),
 	Saved("id2label", Any, "null", "the names of the classes. Read: two classes LABEL_0 and LABEL_1 where there is none, and where num_labels is another number as many LABEL_n. Written with a head of classes or a score"),
 	Saved("label2id", Any, "null", "written with id2label, as its inverse; not read, as transformers takes names from id2label"),
-	Saved("problem_type", Any, "null", "\"single_label_classification\" for a head of classes; under a score \"regression\" stays and anything else is removed; not read"),
+	Saved("problem_type", Any, "null", "not read; where it is there it becomes \"single_label_classification\" under a head of classes, and under a score all but \"regression\" is removed"),
 	Only("is_encoder_decoder", Any, "false", "none of these models is one"),
 	Kept("chunk_size_feed_forward", Any, "0", "the same numbers in pieces"),
 	Kept("output_hidden_states", Any, "false", ""),
