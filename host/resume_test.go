@@ -252,6 +252,7 @@ func whole(t *testing.T) (string, config.Settings) {
 func TestEverySettingWithAStateResumes(t *testing.T) {
 	for name, change := range map[string]func(*config.Settings){
 		"adafactor": func(s *config.Settings) { s.Optim, s.WeightDecay = "adafactor", 0.1 },
+		"noise":     func(s *config.Settings) { s.NoiseAlpha = 5 },
 		"best":      func(s *config.Settings) { s.LoadBest, s.Patience, s.BestMetric = true, 9, "loss" },
 	} {
 		t.Run(name, func(t *testing.T) {

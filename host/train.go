@@ -249,9 +249,11 @@ func newTrainer(s config.Settings, t *task.Task, m *models, plan train.Plan) (*t
 	if err != nil {
 		return nil, err
 	}
+	objective := m.objective(t)
+	objective.NoiseAlpha = s.NoiseAlpha
 	return &train.Trainer{
 		Model:         m.policy.Model,
-		Objective:     m.objective(t),
+		Objective:     objective,
 		Optimizer:     newOptimizer(s.OptimisationSettings, m.policy),
 		Schedule:      schedule,
 		ScheduleShift: plan.ScheduleShift(),
@@ -260,7 +262,7 @@ func newTrainer(s config.Settings, t *task.Task, m *models, plan train.Plan) (*t
 			MaxGradNorm:         s.MaxGradNorm,
 			MicroMean:           s.AccumulationMean == "micro_batch",
 			Checkpointing:       s.Checkpointing,
-			SharePrefix:         s.SharePrefix,
+			SharePrefix:         s.SharePrefix && s.NoiseAlpha == 0, // each sequence has noise of its own
 			MaxLength:           s.MaxLength,
 			TruncationSide:      data.Side(s.TruncationSide),
 			CheckEvery:          checkEvery(m.device),

@@ -410,6 +410,7 @@ func TestSettingsTakeEffect(t *testing.T) {
 		"accumulation mean": func(s *config.Settings) { s.AccumulationMean, s.TrainBatchSize = "micro_batch", 3 },
 		"data seed":         func(s *config.Settings) { s.DataSeed = 1 },
 		"weight decay":      func(s *config.Settings) { s.WeightDecay = 0.5 },
+		"noise":             func(s *config.Settings) { s.NoiseAlpha = 5 },
 		"clipping":          func(s *config.Settings) { s.MaxGradNorm = 0.01 },
 		"schedule":          func(s *config.Settings) { s.SchedulerType = "constant" },
 		"answer alone":      func(s *config.Settings) { s.OnlyPredictAnswer = false },

@@ -1,6 +1,10 @@
 package nn
 
-import "llmhost/host/tensor"
+import (
+	"math"
+
+	"llmhost/host/tensor"
+)
 
 // Pack is the tokens of several sequences in one vector, with no padding.
 type Pack struct {
@@ -16,6 +20,21 @@ type Pass struct {
 	// Tape runs blocks again for the gradient instead of keeping what they
 	// computed; nil keeps it. The caller runs its Backward after that of the loss.
 	Tape *Tape
+	// Noise is how far each element of a token's embedding may be moved, times the
+	// root of hidden: [tokens, 1]; undefined moves none.
+	Noise tensor.Tensor
+}
+
+// Embed looks up the tokens in embeddings [vocab, hidden]: [tokens, hidden]. With
+// Noise each element is moved by a uniform draw of libtorch's generator, which is
+// NEFTune (Jain et al. 2023, arXiv:2310.05914, algorithm 1).
+func (p *Pass) Embed(embeddings tensor.Tensor) tensor.Tensor {
+	x := embeddings.Embedding(p.IDs)
+	if !p.Noise.Defined() {
+		return x
+	}
+	most := p.Noise.DivScalar(math.Sqrt(float64(x.Size(-1)))).To(x.DType())
+	return x.Add(tensor.Uniform(x.Device(), x.DType(), -1, 1, x.Shape()...).Mul(most))
 }
 
 // Block runs one block of a model, [tokens, hidden] to the same shape.

@@ -1,6 +1,7 @@
 package objective
 
 import (
+	"math"
 	"slices"
 	"strings"
 
@@ -19,6 +20,7 @@ type inputs struct {
 	model  *model.Model // nil where only data is read
 	b      *data.Batch
 	tape   *nn.Tape
+	noise  float64 // NoiseAlpha, in training
 
 	// What was computed so far, undefined before: hidden states of both models,
 	// pooled vectors, rewards [B, K].
@@ -96,9 +98,24 @@ func (in *inputs) hidden() tensor.Tensor {
 	if !in.states.Defined() {
 		pass := NewPass(in.target.Device, in.b)
 		pass.Tape = in.tape
+		if in.noise > 0 {
+			pass.Noise = noiseOf(in.target.Device, in.b, in.noise)
+		}
 		in.states = in.model.Forward(pass)
 	}
 	return in.states
+}
+
+// noiseOf is alpha over the root of the length of each token's sequence, [tokens,
+// 1]. The sequences share no tokens, which would be of several lengths.
+func noiseOf(d tensor.Device, b *data.Batch, alpha float64) tensor.Tensor {
+	most := make([]float32, len(b.IDs))
+	for _, s := range b.Segments {
+		for i := range s.Len {
+			most[s.Start+i] = float32(alpha / math.Sqrt(float64(s.Len)))
+		}
+	}
+	return tensor.Of(d, most, int64(len(most)), 1)
 }
 
 // NewPass puts the tokens of a batch on a device.

@@ -28,9 +28,12 @@ type Objective struct {
 
 	Pooling   *program.Program // makes one vector of a sequence for score and class heads; nil where the loss needs none
 	Reference Reference
-	EOS       int64  // the end token's id for poolings, -1 for none
-	Pad       int64  // a token at the end of a sequence that is hidden from the pooling, -1 for none
-	Scores    string // the column that orders the candidates, which rewards are compared with; "" for none
+	// NoiseAlpha is how much noise training puts on the policy's embeddings, 0 for
+	// none. Sequences must not share tokens then.
+	NoiseAlpha float64
+	EOS        int64  // the end token's id for poolings, -1 for none
+	Pad        int64  // a token at the end of a sequence that is hidden from the pooling, -1 for none
+	Scores     string // the column that orders the candidates, which rewards are compared with; "" for none
 
 	needs     program.Needs
 	twoPasses bool            // terms or metrics read means over the step
@@ -93,7 +96,9 @@ func (o *Objective) Counts(b *data.Batch) (counts []float64) {
 // program's means over the whole step, nil where it reads none in its terms. The
 // caller runs the tape's Backward after that of the loss.
 func (o *Objective) Run(m *model.Model, b *data.Batch, tape *nn.Tape, means exec.Means) exec.Outputs {
-	return o.device.Loss(o.inputs(m, b, tape), means)
+	in := o.inputs(m, b, tape)
+	in.noise = o.NoiseAlpha
+	return o.device.Loss(in, means)
 }
 
 // Evaluate is Run for an evaluation. Where the program reads rewards it returns

@@ -39,7 +39,7 @@ func New(cfg Config, _ tensor.Device, p *nn.Params, _ bool) *Model {
 
 // Forward maps the tokens of pass to hidden states [tokens, hidden].
 func (m *Model) Forward(pass *nn.Pass) tensor.Tensor {
-	x := m.embeddings.Forward(pass.Pack)
+	x := m.embeddings.Forward(pass)
 	for _, b := range m.blocks {
 		x = pass.Block(x, func(x tensor.Tensor) tensor.Tensor { return b.Forward(x, pass) })
 	}
@@ -87,7 +87,7 @@ func newEmbeddings(cfg Config, p *nn.Params) Embeddings {
 }
 
 // Forward maps the tokens of in to [tokens, hidden].
-func (e Embeddings) Forward(in nn.Pack) tensor.Tensor {
+func (e Embeddings) Forward(in *nn.Pass) tensor.Tensor {
 	if most := e.position.Size(0); in.MaxPosition >= most {
 		panic(&tensor.Error{Op: "embedding of positions", Shapes: [][]int64{e.position.Shape()},
 			Cause: fmt.Sprintf(
@@ -100,7 +100,7 @@ func (e Embeddings) Forward(in nn.Pack) tensor.Tensor {
 	if !types.Defined() {
 		types = in.IDs.ZerosLike()
 	}
-	x := e.word.Embedding(in.IDs).Add(e.kind.Embedding(types)).Add(e.position.Embedding(in.Positions))
+	x := in.Embed(e.word).Add(e.kind.Embedding(types)).Add(e.position.Embedding(in.Positions))
 	return e.dropout.Forward(e.norm.Forward(x))
 }
 

@@ -48,7 +48,7 @@ func New(cfg Config, device tensor.Device, p *nn.Params, head bool) *Model {
 func (m *Model) Forward(pass *nn.Pass) tensor.Tensor {
 	all := m.rope.At(pass.Positions, pass.MaxPosition+1)
 	windowed := m.windowRope.At(pass.Positions, pass.MaxPosition+1)
-	x := m.embedded(pass.IDs)
+	x := m.embedded(pass)
 	for _, b := range m.blocks {
 		rope := all
 		if b.attn.window > 0 {
@@ -61,8 +61,8 @@ func (m *Model) Forward(pass *nn.Pass) tensor.Tensor {
 
 // embedded is the embedding times sqrt(hidden), rounded to the embedding's type as
 // Gemma was trained.
-func (m *Model) embedded(ids tensor.Tensor) tensor.Tensor {
-	x := m.embed.Embedding(ids)
+func (m *Model) embedded(pass *nn.Pass) tensor.Tensor {
+	x := pass.Embed(m.embed)
 	return x.Mul(tensor.Full(x.Device(), tensor.Float32, m.scale).To(x.DType()))
 }
 

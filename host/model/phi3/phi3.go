@@ -42,7 +42,7 @@ func New(cfg Config, device tensor.Device, p *nn.Params, head bool) *Model {
 // last norm.
 func (m *Model) Forward(pass *nn.Pass) tensor.Tensor {
 	rope := m.rope.At(pass.Positions, pass.MaxPosition+1)
-	x := m.embed.Embedding(pass.IDs)
+	x := pass.Embed(m.embed)
 	for _, b := range m.blocks {
 		x = pass.Block(x, func(x tensor.Tensor) tensor.Tensor { return b.Forward(x, rope, pass) })
 	}

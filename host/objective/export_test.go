@@ -1,0 +1,4 @@
+package objective
+
+// NoiseOf is noiseOf.
+var NoiseOf = noiseOf
