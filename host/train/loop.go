@@ -81,6 +81,8 @@ type Interrupted struct {
 // Error says after which step the run stopped, and what holds its state.
 func (i *Interrupted) Error() string {
 	switch {
+	case i.Step == 0:
+		return "interrupted before the first step; there is nothing to save"
 	case !i.CanSave:
 		return fmt.Sprintf("interrupted after step %d; save_strategy is \"no\", so nothing was saved", i.Step)
 	case i.Checkpoint == "":

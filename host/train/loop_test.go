@@ -168,10 +168,16 @@ func TestLoopStopsWhereItIsAskedTo(t *testing.T) {
 	require.EqualError(t, stopped, "interrupted after step 2; checkpoint-2 holds the state of the run")
 	require.Equal(t, []string{"step 1", "step 2", "save 2"}, r.told)
 
-	require.ErrorAs(t, newLoop(t, func(*train.Plan) {}).Run(ctx), &stopped)
-	require.EqualError(t, stopped, `interrupted after step 0; save_strategy is "no", so nothing was saved`)
-	require.ErrorAs(t, newLoop(t, func(p *train.Plan) { p.SaveSteps = 3 }).Run(ctx), &stopped)
-	require.EqualError(t, stopped, "interrupted after step 0; the last checkpoint holds all of it")
+	r = newLoop(t, func(*train.Plan) {})
+	require.ErrorAs(t, r.Run(ctx), &stopped)
+	require.EqualError(t, stopped, "interrupted before the first step; there is nothing to save")
+	r.Trainer.GlobalStep = 2
+	require.ErrorAs(t, r.Run(ctx), &stopped)
+	require.EqualError(t, stopped, `interrupted after step 2; save_strategy is "no", so nothing was saved`)
+	r = newLoop(t, func(p *train.Plan) { p.SaveSteps = 3 })
+	r.Trainer.GlobalStep = 2 // resumed there
+	require.ErrorAs(t, r.Run(ctx), &stopped)
+	require.EqualError(t, stopped, "interrupted after step 2; the last checkpoint holds all of it")
 }
 
 func TestLoopEndsAtAnError(t *testing.T) {
