@@ -54,6 +54,7 @@ var arrows = map[string][]string{
 	"host/plugin/check/loss":      {"host/plugin", "host/plugin/check", "host/plugin/check/formatter", "host/plugin/check/numbers", "sdk", "sdk/op", "sdk/program", "sdk/sdktest"}, // the formatter shows what columns hold
 	"host/plugin/check/numbers":   {"sdk/sdktest"},
 	"host/plugin/check/pooling":   {"host/plugin/check", "host/plugin/check/numbers", "sdk", "sdk/sdktest"},
+	"host/plugin/check/task":      {"host/nearest", "host/plugin", "host/plugin/check", "host/plugin/check/formatter", "sdk", "sdk/program"}, // the formatter shows what columns there are
 	"host/plugin/guard":           {},
 	"host/plugin/output":          {},
 	"host/plugin/process":         {"host/jsonerror", "host/plugin/guard", "host/plugin/output", "host/tempfolder", "sdk", "sdk/process"}, // both sides of one protocol

@@ -85,6 +85,7 @@ func note(format string, args ...any) {
 // exitCode prints an error according to its kind.
 func exitCode(name string, err error) int {
 	var stopped *train.Interrupted
+	var unseen *errUnseen
 	switch {
 	case err == nil || errors.Is(err, flag.ErrHelp):
 		return 0
@@ -98,5 +99,8 @@ func exitCode(name string, err error) int {
 		return 130
 	}
 	fmt.Fprintf(stderr, "llmhost %s: %v\n", name, err)
+	if errors.As(err, &unseen) {
+		return 3
+	}
 	return 1
 }

@@ -225,16 +225,35 @@ func (c *Catalog) assemble(p *Plugin, entry taskEntry) (*Task, error) {
 		}
 		if found == nil {
 			return nil, fmt.Errorf(
-				"task %s of plugin %v: no %s is called %q here",
+				"task %s of plugin %v: no %s is called %q here%s",
 				t.Name,
 				p.Info,
 				part.kind,
 				part.name,
+				nearest.Hint(part.name, c.namesOf(p, part.kind)),
 			)
 		}
 		*part.into = found
 	}
 	return t, nil
+}
+
+// namesOf are the names that a task of p may have for a part of the kind.
+func (c *Catalog) namesOf(p *Plugin, kind Kind) []string {
+	var names []string
+	for _, part := range p.Components {
+		if part.Kind == kind {
+			names = append(names, part.Name)
+		}
+	}
+	for _, other := range c.builtin {
+		for _, part := range other.Components {
+			if part.Kind == kind {
+				names = append(names, builtinPrefix+part.Name)
+			}
+		}
+	}
+	return names
 }
 
 func (c *Catalog) builtinComponent(kind Kind, name string) *Component {

@@ -32,6 +32,24 @@ func (c *Catalog) Tasks(p *Plugin) ([]*Task, error) {
 	return all, nil
 }
 
+// TaskNames are the names of the plugin's tasks, in its order.
+func (p *Plugin) TaskNames() []string {
+	var names []string
+	for _, entry := range p.tasks {
+		names = append(names, entry.Name)
+	}
+	return names
+}
+
+// TaskOf assembles the task of that name of a plugin.
+func (c *Catalog) TaskOf(p *Plugin, name string) (*Task, error) {
+	entry := taskNamed(p.tasks, name)
+	if entry == nil {
+		return nil, fmt.Errorf("plugin %v: has no task %q", p.Info, name)
+	}
+	return c.assemble(p, *entry)
+}
+
 // Restart ends a plugin's process, so that the next call starts a fresh one. On
 // the other transports every start is fresh.
 func (p *Plugin) Restart(ctx context.Context) error {

@@ -67,7 +67,7 @@ func around(text []byte, at int) string {
 
 var parameters = &Check{
 	Name: "parameters",
-	Doc:  "defaults, every choice and every bound are accepted; values beyond a bound, other types and unknown names are refused",
+	Doc:  "defaults, every choice, every bound and what is between are accepted; values beyond, other types and unknown names are refused",
 	Run:  configured,
 }
 

@@ -160,7 +160,8 @@ func TestExamplesOfFieldsAreTried(t *testing.T) {
 	require.Equal(t, []string{"records"}, found(report))
 	require.Contains(t, report.Text(), `makes no example from its columns' declared examples; the first error: the error "code has no arrow"`)
 	report = checkedFormatter(t, told{examples: []string{`"one -> two"`}, allow: map[string]string{"records": "shows what is refused"}})
-	require.True(t, report.OK(), report.Text())
+	require.False(t, report.Wrong(), report.Text())
+	require.Contains(t, report.Unseen(), "texts", "without an example there is nothing to look at")
 }
 
 // What a formatter says that it gives is what it gives.

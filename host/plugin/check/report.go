@@ -16,7 +16,7 @@ type Status string
 const (
 	Passed  Status = "passed"
 	Failed  Status = "failed"
-	Skipped Status = "skipped" // there was nothing to check, or no time
+	Skipped Status = "skipped" // it could not look, or not under all settings
 )
 
 // Step is one check that was run.
@@ -24,7 +24,10 @@ type Step struct {
 	Component string `json:"component,omitempty"` // "loss margin"
 	Check     string `json:"check"`
 	Status    Status `json:"status"`
-	Note      string `json:"note,omitempty"` // what was checked
+	Note      string `json:"note,omitempty"`    // what was checked, or why it was skipped
+	Runs      int    `json:"runs"`              // settings that it was to run under
+	Missed    int    `json:"missed,omitempty"`  // those under which it was skipped
+	Allowed   bool   `json:"allowed,omitempty"` // that it was skipped
 }
 
 // Finding is one thing that is wrong.
@@ -54,9 +57,25 @@ type Report struct {
 	Findings  []Finding `json:"findings"`
 }
 
-// OK reports whether nothing is wrong except what was allowed or is a warning.
-func (r *Report) OK() bool {
-	return !slices.ContainsFunc(r.Findings, func(f Finding) bool { return !f.Allowed && !f.Warning })
+// OK reports whether everything was looked at and nothing is wrong, except what was
+// allowed or is a warning.
+func (r *Report) OK() bool { return !r.Wrong() && len(r.Unseen()) == 0 }
+
+// Wrong reports whether something is wrong that was not allowed.
+func (r *Report) Wrong() bool {
+	return slices.ContainsFunc(r.Findings, func(f Finding) bool { return !f.Allowed && !f.Warning })
+}
+
+// Unseen are the names of the checks that were skipped, under some settings or all,
+// without being allowed to, each once.
+func (r *Report) Unseen() []string {
+	var names []string
+	for _, step := range r.Steps {
+		if step.Missed > 0 && !step.Allowed && !slices.Contains(names, step.Check) {
+			names = append(names, step.Check)
+		}
+	}
+	return names
 }
 
 func (r *Report) identify(p *plugin.Plugin) {
@@ -65,21 +84,48 @@ func (r *Report) identify(p *plugin.Plugin) {
 
 // add enters a step; one check that ran under several parameters is one step.
 func (r *Report) add(step Step) {
+	step.Runs = 1
+	if step.Status == Skipped {
+		step.Missed = 1
+	}
 	for i, have := range r.Steps {
 		if have.Component == step.Component && have.Check == step.Check {
-			if step.Status == Failed || have.Status == Skipped {
-				r.Steps[i].Status = step.Status
-			}
-			switch {
-			case r.Steps[i].Status == Failed:
-				r.Steps[i].Note = ""
-			case have.Note == "":
-				r.Steps[i].Note = step.Note
-			}
+			r.Steps[i] = have.and(step)
 			return
 		}
 	}
 	r.Steps = append(r.Steps, step)
+}
+
+// and is a step with another run of the same check.
+func (s Step) and(other Step) Step {
+	s.Runs += other.Runs
+	s.Missed += other.Missed
+	s.Allowed = s.Allowed || other.Allowed
+	switch {
+	case s.Status == Failed || other.Status == Failed:
+		s.Status, s.Note = Failed, ""
+	case s.Status != Skipped && other.Status == Skipped:
+		s.Status, s.Note = Skipped, other.Note
+	case s.Note == "":
+		s.Note = other.Note
+	}
+	return s
+}
+
+// note says what was checked, or under how many settings it was not and why.
+func (s Step) note() string {
+	if s.Missed == 0 || s.Status == Failed {
+		return s.Note
+	}
+	text := s.Note
+	if s.Missed < s.Runs {
+		text = fmt.Sprintf("under %d of %d settings: %s", s.Missed, s.Runs, text)
+	}
+	if s.Allowed {
+		text = "allowed: " + text
+	}
+	return text
 }
 
 // find enters a finding, unless other parameters led to one from the same lines.
@@ -100,7 +146,7 @@ func (r *Report) find(f Finding) {
 const format = 1
 
 // JSON writes the report for programs: the fields of Report, the version of
-// the form and whether nothing is wrong.
+// the form, and whether everything was looked at and nothing is wrong.
 func (r *Report) JSON() []byte {
 	data, err := json.MarshalIndent(struct {
 		Format int  `json:"llmhost_check"`
@@ -123,7 +169,7 @@ func (r *Report) Text() string {
 			owner = step.Component
 			fmt.Fprintf(&b, "%s\n", owner)
 		}
-		fmt.Fprintf(&b, "  %-7s  %-12s  %s\n", marks[step.Status], step.Check, step.Note)
+		fmt.Fprintf(&b, "  %-7s  %-12s  %s\n", marks[step.Status], step.Check, step.note())
 		for _, f := range r.Findings {
 			if f.Component == step.Component && f.Check == step.Check {
 				f.write(&b)
@@ -152,12 +198,7 @@ func (r *Report) heading() string {
 }
 
 func (r *Report) verdict() string {
-	wrong, other, skipped := 0, 0, 0
-	for _, step := range r.Steps {
-		if step.Status == Skipped {
-			skipped++
-		}
-	}
+	wrong, other := 0, 0
 	for _, f := range r.Findings {
 		if f.Allowed || f.Warning {
 			other++
@@ -166,16 +207,29 @@ func (r *Report) verdict() string {
 		}
 	}
 	text := fmt.Sprintf("%s: %d checks in %.1f s, ", r.Spec, len(r.Steps), r.Seconds)
-	if skipped > 0 {
-		text += fmt.Sprintf("%d of them skipped, ", skipped)
-	}
+	unseen := r.Unseen()
 	switch {
-	case wrong == 0 && other == 0:
-		return text + "nothing wrong\n"
-	case wrong == 0:
-		return fmt.Sprintf("%snothing wrong, %d to note\n", text, other)
+	case wrong > 0:
+		text += fmt.Sprintf("%d wrong", wrong)
+	case len(unseen) > 0:
+		text += "nothing found"
+	default:
+		text += "nothing wrong"
 	}
-	return fmt.Sprintf("%s%d wrong\n", text, wrong)
+	if other > 0 && wrong == 0 {
+		text += fmt.Sprintf(", %d to note", other)
+	}
+	if len(unseen) > 0 {
+		text += fmt.Sprintf(", but not everything was looked at: %s (if that may be, --allow_skipped %s)", skippedText(len(unseen)), strings.Join(unseen, ","))
+	}
+	return text + "\n"
+}
+
+func skippedText(n int) string {
+	if n == 1 {
+		return "1 check was skipped"
+	}
+	return fmt.Sprintf("%d checks were skipped", n)
 }
 
 // write writes a finding below its step.

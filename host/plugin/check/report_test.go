@@ -45,7 +45,7 @@ func TestReport(t *testing.T) {
 
 func TestNames(t *testing.T) {
 	require.NoError(t, suite.Known("detach", "memory", "load", "settings", "constant"))
-	require.ErrorContains(t, suite.Known("detach", "detch"), "there is no check called detch; did you mean detach? (the checks are load, parameters, trace, padding, ")
+	require.ErrorContains(t, suite.Known("detach", "detch"), "there is no check called detch; did you mean detach? (the checks are load, parameters, parts, defaults, head, data, trace, padding, ")
 	seen := map[string]bool{}
 	for _, name := range suite.Names() {
 		require.False(t, seen[name], name)
@@ -100,8 +100,13 @@ func (coded) Format(r *sdk.Row, o *sdk.Out) error {
 func TestRecordsOfTheCaller(t *testing.T) {
 	p := sdk.Plugin{Name: "coded", Version: "1", Formatters: []sdk.FormatterSpec{sdk.NewFormatter("coded", "", coded{})}}
 	report := checked(t, p, check.Options{})
-	require.True(t, report.OK(), report.Text())
+	require.False(t, report.OK(), "nothing could be looked at")
+	require.False(t, report.Wrong(), report.Text())
+	require.Contains(t, report.Unseen(), "texts")
 	require.Contains(t, report.Text(), "note: makes no example from any of 400 generated records; the first error: the error \"code has no arrow\"")
+	require.Contains(t, report.Text(), "skipped  texts         no record becomes an example; give Examples of its columns, or records with --records FILE.jsonl")
+	require.Contains(t, string(report.JSON()), `"ok": false`)
+	require.True(t, checked(t, p, check.Options{AllowSkipped: report.Unseen()}).OK())
 
 	file := filepath.Join(t.TempDir(), "records.jsonl")
 	require.NoError(t, os.WriteFile(file, []byte("{\"code\": \"one ==> two\"}\n{\"code\": \"three ==> four\"}\n"), 0o600))

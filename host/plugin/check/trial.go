@@ -2,16 +2,19 @@ package check
 
 import (
 	"context"
+	"slices"
+	"time"
 
 	"llmhost/host/plugin"
 	"llmhost/sdk/sdktest"
 )
 
-// Subject is a component under one set of parameters.
+// Subject is a component under one set of parameters, a task, or a whole plugin.
 type Subject struct {
 	Variant
 	Plugin    *plugin.Plugin
-	Component *plugin.Component // nil for the plugin as a whole
+	Task      string            // its name; "" unless the subject is a task
+	Component *plugin.Component // nil for a task, and for the plugin as a whole
 	Trace     *plugin.Trace     // of a loss or pooling
 	Program   *sdktest.Traced   // the same, ready to run
 
@@ -26,7 +29,10 @@ func (s *Subject) opened(kind plugin.Kind) bool { return kind == plugin.Formatte
 
 // owner names the component as a report does.
 func (s *Subject) owner() string {
-	if s.Component == nil {
+	switch {
+	case s.Task != "":
+		return "task " + s.Task
+	case s.Component == nil:
 		return ""
 	}
 	return string(s.Component.Kind) + " " + s.Component.Name
@@ -67,8 +73,34 @@ func (t *Trial) Records() string { return t.session.options.Records }
 // Late reports whether the time for this plugin is over; if so, return ErrLate.
 func (t *Trial) Late() bool { return t.session.late() }
 
-// Tasks are the tasks of the plugin.
-func (t *Trial) Tasks() ([]*plugin.Task, error) { return t.session.catalog.Tasks(t.Plugin) }
+// Slower is a time for this machine and its load, given the one for a machine like
+// that on which limits were chosen.
+func (t *Trial) Slower(limit time.Duration) time.Duration { return t.session.clock.scaled(limit) }
+
+// Tasks are the tasks of the plugin that can be put together.
+func (t *Trial) Tasks() []*plugin.Task { return t.session.assembled(t.Plugin) }
+
+func (s *session) assembled(p *plugin.Plugin) (tasks []*plugin.Task) {
+	for _, name := range p.TaskNames() {
+		if task, err := s.catalog.TaskOf(p, name); err == nil {
+			tasks = append(tasks, task)
+		}
+	}
+	return tasks
+}
+
+// Assembled is the subject's task with its parts.
+func (t *Trial) Assembled() (*plugin.Task, error) {
+	return t.session.catalog.TaskOf(t.Plugin, t.Subject.Task)
+}
+
+// maySkip reports whether the check may be skipped: if the caller says so, or if
+// its findings are allowed anyway.
+func (t *Trial) maySkip() bool {
+	_, meant := t.Allow[t.check.Name]
+	o := t.session.options
+	return meant || slices.Contains(o.Allow, t.check.Name) || slices.Contains(o.AllowSkipped, t.check.Name)
+}
 
 // Retrace traces the component under other parameters.
 func (t *Trial) Retrace(params map[string]any) (*plugin.Trace, error) {

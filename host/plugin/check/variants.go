@@ -3,6 +3,7 @@ package check
 import (
 	"iter"
 	"maps"
+	"math"
 	"math/rand/v2"
 	"slices"
 
@@ -19,6 +20,7 @@ const (
 	Bound   Setting = 1 << iota // a number is at its minimum or maximum, where a loss may well be degenerate
 	Several                     // all that is off by default is on, perhaps with more
 	Text                        // a string is not its default
+	Number                      // a number is between its bounds and not its default
 	Given                       // one is not its default; a check that excepts this is run once, after all others
 )
 
@@ -35,15 +37,35 @@ func variantOf(params map[string]any, setting Setting) Variant {
 // settings are the variants under which a component is checked, the defaults
 // first.
 func (s *session) settings(c *plugin.Component) []Variant {
-	all := s.variants(c)
+	all := slices.Concat(s.variants(c), s.ofTasks(c))
 	if c.Kind == plugin.Loss {
 		return slices.Concat(all, s.several(c))
 	}
 	return all
 }
 
+// ofTasks are what the plugin's tasks have as defaults for a component's parameters.
+func (s *session) ofTasks(c *plugin.Component) (all []Variant) {
+	for _, task := range s.assembled(c.Plugin) {
+		if !slices.Contains(task.Components(), c) {
+			continue
+		}
+		params := map[string]any{}
+		for _, p := range c.Params {
+			if v, err := p.Accept(task.Defaults[p.Name]); err == nil && v != p.Default {
+				params[p.Name] = v
+			}
+		}
+		if len(params) > 0 {
+			all = append(all, variantOf(params, 0))
+		}
+	}
+	return all
+}
+
 // variants are the defaults, every choice and flag once, every string known to be
-// accepted, every bound once, and 0 for a number without a minimum.
+// accepted, every bound once, 0 for a number without a minimum, and some numbers
+// between the bounds.
 func (s *session) variants(c *plugin.Component) []Variant {
 	all := []Variant{{}}
 	for _, p := range c.Params {
@@ -56,6 +78,9 @@ func (s *session) variants(c *plugin.Component) []Variant {
 			if v, err := p.Accept(bound); err == nil && v != p.Default {
 				all = append(all, variantOf(map[string]any{p.Name: v}, Bound))
 			}
+		}
+		for _, v := range s.inner(c, p) {
+			all = append(all, variantOf(map[string]any{p.Name: v}, Number))
 		}
 	}
 	return all
@@ -104,6 +129,67 @@ func Bounds(p sdk.Param) []float64 {
 		all = append(all, *p.Max)
 	}
 	return all
+}
+
+// Inner are values of a number between its bounds, on both sides of the default
+// where there is room.
+func Inner(p sdk.Param) []any {
+	if !isNumber(p) {
+		return nil
+	}
+	d := numberOf(p.Default)
+	low, high := d-1-math.Abs(d), d+1+math.Abs(d)
+	if p.Min != nil {
+		low = *p.Min
+	} else if d >= 0 {
+		low = 0 // a number whose sign nothing limits is hardly meant to change it
+	}
+	if p.Max != nil {
+		high = *p.Max
+	}
+	var all []any
+	for _, x := range []float64{d - 0.6*(d-low), d + 0.4*(high-d), d + 0.75*(high-d)} {
+		v, err := p.Accept(rounded(p, x))
+		if n := numberOf(v); err == nil && n != d && n > low && n < high && !slices.Contains(all, v) {
+			all = append(all, v)
+		}
+	}
+	return all[:min(2, len(all))]
+}
+
+// inner are those of a component. It may refuse one of a number that is not bounded
+// on both sides: what else it wants is in its Validate.
+func (s *session) inner(c *plugin.Component, p sdk.Param) []any {
+	type of struct {
+		component *plugin.Component
+		param     string
+	}
+	return kept(s, of{c, p.Name}, func() []any {
+		values := Inner(p)
+		if p.Min != nil && p.Max != nil {
+			return values
+		}
+		return slices.DeleteFunc(values, func(v any) bool {
+			return s.late() || c.Reconfigure(s.ctx, map[string]any{p.Name: v}) != nil
+		})
+	})
+}
+
+func numberOf(v any) float64 {
+	if n, is := v.(int); is {
+		return float64(n)
+	}
+	x, _ := v.(float64)
+	return x
+}
+
+// rounded is a number with few digits, or a whole one.
+func rounded(p sdk.Param, x float64) float64 {
+	if p.Type == sdk.IntParam {
+		return math.Round(x)
+	}
+	unit := math.Pow(10, math.Floor(math.Log10(math.Max(math.Abs(x), 1e-9)))-1)
+	return math.Round(x/unit) * unit
 }
 
 // mostSeveral bounds how many variants of several parameters are tried.
@@ -241,6 +327,9 @@ func (t *Trial) drawn(rng *rand.Rand, besides string) map[string]any {
 	}
 	return values
 }
+
+// VariantsOf are all settings that a component is tried under.
+func (t *Trial) VariantsOf(c *plugin.Component) []Variant { return t.session.settings(c) }
 
 // Variants are the defaults, and parameters of which one is not its default.
 func (t *Trial) Variants() []Variant { return t.session.variants(t.Component) }

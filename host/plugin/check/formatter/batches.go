@@ -2,6 +2,7 @@ package formatter
 
 import (
 	"fmt"
+	"regexp"
 	"slices"
 
 	"llmhost/host/plugin/check"
@@ -60,14 +61,14 @@ func (f *formatter) single(records []record) (results []sdk.Result, err error) {
 
 // backwards formats the records from last to first.
 func (f *formatter) backwards(records []record) ([]sdk.Result, error) {
-	return turned(with(f.Trial, f.Formatting), records)
+	return f.turned(with(f.Trial, f.Formatting), records)
 }
 
 // turned formats records from last to first.
-func turned(format formatFunc, records []record) ([]sdk.Result, error) {
+func (f *formatter) turned(format formatFunc, records []record) ([]sdk.Result, error) {
 	records = slices.Clone(records)
 	slices.Reverse(records)
-	results, err := called(format, records)
+	results, err := called(format, records, f.Slower(callTime))
 	slices.Reverse(results)
 	return results, err
 }
@@ -82,7 +83,7 @@ func (f *formatter) elsewhere(records []record) ([]sdk.Result, error) {
 		return nil, err
 	}
 	defer other.Close()
-	return turned(with(f.Trial, other), records)
+	return f.turned(with(f.Trial, other), records)
 }
 
 // reworded formats records that have other words, never seen before.
@@ -123,6 +124,7 @@ func inOtherWords(a, b sdk.Result) bool {
 		return renamed(a.Err) != a.Err && a.Err != "" && b.Err != ""
 	}
 	a.Dropped = renamed(a.Dropped)
+	b.Example.Candidates = withoutCutWords(b.Example.Candidates)
 	e := sdk.Example{Columns: a.Example.Columns}
 	for _, c := range a.Example.Candidates {
 		e.Candidates = append(e.Candidates, sdk.Candidate{
@@ -137,6 +139,27 @@ func inOtherWords(a, b sdk.Result) bool {
 		}
 		e.Labels[head] = renamed(label)
 	}
+	e.Candidates = withoutCutWords(e.Candidates)
 	a.Example = e
 	return sameResult(a, b)
+}
+
+// wordPart is a generated word or a part of one, as of a text that was cut.
+var wordPart = regexp.MustCompile(`w?[0-9]+q?|w`)
+
+// withoutCutWords masks the parts of words: a limit may cut a text anywhere.
+func withoutCutWords(candidates []sdk.Candidate) []sdk.Candidate {
+	mask := func(text string) string {
+		return wordPart.ReplaceAllStringFunc(text, func(part string) string {
+			if len(part) == len(madeUp(0)) {
+				return part
+			}
+			return "?"
+		})
+	}
+	out := slices.Clone(candidates)
+	for i, c := range out {
+		out[i].Prompt, out[i].Answer = mask(c.Prompt), mask(c.Answer)
+	}
+	return out
 }

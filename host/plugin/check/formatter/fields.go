@@ -3,6 +3,7 @@ package formatter
 import (
 	"fmt"
 	"math"
+	"reflect"
 	"slices"
 	"strings"
 
@@ -14,25 +15,25 @@ import (
 // fields changes one field at a time: a declared column that changes nothing
 // is not read.
 func (f *formatter) fields() error {
-	if !slices.ContainsFunc(f.good, func(r record) bool { return r.plan.present != nil }) {
-		return nil // no generated record to vary
-	}
+	untried := 0
 	for i, column := range f.Columns {
 		seen, changed := 0, false
-		for _, r := range f.good {
-			if r.cells[i].Type == 0 || r.plan.present == nil {
+		for n, r := range f.good {
+			other, has := f.otherwise(n, i)
+			if !has {
 				continue
 			}
-			seen++
-			other := record{cells: slices.Clone(r.cells), plan: r.plan}
-			other.cells[i] = f.make.cell(column, r.plan.style, len(r.cells[i].Strs)+len(r.cells[i].Floats))
 			results, err := f.call([]record{r, other})
 			if err != nil {
 				return err
 			}
+			seen++
 			changed = changed || !sameResult(results[0], results[1])
 		}
-		if seen >= 4 && !changed {
+		if seen == 0 {
+			untried++
+		}
+		if seen >= f.fewestOthers() && !changed {
 			f.Find(check.Finding{
 				Text: fmt.Sprintf(
 					"field %q is declared but changes nothing: with another %s in it, %d records give the same results",
@@ -45,8 +46,52 @@ func (f *formatter) fields() error {
 			})
 		}
 	}
-	f.Note = fmt.Sprintf("%d fields, each of which matters", len(f.Columns))
+	f.Note = fmt.Sprintf("%d fields, each of which matters", len(f.Columns)-untried)
+	if untried == len(f.Columns) {
+		return &check.Skip{Reason: "there is no second record to take other values from; give several Examples of each column"}
+	}
 	return nil
+}
+
+// fewestOthers is how many records must stay the same before a field counts as
+// unread; given records are few.
+func (f *formatter) fewestOthers() int {
+	if f.good[0].plan.present == nil {
+		return 2
+	}
+	return 4
+}
+
+// otherwise is record n with another value in a field: a new one of a generated
+// record, that of another record of a given one, or else one that is a little more.
+func (f *formatter) otherwise(n, field int) (record, bool) {
+	r := f.good[n]
+	cell := r.cells[field]
+	if cell.Type == 0 {
+		return r, false
+	}
+	if r.plan.present != nil {
+		return withCell(r, field, f.make.cell(f.Columns[field], r.plan.style, len(cell.Strs)+len(cell.Floats))), true
+	}
+	for _, other := range f.good {
+		if own := other.cells[field]; own.Type != 0 && !reflect.DeepEqual(own, cell) {
+			return withCell(r, field, own), true
+		}
+	}
+	more := withCell(r, field, cell)
+	if more.cells[field].Type == sdk.JSON {
+		return r, false
+	}
+	own := &more.cells[field]
+	own.Float, own.Int = cell.Float+1, cell.Int+1
+	if own.Type == sdk.Bool {
+		own.Int = 1 - cell.Int
+	}
+	*own = grownCells([]sdk.Cell{*own}, " more")[0]
+	for i := range own.Floats {
+		own.Floats[i]++
+	}
+	return more, true
 }
 
 // lists reorders the items of all lists of a record: the candidates may be

@@ -24,7 +24,7 @@ var All = []*check.Check{
 	{
 		Name: "batches",
 		Doc:  "a record gives the same result alone, among 1,000, in reverse order, again, after a restart",
-		Run:  on((*formatter).batches),
+		Run:  on(looking((*formatter).batches)),
 	},
 	{
 		Name: "hostile",
@@ -34,39 +34,49 @@ var All = []*check.Check{
 	{
 		Name: "columns",
 		Doc:  "all examples have the same columns, those that the formatter says it gives",
-		Run:  on((*formatter).sameColumns),
+		Run:  on(looking((*formatter).sameColumns)),
 	},
 	{
 		Name: "fields",
 		Doc:  "every declared field matters",
-		Run:  on((*formatter).fields),
+		Run:  on(looking((*formatter).fields)),
 	},
 	{
 		Name: "lists",
 		Doc:  "each text keeps its number, and no text is left out",
-		Run:  on((*formatter).lists),
+		Run:  on(looking((*formatter).lists)),
+	},
+	{
+		Name: "scores",
+		Doc:  "what is better in a record has the higher score: chosen texts, higher numbers, answers that are liked",
+		Run:  on(looking((*formatter).scores)),
+	},
+	{
+		Name: "weights",
+		Doc:  "a record without a weight counts as one of weight 1",
+		Run:  on(looking((*formatter).weights)),
 	},
 	{
 		Name: "texts",
-		Doc:  "the question is in the prompt and the answer in the answer, complete, in any script",
-		Run:  on((*formatter).texts),
+		Doc:  "questions are in the prompt and answers in the answer, of any script, length and layout, as they are in the record",
+		Run:  on(looking((*formatter).texts)),
 	},
 	{
 		Name: "drops",
 		Doc:  "reasons for drops are few and quote nothing",
-		Run:  on((*formatter).drops),
+		Run:  on(looking((*formatter).drops)),
 	},
 	{
 		Name:   "settings",
 		Doc:    "every parameter changes the result of some record, by itself or together with others",
 		Except: check.Given,
-		Run:    on((*formatter).settings),
+		Run:    on(looking((*formatter).settings)),
 	},
 	{
 		Name:   "memory",
-		Doc:    "memory is flat over up to 100,000 records",
+		Doc:    "memory is flat over up to 200,000 records",
 		Except: check.Given,
-		Run:    on((*formatter).memory),
+		Run:    on(looking((*formatter).memory)),
 	},
 }
 
@@ -100,6 +110,20 @@ func on(ask func(f *formatter) error) func(*check.Trial) error {
 	}
 }
 
+// looking makes a method one that needs a record that becomes an example.
+func looking(ask func(f *formatter) error) func(f *formatter) error {
+	return func(f *formatter) error {
+		if len(f.good) > 0 {
+			return ask(f)
+		}
+		if f.Setting != 0 {
+			f.Note = "no record becomes an example under these settings"
+			return nil // a limit may well refuse all records
+		}
+		return &check.Skip{Reason: "no record becomes an example; give Examples of its columns, or records with --records FILE.jsonl"}
+	}
+}
+
 func open(t *check.Trial) *opened {
 	formatting, err := t.Component.Formatter(t.Context(), t.Params)
 	if err != nil {
@@ -123,7 +147,7 @@ func (f *formatter) call(records []record) ([]sdk.Result, error) {
 	if f.Late() {
 		return nil, check.ErrLate
 	}
-	return called(with(f.Trial, f.Formatting), records)
+	return called(with(f.Trial, f.Formatting), records, f.Slower(callTime))
 }
 
 // callTime bounds one batch: ten times the limit of a run.
@@ -135,7 +159,7 @@ type reply struct {
 	err     error
 }
 
-func called(format formatFunc, records []record) ([]sdk.Result, error) {
+func called(format formatFunc, records []record, limit time.Duration) ([]sdk.Result, error) {
 	done := make(chan reply, 1)
 	go func() { done <- recovered(format, records) }()
 	select {
@@ -144,8 +168,8 @@ func called(format formatFunc, records []record) ([]sdk.Result, error) {
 			r.err = fmt.Errorf("gives %d results for %d records", len(r.results), len(records))
 		}
 		return r.results, r.err
-	case <-time.After(callTime):
-		return nil, fmt.Errorf("did not answer a batch of %d records within %v", len(records), callTime)
+	case <-time.After(limit):
+		return nil, fmt.Errorf("did not answer a batch of %d records within %v", len(records), limit)
 	}
 }
 
@@ -160,20 +184,21 @@ func recovered(format formatFunc, records []record) (r reply) {
 	return r
 }
 
-// Examples returns what a formatter makes of generated records under its
-// defaults, and what it declares that it gives.
-func Examples(t *check.Trial, c *plugin.Component) (gives []sdk.Output, examples []sdk.Example, err error) {
-	formatting, err := c.Formatter(t.Context(), nil)
+// Examples returns what a formatter makes of generated records under parameters,
+// nil for its defaults, and what it declares that it gives; nil where it declares
+// nothing.
+func Examples(t *check.Trial, c *plugin.Component, params map[string]any) (gives []sdk.Output, examples []sdk.Example, err error) {
+	formatting, err := c.Formatter(t.Context(), params)
 	if err != nil {
 		return nil, nil, err
 	}
 	defer formatting.Close()
-	m := newMaker(c, nil, formatting.Columns, t.Seed())
+	m := newMaker(c, params, formatting.Columns, t.Seed())
 	tried := declared(formatting.Columns)
 	for range searched {
 		tried = append(tried, m.record(m.plan()))
 	}
-	results, err := called(with(t, formatting), tried)
+	results, err := called(with(t, formatting), tried, t.Slower(callTime))
 	if err != nil {
 		return nil, nil, err
 	}

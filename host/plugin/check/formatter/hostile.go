@@ -139,7 +139,7 @@ func (f *formatter) isolate(h strange, neighbours []record, calm []sdk.Result) (
 	case err != nil:
 		text = fmt.Sprintf("one record with %s ends the whole batch: %v", h.what, err)
 		cause = "a panic or trap: check lengths and types before using them, and return an error, which concerns only that record"
-	case taken > slowest:
+	case taken > f.Slower(slowest):
 		text = fmt.Sprintf("one record with %s takes %.1f s", h.what, taken.Seconds())
 		cause = "the time grows with the square of the text's length: a run stops a WASM formatter that takes longer than half a second"
 	default:

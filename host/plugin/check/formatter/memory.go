@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"runtime"
+	"slices"
 	"strconv"
 	"strings"
 	"time"
@@ -13,12 +14,13 @@ import (
 	"llmhost/host/plugin/check"
 )
 
-// The memory check's limits: the most records in another process (half as many
-// in this one, whose memory is measured with half the noise), the size of a
-// window, and the time.
+// The memory check's limits: the most records in another process (half as many in
+// this one, whose memory is measured with half the noise), the size of a window,
+// the fewest windows that show a trend, and the time.
 const (
 	memoryRows   = 100_000
 	memoryWindow = 5_000
+	fewest       = 6
 	memoryTime   = 3 * time.Second
 )
 
@@ -29,51 +31,62 @@ var noise = map[plugin.Transport]uint64{
 	plugin.Process: 24 << 20,
 }
 
-// memory formats many records and checks whether memory keeps growing.
+// memory formats many records and checks whether memory keeps growing. A rise is
+// only believed if it goes on over as many records again: a heap grows and shrinks by
+// itself, and what is kept for good grows without end.
 func (f *formatter) memory() error {
-	if len(f.good) == 0 {
-		return nil
-	}
-	var kept []uint64
 	f.make.filler = " " + strings.Repeat("lorem ipsum ", 25) // some 300 bytes, as texts have
 	defer func() { f.make.filler = "" }()
+	begin := time.Now()
+	kept, err := f.windows(nil)
+	if err != nil {
+		return err
+	}
+	transport := f.Component.Plugin.Transport
+	if f.Note = fmt.Sprintf("%d records, %.0f a second", len(kept)*memoryWindow, float64(len(kept)*memoryWindow)/time.Since(begin).Seconds()); !grows(kept, transport) {
+		return nil
+	}
+	if kept, err = f.windows(kept); err != nil || !grows(kept, transport) {
+		return err
+	}
+	f.Find(check.Finding{
+		Text: fmt.Sprintf(
+			"memory grows with the records: %d MiB after %d of them, up to %d MiB within %d",
+			kept[1]>>20,
+			2*memoryWindow,
+			slices.Max(kept)>>20,
+			len(kept)*memoryWindow,
+		),
+		Cause: "Format keeps what it has seen (a map, a slice that is appended to), or the guest's garbage collector never runs (llmhost's Go SDK lets it run)",
+	})
+	return nil
+}
+
+// windows formats windows of records and appends the memory held after each. Being
+// too slow to show a trend is a skip.
+func (f *formatter) windows(kept []uint64) ([]uint64, error) {
 	most := memoryRows
 	if f.Component.Plugin.Transport == plugin.Builtin {
 		most /= 2
 	}
-	begin, done := time.Now(), 0
-	for done < most && time.Since(begin) < memoryTime {
+	begin, done, limit := time.Now(), 0, f.Slower(memoryTime)
+	for done < most && time.Since(begin) < limit {
 		for range memoryWindow / 1000 {
 			if _, err := f.call(f.many(1000)); err != nil {
-				return err
+				return nil, err
 			}
 			done += 1000
 		}
 		used, known := held(f.Component.Plugin.Transport)
 		if !known {
-			f.Note = "this system does not report a process's memory"
-			return nil
+			return nil, &check.Skip{Reason: "this system does not report a process's memory"}
 		}
 		kept = append(kept, used)
 	}
-	if len(kept) < 6 {
-		f.Note = fmt.Sprintf("too slow to tell: %d records in %.1f s", done, time.Since(begin).Seconds())
-		return nil
+	if len(kept) < fewest {
+		return nil, &check.Skip{Reason: fmt.Sprintf("too slow to tell: %d records in %.1f s", done, time.Since(begin).Seconds())}
 	}
-	if from, to := rise(kept); kept[to] > kept[from]+noise[f.Component.Plugin.Transport] {
-		f.Find(check.Finding{
-			Text: fmt.Sprintf(
-				"memory grows with the records: %d MiB after %d of them, %d MiB after %d",
-				kept[from]>>20,
-				(from+1)*memoryWindow,
-				kept[to]>>20,
-				(to+1)*memoryWindow,
-			),
-			Cause: "Format keeps what it has seen (a map, a slice that is appended to), or the guest's garbage collector never runs (llmhost's Go SDK lets it run)",
-		})
-	}
-	f.Note = fmt.Sprintf("%d records, %.0f a second", done, float64(done)/time.Since(begin).Seconds())
-	return nil
+	return kept, nil
 }
 
 // many generates new records like the accepted ones.
@@ -124,16 +137,53 @@ func residentChildren(parent int) (total uint64, known bool) {
 	return total, true
 }
 
-// rise is the largest one between two measurements after the first, which still
-// includes the start. A worker that died of its memory starts low again.
-func rise(kept []uint64) (from, to int) {
-	from, to = 1, 1
-	for i := 1; i < len(kept); i++ {
-		for j := i; j < len(kept); j++ {
-			if kept[j] > kept[i] && kept[j]-kept[i] > kept[to]-kept[from] {
-				from, to = i, j
-			}
+// grows reports whether memory rises throughout: each third of the measurements
+// holds more than the one before, the last by more than chance. A WASM module's memory
+// never shrinks, so that a fall is the death of its worker: then the longest life
+// counts, or a rise in each of several.
+func grows(kept []uint64, transport plugin.Transport) bool {
+	if transport != plugin.WASM {
+		return len(kept) > 1 && rises(kept[1:], noise[transport])
+	}
+	rising, longest := 0, []uint64(nil)
+	for _, life := range lives(kept) {
+		if life[len(life)-1] > life[0]+noise[transport] {
+			rising++
+		}
+		if len(life) > len(longest) {
+			longest = life
 		}
 	}
-	return from, to
+	return rising > 1 || rises(longest, noise[transport])
+}
+
+func rises(kept []uint64, noise uint64) bool {
+	n := len(kept) / 3
+	if n == 0 {
+		return false
+	}
+	first, second, last := kept[:n], kept[n:len(kept)-n], kept[len(kept)-n:]
+	return median(first) <= median(second) &&
+		median(second) <= median(last) &&
+		slices.Min(last) > slices.Max(first) &&
+		median(last) > median(first)+noise
+}
+
+// lives are the measurements of each worker: one that died of its memory starts low
+// again. The first measurement still includes the start.
+func lives(kept []uint64) (all [][]uint64) {
+	begin := 1
+	for i := 2; i <= len(kept); i++ {
+		if i == len(kept) || kept[i] < kept[i-1]/2 {
+			all = append(all, kept[begin:i])
+			begin = i
+		}
+	}
+	return all
+}
+
+func median(kept []uint64) uint64 {
+	sorted := slices.Clone(kept)
+	slices.Sort(sorted)
+	return sorted[len(sorted)/2]
 }

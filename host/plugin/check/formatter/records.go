@@ -41,6 +41,7 @@ func (f *formatter) records() error {
 	f.breaches(tried, results)
 	f.refused(examples, results[n:])
 	f.Note = fmt.Sprintf("%d of %d records become examples", countGood(results), len(tried))
+	f.given(read, results[:len(read)])
 	if len(f.good) == 0 && f.Setting&check.Bound == 0 {
 		f.Find(check.Finding{
 			Warning: true,
@@ -54,6 +55,18 @@ func (f *formatter) records() error {
 		})
 	}
 	return nil
+}
+
+// given reports if none of the caller's records becomes an example.
+func (f *formatter) given(read []record, results []sdk.Result) {
+	if len(read) == 0 || f.Setting != 0 || countGood(results) > 0 {
+		return
+	}
+	f.Find(check.Finding{
+		Text:  fmt.Sprintf("makes no example of the %d records of %s; the first one: %s", len(read), f.Records(), shown(results[0])),
+		Cause: "the records are not of the form that it reads, or it drops them all",
+		Probe: f.show(read[0]),
+	})
 }
 
 // accepted are the first records that became examples.

@@ -160,5 +160,5 @@ func (f *formatter) resultsUnder(params map[string]any, records []record) ([]sdk
 	if !reflect.DeepEqual(other.Columns, f.Columns) {
 		return nil, errOtherColumns
 	}
-	return called(with(f.Trial, other), records)
+	return called(with(f.Trial, other), records, f.Slower(callTime))
 }

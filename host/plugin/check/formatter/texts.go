@@ -42,8 +42,14 @@ func (f *formatter) texts() error {
 	f.swapped(results)
 	f.marked(results)
 	f.glued(results)
+	f.foreignPrompt(results)
+	f.asGiven(results)
+	f.echoed(results)
 	f.Note = "each text is in the prompt or in the answer; no character is cut or lost"
-	return f.wide()
+	if err := f.wide(); err != nil {
+		return err
+	}
+	return f.unaltered(results)
 }
 
 // different checks that different texts become different candidates.
@@ -93,7 +99,7 @@ func (f *formatter) wide() error {
 			}
 		}
 	}
-	return f.long()
+	return nil
 }
 
 // fillers are characters of two, three and four bytes.
@@ -138,38 +144,6 @@ func wholeText(r sdk.Result) string {
 	return b.String()
 }
 
-// long checks whether long texts are cut: the host does that, by tokens. A
-// formatter with a numeric parameter may have a limit on purpose.
-func (f *formatter) long() error {
-	for _, p := range f.Component.Params {
-		if p.Type == sdk.IntParam || p.Type == sdk.FloatParam {
-			return nil
-		}
-	}
-	for _, r := range f.good[:min(4, len(f.good))] {
-		if r.plan.present == nil {
-			continue
-		}
-		short := record{cells: grownCells(r.cells, " ~"), plan: r.plan}
-		grown := record{cells: grownCells(r.cells, strings.Repeat(" long", 20_000)+" ~"), plan: r.plan}
-		results, err := f.call([]record{short, grown})
-		if err != nil {
-			return err
-		}
-		if want, got := strings.Count(wholeText(results[0]), "~"), strings.Count(wholeText(results[1]), "~"); results[1].Err == "" &&
-			results[1].Dropped == "" &&
-			got < want {
-			f.Find(check.Finding{
-				Text:  "a text of 100,000 characters loses its end",
-				Cause: "long texts are cut at a fixed number of characters; leave it to the host, which truncates by tokens, or make the limit a parameter",
-				Probe: f.show(r),
-			})
-			return nil
-		}
-	}
-	return nil
-}
-
 // grownCells puts a text appended to every text.
 func grownCells(cells []sdk.Cell, more string) []sdk.Cell {
 	out := slices.Clone(cells)
@@ -177,7 +151,7 @@ func grownCells(cells []sdk.Cell, more string) []sdk.Cell {
 		if out[i].Type == sdk.String {
 			out[i].Str += more
 		}
-		out[i].Strs = slices.Clone(out[i].Strs)
+		out[i].Strs, out[i].Floats = slices.Clone(out[i].Strs), slices.Clone(out[i].Floats)
 		for j := range out[i].Strs {
 			out[i].Strs[j] += more
 		}

@@ -100,15 +100,11 @@ type knowledge struct {
 // learn finds out what a loss is given, by running the formatter of a task that
 // uses the loss on generated records.
 func learn(t *check.Trial) knowledge {
-	tasks, err := t.Tasks()
-	if err != nil {
-		return knowledge{}
-	}
-	for _, task := range tasks {
+	for _, task := range t.Tasks() {
 		if task.Loss != t.Component || task.Formatter == nil {
 			continue
 		}
-		gives, examples, err := formatter.Examples(t, task.Formatter)
+		gives, examples, err := formatter.Examples(t, task.Formatter, nil)
 		if err == nil {
 			return learned(gives, examples)
 		}

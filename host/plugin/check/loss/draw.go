@@ -21,6 +21,9 @@ type drawer struct {
 	score   string            // the column that orders the candidates, "" if none does
 	fixed   int               // candidates of every prompt; 0 for any number
 	classes int               // of every classification head
+
+	states []map[string]float64 // that training may reach, in turn; nil is the initial ones
+	turn   int
 }
 
 // newDrawer draws for a trace of the trial's component.
@@ -40,6 +43,54 @@ func newDrawer(t *check.Trial, trace *plugin.Trace) *drawer {
 		}
 	}
 	return d
+}
+
+// reachStates lets a program change its states over some steps: later batches have
+// initial and reached ones in turn, so that a coefficient that begins at 0 does not
+// hide a term.
+func (d *drawer) reachStates(p *sdktest.Traced) {
+	if len(p.States) == 0 {
+		return
+	}
+	run := d.train(p, 12)
+	d.states = []map[string]float64{nil}
+	for _, step := range []int{0, 3, 11} {
+		if step < len(run) {
+			d.states = append(d.states, run[step])
+		}
+	}
+}
+
+// settled is the batch with the last states that were reached, so that batches differ
+// in nothing else.
+func (d *drawer) settled(in sdktest.Inputs) sdktest.Inputs {
+	if n := len(d.states); n > 0 {
+		in.States = d.states[n-1]
+	}
+	return in
+}
+
+// train are the states after each of some steps; fewer if the program cannot be run.
+func (d *drawer) train(p *sdktest.Traced, steps int) (after []map[string]float64) {
+	var states map[string]float64
+	for range steps {
+		in := d.batch(3, 3, 4)
+		in.States = states
+		a, err := in.Arguments()
+		if err != nil {
+			return after
+		}
+		e, err := p.Evaluate(a)
+		if err != nil {
+			return after
+		}
+		states = map[string]float64{}
+		for _, s := range p.States {
+			states[s.Name] = e.Number(s.Update)
+		}
+		after = append(after, states)
+	}
+	return after
 }
 
 // free reports whether a column may hold any real number.
@@ -109,6 +160,10 @@ func (d *drawer) fill(lengths [][]int) sdktest.Inputs {
 		}
 		in.Logps, in.RefLogps = append(in.Logps, logps), append(in.RefLogps, reference)
 	}
+	if d.states != nil {
+		in.States = d.states[d.turn%len(d.states)]
+		d.turn++
+	}
 	for _, name := range d.needs {
 		d.column(&in, name, lengths)
 		d.ofModel(&in, name, lengths)
@@ -116,8 +171,7 @@ func (d *drawer) fill(lengths [][]int) sdktest.Inputs {
 	return in
 }
 
-// ofModel draws the other inputs that come from the model. States have their initial
-// values.
+// ofModel draws the other inputs that come from the model.
 func (d *drawer) ofModel(in *sdktest.Inputs, input string, lengths [][]int) {
 	switch input {
 	case "rewards":

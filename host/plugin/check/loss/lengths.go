@@ -26,7 +26,7 @@ func (l *loss) lengths() error {
 			if err != nil {
 				return err
 			}
-			if text, cause := numbers.WrongLength(weights); text != "" {
+			if text, cause := numbers.WrongLength(weights, l.Setting&check.Number == 0); text != "" {
 				l.Find(check.Finding{Text: "term " + t.Name + ": answers of 2, 3, 4, … label tokens weigh " + text, Cause: cause})
 				return nil
 			}
@@ -68,7 +68,7 @@ func (l *loss) unequalLength(t program.Term, better, worse []float64) bool {
 // be the same on every batch.
 func (l *loss) otherTokens(t program.Term) (wrong bool, err error) {
 	counts := func(n int) float64 {
-		in := stretched(l.draw.fill([][]int{{1, 1}, {1, 1}}), n, []float64{-1, -1})
+		in := l.draw.settled(stretched(l.draw.fill([][]int{{1, 1}, {1, 1}}), n, []float64{-1, -1}))
 		e, failed := l.evaluate(in)
 		if err = failed; failed != nil {
 			return 0
@@ -84,7 +84,7 @@ func (l *loss) otherTokens(t program.Term) (wrong bool, err error) {
 	}
 	share := 0.0
 	for range 8 {
-		in := l.draw.batch(3, 3, 4)
+		in := l.draw.settled(l.draw.batch(3, 3, 4))
 		e, err := l.evaluate(in)
 		if err != nil {
 			return true, err
@@ -134,7 +134,7 @@ func equalSlopes(slopes []float64) (n int, alike bool) {
 // candidates have n label tokens, for n from 2; nil if the term is not linear
 // there, which makes a weight meaningless.
 func (l *loss) lengthWeights(i, k int) ([]float64, error) {
-	data := l.draw.fill([][]int{{1, 1}, {1, 1}})
+	data := l.draw.settled(l.draw.fill([][]int{{1, 1}, {1, 1}}))
 	if len(data.Logps[0]) != 2 {
 		return nil, nil
 	}

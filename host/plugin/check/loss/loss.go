@@ -38,23 +38,29 @@ var All = []*check.Check{
 		Except: unusual, Run: on((*loss).zeros)},
 	{Name: "learns", Doc: "every term has a gradient to the model",
 		Except: unusual, Run: on((*loss).learns)},
+	{Name: "states", Doc: "every state changes as training goes on, without running away, and something reads it",
+		Except: unusual, Run: on((*loss).states)},
 	{Name: "inputs", Doc: "everything read from data, a reference, a state or the score head changes something",
 		Except: unusual, Run: on((*loss).inputs)},
-	{Name: "tokens", Doc: "neither the first nor the last label token alone is left out",
+	{Name: "tokens", Doc: "every label token of an answer counts, and as much as its neighbours",
 		Except: unusual, Run: on((*loss).tokens)},
 	{Name: "lengths", Doc: "answers are weighted by their number of tokens, not by one more or less, and better ones the same way as worse ones",
 		Except: unusual, Run: on((*loss).lengths)},
 	{Name: "floor", Doc: "the gradient does not vanish where the model is most wrong",
 		Except: unusual, Run: on((*loss).floor)},
-	{Name: "direction", Doc: "better candidates, plain answers and labels' classes are pushed up",
+	{Name: "bounded", Doc: "no term falls without end; what data asks for, as in a policy gradient, is a note",
+		Except: unusual, Run: on((*loss).bounded)},
+	{Name: "direction", Doc: "better candidates, plain answers and labels' classes are pushed up, whatever the sign of scores",
 		Except: unusual, Run: on((*loss).direction)},
+	{Name: "labels", Doc: "the logits of a head are trained on the label of that head",
+		Except: unusual, Run: on((*loss).labels)},
 	{Name: "scores", Doc: "ranking terms follow any finite score, and equal scores rank nothing",
 		Except: unusual, Run: on((*loss).scores)},
-	{Name: "reference", Doc: "the reference is subtracted, in the same way from every candidate",
+	{Name: "reference", Doc: "the reference is subtracted, in the same way from every candidate and token, and with the model's coefficient",
 		Except: unusual, Run: on((*loss).reference)},
 	{Name: "counts", Doc: "counts are never negative, and 0 only where the sum is; either all terms have one or none does",
 		Run: on((*loss).counts)},
-	{Name: "weights", Doc: "three times the weight column gives three times the sum",
+	{Name: "weights", Doc: "three times the weight column gives three times the sum; one that reaches some terms alone is a note",
 		Run: on((*loss).weights)},
 	{Name: "unlabelled", Doc: "prompts without a class count for nothing",
 		Run: on((*loss).unlabelled)},
@@ -62,7 +68,7 @@ var All = []*check.Check{
 		Except: unusual | check.Text, Run: on((*loss).twice)}, // a user who lists two terms wants both
 	{Name: "metrics", Doc: "accuracies, shares, perplexities, margins are what their names say",
 		Run: on((*loss).metrics)},
-	{Name: "settings", Doc: "every parameter changes something, by itself or together with others; a weight once and in the right direction; every term counts under some parameters",
+	{Name: "settings", Doc: "every parameter changes something, by itself or together with others; a weight once and in the right direction, none in a count; every term counts under some parameters",
 		Except: check.Given, Run: on((*loss).settings)},
 }
 
@@ -98,6 +104,7 @@ func on(ask func(l *loss) error) func(*check.Trial) error {
 
 func newBatches(t *check.Trial) batches {
 	b := batches{draw: newDrawer(t, t.Trace)}
+	b.draw.reachStates(t.Program)
 	for _, size := range sizes {
 		b.probes = append(b.probes, b.draw.batch(size[0], size[1], size[2]))
 	}

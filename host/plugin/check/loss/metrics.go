@@ -28,7 +28,9 @@ func isShare(m program.Metric) bool {
 	return isAccuracy(m) || named(m, "rate", "share", "fraction", "precision", "recall", "probability")
 }
 
-func isAccuracy(m program.Metric) bool { return named(m, "accuracy", "accuracies", "acc") }
+func isAccuracy(m program.Metric) bool {
+	return named(m, "accuracy", "accuracies", "acc", "win", "wins", "winrate")
+}
 
 func isMargin(m program.Metric) bool { return named(m, "margin", "margins") }
 
@@ -58,6 +60,12 @@ func (l *loss) metrics() error {
 		switch {
 		case isPerplexity(m):
 			err = l.perplexity(m)
+		case isNLL(m):
+			err = l.natural(m)
+		case isAccuracy(m) && l.ofClasses(m):
+			err = l.classAccuracy(m)
+		case l.Setting&unusual == 0 && l.sideOf(m) != 0:
+			err = l.sided(m)
 		case l.Setting&unusual == 0 && (isAccuracy(m) || isMargin(m)): // at a bound a model may order nothing
 			err = l.ordering(m)
 		}
@@ -125,18 +133,169 @@ func (l *loss) perplexity(m program.Metric) error {
 	return nil
 }
 
+// natural runs a model that gives every token the probability 1/7 past a likelihood.
+func (l *loss) natural(m program.Metric) error {
+	e, err := l.evaluate(mapped(l.draw.batch(3, 2, 5), func(float64) float64 { return -math.Log(7) }))
+	if err != nil {
+		return err
+	}
+	v, has := read(e, m)
+	for unit, of := range map[string]float64{"bits": math.Log2(7), "powers of ten": math.Log10(7)} {
+		if has && math.Abs(v-of) < 1e-6 {
+			l.Find(check.Finding{
+				Text:   fmt.Sprintf("metric %s is %s for a model that gives every label token the probability 1/7: it counts in %s, while losses and log-probabilities are in nats", m.Name, sdktest.Numbers(v), unit),
+				Cause:  "a logarithm of another base; leave it natural, or say the unit in the name",
+				Places: l.Places(m.Sum),
+			})
+		}
+	}
+	return nil
+}
+
+// ofClasses reports whether a metric compares class logits with labels.
+func (l *loss) ofClasses(m program.Metric) bool {
+	reads := func(prefix string) bool {
+		return l.from(m.Sum, func(i op.Input) bool { return strings.HasPrefix(i.Name, prefix) })
+	}
+	return reads("logits.") && reads("label.")
+}
+
+// classAccuracy runs a model that gives every prompt its class, and one that gives
+// it another.
+func (l *loss) classAccuracy(m program.Metric) error {
+	var found [2]float64
+	in := l.draw.batch(4, 1, 2)
+	for i, off := range []int{0, 1} {
+		e, err := l.evaluate(l.certain(in, off))
+		if err != nil {
+			return err
+		}
+		v, has := read(e, m)
+		if !has {
+			return nil
+		}
+		found[i] = v
+	}
+	if found[0] > found[1] && math.Abs(found[0]-1) < 1e-9 {
+		return nil
+	}
+	l.Find(check.Finding{
+		Text:   fmt.Sprintf("metric %s is %s for a model that gives every prompt the class of its label, and %s for one that gives it another; want 1, and less", m.Name, sdktest.Numbers(found[0]), sdktest.Numbers(found[1])),
+		Cause:  "the least likely class is taken, another head's, or the count includes what the sum never can",
+		Places: l.Places(m.Sum), Probe: l.show(l.certain(in, 0)),
+	})
+	return nil
+}
+
+// certain is the batch of a model that is certain of the class off from each label.
+func (l *loss) certain(in sdktest.Inputs, off int) sdktest.Inputs {
+	logits := map[string][][]float64{}
+	for head, rows := range in.Logits {
+		for b, row := range rows {
+			own := make([]float64, len(row))
+			if labels := in.Labels[head]; labels != nil {
+				own[(labels[b]+off)%len(row)] = 10
+			}
+			logits[head] = append(logits[head], own)
+		}
+	}
+	in.Logits = logits
+	return in
+}
+
+// sideOf is 1 for a metric whose name says that it is about the better candidates,
+// -1 for the worse ones, else 0.
+func (l *loss) sideOf(m program.Metric) int {
+	better, worse := named(m, "chosen", "better", "preferred"), named(m, "rejected", "worse")
+	switch {
+	case better == worse || !l.draw.scored():
+		return 0
+	case better:
+		return 1
+	}
+	return -1
+}
+
+// sided raises what the model computes of the best candidates, and then of the worst
+// ones: a metric must be about those that its name says.
+func (l *loss) sided(m program.Metric) error {
+	in := l.ranked(1)
+	var moved [2]float64
+	for i, standing := range []float64{1, 0} {
+		raise := func(b, k int) float64 {
+			if l.standing(in, b, k) == standing {
+				return 0.1
+			}
+			return 0
+		}
+		was, err := l.evaluate(in)
+		if err != nil {
+			return err
+		}
+		is, err := l.evaluate(raised(in, raise))
+		if err != nil {
+			return err
+		}
+		before, has := read(was, m)
+		after, _ := read(is, m)
+		if !has {
+			return nil
+		}
+		moved[i] = math.Abs(after - before)
+	}
+	own, other := moved[0], moved[1]
+	if l.sideOf(m) < 0 {
+		own, other = other, own
+	}
+	if own < 1e-9 && other > 1e-6 {
+		l.Find(check.Finding{
+			Text:   fmt.Sprintf("metric %s does not change with the candidates that its name says, and changes with the others", m.Name),
+			Cause:  "chosen and rejected are mixed up: the chosen candidate of a pair is the one of the higher score",
+			Places: l.Places(m.Sum), Probe: l.show(in),
+		})
+	}
+	return nil
+}
+
+// raised adds to log-probabilities and rewards of each candidate.
+func raised(in sdktest.Inputs, by func(b, k int) float64) sdktest.Inputs {
+	out := mapped(in, func(x float64) float64 { return x })
+	out.RefLogps = in.RefLogps
+	for b, prompt := range out.Logps {
+		for k, row := range prompt {
+			for i := range row {
+				row[i] += by(b, k)
+			}
+		}
+	}
+	out.Rewards = applied2(in.Rewards, func(x float64) float64 { return x })
+	for b, row := range out.Rewards {
+		for k := range row {
+			row[k] += by(b, k)
+		}
+	}
+	return out
+}
+
 // ordering runs a model that orders everything right, and one that orders
 // everything wrong.
 func (l *loss) ordering(m program.Metric) error {
 	reads := func(prefix string) bool {
 		return l.from(m.Sum, func(i op.Input) bool { return strings.HasPrefix(i.Name, prefix) })
 	}
-	if !l.draw.scored() || !reads(l.score()) || !reads("policy.logps") && !reads("rewards") {
+	if !l.draw.scored() || !reads(l.score()) {
 		return nil
 	}
-	var found [2]float64
+	if !l.from(m.Sum, func(i op.Input) bool { return i.FromModel }) {
+		l.ofData(m)
+		return nil
+	}
+	if !reads("policy.logps") && !reads("rewards") {
+		return nil
+	}
+	var found [3]float64
 	var in sdktest.Inputs
-	for i, better := range []float64{1, -1} {
+	for i, better := range []float64{1, -1, 0} {
 		in = l.ranked(better)
 		e, err := l.evaluate(in)
 		if err != nil {
@@ -149,6 +308,12 @@ func (l *loss) ordering(m program.Metric) error {
 		found[i] = v
 	}
 	switch {
+	case isAccuracy(m) && math.Abs(found[0]-1) < 1e-9 && math.Abs(found[2]-1) < 1e-9:
+		l.Find(check.Finding{Text: fmt.Sprintf(
+			"metric %s is 1 for a model to which all candidates are the same: it counts a tie as right",
+			m.Name,
+		),
+			Cause: "Ge is used instead of Gt: a model that is its reference, as at the first step, would be right about everything", Places: l.Places(m.Sum), Probe: l.show(in)})
 	case found[0] < found[1]:
 		l.Find(check.Finding{Text: fmt.Sprintf(
 			"metric %s is %s for a model that ranks candidates by their scores, and %s for one that ranks them the other way round",
@@ -168,10 +333,24 @@ func (l *loss) ordering(m program.Metric) error {
 	return nil
 }
 
+// ofData reports an accuracy that does not depend on the model.
+func (l *loss) ofData(m program.Metric) {
+	if !isAccuracy(m) {
+		return
+	}
+	l.Find(check.Finding{
+		Text:   fmt.Sprintf("metric %s is computed from data alone, whatever the model says", m.Name),
+		Cause:  "the scores are compared with themselves; compare what the model gives",
+		Places: l.Places(m.Sum),
+	})
+}
+
 // ranked is a batch of answers of equal length whose log-probabilities follow
-// their scores: better answers are likelier if better is 1, less likely if -1.
+// their scores: better answers are likelier if better is 1, less likely if -1, and as
+// likely as others if 0.
 func (l *loss) ranked(better float64) sdktest.Inputs {
 	in := l.draw.fill([][]int{{2, 2, 2}, {2, 2}, {2, 2, 2, 2}})
+	in.States = nil // the same for all models that are compared
 	for b, rewards := range in.Rewards {
 		for k := range rewards {
 			rewards[k] = better * math.Tanh(in.Columns[l.draw.score][b][k])

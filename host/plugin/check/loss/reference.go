@@ -3,8 +3,10 @@ package loss
 import (
 	"fmt"
 	"math"
+	"slices"
 
 	"llmhost/host/plugin/check"
+	"llmhost/host/plugin/check/numbers"
 	"llmhost/sdk/program"
 	"llmhost/sdk/sdktest"
 )
@@ -95,7 +97,8 @@ func opposite(from, to sdktest.Inputs) [][][]float64 {
 }
 
 // uneven checks that the reference is subtracted from every candidate of a
-// pair, and reduced like the model: a mean from a mean, a sum from a sum.
+// pair and every token, reduced like the model, a mean from a mean and a sum from a
+// sum, and with the model's coefficient.
 func (l *loss) uneven(t program.Term) (wrong bool, err error) {
 	if !l.fromInput(t.Sum, "policy.logps") || !l.fromInput(t.Sum, "ref.logps") {
 		return false, nil
@@ -108,6 +111,21 @@ func (l *loss) uneven(t program.Term) (wrong bool, err error) {
 	if err != nil {
 		return true, err
 	}
+	if wrong := l.unevenSides(t, in, shares); wrong {
+		return true, nil
+	}
+	if wrong, err := l.tokenOfReference(t, in); wrong || err != nil {
+		return true, err
+	}
+	return l.otherCoefficient(t, in, shares)
+}
+
+// fewestShares is how many candidates must agree.
+const fewestShares = 6
+
+// unevenSides reports a reference that only some candidates have, or that is reduced
+// otherwise than the model.
+func (l *loss) unevenSides(t program.Term, in sdktest.Inputs, shares []share) bool {
 	whole, none, byLength := 0, 0, 0
 	for _, s := range shares {
 		whole += near(s.share, 1)
@@ -116,7 +134,7 @@ func (l *loss) uneven(t program.Term) (wrong bool, err error) {
 	}
 	f := check.Finding{Places: l.Places(t.Sum), Probe: l.show(in)}
 	switch {
-	case len(shares) >= 6 && whole > 0 && none > 0 && whole+none == len(shares):
+	case len(shares) >= fewestShares && whole > 0 && none > 0 && whole+none == len(shares):
 		f.Text = fmt.Sprintf(
 			"term %s subtracts the reference from %d candidates, but not from %d",
 			t.Name,
@@ -124,19 +142,22 @@ func (l *loss) uneven(t program.Term) (wrong bool, err error) {
 			none,
 		)
 		f.Cause = "one side of a pair lacks its RefLogps: a log-ratio is formed for the better and for the worse candidate"
-	case len(shares) >= 6 && byLength == len(shares):
+	case len(shares) >= fewestShares && byLength == len(shares):
 		f.Text = fmt.Sprintf("moving the reference changes term %s as much as moving the model does, times or divided by the number of tokens", t.Name)
 		f.Cause = "a mean over tokens is subtracted from a sum, or the other way round: form Logps().Sub(RefLogps()) first and reduce that"
 	default:
-		return false, nil
+		return false
 	}
 	l.Find(f)
-	return true, nil
+	return true
 }
 
 // share is the ratio of the reference's negated slope to the model's for a
-// candidate, and the candidate's number of tokens.
-type share struct{ share, length float64 }
+// candidate, the candidate's number of tokens, and whether it is the better one.
+type share struct {
+	share, length float64
+	better        bool
+}
 
 // shares are those of all candidates for which the model has a slope.
 func (l *loss) shares(t program.Term, in sdktest.Inputs) ([]share, error) {
@@ -150,11 +171,11 @@ func (l *loss) shares(t program.Term, in sdktest.Inputs) ([]share, error) {
 			if math.Abs(slope) < 1e-9 {
 				continue
 			}
-			reference, err := l.referenceSlope(t, in, b, k)
+			reference, err := l.referenceSlope(t, in, b, k, every)
 			if err != nil {
 				return nil, err
 			}
-			shares = append(shares, share{-reference / slope, float64(len(in.Logps[b][k]))})
+			shares = append(shares, share{-reference / slope, float64(len(in.Logps[b][k])), l.standing(in, b, k) == 1})
 		}
 	}
 	return shares, nil
@@ -162,26 +183,82 @@ func (l *loss) shares(t program.Term, in sdktest.Inputs) ([]share, error) {
 
 // near is 1 if two slopes are equal up to the error of a difference.
 func near(a, b float64) int {
-	if math.Abs(a-b) < 1e-4 {
+	if math.Abs(a-b) < 1e-4*math.Max(1, math.Abs(b)) {
 		return 1
 	}
 	return 0
 }
 
-// referenceSlope is how a term changes as one candidate's tokens get likelier
-// under the reference.
-func (l *loss) referenceSlope(t program.Term, in sdktest.Inputs, b, k int) (float64, error) {
+// every stands for all tokens of an answer.
+const every = -1
+
+// referenceSlope is how a term changes as one of a candidate's tokens, or every
+// one, gets likelier under the reference, with what is detached held.
+func (l *loss) referenceSlope(t program.Term, in sdktest.Inputs, b, k, token int) (float64, error) {
 	const step = 1e-5
+	base, err := l.evaluate(in)
+	if err != nil {
+		return 0, err
+	}
 	var sums [2]float64
 	for i, by := range []float64{step, -step} {
 		out := mapped(in, func(x float64) float64 { return x })
 		for at := range out.RefLogps[b][k] {
-			out.RefLogps[b][k][at] += by
+			if token == every || token == at {
+				out.RefLogps[b][k][at] += by
+			}
 		}
-		var err error
-		if sums[i], err = l.sum(t, out); err != nil {
+		a, err := out.Arguments()
+		if err != nil {
 			return 0, err
 		}
+		a.Held = base.Detached()
+		e, err := l.evaluateOn(out, a)
+		if err != nil {
+			return 0, err
+		}
+		sums[i] = e.Number(t.Sum)
 	}
 	return (sums[0] - sums[1]) / (2 * step), nil
+}
+
+// tokenOfReference reports a token whose reference is left out although its
+// neighbours' are not.
+func (l *loss) tokenOfReference(t program.Term, in sdktest.Inputs) (wrong bool, err error) {
+	gradient, err := l.logpGradient(in, t.Sum)
+	if err != nil {
+		return false, err
+	}
+	seen := map[string]int{}
+	for b, prompt := range gradient {
+		for k, row := range prompt {
+			if len(row) < 3 || slices.ContainsFunc(row, func(g float64) bool { return math.Abs(g) < 1e-9 }) {
+				continue
+			}
+			shares := make([]float64, len(row))
+			for i, slope := range row {
+				reference, err := l.referenceSlope(t, in, b, k, i)
+				if err != nil {
+					return false, err
+				}
+				if shares[i] = -reference / slope; math.Abs(shares[i]) < 1e-6 {
+					shares[i] = 0
+				}
+			}
+			if s := numbers.SharesOf(shares); s.Text != "" && !s.Meant {
+				seen[s.Text]++
+			}
+		}
+	}
+	for text, n := range seen {
+		if n >= 2 {
+			l.Find(check.Finding{
+				Text:   fmt.Sprintf("term %s subtracts the reference from an answer's tokens, of which %s", t.Name, text),
+				Cause:  "RefLogps is masked otherwise than Logps: form Logps().Sub(RefLogps()) and mask that",
+				Places: l.Places(t.Sum), Probe: l.show(in),
+			})
+			return true, nil
+		}
+	}
+	return false, nil
 }

@@ -12,38 +12,42 @@ import (
 type scene struct {
 	name string
 	make func(l *loss) sdktest.Inputs
+
+	// extreme is beyond what any parameter has to bear: it is tried with the defaults
+	// and at bounds.
+	extreme bool
 }
 
 // scenes are run in float32, as in training.
 var scenes = []scene{
-	{"ordinary numbers", func(l *loss) sdktest.Inputs { return l.draw.batch(3, 3, 4) }},
-	{"one prompt, one candidate, one label token", func(l *loss) sdktest.Inputs { return l.draw.batch(1, 1, 1) }},
-	{"a model that is certain (every log-probability 0)", logpsOf(func(float64) float64 { return 0 })},
-	{"a model that is nearly certain (log-probabilities of -1e-7)", logpsOf(func(float64) float64 { return -1e-7 })},
-	{"log-probabilities of -100", logpsOf(func(x float64) float64 { return x - 100 })},
-	{"log-probabilities of -1000", logpsOf(func(x float64) float64 { return x - 1000 })},
-	{"log-probabilities from 0 to -1000 in one batch", func(l *loss) sdktest.Inputs {
+	{name: "ordinary numbers", make: func(l *loss) sdktest.Inputs { return l.draw.batch(3, 3, 4) }},
+	{name: "one prompt, one candidate, one label token", make: func(l *loss) sdktest.Inputs { return l.draw.batch(1, 1, 1) }},
+	{name: "a model that is certain (every log-probability 0)", make: logpsOf(func(float64) float64 { return 0 })},
+	{name: "a model that is nearly certain (log-probabilities of -1e-7)", make: logpsOf(func(float64) float64 { return -1e-7 })},
+	{name: "log-probabilities of -100", make: logpsOf(func(x float64) float64 { return x - 100 })},
+	{name: "log-probabilities of -1000", make: logpsOf(func(x float64) float64 { return x - 1000 }), extreme: true},
+	{name: "log-probabilities from 0 to -1000 in one batch", make: func(l *loss) sdktest.Inputs {
 		return mapped(l.draw.batch(4, 4, 4), func(float64) float64 { return []float64{0, -1e-7, -0.5, -30, -1000}[l.draw.rng.IntN(5)] })
-	}},
-	{"a candidate without a label token", func(l *loss) sdktest.Inputs { return l.draw.fill([][]int{{2, 0}, {3, 1}}) }},
-	{"a prompt none of whose candidates has a label token", func(l *loss) sdktest.Inputs { return l.draw.fill([][]int{{0, 0}, {1, 2}}) }},
-	{"no label token at all", func(l *loss) sdktest.Inputs { return l.draw.fill([][]int{{0}}) }},
-	{"candidates that are all equal", alike},
-	{"columns that are all 0", columnsOf(func(float64) float64 { return 0 })},
-	{"columns that are all below 0", func(l *loss) sdktest.Inputs { return below(l.draw, l.draw.batch(3, 3, 4)) }},
-	{"columns that are all equal", columnsOf(func(float64) float64 { return 1 })},
-	{"columns that are equal in each prompt, to a number that float32 has to round", evens},
-	{"columns ten times as large", columnsOf(func(x float64) float64 { return 10 * x })},
-	{"weights of 0", func(l *loss) sdktest.Inputs {
+	}, extreme: true},
+	{name: "a candidate without a label token", make: func(l *loss) sdktest.Inputs { return l.draw.fill([][]int{{2, 0}, {3, 1}}) }},
+	{name: "a prompt none of whose candidates has a label token", make: func(l *loss) sdktest.Inputs { return l.draw.fill([][]int{{0, 0}, {1, 2}}) }},
+	{name: "no label token at all", make: func(l *loss) sdktest.Inputs { return l.draw.fill([][]int{{0}}) }},
+	{name: "candidates that are all equal", make: alike},
+	{name: "columns that are all 0", make: columnsOf(func(float64) float64 { return 0 })},
+	{name: "columns that are all below 0", make: func(l *loss) sdktest.Inputs { return below(l.draw, l.draw.batch(3, 3, 4)) }},
+	{name: "columns that are all equal", make: columnsOf(func(float64) float64 { return 1 })},
+	{name: "columns that are equal in each prompt, to a number that float32 has to round", make: evens},
+	{name: "columns ten times as large", make: columnsOf(func(x float64) float64 { return 10 * x })},
+	{name: "weights of 0", make: func(l *loss) sdktest.Inputs {
 		return withColumn(l.draw.batch(2, 2, 3), func(name string) bool { return l.draw.columns[name].mayBeZero() }, func(float64) float64 { return 0 })
 	}},
-	{"the numbers that the loss gives as examples of its columns", func(l *loss) sdktest.Inputs { return exemplary(l.draw, l.draw.batch(4, 4, 3)) }},
-	{"rewards of 1,000", func(l *loss) sdktest.Inputs { return rewardsOf(l, func(x float64) float64 { return 1000 * x }) }},
-	{"rewards that are all equal", func(l *loss) sdktest.Inputs { return rewardsOf(l, func(float64) float64 { return 0.5 }) }},
-	{"a model that is its reference (every KL 0)", func(l *loss) sdktest.Inputs { return klOf(l, func(float64) float64 { return 0 }) }},
-	{"a model far from its reference (KLs of 100)", func(l *loss) sdktest.Inputs { return klOf(l, func(x float64) float64 { return 100 * x }) }},
-	{"class logits of 1,000", func(l *loss) sdktest.Inputs { return logitsOf(l, 1000) }},
-	{"class logits that are all 0", func(l *loss) sdktest.Inputs { return logitsOf(l, 0) }},
+	{name: "the numbers that the loss gives as examples of its columns", make: func(l *loss) sdktest.Inputs { return exemplary(l.draw, l.draw.batch(4, 4, 3)) }},
+	{name: "rewards of 1,000", make: func(l *loss) sdktest.Inputs { return rewardsOf(l, func(x float64) float64 { return 1000 * x }) }, extreme: true},
+	{name: "rewards that are all equal", make: func(l *loss) sdktest.Inputs { return rewardsOf(l, func(float64) float64 { return 0.5 }) }},
+	{name: "a model that is its reference (every KL 0)", make: func(l *loss) sdktest.Inputs { return klOf(l, func(float64) float64 { return 0 }) }},
+	{name: "a model far from its reference (KLs of 100)", make: func(l *loss) sdktest.Inputs { return klOf(l, func(x float64) float64 { return 100 * x }) }},
+	{name: "class logits of 1,000", make: func(l *loss) sdktest.Inputs { return logitsOf(l, 1000) }},
+	{name: "class logits that are all 0", make: func(l *loss) sdktest.Inputs { return logitsOf(l, 0) }},
 }
 
 func logpsOf(f func(x float64) float64) func(l *loss) sdktest.Inputs {

@@ -11,6 +11,7 @@ import (
 	"llmhost/host/plugin/check"
 	"llmhost/host/plugin/check/numbers"
 	"llmhost/sdk"
+	"llmhost/sdk/program"
 	"llmhost/sdk/sdktest"
 )
 
@@ -26,6 +27,12 @@ func (l *loss) settings() error {
 		if err := l.proportions(p); err != nil {
 			return err
 		}
+		if err := l.inner(p); err != nil {
+			return err
+		}
+		if err := l.temperature(p); err != nil {
+			return err
+		}
 	}
 	return l.coefficients()
 }
@@ -33,6 +40,7 @@ func (l *loss) settings() error {
 // effect is what a program computes under one set of parameters.
 type effect struct {
 	parts   map[string][]float64 // of each term: its part of the loss, batch by batch
+	counts  map[string][]float64 // of each term with one: its count
 	numbers []float64            // everything that a host reads
 }
 
@@ -45,13 +53,14 @@ func (l *loss) effectOf(params map[string]any) (*effect, error) {
 	}
 	p := &sdktest.Traced{Program: trace.Program, Places: trace.Locations}
 	other := &loss{Trial: l.Trial, p: p, draw: newDrawer(l.Trial, trace)}
-	out := &effect{parts: map[string][]float64{}}
+	out := &effect{parts: map[string][]float64{}, counts: map[string][]float64{}}
 	for _, size := range sizes {
 		if err := other.measure(other.draw.batch(size[0], size[1], size[2]), out); err != nil {
 			return nil, err
 		}
 	}
-	ordinary := maps.Clone(out.parts) // strange batches show an effect, but no proportion
+	ordinary, counts := maps.Clone(out.parts), maps.Clone(out.counts) // strange batches show an effect, but no proportion
+	other.draw.reachStates(p)
 	for _, scene := range scenes {
 		if err := other.measure(scene.make(other), out); err != nil {
 			return nil, err
@@ -62,7 +71,7 @@ func (l *loss) effectOf(params map[string]any) (*effect, error) {
 			return nil, err
 		}
 	}
-	out.parts = ordinary
+	out.parts, out.counts = ordinary, counts
 	return out, nil
 }
 
@@ -71,15 +80,20 @@ func (l *loss) effectOf(params map[string]any) (*effect, error) {
 // unknown size.
 func (l *loss) levels(to *effect) error {
 	for level := 0.02; level < 200; level *= 1.3 {
-		in := l.draw.batch(2, 2, 3)
-		at := func(float64) float64 { return level }
-		in.RefLogps = applied3(in.Logps, func(x float64) float64 { return x - level })
-		in.Rewards, in.ReverseKL, in.ForwardKL = applied2(in.Rewards, at), applied3(in.ReverseKL, at), applied3(in.ForwardKL, at)
-		if err := l.measure(in, to); err != nil {
+		if err := l.measure(l.atLevel(level), to); err != nil {
 			return err
 		}
 	}
 	return nil
+}
+
+// atLevel is a batch in which the model is above its reference by a level.
+func (l *loss) atLevel(level float64) sdktest.Inputs {
+	in := l.draw.batch(2, 2, 3)
+	at := func(float64) float64 { return level }
+	in.RefLogps = applied3(in.Logps, func(x float64) float64 { return x - level })
+	in.Rewards, in.ReverseKL, in.ForwardKL = applied2(in.Rewards, at), applied3(in.ReverseKL, at), applied3(in.ForwardKL, at)
+	return in
 }
 
 // measure adds what the program gives for one batch.
@@ -94,6 +108,9 @@ func (l *loss) measure(in sdktest.Inputs, to *effect) error {
 			part /= count
 		}
 		to.parts[t.Name] = append(to.parts[t.Name], part)
+		if t.Count != program.None {
+			to.counts[t.Name] = append(to.counts[t.Name], e.Number(t.Count))
+		}
 	}
 	for _, f := range l.p.Yields() {
 		to.numbers = append(to.numbers, e.Number(f.Value))
@@ -160,6 +177,33 @@ func (l *loss) proportions(p sdk.Param) error {
 			),
 			Cause: cause,
 		})
+	}
+	return nil
+}
+
+// temperature doubles a parameter of that name: it divides what is compared.
+func (l *loss) temperature(p sdk.Param) error {
+	d, _ := p.Default.(float64)
+	double, err := p.Accept(2 * d)
+	if d <= 0 || err != nil || !strings.Contains(p.Name, "temperature") {
+		return nil
+	}
+	for _, t := range l.p.Terms {
+		once, _, err := l.slopesAtZero(t.Name, nil)
+		if err != nil {
+			return ofOthers(err)
+		}
+		twice, _, err := l.slopesAtZero(t.Name, map[string]any{p.Name: double})
+		if err != nil {
+			return ofOthers(err)
+		}
+		if once > 0 && near(twice, 2*once) == 1 {
+			l.Find(check.Finding{
+				Text:   fmt.Sprintf("with %s twice as large, the slope of term %s is twice as large, where nothing is decided yet", p.Name, t.Name),
+				Cause:  "it is multiplied with what it should divide: a high temperature evens out",
+				Places: l.Places(t.Sum),
+			})
+		}
 	}
 	return nil
 }

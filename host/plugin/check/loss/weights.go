@@ -2,6 +2,7 @@ package loss
 
 import (
 	"fmt"
+	"strings"
 
 	"llmhost/host/plugin/check"
 	"llmhost/sdk"
@@ -31,6 +32,7 @@ func (l *loss) weights() error {
 				}
 			}
 		}
+		l.unweighed(input.Name)
 		l.Note = "three times the weight gives three times the sum"
 	}
 	if l.Note == "" {
@@ -66,4 +68,29 @@ func (l *loss) weighed(t program.Term, column string, in sdktest.Inputs, base, e
 		return false
 	}
 	return true
+}
+
+// unweighed notes terms that a weight does not reach while it reaches others.
+func (l *loss) unweighed(column string) {
+	if l.Setting&check.Given != 0 {
+		return // a term that a parameter adds may be a penalty by itself
+	}
+	var with, without []string
+	for _, t := range l.p.Terms {
+		switch {
+		case t.Coefficient == 0:
+		case l.fromInput(t.Sum, column):
+			with = append(with, t.Name)
+		default:
+			without = append(without, t.Name)
+		}
+	}
+	if with == nil || without == nil {
+		return
+	}
+	l.Find(check.Finding{
+		Warning: true,
+		Text:    fmt.Sprintf("%s reaches term %s, but not term %s: an example of weight 0 still counts there", column, strings.Join(with, ", "), strings.Join(without, ", ")),
+		Cause:   "multiply each example's part of every term by the weight; a penalty that is not about single examples may go without",
+	})
 }

@@ -65,9 +65,9 @@ func logs(n []float64, by int) []float64 {
 
 // WrongLength says what is wrong with the weights of answers, or sequences, of n =
 // 2, 3, 4, … tokens, and the likely cause: a mean gives each the weight 1, a sum
-// the weight n, a length penalty a power of n in between. Both are "" if nothing
-// is.
-func WrongLength(weights []float64) (text, cause string) {
+// the weight n, a length penalty a power of n in between, or any power if powers is
+// false, as a parameter may ask for. Both are "" if nothing is.
+func WrongLength(weights []float64, powers bool) (text, cause string) {
 	exponent, away := lengthLaw(weights)
 	switch {
 	case away != 0:
@@ -77,12 +77,31 @@ func WrongLength(weights []float64) (text, cause string) {
 			[]string{"one token fewer", "", "one token more"}[away+1],
 		)
 		cause = "a length is off by one: the prompt, the first token or padding is counted, or the end token is not; the number of label tokens is LabelMask().Sum(-1), that of a sequence's SegmentCount"
-	case exponent > 1+1e-6:
+	case powers && exponent > 1+1e-6:
 		text = sdktest.Numbers(weights[:4]...) + ", more than in proportion to their length"
 		cause = "a tensor with one number an answer was broadcast over its tokens before the sum, so each answer counts once per token"
-	case exponent < -1e-6:
+	case powers && exponent < -1e-6:
 		text = sdktest.Numbers(weights[:4]...) + ", less the longer they are"
 		cause = "a mean over tokens is divided by their number again"
 	}
 	return text, cause
+}
+
+// Added is the number c for which weights, for n = 2, 3, 4, …, are proportional to
+// n/(n+c): a mean that counts c tokens more; 0 if there is none.
+func Added(weights []float64) float64 {
+	var constant, inverse, target []float64
+	for i, w := range weights {
+		constant = append(constant, 1)
+		inverse = append(inverse, 1/float64(i+2))
+		target = append(target, 1/w)
+	}
+	law, rest := Fit(target, constant, inverse)
+	if rest > 1e-9*Largest(target) || math.Abs(law[0]) < 1e-9 {
+		return 0
+	}
+	if c := law[1] / law[0]; math.Abs(c) > 1e-6 {
+		return c
+	}
+	return 0
 }

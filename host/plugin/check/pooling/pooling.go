@@ -41,7 +41,7 @@ var All = []*check.Check{
 	},
 	{
 		Name: "tokens",
-		Doc:  "neither the first nor the last token alone is left out",
+		Doc:  "no token is left out while its neighbours count",
 		Run:  on((*pooling).tokens),
 	},
 	{

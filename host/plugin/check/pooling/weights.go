@@ -37,11 +37,21 @@ func (p *pooling) constant() error {
 			Cause: "a sum is divided by a fixed number of tokens that a sequence may not have; divide by the number summed",
 		})
 	case positive(high):
-		if text, cause := numbers.WrongLength(high); text != "" {
-			p.Find(check.Finding{Text: of + text, Cause: cause})
-		}
+		p.counted(high, of)
 	}
 	return nil
+}
+
+// counted reports equal states that are divided by another number than theirs.
+func (p *pooling) counted(high []float64, of string) {
+	text, cause := numbers.WrongLength(high, p.Setting&check.Number == 0)
+	if c := numbers.Added(high); text == "" && c != 0 {
+		text = fmt.Sprintf("%s, as though %s tokens were added to each", sdktest.Numbers(high[:4]...), sdktest.Numbers(c))
+		cause = "the sum is divided by more or less than the number summed"
+	}
+	if text != "" {
+		p.Find(check.Finding{Text: of + text, Cause: cause})
+	}
 }
 
 // levels are what sequences of 2, 3, 4, … equal states pool to, as a multiple of
@@ -142,33 +152,56 @@ func lifted(in sdktest.PoolInputs, by float64) sdktest.PoolInputs {
 	})
 }
 
-// tokens checks whether only one end of a sequence is left out.
+// tokens checks whether tokens of a sequence are always left out that lie at one end
+// or in between, while the others count.
 func (p *pooling) tokens() error {
-	var ends numbers.Ends
+	var first numbers.Share
 	var probe sdktest.PoolInputs
-	for range 4 {
-		probe = reidentified(p.batch(4, 5, 3), 5, true)
-		gradient, err := p.pulls(probe)
+	lengths := []int{5, 6, 8}
+	for at, n := range lengths {
+		counts, in, err := p.counting(n)
 		if err != nil {
 			return err
 		}
-		for _, sequence := range gradient {
-			sizes := make([]float64, len(sequence))
-			for i, state := range sequence {
-				sizes[i] = numbers.Largest(state)
-			}
-			ends.Add(sizes)
+		share := numbers.SharesOf(counts)
+		if at == 0 {
+			first, probe = share, in
+		}
+		if share.Text == "" || share.Meant || share.Pattern != first.Pattern {
+			first = numbers.Share{} // a window of the last few leaves out one of one length only
+			break
 		}
 	}
-	for _, end := range ends.Missing() {
+	if first.Text != "" {
 		p.Find(check.Finding{
-			Text:  fmt.Sprintf("the %s token of a sequence never counts, all others do", end),
-			Cause: "an index is off by one: a sequence's tokens are the entries whose Sequence is its number, and none of them is padding",
+			Text:  fmt.Sprintf("of the tokens of a sequence, %s, in every batch", first.Text),
+			Cause: "an index is off by one, or a mask leaves out too much: a sequence's tokens are the entries whose Sequence is its number, and none of them is padding",
 			Probe: probe.String(),
 		})
 	}
 	p.Note = "every token of a sequence counts, or few do"
 	return nil
+}
+
+// counting is 1 for each place of sequences of n tokens that counts in any batch,
+// else 0: what a maximum leaves out differs from batch to batch.
+func (p *pooling) counting(n int) (counts []float64, probe sdktest.PoolInputs, err error) {
+	counts = make([]float64, n)
+	for range 8 {
+		probe = reidentified(p.batch(n, n), 5, true)
+		gradient, err := p.pulls(probe)
+		if err != nil {
+			return nil, probe, err
+		}
+		for _, sequence := range gradient {
+			for i, state := range sequence {
+				if numbers.AnyNonZero(state) {
+					counts[i] = 1
+				}
+			}
+		}
+	}
+	return counts, probe, nil
 }
 
 // pulls is the gradient of the pooled states by every state.

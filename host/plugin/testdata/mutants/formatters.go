@@ -10,7 +10,7 @@ import (
 )
 
 func formatterMutant(name, bug string, f sdk.Formatter, checks ...string) Mutant {
-	return Mutant{bug, checks, sdk.Plugin{Name: name, Version: "0.0.1", Doc: bug, Formatters: []sdk.FormatterSpec{sdk.NewFormatter(name, bug, f)}}}
+	return Mutant{Bug: bug, Checks: checks, Plugin: sdk.Plugin{Name: name, Version: "0.0.1", Doc: bug, Formatters: []sdk.FormatterSpec{sdk.NewFormatter(name, bug, f)}}}
 }
 
 // qa reads question and answer and hands them to the function.

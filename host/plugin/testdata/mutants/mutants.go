@@ -10,13 +10,56 @@ type Mutant struct {
 	Bug    string   // what is wrong
 	Checks []string // the checks of which at least one must say so
 	Plugin sdk.Plugin
+	Noted  bool // it can be meant: a note is enough
+}
+
+// noted is the mutant as one of which a note is enough.
+func (m Mutant) noted() Mutant {
+	m.Noted = true
+	return m
+}
+
+// Kind is a group of mutants whose bugs are alike.
+type Kind struct {
+	Name    string
+	Mutants []Mutant
+}
+
+// Kinds returns the mutants by what is wrong with them.
+func Kinds() []Kind {
+	return []Kind{
+		{"reductions", reductions()},
+		{"maskings", maskings()},
+		{"rankings", rankings()},
+		{"orders", orders()},
+		{"numerics", numerics()},
+		{"unbounded", bottomless()},
+		{"meanings", meanings()},
+		{"weights", weights()},
+		{"shares", shares()},
+		{"coefficients", coefficients()},
+		{"heads", heads()},
+		{"between", between()},
+		{"figures", figures()},
+		{"lasting", lasting()},
+		{"references", references()},
+		{"models", models()},
+		{"contracts", contracts()},
+		{"classifications", classifications()},
+		{"poolings", poolings()},
+		{"positions", positions()},
+		{"formatters", formatters()},
+		{"texts", texts()},
+		{"sides", sides()},
+		{"tasks", tasks()},
+	}
 }
 
 // All returns every mutant.
 func All() []Mutant {
 	var all []Mutant
-	for _, group := range [][]Mutant{reductions(), maskings(), rankings(), numerics(), meanings(), weights(), references(), models(), contracts(), classifications(), poolings(), formatters()} {
-		all = append(all, group...)
+	for _, kind := range Kinds() {
+		all = append(all, kind.Mutants...)
 	}
 	return all
 }
@@ -28,7 +71,7 @@ func (t trace) Trace(g *sdk.Graph) sdk.Objective { return t(g) }
 
 // mutant makes one of a loss.
 func mutant(name, bug string, loss sdk.Loss, checks ...string) Mutant {
-	return Mutant{bug, checks, sdk.Plugin{Name: name, Version: "0.0.1", Doc: bug, Losses: []sdk.LossSpec{sdk.NewLoss(name, bug, loss)}}}
+	return Mutant{Bug: bug, Checks: checks, Plugin: sdk.Plugin{Name: name, Version: "0.0.1", Doc: bug, Losses: []sdk.LossSpec{sdk.NewLoss(name, bug, loss)}}}
 }
 
 // term is an objective of one term with coefficient 1.

@@ -7,7 +7,7 @@ type pool func(g *sdk.Graph) sdk.Tensor
 func (p pool) Trace(g *sdk.Graph) sdk.Tensor { return p(g) }
 
 func poolingMutant(name, bug string, p pool, checks ...string) Mutant {
-	return Mutant{bug, checks, sdk.Plugin{Name: name, Version: "0.0.1", Doc: bug, Poolings: []sdk.PoolingSpec{sdk.NewPooling(name, bug, p)}}}
+	return Mutant{Bug: bug, Checks: checks, Plugin: sdk.Plugin{Name: name, Version: "0.0.1", Doc: bug, Poolings: []sdk.PoolingSpec{sdk.NewPooling(name, bug, p)}}}
 }
 
 // states are each row's hidden states, [M, H].

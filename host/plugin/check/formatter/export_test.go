@@ -1,0 +1,4 @@
+package formatter
+
+// Grows is grows.
+var Grows = grows
