@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"regexp"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -46,6 +48,14 @@ func bestOf(t *testing.T, folder, name string, better func(a, b float64) bool) (
 	return step, value
 }
 
+// shown is a value as the summary shows it.
+func shown(name string, value float64) string {
+	if strings.HasSuffix(name, "accuracy") {
+		return fmt.Sprintf("%.1f%%", 100*value)
+	}
+	return fmt.Sprintf("%.4f", value)
+}
+
 func smaller(a, b float64) bool { return a < b }
 func greater(a, b float64) bool { return a > b }
 
@@ -71,6 +81,8 @@ func TestTheBestModelIsTheResult(t *testing.T) {
 			require.Contains(t, lines, fmt.Sprintf("best     step %d, %s %.4f\n", step, c.log, value))
 			kept := filepath.Join(s.OutputDir, fmt.Sprintf("checkpoint-%d", step))
 			require.Equal(t, digest(t, kept, "model.safetensors"), digest(t, s.OutputDir, "model.safetensors"))
+			after := lines[strings.LastIndex(lines, "before       after"):]
+			require.Regexp(t, regexp.QuoteMeta(c.log)+` +[0-9.%]+ +`+shown(c.log, value)+`\n`, after, "the summary is about the result")
 			r := readRecord(t, s.OutputDir)
 			require.Equal(t, step, r.Best.Step)
 			require.Equal(t, c.log, r.Best.Metric)

@@ -166,12 +166,12 @@ func Train(ctx context.Context, s config.Settings, env Env) (err error) {
 	if err := m.policy.Save(dir.Path); err != nil {
 		return howToResume(s.OutputDir, err)
 	}
-	installBest(s, loop, start, out)
+	result := installBest(s, loop, start, out)
 	entries, err := finish(dir, record, titleOf(s.RunSettings, t))
 	if err != nil {
 		return howToResume(s.OutputDir, err)
 	}
-	summarise(out, dir.Path, m, entries, loop.Speed(), time.Since(began))
+	summarise(out, dir.Path, m, entriesTo(result, entries), loop.Speed(), time.Since(began))
 	return nil
 }
 

@@ -9,6 +9,7 @@ import (
 	"llmhost/host/checkpoint"
 	"llmhost/host/config"
 	"llmhost/host/console"
+	"llmhost/host/metrics"
 	"llmhost/host/nearest"
 	"llmhost/host/rundir"
 	"llmhost/host/task"
@@ -54,20 +55,20 @@ func metricNames(s config.Settings, t *task.Task, sets dataset) (names []string)
 	return names
 }
 
-// installBest makes the best model the result of the run, and says so. The model of
-// the last step is in dir already.
-func installBest(s config.Settings, loop *train.Loop, start rundir.Start, out *console.Console) {
+// installBest makes the best model the result of the run, says so, and returns the
+// step of the result. The model of the last step is in output_dir already.
+func installBest(s config.Settings, loop *train.Loop, start rundir.Start, out *console.Console) (result int) {
 	if waited := loop.OutOfPatience(); waited > 0 && loop.Trainer.GlobalStep < loop.Plan.TotalSteps {
 		out.Printf("stopped  after step %d of %d: %s was not better for %d evaluations in a row",
 			loop.Trainer.GlobalStep, loop.Plan.TotalSteps, loop.Best.Metric, waited)
 	}
 	step, value := loop.BestStep()
 	if step == 0 {
-		return
+		return loop.Trainer.GlobalStep
 	}
 	out.Printf("best     step %d, %s %.4f", step, loop.Best.Metric, value)
 	if !s.LoadBest || step == loop.Trainer.GlobalStep {
-		return
+		return loop.Trainer.GlobalStep
 	}
 	path := filepath.Join(s.OutputDir, checkpoint.Name(step))
 	if start.Elsewhere && step <= start.State.GlobalStep {
@@ -75,7 +76,13 @@ func installBest(s config.Settings, loop *train.Loop, start rundir.Start, out *c
 	}
 	if err := train.InstallModel(path, s.OutputDir); err != nil {
 		out.Notef("the best model could not be loaded, so the result is that of the last step: %v", err)
-		return
+		return loop.Trainer.GlobalStep
 	}
 	out.Printf("         its model is the result, not that of step %d", loop.Trainer.GlobalStep)
+	return step
+}
+
+// entriesTo are the entries up to a step.
+func entriesTo(step int, entries []metrics.Entry) []metrics.Entry {
+	return slices.DeleteFunc(slices.Clone(entries), func(e metrics.Entry) bool { return e.Step > step })
 }
