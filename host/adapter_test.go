@@ -244,3 +244,27 @@ func TestAdaptersOnFourBits(t *testing.T) {
 	on.Adapter, on.LoadIn4Bit, on.MaxSteps = s.OutputDir, false, 1
 	require.Contains(t, mustTrain(t, on), "was trained with load_in_4bit = true")
 }
+
+// Where the user has no cache folder nothing is kept, nothing is written into the working
+// folder, and the run says so.
+func TestPrecomputedReferenceWithoutACache(t *testing.T) {
+	s := lesson(t, "dpo", pair, nil)
+	s.MaxSteps, s.PrecomputeRefLogProbs = 1, true
+	for name, c := range map[string]struct{ home, cache, want string }{
+		"none":         {"", "", "there is no cache folder; set HOME or XDG_CACHE_HOME"},
+		"not writable": {t.TempDir(), "/dev/null/cache", "mkdir /dev/null: not a directory"},
+	} {
+		t.Run(name, func(t *testing.T) {
+			work := t.TempDir()
+			t.Chdir(work)
+			t.Setenv("HOME", c.home)
+			t.Setenv("XDG_CACHE_HOME", c.cache)
+			s := s
+			s.OutputDir = filepath.Join(t.TempDir(), "run")
+			require.Contains(t, mustTrain(t, s), "note: log-probabilities of the reference model are not kept for the next run: "+c.want+"\n")
+			left, err := os.ReadDir(work)
+			require.NoError(t, err)
+			require.Empty(t, left)
+		})
+	}
+}

@@ -79,6 +79,9 @@ func Train(ctx context.Context, s config.Settings, env Env) (err error) {
 	if err := rundir.CheckSettings(start, s.Map()); err != nil {
 		return err
 	}
+	if err := lm.CheckFolders(s.ModelSettings, s.AdapterSettings); err != nil {
+		return err
+	}
 	src := lm.SourceOf(s.ModelSettings, s.AdapterSettings, start.Checkpoint)
 	tok, err := src.OpenTokenizer(s.TokenSettings)
 	if err != nil {

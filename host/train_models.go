@@ -143,12 +143,12 @@ func (m *models) precompute(ctx context.Context, s config.Settings, sets dataset
 		return err
 	}
 	for _, set := range sets.all() {
-		kept, err := cache.Precompute(ctx, set)
+		note, err := cache.Precompute(ctx, set)
 		if err != nil {
 			return err
 		}
-		if kept != "" {
-			out.Notef("log-probabilities of the reference model are those of %s", kept)
+		if note != "" {
+			out.Notef("%s", note)
 		}
 	}
 	if m.reference != nil {
@@ -176,8 +176,12 @@ func (m *models) refCache(s config.Settings) (objective.RefCache, error) {
 	if ref == nil {
 		ref = m.policy.Model // without its adapter
 	}
+	folder := plugin.DefaultCache()
+	if folder != "" {
+		folder = filepath.Join(folder, "ref_logps", name)
+	}
 	return objective.RefCache{
-		Folder: filepath.Join(plugin.DefaultCache(), "ref_logps", name),
+		Folder: folder,
 		Model:  ref,
 		Bare:   m.reference == nil,
 		Device: m.device,

@@ -5,9 +5,7 @@ package lm
 
 import (
 	"cmp"
-	"errors"
 	"fmt"
-	"io/fs"
 	"os"
 	"strings"
 
@@ -54,9 +52,6 @@ func SourceOf(m config.ModelSettings, a config.AdapterSettings, checkpoint strin
 // OpenTokenizer opens the tokenizer, with the tokens that the settings add. The
 // caller closes it.
 func (s Source) OpenTokenizer(t config.TokenSettings) (*tokenizer.Tokenizer, error) {
-	if _, err := os.Stat(s.Name); errors.Is(err, fs.ErrNotExist) {
-		return nil, fmt.Errorf("model %s: no such folder; model_name_or_path wants one in Hugging Face's layout", s.Name)
-	}
 	tok, err := tokenizer.LoadWith(s.Tokenizer, tokenizer.Additions{
 		Missing: t.SetSpecialTokens,
 		Pad:     t.PadToken,

@@ -120,11 +120,8 @@ func TestOpen(t *testing.T) {
 }
 
 func TestOpenFails(t *testing.T) {
-	_, err := lm.Source{Name: "no/such/model"}.OpenTokenizer(config.TokenSettings{})
-	require.EqualError(t, err, "model no/such/model: no such folder; model_name_or_path wants one in Hugging Face's layout")
-
 	empty := t.TempDir()
-	_, err = lm.Open(lm.Source{Weights: empty}, nil, lm.Options{Device: tensor.CPU, Compute: tensor.Float32})
+	_, err := lm.Open(lm.Source{Weights: empty}, nil, lm.Options{Device: tensor.CPU, Compute: tensor.Float32})
 	require.EqualError(t, err, filepath.Join(empty, model.ConfigName)+": no such file; model_name_or_path wants a folder in Hugging Face's layout")
 }
 
@@ -230,5 +227,30 @@ func TestOpenReference(t *testing.T) {
 	require.NotEmpty(t, on.Params().Trained(), "a frozen twin leaves the policy trained")
 	for i, p := range on.Params().All() {
 		require.Equal(t, p.Tensor.Floats(), ref.Params().All()[i].Tensor.Floats(), p.Name)
+	}
+}
+
+// A name of Hugging Face's hub, which is no folder here, comes with the way to get it.
+func TestCheckFolders(t *testing.T) {
+	here := t.TempDir()
+	for _, c := range []struct {
+		model   config.ModelSettings
+		adapter config.AdapterSettings
+		want    string
+	}{
+		{config.ModelSettings{Model: here, RefModel: here}, config.AdapterSettings{}, ""},
+		{config.ModelSettings{Model: "Qwen/Qwen2.5-0.5B"}, config.AdapterSettings{},
+			"model Qwen/Qwen2.5-0.5B: no such folder; model_name_or_path wants one in Hugging Face's layout, and llmhost downloads nothing; if it is a name on huggingface.co, run hf download Qwen/Qwen2.5-0.5B --local-dir Qwen2.5-0.5B and give --model_name_or_path Qwen2.5-0.5B"},
+		{config.ModelSettings{Model: here, RefModel: "gpt2"}, config.AdapterSettings{},
+			"reference model gpt2: no such folder; ref_model_name_or_path wants one in Hugging Face's layout, and llmhost downloads nothing; if it is a name on huggingface.co, run hf download gpt2 --local-dir gpt2 and give --ref_model_name_or_path gpt2"},
+		{config.ModelSettings{Model: here, Tokenizer: "./a/b"}, config.AdapterSettings{}, "tokenizer ./a/b: no such folder; tokenizer_name_or_path wants one in Hugging Face's layout"},
+		{config.ModelSettings{Model: here}, config.AdapterSettings{Adapter: "runs/sft/adapter"}, "adapter runs/sft/adapter: no such folder; adapter_name_or_path wants one in PEFT's format"},
+	} {
+		err := lm.CheckFolders(c.model, c.adapter)
+		if c.want == "" {
+			require.NoError(t, err)
+			continue
+		}
+		require.EqualError(t, err, c.want)
 	}
 }

@@ -5,6 +5,8 @@ import (
 	"crypto/sha256"
 	"encoding/binary"
 	"encoding/hex"
+	"errors"
+	"fmt"
 	"os"
 	"path/filepath"
 
@@ -16,7 +18,7 @@ import (
 
 // RefCache keeps the log-probabilities of labels under one reference model, in a folder.
 type RefCache struct {
-	Folder string // of this model, vocabulary and types
+	Folder string // of this model, vocabulary and types; "" keeps nothing
 	Model  *model.Model
 	Bare   bool // the model's adapters are left out
 	Device tensor.Device
@@ -28,23 +30,44 @@ const refName = "ref_logps"
 
 // Precompute gives the examples of a set the log-probabilities of their labels
 // under the reference model: computed now, or read from the file where an
-// earlier run computed them.
-func (c RefCache) Precompute(ctx context.Context, set data.Set) (kept string, err error) {
+// earlier run computed them. note says so, or why the next run has to compute
+// them again.
+func (c RefCache) Precompute(ctx context.Context, set data.Set) (note string, err error) {
 	file := filepath.Join(c.Folder, digestOf(set.Examples)+".safetensors")
-	if logps, err := readRefLogps(file, set.Survey.Labels); err == nil {
+	if logps, err := c.read(file, set.Survey.Labels); err == nil {
 		SetRefLogps(set.Examples, logps)
-		return file, nil
+		return "log-probabilities of the reference model are those of " + file, nil
 	}
 	logps, err := c.RefLogps(ctx, set.Examples)
 	if err != nil {
 		return "", err
 	}
 	SetRefLogps(set.Examples, logps)
+	if err := c.keep(file, logps); err != nil {
+		note = fmt.Sprintf("log-probabilities of the reference model are not kept for the next run: %v", err)
+	}
+	return note, nil
+}
+
+func (c RefCache) read(file string, labels int) ([]float32, error) {
+	if c.Folder == "" {
+		return nil, errNoCache
+	}
+	return readRefLogps(file, labels)
+}
+
+// errNoCache is why nothing is kept where the user has no cache folder.
+var errNoCache = errors.New("there is no cache folder; set HOME or XDG_CACHE_HOME")
+
+func (c RefCache) keep(file string, logps []float32) error {
+	if c.Folder == "" {
+		return errNoCache
+	}
 	if err := os.MkdirAll(c.Folder, 0o755); err != nil {
-		return "", err
+		return err
 	}
 	source := safetensors.Float32Source(refName, logps, int64(len(logps)))
-	return "", safetensors.Write(file, []safetensors.Source{source}, nil)
+	return safetensors.Write(file, []safetensors.Source{source}, nil)
 }
 
 // readRefLogps reads a file of one number a label.

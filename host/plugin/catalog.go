@@ -44,7 +44,7 @@ func DefaultCache() string {
 //	NAME            a builtin task (or component)
 //	FILE.wasm       a WASM module with one task (or component)
 //	EXECUTABLE      a separate program: an executable file, a script's manifest or a folder with one
-//	FILE#NAME       one of several in either
+//	FILE#NAME       one of several in either; a file whose own name is all of it comes first
 //
 // Opened files stay open until Close. It is not safe for concurrent use.
 type Catalog struct {
@@ -93,12 +93,28 @@ func (c *Catalog) Rest() {
 // Pin ties the file of a spec to a digest: opening a file with another one is
 // an error. sha256 is in lower-case hexadecimal.
 func (c *Catalog) Pin(spec, sha256 string) {
-	path, _, _ := strings.Cut(spec, "#")
+	path, _ := splitSpec(spec)
 	c.pins[path] = sha256
 }
 
 // Builtin lists the builtin plugins.
 func (c *Catalog) Builtin() []*Plugin { return c.builtin }
+
+// splitSpec divides FILE#NAME at the last # that a file or folder stands before; a
+// path that exists as it is has no NAME. Where nothing exists, what follows the last
+// # is a NAME unless it has a separator.
+func splitSpec(spec string) (path, name string) {
+	for at := len(spec); at > 0; at = strings.LastIndexByte(spec[:at], '#') {
+		if _, err := os.Stat(spec[:at]); err == nil {
+			return spec[:at], strings.TrimPrefix(spec[at:], "#")
+		}
+	}
+	at := strings.LastIndexByte(spec, '#')
+	if at < 0 || strings.ContainsAny(spec[at:], `/\`) {
+		return spec, ""
+	}
+	return spec[:at], spec[at+1:]
+}
 
 // isPath reports whether a spec names a file: it has a separator, ends in
 // .wasm, or is a file or folder and no builtin name.
@@ -122,7 +138,7 @@ func (c *Catalog) isPath(path string) bool {
 
 // Task finds a task with all its parts.
 func (c *Catalog) Task(ctx context.Context, spec string) (*Task, error) {
-	path, name, _ := strings.Cut(spec, "#")
+	path, name := splitSpec(spec)
 	if !c.isPath(path) {
 		return c.builtinTask(spec)
 	}
@@ -268,7 +284,7 @@ func (c *Catalog) builtinComponent(kind Kind, name string) *Component {
 // Component finds a component of the kind: NAME or builtin:NAME among the
 // builtin ones, FILE#NAME, or FILE if it has only one.
 func (c *Catalog) Component(ctx context.Context, kind Kind, spec string) (*Component, error) {
-	path, name, _ := strings.Cut(strings.TrimPrefix(spec, builtinPrefix), "#")
+	path, name := splitSpec(strings.TrimPrefix(spec, builtinPrefix))
 	var among []*Component
 	where := "builtin"
 	if c.isPath(path) && !strings.HasPrefix(spec, builtinPrefix) {
@@ -330,7 +346,7 @@ func pick(kind Kind, name, where string, among []*Component) (*Component, error)
 // that name, else the pooling, else the loss of that task; without a name the
 // file's only task or its only loss or pooling.
 func (c *Catalog) Program(ctx context.Context, spec string) (*Component, error) {
-	if path, _, _ := strings.Cut(spec, "#"); c.isPath(path) {
+	if path, _ := splitSpec(spec); c.isPath(path) {
 		if _, err := c.Open(ctx, path); err != nil {
 			return nil, err
 		}

@@ -324,3 +324,40 @@ func TestTexts(t *testing.T) {
 	_, err = c.Explain(ctx, "other", nil)
 	require.ErrorContains(t, err, `no builtin task is called "other"`)
 }
+
+// A path that exists is a path, whatever marks are in it.
+func TestMarksInPaths(t *testing.T) {
+	ctx := context.Background()
+	code, err := os.ReadFile(built(t, guest))
+	require.NoError(t, err)
+	folder := t.TempDir()
+	for _, name := range []string{"c#/p.wasm", "p#one.wasm", "c#/p#two", "builtin:max"} {
+		path := filepath.Join(folder, name)
+		require.NoError(t, os.MkdirAll(filepath.Dir(path), 0o755))
+		require.NoError(t, os.WriteFile(path, code, 0o644))
+	}
+	t.Chdir(folder)
+	c := catalog(t, plugin.Options{Cache: scratch})
+	for spec, want := range map[string]string{
+		"c#/p.wasm#fine": "fine", "c#/p.wasm#counts": "counts", "p#one.wasm#fine": "fine", filepath.Join(folder, "c#/p.wasm#spins"): "spins",
+	} {
+		loss, err := c.Component(ctx, plugin.Loss, spec)
+		require.NoError(t, err, spec)
+		require.Equal(t, want, loss.Name)
+		c.Pin(spec, loss.Plugin.Digest)
+	}
+	task, err := c.Task(ctx, "c#/p.wasm#one")
+	require.NoError(t, err)
+	require.Equal(t, "c#/p.wasm", task.Plugin.Path)
+	pooling, err := c.Component(ctx, plugin.Pooling, "builtin:max")
+	require.NoError(t, err)
+	require.Equal(t, plugin.Builtin, pooling.Plugin.Transport, "the prefix means the builtin one; ./builtin:max is the file")
+	for spec, want := range map[string]string{
+		"c#/none.wasm":      "plugin c#/none.wasm: no such file",
+		"c#/none.wasm#one":  "plugin c#/none.wasm: no such file",
+		"c#/p.wasm#nothing": `plugin c#/p.wasm: has no task "nothing" (it has one, two)`,
+	} {
+		_, err := c.Task(ctx, spec)
+		require.EqualError(t, err, want)
+	}
+}

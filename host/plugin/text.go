@@ -48,8 +48,9 @@ func (c *Catalog) Explain(ctx context.Context, spec string, sizes map[string]int
 
 // named finds the plugin of a spec and the name that the spec picks in it.
 func (c *Catalog) named(ctx context.Context, spec string) (*Plugin, string, error) {
-	path, name, _ := strings.Cut(strings.TrimPrefix(spec, builtinPrefix), "#")
-	if c.isPath(path) {
+	bare, isBuiltin := strings.CutPrefix(spec, builtinPrefix)
+	path, name := splitSpec(bare)
+	if c.isPath(path) && !isBuiltin {
 		p, err := c.Open(ctx, path)
 		return p, name, err
 	}
