@@ -148,7 +148,7 @@ func TestBadRecords(t *testing.T) {
 			for _, c := range of.dropped {
 				t.Run(c.name, func(t *testing.T) {
 					s := lesson(t, plugin, nil, of.params)
-					file := records(c.bad, c.good, c.bad)(t, &s)
+					file := records(c.bad, c.good, c.good, c.bad)(t, &s)
 					s.EvalDataPaths, s.NumTrainEpochs = nil, 1
 					require.Contains(t, mustTrain(t, s), fmt.Sprintf("2 dropped: %s (the first at %s:1)", c.want, file))
 				})

@@ -68,5 +68,5 @@ func TestSequencesBeyondRotaryPositions(t *testing.T) {
 		`{"text": "`+strings.Repeat("long ", 15)+`", "label": "down"}`+"\n")}
 	s.OutputDir = filepath.Join(t.TempDir(), "run")
 	require.Contains(t, mustTrain(t, s), "note: 1 sequence longer than the 64 positions that "+s.Model+" was made for (max_position_embeddings), the first at "+
-		s.DataPaths[0]+":2 with 76 tokens; rotary positions go on beyond those, as in transformers; max_length = 64 would cut it\n")
+		s.DataPaths[0]+":2 with 77 tokens; rotary positions go on beyond those, as in transformers; max_length = 64 would cut it\n")
 }

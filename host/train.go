@@ -96,7 +96,10 @@ func Train(ctx context.Context, s config.Settings, env Env) (err error) {
 	if err := rundir.CheckInputs(start, identity); err != nil {
 		return err
 	}
-	plan := planOf(s, sets.train.Survey.Examples, start)
+	plan := planOf(s, recordsPerEpoch(s.OptimisationSettings, sets.train.Survey.Examples), start)
+	if err := checkSteps(s, t, sets, plan, start); err != nil {
+		return err
+	}
 	if done, err := finished(s, start, plan, out); done || err != nil {
 		return err
 	}
@@ -229,10 +232,12 @@ func newLoop(s config.Settings, t *task.Task, m *models, sets dataset, plan trai
 	if err != nil {
 		return nil, err
 	}
+	batches := data.NewShuffled(sets.train.Examples, m.labels, dataSeed(s.RunSettings))
+	batches.Limit(plan.Records)
 	loop := &train.Loop{
 		Trainer: trainer,
 		Plan:    plan,
-		Batches: data.NewShuffled(sets.train.Examples, m.labels, dataSeed(s.RunSettings)),
+		Batches: batches,
 		Eval:    sets.evalSets(m.labels),
 	}
 	if err := loop.CheckKeys(); err != nil {

@@ -166,7 +166,7 @@ func identityOf(s config.Settings, t *task.Task, tok *tokenizer.Tokenizer, sets 
 		DataDigest:      sets.digest,
 		ProgramDigest:   t.Program.Digest(),
 		TokenizerDigest: tok.Digest(),
-		Records:         sets.train.Survey.Examples,
+		Records:         recordsPerEpoch(s.OptimisationSettings, sets.train.Survey.Examples),
 		DataSeed:        &seed,
 	}
 }

@@ -93,17 +93,17 @@ func TestTokenizersThatLackTokens(t *testing.T) {
 	require.Contains(t, mustTrain(t, s), "note: tokenizer_config.json has add_bos_token = false, which transformers ignores beside a tokenizer.json, and so does this run; add_bos_token of the run decides\n")
 }
 
-// A task whose loss reads no answers gets what the tokenizer puts around a text.
-func TestTextsWithoutAnswers(t *testing.T) {
+// One token is a text for a head, unless it is EOS.
+func TestTextsOfOneToken(t *testing.T) {
 	s := spelling(t, "classification")
 	s.DataPaths = []string{written(t, filepath.Join(t.TempDir(), "classes.jsonl"), `{"text":"a b","label":0}
 {"text":"b a","label":1}
 `)}
-	require.Contains(t, mustTrain(t, s), "tokens <s> before each text, nothing after it\n")
-	s.MaxLength, s.OverwriteOutput = 1, true
+	s.MaxLength, s.AddEOS = 1, config.Off
 	lines := mustTrain(t, s)
+	require.Contains(t, lines, "tokens <s> before each text, nothing after it\n")
 	require.Contains(t, lines, "2 sequences cut from the left to max_length 1\n")
-	s.AddEOS = config.On
+	s.AddEOS, s.OverwriteOutput = config.Auto, true
 	_, err := trained(s)
 	require.EqualError(t, err, "max_length is 1; want at least 2, since what is put after each text takes 1")
 }

@@ -131,6 +131,7 @@ type OptimisationSettings struct {
 	MaxSteps          int            `name:"max_steps" default:"-1" min:"-1" help:"optimizer steps in all; overrides num_train_epochs; -1 = not set"`
 	TrainBatchSize    int            `name:"per_device_train_batch_size" default:"8" min:"1" help:"records in a micro-batch"`
 	AccumulationSteps int            `name:"gradient_accumulation_steps" default:"1" min:"1" help:"micro-batches in an optimizer step"`
+	DropLast          bool           `name:"dataloader_drop_last" default:"false" help:"leave out the last records of an epoch where they do not fill a micro-batch; they are others in each epoch"`
 	AccumulationMean  string         `name:"gradient_accumulation_mean" default:"global" choices:"global|micro_batch" help:"one denominator for the whole step, or the mean of the micro-batches' means"`
 	Optim             string         `name:"optim" default:"adamw_torch_fused" choices:"adamw_torch_fused|adamw_torch|adafactor" help:"AdamW with a fused kernel, or with foreach kernels, or Adafactor, which keeps little state"`
 	LearningRate      float64        `name:"learning_rate" default:"5e-5" min:"0" help:"peak learning rate"`

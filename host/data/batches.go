@@ -80,8 +80,12 @@ func (s *Shuffled) Cursor() Cursor { return s.order.Cursor() }
 // Seek goes to a place that Cursor returned.
 func (s *Shuffled) Seek(to Cursor) error { return s.order.Seek(to) }
 
-// PerEpoch is how many examples there are.
-func (s *Shuffled) PerEpoch() int { return len(s.examples) }
+// PerEpoch is how many examples an epoch has.
+func (s *Shuffled) PerEpoch() int { return s.order.per }
+
+// Limit has an epoch hand out its first count examples alone, which are others in
+// each epoch.
+func (s *Shuffled) Limit(count int) { s.order.per = count }
 
 // InOrder returns a function that cuts examples, in their order, into micro-batches
 // of up to size of them, as evaluations read them. They get their labels from labels.
@@ -102,6 +106,7 @@ func InOrder(examples []Example, labels Labeler) func(size int) iter.Seq2[[]Exam
 // order in every version of this program.
 type Order struct {
 	n       int
+	per     int // how many of them an epoch hands out
 	seed    uint64
 	shuffle bool
 	at      Cursor
@@ -119,7 +124,7 @@ func (c Cursor) Epochs(n int) float64 { return float64(c.Epoch) + float64(c.Next
 
 // NewOrder returns the order of n numbers at its beginning. Without shuffle every epoch counts up.
 func NewOrder(n int, seed uint64, shuffle bool) *Order {
-	o := &Order{n: n, seed: seed, shuffle: shuffle}
+	o := &Order{n: n, per: n, seed: seed, shuffle: shuffle}
 	o.epoch = o.permutation(0)
 	return o
 }
@@ -127,11 +132,11 @@ func NewOrder(n int, seed uint64, shuffle bool) *Order {
 // Next returns the next count numbers, fewer at the end of an epoch, none only
 // where n is 0. The call after the end of an epoch begins the next one.
 func (o *Order) Next(count int) []int {
-	if o.at.Next >= o.n && o.n > 0 {
+	if o.at.Next >= o.per && o.per > 0 {
 		o.at = Cursor{Epoch: o.at.Epoch + 1}
 		o.epoch = o.permutation(o.at.Epoch)
 	}
-	end := min(o.at.Next+count, o.n)
+	end := min(o.at.Next+count, o.per)
 	taken := append([]int(nil), o.epoch[o.at.Next:end]...)
 	o.at.Next = end
 	return taken

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"testing"
 
 	"llmhost/host/data"
@@ -190,4 +191,29 @@ func TestLoopEndsAtAnError(t *testing.T) {
 	r = newLoop(t, func(*train.Plan) {})
 	r.Emit = func(train.Event) error { return full }
 	require.ErrorIs(t, r.Run(context.Background()), full)
+}
+
+// The smallest of the steps that are left is one of those that end an epoch.
+func TestSmallestStep(t *testing.T) {
+	for records := 1; records < 9; records++ {
+		for _, batch := range []int{1, 2, 3} {
+			for _, accumulation := range []int{1, 2} {
+				for maxSteps := 0; maxSteps < 9; maxSteps++ {
+					p := train.NewPlan(records, batch, accumulation, 2, maxSteps)
+					order := data.NewOrder(records, 1, true)
+					var sizes []int
+					for range p.TotalSteps {
+						sizes = append(sizes, len(order.Next(batch*accumulation)))
+					}
+					order = data.NewOrder(records, 1, true)
+					for done := range sizes {
+						got := p.Smallest(done, order.Cursor())
+						require.Equal(t, slices.Min(sizes[done:]), got, "%d records by %d times %d, %d steps, after %d", records, batch, accumulation, maxSteps, done)
+						order.Next(batch * accumulation)
+					}
+					require.Zero(t, p.Smallest(p.TotalSteps, order.Cursor()))
+				}
+			}
+		}
+	}
 }

@@ -79,6 +79,25 @@ func (p Plan) left(at data.Cursor) int {
 	return p.stepsOver(p.Records-at.Next) + (whole-at.Epoch-1)*p.StepsPerEpoch + p.stepsOver(rest)
 }
 
+// Smallest is the fewest records in a step of those that a run still makes, which
+// made so many steps up to a place in the data; 0 where it makes none.
+func (p Plan) Smallest(steps int, at data.Cursor) (records int) {
+	size := p.BatchSize * p.Accumulation
+	from := at.Next % max(1, p.Records)
+	for left, epochs := p.TotalSteps-steps, 0; left > 0 && epochs < 2; epochs++ {
+		last := (p.Records-from-1)%size + 1
+		if left < p.stepsOver(p.Records-from) {
+			last = size
+		}
+		if records == 0 || last < records {
+			records = last
+		}
+		left -= p.stepsOver(p.Records - from)
+		from = 0
+	}
+	return records
+}
+
 // ScheduleShift is by how much a step's number is ahead of its place in the
 // schedule, so that the schedule goes by the share of the run that is done.
 func (p Plan) ScheduleShift() int { return p.TotalSteps - p.FullSteps }
