@@ -213,6 +213,7 @@ func dataFiles(s config.Settings, prefix, folder string, paths []string) source.
 	if s.DebugMode {
 		files.Limit = debugRecords
 	}
+	files.Unreadable = source.Unreadable(s.EncodingErrors)
 	return files
 }
 

@@ -121,6 +121,9 @@ func (l layout) count(v data.Survey) (lines []string) {
 	if v.Ended > 0 {
 		lines = append(lines, fmt.Sprintf("       %d of %d texts already end in %s, which is not doubled", v.Ended, v.Sequences, l.spell(l.after)))
 	}
+	if v.Replaced > 0 {
+		lines = append(lines, fmt.Sprintf("       %d of %d texts hold U+FFFD, which stands for what could not be read", v.Replaced, v.Sequences))
+	}
 	if v.Controlled == 0 {
 		return lines
 	}

@@ -107,3 +107,15 @@ func TestTextsOfOneToken(t *testing.T) {
 	_, err := trained(s)
 	require.EqualError(t, err, "max_length is 1; want at least 2, since what is put after each text takes 1")
 }
+
+// What is no text is an error with its place, or replaced and counted.
+func TestWhatIsNoText(t *testing.T) {
+	s := spelling(t, "sft")
+	s.DataPaths = []string{written(t, filepath.Join(t.TempDir(), "half.jsonl"), `{"prompt":"a","answer":" b"}
+{"prompt":"a \ud83d","answer":" b"}
+`)}
+	_, err := trained(s)
+	require.EqualError(t, err, s.DataPaths[0]+`:2:14: \ud83d is half of a surrogate pair and no text; write the other half too; encoding_errors = "replace" reads U+FFFD for it`)
+	s.EncodingErrors = "replace"
+	require.Contains(t, mustTrain(t, s), "1 of 2 texts hold U+FFFD, which stands for what could not be read\n")
+}

@@ -73,6 +73,7 @@ type DataSettings struct {
 	EvalDatasetMergeMode string   `name:"eval_dataset_merge_mode" default:"separate" choices:"separate|merge|both" help:"one set of metrics for each evaluation file, for all together, or both"`
 	MaxTrainSamples      int      `name:"max_train_samples" default:"0" min:"0" help:"train on the first records alone, at most so many of all files together; 0 = all"`
 	MaxEvalSamples       int      `name:"max_eval_samples" default:"0" min:"0" help:"evaluate on the first records of each evaluation file alone, at most so many; 0 = all"`
+	EncodingErrors       string   `name:"encoding_errors" default:"strict" choices:"strict|replace" help:"what becomes of bytes that are not UTF-8 and of halves of surrogate pairs in data files: an error with their place, or U+FFFD instead"`
 	DebugMode            bool     `name:"debug_mode" default:"false" help:"take only the first 100 records of each file"`
 	Formatter            string   `name:"formatter" help:"what turns records into examples, instead of the task's own formatter: NAME of a builtin formatter, or FILE with #formatter where it has several"`
 }

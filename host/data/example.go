@@ -25,6 +25,8 @@ type Marks struct {
 	Begins  bool    // those that are put before a sequence, which were not put there again
 	Ends    bool    // those that are put after one
 	Control []int64 // the others, each once
+
+	Replaced bool // U+FFFD, which stands for what could not be read
 }
 
 // Example is one tokenised example: its candidates, one number a candidate in

@@ -22,6 +22,7 @@ type Survey struct {
 	Begun        int `json:"begun"`         // sequences whose text began with what is put before each
 	Ended        int `json:"ended"`         // sequences whose text ended in what is put after each
 	Controlled   int `json:"controlled"`    // sequences whose text spelt out other special tokens
+	Replaced     int `json:"replaced"`      // sequences whose text holds U+FFFD
 	Labels       int `json:"labels"`        // that can be predicted, of all sequences
 
 	MostCandidates int         `json:"most_candidates"` // of an example: the largest K of a batch
@@ -154,6 +155,7 @@ func (s *surveyor) addSequence(sequence Sequence, source Position) {
 	}
 	v.Begun += count(sequence.Text.Begins)
 	v.Ended += count(sequence.Text.Ends)
+	v.Replaced += count(sequence.Text.Replaced)
 	v.Controlled += count(len(sequence.Text.Control) > 0)
 	v.Control = union(v.Control, sequence.Text.Control)
 }
@@ -239,6 +241,7 @@ func (s Survey) Join(other Survey) Survey {
 	s.Begun += other.Begun
 	s.Ended += other.Ended
 	s.Controlled += other.Controlled
+	s.Replaced += other.Replaced
 	s.Control = union(s.Control, other.Control)
 	s.Labels += other.Labels
 	s.MostCandidates = max(s.MostCandidates, other.MostCandidates)

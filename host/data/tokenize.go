@@ -3,6 +3,8 @@ package data
 import (
 	"fmt"
 	"slices"
+	"strings"
+	"unicode/utf8"
 
 	"llmhost/sdk"
 )
@@ -127,7 +129,9 @@ func (how Tokenizing) example(e Formatted, encoded map[string][]int32) Example {
 		Padding:        how.Padding,
 	}
 	for _, c := range e.Candidates {
-		tokenised.Sequences = append(tokenised.Sequences, how.sequence(c, encoded))
+		s := how.sequence(c, encoded)
+		s.Text.Replaced = strings.ContainsRune(c.Prompt, utf8.RuneError) || strings.ContainsRune(c.Answer, utf8.RuneError)
+		tokenised.Sequences = append(tokenised.Sequences, s)
 		for name, v := range c.Columns {
 			tokenised.Columns[name] = append(tokenised.Columns[name], v)
 		}

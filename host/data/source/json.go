@@ -34,7 +34,7 @@ func (JSON) Endings() []Ending {
 }
 
 // Records yields the objects of the file at path.
-func (JSON) Records(path string) iter.Seq2[Record, error] {
+func (JSON) Records(path string, unreadable Unreadable) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
 		file, err := os.Open(path)
 		if err != nil {
@@ -48,7 +48,10 @@ func (JSON) Records(path string) iter.Seq2[Record, error] {
 			column: 1,
 		}
 		s.skipMark()
-		found := func(r object) bool { return yield(r, nil) }
+		found := func(r object) bool {
+			r.replace = unreadable == Replace
+			return yield(r, nil)
+		}
 		if strings.EqualFold(filepath.Ext(path), ".jsonl") {
 			err = s.lines(found)
 		} else {
@@ -65,6 +68,8 @@ type object struct {
 	at     Position
 	column int // of its first character in its line, from 1
 	text   []byte
+
+	replace bool // U+FFFD is read for what is no text
 }
 
 func (o object) Position() Position { return o.at }
@@ -116,7 +121,10 @@ func (o object) fields(columns []sdk.Column) (map[string]value, []string, error)
 	fields := map[string]value{}
 	names := []string(nil)
 	if !utf8.Valid(o.text) {
-		return nil, nil, o.broken(firstInvalid(o.text), "a byte that is not UTF-8; data files are UTF-8")
+		if !o.replace {
+			return nil, nil, o.broken(firstInvalid(o.text), `a byte that is not UTF-8; data files are UTF-8; encoding_errors = "replace" reads U+FFFD for it`)
+		}
+		o.text = bytes.ToValidUTF8(o.text, []byte("\ufffd"))
 	}
 	p := parser{text: o.text}
 	err := p.object(0, func(name string, v value) error {
@@ -124,6 +132,13 @@ func (o object) fields(columns []sdk.Column) (map[string]value, []string, error)
 			return &syntaxError{p.at - len(v.raw), "field " + strconv.Quote(name) + " occurs twice in the record"}
 		}
 		if wanted[name] {
+			at, half := halfPair(v.raw)
+			if half && !o.replace {
+				return &syntaxError{p.at - len(v.raw) + at, string(v.raw[at:at+6]) + ` is half of a surrogate pair and no text; write the other half too; encoding_errors = "replace" reads U+FFFD for it`}
+			}
+			if half {
+				v.raw = wholePairs(v.raw)
+			}
 			fields[name] = v
 		}
 		names = append(names, name)

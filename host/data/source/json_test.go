@@ -53,7 +53,7 @@ func TestFileForms(t *testing.T) {
 		{"upper case extension", "a.JSONL", `{"q":"x"}`, []string{"a.JSONL:1 x"}},
 		{"array", "a.json", "\ufeff[\n {\"q\":\"x\"},\r\n {\n  \"q\":\"y\"}\n]\n", []string{"a.json:2 x", "a.json:3 y"}},
 		{"array on one line", "a.json", `[{"q":"x"},{"q":"[{\"\\"}]`, []string{"a.json:1 x", `a.json:1 [{"\`}},
-		{"escapes", "a.jsonl", `{"q":"\u00e9\ud83d\ude00\n\ud800"}`, []string{"a.jsonl:1 é😀\n\ufffd"}},
+		{"escapes", "a.jsonl", `{"q":"\u00e9\ud83d\ude00\n\ufffd"}`, []string{"a.jsonl:1 é😀\n\ufffd"}},
 		{"fields nobody asked for", "a.jsonl", `{"a":[1,{"b":NaN}],"q":"x","z":null,"e":{},"f":[]}`, []string{"a.jsonl:1 x"}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -122,7 +122,7 @@ func TestBadFiles(t *testing.T) {
 		{"a Python word", "a.jsonl", `{"q": None}`, "a.jsonl:1:7: found 'N'; want a value"},
 		{"broken escape in the array's third line", "a.json", "[\n{\"q\":\n\"a\\x\"}]", "a.json:3:1: a text with a broken escape or a bare control character"},
 		{"text not closed", "a.jsonl", `{"q":"x}`, "a.jsonl:1:6: a text that is not closed"},
-		{"not UTF-8", "a.jsonl", "{\"q\":\"a\xff\"}", "a.jsonl:1:8: a byte that is not UTF-8; data files are UTF-8"},
+		{"not UTF-8", "a.jsonl", "{\"q\":\"a\xff\"}", `a.jsonl:1:8: a byte that is not UTF-8; data files are UTF-8; encoding_errors = "replace" reads U+FFFD for it`},
 		{"a field twice", "a.jsonl", `{"q":"x","q":"y"}`, `a.jsonl:1:14: field "q" occurs twice in the record`},
 		{"too deep", "a.jsonl", `{"q":` + strings.Repeat("[", 2000), "a.jsonl:1:1007: nested more than 1000 deep"},
 	} {
@@ -264,5 +264,58 @@ func TestEndingsAreUnique(t *testing.T) {
 			require.NoError(t, err)
 			require.Equal(t, s, found)
 		}
+	}
+}
+
+// Halves of surrogate pairs, which Python writes and no text holds, are an error with
+// their place, or U+FFFD; so are bytes that are not UTF-8.
+func TestWhatIsNoText(t *testing.T) {
+	columns := []sdk.Column{{Name: "q", Type: sdk.String}, {Name: "l", Type: sdk.StringList}, {Name: "j", Type: sdk.JSON}}
+	for _, c := range []struct{ name, record, err, q, l, j string }{
+		{"a pair", `{"q":"\ud83d\ude00"}`, "", "😀", "", ""},
+		{"the first half", `{"q":"x \ud83d y"}`, `a.jsonl:1:9: \ud83d`, "x � y", "", ""},
+		{"the second half", `{"q":"\uDE00"}`, `a.jsonl:1:7: \uDE00`, "�", "", ""},
+		{"two first halves", `{"q":"\ud83d\ud83d\ude00"}`, `a.jsonl:1:7: \ud83d`, "�😀", "", ""},
+		{"at the end", `{"q":"a\ud83d"}`, `a.jsonl:1:8: \ud83d`, "a�", "", ""},
+		{"behind another escape", `{"q":"\\\n\ud83d\n"}`, `a.jsonl:1:11: \ud83d`, "\\\n�\n", "", ""},
+		{"text behind it", `{"q":"\ud83dz\ude00"}`, `a.jsonl:1:7: \ud83d`, "�z�", "", ""},
+		{"only written like one", `{"q":"\\ud83d"}`, "", `\ud83d`, "", ""},
+		{"in a list", `{"l":["a","\ud83d"]}`, `a.jsonl:1:12: \ud83d`, "", "�", ""},
+		{"in what a formatter reads", `{"j":{"a":"\ud83d"}}`, `a.jsonl:1:12: \ud83d`, "", "", `{"a":"\ufffd"}`},
+		{"where nobody reads it", `{"x":"\ud83d","q":"a"}`, "", "a", "", ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			for _, how := range []source.Unreadable{source.Strict, source.Replace} {
+				files := write(t, "a.jsonl", c.record)
+				files.Unreadable = how
+				for record, err := range files.Records() {
+					require.NoError(t, err)
+					row, err := record.Row("qa", columns)
+					if how == source.Strict && c.err != "" {
+						require.EqualError(t, err, c.err+` is half of a surrogate pair and no text; write the other half too; encoding_errors = "replace" reads U+FFFD for it`)
+						continue
+					}
+					require.NoError(t, err)
+					if c.q != "" {
+						require.Equal(t, c.q, row.Str(0))
+					}
+					if c.l != "" {
+						require.Equal(t, []string{"a", c.l}, row.Strs(1))
+					}
+					if c.j != "" {
+						require.JSONEq(t, c.j, row.JSON(2))
+						require.Equal(t, c.j, row.JSON(2))
+					}
+				}
+			}
+		})
+	}
+	files := write(t, "a.jsonl", "{\"q\":\"\xffa\"}")
+	files.Unreadable = source.Replace
+	for record, err := range files.Records() {
+		require.NoError(t, err)
+		row, err := record.Row("qa", columns)
+		require.NoError(t, err)
+		require.Equal(t, "�a", row.Str(0))
 	}
 }

@@ -30,8 +30,19 @@ type Source interface {
 	// Records yields the records of the file at path in order, reading as it
 	// goes. An error ends it, and names the file and, where there is one, the
 	// line. The caller limits records and checks that a file has any.
-	Records(path string) iter.Seq2[Record, error]
+	Records(path string, unreadable Unreadable) iter.Seq2[Record, error]
 }
+
+// Unreadable says what becomes of what is no text: bytes that are not UTF-8, halves of
+// surrogate pairs. The values are those of Python's encoding errors.
+type Unreadable string
+
+// Strict makes them an error with their place, as does the zero value; Replace reads
+// U+FFFD in their stead.
+const (
+	Strict  Unreadable = "strict"
+	Replace Unreadable = "replace"
+)
 
 // Ending is an ending of file names.
 type Ending struct {
@@ -116,6 +127,8 @@ type Files struct {
 	Setting string // the setting that Paths comes from, for errors: "data_paths"
 	Limit   int    // how many records to take of each file, 0 for all
 	Total   int    // how many to take in all, 0 for all
+
+	Unreadable Unreadable // what becomes of what is no text
 }
 
 // File is a data file and what it held.
@@ -245,7 +258,7 @@ func (f Files) read(path string, yield func(Record, error) bool) bool {
 		return false
 	}
 	records := 0
-	for record, err := range source.Records(path) {
+	for record, err := range source.Records(path, f.Unreadable) {
 		if !yield(record, err) || err != nil {
 			return false
 		}
