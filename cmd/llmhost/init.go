@@ -10,6 +10,7 @@ import (
 )
 
 func runInit(_ context.Context, args []string) error {
+	endAtOnce()
 	n := host.NewModel{Note: note}
 	flags := flag.NewFlagSet("llmhost init", flag.ContinueOnError)
 	flags.StringVar(&n.OutputDir, "output_dir", "", "folder to write, empty or absent")

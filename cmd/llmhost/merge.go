@@ -11,6 +11,7 @@ import (
 
 // runMerge puts an adapter into its model's weights.
 func runMerge(_ context.Context, args []string) error {
+	endAtOnce()
 	m := host.MergeOptions{Note: note}
 	flags := flag.NewFlagSet("llmhost merge", flag.ContinueOnError)
 	flags.StringVar(&m.Adapter, "adapter_name_or_path", "", "folder of the adapter, in PEFT's format")

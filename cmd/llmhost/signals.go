@@ -41,6 +41,14 @@ func untilSignal() context.Context {
 	return ctx
 }
 
+// endAtOnce is for commands that nobody needs to stop gently: what they write is
+// complete or worthless. A signal ends them as it does by itself.
+func endAtOnce() {
+	for _, s := range []os.Signal{os.Interrupt, syscall.SIGTERM, syscall.SIGHUP} {
+		signal.Reset(s)
+	}
+}
+
 func stoppedBy(s os.Signal) *host.Stopped {
 	switch s {
 	case os.Interrupt:
