@@ -69,6 +69,8 @@ var exports = []export{
 	exportClasses,
 	exportClasses.with("average", pooling("average")),
 	exportSeveral,
+	exportSeveral.on("pad is eos", padIsEOS),
+	exportReward.on("pad is eos", padIsEOS).with("last", pooling("last")),
 	exportReward.on("bert", bert),
 	exportClasses.on("bert", bert),
 	exportSeveral.on("bert", bert),
@@ -141,6 +143,9 @@ func family(class, keys string) func(t *testing.T) string {
 }
 
 var gptNeoX = family("GPTNeoXForCausalLM", `"model_type": "gpt_neox", "hidden_act": "gelu"`)
+
+// padIsEOS is a Llama whose pad token is its end token.
+func padIsEOS(t *testing.T) string { return headCase{"", "llama", ofPadIsEOS}.base(t) }
 
 func untied(t *testing.T) string {
 	folder := t.TempDir()
@@ -327,7 +332,7 @@ func (g reading) ours(t *testing.T) (out read) {
 			hidden := m.Forward(objective.NewPass(tensor.CPU, &b))
 			for r := range examples {
 				out.IDs = append(out.IDs, examples[r].Sequences[0].IDs)
-				out.Vectors = append(out.Vectors, g.vectors(m, hidden, b.SequenceTokens(r)))
+				out.Vectors = append(out.Vectors, g.vectors(m, hidden, b.SequenceTokens(r), examples[r].Sequences[0].IDs))
 			}
 		})
 	})
@@ -395,7 +400,7 @@ func (g reading) encoded(t *testing.T, m *model.Model) []data.Example {
 
 // vectors are what a model gives for the sequence whose states are at tokens: the
 // logits of each token, or of each head.
-func (g reading) vectors(m *model.Model, hidden tensor.Tensor, tokens []int64) (out [][]float64) {
+func (g reading) vectors(m *model.Model, hidden tensor.Tensor, tokens, ids []int64) (out [][]float64) {
 	states := hidden.IndexSelect(0, tensor.Of(tensor.CPU, tokens))
 	var heads []*nn.Linear
 	if m.Score != nil {
@@ -412,6 +417,9 @@ func (g reading) vectors(m *model.Model, hidden tensor.Tensor, tokens []int64) (
 		vector = encoder.Pooled(hidden, tensor.Of(tensor.CPU, tokens[:1]))
 	} else {
 		each := slices.Collect(slices.Chunk(states.Floats(), int(m.Config.HiddenSize)))
+		for g.Pooling == "" && len(each) > 1 && ids[len(each)-1] == m.PadID {
+			each = each[:len(each)-1]
+		}
 		vector = tensor.Of(tensor.CPU, pooled(g.Pooling, each), 1, m.Config.HiddenSize).To(tensor.Float32)
 	}
 	for _, head := range heads {

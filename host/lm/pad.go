@@ -39,15 +39,15 @@ func (m *Model) describePad(special tokenizer.Special) (note string) {
 	case pad < 0:
 		return fmt.Sprintf("neither %s nor its tokenizer names a pad token, so transformers can only score its sequences one at a time; give it one with pad_token = \"<pad>\"", m.Source.Name)
 	case special.PAD < 0 && stored < 0:
-		note = fmt.Sprintf("the tokenizer has no pad token; it gets its end token, %d, as from TRL's RewardTrainer: ", pad)
+		note = fmt.Sprintf("the tokenizer has no pad token; it gets its end token, %d, as from TRL's RewardTrainer", pad)
 	case pad == int64(special.EOS):
-		note = fmt.Sprintf("the pad token is the end token, %d: ", pad)
+		note = fmt.Sprintf("the pad token is the end token, %d", pad)
 	case stored >= 0 && stored != pad:
 		return fmt.Sprintf("the tokenizer's pad token is %d and that of %s is %d; the tokenizer's holds, as in transformers' Trainer", pad, m.Source.Name, stored)
 	default:
 		return ""
 	}
-	return note + "sequences are scored at the last token before it, as in transformers"
+	return note + "; heads read the last token that is not it, as in transformers"
 }
 
 // adapterPadNote says what a user of PEFT must set, because PEFT opens the base with

@@ -40,7 +40,7 @@ func keyOf(t *testing.T, path, key string) string {
 // The pad token of a head is the tokenizer's, or else config.json's, or else the end
 // token; both files that are saved name it.
 func TestSettlePad(t *testing.T) {
-	const before = "sequences are scored at the last token before it, as in transformers"
+	const before = "; heads read the last token that is not it, as in transformers"
 	for _, c := range []struct {
 		name                       string
 		tokenizer, config, headPad string // of the files; headPad is that of a folder with the head, "" for one without
@@ -52,12 +52,12 @@ func TestSettlePad(t *testing.T) {
 		{"the tokenizer's alone", `"<pad>"`, `null`, "", 3, `3`, ""},
 		{"the config's alone", `null`, `3`, "", 3, `3`, ""},
 		{"two", `"<pad>"`, `2`, "", 3, `3`, "the tokenizer's pad token is 3 and that of %s is 2; the tokenizer's holds, as in transformers' Trainer"},
-		{"the end token", `"</s>"`, `2`, "", 2, `2`, "the pad token is the end token, 2: " + before},
-		{"the end token, in the config", `null`, `2`, "", 2, `2`, "the pad token is the end token, 2: " + before},
-		{"none", `null`, `null`, "", 2, `2`, "the tokenizer has no pad token; it gets its end token, 2, as from TRL's RewardTrainer: " + before},
-		{"none that is one", `null`, `-1`, "", 2, `2`, "the tokenizer has no pad token; it gets its end token, 2, as from TRL's RewardTrainer: " + before},
+		{"the end token", `"</s>"`, `2`, "", 2, `2`, "the pad token is the end token, 2" + before},
+		{"the end token, in the config", `null`, `2`, "", 2, `2`, "the pad token is the end token, 2" + before},
+		{"none", `null`, `null`, "", 2, `2`, "the tokenizer has no pad token; it gets its end token, 2, as from TRL's RewardTrainer" + before},
+		{"none that is one", `null`, `-1`, "", 2, `2`, "the tokenizer has no pad token; it gets its end token, 2, as from TRL's RewardTrainer" + before},
 		{"none, and a trained head", `null`, `null`, `null`, -1, `null`, "neither %s nor its tokenizer names a pad token, so transformers can only score its sequences one at a time; give it one with pad_token = \"<pad>\""},
-		{"a trained head", `"</s>"`, `null`, `2`, 2, `2`, "the pad token is the end token, 2: " + before},
+		{"a trained head", `"</s>"`, `null`, `2`, 2, `2`, "the pad token is the end token, 2" + before},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			src := saved(t, 0)

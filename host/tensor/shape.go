@@ -1,6 +1,10 @@
 package tensor
 
-import lib "github.com/sugarme/gotch/libtch"
+import (
+	"llmhost/host/tensor/internal/shim"
+
+	lib "github.com/sugarme/gotch/libtch"
+)
 
 // Shapes and selections. An axis counts from the last where it is negative; one
 // that t does not have panics. Types stay.
@@ -118,9 +122,9 @@ func (t Tensor) IndexAdd(axis int, index, src Tensor) Tensor {
 // does not name stays as it is in t. src has t's type. An index outside of t
 // panics.
 func (t Tensor) IndexReduceMax(axis int, index, src Tensor) Tensor {
-	var out lib.Ctensor
-	lib.AtgIndexReduce(&out, t.c, int64(axis), index.c, src.c, "amax", 0)
-	return wrap("index_reduce", out, t, index, src)
+	out := shim.IndexReduceMax(t.ptr(), int64(axis), index.ptr(), src.ptr())
+	checkShim("index_reduce", t, index, src)
+	return adopt(lib.Ctensor(out))
 }
 
 // Where takes t where condition, of bools, holds, and other elsewhere. All three

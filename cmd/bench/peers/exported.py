@@ -110,9 +110,12 @@ def open_adapter(folder):
     return model, vectors_of_rows(model), labels_of(base.config)
 
 
-def pooled(name, states, mask, ids, end):
-    """One vector per sequence, from its states [tokens, hidden]."""
+def pooled(name, states, mask, ids, end, pad):
+    """One vector per sequence, from its states [tokens, hidden]. eos is the rule of
+    ...ForSequenceClassification: the last token that is not the pad token."""
     states, ids = states[mask.bool()], ids[mask.bool()]
+    if name == "eos":
+        return states[(torch.arange(len(ids)) * (ids != pad)).argmax()]
     if name == "average":
         return states.mean(0)
     if name == "max":
@@ -152,7 +155,7 @@ def open_heads(folder, config, pooling, end):
         if config.model_type == "bert":
             rows = out.pooler_output
         else:
-            rows = [pooled(pooling, *row, end) for row in zip(out.last_hidden_state, mask, ids)]
+            rows = [pooled(pooling, *row, end, config.pad_token_id) for row in zip(out.last_hidden_state, mask, ids)]
         return [[F.linear(row, stored[m + ".weight"], stored.get(m + ".bias")) for m in modules] for row in rows]
 
     return body, run, list(modules.values())

@@ -210,6 +210,11 @@ func QR(a Tensor) (q, r Tensor) {
 	return q, r
 }
 
+// IndexReduceMax is the maximum of slices; see tensor.Tensor.IndexReduceMax.
+func IndexReduceMax(t Tensor, axis int64, index, src Tensor) Tensor {
+	return C.shim_index_reduce_max(t, C.int64_t(axis), index, src)
+}
+
 // NF4Quantize rounds a matrix to 4 bits: codes, two in a byte, and a float32 scale
 // for each block of 64 elements.
 func NF4Quantize(weight Tensor) (codes, scales Tensor) {

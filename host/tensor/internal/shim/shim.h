@@ -83,6 +83,9 @@ void *shim_nf4_linear(void *x, void *codes, void *scales, void *bias,
 int shim_svd(void *a, void **u, void **s, void **vh);
 int shim_qr(void *a, void **q, void **r);
 
+// reduce.cpp
+void *shim_index_reduce_max(void *t, int64_t axis, void *index, void *src);
+
 #ifdef __cplusplus
 }
 #endif
