@@ -32,7 +32,7 @@ var quickstartBatches = map[string]struct {
 	records, prompt int
 	answers         []int
 }{
-	"sft":  {records: 16, prompt: 37, answers: []int{20}},
+	"sft":  {records: 8, prompt: 37, answers: []int{20}},
 	"rrhf": {records: 8, prompt: 37, answers: []int{36, 6, 38, 24}},
 }
 
