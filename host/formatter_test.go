@@ -79,7 +79,7 @@ func TestTaskOfOneModuleTrains(t *testing.T) {
 	lines, err := trainedUntil(context.Background(), s, func(string) { require.Zero(t, workers(t)) })
 	require.NoError(t, err, lines)
 	require.Contains(t, lines, "train  32 records, 31 sequences, ")
-	require.Contains(t, lines, "1 dropped: told to (the first at "+s.DataPaths[0]+":32)\n")
+	require.Contains(t, lines, "1 dropped: formatter obey of plugin "+s.Task+": told to (the first at "+s.DataPaths[0]+":32)\n")
 	require.Equal(t, "formatter obey of plugin "+s.Task, readRecord(t, s.OutputDir).Task.Formatter)
 }
 
@@ -89,7 +89,7 @@ func TestFormatterThatDies(t *testing.T) {
 		"exit": `^DATA:17: formatter obey: plugin TASK: llmhost_format ended the module with exit code 3 \(sha256 SUM\); its last output: "I am leaving"; ` +
 			`its worker was restarted and crashed again at this record \(in the batch DATA:1 to DATA:24\)$`,
 		"spin":  `^DATA:1 to DATA:24: formatter obey: plugin TASK: its worker spent more than 124ms on formatting 24 rows and was killed \(sha256 SUM\); look for a loop that does not end$`,
-		"panic": `^DATA:17: formatters/main\.go:\d+: panicked: told to$`,
+		"panic": `^DATA:17: formatter obey of plugin [^ ]+: formatters/main\.go:\d+: panicked: told to$`,
 	} {
 		t.Run(text, func(t *testing.T) {
 			texts := repeated(24, "say it")

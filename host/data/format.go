@@ -16,11 +16,29 @@ import (
 // Formatter is a formatter that is ready to run, whatever its transport.
 type Formatter struct {
 	Name    string // for errors
+	Plugin  string // the file that it is of, for errors; "" for one that is linked in
 	Columns []sdk.Column
 	// Format returns one result a row. An error is about all of the rows, or
 	// about one, which its method AtRow then returns.
 	Format   func(ctx context.Context, rows []sdk.Row) ([]sdk.Result, error)
 	Parallel int // how many calls of Format may be made at once, 0 for one
+}
+
+// whole names the formatter with its plugin.
+func (f Formatter) whole() string {
+	if f.Plugin == "" {
+		return f.Name
+	}
+	return f.Name + " of plugin " + f.Plugin
+}
+
+// owner begins what is said of a result. Users know those that are linked in
+// by the settings that their errors name.
+func (f Formatter) owner() string {
+	if f.Plugin == "" {
+		return ""
+	}
+	return "formatter " + f.whole() + ": "
 }
 
 // Formatted is the text that a formatter made of the record at Source.
@@ -88,8 +106,7 @@ func sameColumns(first, e Formatted) error {
 	foundEach := columnNames(e.Candidates[0].Columns)
 	if !slices.Equal(wantEach, foundEach) {
 		return fmt.Errorf(
-			"%s: the candidates have the columns %q; those of %s have %q",
-			e.Source,
+			"the candidates have the columns %q; those of %s have %q",
 			foundEach,
 			first.Source,
 			wantEach,
@@ -99,8 +116,7 @@ func sameColumns(first, e Formatted) error {
 	found := columnNames(e.Columns)
 	if !slices.Equal(want, found) {
 		return fmt.Errorf(
-			"%s: the example has the columns %q; that of %s has %q",
-			e.Source,
+			"the example has the columns %q; that of %s has %q",
 			found,
 			first.Source,
 			want,
@@ -121,8 +137,7 @@ func fitsFloat32(e Formatted) error {
 		for name, v := range columns {
 			if !(math.Abs(v) <= math.MaxFloat32) {
 				return fmt.Errorf(
-					"%s: column %q is %v; want a finite number that a float32 holds",
-					e.Source,
+					"column %q is %v; want a finite number that a float32 holds",
 					name,
 					v,
 				)
@@ -200,7 +215,7 @@ type unread struct {
 func (g *gatherer) add(ctx context.Context, r source.Record) error {
 	g.out.Records++
 	p := g.next
-	row, err := r.Row(g.formatter.Name, g.formatter.Columns)
+	row, err := r.Row(g.formatter.whole(), g.formatter.Columns)
 	if err != nil {
 		p.unread = append(p.unread, unread{len(p.rows), err})
 		if g.onBadRow != SkipBadRow {
@@ -310,19 +325,19 @@ func (g *gatherer) takeResult(result sdk.Result, r source.Record) error {
 	at := r.Position()
 	switch {
 	case result.Err != "":
-		return g.bad(fmt.Errorf("%s: %s%s", at, result.Err, nulls(r, g.formatter.Columns)))
+		return g.bad(fmt.Errorf("%s: %s%s%s", at, g.formatter.owner(), result.Err, nulls(r, g.formatter.Columns)))
 	case result.Dropped != "":
-		g.out.drop(result.Dropped, at)
+		g.out.drop(g.formatter.owner()+result.Dropped, at)
 		return nil
 	}
 	e := Formatted{Example: result.Example, Source: at}
 	if len(g.out.All) > 0 {
 		if err := sameColumns(g.out.All[0], e); err != nil {
-			return g.bad(err)
+			return g.bad(fmt.Errorf("%s: %s%w", at, g.formatter.owner(), err))
 		}
 	}
 	if err := fitsFloat32(e); err != nil {
-		return g.bad(err)
+		return g.bad(fmt.Errorf("%s: %s%w", at, g.formatter.owner(), err))
 	}
 	g.out.All = append(g.out.All, e)
 	return nil

@@ -173,6 +173,7 @@ func (t *Task) tracePooling(ctx context.Context, s config.Settings) error {
 func (t *Task) DataFormatter() data.Formatter {
 	return data.Formatter{
 		Name:     t.Formatter.Name,
+		Plugin:   t.Formatter.Plugin.Path,
 		Columns:  t.formatting.Columns,
 		Format:   t.formatting.Format,
 		Parallel: t.formatting.Parallel,
