@@ -92,6 +92,21 @@ func TestHelp(t *testing.T) {
 }
 
 // Help fits a screen, and that of a task shows what the task has.
+// The help's own way to write parameters works, and so do numbers that JSON does
+// not have, in what is read and in what is printed.
+func TestPluginsRun(t *testing.T) {
+	dir := t.TempDir()
+	write(t, `{"policy.logps": [[[-1, "-Infinity"], [-3, -4]]], "label_mask": [[[true, true], [true, true]]], "candidate_mask": [[true, true]], "column.score": [[1, 0]]}`, dir, "in.json")
+	code, stdout, stderr := run(dir, "plugins", "run", "rrhf", "--inputs", "in.json", "--params", "rrhf_weight=2", "length_penalty=0.5", "--grads", "-")
+	require.Zero(t, code, stderr)
+	require.Contains(t, stdout, `"loss": "Infinity"`)
+	require.Contains(t, stdout, `"coefficient": 2`)
+	require.Contains(t, stdout, `"gradients": {`)
+	code, _, stderr = run(dir, "plugins", "run", "rrhf", "--inputs", "in.json", "--params", "rrhf_weight=2", "twice", "--grads", "-")
+	require.Equal(t, 1, code)
+	require.Equal(t, "llmhost plugins: unexpected argument \"twice\"; want key=value after --params, or nothing\n", stderr)
+}
+
 func TestTrainHelp(t *testing.T) {
 	for _, c := range []struct {
 		args []string

@@ -143,17 +143,16 @@ func runProgram(ctx context.Context, args []string) error {
 	)
 	flags.Var(pairs(r.Params), "params", "key=value, may be repeated")
 	flags.StringVar(&r.Grads, "grads", "", "safetensors file for the gradients of the inputs, or - for the output")
-	switch err := flags.Parse(args[1:]); {
-	case errors.Is(err, flag.ErrHelp):
-		return err
+	more, err := parseMixed(flags, args[1:])
+	switch {
 	case err != nil:
-		return errUsage
+		return err
 	case r.Inputs == "":
 		return errors.New("--inputs is missing; plugins explain lists the tensors that the file must hold")
 	}
-	for _, rest := range flags.Args() { // --params a=1 b=2
-		if err := pairs(r.Params).Set(rest); err != nil {
-			return fmt.Errorf("%q: %w", rest, err)
+	for _, pair := range more { // --params a=1 b=2
+		if err := pairs(r.Params).Set(pair); err != nil {
+			return fmt.Errorf("unexpected argument %q; %w after --params, or nothing", pair, err)
 		}
 	}
 	result, err := tryout.Run(ctx, r)
@@ -171,4 +170,4 @@ func runProgram(ctx context.Context, args []string) error {
 }
 
 // numberList is a list of numbers in indented JSON, which reads better on one line.
-var numberList = regexp.MustCompile(`\[[^\[\]{}"]+\]`)
+var numberList = regexp.MustCompile(`\[(?:[^\[\]{}"]|"NaN"|"-?Infinity")+\]`)

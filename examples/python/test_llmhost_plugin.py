@@ -171,6 +171,36 @@ class Tracing(unittest.TestCase):
         self.assertIn("no input is called nothing; a loss has policy.logps", json.loads(reply[1:])["message"])
         self.assertEqual(json.loads(server.trace(7, b"{}")[1:])["message"], "LookupError: nothing is configured under handle 7")
 
+    def test_missing_names(self):
+        x = Graph("loss").logps
+        for owner, name, want in [
+            (x, "exponent", "a tensor has no exponent; did you mean exp?"),
+            (x, "logsumexp_", "a tensor has no logsumexp_; did you mean logsumexp?"),
+            (x, "max", "a tensor has no max; did you mean amax?"),
+            (x, "clip", "a tensor has no clip; did you mean clamp?"),
+            (x, "log_softmax", "a tensor has no log_softmax; did you mean logsumexp?"),
+            (Graph("loss"), "logp", "the graph g has no logp; did you mean logps?"),
+            (Graph("pooling"), "hiden", "the graph g has no hiden; did you mean hidden?"),
+            (Mean(), "scal", "loss mean has no scal; did you mean scale?"),
+        ]:
+            with self.assertRaises(AttributeError) as raised:
+                getattr(owner, name)
+            self.assertEqual(str(raised.exception), want)
+            self.assertFalse(hasattr(owner, name))
+        with self.assertRaisesRegex(AttributeError, "^a tensor has no qqqq; there are abs, add, all, "):
+            x.qqqq
+
+        class Misspelt(Loss):
+            name = "misspelt"
+
+            def trace(self, g):
+                return Objective([Term("x", g.logps.logsigmoi().sum())])
+
+        server = Server(Plugin("p", "1", "", [Misspelt]))
+        server.configure(0, b"{}")
+        said = server.trace(1, b"{}")[1:].decode()
+        self.assertRegex(json.loads(said)["message"], r"test_llmhost_plugin.py:\d+: a tensor has no logsigmoi; did you mean logsigmoid\?$")
+
     def test_readme(self):
         with open(os.path.join(HERE, "README.md"), encoding="utf-8") as f:
             code = f.read().split("```python\n")[1].split("```")[0]

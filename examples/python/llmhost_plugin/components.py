@@ -2,6 +2,7 @@
 
 import math
 
+from .graph import missing, public
 from .rows import Column
 
 # The heads of a task.
@@ -80,6 +81,9 @@ class Component:
             self.validate()
         except ValueError as e:
             raise ConfigError(None, str(e)) from e
+
+    def __getattr__(self, name):
+        raise missing(f"{self.kind} {self.name}", name, [*self.params(), *public(type(self))])
 
     def validate(self):
         pass

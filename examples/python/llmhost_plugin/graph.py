@@ -1,5 +1,6 @@
 """The trace of a loss or pooling: values that record operations and compute nothing."""
 
+import difflib
 import math
 import os
 import sys
@@ -40,6 +41,32 @@ PACKAGE = os.path.dirname(os.path.abspath(__file__))
 
 class TraceError(Exception):
     """A mistake of the author's code, found while it was traced."""
+
+
+class MissingName(TraceError, AttributeError):
+    """A name that a tensor, a graph or a component does not have."""
+
+
+# What PyTorch calls otherwise, or makes of what is here.
+OTHERWISE = {
+    "max": "amax", "min": "amin", "clip": "clamp", "clamp_": "clamp", "log_sigmoid": "logsigmoid", "not_equal": "ne", "int": "long",
+    "double": "float", "half": "float", "view": "unsqueeze", "reshape": "unsqueeze", "softmax": "logsumexp", "log_softmax": "logsumexp",
+    "negative": "neg", "subtract": "sub", "multiply": "mul", "divide": "div", "greater": "gt", "less": "lt",
+}
+
+
+def missing(owner, name, names):
+    """What to raise where a name is missing, with the nearest one of those that there are."""
+    if name.startswith("__"):  # Python looks for it, and nobody else
+        return AttributeError(name)
+    near = [n for n in [OTHERWISE.get(name)] if n in names]
+    near = near or difflib.get_close_matches(name, names, n=1) or [n for n in names if len(n) > 2 and (name.startswith(n) or n.startswith(name))]
+    hint = f"did you mean {near[0]}?" if near else "there are " + ", ".join(names)
+    return MissingName(f"{owner} has no {name}; {hint}")
+
+
+def public(cls):
+    return sorted(name for name in dir(cls) if not name.startswith("_"))
 
 
 def place(path, line):
@@ -100,6 +127,9 @@ class Graph:
         self.values = []  # (name of an input, None) or (None, node), in the order in which they were made
         self.places = []  # one a node
         self.uses = {}  # what the loss says of its columns, by the name of the input
+
+    def __getattr__(self, name):
+        raise missing("the graph g", name, public(Graph))
 
     # Inputs of losses. B prompts, K candidates, T label positions, U tokens of another answer, C_NAME classes.
     logps = property(lambda g: g.input("policy.logps"), doc="f32 [B, K, T]: log-probability of each label token, 0 where there is no label")
@@ -237,6 +267,9 @@ class Tensor:
 
     def __init__(self, graph, id):
         self.graph, self.id = graph, id
+
+    def __getattr__(self, name):
+        raise missing("a tensor", name, public(Tensor))
 
     __hash__ = object.__hash__
     __add__ = __radd__ = add = either("add")

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"strings"
 
@@ -108,6 +109,12 @@ func flatten(to *[]float64, value any, shape []int64) error {
 	switch v := value.(type) {
 	case float64:
 		*to = append(*to, v)
+	case string:
+		beyond, is := map[string]float64{"NaN": math.NaN(), "Infinity": math.Inf(1), "-Infinity": math.Inf(-1)}[v]
+		if !is {
+			return fmt.Errorf("holds %q where a number, true or false should be", v)
+		}
+		*to = append(*to, beyond)
 	case bool:
 		*to = append(*to, map[bool]float64{true: 1}[v])
 	default:

@@ -231,3 +231,21 @@ func TestPoolingsComputeAlike(t *testing.T) {
 		require.Equal(t, gradients[0], gradients[1])
 	}
 }
+
+// A result that is not finite is shown as one: that may be what is looked for.
+func TestResultsThatAreNotFinite(t *testing.T) {
+	nan, inf := math.NaN(), math.Inf(-1)
+	text, err := json.Marshal(tryout.Result{
+		Loss:      &nan,
+		Terms:     []tryout.Fraction{{Name: "x", Sum: -inf, Count: 2, Value: &inf}},
+		Shape:     []int64{2},
+		Output:    []float64{1.5, nan},
+		Gradients: map[string]any{"policy.logps": []any{[]any{nan, 0.25}}},
+	})
+	require.NoError(t, err)
+	require.Equal(t, `{"loss":"NaN","terms":[{"name":"x","sum":"Infinity","count":2,"value":"-Infinity"}],"shape":[2],`+
+		`"output":[1.5,"NaN"],"gradients":{"policy.logps":[["NaN",0.25]]}}`, string(text))
+	text, err = json.Marshal(tryout.Result{})
+	require.NoError(t, err)
+	require.Equal(t, `{}`, string(text))
+}
