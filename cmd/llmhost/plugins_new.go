@@ -4,6 +4,8 @@ import (
 	"errors"
 	"flag"
 	"fmt"
+	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 
@@ -37,15 +39,56 @@ func newPlugin(args []string) error {
 	if err := project.New(s); err != nil {
 		return fmt.Errorf("new: %w", err)
 	}
-	fmt.Fprintf(
-		stdout,
-		"%s: a %s in %s; %s says what to do with it\n",
-		s.Folder,
-		s.Kind,
-		s.Language,
-		filepath.Join(s.Folder, "README.md"),
-	)
+	return showSteps(s)
+}
+
+// showSteps prints what to do with a new project: its README's commands, which
+// can be pasted as they stand.
+func showSteps(s project.Spec) error {
+	steps, err := s.Steps()
+	if err != nil {
+		return err
+	}
+	fmt.Fprintf(stdout, "%s: a %s in %s; these commands test, build, check and run it:\n\n", s.Folder, s.Kind, s.Language)
+	if own, unknown := notOnPath(); unknown {
+		fmt.Fprintf(stdout, "  export PATH=%s:$PATH\n", shellWord(own))
+	}
+	fmt.Fprintf(stdout, "  cd %s\n", shellWord(s.Folder))
+	for _, step := range steps {
+		fmt.Fprintf(stdout, "  %s\n", step)
+	}
+	fmt.Fprintf(stdout, "\n%s says which file to change, and more.\n", filepath.Join(s.Folder, "README.md"))
 	return nil
+}
+
+// notOnPath is this program's folder, if its bare name does not find it.
+func notOnPath() (folder string, unknown bool) {
+	own, err := os.Executable()
+	if err != nil {
+		return "", false
+	}
+	found, err := exec.LookPath(filepath.Base(own))
+	if err == nil && sameFile(found, own) {
+		return "", false
+	}
+	return filepath.Dir(own), true
+}
+
+func sameFile(a, b string) bool {
+	first, err := os.Stat(a)
+	if err != nil {
+		return false
+	}
+	second, err := os.Stat(b)
+	return err == nil && os.SameFile(first, second)
+}
+
+// shellWord is a path as a shell reads it.
+func shellWord(path string) string {
+	if strings.Trim(path, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+") == "" {
+		return path
+	}
+	return "'" + strings.ReplaceAll(path, "'", `'\''`) + "'"
 }
 
 // parseMixed parses flags that may come before and after other arguments, which it

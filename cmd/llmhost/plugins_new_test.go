@@ -2,6 +2,7 @@ package main
 
 import (
 	"os"
+	"os/exec"
 	"path/filepath"
 	"strings"
 	"testing"
@@ -73,4 +74,37 @@ func buildOrSkip(t *testing.T, folder, project string) string {
 	require.Zero(t, code, stderr)
 	file, _, _ := strings.Cut(stdout, ": ")
 	return file
+}
+
+// Every command of the first screen works when it is pasted, in order; it is
+// the README's own.
+func TestTheFirstScreenCanBePasted(t *testing.T) {
+	prepare(t)
+	for _, x := range []struct{ kind, language string }{{"loss", "go"}, {"pooling", "c"}, {"task", "python"}} {
+		t.Run(x.kind+" "+x.language, func(t *testing.T) {
+			dir := t.TempDir()
+			out := made(t, dir, "plugins", "new", "mine", "--kind", x.kind, "--lang", x.language, "--dir", "its folder")
+			buildOrSkip(t, dir, "its folder")
+			readme, err := os.ReadFile(filepath.Join(dir, "its folder", "README.md"))
+			require.NoError(t, err)
+			var lines []string
+			for _, line := range strings.Split(out, "\n") {
+				command, is := strings.CutPrefix(line, "  ")
+				switch {
+				case !is || strings.HasPrefix(command, "export PATH="):
+				case strings.HasPrefix(command, "pip ") || strings.HasPrefix(command, "python3 -m venv"): // need a network
+				default:
+					lines = append(lines, command)
+				}
+				if is && !strings.HasPrefix(command, "export PATH=") && !strings.HasPrefix(command, "cd ") {
+					require.Contains(t, string(readme), "\n"+command+"\n")
+				}
+			}
+			require.Greater(t, len(lines), 5, out)
+			shell := exec.Command("bash", "-e", "-c", strings.Join(lines, "\n"))
+			shell.Dir = dir
+			said, err := shell.CombinedOutput()
+			require.NoError(t, err, "%s", said)
+		})
+	}
 }

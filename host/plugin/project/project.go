@@ -186,7 +186,29 @@ func (s Spec) tokens() (*strings.Replacer, error) {
 	}
 	use := strings.ReplaceAll(string(shared("use-"+s.Kind+".md")), "__BUILT__", built)
 	return strings.NewReplacer("__NAME__", s.Name, "__IDENT__", strings.ReplaceAll(s.Name, "-", "_"), "__KIND__", s.Kind,
-		"__BUILT__", built, "__SDK__", inGoMod(sdk), "__FILES__", scripts, "__USE__\n", use), nil
+		"__BUILT__", built, "__MAIN__", s.goFile(), "__SDK__", inGoMod(sdk), "__FILES__", scripts, "__USE__\n", use), nil
+}
+
+// goFile is the file of a Go project that its author changes first.
+func (s Spec) goFile() string {
+	if s.Kind == "task" {
+		return "loss.go"
+	}
+	return s.Kind + ".go"
+}
+
+// Steps are the commands that a written project's README gives, in its order.
+func (s Spec) Steps() (steps []string, err error) {
+	text, err := os.ReadFile(filepath.Join(s.Folder, "README.md"))
+	if err != nil {
+		return nil, err
+	}
+	for i, part := range strings.Split(string(text), "```\n") {
+		if i%2 == 1 {
+			steps = append(steps, strings.Split(strings.TrimSuffix(part, "\n"), "\n")...)
+		}
+	}
+	return steps, nil
 }
 
 func shared(name string) []byte {
