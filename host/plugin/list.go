@@ -7,8 +7,6 @@ import (
 	"text/tabwriter"
 	"time"
 	"unicode/utf8"
-
-	"llmhost/sdk"
 )
 
 // lineWidth is the characters of a line in a listing, and widest the most of
@@ -127,14 +125,15 @@ func (c *Component) needs(ctx context.Context) string {
 		}
 		names = append(names, name)
 	}
-	return strings.Join(names, " ") + gives(records.Gives)
+	return strings.Join(names, " ") + c.givesText(ctx, records)
 }
 
-// gives names what a formatter gives to losses.
-func gives(outputs []sdk.Output) string {
+// givesText names what a formatter gives to losses.
+func (c *Component) givesText(ctx context.Context, records Records) string {
 	var names []string
-	for _, o := range outputs {
-		names = append(names, o.Input())
+	all, _ := c.gives(ctx, records)
+	for _, g := range all {
+		names = append(names, g.Input())
 	}
 	if len(names) == 0 {
 		return ""

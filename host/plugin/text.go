@@ -202,29 +202,10 @@ func (c *Component) writeColumns(ctx context.Context, b *strings.Builder) error 
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	writeOutputs(b, records.Gives)
+	all, known := c.gives(ctx, records)
+	writeGives(b, all, known)
 	writeAllow(b, records.Allow)
 	return nil
-}
-
-// writeOutputs writes what a formatter gives, with the padding values.
-func writeOutputs(b *strings.Builder, outputs []sdk.Output) {
-	if len(outputs) == 0 {
-		return
-	}
-	b.WriteString("gives\n")
-	w := tabwriter.NewWriter(b, 0, 0, 2, ' ', 0)
-	for _, o := range outputs {
-		fmt.Fprintf(w, "  %s", o.Input())
-		if o.Kind != sdk.ClassLabel {
-			fmt.Fprintf(w, "\t%s", roleText(o.Role))
-		}
-		if o.Kind == sdk.CandidateColumn {
-			fmt.Fprintf(w, "\tpadded with %v", o.PaddingValue())
-		}
-		fmt.Fprintln(w)
-	}
-	w.Flush()
 }
 
 // writeUses writes what a loss declares about the columns that it reads.
