@@ -177,6 +177,10 @@ func (s Spec) tokens() (*strings.Replacer, error) {
 	if slices.Contains(parts[s.Kind], "records") {
 		scripts = `"main.py", "records.py", "llmhost_plugin"`
 	}
+	build := "llmhost plugins build .           # writes " + built
+	if filepath.Base(s.Folder) != s.Name { // the folder names what is built
+		build = "llmhost plugins build . -o " + built
+	}
 	sdk := ""
 	if s.Language == "go" {
 		var err error
@@ -186,7 +190,7 @@ func (s Spec) tokens() (*strings.Replacer, error) {
 	}
 	use := strings.ReplaceAll(string(shared("use-"+s.Kind+".md")), "__BUILT__", built)
 	return strings.NewReplacer("__NAME__", s.Name, "__IDENT__", strings.ReplaceAll(s.Name, "-", "_"), "__KIND__", s.Kind,
-		"__BUILT__", built, "__MAIN__", s.goFile(), "__SDK__", inGoMod(sdk), "__FILES__", scripts, "__USE__\n", use), nil
+		"__BUILT__", built, "__BUILD__", build, "__MAIN__", s.goFile(), "__SDK__", inGoMod(sdk), "__FILES__", scripts, "__USE__\n", use), nil
 }
 
 // goFile is the file of a Go project that its author changes first.
