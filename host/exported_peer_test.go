@@ -94,6 +94,7 @@ var exports = []export{
 	exportReward.on("a reward model", rewardModel).with("lora", adapters(nil)),
 	exportReward.with("lora, average", adapters(pooling("average"))),
 	exportClasses.with("lora", adapters(nil)),
+	exportClasses.on("pad is eos", padIsEOS).with("lora", adapters(nil)),
 	exportClasses.with("lora and modules", adapters(func(s *config.Settings) {
 		s.LoraTargetModules, s.ModulesToSave = []string{"q_proj", "v_proj"}, []string{"model.norm", "embed_tokens"}
 	})),
