@@ -18,6 +18,8 @@ type HeadClasses struct {
 	Coefficient float64 // of the head's loss
 	Named       bool    // never the one head of …ForSequenceClassification, which pools at the last token
 	Found       []FoundClass
+
+	newHead string // how a new head is trained instead of one for other classes
 }
 
 // FoundClass is a class of the data.
@@ -29,7 +31,7 @@ type FoundClass struct {
 
 // SettleClasses settles the classes of each head: those that the model has for
 // it, or else those of the data. A class of the data that the model's head lacks
-// is an error; with ignoreMismatched such a head is initialized again. known are
+// is an error; with ignoreMismatched such a head is initialized again, except an adapter's. known are
 // the heads that the data has classes for, for the error about one without.
 // The notes say what a user should know about the choice.
 func SettleClasses(src Source, wanted []HeadClasses, known []string, ignoreMismatched bool) (heads []model.ClassHead, notes []string, err error) {
@@ -40,7 +42,13 @@ func SettleClasses(src Source, wanted []HeadClasses, known []string, ignoreMisma
 	if err != nil {
 		return nil, nil, err
 	}
+	newHead := "set ignore_mismatched_sizes = true to train a new head for the classes of the data"
+	if src.Adapter != "" { // which brings its head
+		newHead = "merge the adapter, and train a new head on the merged model with ignore_mismatched_sizes = true"
+		ignoreMismatched = false
+	}
 	for _, w := range wanted {
+		w.newHead = newHead
 		head := model.ClassHead{Name: w.Head, Coefficient: w.Coefficient}
 		if len(wanted) == 1 && !w.Named && isUnnamed(old) {
 			head.Name = ""
@@ -73,14 +81,28 @@ func isUnnamed(old []model.ClassHead) bool {
 // classes are the class heads that a source has, and the folder that names them:
 // the adapter's where that has any, else the model's.
 func (s Source) classes() (path string, heads []model.ClassHead, notes []string, err error) {
-	if s.Adapter != "" {
-		heads, err = lora.ReadClasses(s.Adapter)
-		if err != nil || heads != nil {
-			return s.Adapter, heads, nil, err
-		}
+	if s.Adapter == "" {
+		heads, notes, err = model.ReadClassHeads(s.Weights)
+		return s.Weights, heads, notes, err
+	}
+	heads, err = lora.ReadClasses(s.Adapter)
+	if err != nil || heads != nil {
+		return s.Adapter, heads, nil, err
+	}
+	held, err := lora.Heads(s.Adapter)
+	if err != nil {
+		return "", nil, nil, err
 	}
 	heads, notes, err = model.ReadClassHeads(s.Weights)
-	return s.Weights, heads, notes, err
+	switch {
+	case err != nil:
+		return "", nil, nil, err
+	case held.Score:
+		return "", nil, nil, fmt.Errorf("the adapter of %s has a head that gives one score, as a reward model's; want one of classes, or a task for rewards", s.Adapter)
+	case len(held.Classes) == 1 && !(len(heads) == 1 && len(heads[0].Labels) == len(held.Classes[0].Labels)):
+		return s.Adapter, held.Classes, nil, nil // a head of its own, whose classes nothing names
+	}
+	return s.Weights, heads, notes, nil
 }
 
 // settle sets the classes of a head; none where neither model nor data has any.
@@ -110,17 +132,29 @@ func (w HeadClasses) settle(head *model.ClassHead, path string, old []model.Clas
 	return "", nil
 }
 
-// fits refuses classes of a model that are not those of the data.
+// fits refuses classes of a model that are not those of the data. It advises to train a new
+// head only where the trained one cannot have the data's classes.
 func (w HeadClasses) fits(have []string, path string) error {
-	const fix = "set ignore_mismatched_sizes = true to train a new head for the classes of the data"
 	if other := w.notAmong(have); other != nil {
-		return fmt.Errorf("%s: the class %q of %s is not among those of %s, which are %s%s; %s",
-			other.At, other.Name, w.Head, path, strings.Join(have, ", "), nearest.Hint(other.Name, have), fix)
+		return fmt.Errorf("%s: the class %q of %s is not among those of %s, which are %s%s",
+			other.At, other.Name, w.Head, path, strings.Join(have, ", "), w.adviceFor(other, have))
 	}
 	if len(have) == 1 {
-		return fmt.Errorf("the head of %s has the one class %q, as a score has; want at least two; %s", path, have[0], fix)
+		return fmt.Errorf("the head of %s has the one class %q, as a score has; want at least two; %s", path, have[0], w.newHead)
 	}
 	return nil
+}
+
+// adviceFor says what to do about a class that a head lacks.
+func (w HeadClasses) adviceFor(other *FoundClass, have []string) string {
+	hint := nearest.Hint(other.Name, have)
+	switch {
+	case slices.Equal(have, model.Unnamed(len(have))) && len(w.Found) < len(have):
+		return fmt.Sprintf("; name the classes in the data by their numbers, 0 to %d, or give it all of them", len(have)-1)
+	case hint != "":
+		return hint
+	}
+	return "; " + w.newHead
 }
 
 // named are the classes of a model by their names in the data, where the model has

@@ -152,22 +152,22 @@ func (o Options) forModel(src Source, tok *tokenizer.Tokenizer) (out model.Optio
 			return out, err
 		}
 	}
-	out.Vocab, err = o.vocabulary(src, tok)
+	out.Vocab, out.CutVocab, err = o.vocabulary(src, tok)
 	return out, err
 }
 
 // vocabulary is how many tokens the model must have at least: those of the
 // tokenizer, where it got new ones or resize_vocab is set, and those that the
-// adapter was trained with.
-func (o Options) vocabulary(src Source, tok *tokenizer.Tokenizer) (size int64, err error) {
+// adapter was trained with, which may be fewer than those of its base.
+func (o Options) vocabulary(src Source, tok *tokenizer.Tokenizer) (size int64, cut bool, err error) {
 	if tok != nil && (o.ResizeVocab || len(tok.Added()) > 0) {
 		size = int64(tok.MaxID()) + 1
 	}
 	if src.Adapter == "" {
-		return size, nil
+		return size, false, nil
 	}
 	stored, err := lora.VocabSize(src.Adapter)
-	return max(size, stored), err
+	return max(size, stored), stored > 0, err
 }
 
 // nameSpecialTokens makes config.json name the tokenizer's special tokens.
@@ -286,6 +286,9 @@ func (m *Model) Notes() (notes []string) {
 			m.Config.VocabSize,
 			m.addedTokens(),
 		)
+	}
+	if m.Grown < 0 {
+		note("the vocabulary of %s is cut by %d to %d tokens, with which the adapter was trained", m.Source.Name, -m.Grown, m.Config.VocabSize)
 	}
 	for _, pad := range []string{m.padNote, m.adapterPadNote()} {
 		if pad != "" {

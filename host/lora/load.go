@@ -141,6 +141,10 @@ func (r reader) attach(c Config) (a *Adapter, err error) {
 // read is a source.
 func (r reader) read(name string, device tensor.Device, shape ...int64) tensor.Tensor {
 	r.used[name] = true
+	if found, err := r.file.Get(name); err == nil && !slices.Equal(found.Shape, shape) {
+		panic(sourceError{fmt.Errorf("%s: tensor %s has shape %s, and the model of this task wants %s; is it the model that the adapter was trained on, and its task?",
+			r.file.Path(), name, safetensors.ShapeText(found.Shape), safetensors.ShapeText(shape))})
+	}
 	t, err := model.Read(r.file, name, ConfigName, device, tensor.Float32, shape...)
 	if err != nil {
 		panic(sourceError{err})

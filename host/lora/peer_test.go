@@ -111,7 +111,7 @@ type family struct {
 
 func causal(name, config string) family {
 	f := family{name: name, attention: []string{"q_proj", "v_proj"}, parent: "mlp"}
-	f.config = `{"vocab_size": 40, "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
+	f.config = `{"vocab_size": 48, "hidden_size": 16, "intermediate_size": 24, "num_hidden_layers": 2, "num_attention_heads": 4, "num_key_value_heads": 2,
 "max_position_embeddings": 64, "initializer_range": 0.3, "tie_word_embeddings": false, "pad_token_id": 3, "dtype": "float32", ` + config + `}`
 	return f
 }
@@ -177,6 +177,10 @@ func (f family) peerKinds() map[string]any {
 	add("parent", false, map[string]any{"modules_to_save": []string{f.parent}})
 	add("nothing_saved", false, map[string]any{"modules_to_save": []string{"v_head"}})
 	add("embeddings", true, nil)
+	for _, vocab := range []int{41, 50} {
+		add(fmt.Sprint("tokens_", vocab), true, nil)
+		kinds[fmt.Sprint("tokens_", vocab)].(map[string]any)["vocab"] = vocab
+	}
 	if f.labels == 0 && !strings.HasSuffix(f.name, "tied") {
 		add("head", false, map[string]any{"modules_to_save": []string{"lm_head"}})
 	}
@@ -201,6 +205,7 @@ func TestPeerAdaptersOfAllFamilies(t *testing.T) {
 	made := askPeer[map[string][]float64](t, "make", making...)
 	for i, f := range all {
 		var again []string
+		vocab := map[string]int64{}
 		for _, kind := range slices.Sorted(maps.Keys(made[i])) {
 			folder := filepath.Join(t.TempDir(), kind)
 			require.NoError(t, os.Mkdir(folder, 0o755))
@@ -208,12 +213,12 @@ func TestPeerAdaptersOfAllFamilies(t *testing.T) {
 				m, a := openOn(t, bases[i], filepath.Join(outs[i], kind))
 				requireNear(t, made[i][kind], outputs(m))
 				require.NoError(t, a.Save(folder))
-				again = append(again, folder)
+				again, vocab[folder] = append(again, folder), m.Config.VocabSize
 				require.NoError(t, a.Merge())
 				requireNear(t, made[i][kind], outputs(m))
 			})
 		}
-		reading = append(reading, map[string]any{"base": bases[i], "class": f.class(), "labels": f.labels, "ids": ids, "folders": again})
+		reading = append(reading, map[string]any{"base": bases[i], "class": f.class(), "labels": f.labels, "ids": ids, "folders": again, "vocab": vocab})
 	}
 	for i, read := range askPeer[map[string][]float64](t, "read", reading...) {
 		for folder, got := range read {
@@ -231,6 +236,9 @@ func openOn(t *testing.T, base, folder string) (*model.Model, *lora.Adapter) {
 	require.NoError(t, err)
 	options := cpu
 	options.Heads = heads
+	options.Vocab, err = lora.VocabSize(folder)
+	require.NoError(t, err)
+	options.CutVocab = true
 	m, err := model.Load(base, options)
 	require.NoError(t, err)
 	t.Cleanup(m.Free)

@@ -39,6 +39,8 @@ type Options struct {
 	// Vocab is how many tokens the model must have at least; rows for those that
 	// its files lack are the mean of the others. 0 = as many as it has.
 	Vocab int64
+	// CutVocab leaves out the tokens of the files beyond Vocab.
+	CutVocab bool
 }
 
 // Model is a model that is open, with the text of its config.json.
@@ -49,7 +51,7 @@ type Model struct {
 	Config     Config
 	Unused     []string // tensors of the files that the model has no place for
 	Fresh      []string // parameters of heads that the files lacked and that were drawn at random
-	Grown      int64    // tokens that the files lacked
+	Grown      int64    // tokens that the files lacked; below 0, those that were cut off
 	// Untied says that config.json tied the head that predicts tokens to the input
 	// embedding, and that the files hold two different matrices.
 	Untied bool
@@ -89,7 +91,7 @@ func Load(path string, o Options) (*Model, error) {
 		return nil, err
 	}
 	source := f.orFresh(files, o)
-	if o.Vocab > f.Config.VocabSize {
+	if o.Vocab > f.Config.VocabSize || o.CutVocab && o.Vocab > 0 {
 		if err := f.grow(o.Vocab); err != nil {
 			return nil, err
 		}

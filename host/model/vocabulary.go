@@ -19,7 +19,7 @@ func IsVocabulary(name string) bool {
 		slices.Contains(vocabularies, nn.LastPart(nn.Param{Name: name}.Module()))
 }
 
-// grow enlarges the vocabulary of config.json. The rows come from a source that
+// grow sets the vocabulary of config.json. The rows come from a source that
 // grown makes.
 func (f *Model) grow(vocab int64) error {
 	f.Grown = vocab - f.Config.VocabSize
@@ -49,7 +49,7 @@ func (f *Model) SetConfig(key string, value any) error {
 }
 
 // grown takes matrices with a row for each token from a source that has that many
-// rows fewer, and makes each new row the mean of the old ones.
+// rows fewer, and makes each new row the mean of the old ones. Below 0 it cuts rows off.
 func grown(read nn.Source, rows int64) nn.Source {
 	return func(name string, shape []int64) (t tensor.Tensor) {
 		if !IsVocabulary(name) {
@@ -58,6 +58,10 @@ func grown(read nn.Source, rows int64) nn.Source {
 		old := read(name, []int64{shape[0] - rows, shape[1]})
 		defer old.Free()
 		tensor.Scoped(func() {
+			if rows < 0 {
+				t = tensor.Cat(0, old.Narrow(0, 0, shape[0])).Own()
+				return
+			}
 			mean := old.To(tensor.Float32).MeanDim(0, true).To(old.DType())
 			t = tensor.Cat(0, old, mean.Expand(rows, shape[1])).Own()
 		})

@@ -69,7 +69,33 @@ func TestVocabularyGrows(t *testing.T) {
 	}
 }
 
-// A vocabulary does not shrink, and one that is large enough is unchanged.
+// A vocabulary that is cut keeps its first rows.
+func TestVocabularyIsCut(t *testing.T) {
+	start, saved := t.TempDir(), t.TempDir()
+	made, err := model.Create([]byte(configs["llama"]), 3, cpu)
+	require.NoError(t, err)
+	defer made.Free()
+	require.NoError(t, made.Save(start))
+	less := cpu
+	less.Vocab, less.CutVocab = 37, true
+	m, err := model.Load(start, less)
+	require.NoError(t, err)
+	defer m.Free()
+	require.EqualValues(t, -3, m.Grown)
+	for i, p := range m.Params().All() {
+		was := made.Params().All()[i].Tensor.Floats()
+		if model.IsVocabulary(p.Name) {
+			was = was[:37*p.Tensor.Size(1)]
+		}
+		require.Equal(t, was, p.Tensor.Floats(), p.Name)
+	}
+	require.NoError(t, m.Save(saved))
+	config, err := model.ReadConfig(saved)
+	require.NoError(t, err)
+	require.EqualValues(t, 37, config.VocabSize)
+}
+
+// Without being cut a vocabulary does not shrink, and one that is large enough is unchanged.
 func TestVocabularyStays(t *testing.T) {
 	folder := t.TempDir()
 	made, err := model.Create([]byte(configs["llama"]), 3, cpu)

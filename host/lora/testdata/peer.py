@@ -2,9 +2,9 @@
 
     peer.py fields          the names of LoraConfig's fields, and what PEFT says of some values
     peer.py match           {"cases": [{"config", "modules"}]} -> which modules get an adapter, of which rank and alpha
-    peer.py make            {"base", "class", "ids", "kinds": {NAME: {"config", "embeddings", "labels"}}, "out"} -> logits by NAME;
-                            the adapters are in out/NAME
-    peer.py read            {"base", "class", "ids", "folders": [...]} -> logits by folder
+    peer.py make            {"base", "class", "labels", "ids", "kinds": {NAME: {"config", "embeddings", "vocab"}}, "out"} -> logits
+                            by NAME; the adapters are in out/NAME
+    peer.py read            {"base", "class", "labels", "ids", "folders": [...], "vocab": {FOLDER: ...}} -> logits by folder
 """
 
 import dataclasses
@@ -52,11 +52,14 @@ def match(job):
     return answers
 
 
-def base_of(job, labels=None):
+def base_of(job, vocab=None):
     kind = getattr(transformers, job["class"])
-    torch.manual_seed(SEED)  # of a head that the base lacks
-    more = {"num_labels": labels} if labels else {}
-    return kind.from_pretrained(job["base"], dtype=torch.float32, attn_implementation="eager", **more)
+    torch.manual_seed(SEED)  # of a head that the base lacks, and of new tokens
+    more = {"num_labels": job["labels"]} if job.get("labels") else {}
+    model = kind.from_pretrained(job["base"], dtype=torch.float32, attn_implementation="eager", **more)
+    if vocab:
+        model.resize_token_embeddings(vocab)
+    return model
 
 
 def run(model, ids):
@@ -74,7 +77,7 @@ def make(job):
     logits = {}
     for name, kind in job["kinds"].items():
         torch.manual_seed(SEED)
-        model = get_peft_model(base_of(job, job.get("labels")), LoraConfig(**kind["config"]))
+        model = get_peft_model(base_of(job, kind.get("vocab")), LoraConfig(**kind["config"]))
         disturb(p for p in model.parameters() if p.requires_grad)
         if kind.get("embeddings"):
             inner = model.get_base_model()
@@ -82,7 +85,7 @@ def make(job):
             weights = {id(m.weight): m.weight for m in found.values()}
             disturb(weights.values())
         logits[name] = run(model, job["ids"])
-        model.save_pretrained(os.path.join(job["out"], name), save_embedding_layers=bool(kind.get("embeddings")))
+        model.save_pretrained(os.path.join(job["out"], name), save_embedding_layers="auto" if kind.get("vocab") else bool(kind.get("embeddings")))
     return logits
 
 
@@ -91,7 +94,7 @@ def read(job):
     for folder in job["folders"]:
         with warnings.catch_warnings():
             warnings.filterwarnings("error", message=".*missing adapter keys.*")
-            logits[folder] = run(PeftModel.from_pretrained(base_of(job, job.get("labels")), folder), job["ids"])
+            logits[folder] = run(PeftModel.from_pretrained(base_of(job, job["vocab"][folder]), folder), job["ids"])
     return logits
 
 
