@@ -94,6 +94,7 @@ type Model struct {
 
 	save       saveTypes
 	wasFourBit bool   // the adapter was trained on 4 bits
+	apart      bool   // the adapter makes two matrices of a tied one
 	storedPad  int64  // the pad token of config.json, where the heads need one
 	padNote    string // how it was settled, "" where nobody need know
 }
@@ -109,7 +110,7 @@ func Open(src Source, tok *tokenizer.Tokenizer, o Options) (_ *Model, err error)
 	if err != nil {
 		return nil, err
 	}
-	m := &Model{Model: loaded, Source: src, Tokenizer: tok}
+	m := &Model{Model: loaded, Source: src, Tokenizer: tok, apart: options.Untie && loaded.Untied}
 	defer func() {
 		if err != nil {
 			loaded.Free()
@@ -149,6 +150,11 @@ func (o Options) forModel(src Source, tok *tokenizer.Tokenizer) (out model.Optio
 		out.Heads = *o.Heads
 	case src.Adapter != "":
 		if out.Heads, err = src.adapterHeads(); err != nil {
+			return out, err
+		}
+	}
+	if src.Adapter != "" {
+		if out.Untie, err = lora.Apart(src.Adapter); err != nil {
 			return out, err
 		}
 	}
@@ -269,7 +275,10 @@ func (m *Model) Notes() (notes []string) {
 	if m.Adapter != nil && m.Source.Adapter != "" && m.wasFourBit != m.Adapter.FourBit {
 		note("the adapter of %s was trained with load_in_4bit = %v", m.Source.Adapter, m.wasFourBit)
 	}
-	if m.Untied {
+	switch {
+	case m.apart:
+		note("the adapter of %s has an embedding and a head for tokens of its own: the matrix of %s that is both becomes two, as in PEFT", m.Source.Adapter, m.Source.Name)
+	case m.Untied:
 		note("config.json of %s has tie_word_embeddings = true, but its weights hold an input embedding and an output head that differ: they are used as two, as in transformers 5, and what is saved says tie_word_embeddings = false", m.Source.Name)
 	}
 	if note := m.save.note(m.Source.Name); note != "" {

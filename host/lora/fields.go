@@ -55,7 +55,7 @@ var fields = []field{
 	{name: "rank_pattern", rule: applied, want: "an object of whole numbers", null: "default", why: "the first pattern of the file that fits; patterns that fit nothing are noted", value: func(c *Config) any { return &c.RankPattern }},
 	{name: "alpha_pattern", rule: applied, want: "an object of numbers", null: "default", why: "as `rank_pattern`", value: func(c *Config) any { return &c.AlphaPattern }},
 	{name: "modules_to_save", rule: applied, want: "a list of names or null", null: "default", why: "by the end of a module's name, with all weights below it; names that fit nothing are noted, except that of `classifier` and `score` one is enough", value: func(c *Config) any { return &c.ModulesToSave }},
-	{name: "ensure_weight_tying", rule: applied, want: "true or false", null: "default", why: "a tied matrix is one matrix, trained and saved under both names", value: func(c *Config) any { return &c.TieWeights }},
+	{name: "ensure_weight_tying", rule: applied, want: "true or false", null: "default", why: "a tied matrix that is trained here stays one, saved under both names; where an adapter of PEFT's took it apart it is opened as two", value: func(c *Config) any { return &c.TieWeights }},
 	{name: "bias", rule: applied, want: `"none"`, why: "`none`; `all` and `lora_only` are refused", value: func(c *Config) any { return &c.bias }},
 
 	{name: "fan_in_fan_out", rule: ignored, why: "PEFT sets it to false for linear maps as all families here have them"},

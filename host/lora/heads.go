@@ -1,6 +1,7 @@
 package lora
 
 import (
+	"bytes"
 	"encoding/json"
 	"fmt"
 	"path/filepath"
@@ -9,6 +10,7 @@ import (
 
 	"llmhost/host/jsonerror"
 	"llmhost/host/model"
+	"llmhost/host/nn"
 	"llmhost/host/safetensors"
 )
 
@@ -123,6 +125,39 @@ func VocabSize(folder string) (size int64, err error) {
 		}
 	}
 	return size, nil
+}
+
+// Apart tells whether the adapter of a folder has two matrices where a base may have
+// one for its embedding and its head for tokens: it holds two values, or PEFT
+// trained one of them, which leaves the other as it was.
+func Apart(folder string) (bool, error) {
+	c, err := ReadConfig(filepath.Join(folder, ConfigName))
+	if err != nil {
+		return false, err
+	}
+	file, err := openWeights(folder)
+	if err != nil {
+		return false, err
+	}
+	defer file.Close()
+	var held []safetensors.Tensor
+	trained := false
+	for _, name := range file.Names() {
+		module := nn.Param{Name: bare(name)}.Module()
+		if !model.IsVocabulary(name) || nn.LastPart(module) == "word_embeddings" {
+			continue
+		}
+		found, err := file.Get(name)
+		if err != nil {
+			return false, err
+		}
+		held = append(held, found)
+		trained = trained || c.saves(module)
+	}
+	if len(held) == 2 {
+		return !bytes.Equal(held[0].Data, held[1].Data), nil
+	}
+	return len(held) == 1 && trained && !c.classifies(), nil
 }
 
 // addHead adds the head that a weight [out, hidden] of that name belongs to.

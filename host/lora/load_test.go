@@ -113,6 +113,11 @@ func TestTiedMatrixUnderOneName(t *testing.T) {
 			return old
 		}
 		stored := rewritten(t, whole, without)
+		for _, folder := range []string{whole, stored} {
+			apart, err := lora.Apart(folder)
+			require.NoError(t, err)
+			require.False(t, apart, folder)
+		}
 		other := fresh(t, tied)
 		_, err := lora.Load(other.Params(), stored)
 		require.NoError(t, err)
@@ -123,5 +128,8 @@ func TestTiedMatrixUnderOneName(t *testing.T) {
 		require.NoError(t, os.WriteFile(filepath.Join(stored, lora.ConfigName), text, 0o644))
 		_, err = lora.Load(fresh(t, tied).Params(), stored)
 		require.ErrorContains(t, err, " alone, apart from the other; untie them in the model's config.json")
+		apart, err := lora.Apart(stored)
+		require.NoError(t, err)
+		require.True(t, apart, "one that is trained leaves the other as it was")
 	}
 }

@@ -181,8 +181,13 @@ func (f family) peerKinds() map[string]any {
 		add(fmt.Sprint("tokens_", vocab), true, nil)
 		kinds[fmt.Sprint("tokens_", vocab)].(map[string]any)["vocab"] = vocab
 	}
-	if f.labels == 0 && !strings.HasSuffix(f.name, "tied") {
+	if f.labels == 0 { // a tied base has one matrix of both, which PEFT takes apart
 		add("head", false, map[string]any{"modules_to_save": []string{"lm_head"}})
+		add("both_heads", false, map[string]any{"modules_to_save": []string{"lm_head", "embed_tokens"}})
+	}
+	if f.name == "qwen2 tied" {
+		add("embedding_alone", false, map[string]any{"modules_to_save": []string{"embed_tokens"}})
+		add("tied_still", false, map[string]any{"modules_to_save": []string{"embed_tokens"}, "ensure_weight_tying": true})
 	}
 	if f.labels > 0 {
 		add("twice", false, map[string]any{"modules_to_save": []string{"classifier", "score"}}) // PEFT adds both again
@@ -239,6 +244,8 @@ func openOn(t *testing.T, base, folder string) (*model.Model, *lora.Adapter) {
 	options.Vocab, err = lora.VocabSize(folder)
 	require.NoError(t, err)
 	options.CutVocab = true
+	options.Untie, err = lora.Apart(folder)
+	require.NoError(t, err)
 	m, err := model.Load(base, options)
 	require.NoError(t, err)
 	t.Cleanup(m.Free)

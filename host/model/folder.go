@@ -41,6 +41,8 @@ type Options struct {
 	Vocab int64
 	// CutVocab leaves out the tokens of the files beyond Vocab.
 	CutVocab bool
+	// Untie makes two matrices of one that is both embedding and head for tokens.
+	Untie bool
 }
 
 // Model is a model that is open, with the text of its config.json.
@@ -53,7 +55,7 @@ type Model struct {
 	Fresh      []string // parameters of heads that the files lacked and that were drawn at random
 	Grown      int64    // tokens that the files lacked; below 0, those that were cut off
 	// Untied says that config.json tied the head that predicts tokens to the input
-	// embedding, and that the files hold two different matrices.
+	// embedding, and that they are two matrices, by the files or by Options.Untie.
 	Untied bool
 
 	Heads   Heads
@@ -87,7 +89,7 @@ func Load(path string, o Options) (*Model, error) {
 	}
 	defer weights.Close()
 	files := newStored(weights)
-	if err := f.settleTie(files, o.Heads); err != nil {
+	if err := f.settleTie(files, o); err != nil {
 		return nil, err
 	}
 	source := f.orFresh(files, o)
