@@ -112,7 +112,7 @@ func flatten(to *[]float64, value any, shape []int64) error {
 	case string:
 		beyond, is := map[string]float64{"NaN": math.NaN(), "Infinity": math.Inf(1), "-Infinity": math.Inf(-1)}[v]
 		if !is {
-			return fmt.Errorf("holds %q where a number, true or false should be", v)
+			return fmt.Errorf("holds %v where a number, true or false should be", v)
 		}
 		*to = append(*to, beyond)
 	case bool:
