@@ -61,6 +61,8 @@ func TestReferenceIsTheModelAsTheRunFoundIt(t *testing.T) {
 			s := goesOn(t, adapter, c.set)
 			lines := mustTrain(t, s)
 			require.Contains(t, lines, "reference: the model with its adapter as it is in "+adapter+"\n")
+			off := "note: the adapter's dropout of 0.1 is off, as in TRL where answers are compared; disable_dropout = false turns it on\n"
+			require.Equal(t, c.name != "pissa", strings.Contains(lines, off), "pissa's file asks for none")
 			first := entries(t, s.OutputDir)[1]
 			require.Equal(t, "loss", first.Values[0].Name)
 			require.InDelta(t, math.Ln2, first.Values[0].Value, 1e-6, "dropout is off, as in TRL")

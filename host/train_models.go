@@ -341,6 +341,9 @@ func noGradient(t *task.Task, s config.Settings) string {
 // modelNotes are what a user should know about the models, given the task.
 func modelNotes(s config.Settings, t *task.Task, policy *lm.Model) []string {
 	notes := append(adapterNotes(s), policy.Notes()...)
+	if a := policy.Adapter; a != nil && a.Config.Dropout > 0 && s.DisableDropout == config.Auto && withoutDropout(s, t) {
+		notes = append(notes, fmt.Sprintf("the adapter's dropout of %g is off, as in TRL where answers are compared; disable_dropout = false turns it on", a.Config.Dropout))
+	}
 	if s.Pooling != "auto" && !policy.Causal() {
 		notes = append(notes, fmt.Sprintf(
 			"%s, a %s, has its own pooling; pooling_type %s has no effect",
