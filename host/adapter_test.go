@@ -127,6 +127,25 @@ func TestAdapterSettings(t *testing.T) {
 	require.Equal(t, 2, c.R)
 }
 
+// An adapter without the head of the next task is trained on with a new one, which is saved with it.
+func TestAdapterGetsTheHeadOfTheNextTask(t *testing.T) {
+	first := lesson(t, "sft", promptAnswer(nil), nil)
+	first.LoraR, first.MaxSteps = 4, 2
+	mustTrain(t, first)
+	next := lesson(t, "classification", tone, nil)
+	next.Adapter, next.NumTrainEpochs = first.OutputDir, 1
+	require.Contains(t, mustTrain(t, next), "starts with random weights")
+	c, err := lora.ReadConfig(filepath.Join(next.OutputDir, lora.ConfigName))
+	require.NoError(t, err)
+	require.Equal(t, []any{"SEQ_CLS", []string{"score"}}, []any{c.TaskType, c.ModulesToSave})
+	_, after := measured(t, next.OutputDir, "eval_loss")
+	again := next
+	again.Adapter, again.OutputDir = next.OutputDir, filepath.Join(t.TempDir(), "run")
+	require.NotContains(t, mustTrain(t, again), "starts with random weights")
+	before, _ := measured(t, again.OutputDir, "eval_loss")
+	require.InDelta(t, after, before, 1e-6)
+}
+
 // Settings of adapters that have no effect are named, with the reason.
 func TestAdapterSettingsWithoutEffect(t *testing.T) {
 	first := adapted(t)
