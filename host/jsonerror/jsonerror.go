@@ -24,15 +24,35 @@ func Explain(text []byte, err error) error {
 		return nil
 	case errors.As(err, &wrong):
 		return fmt.Errorf("%s is %s; want %s", key(wrong.Field), found(wrong.Value), wanted(wrong.Type))
-	case errors.As(err, &syntax) && strings.HasPrefix(syntax.Error(), "unexpected end"), errors.Is(err, io.EOF), errors.Is(err, io.ErrUnexpectedEOF):
-		return errors.New("it ends in the middle of its JSON")
+	case ends(err):
+		return errors.New(Syntax(err))
 	case errors.As(err, &syntax):
-		return fmt.Errorf("%s: %s", place(text, syntax.Offset), outOfPlace(syntax.Error()))
+		return fmt.Errorf("%s: %s", place(text, syntax.Offset), Syntax(err))
 	}
 	if name := unknown.FindStringSubmatch(err.Error()); name != nil {
 		return fmt.Errorf("unknown key %s", name[1])
 	}
 	return err
+}
+
+// Syntax says what breaks the JSON of a text, for callers that say where by
+// themselves.
+func Syntax(err error) string {
+	var syntax *json.SyntaxError
+	switch {
+	case ends(err):
+		return "it ends in the middle of its JSON"
+	case errors.As(err, &syntax):
+		return outOfPlace(syntax.Error())
+	}
+	return err.Error()
+}
+
+// ends tells whether the text ended too early.
+func ends(err error) bool {
+	var syntax *json.SyntaxError
+	return errors.As(err, &syntax) && strings.HasPrefix(syntax.Error(), "unexpected end") ||
+		errors.Is(err, io.EOF) || errors.Is(err, io.ErrUnexpectedEOF)
 }
 
 // What encoding/json writes: of a key that a struct does not have, and of a

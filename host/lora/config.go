@@ -13,6 +13,7 @@ import (
 	"path/filepath"
 	"strings"
 
+	"llmhost/host/jsonerror"
 	"llmhost/host/jsonobject"
 )
 
@@ -131,7 +132,7 @@ func ReadConfig(path string) (Config, error) {
 func parseConfig(text []byte) (Config, error) {
 	o, err := jsonobject.Parse(text)
 	if err != nil {
-		return Config{}, fmt.Errorf("%w; want a LoraConfig of PEFT's", err)
+		return Config{}, fmt.Errorf("%w; want a LoraConfig of PEFT's", jsonerror.Explain(text, err))
 	}
 	if inner := o.Get("config"); inner != nil {
 		if o, err = unwrap(o); err != nil {

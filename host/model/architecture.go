@@ -82,7 +82,7 @@ func ReadLimits(path string) (nn.Limits, error) {
 	name := filepath.Join(path, ConfigName)
 	limits, err := architectureOf(f.class).limits(f.ConfigText)
 	if err != nil {
-		return nn.Limits{}, fmt.Errorf("%s: %w", name, inJSON(err))
+		return nn.Limits{}, fmt.Errorf("%s: %w", name, inJSON(f.ConfigText, err))
 	}
 	return limits, nil
 }

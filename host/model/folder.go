@@ -10,8 +10,8 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
-	"reflect"
 
+	"llmhost/host/jsonerror"
 	"llmhost/host/model/hfconfig"
 	"llmhost/host/nn"
 	"llmhost/host/safetensors"
@@ -123,10 +123,10 @@ func Create(configText []byte, seed int64, o Options) (*Model, error) {
 // readConfig reads what does not depend on the architecture.
 func (f *Model) readConfig() (err error) {
 	if f.class, err = hfconfig.Find(Classes(), f.ConfigText); err != nil {
-		return inJSON(err)
+		return inJSON(f.ConfigText, err)
 	}
 	if err := f.class.Decode(f.ConfigText, &f.Config); err != nil {
-		return inJSON(err)
+		return inJSON(f.ConfigText, err)
 	}
 	f.PadID, err = f.readPad()
 	return err
@@ -188,39 +188,20 @@ func (f *Model) build(o Options, p *nn.Params) (err error) {
 	heads := o.Heads
 	heads.LM = heads.predict()
 	if f.Backbone, err = architectureOf(f.class).open(f.ConfigText, o.Device, p, heads.LM); err != nil {
-		return fmt.Errorf("%s: %w", name, inJSON(err))
+		return fmt.Errorf("%s: %w", name, inJSON(f.ConfigText, err))
 	}
 	f.addHeads(p, heads)
 	return nil
 }
 
-// inJSON says where and why a text is not JSON; any other error stays as it is.
-func inJSON(err error) error {
+// inJSON says where and why a text is not the JSON that it should be; any other
+// error stays as it is.
+func inJSON(text []byte, err error) error {
 	var syntax *json.SyntaxError
-	var wrong *json.UnmarshalTypeError
-	switch {
-	case errors.As(err, &syntax):
-		return fmt.Errorf("is not JSON, at byte %d: %w; copy or download it again", syntax.Offset, err)
-	case errors.As(err, &wrong):
-		return fmt.Errorf("%s is a %s; want %s", wrong.Field, wrong.Value, wanted(wrong.Type.Kind()))
+	if errors.As(err, &syntax) {
+		return fmt.Errorf("is not JSON: %w; copy or download it again", jsonerror.Explain(text, err))
 	}
-	return err
-}
-
-func wanted(kind reflect.Kind) string {
-	switch kind {
-	case reflect.String:
-		return "a string"
-	case reflect.Bool:
-		return "true or false"
-	case reflect.Int, reflect.Int64:
-		return "a whole number"
-	case reflect.Float64:
-		return "a number"
-	case reflect.Slice:
-		return "a list"
-	}
-	return "an object"
+	return jsonerror.Explain(text, err)
 }
 
 // WeightsDigest returns the sha256 over the weight files of a model folder, in

@@ -340,7 +340,7 @@ func TestFoldersThatDoNotLoad(t *testing.T) {
 		{"a type of model", config(`{"model_type": "gpt2"}`), `FOLDER/config.json: model_type is "gpt2"; want one of llama, mistral, qwen2, qwen3, gpt_neox, phi3, gemma2, gemma3_text, bert`},
 		{"an impossible config", config(strings.Replace(configs["llama"], `"head_dim": 10`, `"head_dim": 9`, 1)),
 			`FOLDER/config.json: head_dim is 9; want an even number, as rotary positions rotate pairs`},
-		{"no JSON", config(`{`), `FOLDER/config.json: is not JSON, at byte 1: unexpected end of JSON input; copy or download it again`},
+		{"no JSON", config(`{`), `FOLDER/config.json: is not JSON: it ends in the middle of its JSON; copy or download it again`},
 		{"no config", func(folder string) { require.NoError(t, os.Remove(filepath.Join(folder, "config.json"))) },
 			`FOLDER/config.json: no such file; model_name_or_path wants a folder in Hugging Face's layout`},
 		{"no weights", func(folder string) { require.NoError(t, os.Remove(filepath.Join(folder, "model.safetensors"))) },
@@ -408,7 +408,7 @@ func TestConfigsThatMakeNoModel(t *testing.T) {
 	_, err := model.Create([]byte(`{"model_type": "gpt2"}`), 1, cpu)
 	require.ErrorContains(t, err, `model_type is "gpt2"; want one of llama, mistral, qwen2`)
 	_, err = model.Create([]byte(`{`), 1, cpu)
-	require.EqualError(t, err, "config of the new model: is not JSON, at byte 1: unexpected end of JSON input; copy or download it again")
+	require.EqualError(t, err, "config of the new model: is not JSON: it ends in the middle of its JSON; copy or download it again")
 }
 
 // The names, shapes and order of the weights are Hugging Face's, and the header

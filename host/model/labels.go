@@ -36,7 +36,7 @@ func ReadClassHeads(folder string) (heads []ClassHead, notes []string, err error
 	name := filepath.Join(folder, ConfigName)
 	var keys labelKeys
 	if err := json.Unmarshal(f.ConfigText, &keys); err != nil {
-		return nil, nil, fmt.Errorf("%s: %w", name, inJSON(err))
+		return nil, nil, fmt.Errorf("%s: %w", name, inJSON(f.ConfigText, err))
 	}
 	if len(keys.Info) > 0 {
 		heads, err = inFileOrder(f.ConfigText, func(name string) ClassHead {

@@ -14,7 +14,7 @@ const padKey = "pad_token_id"
 func (f *Model) readPad() (int64, error) {
 	var pad *int64
 	if err := json.Unmarshal(f.class.Value(f.ConfigText, padKey), &pad); err != nil || pad == nil {
-		return -1, inJSON(err)
+		return -1, inJSON(f.ConfigText, err)
 	}
 	if vocab := f.Config.VocabSize; *pad < -vocab || *pad >= vocab {
 		return -1, fmt.Errorf("%s is %d; want less than vocab_size, %d, or null (without the key it is transformers' default)", padKey, *pad, vocab)

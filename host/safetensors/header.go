@@ -11,6 +11,8 @@ import (
 	"slices"
 	"strings"
 	"unicode/utf8"
+
+	"llmhost/host/jsonerror"
 )
 
 // MaxHeader is the most bytes a header may have, as the format says.
@@ -246,15 +248,12 @@ func (h *header) syntax(err error) error {
 	if err == nil {
 		return nil
 	}
-	if err == io.EOF {
-		err = io.ErrUnexpectedEOF
-	}
 	return fileError(
 		h.path,
 		ErrHeader,
-		"has a header that is not JSON at byte %d (%v); this is not a safetensors file",
+		"has a header that is not JSON at byte %d (%s); this is not a safetensors file",
 		8+h.dec.InputOffset(),
-		err,
+		jsonerror.Syntax(err),
 	)
 }
 

@@ -8,6 +8,8 @@ import (
 	"slices"
 	"strconv"
 	"strings"
+
+	"llmhost/host/jsonerror"
 )
 
 // modelTypes are the models that the core knows.
@@ -60,7 +62,7 @@ func malformed(path string, data []byte, err error) error {
 	}
 	var syntax *json.SyntaxError
 	if errors.As(err, &syntax) {
-		return fmt.Errorf("%s:%s: not JSON: %w; copy the file again", path, place(data, syntax.Offset), err)
+		return fmt.Errorf("%s:%s: not JSON: %s; copy the file again", path, place(data, syntax.Offset), jsonerror.Syntax(err))
 	}
 	return fmt.Errorf("%s: %w", path, err)
 }
