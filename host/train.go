@@ -67,51 +67,17 @@ func Train(ctx context.Context, s config.Settings, env Env) (err error) {
 		return err
 	}
 	defer claim.Release()
-	start, err := rundir.Find(s.OutputDir, s.Resume, s.OverwriteOutput, out.Notef)
+	in, err := openInputs(ctx, s, env, out)
 	if err != nil {
 		return err
 	}
-	t, s, err := openTask(ctx, s, start, env, out)
-	if err != nil {
-		return err
-	}
-	defer t.Close()
-	if err := rundir.CheckSettings(start, s.Map()); err != nil {
-		return err
-	}
-	if err := lm.CheckFolders(s.ModelSettings, s.AdapterSettings); err != nil {
-		return err
-	}
-	src := lm.SourceOf(s.ModelSettings, s.AdapterSettings, start.Checkpoint)
-	tok, err := src.OpenTokenizer(s.TokenSettings)
-	if err != nil {
-		return err
-	}
-	defer tok.Close()
-	sets, err := loadData(ctx, s, t, tok)
-	if err != nil {
-		return err
-	}
-	identity := identityOf(s, t, tok, sets)
-	if err := rundir.CheckInputs(start, identity); err != nil {
-		return err
-	}
-	plan := planOf(s, recordsPerEpoch(s.OptimisationSettings, sets.train.Survey.Examples), start)
-	if err := checkSteps(s, t, sets, plan, start); err != nil {
-		return err
-	}
+	defer in.Close()
+	s, t, sets, plan, start := in.settings, in.task, in.sets, in.plan, in.start
 	if done, err := finished(s, start, plan, out); done || err != nil {
 		return err
 	}
-	if _, err := scheduleOf(s.OptimisationSettings, plan.FullSteps); err != nil {
-		return err // before the model is read
-	}
-	best, err := bestOf(s, t, sets)
-	if err != nil {
-		return err
-	}
 	out.Notes(sets.notes)
-	m, err := openModels(ctx, s, t, src, tok, sets, out)
+	m, err := openModels(ctx, s, t, in.source, in.tok, sets, out)
 	if err != nil {
 		return err
 	}
@@ -121,9 +87,9 @@ func Train(ctx context.Context, s config.Settings, env Env) (err error) {
 		return err
 	}
 	defer loop.Trainer.FreeAll()
-	loop.Best = best
+	loop.Best = in.best
 
-	identity = m.on(identity, s, t)
+	identity := m.on(in.identity, s, t)
 	record := recordOf(s, env, t, m, sets, plan, start)
 	if err := resume(s, loop, start, identity, record, out); err != nil {
 		return err
