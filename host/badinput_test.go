@@ -124,7 +124,7 @@ func TestBadModel(t *testing.T) {
 		{"a tensor missing", spoil("model.safetensors", replace("model.norm.weight", "model.norm.wright")),
 			`{/}: tensor "model.norm.weight" is missing; 20 others are there; did you mean model.norm.wright?`},
 		{"unknown architecture", spoil("config.json", replace(`"model_type": "llama"`, `"model_type": "mamba"`)), `{}: model_type is "mamba"; want one of llama, mistral, qwen2, qwen3, gpt_neox, phi3, gemma2, gemma3_text, bert`},
-		{"config that is not JSON", spoil("config.json", replace("{", "")), "{}: is not JSON, at byte 19: invalid character ':' after top-level value; copy or download it again"},
+		{"config that is not JSON", spoil("config.json", replace("{", "")), "{}: is not JSON: line 2, column 18: ':' is out of place; want nothing after the value; copy or download it again"},
 		{"config of another type", spoil("config.json", replace(`"vocab_size": 260`, `"vocab_size": "260"`)), `{}: vocab_size is "260"; want a whole number`},
 		{"tokenizer of more tokens", func(t *testing.T, s *config.Settings) string {
 			s.Tokenizer = widerTokenizer(t)
