@@ -106,6 +106,7 @@ func TestSettingsTrace(t *testing.T) {
 		passes bool // two of them
 	}{
 		{"sft", penalty, []string{"policy.logps", "label_mask", "kl.reverse", "candidate_mask", "state.kl_coef"}, false},
+		{"sft", map[string]any{"label_smoothing_factor": 0.1}, []string{"policy.logps", "label_mask", "policy.vocab_mean_logps"}, false},
 		{"offline_ppo", penalty, []string{"kl.reverse", "state.kl_coef", "ref.logps", "example_column.lm_mask"}, false},
 		{"dpo", map[string]any{"dpo_loss_type": "sigmoid,kto_pair", "dpo_loss_weights": "1,0.5", "construct_method": "best_over_worst"}, []string{"ref.logps", "column.score"}, false},
 		{"dpo", map[string]any{"reference_free": true}, []string{"policy.logps", "column.score", "candidate_mask"}, false},

@@ -52,7 +52,7 @@ func (l everyLoss) Trace(g *sdk.Graph) sdk.Objective {
 	total := q.Sum()
 	keep := func(x sdk.Tensor) { total = total.Add(x.To(sdk.F32).Sum()) }
 	keep(g.RefLogps())
-	for _, input := range []func() sdk.Tensor{g.Rewards, g.ReverseKL, g.ForwardKL, g.MismatchedLogps, g.MismatchedRefLogps} {
+	for _, input := range []func() sdk.Tensor{g.Rewards, g.ReverseKL, g.ForwardKL, g.VocabMeanLogps, g.MismatchedLogps, g.MismatchedRefLogps} {
 		keep(input())
 	}
 	keep(g.State("level"))

@@ -59,6 +59,10 @@ func (g *Graph) ReverseKL() Tensor { return g.input("kl.reverse") }
 // ForwardKL is KL(reference ‖ policy), shaped like ReverseKL.
 func (g *Graph) ForwardKL() Tensor { return g.input("kl.forward") }
 
+// VocabMeanLogps is the mean over the whole vocabulary of the model's
+// log-probabilities at each label token, f32 [B, K, T]: 0 where there is no label.
+func (g *Graph) VocabMeanLogps() Tensor { return g.input("policy.vocab_mean_logps") }
+
 // MismatchedLogps are the log-probabilities of another example's answer after
 // this example's prompt, f32 [B, K, U]: 0 where there is no token. The answers
 // are rotated over the whole optimizer step. No gradient flows into them.

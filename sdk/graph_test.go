@@ -31,7 +31,7 @@ func TestMistakesNameTheAuthorsLines(t *testing.T) {
 	for _, line := range lines {
 		got = append(got, place.ReplaceAllString(line, ""))
 	}
-	inputs := "; a loss has policy.logps, ref.logps, rewards, kl.reverse, kl.forward, mismatched.policy.logps, mismatched.ref.logps, state.NAME, logits.NAME, label_mask, label.NAME, candidate_mask, column.NAME, example_column.NAME"
+	inputs := "; a loss has policy.logps, ref.logps, rewards, kl.reverse, kl.forward, policy.vocab_mean_logps, mismatched.policy.logps, mismatched.ref.logps, state.NAME, logits.NAME, label_mask, label.NAME, candidate_mask, column.NAME, example_column.NAME"
 	require.Equal(t, []string{
 		"add: shapes [B, K, T] and [B, K] do not broadcast: T against K at axis -1; want equal dimensions or 1",
 		"sum: axis 3 is out of range for 3 axes",

@@ -8,16 +8,28 @@ import (
 )
 
 // Loss is the negative log-probability of the answer tokens, plus a penalty on the
-// KL to a reference model if kl_coef is above 0. With n_b label tokens in answer b:
+// KL to a reference model if kl_coef is above 0. With n_b label tokens in answer b
+// and c the cost of a token:
 //
-//	token_mean: L = −Σ_{b,t} ℓ_{b,t} / Σ_b n_b + kl_coef · KL
-//	seq_mean:   L = (1/B) Σ_b w_b · (−Σ_t ℓ_{b,t}) / max(1, n_b) + kl_coef · KL
+//	token_mean: L = Σ_{b,t} c_{b,t} / Σ_b n_b + kl_coef · KL
+//	seq_mean:   L = (1/B) Σ_b w_b · Σ_t c_{b,t} / max(1, n_b) + kl_coef · KL
 //
 // w is the data column "weight" of an example, which only seq_mean reads. An answer
 // without labels adds 0, and still counts in seq_mean. KL is the mean of the
 // answers' KL, see klpenalty.Penalty.
+//
+// The cost is −ℓ, or with ε = Smoothing above 0 and V tokens in the vocabulary
+//
+//	c = (1 − ε) · −ℓ + ε/V · Σ_v −log p(v)
+//
+// in training and evaluation, under both reductions and their weights; KL is not
+// smoothed. It is Szegedy et al. 2015, arXiv:1512.00567, section 7, as transformers
+// 5.23 computes it where label_smoothing_factor is set, whose default is 0 too.
+//
+// Metric: perplexity, exp of the mean −ℓ over all tokens, never smoothed.
 type Loss struct {
-	Reduction string `llmhost:"sft_reduction,default=token_mean,choices=token_mean|seq_mean,doc=mean over all answer tokens, or over answers, each one's mean weighted by its weight column"`
+	Reduction string  `llmhost:"sft_reduction,default=token_mean,choices=token_mean|seq_mean,doc=mean over all answer tokens, or over answers, each one's mean weighted by its weight column"`
+	Smoothing float64 `llmhost:"label_smoothing_factor,default=0,min=0,max=0.99,doc=share of each label that is spread evenly over the whole vocabulary"`
 	klpenalty.Penalty
 }
 
@@ -25,9 +37,15 @@ type Loss struct {
 func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
 	nll, tokens := g.Logps().Sum(-1).Neg(), g.LabelMask().Sum(-1) // [B, K]
 	term, metric := Likelihood(nll, tokens)
+	cost := nll
+	if l.Smoothing != 0 {
+		spread := g.VocabMeanLogps().Sum(-1).MulScalar(l.Smoothing)
+		cost = nll.MulScalar(1 - l.Smoothing).Sub(spread)
+		term.Sum = cost.Sum()
+	}
 	if l.Reduction == "seq_mean" {
 		weight := fields.ReadWeight(g).Unsqueeze(1)
-		term.Sum = nll.Div(tokens.ClampMin(1)).Mul(weight).Sum()
+		term.Sum = cost.Div(tokens.ClampMin(1)).Mul(weight).Sum()
 		term.Count = g.Real().Sum()
 	}
 	o := sdk.Objective{Terms: []sdk.Term{term}, Metrics: []sdk.Metric{metric}}

@@ -246,6 +246,8 @@ func drawColumn(rng *rand.Rand, in *sdktest.Inputs, input string) {
 		in.ReverseKL = alike(rng, in.Logps)
 	case input == "kl.forward":
 		in.ForwardKL = alike(rng, in.Logps)
+	case input == "policy.vocab_mean_logps":
+		in.VocabMeanLogps = alike(rng, in.Logps)
 	case input == "mismatched.policy.logps":
 		in.MismatchedLogps = alike(rng, in.Logps)
 	case input == "mismatched.ref.logps":

@@ -37,6 +37,12 @@ func (h Head) TokenLogps(hidden, target tensor.Tensor) tensor.Tensor {
 	return tensor.TokenLogps(hidden, h.Weight.To(hidden.DType()), target, h.Softcap)
 }
 
+// TokenLogpsAndMeans returns TokenLogps and the mean over the vocabulary of the
+// log-probabilities at each of hidden, from one pass over the logits.
+func (h Head) TokenLogpsAndMeans(hidden, target tensor.Tensor) (logps, means tensor.Tensor) {
+	return tensor.TokenLogpsAndMeans(hidden, h.Weight.To(hidden.DType()), target, h.Softcap)
+}
+
 // TokenKL returns the divergence of h at hidden [M, hidden] from the reference
 // head at refHidden: KL(h ‖ reference), or with forward KL(reference ‖ h), a
 // number a row, with no gradient to the reference.

@@ -89,6 +89,9 @@ func TestHeads(t *testing.T) {
 			}
 			want := logits.LogSoftmax(1).Gather(1, ids.Unsqueeze(1)).Squeeze(1)
 			require.InDeltaSlice(t, want.Floats(), h.TokenLogps(hidden, ids).Floats(), 1e-12)
+			logps, means := h.TokenLogpsAndMeans(hidden, ids)
+			require.InDeltaSlice(t, want.Floats(), logps.Floats(), 1e-12)
+			require.InDeltaSlice(t, logits.LogSoftmax(1).MeanDim(1, false).Floats(), means.Floats(), 1e-12)
 		}
 	})
 }

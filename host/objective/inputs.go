@@ -23,8 +23,9 @@ type inputs struct {
 	noise  float64 // NoiseAlpha, in training
 
 	// What was computed so far, undefined before: hidden states of both models,
-	// pooled vectors, rewards [B, K].
-	states, refStates, vectors, rewards tensor.Tensor
+	// pooled vectors, rewards [B, K], and, where the program reads means over the
+	// vocabulary, these with the labels' log-probabilities [B, K, T].
+	states, refStates, vectors, rewards, ownLogps, vocabMeans tensor.Tensor
 }
 
 // Size implements exec.Inputs.
@@ -53,7 +54,7 @@ func (in *inputs) Size(dim string) (size int64, known bool) {
 func (in *inputs) Input(name string) (t tensor.Tensor) {
 	switch kind, rest, _ := strings.Cut(name, "."); kind {
 	case "policy":
-		return in.logps(in.b, in.hidden(), in.model)
+		return in.policy(rest == "vocab_mean_logps")
 	case "ref":
 		return in.refLogps()
 	case "kl":
@@ -170,6 +171,25 @@ func (in *inputs) logps(b *data.Batch, hidden tensor.Tensor, m *model.Model) ten
 func labelLogps(d tensor.Device, m *model.Model, hidden tensor.Tensor, b *data.Batch) tensor.Tensor {
 	at := hidden.IndexSelect(0, tensor.Of(d, b.Source))
 	return m.Head().TokenLogps(at, tensor.Of(d, b.Target))
+}
+
+// policy returns the label tokens' log-probabilities [B, K, T] under the policy, or
+// the means over the vocabulary at them. A program that reads the means gets both
+// from one pass over the logits.
+func (in *inputs) policy(means bool) tensor.Tensor {
+	if !in.o.needs.VocabMeans {
+		return in.logps(in.b, in.hidden(), in.model)
+	}
+	if !in.vocabMeans.Defined() {
+		d := in.target.Device
+		at := in.hidden().IndexSelect(0, tensor.Of(d, in.b.Source))
+		logps, vocabMeans := in.model.Head().TokenLogpsAndMeans(at, tensor.Of(d, in.b.Target))
+		in.ownLogps, in.vocabMeans = in.view(in.b, logps), in.view(in.b, vocabMeans)
+	}
+	if means {
+		return in.vocabMeans
+	}
+	return in.ownLogps
 }
 
 // view lays numbers of the labels [M] out as [B, K, T].

@@ -97,6 +97,12 @@ func TestReferenceInputs(t *testing.T) {
 		return total
 	}
 	logp := func(sequence data.Sequence, at int, logps [][]float64) float64 { return logps[0][sequence.Labels[at]] }
+	mean := func(_ data.Sequence, _ int, logps [][]float64) (mean float64) {
+		for _, x := range logps[0] {
+			mean += x / float64(len(logps[0]))
+		}
+		return mean
+	}
 	for _, c := range []struct {
 		input, shape string
 		want         float64
@@ -104,6 +110,7 @@ func TestReferenceInputs(t *testing.T) {
 		{"ref.logps", `["B","K","T"]`, overLabels(ref, examples, logp)},
 		{"kl.reverse", `["B","K","T"]`, kl(false)},
 		{"kl.forward", `["B","K","T"]`, kl(true)},
+		{"policy.vocab_mean_logps", `["B","K","T"]`, overLabels(m, examples, mean)},
 		{"mismatched.policy.logps", `["B","K","U"]`, overLabels(m, data.Mismatch(examples, 64, data.Left), logp)},
 		{"mismatched.ref.logps", `["B","K","U"]`, overLabels(ref, data.Mismatch(examples, 64, data.Left), logp)},
 	} {

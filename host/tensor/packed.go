@@ -53,8 +53,19 @@ const logitsChunk = 8 << 20
 // at a time, and once more for the gradient; the softmax is in float32 (float64
 // for float64 weights). A target outside of the vocabulary panics.
 func TokenLogps(hidden, weight, target Tensor, softcap float64) Tensor {
+	return tokenLogps(hidden, weight, target, false, softcap)
+}
+
+// TokenLogpsAndMeans returns TokenLogps and, from the same logits, the mean over the
+// vocabulary of the log-probabilities at each row of hidden.
+func TokenLogpsAndMeans(hidden, weight, target Tensor, softcap float64) (logps, means Tensor) {
+	both := tokenLogps(hidden, weight, target, true, softcap)
+	return both.Narrow(0, 0, 1).Squeeze(0), both.Narrow(0, 1, 1).Squeeze(0)
+}
+
+func tokenLogps(hidden, weight, target Tensor, means bool, softcap float64) Tensor {
 	chunk := max(1, logitsChunk/int(weight.Size(0)))
-	out := shim.TokenLogps(hidden.ptr(), weight.ptr(), target.ptr(), chunk, softcap)
+	out := shim.TokenLogps(hidden.ptr(), weight.ptr(), target.ptr(), means, chunk, softcap)
 	checkShim("token_logps", hidden, weight, target)
 	return adopt(lib.Ctensor(out))
 }

@@ -94,6 +94,59 @@ func TestTokenLogpsEqualFullSoftmax(t *testing.T) {
 	})
 }
 
+// Both numbers of a row, and the gradients through both, are those of the whole
+// matrix, also where it takes several chunks.
+func TestTokenLogpsAndMeansEqualFullSoftmax(t *testing.T) {
+	const sums = 1e-10 // of four million numbers
+	for _, c := range []struct {
+		name        string
+		rows, vocab int64
+		softcap     float64
+	}{
+		{"plain", 17, 11, 0},
+		{"capped", 17, 11, 1.5},
+		{"in chunks", 2, 1 + 4<<20, 0}, // a row at a time
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			tensor.Scoped(func() {
+				tensor.ManualSeed(2)
+				target := make([]int64, c.rows)
+				for i := range target {
+					target[i] = rand.Int64N(c.vocab)
+				}
+				ids := tensor.Of(tensor.CPU, target)
+				weigh, weighMean := randn(c.rows), randn(c.rows)
+				h, w := randn(c.rows, 2).RequireGrad(), randn(c.vocab, 2).RequireGrad()
+				logits := h.Linear(w, tensor.Tensor{})
+				if c.softcap > 0 {
+					logits = logits.DivScalar(c.softcap).Tanh().MulScalar(c.softcap)
+				}
+				all := logits.LogSoftmax(1)
+				full, fullMean := all.Gather(1, ids.Unsqueeze(1)).Squeeze(1), all.MeanDim(1, false)
+				full.Mul(weigh).Add(fullMean.Mul(weighMean)).Sum().Backward()
+				want, wantMean, wantH, wantW := full.Floats(), fullMean.Floats(), h.Grad().Floats(), w.Grad().Floats()
+
+				tensor.NewList([]tensor.Tensor{h, w}).ZeroGrad()
+				logps, means := tensor.TokenLogpsAndMeans(h, w, ids, c.softcap)
+				require.Equal(t, tensor.TokenLogps(h, w, ids, c.softcap).Floats(), logps.Floats(), "means change no log-probability")
+				logps.Mul(weigh).Add(means.Mul(weighMean)).Sum().Backward()
+				require.InDeltaSlice(t, want, logps.Floats(), sums)
+				require.InDeltaSlice(t, wantMean, means.Floats(), sums)
+				require.InDeltaSlice(t, wantH, h.Grad().Floats(), sums)
+				require.Less(t, farthest(wantW, w.Grad().Floats()), sums)
+			})
+		})
+	}
+}
+
+// farthest is the largest difference of two lists of one length.
+func farthest(a, b []float64) (most float64) {
+	for i := range a {
+		most = max(most, math.Abs(a[i]-b[i]))
+	}
+	return most
+}
+
 func TestTokenKLEqualsFullSoftmax(t *testing.T) {
 	for _, softcap := range []float64{0, 1.5} {
 		for _, forward := range []bool{false, true} {

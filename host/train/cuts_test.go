@@ -25,6 +25,7 @@ var losses = []struct {
 	lists      bool // of candidates
 }{
 	{"sft", "sft", nil, false},
+	{"sft, smoothed", "sft", map[string]any{"label_smoothing_factor": 0.1}, false},
 	{"sft by sequences, with a reference", "sft", map[string]any{"sft_reduction": "seq_mean", "kl_coef": 0.3}, false},
 	{"sft with a full divergence", "sft", map[string]any{"kl_coef": 0.3, "kl_penalty_mode": "full"}, false},
 	{"sft with an adaptive one", "sft", map[string]any{"kl_coef": 0.3, "kl_penalty_mode": "abs", "token_level": true, "adaptive_kl_ctrl": true}, false},

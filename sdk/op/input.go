@@ -43,6 +43,7 @@ var inputs = map[ProgramKind][]Input{
 		{"rewards", Value{F32, Shape{"B", "K"}}, true, false, ScoreHead, "the reward of each candidate under the score head, 0 for a padding candidate"},
 		{"kl.reverse", Value{F32, Shape{"B", "K", "T"}}, true, false, LMHead, "KL(policy ‖ reference) over the whole vocabulary at each label token, 0 where there is none"},
 		{"kl.forward", Value{F32, Shape{"B", "K", "T"}}, true, false, LMHead, "KL(reference ‖ policy) over the whole vocabulary at each label token, 0 where there is none"},
+		{"policy.vocab_mean_logps", Value{F32, Shape{"B", "K", "T"}}, true, false, LMHead, "mean over the vocabulary of the log-probabilities at each label token, 0 where there is none"},
 		{"mismatched.policy.logps", Value{F32, Shape{"B", "K", "U"}}, false, true, LMHead, "log-probability of each token of another example's answer after this prompt, 0 where there is none; no gradient"},
 		{"mismatched.ref.logps", Value{F32, Shape{"B", "K", "U"}}, false, true, LMHead, "the same under the reference model"},
 		{"state.", Value{F32, Shape{}}, false, true, "", "a number that the host keeps from step to step, which the program lists among its states"},

@@ -69,7 +69,7 @@ func TestFindInput(t *testing.T) {
 
 	for _, name := range []string{"column.", "column.a b", "column", "hidden", "logits.", "logits.a-b"} {
 		_, err = op.FindInput(op.LossProgram, name)
-		require.ErrorContains(t, err, "a loss has policy.logps, ref.logps, rewards, kl.reverse, kl.forward, mismatched.policy.logps, mismatched.ref.logps, state.NAME, logits.NAME, label_mask, label.NAME, candidate_mask, column.NAME, example_column.NAME", name)
+		require.ErrorContains(t, err, "a loss has policy.logps, ref.logps, rewards, kl.reverse, kl.forward, policy.vocab_mean_logps, mismatched.policy.logps, mismatched.ref.logps, state.NAME, logits.NAME, label_mask, label.NAME, candidate_mask, column.NAME, example_column.NAME", name)
 	}
 	in, err = op.FindInput(op.LossProgram, "logits.topic")
 	require.NoError(t, err)

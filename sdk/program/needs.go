@@ -11,7 +11,8 @@ type Needs struct {
 	Mismatched bool     // prompts followed by other examples' answers
 	// RefLogps reports that only label log-probabilities are needed of the
 	// reference model, which can be computed once for all steps.
-	RefLogps bool
+	RefLogps   bool
+	VocabMeans bool // means over the vocabulary of the policy's log-probabilities
 }
 
 // Needs derives from the program's inputs what a run must provide.
@@ -22,6 +23,7 @@ func (p *Program) Needs() (n Needs) {
 		switch kind {
 		case "policy":
 			n.LM = true
+			n.VocabMeans = n.VocabMeans || rest == "vocab_mean_logps"
 		case "rewards":
 			n.Score = true
 		case "logits":

@@ -19,6 +19,8 @@ func TestNeeds(t *testing.T) {
 		{[]string{logps("policy.logps")}, program.Needs{LM: true}},
 		{[]string{logps("policy.logps"), logps("ref.logps")}, program.Needs{LM: true, Reference: true, RefLogps: true}},
 		{[]string{logps("policy.logps"), logps("ref.logps"), logps("kl.reverse")}, program.Needs{LM: true, Reference: true}},
+		{[]string{logps("policy.vocab_mean_logps")}, program.Needs{LM: true, VocabMeans: true}},
+		{[]string{logps("policy.vocab_mean_logps"), logps("policy.logps")}, program.Needs{LM: true, VocabMeans: true}},
 		{[]string{`rewards ["B","K"]`}, program.Needs{Score: true}},
 		{[]string{`logits.topic ["B","C_topic"]`, `logits.tone ["B","C_tone"]`}, program.Needs{Classes: []string{"topic", "tone"}}},
 		{[]string{logps("policy.logps"), `mismatched.policy.logps ["B","K","U"]`}, program.Needs{LM: true, Mismatched: true}},

@@ -42,7 +42,7 @@ var rejected = []struct{ name, text, want string }{
 	{"too long", strings.Repeat(" ", 1<<20) + "{}", "program is 1048578 bytes; at most 1048576 are allowed"},
 
 	{"unknown input", loss(`{"name":"logits","dtype":"f32","shape":[]}`, "", terms, ""),
-		"program: input 0: no input is called \"logits\"; a loss has policy.logps, ref.logps, rewards, kl.reverse, kl.forward, mismatched.policy.logps, mismatched.ref.logps, state.NAME, logits.NAME, label_mask, label.NAME, candidate_mask, column.NAME, example_column.NAME\nprogram: term nll: sum is value 3 of 1\nprogram: term nll: count is value 4 of 1"},
+		"program: input 0: no input is called \"logits\"; a loss has policy.logps, ref.logps, rewards, kl.reverse, kl.forward, policy.vocab_mean_logps, mismatched.policy.logps, mismatched.ref.logps, state.NAME, logits.NAME, label_mask, label.NAME, candidate_mask, column.NAME, example_column.NAME\nprogram: term nll: sum is value 3 of 1\nprogram: term nll: count is value 4 of 1"},
 	{"input twice", loss(inputs+","+inputs, `{"op":"sum","in":[0]}`, `{"name":"x","sum":4}`, ""),
 		"program: input 2: policy.logps is listed twice\nprogram: input 3: label_mask is listed twice"},
 	{"input of another shape", loss(`{"name":"policy.logps","dtype":"f32","shape":["B","T"]}`, `{"op":"sum","in":[0]}`, `{"name":"x","sum":1}`, ""),

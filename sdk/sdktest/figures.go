@@ -76,7 +76,7 @@ func (in Inputs) Used(gradient map[string][]float64) []float64 {
 // number a label token, or a single one.
 func (in Inputs) byCandidate(gradient map[string][]float64) map[string][][][]float64 {
 	all := map[string][][][]float64{}
-	for _, name := range []string{"policy.logps", "kl.reverse", "kl.forward"} {
+	for _, name := range []string{"policy.logps", "policy.vocab_mean_logps", "kl.reverse", "kl.forward"} {
 		if g := gradient[name]; g != nil {
 			all[name] = in.Unpadded(g)
 		}

@@ -20,6 +20,7 @@ type Inputs struct {
 
 	Rewards              [][]float64        // [prompt][candidate], of the score head
 	ReverseKL, ForwardKL [][][]float64      // laid out as Logps: KL(policy ‖ reference) and KL(reference ‖ policy)
+	VocabMeanLogps       [][][]float64      // laid out as Logps: means over the vocabulary
 	MismatchedLogps      [][][]float64      // [prompt][candidate][token]: of another prompt's answer, which may be of any length
 	MismatchedRefLogps   [][][]float64      // the same of the reference model
 	States               map[string]float64 // by name; one left out has its initial value
@@ -40,7 +41,7 @@ const NoLabel = -100
 // a batch without per-token numbers. A batch with only classes has one candidate
 // a prompt.
 func (in Inputs) candidates() [][]int {
-	for _, rows := range [][][][]float64{in.Logps, in.RefLogps, in.ReverseKL, in.ForwardKL} {
+	for _, rows := range [][][][]float64{in.Logps, in.RefLogps, in.ReverseKL, in.ForwardKL, in.VocabMeanLogps} {
 		if rows != nil {
 			return lengthsOf(rows)
 		}
@@ -153,10 +154,11 @@ func (in Inputs) addTokens(a Arguments) error {
 // tokens are the inputs with one number a label token.
 func (in Inputs) tokens() map[string][][][]float64 {
 	return map[string][][][]float64{
-		"policy.logps": in.Logps,
-		"ref.logps":    in.RefLogps,
-		"kl.reverse":   in.ReverseKL,
-		"kl.forward":   in.ForwardKL,
+		"policy.logps":            in.Logps,
+		"ref.logps":               in.RefLogps,
+		"kl.reverse":              in.ReverseKL,
+		"kl.forward":              in.ForwardKL,
+		"policy.vocab_mean_logps": in.VocabMeanLogps,
 	}
 }
 
@@ -290,7 +292,7 @@ func (in Inputs) String() string {
 		name string
 		rows [][][]float64
 	}{{"Logps", in.Logps}, {"RefLogps", in.RefLogps}, {"ReverseKL", in.ReverseKL}, {"ForwardKL", in.ForwardKL},
-		{"MismatchedLogps", in.MismatchedLogps}, {"MismatchedRefLogps", in.MismatchedRefLogps}} {
+		{"VocabMeanLogps", in.VocabMeanLogps}, {"MismatchedLogps", in.MismatchedLogps}, {"MismatchedRefLogps", in.MismatchedRefLogps}} {
 		if tokens.rows != nil {
 			part(tokens.name, tokens.rows)
 		}

@@ -11,7 +11,7 @@ import (
 
 // everything reads all that a batch can have besides classes and columns: with
 // z the mean of the mismatched log-ratios over the step and s the state,
-// Σ reward · z + s · Σ reverse + Σ forward · ℓ.
+// Σ reward · z + s · Σ reverse + Σ forward · ℓ − 2 Σ mean ℓ.
 func everything(g *sdk.Graph) sdk.Objective {
 	real, mask := g.Real(), g.LabelMask()
 	rows := real.Sum()
@@ -21,6 +21,7 @@ func everything(g *sdk.Graph) sdk.Objective {
 		Terms: []sdk.Term{
 			{Name: "reward", Sum: g.Rewards().Mul(z).Sum(), Count: rows, Coefficient: 1},
 			{Name: "reverse", Sum: kl.Mul(g.State("s")), Count: rows, Coefficient: 1},
+			{Name: "spread", Sum: g.VocabMeanLogps().Sum().Neg(), Count: rows, Coefficient: 2},
 			{Name: "forward", Sum: g.ForwardKL().Mul(g.Logps()).Sum(), Count: rows, Coefficient: 1},
 		},
 		States: []sdk.State{{Name: "s", Initial: 0.5, Update: g.State("s").Add(kl.GlobalMean(rows))}},
@@ -31,6 +32,7 @@ var full = sdktest.Inputs{
 	Logps:              [][][]float64{{{-1, -2}, {-0.5}}, {{-3}}},
 	ReverseKL:          [][][]float64{{{1, 2}, {0.5}}, {{3}}},
 	ForwardKL:          [][][]float64{{{0.25, 0.5}, {1}}, {{2}}},
+	VocabMeanLogps:     [][][]float64{{{-4, -5}, {-6}}, {{-7}}},
 	Rewards:            [][]float64{{1, -2}, {4}},
 	MismatchedLogps:    [][][]float64{{{-1}, {-1, -2, -3}}, {{}}},
 	MismatchedRefLogps: [][][]float64{{{-3}, {-1, -3, -3}}, {{}}},
@@ -45,12 +47,15 @@ func TestInputsOfTheModel(t *testing.T) {
 	require.InDeltaSlice(t, []float64{0.5 / 3, 0.5 / 3}, out.ReverseKLGradients[0][0], 1e-12)
 	require.InDeltaSlice(t, []float64{-1.0 / 3, -2.0 / 3}, out.ForwardKLGradients[0][0], 1e-12)
 	require.InDeltaSlice(t, []float64{0.25 / 3, 0.5 / 3}, out.Gradients[0][0], 1e-12)
+	require.InDelta(t, 22.0/3, out.Terms["spread"].Value(), 1e-12)
+	require.InDeltaSlice(t, []float64{-2.0 / 3, -2.0 / 3}, out.VocabMeanGradients[0][0], 1e-12)
 	sdktest.CheckLoss(t, spoilt(everything), full)
 
 	in := full
 	in.States = map[string]float64{"s": 2}
 	require.InDelta(t, 2*6.5/3, sdktest.Run(spoilt(everything), in).Terms["reverse"].Value(), 1e-12)
 	require.Contains(t, in.String(), "Rewards: {{1, -2}, {4}}, state s: 2")
+	require.Contains(t, in.String(), "VocabMeanLogps: {{{-4, -5}, {-6}}, {{-7}}}")
 }
 
 // A mean of the batch instead of one over the step shows in the cuts.

@@ -7,6 +7,7 @@ func (in Inputs) Pick(prompts ...int) Inputs {
 	return Inputs{
 		Logps: entriesOf(in.Logps, prompts), RefLogps: entriesOf(in.RefLogps, prompts),
 		Rewards: entriesOf(in.Rewards, prompts), ReverseKL: entriesOf(in.ReverseKL, prompts), ForwardKL: entriesOf(in.ForwardKL, prompts),
+		VocabMeanLogps:  entriesOf(in.VocabMeanLogps, prompts),
 		MismatchedLogps: entriesOf(in.MismatchedLogps, prompts), MismatchedRefLogps: entriesOf(in.MismatchedRefLogps, prompts),
 		Columns: entriesOfEach(in.columns(), prompts), ExampleColumns: entriesOfEach(in.ExampleColumns, prompts),
 		Logits: entriesOfEach(in.Logits, prompts), Labels: entriesOfEach(in.Labels, prompts),
@@ -21,7 +22,7 @@ func (in Inputs) Reorder(order func(n int) []int) Inputs {
 	out := in
 	out.Score = nil
 	out.Columns = map[string][][]float64{}
-	for _, rows := range []*[][][]float64{&out.Logps, &out.RefLogps, &out.ReverseKL, &out.ForwardKL, &out.MismatchedLogps, &out.MismatchedRefLogps} {
+	for _, rows := range []*[][][]float64{&out.Logps, &out.RefLogps, &out.ReverseKL, &out.ForwardKL, &out.VocabMeanLogps, &out.MismatchedLogps, &out.MismatchedRefLogps} {
 		*rows = within(*rows, order)
 	}
 	out.Rewards = within(in.Rewards, order)

@@ -21,6 +21,7 @@ type Result struct {
 	// Those of the model's other outputs, nil if the loss does not read them.
 	RewardGradients                        [][]float64
 	ReverseKLGradients, ForwardKLGradients [][][]float64
+	VocabMeanGradients                     [][][]float64
 }
 
 // Fraction is a term of a loss before its coefficient.
@@ -85,6 +86,9 @@ func (e *Evaluation) result(in Inputs) Result {
 	if g := gradient["kl.forward"]; g != nil {
 		r.ForwardKLGradients = in.Unpadded(g)
 	}
+	if g := gradient["policy.vocab_mean_logps"]; g != nil {
+		r.VocabMeanGradients = in.Unpadded(g)
+	}
 	if g := gradient["rewards"]; g != nil {
 		r.RewardGradients = in.unpaddedRewards(g)
 	}
@@ -99,7 +103,7 @@ func (e *Evaluation) result(in Inputs) Result {
 // Unpadded splits a padded array of log-probabilities into the layout of Logps;
 // nil if the batch has no per-token numbers.
 func (in Inputs) Unpadded(data []float64) [][][]float64 {
-	if in.Logps == nil && in.ReverseKL == nil && in.ForwardKL == nil {
+	if in.Logps == nil && in.ReverseKL == nil && in.ForwardKL == nil && in.VocabMeanLogps == nil {
 		return nil
 	}
 	_, k, t := in.sizes()

@@ -32,7 +32,7 @@ func (s Slope) Wrong() bool { return !s.Rough && s.Error > GradientTolerance }
 // there is a label token, or the candidate is real.
 func (a Arguments) Used(input string, element int) bool {
 	switch input {
-	case "policy.logps", "kl.reverse", "kl.forward":
+	case "policy.logps", "policy.vocab_mean_logps", "kl.reverse", "kl.forward":
 		return a.Inputs["label_mask"].Data[element] != 0
 	case "rewards":
 		return a.Inputs["candidate_mask"].Data[element] != 0
@@ -53,7 +53,7 @@ func (a Arguments) element(input string, i int) string {
 	switch input {
 	case "policy.logps":
 		return fmt.Sprintf("the log-probability of prompt %d, candidate %d, token %d", i/(k*t), i/t%k, i%t)
-	case "kl.reverse", "kl.forward":
+	case "policy.vocab_mean_logps", "kl.reverse", "kl.forward":
 		return fmt.Sprintf("%s of prompt %d, candidate %d, token %d", input, i/(k*t), i/t%k, i%t)
 	case "rewards":
 		return fmt.Sprintf("the reward of prompt %d, candidate %d", i/k, i%k)

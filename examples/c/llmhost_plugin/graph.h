@@ -83,6 +83,7 @@ static lh_t lh_ref_logps(void) { return lh_input("ref.logps", "", "f32", "B,K,T"
 static lh_t lh_rewards(void) { return lh_input("rewards", "", "f32", "B,K"); }
 static lh_t lh_reverse_kl(void) { return lh_input("kl.reverse", "", "f32", "B,K,T"); }
 static lh_t lh_forward_kl(void) { return lh_input("kl.forward", "", "f32", "B,K,T"); }
+static lh_t lh_vocab_mean_logps(void) { return lh_input("policy.vocab_mean_logps", "", "f32", "B,K,T"); }
 static lh_t lh_mismatched_logps(void) { return lh_input("mismatched.policy.logps", "", "f32", "B,K,U"); }
 static lh_t lh_mismatched_ref_logps(void) { return lh_input("mismatched.ref.logps", "", "f32", "B,K,U"); }
 static lh_t lh_state(const char *name) { return lh_input("state.", name, "f32", ""); }

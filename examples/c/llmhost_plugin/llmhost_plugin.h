@@ -71,6 +71,7 @@ static lh_t lh_ref_logps(void);                     /* f32 [B, K, T]: the same u
 static lh_t lh_rewards(void);                       /* f32 [B, K]: the reward of each candidate under the score head, 0 for a padding candidate */
 static lh_t lh_reverse_kl(void);                    /* f32 [B, K, T]: KL(policy ‖ reference) over the vocabulary at each label token, 0 where there is none */
 static lh_t lh_forward_kl(void);                    /* f32 [B, K, T]: KL(reference ‖ policy) */
+static lh_t lh_vocab_mean_logps(void);              /* f32 [B, K, T]: mean over the vocabulary of the log-probabilities at each label token, 0 where there is none */
 static lh_t lh_mismatched_logps(void);              /* f32 [B, K, U]: another example's answer after this prompt, 0 where there is no token; no gradient */
 static lh_t lh_mismatched_ref_logps(void);          /* f32 [B, K, U]: the same under the reference model */
 static lh_t lh_state(const char *name);             /* f32 []: a number that lasts from step to step; lh_state_update says how it changes */

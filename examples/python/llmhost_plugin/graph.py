@@ -17,6 +17,7 @@ INPUTS = {
         "rewards": (f32, ["B", "K"]),
         "kl.reverse": (f32, ["B", "K", "T"]),
         "kl.forward": (f32, ["B", "K", "T"]),
+        "policy.vocab_mean_logps": (f32, ["B", "K", "T"]),
         "mismatched.policy.logps": (f32, ["B", "K", "U"]),
         "mismatched.ref.logps": (f32, ["B", "K", "U"]),
         "state.": (f32, []),
@@ -137,6 +138,7 @@ class Graph:
     rewards = property(lambda g: g.input("rewards"), doc="f32 [B, K]: the reward of each candidate under the score head, 0 for a padding candidate")
     reverse_kl = property(lambda g: g.input("kl.reverse"), doc="f32 [B, K, T]: KL(policy ‖ reference) at each label token, 0 where there is none")
     forward_kl = property(lambda g: g.input("kl.forward"), doc="f32 [B, K, T]: KL(reference ‖ policy), as reverse_kl is")
+    vocab_mean_logps = property(lambda g: g.input("policy.vocab_mean_logps"), doc="f32 [B, K, T]: mean over the vocabulary of the log-probabilities at each label token, 0 where there is none")
     mismatched_logps = property(lambda g: g.input("mismatched.policy.logps"), doc="f32 [B, K, U]: another example's answer after this prompt, 0 where there is no token, without gradient")
     mismatched_ref_logps = property(lambda g: g.input("mismatched.ref.logps"), doc="f32 [B, K, U]: the same under the reference model")
     label_mask = property(lambda g: g.input("label_mask"), doc="bool [B, K, T]: true where there is a label token")

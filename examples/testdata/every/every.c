@@ -33,7 +33,7 @@ static void loss(void) {
     lh_t p = lh_logps(), real = lh_real(), c = lh_values(lh_role(lh_column("score"), LH_SCORE), 1, 0.1, -1);
     lh_t q = lh_sum(p, -1);
     total = lh_sum_all(q);
-    keep(lh_ref_logps()), keep(lh_rewards()), keep(lh_reverse_kl()), keep(lh_forward_kl());
+    keep(lh_ref_logps()), keep(lh_rewards()), keep(lh_reverse_kl()), keep(lh_forward_kl()), keep(lh_vocab_mean_logps());
     keep(lh_mismatched_logps()), keep(lh_mismatched_ref_logps()), keep(lh_state("level"));
     keep(lh_label_mask()), keep(lh_range(lh_values(lh_role(lh_example_column("weight"), LH_WEIGHT), 1, 0.5), 0, 2));
     arithmetic(q, c), comparisons(q, c), shapes(q, c, real);

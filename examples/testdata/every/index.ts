@@ -22,7 +22,7 @@ class EveryLoss extends Loss {
     const p = g.logps(), real = g.real(), c = g.column("score").role(SCORE_ROLE).values([1, 0.1, -1]);
     const q = p.sum(-1);
     const t = new Total(q.sum());
-    t.keep(g.refLogps()); t.keep(g.rewards()); t.keep(g.reverseKL()); t.keep(g.forwardKL());
+    t.keep(g.refLogps()); t.keep(g.rewards()); t.keep(g.reverseKL()); t.keep(g.forwardKL()); t.keep(g.vocabMeanLogps());
     t.keep(g.mismatchedLogps()); t.keep(g.mismatchedRefLogps()); t.keep(g.state("level"));
     t.keep(g.labelMask()); t.keep(g.exampleColumn("weight").role(WEIGHT_ROLE).values([1, 0.5]).range(0, 2));
     t.keep(q + c); t.keep(q - c); t.keep(q * c); t.keep(q / c); t.keep(q.powTensor(c));

@@ -42,7 +42,7 @@ impl Loss for EveryLoss {
         let (p, real, c) = (g.logps(), g.real(), g.column("score").role(Role::Score).values(&[1.0, 0.1, -1.0]));
         let q = p.sum(-1);
         let mut t = Total(q.sum(ALL));
-        [g.ref_logps(), g.rewards(), g.reverse_kl(), g.forward_kl()].into_iter().for_each(|x| t.keep(x));
+        [g.ref_logps(), g.rewards(), g.reverse_kl(), g.forward_kl(), g.vocab_mean_logps()].into_iter().for_each(|x| t.keep(x));
         [g.mismatched_logps(), g.mismatched_ref_logps(), g.state("level")].into_iter().for_each(|x| t.keep(x));
         t.keep(g.label_mask());
         t.keep(g.example_column("weight").role(Role::Weight).values(&[1.0, 0.5]).range(0.0, 2.0));

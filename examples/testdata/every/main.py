@@ -27,7 +27,7 @@ class EveryLoss(Parameters, Loss):
             nonlocal total
             total = total + x.float().sum()
 
-        keep(g.ref_logps), keep(g.rewards), keep(g.reverse_kl), keep(g.forward_kl)
+        keep(g.ref_logps), keep(g.rewards), keep(g.reverse_kl), keep(g.forward_kl), keep(g.vocab_mean_logps)
         keep(g.mismatched_logps), keep(g.mismatched_ref_logps), keep(g.state("level"))
         keep(g.label_mask), keep(g.example_column("weight", role="weight", values=[1, 0.5], range=(0, 2)))
         keep(q + c), keep(q - c), keep(q * c), keep(q / c), keep(q ** c)

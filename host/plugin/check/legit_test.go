@@ -184,6 +184,11 @@ var soundLosses = map[string]sound{
 		n := g.LabelMask().Sum(-1).ClampMin(1)
 		return objective(g.ForwardKL().MulScalar(0.9).Add(g.ReverseKL().MulScalar(0.1)).Sum(-1).Div(n).Sum(), g.Real().Sum())
 	},
+	"smoothed labels": func(g *sdk.Graph) sdk.Objective {
+		n := g.LabelMask().Sum(-1).ClampMin(1)
+		cost := g.Logps().MulScalar(0.9).Add(g.VocabMeanLogps().MulScalar(0.1)).Neg()
+		return objective(cost.Sum(-1).Div(n).Sum(), g.Real().Sum())
+	},
 	"margin between classes": func(g *sdk.Graph) sdk.Objective {
 		logits, label := g.Logits("topic"), g.Label("topic")
 		has := label.GeScalar(0)

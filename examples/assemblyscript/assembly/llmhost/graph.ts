@@ -50,6 +50,12 @@ export class Graph {
     return this.ask("kl.forward", "f32", ["B", "K", "T"]);
   }
 
+  /** Mean over the whole vocabulary of the log-probabilities at each label token, f32
+   *  [B, K, T]: 0 where there is no label. */
+  vocabMeanLogps(): Tensor {
+    return this.ask("policy.vocab_mean_logps", "f32", ["B", "K", "T"]);
+  }
+
   /** Log-probabilities of another example's answer after this example's prompt, f32
    *  [B, K, U]: 0 where there is no token. No gradient flows into them. */
   mismatchedLogps(): Tensor {

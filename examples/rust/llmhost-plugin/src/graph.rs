@@ -181,6 +181,12 @@ impl Graph {
         self.input("kl.forward", "f32", BKT)
     }
 
+    /// Mean over the whole vocabulary of the log-probabilities at each label token, f32
+    /// [B, K, T]: 0 where there is no label.
+    pub fn vocab_mean_logps(&self) -> Tensor<'_> {
+        self.input("policy.vocab_mean_logps", "f32", BKT)
+    }
+
     /// Log-probabilities of another example's answer after this example's prompt, f32
     /// [B, K, U]: 0 where there is no token. No gradient flows into them.
     pub fn mismatched_logps(&self) -> Tensor<'_> {

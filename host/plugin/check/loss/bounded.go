@@ -42,6 +42,10 @@ var ways = []way{
 		in.ForwardKL = applied3(in.ForwardKL, func(float64) float64 { return h })
 		return in
 	}},
+	{what: "as the model becomes certain", to: func(_ *loss, in sdktest.Inputs, h float64) sdktest.Inputs {
+		in.VocabMeanLogps = applied3(in.VocabMeanLogps, func(float64) float64 { return -h })
+		return in
+	}},
 }
 
 // logpsAt sets every log-probability of each answer.

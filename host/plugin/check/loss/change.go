@@ -99,6 +99,7 @@ func (l *loss) redrawnBeside(in *sdktest.Inputs) {
 	kl := func(float64) float64 { return numbers.Rounded(2 * l.draw.rng.Float64()) }
 	in.Rewards = applied2(in.Rewards, func(float64) float64 { return numbers.Rounded(1.5 * l.draw.rng.NormFloat64()) })
 	in.ReverseKL, in.ForwardKL = applied3(in.ReverseKL, kl), applied3(in.ForwardKL, kl)
+	in.VocabMeanLogps = applied3(in.VocabMeanLogps, func(float64) float64 { return numbers.Rounded(-2 - 4*l.draw.rng.Float64()) })
 	in.MismatchedLogps, in.MismatchedRefLogps = applied3(in.MismatchedLogps, logp), applied3(in.MismatchedRefLogps, logp)
 }
 
@@ -108,6 +109,7 @@ func between(from, to sdktest.Inputs, s float64) sdktest.Inputs {
 	out := from
 	out.Logps, out.RefLogps = mixed3(from.Logps, to.Logps, s), mixed3(from.RefLogps, to.RefLogps, s)
 	out.Rewards, out.ReverseKL, out.ForwardKL = mixed2(from.Rewards, to.Rewards, s), mixed3(from.ReverseKL, to.ReverseKL, s), mixed3(from.ForwardKL, to.ForwardKL, s)
+	out.VocabMeanLogps = mixed3(from.VocabMeanLogps, to.VocabMeanLogps, s)
 	out.MismatchedLogps, out.MismatchedRefLogps = mixed3(from.MismatchedLogps, to.MismatchedLogps, s), mixed3(from.MismatchedRefLogps, to.MismatchedRefLogps, s)
 	out.Logits = map[string][][]float64{}
 	for name := range from.Logits {

@@ -186,6 +186,8 @@ func (d *drawer) ofModel(in *sdktest.Inputs, input string, lengths [][]int) {
 		in.ReverseKL = d.tokens(lengths, func(n int) int { return n }, func() float64 { return d.rng.Float64() })
 	case "kl.forward":
 		in.ForwardKL = d.tokens(lengths, func(n int) int { return n }, func() float64 { return d.rng.Float64() })
+	case "policy.vocab_mean_logps":
+		in.VocabMeanLogps = d.tokens(lengths, func(n int) int { return n }, func() float64 { return -2 - 3*d.rng.Float64() })
 	case "mismatched.policy.logps":
 		in.MismatchedLogps = d.tokens(lengths, d.otherLength, func() float64 { return -0.05 - 2.5*d.rng.Float64() })
 	case "mismatched.ref.logps":

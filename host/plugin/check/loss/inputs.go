@@ -52,6 +52,11 @@ func (l *loss) changeOf(input op.Input) func(in sdktest.Inputs) sdktest.Inputs {
 		}
 	case "kl", "rewards", "mismatched":
 		return func(in sdktest.Inputs) sdktest.Inputs { return l.withOther(input.Name, in) }
+	case "policy":
+		if name == "logps" {
+			return nil
+		}
+		return func(in sdktest.Inputs) sdktest.Inputs { return l.withOther(input.Name, in) }
 	case "state":
 		return func(in sdktest.Inputs) sdktest.Inputs {
 			in.States = map[string]float64{name: numbers.Rounded(0.2 + l.draw.rng.Float64())}
@@ -81,6 +86,8 @@ func (l *loss) withOther(input string, in sdktest.Inputs) sdktest.Inputs {
 		in.ReverseKL = other.ReverseKL
 	case "kl.forward":
 		in.ForwardKL = other.ForwardKL
+	case "policy.vocab_mean_logps":
+		in.VocabMeanLogps = other.VocabMeanLogps
 	case "rewards":
 		in.Rewards = other.Rewards
 	case "mismatched.policy.logps":

@@ -195,6 +195,9 @@ func stretched(in sdktest.Inputs, n int, logps []float64) sdktest.Inputs {
 			*kl = filled(in.Logps, 0.5)
 		}
 	}
+	if in.VocabMeanLogps != nil {
+		in.VocabMeanLogps = filled(in.Logps, -3)
+	}
 	return in
 }
 

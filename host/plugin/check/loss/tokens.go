@@ -16,7 +16,7 @@ import (
 // more than its neighbours.
 func (l *loss) tokens() error {
 	for _, t := range l.p.Terms {
-		for _, input := range []string{"policy.logps", "kl.reverse", "kl.forward"} {
+		for _, input := range []string{"policy.logps", "policy.vocab_mean_logps", "kl.reverse", "kl.forward"} {
 			if !l.fromInput(t.Sum, input) {
 				continue
 			}
@@ -115,6 +115,7 @@ func (l *loss) alikeTokens(in sdktest.Inputs) sdktest.Inputs {
 	}
 	in.Logps, in.RefLogps = even(in.Logps), even(in.RefLogps)
 	in.ReverseKL, in.ForwardKL = even(in.ReverseKL), even(in.ForwardKL)
+	in.VocabMeanLogps = even(in.VocabMeanLogps)
 	return in
 }
 

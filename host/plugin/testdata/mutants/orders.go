@@ -77,6 +77,10 @@ func bottomless() []Mutant {
 			o.Terms = append(o.Terms, sdk.Term{Name: "kl", Sum: g.ForwardKL().Sum(), Count: g.LabelMask().Sum(), Coefficient: -0.05})
 			return o
 		}), "bounded"),
+		mutant("smoothed-the-wrong-way", "the share of the whole vocabulary is taken away from the labels", trace(func(g *sdk.Graph) sdk.Objective {
+			spread := g.VocabMeanLogps().MulScalar(0.1)
+			return term(spread.Sub(g.Logps()).Sum(), g.LabelMask().Sum())
+		}), "bounded"),
 		mutant("unlearns-the-worse", "the worse answers' likelihood is lowered without end", trace(func(g *sdk.Graph) sdk.Objective {
 			x := pieced(g)
 			worst := x.score.MaskedFill(x.real.Not(), math.Inf(1)).Argmin(-1).Unsqueeze(-1)

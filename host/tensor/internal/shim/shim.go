@@ -187,9 +187,10 @@ func Attention(q, k, v Tensor, segments []Segment, o AttentionOptions) Tensor {
 }
 
 // TokenLogps is the log-probability of each target [M] under the logits of hidden
-// [M, hidden] with weight [vocab, hidden], made for chunk rows at a time.
-func TokenLogps(hidden, weight, target Tensor, chunk int, softcap float64) Tensor {
-	return C.shim_token_logps(hidden, weight, target, C.int64_t(chunk), C.double(softcap))
+// [M, hidden] with weight [vocab, hidden], made for chunk rows at a time; with means
+// [2, M], whose second row has the means over the vocabulary.
+func TokenLogps(hidden, weight, target Tensor, means bool, chunk int, softcap float64) Tensor {
+	return C.shim_token_logps(hidden, weight, target, flag(means), C.int64_t(chunk), C.double(softcap))
 }
 
 // TokenKL is the divergence of two distributions of the next token at each of M

@@ -69,7 +69,7 @@ void *shim_attention(void *q, void *k, void *v, const shim_segment *segments,
 
 // head.cpp
 void *shim_token_logps(void *hidden, void *weight, void *target,
-                       int64_t chunk, double softcap);
+                       int means, int64_t chunk, double softcap);
 void *shim_token_kl(void *hidden, void *weight, void *ref_hidden,
                     void *ref_weight, int forward, int64_t chunk, double softcap);
 
