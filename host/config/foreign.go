@@ -19,8 +19,9 @@ var settingsPage string
 type Foreign struct {
 	Name string
 	Of   string // the heading that it stands under
-	// Here is the second column: "the same", "parameter", "no effect", "no", "only"
-	// with the accepted values in Only, or the name that it has here in Ours.
+	// Here is the second column: "the same", "parameter", "parameter or no", "no
+	// effect", "no", "only" with the accepted values in Only, or the name that it has
+	// here in Ours.
 	Here string
 	Only []string
 	Ours string
@@ -80,6 +81,13 @@ func quotedIn(text string) (quoted []string) {
 	return quoted
 }
 
+// parameterOrNo is the second column of a parameter that no task may pass over.
+const parameterOrNo = "parameter or no"
+
+// MustHold reports whether a parameter of some tasks is one that other programs give
+// every task, so that a task without it must refuse it.
+func MustHold(name string) bool { return foreigners()[name].Here == parameterOrNo }
+
 // asksForNothing are values that no program takes for a wish.
 var asksForNothing = []string{"", "none", "null"}
 
@@ -88,7 +96,7 @@ var asksForNothing = []string{"", "none", "null"}
 // the table says nothing about the name.
 func answerTo(name string, value any) (answer string, refused, known bool) {
 	f, ok := foreigners()[name]
-	if !ok || f.Ours != "" || f.Here == "the same" || f.Here == "parameter" {
+	if !ok || f.Ours != "" || f.Here == "the same" || f.Here == "parameter" || f.Here == parameterOrNo {
 		return "", false, false
 	}
 	text := strings.ToLower(fmt.Sprint(value))

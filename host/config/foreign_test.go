@@ -34,7 +34,8 @@ func TestSettingsPage(t *testing.T) {
 				break
 			}
 			require.Contains(t, ours, f.Ours, f.Name)
-		case "the same", "parameter":
+		case "the same", "parameter", "parameter or no":
+			require.Equal(t, f.Here == "parameter or no", config.MustHold(f.Name), f.Name)
 			require.Empty(t, f.Why, f.Name)
 		case "no", "no effect", "only":
 			require.NotEmpty(t, f.Why, f.Name)

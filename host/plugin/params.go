@@ -111,6 +111,22 @@ func (c *Catalog) Declaring(name string) *Component {
 	return nil
 }
 
+// TasksDeclaring are the builtin tasks with a part that has a parameter of that name.
+func (c *Catalog) TasksDeclaring(name string) (names []string) {
+	for _, p := range c.builtin {
+		tasks, err := c.Tasks(p)
+		if err != nil {
+			continue // whoever opens such a task is told what is wrong
+		}
+		for _, task := range tasks {
+			if task.Declares(name) {
+				names = append(names, task.Name)
+			}
+		}
+	}
+	return names
+}
+
 // IsDefault reports whether what is given for a parameter of the component is
 // its default, or, of a text, nothing, so that who gave it asks for nothing.
 func (c *Component) IsDefault(name string, g Given) bool {

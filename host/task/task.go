@@ -231,7 +231,7 @@ func (t *Task) ApplyDefaults(s config.Settings) (out config.Settings, notes []st
 // settle gives the task's parts their parameters: settings that are set and have
 // the name of a part's parameter, and the names in file and flags that are no
 // settings. A name that no part has is an error, unless a builtin component of
-// another task has it: one file may serve several tasks.
+// another task has it, see takeOther.
 func (t *Task) settle(s config.Settings) (map[string]any, error) {
 	given := t.givenBySettings(s)
 	var problems []string
@@ -263,18 +263,34 @@ func (t *Task) take(name string, p config.Param, given map[string]plugin.Given) 
 		return t.takeAlias(name, meant, p, given)
 	}
 	if owner := t.catalog.Declaring(name); owner != nil {
-		if !owner.IsDefault(name, asGiven(p)) {
-			t.notes = append(t.notes, fmt.Sprintf(
-				"%s is a parameter of %s %s, which task %s does not use; it has no effect",
-				name,
-				owner.Kind,
-				owner.Name,
-				t.Name,
-			))
-		}
-		return ""
+		return t.takeOther(name, p, owner)
 	}
 	return t.takeForeign(name, p, given)
+}
+
+// takeOther answers a parameter that owner, a part of another task, has: one file
+// may serve several tasks, unless the user would take it for a setting of all.
+func (t *Task) takeOther(name string, p config.Param, owner *plugin.Component) (problem string) {
+	switch {
+	case owner.IsDefault(name, asGiven(p)):
+		return ""
+	case config.MustHold(name):
+		return fmt.Sprintf(
+			"%s: task %s has no %s, which builtin tasks %s have; remove it",
+			p.Where,
+			t.Name,
+			name,
+			strings.Join(t.catalog.TasksDeclaring(name), ", "),
+		)
+	}
+	t.notes = append(t.notes, fmt.Sprintf(
+		"%s is a parameter of %s %s, which task %s does not use; it has no effect",
+		name,
+		owner.Kind,
+		owner.Name,
+		t.Name,
+	))
+	return ""
 }
 
 // takeAlias adds the value of a parameter that is given by another of its names.

@@ -77,6 +77,8 @@ func TestOpenFails(t *testing.T) {
 		{"a misspelt parameter", "flag --params.dpo_bta: task dpo has no parameter dpo_bta; did you mean dpo_beta?", []string{"--task", "dpo", "--params.dpo_bta", "0.5"}},
 		{"another task's parameter by another name", "flag --beta: llmhost has no such setting: beta; it is a parameter, dpo_beta of loss dpo, kto_beta of loss kto, orpo_beta of loss orpo, simpo_beta of loss simpo, cpo_beta of loss cpo, and task sft has none like it",
 			[]string{"--task", "sft", "--beta", "0.1"}},
+		{"a setting of all tasks elsewhere", "flag --label_smoothing_factor: task dpo has no label_smoothing_factor, which builtin tasks sft, classification",
+			[]string{"--task", "dpo", "--label_smoothing_factor", "0.1"}},
 		{"a parameter under two names", "flag --pref_beta: pref_beta is the same parameter as dpo_beta (flag --beta); keep one", []string{"--task", "dpo", "--pref_beta", "0.1", "--beta", "0.2"}},
 		{"a setting of another program", "flag --batch_size: llmhost has no such setting: batch_size; write per_device_train_batch_size", []string{"--task", "sft", "--batch_size", "4"}},
 		{"a parameter that two parts have is listed once", "prompt_name, chosen_name, rejected_name, construct_method, dpo_loss_type, dpo_loss_weights, dpo_beta, label_smoothing, ipo_length_normalize, reference_free", []string{"--task", "dpo", "--zzz", "4"}},
@@ -92,6 +94,7 @@ func TestOpenFails(t *testing.T) {
 
 func TestParameters(t *testing.T) {
 	dpo := mustOpen(t, "--task", "dpo", "--dpo_beta", "0.25", "--params.label_smoothing", "0.125", "--margin", "0.5")
+	mustOpen(t, "--task", "dpo", "--label_smoothing_factor", "0") // asks for nothing
 	require.Equal(t, 0.25, dpo.Params["dpo_beta"])
 	require.Equal(t, 0.125, dpo.Params["label_smoothing"])
 	require.Equal(t, "sigmoid", dpo.Params["dpo_loss_type"], "the default of one that nobody gives")
