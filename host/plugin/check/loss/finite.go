@@ -18,12 +18,7 @@ func (l *loss) finite() error {
 			continue
 		}
 		in := s.make(l)
-		a, err := in.Arguments()
-		if err != nil {
-			return err
-		}
-		a.Single = true
-		e, err := l.evaluateOn(in, a)
+		e, err := l.inSingle(in)
 		if err != nil {
 			return fmt.Errorf("with %s it %w", s.name, err)
 		}
@@ -35,6 +30,16 @@ func (l *loss) finite() error {
 	}
 	l.Note = fmt.Sprintf("%d kinds of batches in float32", len(scenes))
 	return nil
+}
+
+// inSingle runs the program over a batch in float32.
+func (l *loss) inSingle(in sdktest.Inputs) (*sdktest.Evaluation, error) {
+	a, err := in.Arguments()
+	if err != nil {
+		return nil, err
+	}
+	a.Single = true
+	return l.evaluateOn(in, a)
 }
 
 // infinite reports the first figure or gradient that is not finite.

@@ -68,6 +68,8 @@ var All = []*check.Check{
 		Except: unusual | check.Text, Run: on((*loss).twice)}, // a user who lists two terms wants both
 	{Name: "metrics", Doc: "accuracies, shares, perplexities, margins are what their names say",
 		Run: on((*loss).metrics)},
+	{Name: "alone", Doc: "a prompt alone in its step gives finite numbers, and teaches if it does so among others; that it does not is a note",
+		Except: unusual, Run: on((*loss).alone)},
 	{Name: "settings", Doc: "every parameter changes something, by itself or together with others; a weight once and in the right direction, none in a count; every term counts under some parameters",
 		Except: check.Given, Run: on((*loss).settings)},
 }

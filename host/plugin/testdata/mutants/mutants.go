@@ -44,6 +44,7 @@ func Kinds() []Kind {
 		{"lasting", lasting()},
 		{"references", references()},
 		{"models", models()},
+		{"lonely", lonely()},
 		{"contracts", contracts()},
 		{"classifications", classifications()},
 		{"poolings", poolings()},
