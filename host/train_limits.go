@@ -6,6 +6,7 @@ import (
 	"llmhost/host/config"
 	"llmhost/host/console"
 	"llmhost/host/data"
+	"llmhost/host/lm"
 	"llmhost/host/model"
 	"llmhost/host/nn"
 	"llmhost/host/tokenizer"
@@ -17,6 +18,9 @@ func limitsOf(s config.Settings, tok *tokenizer.Tokenizer) (nn.Limits, error) {
 	limits, err := model.ReadLimits(s.Model)
 	if s.ResizeVocab || len(tok.Added()) > 0 || s.Adapter != "" {
 		limits.Vocab = 0
+	}
+	if err == nil && limits.Vocab > 0 && len(tok.Beyond()) > 0 {
+		err = lm.SourceOf(s.ModelSettings, s.AdapterSettings, "").CheckVocabulary(tok, limits.Vocab)
 	}
 	return limits, err
 }

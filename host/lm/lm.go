@@ -220,11 +220,23 @@ func (m *Model) checkGrown() error {
 
 // checkVocabulary refuses a tokenizer with ids that the model has no row for.
 func (m *Model) checkVocabulary() error {
-	if m.Tokenizer == nil || int64(m.Tokenizer.MaxID()) < m.Config.VocabSize {
+	if m.Tokenizer == nil {
 		return nil
 	}
-	return fmt.Errorf("tokenizer %s has ids up to %d, and the model %s has vocab_size %d; give the tokenizer that the model was trained with, or resize_vocab = true to let the model grow",
-		m.Source.Tokenizer, m.Tokenizer.MaxID(), m.Source.Name, m.Config.VocabSize)
+	return m.Source.CheckVocabulary(m.Tokenizer, m.Config.VocabSize)
+}
+
+// CheckVocabulary refuses a tokenizer with ids beyond a model of so many tokens.
+func (s Source) CheckVocabulary(tok *tokenizer.Tokenizer, size int64) error {
+	if int64(tok.MaxID()) < size {
+		return nil
+	}
+	named := ""
+	if beyond := tok.Beyond(); len(beyond) > 0 {
+		named = fmt.Sprintf(" (named beside tokenizer.json, not in it: %s)", strings.Join(beyond, ", "))
+	}
+	return fmt.Errorf("tokenizer %s has ids up to %d%s, and the model %s has vocab_size %d; give the tokenizer that the model was trained with, or resize_vocab = true to let the model grow",
+		s.Tokenizer, tok.MaxID(), named, s.Name, size)
 }
 
 // TrainAdapterOn makes the adapter's file name the classes of its heads and

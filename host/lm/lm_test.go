@@ -2,6 +2,7 @@ package lm_test
 
 import (
 	"fmt"
+	"os"
 	"path/filepath"
 	"testing"
 
@@ -123,6 +124,35 @@ func TestOpenFails(t *testing.T) {
 	empty := t.TempDir()
 	_, err := lm.Open(lm.Source{Weights: empty}, nil, lm.Options{Device: tensor.CPU, Compute: tensor.Float32})
 	require.EqualError(t, err, filepath.Join(empty, model.ConfigName)+": no such file; model_name_or_path wants a folder in Hugging Face's layout")
+}
+
+// A token that only tokenizer_config.json names has an id after all others, for which
+// a model may have a row.
+func TestVocabularyOfNamedTokens(t *testing.T) {
+	for _, c := range []struct {
+		name   string
+		larger int
+		o      lm.Options
+		grown  int64
+		want   string
+	}{
+		{"the model has a row for it", 1, lm.Options{}, 0, ""},
+		{"the model has none", 0, lm.Options{}, 0, " (named beside tokenizer.json, not in it: <end>), and the model "},
+		{"the model grows", 0, lm.Options{ResizeVocab: true}, 1, ""},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			src := saved(t, c.larger)
+			require.NoError(t, os.WriteFile(filepath.Join(src.Tokenizer, "tokenizer_config.json"), []byte(`{"eos_token": "<end>"}`), 0o644))
+			m, err := opened(t, src, config.TokenSettings{}, c.o)
+			if c.want != "" {
+				require.ErrorContains(t, err, c.want)
+				return
+			}
+			require.NoError(t, err)
+			require.EqualValues(t, c.grown, m.Grown)
+			require.Equal(t, m.Tokenizer.MaxID(), m.Tokenizer.Special().EOS)
+		})
+	}
 }
 
 func TestVocabulary(t *testing.T) {

@@ -24,6 +24,10 @@ type Additions struct {
 // Added are the tokens that the files did not have, in the order of their ids.
 func (t *Tokenizer) Added() []string { return t.added }
 
+// Beyond are the tokens that tokenizer_config.json and the files beside it name, for
+// which tokenizer.json has no id: they follow its highest.
+func (t *Tokenizer) Beyond() []string { return t.beyond }
+
 // role is a part that a token plays, by its key in the files.
 type role struct {
 	key, usual string
@@ -45,8 +49,8 @@ func (t *Tokenizer) roles() []role {
 	)
 }
 
-// add gives the tokenizer more tokens. file is its tokenizer.json.
-func (t *Tokenizer) add(file []byte, more Additions) error {
+// add gives the tokenizer more tokens.
+func (t *Tokenizer) add(more Additions) error {
 	named := map[string]string{} // key of a role: its token
 	var tokens []string
 	for _, r := range t.roles() {
@@ -64,7 +68,7 @@ func (t *Tokenizer) add(file []byte, more Additions) error {
 	if len(tokens) == 0 {
 		return nil
 	}
-	if err := t.extend(file, tokens); err != nil {
+	if err := t.extend(tokens); err != nil {
 		return err
 	}
 	for _, r := range t.roles() {
@@ -87,8 +91,8 @@ func (t *Tokenizer) NamePad(id int32) error {
 }
 
 // extend makes the tokenizer one that has the tokens too.
-func (t *Tokenizer) extend(file []byte, tokens []string) error {
-	content, err := jsonobject.Parse(file)
+func (t *Tokenizer) extend(tokens []string) error {
+	content, err := jsonobject.Parse(t.file)
 	if err != nil {
 		return fmt.Errorf("%s: %w", t.path, err)
 	}

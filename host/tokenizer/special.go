@@ -20,8 +20,9 @@ const (
 // Special holds the ids of the tokens with a role; -1 where there is none.
 type Special struct{ BOS, EOS, PAD, UNK, CLS, SEP int32 }
 
-// readSpecial looks the special tokens up in folder: tokenizer_config.json has
-// the first word on each, special_tokens_map.json the second. Only a folder
+// readSpecial looks the special tokens up in folder: special_tokens_map.json has the
+// first word on each, tokenizer_config.json the second, and the only one where it has
+// added_tokens_decoder, as in transformers. Only a folder
 // with neither is judged by the ids in its model's config.json, because those
 // name a BOS for models whose tokenizer deliberately has none.
 func readSpecial(folder string, t *Tokenizer) (Special, error) {
@@ -32,15 +33,12 @@ func readSpecial(folder string, t *Tokenizer) (Special, error) {
 	}{{"bos_token", &special.BOS}, {"eos_token", &special.EOS}, {"pad_token", &special.PAD}, {"unk_token", &special.UNK},
 		{"cls_token", &special.CLS}, {"sep_token", &special.SEP}}
 
-	config, err := readKeys(filepath.Join(folder, configName))
+	files, err := readRoleFiles(folder)
 	if err != nil {
 		return special, err
 	}
-	tokens, err := readKeys(filepath.Join(folder, mapName))
-	if err != nil {
-		return special, err
-	}
-	look := func(role string) (int32, error) { return t.named(role, config, tokens) }
+	config, tokens := files.config, files.tok
+	look := func(role string) (int32, error) { return t.named(role, files.inOrder()...) }
 	if config == nil && tokens == nil {
 		model, err := readKeys(filepath.Join(folder, modelName))
 		if err != nil {

@@ -26,6 +26,7 @@ const fileName = "tokenizer.json"
 // run at the same time work on instances of their own, up to a limit.
 type Tokenizer struct {
 	path    string // of tokenizer.json, as errors name it
+	file    []byte // the tokenizer.json that texts are encoded with
 	digest  string
 	engine  *engine
 	pool    *pool
@@ -36,6 +37,7 @@ type Tokenizer struct {
 	control map[int32]bool    // tokens that are special in the file, and those with a role
 	split   bool              // such tokens in a text are encoded as the text that they are
 	added   []string          // tokens that the files do not have
+	beyond  []string          // tokens that only files beside tokenizer.json have
 	changed map[string][]byte // files, by name, that differ from those of the folder
 }
 
@@ -61,7 +63,7 @@ func LoadWith(path string, more Additions) (*Tokenizer, error) {
 	t := &Tokenizer{path: path, engine: engine, changed: map[string][]byte{}}
 	t.take(file)
 	if err = t.open(file); err == nil {
-		err = t.add(file, more)
+		err = t.add(more)
 	}
 	if err != nil {
 		t.Close()
@@ -75,19 +77,28 @@ func (t *Tokenizer) take(file []byte) {
 	if t.pool != nil {
 		t.pool.empty()
 	}
+	t.file = file
 	sum := sha256.Sum256(file)
 	t.digest, t.pool = hex.EncodeToString(sum[:]), newPool(t.engine, file)
 }
 
-// open makes the first instance, which proves the file, and reads the special tokens.
+// open makes the first instance, which proves the file, gives it the tokens that only the
+// files beside it name, and reads the special tokens.
 func (t *Tokenizer) open(file []byte) error {
-	err := t.pool.use(func(i *instance) error {
-		t.vocab = i.vocab
-		t.maxID = i.maxID
-		return nil
-	})
+	if err := t.prove(file); err != nil {
+		return err
+	}
+	completed, err := t.completed(file)
 	if err != nil {
-		return explain(t.path, file, err)
+		return err
+	}
+	if completed != nil {
+		file = completed
+		t.changed[fileName] = file
+		t.take(file)
+		if err := t.prove(file); err != nil {
+			return err
+		}
 	}
 	if t.special, err = readSpecial(filepath.Dir(t.path), t); err != nil {
 		return err
@@ -97,6 +108,19 @@ func (t *Tokenizer) open(file []byte) error {
 	}
 	t.around, err = readAround(filepath.Dir(t.path), t)
 	return err
+}
+
+// prove makes the first instance of file.
+func (t *Tokenizer) prove(file []byte) error {
+	err := t.pool.use(func(i *instance) error {
+		t.vocab = i.vocab
+		t.maxID = i.maxID
+		return nil
+	})
+	if err != nil {
+		return explain(t.path, file, err)
+	}
+	return nil
 }
 
 // locate returns the path of the tokenizer.json that path names.

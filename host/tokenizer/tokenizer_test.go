@@ -56,8 +56,6 @@ func TestLoadErrors(t *testing.T) {
 			`FOLDER/tokenizer.json: model type "Wordle" is unknown; want one of BPE, Unigram, WordLevel, WordPiece`},
 		{"config cut", map[string]string{"tokenizer.json": "=", "tokenizer_config.json": "{"},
 			`FOLDER/tokenizer_config.json:1:1: not JSON: it ends in the middle of its JSON; copy the file again`},
-		{"foreign token", map[string]string{"tokenizer.json": "=", "tokenizer_config.json": `{"eos_token":"<end>"}`},
-			`FOLDER/tokenizer_config.json: eos_token is "<end>", which FOLDER/tokenizer.json does not have; add it there under added_tokens, or name another`},
 		{"token of a wrong type", map[string]string{"tokenizer.json": "=", "special_tokens_map.json": `{"eos_token":2}`},
 			`FOLDER/special_tokens_map.json: eos_token is 2; want a string, an object with "content", or null`},
 		{"foreign id", map[string]string{"tokenizer.json": "=", "config.json": `{"bos_token_id":70000}`},
@@ -94,10 +92,14 @@ func TestSpecial(t *testing.T) {
 		{"config", map[string]string{"tokenizer_config.json": "="}, tokenizer.Special{BOS: 1, EOS: 2, PAD: 3, UNK: 0, CLS: -1, SEP: -1}},
 		{"objects", map[string]string{"tokenizer_config.json": `{"bos_token":{"content":"<s>","lstrip":false},"pad_token":null}`},
 			tokenizer.Special{BOS: 1, EOS: -1, PAD: -1, UNK: -1, CLS: -1, SEP: -1}},
-		{"config before map", map[string]string{
+		{"map before config", map[string]string{
 			"tokenizer_config.json":   `{"bos_token":null,"eos_token":"</s>"}`,
 			"special_tokens_map.json": `{"bos_token":"<s>","eos_token":"<pad>","unk_token":{"content":"<unk>"}}`},
-			tokenizer.Special{BOS: -1, EOS: 2, PAD: -1, UNK: 0, CLS: -1, SEP: -1}},
+			tokenizer.Special{BOS: 1, EOS: 3, PAD: -1, UNK: 0, CLS: -1, SEP: -1}},
+		{"no map beside added_tokens_decoder", map[string]string{
+			"tokenizer_config.json":   `{"added_tokens_decoder":{},"eos_token":"</s>"}`,
+			"special_tokens_map.json": `{"bos_token":"<s>","eos_token":"<pad>"}`},
+			tokenizer.Special{BOS: -1, EOS: 2, PAD: -1, UNK: -1, CLS: -1, SEP: -1}},
 		{"the model's ids, last", map[string]string{"config.json": `{"bos_token_id":1,"eos_token_id":[2,3],"pad_token_id":-1,"unk_token_id":null}`},
 			tokenizer.Special{BOS: 1, EOS: 2, PAD: -1, UNK: -1, CLS: -1, SEP: -1}},
 		{"not the model's ids", map[string]string{"tokenizer_config.json": `{}`, "config.json": `{"bos_token_id":1}`},
