@@ -106,7 +106,7 @@ var lying = []misdeed{
 	{name: "a default out of its range", here: "-", code: params(`{"name":"a","type":"float","default":1e300,"min":0,"max":1}`), want: "its descriptor is wrong about loss x: the default of parameter a is 1e+300; want a number from 0 to 1"},
 	{name: "a bound beyond all numbers", here: "-", code: params(`{"name":"a","type":"float","default":1,"max":1e999}`), want: "its descriptor is not the JSON that the contract requires: …"},
 	{name: "a number of two million digits", here: "-", code: repeated("9", 2_000_000, func(digits string) func() []byte { return describes(`{"llmhost_plugin":` + digits + `}`) }),
-		want: `its descriptor is not the JSON that the contract requires: "llmhost_plugin" is the number 999`},
+		want: `its descriptor is not the JSON that the contract requires: "llmhost_plugin" is the number 999…; want a whole number`},
 	{name: "200,000 defaults of a task", here: "-", code: manyDefaults, want: "its descriptor has task t with 200000 defaults; at most 256 are allowed"},
 	{name: "a default of a task in escape codes", here: "-", code: describes(strings.Replace(manifest("loss", ""), `"tasks":[]`, `"tasks":[{"name":"t","loss":"x","defaults":{"\u001b[2J":1}}]`, 1)),
 		want: `its descriptor has task t with a default for "�[2J"; want letters, digits, - and _`},
