@@ -1,6 +1,7 @@
 package host_test
 
 import (
+	"fmt"
 	"os"
 	"path/filepath"
 	"testing"
@@ -144,6 +145,31 @@ func TestAdapterGetsTheHeadOfTheNextTask(t *testing.T) {
 	require.NotContains(t, mustTrain(t, again), "starts with random weights")
 	before, _ := measured(t, again.OutputDir, "eval_loss")
 	require.InDelta(t, after, before, 1e-6)
+}
+
+// An adapter that holds the head of another task is trained on without it, which is said.
+func TestAdapterWithTheHeadOfAnotherTask(t *testing.T) {
+	const note = "note: the adapter is that of another task: its %s has no use here, and what is saved is without it\n"
+	first := lesson(t, "sft", promptAnswer(nil), nil)
+	first.LoraR, first.MaxSteps, first.ModulesToSave = 4, 2, []string{"lm_head"}
+	first.Model = untied(t)
+	mustTrain(t, first)
+
+	classes := lesson(t, "classification", tone, nil)
+	classes.Model, classes.Adapter, classes.MaxSteps = first.Model, first.OutputDir, 2
+	require.Contains(t, mustTrain(t, classes), fmt.Sprintf(note, "lm_head"))
+	c, err := lora.ReadConfig(filepath.Join(classes.OutputDir, lora.ConfigName))
+	require.NoError(t, err)
+	require.Equal(t, []any{"SEQ_CLS", []string{"score"}}, []any{c.TaskType, c.ModulesToSave})
+
+	back := first
+	back.Adapter, back.LoraR, back.ModulesToSave = classes.OutputDir, 0, nil
+	back.OutputDir = filepath.Join(t.TempDir(), "run")
+	require.Contains(t, mustTrain(t, back), fmt.Sprintf(note, "score"))
+	c, err = lora.ReadConfig(filepath.Join(back.OutputDir, lora.ConfigName))
+	require.NoError(t, err)
+	require.Equal(t, "CAUSAL_LM", c.TaskType)
+	require.Empty(t, c.ModulesToSave)
 }
 
 // Settings of adapters that have no effect are named, with the reason.

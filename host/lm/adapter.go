@@ -54,8 +54,11 @@ func (m *Model) loadAdapter() (*lora.Adapter, error) {
 	}
 	held := adapter.Held()
 	m.Fresh = slices.DeleteFunc(m.Fresh, func(name string) bool { return slices.Contains(held, name) })
-	if adapter.AddHeads(m.HeadParams()) && !m.Heads.LM {
+	switch added := adapter.AddHeads(m.HeadParams()); {
+	case added && !m.Heads.LM:
 		adapter.Config.TaskType = "SEQ_CLS"
+	case m.Heads.LM && adapter.IsOfAnotherTask():
+		adapter.Config.TaskType = "CAUSAL_LM"
 	}
 	return adapter, nil
 }

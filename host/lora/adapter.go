@@ -26,6 +26,8 @@ type Adapter struct {
 	maps    []*nn.Linear // with an adapter each
 	saved   []nn.Param   // of the model's own, trained whole
 	stored  []nn.Param   // of the model's own, which the file brought, frozen
+
+	otherHeads []string // in the file, of a task that is not the model's
 }
 
 // Attach freezes the model of p and gives it adapters with weights as

@@ -109,9 +109,11 @@ type reader struct {
 
 func (r reader) attach(c Config) (a *Adapter, err error) {
 	defer catchSource(&err)
+	others := r.otherHeads(&c)
 	if a, err = attach(r.params, c, nil, r.read); err != nil {
 		return nil, err
 	}
+	a.otherHeads = others
 	for _, q := range a.saved {
 		if err := r.fill(q); err != nil {
 			return nil, err
@@ -136,6 +138,31 @@ func (r reader) attach(c Config) (a *Adapter, err error) {
 		a.stored = append(a.stored, q)
 	}
 	return a, nil
+}
+
+// heads are the modules of which a model has those of its task.
+var heads = []string{"lm_head", "embed_out", "score", "classifier"}
+
+// IsOfAnotherTask tells whether the file held a head that the model does not have.
+func (a *Adapter) IsOfAnotherTask() bool { return len(a.otherHeads) > 0 }
+
+// otherHeads are the heads in the file that a model of this task does not have: the
+// adapter is that of another task. They are not read, and no part of c any more.
+func (r reader) otherHeads(c *Config) (others []string) {
+	for _, name := range r.file.Names() {
+		module := nn.Param{Name: bare(name)}.Module()
+		if _, found := r.owner(name); found || !slices.Contains(heads, module) {
+			continue
+		}
+		r.used[name] = true
+		if !slices.Contains(others, module) {
+			others = append(others, module)
+		}
+	}
+	if others != nil {
+		c.ModulesToSave = slices.DeleteFunc(slices.Clone(c.ModulesToSave), func(name string) bool { return slices.Contains(heads, name) })
+	}
+	return others
 }
 
 // read is a source.

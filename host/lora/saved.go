@@ -134,6 +134,9 @@ func (a *Adapter) Notes() (notes []string) {
 			notes = append(notes, fmt.Sprintf("%s: no map with an adapter fits %s", key, strings.Join(patterns, ", ")))
 		}
 	}
+	if len(a.otherHeads) > 0 {
+		notes = append(notes, fmt.Sprintf("the adapter is that of another task: its %s has no use here, and what is saved is without it", strings.Join(a.otherHeads, " and ")))
+	}
 	note(c.TargetsName, absent(c.Targets.Names, modules, isModule))
 	note("exclude_modules", absent(c.Exclude.Names, modules, isModule))
 	saved := absent(c.ModulesToSave, modules, strings.HasSuffix)
