@@ -163,6 +163,7 @@ func OpenTrainer(ctx context.Context, s config.Settings, env Env) (trainer *trai
 	if err != nil {
 		return nil, nil, err
 	}
+	m.compares = comparesAnswers(t, data.Survey{})
 	if err = m.load(s, t, lm.SourceOf(s.ModelSettings, s.AdapterSettings, ""), nil, nil); err == nil {
 		trainer, err = newTrainer(s, t, m, train.NewPlan(1, 1, 1, 1, 1))
 	}
@@ -232,7 +233,7 @@ func newTrainer(s config.Settings, t *task.Task, m *models, plan train.Plan) (*t
 		Schedule:      schedule,
 		ScheduleShift: plan.ScheduleShift(),
 		Options: train.Options{
-			DisableDropout:      withoutDropout(s, t),
+			DisableDropout:      m.withoutDropout(s),
 			MaxGradNorm:         s.MaxGradNorm,
 			MicroMean:           s.AccumulationMean == "micro_batch",
 			Checkpointing:       s.Checkpointing,
@@ -249,14 +250,6 @@ func newTrainer(s config.Settings, t *task.Task, m *models, plan train.Plan) (*t
 // scheduleOf is the course of the learning rate over a run of so many steps.
 func scheduleOf(s config.OptimisationSettings, steps int) (optim.Schedule, error) {
 	return optim.NewSchedule(s.SchedulerType, s.LearningRate, warmup(s, steps), steps, s.SchedulerKwargs)
-}
-
-// withoutDropout settles disable_dropout.
-func withoutDropout(s config.Settings, t *task.Task) bool {
-	if needs := t.Program.Needs(); s.DisableDropout == config.Auto {
-		return needs.Reference || needs.Score
-	}
-	return s.DisableDropout == config.On
 }
 
 // checkEvery is how many steps are made before a device is asked whether they

@@ -27,6 +27,7 @@ type models struct {
 	policy    *lm.Model
 	reference *model.Model // nil where there is none, or where it is the policy without its adapter
 	refName   string       // what the policy is compared with
+	compares  bool         // the loss compares answers
 	labels    data.Labeler // numbers classes as the heads do
 	device    tensor.Device
 	threads   int
@@ -49,6 +50,7 @@ func openModels(ctx context.Context, s config.Settings, t *task.Task, src lm.Sou
 		return nil, err
 	}
 	m.labels = labelerOf(t, classes)
+	m.compares = comparesAnswers(t, sets.train.Survey)
 	err = m.load(s, t, src, tok, classes)
 	if err == nil {
 		err = ctx.Err()
@@ -338,10 +340,26 @@ func noGradient(t *task.Task, s config.Settings) string {
 	return note
 }
 
+// comparesAnswers tells whether the loss holds answers against each other, by scores
+// or in examples of several, or against those of a reference model.
+func comparesAnswers(t *task.Task, s data.Survey) bool {
+	needs := t.Program.Needs()
+	return needs.Score || needs.RefAnswers || s.MostCandidates > 1
+}
+
+// withoutDropout settles disable_dropout.
+func (m *models) withoutDropout(s config.Settings) bool {
+	if s.DisableDropout == config.Auto {
+		return m.compares
+	}
+	return s.DisableDropout == config.On
+}
+
 // modelNotes are what a user should know about the models, given the task.
-func modelNotes(s config.Settings, t *task.Task, policy *lm.Model) []string {
+func modelNotes(s config.Settings, t *task.Task, m *models) []string {
+	policy := m.policy
 	notes := append(adapterNotes(s), policy.Notes()...)
-	if a := policy.Adapter; a != nil && a.Config.Dropout > 0 && s.DisableDropout == config.Auto && withoutDropout(s, t) {
+	if a := policy.Adapter; a != nil && a.Config.Dropout > 0 && s.DisableDropout == config.Auto && m.compares {
 		notes = append(notes, fmt.Sprintf("the adapter's dropout of %g is off, as in TRL where answers are compared; disable_dropout = false turns it on", a.Config.Dropout))
 	}
 	if s.Pooling != "auto" && !policy.Causal() {

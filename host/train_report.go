@@ -60,7 +60,7 @@ func introduceModel(out *console.Console, s config.Settings, t *task.Task, m *mo
 	if line := describeReference(s, t, m); line != "" {
 		out.Printf("       %s", line)
 	}
-	out.Notes(modelNotes(s, t, policy))
+	out.Notes(modelNotes(s, t, m))
 }
 
 // foretell ends a dry run: what the first step would find in place.

@@ -146,7 +146,7 @@ type OptimisationSettings struct {
 	SchedulerKwargs   map[string]any `name:"lr_scheduler_kwargs" keys:"num_cycles|power|lr_end|timescale|min_lr|min_lr_rate|warmup_lr_rate|num_decay_steps|num_stable_steps|min_lr_ratio|warmup_type|decay_type" help:"numbers of the schedule: num_cycles of the cosine ones, power and lr_end of polynomial, timescale of inverse_sqrt, min_lr or min_lr_rate of those with min_lr, warmup_lr_rate of cosine_warmup_with_min_lr; num_decay_steps, num_stable_steps, min_lr_ratio, warmup_type and decay_type (linear, cosine, 1-sqrt) of warmup_stable_decay"`
 	WarmupSteps       int            `name:"warmup_steps" default:"0" min:"0" help:"steps over which the rate rises from 0; overrides warmup_ratio"`
 	WarmupRatio       float64        `name:"warmup_ratio" default:"0" min:"0" max:"1" help:"the same as a share of all steps, rounded up"`
-	DisableDropout    Switch         `name:"disable_dropout" default:"auto" help:"train without dropout, that of adapters included; auto = where the loss reads a reference model or the score head, since two answers that are compared should lose the same"`
+	DisableDropout    Switch         `name:"disable_dropout" default:"auto" help:"train without dropout, that of adapters included; auto = where answers are compared, as in TRL: by the score head, in examples of several, or with a reference model's log-probabilities of them"`
 }
 
 // EvaluationSettings say when and how to evaluate.

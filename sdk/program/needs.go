@@ -12,6 +12,7 @@ type Needs struct {
 	// RefLogps reports that only label log-probabilities are needed of the
 	// reference model, which can be computed once for all steps.
 	RefLogps   bool
+	RefAnswers bool // log-probabilities of the labels under the reference model
 	VocabMeans bool // means over the vocabulary of the policy's log-probabilities
 }
 
@@ -29,6 +30,7 @@ func (p *Program) Needs() (n Needs) {
 		case "logits":
 			n.Classes = append(n.Classes, rest)
 		case "ref":
+			n.RefAnswers = true
 			n.LM = true
 			n.Reference = true
 		case "kl":

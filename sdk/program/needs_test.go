@@ -17,8 +17,8 @@ func TestNeeds(t *testing.T) {
 		want   program.Needs
 	}{
 		{[]string{logps("policy.logps")}, program.Needs{LM: true}},
-		{[]string{logps("policy.logps"), logps("ref.logps")}, program.Needs{LM: true, Reference: true, RefLogps: true}},
-		{[]string{logps("policy.logps"), logps("ref.logps"), logps("kl.reverse")}, program.Needs{LM: true, Reference: true}},
+		{[]string{logps("policy.logps"), logps("ref.logps")}, program.Needs{LM: true, Reference: true, RefLogps: true, RefAnswers: true}},
+		{[]string{logps("policy.logps"), logps("ref.logps"), logps("kl.reverse")}, program.Needs{LM: true, Reference: true, RefAnswers: true}},
 		{[]string{logps("policy.vocab_mean_logps")}, program.Needs{LM: true, VocabMeans: true}},
 		{[]string{logps("policy.vocab_mean_logps"), logps("policy.logps")}, program.Needs{LM: true, VocabMeans: true}},
 		{[]string{`rewards ["B","K"]`}, program.Needs{Score: true}},
