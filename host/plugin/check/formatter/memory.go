@@ -21,7 +21,7 @@ const (
 	memoryRows   = 100_000
 	memoryWindow = 5_000
 	fewest       = 6
-	memoryTime   = 3 * time.Second
+	memoryTime   = 8 * time.Second
 )
 
 // noise is how much memory fluctuates by itself on each transport, in bytes.
