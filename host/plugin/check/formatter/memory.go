@@ -33,12 +33,19 @@ var noise = map[plugin.Transport]uint64{
 
 // memory formats many records and checks whether memory keeps growing. A rise is
 // only believed if it goes on over as many records again: a heap grows and shrinks by
-// itself, and what is kept for good grows without end.
+// itself, and what is kept for good grows without end. The formatter is a fresh one:
+// memory that one in use has freed would hide what is kept.
 func (f *formatter) memory() error {
 	f.make.filler = " " + strings.Repeat("lorem ipsum ", 25) // some 300 bytes, as texts have
 	defer func() { f.make.filler = "" }()
+	fresh, err := f.Component.Formatter(f.Context(), f.Params)
+	if err != nil {
+		return err
+	}
+	defer fresh.Close()
+	format := with(f.Trial, fresh)
 	begin := time.Now()
-	kept, err := f.windows(nil)
+	kept, err := f.windows(format, nil)
 	if err != nil {
 		return err
 	}
@@ -46,7 +53,7 @@ func (f *formatter) memory() error {
 	if f.Note = fmt.Sprintf("%d records, %.0f a second", len(kept)*memoryWindow, float64(len(kept)*memoryWindow)/time.Since(begin).Seconds()); !grows(kept, transport) {
 		return nil
 	}
-	if kept, err = f.windows(kept); err != nil || !grows(kept, transport) {
+	if kept, err = f.windows(format, kept); err != nil || !grows(kept, transport) {
 		return err
 	}
 	f.Find(check.Finding{
@@ -62,9 +69,9 @@ func (f *formatter) memory() error {
 	return nil
 }
 
-// windows formats windows of records and appends the memory held after each. Being
+// windows has format make windows of examples and appends the memory held after each. Being
 // too slow to show a trend is a skip.
-func (f *formatter) windows(kept []uint64) ([]uint64, error) {
+func (f *formatter) windows(format formatFunc, kept []uint64) ([]uint64, error) {
 	most := memoryRows
 	if f.Component.Plugin.Transport == plugin.Builtin {
 		most /= 2
@@ -72,7 +79,10 @@ func (f *formatter) windows(kept []uint64) ([]uint64, error) {
 	begin, done, limit := time.Now(), 0, f.Slower(memoryTime)
 	for done < most && time.Since(begin) < limit {
 		for range memoryWindow / 1000 {
-			if _, err := f.call(f.many(1000)); err != nil {
+			if f.Late() {
+				return nil, check.ErrLate
+			}
+			if _, err := called(format, f.many(1000), f.Slower(callTime)); err != nil {
 				return nil, err
 			}
 			done += 1000
@@ -169,12 +179,15 @@ func rises(kept []uint64, noise uint64) bool {
 		median(last) > median(first)+noise
 }
 
+// death is a fall of memory, in bytes, by which a worker has ended beside others.
+const death = 64 << 20
+
 // lives are the measurements of each worker: one that died of its memory starts low
 // again. The first measurement still includes the start.
 func lives(kept []uint64) (all [][]uint64) {
 	begin := 1
 	for i := 2; i <= len(kept); i++ {
-		if i == len(kept) || kept[i] < kept[i-1]/2 {
+		if i == len(kept) || kept[i] < kept[i-1]/2 || kept[i]+death < kept[i-1] {
 			all = append(all, kept[begin:i])
 			begin = i
 		}

@@ -29,6 +29,8 @@ func TestGrowthIsToldFromNoise(t *testing.T) {
 		{"a slope", []uint64{20, 24, 28, 32, 36, 40, 44, 48, 52, 56, 60, 64}, plugin.Builtin, true},
 		{"steps that double", []uint64{20, 20, 40, 40, 40, 80, 80, 80, 80, 80, 160, 160}, plugin.Builtin, true},
 		{"workers that die of it", []uint64{20, 40, 80, 160, 30, 80, 160, 30, 80, 160}, plugin.WASM, true},
+		{"a worker that dies of it beside another", []uint64{280, 292, 303, 311, 331, 342, 347, 360, 378, 399, 420, 441, 460, 473, 253}, plugin.WASM, true},
+		{"a host beside a worker that gives memory back", []uint64{200, 210, 214, 218, 190, 200, 206, 212, 188, 200, 210, 190, 200}, plugin.WASM, false},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			var bytes []uint64
