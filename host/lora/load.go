@@ -85,21 +85,6 @@ func below(folder string) string {
 	return ", or give " + filepath.Dir(found[0]) + ", which holds one"
 }
 
-// sourceError carries an error of a file through attach.
-type sourceError struct{ error }
-
-func catchSource(err *error) {
-	r := recover()
-	if r == nil {
-		return
-	}
-	failed, ok := r.(sourceError)
-	if !ok {
-		panic(r)
-	}
-	*err = failed.error
-}
-
 // reader gives a model the tensors of an adapter's file.
 type reader struct {
 	file   *safetensors.File
@@ -108,7 +93,7 @@ type reader struct {
 }
 
 func (r reader) attach(c Config) (a *Adapter, err error) {
-	defer catchSource(&err)
+	defer model.CatchSource(&err)
 	others := r.otherHeads(&c)
 	if a, err = attach(r.params, c, nil, r.read); err != nil {
 		return nil, err
@@ -169,12 +154,12 @@ func (r reader) otherHeads(c *Config) (others []string) {
 func (r reader) read(name string, device tensor.Device, shape ...int64) tensor.Tensor {
 	r.used[name] = true
 	if found, err := r.file.Get(name); err == nil && !slices.Equal(found.Shape, shape) {
-		panic(sourceError{fmt.Errorf("%s: tensor %s has shape %s, and the model of this task wants %s; is it the model that the adapter was trained on, and its task?",
+		panic(model.SourceError{Err: fmt.Errorf("%s: tensor %s has shape %s, and the model of this task wants %s; is it the model that the adapter was trained on, and its task?",
 			r.file.Path(), name, safetensors.ShapeText(found.Shape), safetensors.ShapeText(shape))})
 	}
 	t, err := model.Read(r.file, name, ConfigName, device, tensor.Float32, shape...)
 	if err != nil {
-		panic(sourceError{err})
+		panic(model.SourceError{Err: err})
 	}
 	return t
 }

@@ -183,7 +183,7 @@ func (f *Model) build(o Options, p *nn.Params) (err error) {
 			p.Free()
 		}
 	}()
-	defer catchSource(&err)
+	defer CatchSource(&err)
 	defer tensor.Catch(&err)
 	heads := o.Heads
 	heads.LM = heads.predict()

@@ -111,7 +111,7 @@ func (f *Model) orFresh(files *stored, o Options) nn.Source {
 			err == nil &&
 			!slices.Equal(found.Shape, shape) {
 			if !o.IgnoreMismatchedSizes {
-				panic(sourceError{fmt.Errorf("%s: tensor %q has shape %s; the head of this task wants %s; set ignore_mismatched_sizes = true to initialize it",
+				panic(SourceError{Err: fmt.Errorf("%s: tensor %q has shape %s; the head of this task wants %s; set ignore_mismatched_sizes = true to initialize it",
 					files.Path(), there, safetensors.ShapeText(found.Shape), safetensors.ShapeText(shape))})
 			}
 			fresh = true

@@ -40,25 +40,26 @@ func (s *stored) source(o Options) nn.Source {
 	return func(name string, shape []int64) tensor.Tensor {
 		t, err := Read(s.File, s.find(name), ConfigName, o.Device, o.Param, shape...)
 		if err != nil {
-			panic(sourceError{err})
+			panic(SourceError{Err: err})
 		}
 		return t
 	}
 }
 
-// sourceError carries an error of a source through the model's constructor.
-type sourceError struct{ error }
+// SourceError carries an error of a source through what is built of it, as a panic.
+type SourceError struct{ Err error }
 
-func catchSource(err *error) {
+// CatchSource, deferred, turns such a panic into err.
+func CatchSource(err *error) {
 	r := recover()
 	if r == nil {
 		return
 	}
-	failed, ok := r.(sourceError)
+	failed, ok := r.(SourceError)
 	if !ok {
 		panic(r)
 	}
-	*err = failed.error
+	*err = failed.Err
 }
 
 // Read takes a tensor of the file, whose shape is what source wants and whose

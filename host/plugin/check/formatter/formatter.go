@@ -144,10 +144,14 @@ func with(t *check.Trial, f plugin.Formatting) formatFunc {
 
 // call formats records; an error of the whole batch would end a run.
 func (f *formatter) call(records []record) ([]sdk.Result, error) {
+	return f.callWith(with(f.Trial, f.Formatting), records)
+}
+
+func (f *formatter) callWith(format formatFunc, records []record) ([]sdk.Result, error) {
 	if f.Late() {
 		return nil, check.ErrLate
 	}
-	return called(with(f.Trial, f.Formatting), records, f.Slower(callTime))
+	return called(format, records, f.Slower(callTime))
 }
 
 // callTime bounds one batch: ten times the limit of a run.
