@@ -28,6 +28,7 @@ var commands = []command{
 	{"train", "train a model: llmhost train --config run.toml --task plugins/rrhf.wasm", runTrain},
 	{"init", "make a small model with random weights: llmhost init --output_dir models/tiny", runInit},
 	{"merge", "put an adapter into its model's weights: llmhost merge --adapter_name_or_path runs/lora --output_dir runs/merged", runMerge},
+	{"data", "look at data files: llmhost data formats", runData},
 	{"plugins", "list, explain, write, build, check and run plugins: llmhost plugins explain plugins/rrhf.wasm", runPlugins},
 	{"version", "print the versions of llmhost and libtorch", runVersion},
 }

@@ -56,6 +56,20 @@ func List(ctx context.Context, plugins []*Plugin) string {
 	return b.String()
 }
 
+// ListFormats writes each formatter of the plugins: its name, what it reads, and
+// the fields of its records, those that may be absent in brackets.
+func ListFormats(ctx context.Context, plugins []*Plugin) string {
+	var b strings.Builder
+	for _, p := range plugins {
+		for _, c := range p.Components {
+			if c.Kind == Formatter {
+				fmt.Fprintf(&b, "%s: %s\n    %s\n", c.Name, c.Doc, c.needs(ctx))
+			}
+		}
+	}
+	return b.String()
+}
+
 // lastColumn is the width left for the last column of a listing.
 func lastColumn(plugins []*Plugin) int {
 	name := 0
