@@ -148,10 +148,15 @@ type Example struct {
 
 // Candidate is a prompt and one answer to it. The model reads Prompt and
 // Answer as one text and learns from the answer; an encoder such as BERT reads
-// them as a pair of texts. Columns hold one number for the candidate; all
-// candidates of an example have the same columns.
+// them as a pair of texts. A candidate that is a chat has Chat, and no texts; all
+// candidates of an example are chats, or none is. Columns hold one number for the
+// candidate; all candidates of an example have the same columns.
+//
+// Chats of one example may share the memory of their prompts, so their messages
+// must not be changed.
 type Candidate struct {
 	Prompt, Answer string
+	Chat           *Chat
 	Columns        map[string]float64
 }
 
@@ -180,7 +185,7 @@ func (o *Out) Candidate(prompt, answer string) *Candidate {
 		o.candidates[n] = &Candidate{}
 	}
 	c := o.candidates[n]
-	c.Prompt, c.Answer = prompt, answer
+	c.Prompt, c.Answer, c.Chat = prompt, answer, nil
 	return c
 }
 
@@ -284,8 +289,11 @@ func (e Example) check() error {
 	return checkFinite(e.Columns)
 }
 
-// check checks the columns of candidate i of an example.
+// check checks the kind and the columns of candidate i of an example.
 func (c *Candidate) check(i int, first *Candidate) error {
+	if err := c.checkKind(i, first); err != nil {
+		return err
+	}
 	if name, bad := notFinite(c.Columns); bad {
 		return errors.New("column " + strconv.Quote(name) + " of candidate " + strconv.Itoa(i) + " is not finite")
 	}
@@ -306,7 +314,8 @@ func checkFinite(columns map[string]float64) error {
 	return nil
 }
 
-// checkTexts requires all strings to be UTF-8.
+// checkTexts requires all strings to be UTF-8, and those of chats to be what they
+// should.
 func (e Example) checkTexts() error {
 	for head, value := range e.Labels {
 		if !utf8.ValidString(value) {
@@ -317,6 +326,11 @@ func (e Example) checkTexts() error {
 		c := &e.Candidates[i]
 		part := ""
 		switch {
+		case c.Chat != nil:
+			if err := c.Chat.checkTexts(i, e.chatBefore(i)); err != nil {
+				return err
+			}
+			continue
 		case !utf8.ValidString(c.Prompt):
 			part = "prompt"
 		case !utf8.ValidString(c.Answer):
@@ -327,6 +341,14 @@ func (e Example) checkTexts() error {
 		return errors.New("the " + part + " of candidate " + strconv.Itoa(i) + " is not UTF-8; a text was cut inside a character")
 	}
 	return nil
+}
+
+// chatBefore returns the chat of the candidate before candidate i, or nil.
+func (e Example) chatBefore(i int) *Chat {
+	if i == 0 {
+		return nil
+	}
+	return e.Candidates[i-1].Chat
 }
 
 // notFinite returns the first name, in order, whose value is NaN or infinite.

@@ -17,15 +17,19 @@ import (
 //	         StringList: uvarint count, texts · FloatList: f64s
 //	reply:   u32 rows, uvarint count of column names, names, then one answer a row
 //	answer:  u8 0: columns, uvarint candidates, candidates · u8 1: text, why it was dropped · u8 2: text, the error
-//	         u8 3: labels, then as 0
+//	         u8 3: labels, then as 0 · u8 4: labels, then as 0 with chats in the place of candidates
 //	labels:  uvarint count, then for each: uvarint index of the head's name, the class's text
 //	columns: uvarint count, then for each: uvarint index of the name, f64
 //	candidate: u8 1 and the prompt's text, or u8 0 for the prompt of the candidate before; the answer's text; columns
+//	chat:     u8 1, the prompt's messages and the texts of tools, documents and args, or u8 0 for those of the chat before;
+//	          the answer's messages; columns
+//	messages: uvarint count, then for each: u8 learn, the text of its JSON
 const (
 	answerExample  = 0
 	answerDrop     = 1
 	answerError    = 2
 	answerLabelled = 3
+	answerChats    = 4 // since ABI 2.1
 )
 
 // EncodeRows returns the request frame of rows, each with a cell for each of columns columns.

@@ -24,6 +24,17 @@ var frameResults = []sdk.Result{
 	{Err: "texts and scores differ in length"},
 	{Example: sdk.Example{Candidates: []sdk.Candidate{{Prompt: "", Answer: "x"}}}},
 	{Example: sdk.Example{Candidates: []sdk.Candidate{{Prompt: "", Answer: "x"}}, Columns: map[string]float64{"weight": 1}, Labels: map[string]string{"topic": "physics", "rank": ""}}},
+	{Example: sdk.Example{Candidates: []sdk.Candidate{
+		{Chat: &sdk.Chat{Prompt: frameChat, Answer: frameChat[:1], Tools: "[]", Args: `{"a": 1}`}, Columns: map[string]float64{"score": 1}},
+		{Chat: &sdk.Chat{Prompt: frameChat, Answer: frameChat[1:], Tools: "[]", Args: `{"a": 1}`}, Columns: map[string]float64{"score": 0}},
+		{Chat: &sdk.Chat{Answer: frameChat, Documents: `[{"text": "ü"}]`}, Columns: map[string]float64{"score": 0}},
+	}, Labels: map[string]string{"topic": "physics"}}},
+	{Example: sdk.Example{Candidates: []sdk.Candidate{{Chat: &sdk.Chat{Answer: frameChat}}}}},
+}
+
+var frameChat = []sdk.Message{
+	sdk.NewMessage("user", "grüße\x00"),
+	{JSON: `{"tool_calls":[{"b":1,"a":2}],"role":"assistant"}`, Learn: sdk.LearnNo},
 }
 
 func TestRowFrames(t *testing.T) {
@@ -53,7 +64,7 @@ func TestResultFrames(t *testing.T) {
 	require.Equal(t, frame, sdk.EncodeResults(results))
 
 	_, err = sdk.DecodeResults(frame, 3)
-	require.EqualError(t, err, "row frame: 5 answers to 3 rows")
+	require.EqualError(t, err, "row frame: 7 answers to 3 rows")
 }
 
 // TestBrokenFrames cuts a good frame at every byte and adds one: each must be an error, none a panic.
@@ -84,6 +95,8 @@ func TestRepliesAreNotTrusted(t *testing.T) {
 		"labels without a name":        {1, 0, 0, 0, 0, 3, 1, 0, 0, 0, 0},
 		"a text that is not UTF-8":     {1, 0, 0, 0, 0, 1, 1, 0xff},
 		"a prompt before any":          {1, 0, 0, 0, 0, 0, 0, 1, 0, 1, 'a', 0},
+		"a chat's prompt before any":   {1, 0, 0, 0, 0, 4, 0, 0, 1, 0, 0, 0},
+		"messages beyond the frame":    {1, 0, 0, 0, 0, 4, 0, 0, 1, 1, 255, 255, 3, 0, 0},
 	}
 	for name, frame := range bad {
 		_, err := sdk.DecodeResults(frame, 1)

@@ -91,16 +91,17 @@ func (w *replyWriter) add(r *Result) {
 	case r.Dropped != "":
 		w.text(answerDrop, r.Dropped)
 	default:
-		w.example(r.Example.Columns, r.Example.Labels, len(r.Example.Candidates))
-		for i := range r.Example.Candidates {
-			w.candidate(&r.Example.Candidates[i])
+		all := r.Example.Candidates
+		w.example(r.Example.Columns, r.Example.Labels, len(all), len(all) > 0 && all[0].Chat != nil)
+		for i := range all {
+			w.candidate(&all[i])
 		}
 	}
 }
 
 // addOut adds what a formatter made of a row.
 func (w *replyWriter) addOut(o *Out) {
-	w.example(o.columns, o.labels, len(o.candidates))
+	w.example(o.columns, o.labels, len(o.candidates), o.candidates[0].Chat != nil)
 	for _, c := range o.candidates {
 		w.candidate(c)
 	}
@@ -111,13 +112,18 @@ func (w *replyWriter) text(kind byte, s string) {
 	w.body = appendText(append(w.body, kind), s)
 }
 
-// example begins an example; the given number of candidates must follow.
-func (w *replyWriter) example(columns map[string]float64, labels map[string]string, candidates int) {
+// example begins an example; the given number of candidates must follow, all of
+// them chats if chats is set.
+func (w *replyWriter) example(columns map[string]float64, labels map[string]string, candidates int, chats bool) {
 	w.rows++
-	if len(labels) > 0 {
+	switch {
+	case chats:
+		w.body = append(w.body, answerChats)
+		w.labels(labels)
+	case len(labels) > 0:
 		w.body = append(w.body, answerLabelled)
 		w.labels(labels)
-	} else {
+	default:
 		w.body = append(w.body, answerExample)
 	}
 	w.columns(columns)
@@ -126,14 +132,43 @@ func (w *replyWriter) example(columns map[string]float64, labels map[string]stri
 }
 
 func (w *replyWriter) candidate(c *Candidate) {
+	if c.Chat != nil {
+		w.chat(c.Chat)
+	} else {
+		w.texts(c)
+	}
+	w.columns(c.Columns)
+	w.last = c
+}
+
+func (w *replyWriter) texts(c *Candidate) {
 	if w.last != nil && c.Prompt == w.last.Prompt {
 		w.body = append(w.body, 0)
 	} else {
 		w.body = appendText(append(w.body, 1), c.Prompt)
 	}
 	w.body = appendText(w.body, c.Answer)
-	w.columns(c.Columns)
-	w.last = c
+}
+
+func (w *replyWriter) chat(c *Chat) {
+	if w.last != nil && c.sharesPrompt(w.last.Chat) {
+		w.body = append(w.body, 0)
+	} else {
+		w.messages(append(w.body, 1), c.Prompt)
+		for _, text := range [...]string{c.Tools, c.Documents, c.Args} {
+			w.body = appendText(w.body, text)
+		}
+	}
+	w.messages(w.body, c.Answer)
+}
+
+// messages appends messages to what is written of the body.
+func (w *replyWriter) messages(body []byte, messages []Message) {
+	body = binary.AppendUvarint(body, uint64(len(messages)))
+	for i := range messages {
+		body = appendText(append(body, byte(messages[i].Learn)), messages[i].JSON)
+	}
+	w.body = body
 }
 
 // columns writes in order of the names' numbers, so that equal rows give equal bytes.
@@ -153,6 +188,9 @@ func (w *replyWriter) columns(columns map[string]float64) {
 // labels does the same for labels.
 func (w *replyWriter) labels(labels map[string]string) {
 	w.body = binary.AppendUvarint(w.body, uint64(len(labels)))
+	if len(labels) == 0 {
+		return
+	}
 	numberNames(w, labels)
 	for i, name := range w.names {
 		if v, has := labels[name]; has {
@@ -246,12 +284,12 @@ func (r *replyReader) columnName() string {
 
 func (r *replyReader) result(to *Result) {
 	switch kind := r.byte(); kind {
-	case answerExample, answerLabelled:
+	case answerExample, answerLabelled, answerChats:
 		var labels map[string]string
-		if kind == answerLabelled {
+		if kind != answerExample {
 			labels = r.labels()
 		}
-		e := r.example()
+		e := r.example(kind == answerChats)
 		e.Labels = labels
 		err := e.check()
 		if err == nil {
@@ -265,11 +303,11 @@ func (r *replyReader) result(to *Result) {
 	case answerError:
 		to.Err = orUnknown(r.validText())
 	default:
-		r.fail("answer, whose kind is unknown")
+		r.fail("answer, whose kind is " + strconv.Itoa(int(kind)) + " and unknown here; a newer SDK may have it")
 	}
 }
 
-func (r *replyReader) example() Example {
+func (r *replyReader) example(chats bool) Example {
 	e := Example{Columns: r.columns()}
 	n := r.number(3)
 	if n > maxCandidates {
@@ -282,18 +320,67 @@ func (r *replyReader) example() Example {
 	e.Candidates = r.free[:n:n]
 	r.free = r.free[n:]
 	for i := range e.Candidates {
-		c := &e.Candidates[i]
-		if r.byte() == 1 {
-			c.Prompt = r.text()
-		} else if i > 0 {
-			c.Prompt = e.Candidates[i-1].Prompt
-		} else {
-			r.fail("first candidate, which has no prompt")
+		var before *Candidate
+		if i > 0 {
+			before = &e.Candidates[i-1]
 		}
-		c.Answer = r.text()
+		c := &e.Candidates[i]
+		if chats {
+			c.Chat = r.chat(before)
+		} else {
+			r.texts(c, before)
+		}
 		c.Columns = r.columns()
 	}
 	return e
+}
+
+// texts reads a prompt and an answer.
+func (r *replyReader) texts(to, before *Candidate) {
+	if r.ownPrompt(before) {
+		to.Prompt = r.text()
+	} else if before != nil {
+		to.Prompt = before.Prompt
+	}
+	to.Answer = r.text()
+}
+
+// chat reads a chat. What it shares with the one before is in memory once.
+func (r *replyReader) chat(before *Candidate) *Chat {
+	var c Chat
+	if r.ownPrompt(before) {
+		c.Prompt = r.messages()
+		c.Tools, c.Documents, c.Args = r.text(), r.text(), r.text()
+	} else if before != nil {
+		c = *before.Chat
+	}
+	c.Answer = r.messages()
+	return &c
+}
+
+// ownPrompt reads whether a candidate comes with its prompt.
+func (r *replyReader) ownPrompt(before *Candidate) bool {
+	own := r.byte() == 1
+	if !own && before == nil {
+		r.fail("first candidate, which has no prompt")
+	}
+	return own
+}
+
+func (r *replyReader) messages() []Message {
+	n := r.number(2)
+	if n > maxMessages {
+		r.fail(strconv.Itoa(n) + " messages, of which at most " + strconv.Itoa(maxMessages) + " are allowed")
+	}
+	if n == 0 || r.err != nil {
+		return nil
+	}
+	messages := make([]Message, n)
+	for i := range messages {
+		messages[i].Learn = Learn(r.byte())
+		messages[i].JSON = r.text()
+	}
+	return messages
 }
 
 func (r *replyReader) columns() map[string]float64 {
@@ -317,6 +404,9 @@ func (r *replyReader) columns() map[string]float64 {
 
 func (r *replyReader) labels() map[string]string {
 	n := r.number(2)
+	if n == 0 {
+		return nil
+	}
 	labels := make(map[string]string, n)
 	for range n {
 		name, found := r.name()

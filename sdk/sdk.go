@@ -16,7 +16,7 @@ const Version = "0.2.0"
 // other. ABIMinor rises with additions that an older host can ignore.
 const (
 	ABI      = 2
-	ABIMinor = 0
+	ABIMinor = 1
 )
 
 // DType is the type of a tensor's elements.

@@ -47,6 +47,9 @@ func Tokenize(examples []Formatted, tokenizer Tokenizer, how Tokenizing) ([]Exam
 	if err := how.check(); err != nil {
 		return nil, err
 	}
+	if err := wantTexts(examples); err != nil {
+		return nil, err
+	}
 	var tokenised []Example
 	for chunk := range slices.Chunk(examples, tokenizeExamples) {
 		encoded, err := how.encode(chunk, tokenizer)
@@ -58,6 +61,16 @@ func Tokenize(examples []Formatted, tokenizer Tokenizer, how Tokenizing) ([]Exam
 		}
 	}
 	return tokenised, nil
+}
+
+// wantTexts refuses chats, which only a chat template turns into texts.
+func wantTexts(examples []Formatted) error {
+	for _, e := range examples {
+		if slices.ContainsFunc(e.Candidates, func(c sdk.Candidate) bool { return c.Chat != nil }) {
+			return fmt.Errorf("%s: the formatter gives chat messages; want texts, since no chat template lays them out", e.Source)
+		}
+	}
+	return nil
 }
 
 // check refuses a length that holds nothing of a text.

@@ -197,6 +197,9 @@ func TestTokenizeErrors(t *testing.T) {
 	require.EqualError(t, err, "a.jsonl:1 to a.jsonl:1: text 0: out of memory")
 	_, err = data.Tokenize(nil, broken{}, data.Tokenizing{})
 	require.EqualError(t, err, "max_length is 0; want at least 1")
+	chat := sdk.Candidate{Chat: &sdk.Chat{Answer: []sdk.Message{sdk.NewMessage("user", "Hi")}}}
+	_, err = data.Tokenize([]data.Formatted{example(chat)}, broken{}, data.Tokenizing{MaxLength: 1})
+	require.EqualError(t, err, "a.jsonl:1: the formatter gives chat messages; want texts, since no chat template lays them out")
 }
 
 // TestFromFileToBatch runs the whole path once: what was written is what the records say.
