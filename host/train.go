@@ -77,7 +77,7 @@ func Train(ctx context.Context, s config.Settings, env Env) (err error) {
 		return err
 	}
 	out.Notes(sets.notes)
-	m, err := openModels(ctx, s, t, in.source, in.tok, sets, out)
+	m, err := openModels(ctx, s, t, in.source, in.tok, &sets, out)
 	if err != nil {
 		return err
 	}

@@ -52,10 +52,10 @@ func (s evalSet) prefix() string {
 }
 
 // all are the training set and each evaluation set.
-func (d dataset) all() []data.Set {
-	sets := []data.Set{d.train}
-	for _, set := range d.eval {
-		sets = append(sets, set.data)
+func (d *dataset) all() []*data.Set {
+	sets := []*data.Set{&d.train}
+	for i := range d.eval {
+		sets = append(sets, &d.eval[i].data)
 	}
 	return sets
 }

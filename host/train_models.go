@@ -37,8 +37,8 @@ type models struct {
 // openModels settles the classes of the loss's heads, checks the loss against its
 // memory limit at the size of the data, and loads weights onto the device: those
 // of the checkpoint where the run is resumed.
-func openModels(ctx context.Context, s config.Settings, t *task.Task, src lm.Source, tok *tokenizer.Tokenizer, sets dataset, out *console.Console) (*models, error) {
-	classes, err := settleClasses(s, t, src, sets, out)
+func openModels(ctx context.Context, s config.Settings, t *task.Task, src lm.Source, tok *tokenizer.Tokenizer, sets *dataset, out *console.Console) (*models, error) {
+	classes, err := settleClasses(s, t, src, *sets, out)
 	if err != nil {
 		return nil, err
 	}
@@ -139,13 +139,14 @@ func (m *models) free() {
 // precompute computes the log-probability of every label under the reference model
 // before the first step, or reads it from disk where an earlier run left it, and
 // frees the model.
-func (m *models) precompute(ctx context.Context, s config.Settings, sets dataset, out *console.Console) error {
+func (m *models) precompute(ctx context.Context, s config.Settings, sets *dataset, out *console.Console) error {
 	cache, err := m.refCache(s)
 	if err != nil {
 		return err
 	}
 	for _, set := range sets.all() {
-		note, err := cache.Precompute(ctx, set)
+		with, note, err := cache.Precompute(ctx, set.Examples)
+		set.Examples = with
 		if err != nil {
 			return err
 		}

@@ -34,7 +34,7 @@ func lines(examples []data.Example) []int {
 
 // Shuffled hands examples out in the order of the seed, and its cursor is the one that checkpoints hold.
 func TestShuffled(t *testing.T) {
-	b := data.NewShuffled(numbered(8), nil, 42)
+	b := data.NewShuffled(data.InMemory(numbered(8)), nil, 42)
 	require.Equal(t, 8, b.PerEpoch())
 	for _, want := range [][]int{{3, 1, 2, 4, 5}, {0, 7, 6}, {7, 2, 0, 6, 5}, {3, 4, 1}} {
 		got, err := b.Next(5)
@@ -52,7 +52,7 @@ func TestShuffled(t *testing.T) {
 }
 
 func TestStepsEndWithTheEpoch(t *testing.T) {
-	b := data.NewShuffled(numbered(8), nil, 42)
+	b := data.NewShuffled(data.InMemory(numbered(8)), nil, 42)
 	for _, want := range [][][]int{{{3, 1, 2}, {4, 5, 0}}, {{7, 6}}, {{7, 2, 0}, {6, 5, 3}}, {{4, 1}}} {
 		micro, err := data.Step(b, 3, 2)
 		require.NoError(t, err)
@@ -70,12 +70,12 @@ type failing struct{ *data.Shuffled }
 func (failing) Next(int) ([]data.Example, error) { return nil, errors.New("disk gone") }
 
 func TestStepTellsAnError(t *testing.T) {
-	_, err := data.Step(failing{data.NewShuffled(numbered(3), nil, 1)}, 2, 2)
+	_, err := data.Step(failing{data.NewShuffled(data.InMemory(numbered(3)), nil, 1)}, 2, 2)
 	require.EqualError(t, err, "disk gone")
 }
 
 func TestInOrder(t *testing.T) {
-	batches := data.InOrder(numbered(5), data.NewLabeler(map[string][]string{"parity": {"odd"}}))
+	batches := data.InOrder(data.InMemory(numbered(5)), data.NewLabeler(map[string][]string{"parity": {"odd"}}))
 	for range 2 { // it can be iterated again
 		var got [][]int
 		for micro, err := range batches(2) {

@@ -79,7 +79,11 @@ func ExampleLoad() {
 	for _, d := range s.Drops {
 		fmt.Printf("%d dropped: %s (line %d)\n", d.Count, d.Reason, d.First.Line)
 	}
-	fmt.Println(set.Examples[1].Sequences[0].Labels)
+	second, err := set.Examples.At(1)
+	if err != nil {
+		panic(err)
+	}
+	fmt.Println(second.Sequences[0].Labels)
 	// Output:
 	// 3 records, 2 examples, 11 tokens, 3 labels
 	// longest 6, median 5
@@ -93,7 +97,7 @@ func ExampleStep() {
 	for i := range examples {
 		examples[i].Source.Line = i + 1
 	}
-	batches := data.NewShuffled(examples, nil, 1)
+	batches := data.NewShuffled(data.InMemory(examples), nil, 1)
 	for range 3 {
 		micro, err := data.Step(batches, 2, 2)
 		if err != nil {

@@ -24,7 +24,7 @@ type Options struct {
 
 // Set is the tokenised content of some files.
 type Set struct {
-	Examples []Example // in file order
+	Examples Examples // in file order
 	Survey   Survey
 	Files    []source.File
 }
@@ -56,7 +56,7 @@ func Load(ctx context.Context, files source.Files, o Options) (Set, error) {
 		s.Drops = texts.Drops
 		return s
 	})
-	return Set{Examples: examples, Survey: survey, Files: listed}, nil
+	return Set{Examples: InMemory(examples), Survey: survey, Files: listed}, nil
 }
 
 // surveyKey is what the survey of these files depends on.
@@ -76,11 +76,13 @@ func (o Options) surveyKey(listed []source.File, files source.Files) surveyKey {
 
 // Join returns the set of all examples of sets, in their order.
 func Join(sets ...Set) Set {
-	var joined Set
+	var all Set
+	var examples joined
 	for _, s := range sets {
-		joined.Examples = append(joined.Examples, s.Examples...)
-		joined.Survey = joined.Survey.Join(s.Survey)
-		joined.Files = append(joined.Files, s.Files...)
+		examples = append(examples, s.Examples)
+		all.Survey = all.Survey.Join(s.Survey)
+		all.Files = append(all.Files, s.Files...)
 	}
-	return joined
+	all.Examples = examples
+	return all
 }

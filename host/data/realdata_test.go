@@ -57,9 +57,10 @@ func TestRealData(t *testing.T) {
 					SharePrefix: true,
 				})
 				require.NoError(t, err)
-				require.NotEmpty(t, set.Examples)
+				examples := collect(t, set)
+				require.NotEmpty(t, examples)
 				packed := 0
-				for chunk := range slices.Chunk(set.Examples, 8) {
+				for chunk := range slices.Chunk(examples, 8) {
 					batch := data.Pack(chunk, true)
 					require.NoError(t, checkLayout(chunk, batch))
 					packed += len(batch.IDs)

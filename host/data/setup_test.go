@@ -47,3 +47,11 @@ func write(t *testing.T, name, content string) source.Files {
 	require.NoError(t, os.WriteFile(name, []byte(content), 0o666))
 	return source.Files{Paths: []string{name}, Setting: "data_paths"}
 }
+
+// collect reads all examples of a set.
+func collect(t *testing.T, set data.Set) []data.Example {
+	t.Helper()
+	all, err := data.Collect(set.Examples)
+	require.NoError(t, err)
+	return all
+}

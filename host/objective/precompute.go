@@ -9,6 +9,7 @@ import (
 	"fmt"
 	"os"
 	"path/filepath"
+	"slices"
 
 	"llmhost/host/data"
 	"llmhost/host/model"
@@ -28,25 +29,43 @@ type RefCache struct {
 
 const refName = "ref_logps"
 
-// Precompute gives the examples of a set the log-probabilities of their labels
-// under the reference model: computed now, or read from the file where an
-// earlier run computed them. note says so, or why the next run has to compute
-// them again.
-func (c RefCache) Precompute(ctx context.Context, set data.Set) (note string, err error) {
-	file := filepath.Join(c.Folder, digestOf(set.Examples)+".safetensors")
-	if logps, err := c.read(file, set.Survey.Labels); err == nil {
-		SetRefLogps(set.Examples, logps)
-		return "log-probabilities of the reference model are those of " + file, nil
-	}
-	logps, err := c.RefLogps(ctx, set.Examples)
+// Precompute returns the examples with the log-probabilities of their labels under
+// the reference model: computed now, or read from the file where an earlier run
+// computed them. note says so, or why the next run has to compute them again.
+func (c RefCache) Precompute(ctx context.Context, examples data.Examples) (with data.Examples, note string, err error) {
+	digest, starts, err := digestOf(examples)
 	if err != nil {
-		return "", err
+		return nil, "", err
 	}
-	SetRefLogps(set.Examples, logps)
+	file := filepath.Join(c.Folder, digest+".safetensors")
+	if logps, err := c.read(file, starts[examples.Len()]); err == nil {
+		return withRefLogps{examples, starts, logps}, "log-probabilities of the reference model are those of " + file, nil
+	}
+	logps, err := c.RefLogps(ctx, examples)
+	if err != nil {
+		return nil, "", err
+	}
 	if err := c.keep(file, logps); err != nil {
 		note = fmt.Sprintf("log-probabilities of the reference model are not kept for the next run: %v", err)
 	}
-	return note, nil
+	return withRefLogps{examples, starts, logps}, note, nil
+}
+
+// withRefLogps is examples with their log-probabilities under a reference model.
+type withRefLogps struct {
+	data.Examples
+	starts []int // of each example in logps
+	logps  []float32
+}
+
+// At returns example i with its log-probabilities.
+func (w withRefLogps) At(i int) (data.Example, error) {
+	e, err := w.Examples.At(i)
+	if err == nil {
+		e.Sequences = slices.Clone(e.Sequences)
+		SetRefLogps([]data.Example{e}, w.logps[w.starts[i]:])
+	}
+	return e, err
 }
 
 func (c RefCache) read(file string, labels int) ([]float32, error) {
@@ -89,17 +108,25 @@ func readRefLogps(path string, labels int) ([]float32, error) {
 	return logps, err
 }
 
-// digestOf is the sha256 over ids and labels of examples.
-func digestOf(examples []data.Example) string {
+// digestOf is the sha256 over ids and labels of examples, and where the labels of
+// each begin among all of them; the last one is how many there are.
+func digestOf(examples data.Examples) (digest string, starts []int, err error) {
 	sum := sha256.New()
 	number := func(n int64) { binary.Write(sum, binary.LittleEndian, n) }
-	for _, e := range examples {
+	starts = append(make([]int, 0, examples.Len()+1), 0)
+	for e, err := range data.All(examples) {
+		if err != nil {
+			return "", nil, err
+		}
+		labels := starts[len(starts)-1]
 		number(int64(len(e.Sequences)))
 		for _, s := range e.Sequences {
 			number(int64(len(s.IDs)))
 			binary.Write(sum, binary.LittleEndian, s.IDs)
 			binary.Write(sum, binary.LittleEndian, s.Labels)
+			labels += s.LabelCount()
 		}
+		starts = append(starts, labels)
 	}
-	return hex.EncodeToString(sum.Sum(nil))
+	return hex.EncodeToString(sum.Sum(nil)), starts, nil
 }

@@ -9,18 +9,21 @@ import (
 
 // RefLogps computes the log-probabilities of the labels of examples under the
 // model, in nats: in the order of examples, their sequences and each one's labels.
-func (c RefCache) RefLogps(ctx context.Context, examples []data.Example) (logps []float32, err error) {
+func (c RefCache) RefLogps(ctx context.Context, examples data.Examples) (logps []float32, err error) {
 	defer tensor.Catch(&err)
 	mode := c.Model.Params().Mode()
 	before := *mode
 	mode.Training = false
 	mode.Off = c.Bare
 	defer func() { *mode = before }()
-	for start := 0; start < len(examples); start += c.Size {
-		if ctx.Err() != nil {
-			return nil, ctx.Err()
+	for batch, err := range data.InOrder(examples, nil)(c.Size) {
+		if err == nil {
+			err = ctx.Err()
 		}
-		b := data.Pack(examples[start:min(start+c.Size, len(examples))], c.Share)
+		if err != nil {
+			return nil, err
+		}
+		b := data.Pack(batch, c.Share)
 		tensor.Scoped(func() {
 			tensor.NoGrad(func() {
 				hidden := c.Model.Forward(NewPass(c.Device, &b))

@@ -39,7 +39,7 @@ func contested(rng *rand.Rand, n int) []data.Example {
 // train50 makes 50 steps over random examples and returns the losses.
 func train50(t *testing.T, trainer *train.Trainer, examples []data.Example) []float64 {
 	t.Helper()
-	batches := data.NewShuffled(examples, nil, 1)
+	batches := data.NewShuffled(data.InMemory(examples), nil, 1)
 	var losses []float64
 	for range 50 {
 		batch, err := batches.Next(16)

@@ -75,7 +75,7 @@ func TestPlanAfterStepsOfItsOwnSize(t *testing.T) {
 	for _, accumulation := range []int{1, 3} {
 		for _, epochs := range []float64{0.3, 1, 2.5, 3} {
 			want := train.NewPlan(23, 4, accumulation, epochs, 0)
-			b := data.NewShuffled(make([]data.Example, 23), nil, 1)
+			b := data.NewShuffled(make(data.InMemory, 23), nil, 1)
 			for step := 1; step <= want.TotalSteps; step++ {
 				_, err := data.Step(b, 4, accumulation)
 				require.NoError(t, err)
@@ -106,8 +106,8 @@ func newLoop(t *testing.T, plan func(*train.Plan)) *recorded {
 	r.Plan.EvalBatchSize = 3
 	plan(&r.Plan)
 	r.Trainer = newTrainer(t, newModel(t, "llama", tensor.Float32), loss(t, "rrhf", nil), 0.01, train.Options{MaxGradNorm: 1, SharePrefix: true})
-	r.Batches = data.NewShuffled(examples, nil, 1)
-	r.Eval = []train.EvalSet{{Prefix: "eval_", Batches: data.InOrder(uneven(22, true), nil)}}
+	r.Batches = data.NewShuffled(data.InMemory(examples), nil, 1)
+	r.Eval = []train.EvalSet{{Prefix: "eval_", Batches: data.InOrder(data.InMemory(uneven(22, true)), nil)}}
 	r.Save = func() (string, error) { r.saves++; return fmt.Sprintf("checkpoint-%d", r.Trainer.GlobalStep), nil }
 	r.Emit = func(e train.Event) error {
 		if e.Kind == train.Evaluating {
