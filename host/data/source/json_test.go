@@ -53,6 +53,10 @@ func TestFileForms(t *testing.T) {
 		{"upper case extension", "a.JSONL", `{"q":"x"}`, []string{"a.JSONL:1 x"}},
 		{"array", "a.json", "\ufeff[\n {\"q\":\"x\"},\r\n {\n  \"q\":\"y\"}\n]\n", []string{"a.json:2 x", "a.json:3 y"}},
 		{"array on one line", "a.json", `[{"q":"x"},{"q":"[{\"\\"}]`, []string{"a.json:1 x", `a.json:1 [{"\`}},
+		{"lines in .json", "a.json", "\n{\"q\":\"x\"}\n{\"q\":\"y\"}", []string{"a.json:2 x", "a.json:3 y"}},
+		{"array in .jsonl", "a.jsonl", "\r\n [{\"q\":\"x\"}]", []string{"a.jsonl:2 x"}},
+		{"upper case ending of lines", "a.NDJSON", `{"q":"x"}`, []string{"a.NDJSON:1 x"}},
+		{"line separators in a text", "a.jsonl", "{\"q\":\"x\u2028y\u2029z\u0085\"}\n{\"q\":\"y\"}", []string{"a.jsonl:1 x\u2028y\u2029z\u0085", "a.jsonl:2 y"}},
 		{"escapes", "a.jsonl", `{"q":"\u00e9\ud83d\ude00\n\ufffd"}`, []string{"a.jsonl:1 é😀\n\ufffd"}},
 		{"fields nobody asked for", "a.jsonl", `{"a":[1,{"b":NaN}],"q":"x","z":null,"e":{},"f":[]}`, []string{"a.jsonl:1 x"}},
 	} {
@@ -102,12 +106,10 @@ func TestReadingStopsEarly(t *testing.T) {
 
 func TestBadFiles(t *testing.T) {
 	for _, c := range []struct{ name, file, content, sentence string }{
-		{"unknown kind", "a.csv", "q\nx\n", `a.csv: unknown kind of file ".csv"; want .jsonl (one object a line) or .json (one array of objects)`},
+		{"unknown kind", "a.csv", "q\nx\n", `a.csv: unknown kind of file ".csv"; want .json, .jsonl or .ndjson`},
 		{"empty", "a.jsonl", " \n\n", "a.jsonl: no record in this file"},
 		{"empty .json", "a.json", "", "a.json: no record in this file"},
 		{"empty array", "a.json", "[ ]", "a.json: no record in this file"},
-		{"lines in .json", "a.json", "{\"q\":\"x\"}\n", `a.json:1:1: found '{'; want [, for a .json file is one array of objects; a file with one object a line is named .jsonl`},
-		{"array in .jsonl", "a.jsonl", "[{\"q\":\"x\"}]", "a.jsonl:1: found an array; want one object a line, or name the file .json if it is one array of objects"},
 		{"no object", "a.jsonl", "{\"q\":\"x\"}\n3", "a.jsonl:2:1: found '3'; want an object"},
 		{"no object in array", "a.json", "[\n3]", "a.json:2:1: found '3'; want an object"},
 		{"cut short", "a.jsonl", `{"q":"x"`, "a.jsonl:1:9: found the end of the record; want a comma or }"},
@@ -142,7 +144,7 @@ func TestMissingFiles(t *testing.T) {
 	require.EqualError(t, err, "data/train.jsonl: no such file; data_paths names it")
 	files.Paths = []string{"empty"}
 	_, err = questions(files)
-	require.EqualError(t, err, "empty: no .json or .jsonl file in this folder; data_paths names it")
+	require.EqualError(t, err, "empty: no .json, .jsonl or .ndjson file in this folder; data_paths names it")
 }
 
 func TestBadFields(t *testing.T) {
@@ -250,21 +252,6 @@ func TestDigests(t *testing.T) {
 		{Path: "d/a.json", SHA256: "4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945"},
 		{Path: "d/b.jsonl", SHA256: "d235bf2e2dc7927c689aecdeee215da93f8d203fe31b1d54f11b87a07845b5f0"},
 	}, got)
-}
-
-// Every ending, in capitals too, is read only by its own source.
-func TestEndingsAreUnique(t *testing.T) {
-	seen := map[string]bool{}
-	for _, s := range []source.Source{source.JSON{}} {
-		require.NotEmpty(t, s.Endings())
-		for _, e := range s.Endings() {
-			require.False(t, seen[e.Name], e.Name)
-			seen[e.Name] = true
-			found, err := source.Of("folder/FILE" + strings.ToUpper(e.Name))
-			require.NoError(t, err)
-			require.Equal(t, s, found)
-		}
-	}
 }
 
 // Halves of surrogate pairs, which Python writes and no text holds, are an error with

@@ -1,0 +1,153 @@
+package source
+
+import (
+	"bytes"
+	"fmt"
+	"io"
+)
+
+// lines yields the object of each line that is not blank, until yield says no more.
+func (t *text) lines(yield func(object) bool) error {
+	for {
+		begin := t.at
+		line, err := t.line()
+		if err != nil && err != io.EOF {
+			return t.located(begin, err)
+		}
+		if trimmed := bytes.TrimSpace(line); len(trimmed) > 0 {
+			t.at = t.at.nextRow()
+			if !yield(t.object(begin, bytes.Clone(bytes.TrimRight(line, "\r\n")))) {
+				return nil
+			}
+		}
+		if err == io.EOF {
+			return nil
+		}
+	}
+}
+
+// object is a record whose text began at a place and was just read.
+func (t *text) object(begin Place, raw []byte) object {
+	return object{
+		file:    t.file,
+		place:   begin,
+		after:   t.at,
+		text:    raw,
+		replace: t.replace,
+	}
+}
+
+// array yields each element of the array that makes up the file, until yield says no
+// more.
+func (t *text) array(yield func(object) bool) error {
+	more, err := t.begin()
+	for err == nil && more {
+		var o object
+		o, err = t.element()
+		if err == nil && !yield(o) {
+			return nil
+		}
+		if err == nil {
+			more, err = t.separator()
+		}
+	}
+	if err == nil {
+		err = t.atEnd()
+	}
+	return t.ended(err)
+}
+
+// begin goes to the next element: from the beginning of the file, from an element, or
+// from behind one. more is false where there is none.
+func (t *text) begin() (more bool, err error) {
+	switch c, err := t.peek(); {
+	case err != nil:
+		return false, err
+	case c == '{':
+		return true, nil
+	case c != '[':
+		return t.separator()
+	}
+	_, _ = t.next()
+	c, err := t.peek()
+	if c == ']' {
+		_, _ = t.next()
+	}
+	return c != ']', err
+}
+
+// separator reads what is behind an element of the array. more is false at its end.
+func (t *text) separator() (more bool, err error) {
+	c, err := t.peek()
+	if err != nil {
+		return false, err
+	}
+	if c != ',' && c != ']' {
+		return false, t.wrong(c, "a comma or ]")
+	}
+	_, _ = t.next()
+	if c == ']' {
+		return false, nil
+	}
+	_, err = t.peek()
+	return true, err
+}
+
+// atEnd demands that nothing follows the array.
+func (t *text) atEnd() error {
+	c, err := t.peek()
+	if err == io.EOF {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return t.wrong(c, "the end of the file after the array")
+}
+
+// element reads one object of the array, which begins with the next byte.
+func (t *text) element() (object, error) {
+	begin := t.at
+	c, err := t.peek()
+	if err != nil {
+		return object{}, err
+	}
+	if c != '{' {
+		return object{}, t.wrong(c, "an object")
+	}
+	_, _ = t.next()
+	raw := []byte{c}
+	inText, escaped := false, false
+	for depth := 1; depth > 0; {
+		c, err := t.next()
+		if err != nil {
+			return object{}, err
+		}
+		if raw = append(raw, c); len(raw) > t.most {
+			return object{}, t.tooLong(begin)
+		}
+		switch {
+		case escaped:
+			escaped = false
+		case inText:
+			escaped = c == '\\'
+			inText = c != '"'
+		case c == '"':
+			inText = true
+		case c == '{' || c == '[':
+			depth++
+		case c == '}' || c == ']':
+			depth--
+		}
+	}
+	t.at = t.at.nextRow()
+	return t.object(begin, raw), nil
+}
+
+// ended is the error of a file that ends, or cannot be read on, inside its array.
+func (t *text) ended(err error) error {
+	if err == io.EOF {
+		return fmt.Errorf("%s:%d: the file ends inside its array", t.position(t.at), t.at.Column)
+	}
+	return t.located(t.at, err)
+}

@@ -1,0 +1,168 @@
+package source
+
+import (
+	"bufio"
+	"bytes"
+	"cmp"
+	"errors"
+	"fmt"
+	"io"
+)
+
+// readAhead is how many bytes of a file are read at a time.
+const readAhead = 1 << 16
+
+// DefaultMaxRecord is how many bytes a record may take where Files does not say.
+const DefaultMaxRecord = 64 << 20
+
+// text is a data file that is text, being read.
+type text struct {
+	in   *bufio.Reader
+	file string
+	at   Place // of the next byte
+	most int   // bytes that a record may take
+
+	replace bool // U+FFFD is read for what is no text
+}
+
+// byteOrderMark is what some editors write first.
+const byteOrderMark = "\ufeff"
+
+// text reads the file as text from a place on. head is how it begins.
+func (f Files) text(path string, file io.ReadSeeker, head []byte, from Place) (*text, error) {
+	if from.Line == 0 {
+		from.Line = 1
+		from.Column = 1
+		if bytes.HasPrefix(head, []byte(byteOrderMark)) {
+			from.Offset = int64(len(byteOrderMark))
+		}
+	}
+	if err := seek(path, file, from.Offset); err != nil {
+		return nil, err
+	}
+	return &text{
+		in:      bufio.NewReaderSize(file, readAhead),
+		file:    path,
+		at:      from,
+		most:    cmp.Or(f.MaxRecord, DefaultMaxRecord),
+		replace: f.Unreadable == Replace,
+	}, nil
+}
+
+// seek goes to a byte of a file that has as many.
+func seek(path string, file io.Seeker, offset int64) error {
+	size, err := file.Seek(0, io.SeekEnd)
+	if err != nil {
+		return err
+	}
+	if offset > size {
+		return shrunk(path, size, offset)
+	}
+	_, err = file.Seek(offset, io.SeekStart)
+	return err
+}
+
+// shrunk is the error of a place that lies beyond the end of a file.
+func shrunk(path string, size, offset int64) error {
+	return fmt.Errorf("%s: the file has %d bytes, and the place to begin at is byte %d; it is not the file that was read before", path, size, offset)
+}
+
+// line reads a line with its end. At the end of the file the error is io.EOF, with
+// the rest of the file. The line is valid until the next is read.
+func (t *text) line() ([]byte, error) {
+	line, err := t.in.ReadSlice('\n')
+	if errors.Is(err, bufio.ErrBufferFull) {
+		line, err = t.longLine(line)
+	}
+	if err != nil && err != io.EOF {
+		return nil, err
+	}
+	t.at.Offset += int64(len(line))
+	t.at.Line++
+	return line, err
+}
+
+// longLine reads the rest of a line that does not fit into the buffer.
+func (t *text) longLine(begin []byte) ([]byte, error) {
+	line := append([]byte(nil), begin...)
+	for {
+		part, err := t.in.ReadSlice('\n')
+		if len(line)+len(part) > t.most {
+			return nil, t.tooLong(t.at)
+		}
+		line = append(line, part...)
+		if !errors.Is(err, bufio.ErrBufferFull) {
+			return line, err
+		}
+	}
+}
+
+// tooLong is the error of a record that begins at a place.
+func (t *text) tooLong(at Place) error {
+	return wrongText(fmt.Sprintf("%s: the record is longer than %s, the most that is read of one; split it", t.position(at), bytesText(t.most)))
+}
+
+func (t *text) position(at Place) Position { return Position{File: t.file, Line: at.Line} }
+
+// next reads a byte and keeps count of lines and columns; a character of
+// several bytes is one column.
+func (t *text) next() (byte, error) {
+	c, err := t.in.ReadByte()
+	if err != nil {
+		return 0, err
+	}
+	t.at.Offset++
+	switch {
+	case c == '\n':
+		t.at.Line++
+		t.at.Column = 1
+	case c&0xc0 != 0x80:
+		t.at.Column++
+	}
+	return c, nil
+}
+
+// peek skips white space and returns the byte behind it, which is not read yet.
+func (t *text) peek() (byte, error) {
+	for {
+		c, err := t.in.Peek(1)
+		if err != nil {
+			return 0, err
+		}
+		switch c[0] {
+		case ' ', '\t', '\r', '\n':
+			_, _ = t.next() // it is there
+		default:
+			return c[0], nil
+		}
+	}
+}
+
+// wrong is the error that c, the next byte, is not what was wanted.
+func (t *text) wrong(c byte, wanted string) error {
+	return wrongText(fmt.Sprintf("%s:%d: found %q; want %s", t.position(t.at), t.at.Column, rune(c), wanted))
+}
+
+// wrongText is an error that says already where the text is wrong.
+type wrongText string
+
+func (e wrongText) Error() string { return string(e) }
+
+// located says where an error of reading on came up.
+func (t *text) located(at Place, err error) error {
+	if _, known := err.(wrongText); known || err == nil {
+		return err
+	}
+	return fmt.Errorf("%s: %w", t.position(at), err)
+}
+
+// bytesText writes a number of bytes for people: "64 MiB".
+func bytesText(n int) string {
+	for _, unit := range []string{"bytes", "KiB", "MiB"} {
+		if n < 1<<10 || n%(1<<10) != 0 {
+			return fmt.Sprintf("%d %s", n, unit)
+		}
+		n >>= 10
+	}
+	return fmt.Sprintf("%d GiB", n)
+}
