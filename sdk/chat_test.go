@@ -37,16 +37,17 @@ func TestMessagesAreBuiltFromParts(t *testing.T) {
 func TestMessagesAreReadFromAColumn(t *testing.T) {
 	got, err := sdk.Messages(`[
 		{"content": [{"type": "text", "text": "Hi"}], "role": "user", "train": null},
-		{"role":"assistant","weight":0,"tool_calls":[{"b":1,"a":1e400}],"content":null},
+		{"role": "t\u006fol", "content":"\\"}, {"role":"assistant","weight":0,"tool_calls":[{"b":1,"a":1e400}],"content":null},
 		{"train": true, "role": "assistant", "content": "\ud83d\ude00", "z": 1, "a": 2, "weight": 1.0}
 	]`)
 	require.NoError(t, err)
 	require.Equal(t, []sdk.Message{
 		{JSON: `{"content": [{"type": "text", "text": "Hi"}], "role": "user"}`},
+		{JSON: `{"role": "t\u006fol", "content":"\\"}`},
 		{JSON: `{"role": "assistant", "tool_calls": [{"b":1,"a":1e400}], "content": null}`, Learn: sdk.LearnNo},
 		{JSON: `{"role": "assistant", "content": "\ud83d\ude00", "z": 1, "a": 2}`, Learn: sdk.LearnYes},
 	}, got)
-	require.Equal(t, "😀", got[2].Content())
+	require.Equal(t, "😀", got[3].Content())
 	require.Empty(t, got[0].Content())
 
 	for array, want := range map[string]string{
@@ -158,4 +159,22 @@ func TestChatsOfOneExampleShareTheirPrompt(t *testing.T) {
 	require.NoError(t, err)
 	all := results[0].Example.Candidates
 	require.Same(t, &all[0].Chat.Prompt[0], &all[2].Chat.Prompt[0])
+}
+
+func BenchmarkChatReply(b *testing.B) {
+	text := strings.Repeat("All work and no play. ", 20)
+	prompt := []sdk.Message{sdk.NewMessage("system", text), sdk.NewMessage("user", text)}
+	answer := []sdk.Message{sdk.NewMessage("assistant", text)}
+	var results []sdk.Result
+	for range 1000 {
+		results = append(results, sdk.Result{Example: sdk.Example{Candidates: []sdk.Candidate{{Chat: &sdk.Chat{Prompt: prompt, Answer: answer}}}}})
+	}
+	frame := sdk.EncodeResults(results)
+	b.SetBytes(int64(len(frame)))
+	for b.Loop() {
+		if _, err := sdk.DecodeResults(frame, 1000); err != nil {
+			b.Fatal(err)
+		}
+	}
+	b.ReportMetric(1000*float64(b.N)/b.Elapsed().Seconds(), "records/s")
 }

@@ -60,26 +60,32 @@ func checkMessages(messages []Message, where string) error {
 
 // fault says what is wrong with a message, after its name: " has no role".
 func (m *Message) fault() string {
-	if fault := faultOf(m.JSON, "object"); fault != "" {
+	if _, fault := messageFields(m.JSON); fault != "" {
 		return fault
 	}
 	if m.Learn > LearnNo {
 		return ": its learn is " + strconv.Itoa(int(m.Learn)) + "; want 0, 1 or 2"
 	}
-	return roleFault(m.JSON)
+	return ""
 }
 
-// roleFault looks at the keys of a message that is a JSON object.
-func roleFault(object string) string {
-	fields, _ := JSONFields(object)
-	if len(fields) > maxKeys {
-		return " has " + strconv.Itoa(len(fields)) + " keys; at most " + strconv.Itoa(maxKeys) + " are allowed"
+// messageFields returns the fields of a message, and what is wrong with it.
+func messageFields(object string) (fields []Field, fault string) {
+	if fault := startOf(object, "object"); fault != "" {
+		return nil, fault
+	}
+	fields, wrong := fieldsOf(object)
+	switch {
+	case wrong != "":
+		return nil, " is not JSON: " + wrong
+	case len(fields) > maxKeys:
+		return nil, " has " + strconv.Itoa(len(fields)) + " keys; at most " + strconv.Itoa(maxKeys) + " are allowed"
 	}
 	role := ""
 	for i, f := range fields {
 		for _, earlier := range fields[:i] {
 			if earlier.Key == f.Key {
-				return " has the key " + strconv.Quote(f.Key) + " twice"
+				return nil, " has the key " + strconv.Quote(f.Key) + " twice"
 			}
 		}
 		if f.Key == "role" {
@@ -87,26 +93,38 @@ func roleFault(object string) string {
 		}
 	}
 	if role == "" {
-		return ` has no "role"; want one, such as "user"`
+		return nil, ` has no "role"; want one, such as "user"`
 	}
 	if role[0] != '"' || role == `""` {
-		return " has the role " + shortened(role) + `; want a text such as "user"`
+		return nil, " has the role " + shortened(role) + `; want a text such as "user"`
 	}
-	return ""
+	return fields, ""
 }
 
 // faultOf says, after a name, why a text is not JSON of a kind, "array" or "object".
 func faultOf(text, kind string) string {
+	if fault := startOf(text, kind); fault != "" {
+		return fault
+	}
+	s := jsonScanner{text: text}
+	if s.value(0); s.end() != "" {
+		return " is not JSON: " + s.wrong
+	}
+	return ""
+}
+
+// startOf looks at a text's encoding and first byte.
+func startOf(text, kind string) string {
 	if !utf8.ValidString(text) {
 		return " is not UTF-8; a text was cut inside a character"
 	}
-	s := jsonScanner{text: text}
-	s.skip()
-	if open := kind[:1]; s.at == len(text) || (open == "a") != (text[s.at] == '[') || (open == "o") != (text[s.at] == '{') {
-		return " is " + shortened(text) + "; want one JSON " + kind
+	open := byte('{')
+	if kind == "array" {
+		open = '['
 	}
-	if s.value(0); s.end() != "" {
-		return " is not JSON: " + s.wrong
+	s := jsonScanner{text: text}
+	if s.skip(); s.at == len(text) || text[s.at] != open {
+		return " is " + shortened(text) + "; want one JSON " + kind
 	}
 	return ""
 }

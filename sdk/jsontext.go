@@ -18,16 +18,20 @@ type Field struct{ Key, Value string }
 const maxDepth = 100
 
 // JSONFields returns the fields of a JSON object, in order.
-func JSONFields(object string) (fields []Field, err error) {
-	s := jsonScanner{text: object}
-	s.object(0, func(key, value string) {
-		name, _ := JSONText(key)
-		fields = append(fields, Field{name, value})
-	})
-	if s.end() != "" {
-		return nil, errors.New("not a JSON object: " + s.wrong)
+func JSONFields(object string) ([]Field, error) {
+	fields, wrong := fieldsOf(object)
+	if wrong != "" {
+		return nil, errors.New("not a JSON object: " + wrong)
 	}
 	return fields, nil
+}
+
+func fieldsOf(object string) (fields []Field, wrong string) {
+	s := jsonScanner{text: object}
+	s.object(0, func(key, value string) {
+		fields = append(fields, Field{plain(key), value})
+	})
+	return fields, s.end()
 }
 
 // JSONElements returns the elements of a JSON array, each as JSON.
@@ -49,11 +53,17 @@ func JSONText(value string) (text string, is bool) {
 	if s := (jsonScanner{text: value}); !s.string() || s.at != len(value) {
 		return "", false
 	}
+	return plain(value), true
+}
+
+// plain is what a sound JSON string stands for.
+func plain(value string) string {
 	if strings.IndexByte(value, '\\') < 0 {
-		return value[1 : len(value)-1], true
+		return value[1 : len(value)-1]
 	}
 	r := flatReader{text: value}
-	return r.string()
+	text, _ := r.string()
+	return text
 }
 
 // JSONQuote returns the JSON string of a text. Bytes that are not UTF-8 stay as they

@@ -3,7 +3,6 @@ package sdk
 import (
 	"errors"
 	"strconv"
-	"strings"
 )
 
 // Messages reads a JSON array of messages, as columns such as "messages" hold it:
@@ -35,21 +34,14 @@ func (e messageError) Error() string { return string(e) }
 // ParseMessage reads one message as Messages does. Its errors are to be read
 // after a name, as in "message 3" and ` has no "role"; …`.
 func ParseMessage(object string) (Message, error) {
-	m := Message{JSON: object}
-	if fault := m.fault(); fault != "" {
+	fields, fault := messageFields(object)
+	if fault != "" {
 		return Message{}, messageError(fault)
 	}
-	if !strings.Contains(object, `"train"`) && !strings.Contains(object, `"weight"`) && strings.IndexByte(object, '\\') < 0 {
-		return m, nil
-	}
-	fields, _ := JSONFields(object)
-	b := []byte{'{'}
+	m := Message{JSON: object}
+	said := false // whether the record says what to learn
 	for _, f := range fields {
 		if f.Key != "train" && f.Key != "weight" {
-			if len(b) > 1 {
-				b = append(b, ", "...)
-			}
-			b = append(append(appendQuoted(b, f.Key), ": "...), f.Value...)
 			continue
 		}
 		learn, known := learnOf(f.Value)
@@ -59,10 +51,27 @@ func ParseMessage(object string) (Message, error) {
 		if m.Learn != LearnDefault && learn != LearnDefault && m.Learn != learn {
 			return Message{}, messageError(` has a "train" and a "weight" that contradict each other`)
 		}
-		m.Learn = max(m.Learn, learn)
+		m.Learn, said = max(m.Learn, learn), true
 	}
-	m.JSON = string(append(b, '}'))
+	if said {
+		m.JSON = withoutLearn(fields)
+	}
 	return m, nil
+}
+
+// withoutLearn writes a message again without what became its Learn.
+func withoutLearn(fields []Field) string {
+	b := []byte{'{'}
+	for _, f := range fields {
+		if f.Key == "train" || f.Key == "weight" {
+			continue
+		}
+		if len(b) > 1 {
+			b = append(b, ", "...)
+		}
+		b = append(append(appendQuoted(b, f.Key), ": "...), f.Value...)
+	}
+	return string(append(b, '}'))
 }
 
 // learnOf reads the value of "train" or "weight".
