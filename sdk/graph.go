@@ -40,8 +40,10 @@ type graphNode struct {
 func newGraph(kind op.ProgramKind) *Graph { return &Graph{kind: kind} }
 
 // Logps is the log-probability of each label token under the model being
-// trained, f32 [B, K, T]: 0 where there is no label. T counts label positions
-// only.
+// trained, f32 [B, K, T]: 0 where there is no label. T counts label tokens only:
+// label tokens T are a row's learned tokens in their order; several learned spans
+// may stand in one row, such as the assistant's turns of a chat. So tokens t and
+// t+1 need not be neighbours in the text.
 func (g *Graph) Logps() Tensor { return g.input("policy.logps") }
 
 // RefLogps is Logps under the reference model, f32 [B, K, T]: a constant for
@@ -83,7 +85,8 @@ func (g *Graph) Logits(name string) Tensor { return g.input("logits." + name) }
 // if the example has none.
 func (g *Graph) Label(name string) Tensor { return g.input("label." + name) }
 
-// LabelMask is true where there is a label token, bool [B, K, T].
+// LabelMask is true where there is a label token, bool [B, K, T]: T is as in Logps,
+// and a row's label tokens come first.
 func (g *Graph) LabelMask() Tensor { return g.input("label_mask") }
 
 // Real is false for a padding candidate, bool [B, K].

@@ -4,7 +4,8 @@ import "slices"
 
 // Mismatch puts behind the prompt of each sequence the answer of the example
 // before it (the first example gets that of the last). Losses estimate the
-// divergence of two models from such pairs. An answer begins at the first label.
+// divergence of two models from such pairs. An answer begins at the first label;
+// what stands between its labels, and after them, is no label here either.
 // Sequences longer than longest are cut on a side. A single example keeps its own
 // answers.
 func Mismatch(examples []Example, longest int, side Side) []Example {
@@ -23,9 +24,9 @@ func Mismatch(examples []Example, longest int, side Side) []Example {
 // mismatched joins the prompt of one sequence and the answer of another.
 func mismatched(own, other Sequence, longest int, side Side) Sequence {
 	prompt := own.IDs[:own.answer()]
-	answer := other.IDs[other.answer():]
-	ids := slices.Concat(prompt, answer)
-	labels := slices.Concat(slices.Repeat([]int64{Ignore}, len(prompt)), answer)
+	from := other.answer()
+	ids := slices.Concat(prompt, other.IDs[from:])
+	labels := slices.Concat(slices.Repeat([]int64{Ignore}, len(prompt)), other.Labels[from:])
 	first, end := side.cut(len(ids), longest)
 	return Sequence{IDs: ids[first:end], Labels: labels[first:end], Truncated: end-first < len(ids)}
 }

@@ -73,7 +73,8 @@ var dims = map[ProgramKind][]Dim{
 func Inputs(kind ProgramKind) []Input { return append([]Input(nil), inputs[kind]...) }
 
 // Dims returns the names of dimensions that every program of the kind can use: for
-// a loss B prompts, K candidates, T label positions; for a pooling P stored
+// a loss B prompts, K candidates, T label tokens: a row's learned tokens in their
+// order, of which several spans may stand in one row; for a pooling P stored
 // tokens, H hidden, M tokens of all sequences, N sequences. Inputs may add more.
 func Dims(kind ProgramKind) []Dim { return append([]Dim(nil), dims[kind]...) }
 

@@ -66,6 +66,7 @@ static int lh_is(const char *name, const char *text); /* whether a string parame
 
 /* ---- inputs of losses ---- */
 
+/* Label tokens T are a row's learned tokens in their order; several learned spans may stand in one row. */
 static lh_t lh_logps(void);                         /* f32 [B, K, T]: log-probability of each label token, 0 where there is no label */
 static lh_t lh_ref_logps(void);                     /* f32 [B, K, T]: the same under the reference model */
 static lh_t lh_rewards(void);                       /* f32 [B, K]: the reward of each candidate under the score head, 0 for a padding candidate */

@@ -132,7 +132,8 @@ class Graph:
     def __getattr__(self, name):
         raise missing("the graph g", name, public(Graph))
 
-    # Inputs of losses. B prompts, K candidates, T label positions, U tokens of another answer, C_NAME classes.
+    # Inputs of losses. B prompts, K candidates, T label tokens, U tokens of another answer, C_NAME classes. Label tokens T
+    # are a row's learned tokens in their order; several learned spans may stand in one row.
     logps = property(lambda g: g.input("policy.logps"), doc="f32 [B, K, T]: log-probability of each label token, 0 where there is no label")
     ref_logps = property(lambda g: g.input("ref.logps"), doc="f32 [B, K, T]: the same under the reference model, without gradient")
     rewards = property(lambda g: g.input("rewards"), doc="f32 [B, K]: the reward of each candidate under the score head, 0 for a padding candidate")

@@ -24,7 +24,9 @@ export class Graph {
   private values: Recorded[] = [];
   private inputs: i32 = 0;
 
-  /** Log-probability of each label token, f32 [B, K, T]: 0 where there is no label. */
+  /** Log-probability of each label token, f32 [B, K, T]: 0 where there is no label.
+   *  Label tokens T are a row's learned tokens in their order; several learned spans
+   *  may stand in one row. */
   logps(): Tensor {
     return this.ask("policy.logps", "f32", ["B", "K", "T"]);
   }

@@ -155,6 +155,8 @@ impl Graph {
     }
 
     /// Log-probability of each label token, f32 [B, K, T]: 0 where there is no label.
+    /// Label tokens T are a row's learned tokens in their order; several learned spans
+    /// may stand in one row.
     pub fn logps(&self) -> Tensor<'_> {
         self.input("policy.logps", "f32", BKT)
     }
