@@ -82,13 +82,15 @@ var arrows = map[string][]string{
 
 // outside lists the only packages that may import something from elsewhere.
 var outside = map[string][]string{
-	"C":                               {"host/tensor/..."},
-	"github.com/sugarme/gotch/...":    {"host/tensor/..."},
-	"google.golang.org/grpc/...":      {"sdk/process/...", "host/plugin/process/..."},
-	"github.com/hashicorp/...":        {"sdk/process/...", "host/plugin/process/..."},
-	"github.com/tetratelabs/...":      {"host/plugin/wasm/...", "host/tokenizer/..."},
-	"github.com/BurntSushi/toml/...":  {"host/config/...", "host/plugin/process/..."},
-	"github.com/stretchr/testify/...": {}, // tests alone
+	"C":                                 {"host/tensor/..."},
+	"github.com/sugarme/gotch/...":      {"host/tensor/..."},
+	"google.golang.org/grpc/...":        {"sdk/process/...", "host/plugin/process/..."},
+	"github.com/hashicorp/...":          {"sdk/process/...", "host/plugin/process/..."},
+	"github.com/tetratelabs/...":        {"host/plugin/wasm/...", "host/tokenizer/..."},
+	"github.com/BurntSushi/toml/...":    {"host/config/...", "host/plugin/process/..."},
+	"github.com/klauspost/compress/...": {"host/data/source"},
+	"github.com/bmatcuk/doublestar/...": {"host/data/source"},
+	"github.com/stretchr/testify/...":   {}, // tests alone
 }
 
 // plain lists packages that import only the standard library.

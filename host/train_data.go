@@ -193,6 +193,7 @@ func (d *dataset) loadTrain(ctx context.Context, s config.Settings, o data.Optio
 	if d.train, err = data.Load(ctx, files, o); err != nil {
 		return err
 	}
+	d.noteFiles(d.train.Files)
 	d.describe("train", d.train.Survey, s.TokenSettings)
 	d.files = sourceRecords(d.train.Files)
 	sum := sha256.New()
@@ -224,6 +225,15 @@ func sourceRecords(files []source.File) []rundir.SourceRecord {
 		records = append(records, rundir.SourceRecord{Path: f.Path, SHA256: f.SHA256})
 	}
 	return records
+}
+
+// noteFiles notes what a user should know of some files.
+func (d *dataset) noteFiles(files []source.File) {
+	for _, f := range files {
+		if f.Note != "" {
+			d.notes = append(d.notes, f.Note)
+		}
+	}
 }
 
 // describe notes what some files held.
@@ -279,6 +289,7 @@ func (d *dataset) loadEval(ctx context.Context, s config.Settings, o data.Option
 		if err != nil {
 			return err
 		}
+		d.noteFiles(set.Files)
 		d.describe("eval", set.Survey, s.TokenSettings)
 		sets = append(sets, set)
 	}

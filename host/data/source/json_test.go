@@ -106,7 +106,7 @@ func TestReadingStopsEarly(t *testing.T) {
 
 func TestBadFiles(t *testing.T) {
 	for _, c := range []struct{ name, file, content, sentence string }{
-		{"unknown kind", "a.csv", "q\nx\n", `a.csv: unknown kind of file ".csv"; want .json, .jsonl or .ndjson`},
+		{"unknown kind", "a.dat", "q\nx\n", `a.dat: text of an unknown kind; name it .txt if each line is a text, else write one of .csv, .json, .jsonl, .ndjson, .tab, .tsv or .txt`},
 		{"empty", "a.jsonl", " \n\n", "a.jsonl: no record in this file"},
 		{"empty .json", "a.json", "", "a.json: no record in this file"},
 		{"empty array", "a.json", "[ ]", "a.json: no record in this file"},
@@ -136,7 +136,7 @@ func TestBadFiles(t *testing.T) {
 }
 
 func TestMissingFiles(t *testing.T) {
-	files := write(t, "empty/notes.txt", "")
+	files := write(t, "empty/notes.md", "")
 	_, err := source.Files{Setting: "data_paths"}.List()
 	require.EqualError(t, err, "data_paths names no file")
 	files.Paths = []string{"data/train.jsonl"}
@@ -144,7 +144,7 @@ func TestMissingFiles(t *testing.T) {
 	require.EqualError(t, err, "data/train.jsonl: no such file; data_paths names it")
 	files.Paths = []string{"empty"}
 	_, err = questions(files)
-	require.EqualError(t, err, "empty: no .json, .jsonl or .ndjson file in this folder; data_paths names it")
+	require.EqualError(t, err, "empty: no .csv, .json, .jsonl, .ndjson, .tab, .tsv or .txt file in this folder; data_paths names it")
 }
 
 func TestBadFields(t *testing.T) {
@@ -248,6 +248,12 @@ func TestDigests(t *testing.T) {
 	files.Paths = []string{"d"}
 	got, err := files.Digests()
 	require.NoError(t, err)
+	require.Equal(t, []int64{2, 9}, []int64{got[0].Identity.Bytes, got[1].Identity.Bytes})
+	require.Equal(t, []string{"JSON array", "JSON lines"}, []string{got[0].Kind, got[1].Kind})
+	require.NotEqual(t, got[0].Identity.Ends, got[1].Identity.Ends)
+	for i := range got {
+		got[i] = source.File{Path: got[i].Path, SHA256: got[i].SHA256}
+	}
 	require.Equal(t, []source.File{
 		{Path: "d/a.json", SHA256: "4f53cda18c2baa0c0354bb5f9a3ecbe5ed12ab4d8e11ba873c2f11161202b945"},
 		{Path: "d/b.jsonl", SHA256: "d235bf2e2dc7927c689aecdeee215da93f8d203fe31b1d54f11b87a07845b5f0"},

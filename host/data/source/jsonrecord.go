@@ -102,7 +102,7 @@ func (o object) fields(columns []sdk.Column) (map[string]value, []string, error)
 		names = append(names, name)
 		return nil
 	})
-	if err == nil && p.peek() != 0 {
+	if err == nil && !p.atEnd() {
 		err = p.fail("the end of the line after the record")
 	}
 	if syntax, is := err.(*syntaxError); is {

@@ -6,6 +6,26 @@ import (
 	"io"
 )
 
+// readLines yields the objects of a file that holds one a line.
+func readLines(f Files, in *input, from Place, yield func(Record, error) bool) error {
+	t, err := f.openText(in, from)
+	if err != nil {
+		return err
+	}
+	defer t.Close()
+	return t.lines(func(o object) bool { return yield(o, nil) })
+}
+
+// readArray yields the objects of a file that is one array of them.
+func readArray(f Files, in *input, from Place, yield func(Record, error) bool) error {
+	t, err := f.openText(in, from)
+	if err != nil {
+		return err
+	}
+	defer t.Close()
+	return t.array(func(o object) bool { return yield(o, nil) })
+}
+
 // lines yields the object of each line that is not blank, until yield says no more.
 func (t *text) lines(yield func(object) bool) error {
 	for {
@@ -14,7 +34,7 @@ func (t *text) lines(yield func(object) bool) error {
 		if err != nil && err != io.EOF {
 			return t.located(begin, err)
 		}
-		if trimmed := bytes.TrimSpace(line); len(trimmed) > 0 {
+		if !blank(line) {
 			t.at = t.at.nextRow()
 			if !yield(t.object(begin, bytes.Clone(bytes.TrimRight(line, "\r\n")))) {
 				return nil
@@ -25,6 +45,9 @@ func (t *text) lines(yield func(object) bool) error {
 		}
 	}
 }
+
+// blank says whether a line holds nothing but white space, as JSON has it.
+func blank(line []byte) bool { return len(bytes.Trim(line, " \t\r\n")) == 0 }
 
 // object is a record whose text began at a place and was just read.
 func (t *text) object(begin Place, raw []byte) object {
@@ -61,6 +84,8 @@ func (t *text) array(yield func(object) bool) error {
 // from behind one. more is false where there is none.
 func (t *text) begin() (more bool, err error) {
 	switch c, err := t.peek(); {
+	case err == io.EOF && t.at.Row == 0:
+		return false, nil // the file is empty
 	case err != nil:
 		return false, err
 	case c == '{':

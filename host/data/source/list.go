@@ -8,18 +8,13 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/bmatcuk/doublestar/v4"
 )
 
-// endings are those of the names of data files, in lower case and sorted.
-var endings = []string{".json", ".jsonl", ".ndjson"}
-
-// isData says whether a file is a data file by its name.
-func isData(path string) bool {
-	return slices.Contains(endings, strings.ToLower(filepath.Ext(path)))
-}
-
 // List returns the data files that f means: a file as it is, a folder as all
-// data files in and below it, sorted by name.
+// data files in and below it, sorted by name, and a pattern, such as
+// data/**/train-*.parquet, as all that fit it, sorted.
 func (f Files) List() ([]string, error) {
 	if len(f.Paths) == 0 {
 		return nil, fmt.Errorf("%s names no file", f.Setting)
@@ -39,17 +34,22 @@ func (f Files) List() ([]string, error) {
 func (f Files) expand(path string) ([]string, error) {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) {
+		if strings.ContainsAny(path, "*?[{") {
+			return f.matching(path)
+		}
 		return nil, fmt.Errorf("%s: no such file; %s names it", path, f.Setting)
 	}
 	if err != nil {
 		return nil, fmt.Errorf("%w; %s names it", err, f.Setting)
 	}
 	if !info.IsDir() {
-		if !isData(path) {
-			return nil, fmt.Errorf("%s: unknown kind of file %q; want %s", path, filepath.Ext(path), endingNames())
-		}
 		return []string{path}, nil
 	}
+	return f.inFolder(path)
+}
+
+// inFolder returns the data files of a folder.
+func (f Files) inFolder(path string) ([]string, error) {
 	found, err := listFolder(path)
 	if err != nil {
 		return nil, err
@@ -60,30 +60,45 @@ func (f Files) expand(path string) ([]string, error) {
 	return found, nil
 }
 
-// listFolder returns the data files below folder. Names that begin with a dot are skipped.
+// matching returns the files that fit a pattern. Where some of them are data files by
+// their names, the others are left out, so that data/* skips a README.
+func (f Files) matching(pattern string) ([]string, error) {
+	found, err := doublestar.FilepathGlob(pattern, doublestar.WithFilesOnly(), doublestar.WithNoHidden())
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w; want a pattern such as data/**/*.parquet; %s names it", pattern, err, f.Setting)
+	}
+	if slices.ContainsFunc(found, isData) {
+		found = slices.DeleteFunc(found, func(path string) bool { return !isData(path) })
+	}
+	if len(found) == 0 {
+		return nil, fmt.Errorf("%s: no file fits this pattern; %s names it", pattern, f.Setting)
+	}
+	slices.Sort(found)
+	return found, nil
+}
+
+// listFolder returns the data files below folder. Names that begin with a dot are
+// skipped, and files of plain text where there are others: they are about the data.
 func listFolder(folder string) ([]string, error) {
-	var found []string
+	var found, plain []string
 	err := filepath.WalkDir(folder, func(path string, entry fs.DirEntry, err error) error {
 		if err != nil {
 			return err
 		}
 		hidden := path != folder && strings.HasPrefix(entry.Name(), ".")
-		if entry.IsDir() {
-			if hidden {
-				return filepath.SkipDir
-			}
-			return nil
-		}
-		if isData(path) && !hidden {
+		switch kind := kindOfName(path); {
+		case entry.IsDir() && hidden:
+			return filepath.SkipDir
+		case entry.IsDir() || hidden || kind == nil:
+		case kind == plainText:
+			plain = append(plain, path)
+		default:
 			found = append(found, path)
 		}
 		return nil
 	})
+	if len(found) == 0 {
+		return plain, err
+	}
 	return found, err
-}
-
-// endingNames lists the endings for people: ".json, .jsonl or .ndjson".
-func endingNames() string {
-	last := len(endings) - 1
-	return strings.Join(endings[:last], ", ") + " or " + endings[last]
 }

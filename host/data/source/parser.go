@@ -189,6 +189,12 @@ func (p *parser) peek() byte {
 	return 0
 }
 
+// atEnd says whether nothing but white space is left.
+func (p *parser) atEnd() bool {
+	p.peek()
+	return p.at == len(p.text)
+}
+
 // fail is the error of what was found at the parser's place instead of what it wanted.
 func (p *parser) fail(wanted string) error {
 	p.peek()

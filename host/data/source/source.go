@@ -5,13 +5,8 @@
 package source
 
 import (
-	"bytes"
-	"crypto/sha256"
-	"encoding/hex"
 	"fmt"
-	"io"
 	"iter"
-	"os"
 )
 
 // Files names the data files of a run: files and folders, in the order in
@@ -24,41 +19,6 @@ type Files struct {
 
 	Unreadable Unreadable // what becomes of what is no text
 	MaxRecord  int        // bytes that a record may take, 0 for DefaultMaxRecord
-}
-
-// File is a data file and what it held.
-type File struct {
-	Path   string
-	SHA256 string // of its bytes, in hexadecimal
-}
-
-// Digests lists the files that f means with the sha256 of each.
-func (f Files) Digests() ([]File, error) {
-	paths, err := f.List()
-	if err != nil {
-		return nil, err
-	}
-	files := make([]File, len(paths))
-	for i, path := range paths {
-		digest, err := digest(path)
-		if err != nil {
-			return nil, err
-		}
-		files[i] = File{Path: path, SHA256: digest}
-	}
-	return files, nil
-}
-
-// digest is the sha256 of a file's bytes.
-func digest(path string) (string, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer file.Close()
-	sum := sha256.New()
-	_, err = io.Copy(sum, file)
-	return hex.EncodeToString(sum.Sum(nil)), err
 }
 
 // Records yields every record of f's files in order, reading as it goes. The
@@ -118,33 +78,14 @@ func (f Files) read(path string, from Place, yield func(Record, error) bool) (re
 // open yields the records of one file, whatever kind it is of.
 func (f Files) open(path string, from Place) iter.Seq2[Record, error] {
 	return func(yield func(Record, error) bool) {
-		file, err := os.Open(path)
+		in, err := openInput(path)
 		if err != nil {
 			yield(nil, err)
 			return
 		}
-		defer file.Close()
-		if err := f.readJSON(path, file, from, yield); err != nil {
+		defer in.Close()
+		if err := in.kind.read(f, in, from, yield); err != nil {
 			yield(nil, err)
 		}
 	}
-}
-
-// readJSON yields the objects of a file from a place on.
-func (f Files) readJSON(path string, file *os.File, from Place, yield func(Record, error) bool) error {
-	head := make([]byte, readAhead)
-	n, err := io.ReadFull(file, head)
-	if err != nil && err != io.EOF && err != io.ErrUnexpectedEOF {
-		return err
-	}
-	t, err := f.text(path, file, head[:n], from)
-	if err != nil {
-		return err
-	}
-	begin := bytes.TrimLeft(bytes.TrimPrefix(head[:n], []byte(byteOrderMark)), " \t\r\n")
-	found := func(o object) bool { return yield(o, nil) }
-	if bytes.HasPrefix(begin, []byte("[")) {
-		return t.array(found)
-	}
-	return t.lines(found)
 }

@@ -2,7 +2,6 @@ package source
 
 import (
 	"bufio"
-	"bytes"
 	"cmp"
 	"errors"
 	"fmt"
@@ -17,55 +16,38 @@ const DefaultMaxRecord = 64 << 20
 
 // text is a data file that is text, being read.
 type text struct {
-	in   *bufio.Reader
-	file string
-	at   Place // of the next byte
-	most int   // bytes that a record may take
+	in     *bufio.Reader
+	closer io.Closer
+	file   string
+	at     Place // of the next byte
+	most   int   // bytes that a record may take
 
 	replace bool // U+FFFD is read for what is no text
 }
 
-// byteOrderMark is what some editors write first.
-const byteOrderMark = "\ufeff"
-
-// text reads the file as text from a place on. head is how it begins.
-func (f Files) text(path string, file io.ReadSeeker, head []byte, from Place) (*text, error) {
+// openText reads the file as text from a place on. The caller closes it.
+func (f Files) openText(in *input, from Place) (*text, error) {
 	if from.Line == 0 {
 		from.Line = 1
 		from.Column = 1
-		if bytes.HasPrefix(head, []byte(byteOrderMark)) {
-			from.Offset = int64(len(byteOrderMark))
-		}
+		from.Offset = int64(len(in.head) - len(trimMark(in.head)))
 	}
-	if err := seek(path, file, from.Offset); err != nil {
-		return nil, err
+	bytes, err := in.from(from.Offset)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", in.path, err)
 	}
 	return &text{
-		in:      bufio.NewReaderSize(file, readAhead),
-		file:    path,
+		in:      bufio.NewReaderSize(bytes, readAhead),
+		closer:  bytes,
+		file:    in.path,
 		at:      from,
 		most:    cmp.Or(f.MaxRecord, DefaultMaxRecord),
 		replace: f.Unreadable == Replace,
 	}, nil
 }
 
-// seek goes to a byte of a file that has as many.
-func seek(path string, file io.Seeker, offset int64) error {
-	size, err := file.Seek(0, io.SeekEnd)
-	if err != nil {
-		return err
-	}
-	if offset > size {
-		return shrunk(path, size, offset)
-	}
-	_, err = file.Seek(offset, io.SeekStart)
-	return err
-}
-
-// shrunk is the error of a place that lies beyond the end of a file.
-func shrunk(path string, size, offset int64) error {
-	return fmt.Errorf("%s: the file has %d bytes, and the place to begin at is byte %d; it is not the file that was read before", path, size, offset)
-}
+// Close ends the reading; it leaves the file open.
+func (t *text) Close() error { return t.closer.Close() }
 
 // line reads a line with its end. At the end of the file the error is io.EOF, with
 // the rest of the file. The line is valid until the next is read.
