@@ -199,7 +199,7 @@ func newLoop(s config.Settings, t *task.Task, m *models, sets dataset, plan trai
 	if err != nil {
 		return nil, err
 	}
-	batches := data.NewShuffled(sets.train.Examples, m.labels, dataSeed(s.RunSettings))
+	batches := data.NewGrouped(sets.train.Examples, m.labels, sets.units)
 	batches.Limit(plan.Records)
 	loop := &train.Loop{
 		Trainer: trainer,

@@ -6,6 +6,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"fmt"
+	"math"
 	"os"
 	"path/filepath"
 	"slices"
@@ -35,12 +36,17 @@ type dataset struct {
 	surveys     []data.Survey // of the training files, and of each evaluation file
 	heads       []string      // of classes that the loss reads
 	answers     bool          // the loss tells answers from prompts: it reads their tokens or scores them
+	shares      bool          // batches hold shared prefixes once
+	batching    batching
+	units       *data.Units // of the training examples
+	fullness    data.Fullness
 }
 
 // evalSet is one set of held-out examples; name is "" where it is the only one.
 type evalSet struct {
-	name string
-	data data.Set
+	name  string
+	data  data.Set
+	sizes []int32 // of its examples, in tokens
 }
 
 // prefix begins the names of its metrics.
@@ -64,14 +70,18 @@ func (d *dataset) all() []*data.Set {
 func (d dataset) evalSets(labels data.Labeler) []train.EvalSet {
 	var sets []train.EvalSet
 	for _, set := range d.eval {
-		sets = append(sets, train.EvalSet{Name: set.name, Prefix: set.prefix(), Batches: data.InOrder(set.data.Examples, labels)})
+		sets = append(sets, train.EvalSet{
+			Name:    set.name,
+			Prefix:  set.prefix(),
+			Batches: data.InUnits(set.data.Examples, labels, set.sizes, d.batching.evaluation()),
+		})
 	}
 	return sets
 }
 
 // checkSizes checks the loss program against plugin_program_mb at the sizes of the data.
 func (d dataset) checkSizes(s config.Settings, t *task.Task) error {
-	if err := t.CheckBatch(s.PluginProgramMB, d.train.Survey, s.TrainBatchSize); err != nil {
+	if err := t.CheckBatch(s.PluginProgramMB, d.survey(s), d.mostExamples()); err != nil {
 		return err
 	}
 	for _, set := range d.eval {
@@ -109,7 +119,14 @@ func loadData(ctx context.Context, s config.Settings, t *task.Task, tok *tokeniz
 	}
 	d.report = []string{d.around.String()}
 	d.notes = d.around.notes
+	d.shares = s.SharePrefix && s.NoiseAlpha == 0 && !encoder
+	if d.batching, err = batchingOf(ctx, s, t); err != nil {
+		return d, err
+	}
 	options := dataOptions(s, t, d.around, encoder)
+	if d.batching.grouping.Packing == data.PackWrapped {
+		options.Tokenizing.MaxLength = math.MaxInt32 // blocks are cut out of whole texts
+	}
 	limits, err := limitsOf(s, tok)
 	if err != nil {
 		return d, err
@@ -122,7 +139,10 @@ func loadData(ctx context.Context, s config.Settings, t *task.Task, tok *tokeniz
 		return d, err
 	}
 	d.noteSpellings()
-	return d, d.checkFits(s, limits)
+	if err := d.checkFits(s, limits); err != nil {
+		return d, err
+	}
+	return d, d.group(s)
 }
 
 // dataOptions say how the files of a run become sequences.
@@ -296,14 +316,14 @@ func (d *dataset) loadEval(ctx context.Context, s config.Settings, o data.Option
 	all := data.Join(sets...)
 	d.held = sourceRecords(all.Files)
 	if len(sets) == 1 || s.EvalDatasetMergeMode == "merge" {
-		d.eval = []evalSet{{"", all}}
+		d.eval = []evalSet{{name: "", data: all}}
 		return nil
 	}
 	for i, name := range setNames(paths) {
-		d.eval = append(d.eval, evalSet{name, sets[i]})
+		d.eval = append(d.eval, evalSet{name: name, data: sets[i]})
 	}
 	if s.EvalDatasetMergeMode == "both" {
-		d.eval = append(d.eval, evalSet{"all", all})
+		d.eval = append(d.eval, evalSet{name: "all", data: all})
 	}
 	return nil
 }

@@ -66,7 +66,7 @@ func openInputs(ctx context.Context, s config.Settings, env Env, out *console.Co
 // planSteps settles the course of the run.
 func (in *inputs) planSteps() (err error) {
 	s := in.settings
-	in.plan = planOf(s, recordsPerEpoch(s.OptimisationSettings, in.sets.train.Survey.Examples), in.start)
+	in.plan = planOf(s, &in.sets, in.start)
 	if err := checkSteps(s, in.task, in.sets, in.plan, in.start); err != nil {
 		return err
 	}

@@ -28,6 +28,9 @@ func limitsOf(s config.Settings, tok *tokenizer.Tokenizer) (nn.Limits, error) {
 // checkFits refuses sequences that the model has no place for, and notes those that
 // are longer than what it was made for.
 func (d *dataset) checkFits(s config.Settings, limits nn.Limits) error {
+	if d.batching.grouping.Packing == data.PackWrapped {
+		return d.checkBlocks(s, limits)
+	}
 	var long data.Misfits
 	for _, survey := range d.surveys {
 		if err := misfit(s, survey, limits); err != nil {
@@ -54,6 +57,25 @@ func (d *dataset) checkFits(s config.Settings, limits nn.Limits) error {
 			limits.Positions,
 		))
 	}
+	return nil
+}
+
+// checkBlocks is checkFits for blocks, which are all of max_length tokens.
+func (d *dataset) checkBlocks(s config.Settings, limits nn.Limits) error {
+	for _, survey := range d.surveys {
+		survey.TooLong = data.Misfits{} // texts, of which blocks hold parts
+		if err := misfit(s, survey, limits); err != nil {
+			return err
+		}
+	}
+	if limits.Positions == 0 || int64(s.MaxLength) <= limits.Positions {
+		return nil
+	}
+	what := fmt.Sprintf("packing %q makes blocks of max_length %d tokens, and %s was made for %d positions (max_position_embeddings)", data.PackWrapped, s.MaxLength, s.Model, limits.Positions)
+	if !limits.Rotary {
+		return fmt.Errorf("%s; set max_length = %d", what, limits.Positions)
+	}
+	d.notes = append(d.notes, fmt.Sprintf("%s; rotary positions go on beyond those, as in transformers", what))
 	return nil
 }
 

@@ -28,10 +28,10 @@ func introduce(out *console.Console, s config.Settings, t *task.Task, m *models,
 	if s.RunName != "" {
 		out.Printf("run    %s", s.RunName)
 	}
-	out.Printf("plan   %d steps of %d records, %d an epoch; learning rate %g, %s",
-		p.TotalSteps, p.BatchSize*p.Accumulation, p.StepsPerEpoch, s.LearningRate, s.SchedulerType)
+	out.Printf("plan   %d steps of %s, %d an epoch; learning rate %g, %s",
+		p.TotalSteps, sets.describeUnits(p.BatchSize*p.Accumulation), p.StepsPerEpoch, s.LearningRate, s.SchedulerType)
 	if start.Checkpoint != "" {
-		out.Printf("resume %s, %s", start.Checkpoint, whatIsLeft(start.State, p))
+		out.Printf("resume %s, %s", start.Checkpoint, whatIsLeft(start.State, p, sets.batching.grouping))
 	}
 	out.Printf("")
 }

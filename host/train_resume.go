@@ -17,8 +17,8 @@ import (
 )
 
 // planOf derives the course of the run from settings, data and where it begins.
-func planOf(s config.Settings, examples int, start rundir.Start) train.Plan {
-	p := train.NewPlan(examples, s.TrainBatchSize, s.AccumulationSteps, s.NumTrainEpochs, s.MaxSteps)
+func planOf(s config.Settings, sets *dataset, start rundir.Start) train.Plan {
+	p := train.NewPlan(sets.unitsPerEpoch(s.OptimisationSettings), sets.batching.size, s.AccumulationSteps, s.NumTrainEpochs, s.MaxSteps)
 	p = p.After(start.State.GlobalStep, start.State.Cursor)
 	p.EvalBatchSize = s.EvalBatchSize
 	p.LogFirst = s.LoggingFirstStep
@@ -150,13 +150,13 @@ func resume(s config.Settings, loop *train.Loop, start rundir.Start, identity ch
 }
 
 // whatIsLeft says where a resumed run is, and how much it has before it.
-func whatIsLeft(state checkpoint.State, plan train.Plan) string {
+func whatIsLeft(state checkpoint.State, plan train.Plan, g data.Grouping) string {
 	steps := console.Count(plan.TotalSteps-state.GlobalStep, "step")
 	done := fmt.Sprintf("after step %d, epoch %.2f", state.GlobalStep, state.Cursor.Epochs(plan.Records))
 	if plan.BySteps {
 		return fmt.Sprintf("%s; %s left to max_steps", done, steps)
 	}
-	return fmt.Sprintf("%s; %s left, of %s", done, steps, console.Count(plan.RecordsLeft(state.Cursor), "record"))
+	return fmt.Sprintf("%s; %s left, of %s", done, steps, console.Count(plan.RecordsLeft(state.Cursor), g.Noun()))
 }
 
 // identityOf is what of a run's inputs must be the same when it is resumed.
@@ -166,7 +166,8 @@ func identityOf(s config.Settings, t *task.Task, tok *tokenizer.Tokenizer, sets 
 		DataDigest:      sets.digest,
 		ProgramDigest:   t.Program.Digest(),
 		TokenizerDigest: tok.Digest(),
-		Records:         recordsPerEpoch(s.OptimisationSettings, sets.train.Survey.Examples),
+		Records:         sets.unitsPerEpoch(s.OptimisationSettings),
+		Units:           sets.batching.grouping.Name(),
 		DataSeed:        &seed,
 	}
 }

@@ -11,28 +11,23 @@ import (
 	"llmhost/host/train"
 )
 
-// recordsPerEpoch is how many of the records an epoch hands out.
-func recordsPerEpoch(s config.OptimisationSettings, records int) int {
-	if s.DropLast {
-		return records - records%s.TrainBatchSize
-	}
-	return records
-}
-
 // checkSteps refuses steps that are too small for what is computed from them.
 func checkSteps(s config.Settings, t *task.Task, sets dataset, plan train.Plan, start rundir.Start) error {
 	if plan.Records == 0 {
 		return fmt.Errorf(
 			"dataloader_drop_last leaves none of %s, which do not fill a micro-batch; per_device_train_batch_size is %d",
-			console.Count(sets.train.Survey.Examples, "record"),
-			s.TrainBatchSize,
+			console.Count(sets.fullness.Units, sets.batching.grouping.Noun()),
+			sets.batching.size,
 		)
 	}
 	if !t.Program.Needs().Mismatched {
 		return nil
 	}
 	pairs := fmt.Sprintf("the loss of task %s puts behind each prompt the answer of another record of its step", t.Name)
-	if smallest := plan.Smallest(start.State.GlobalStep, start.State.Cursor); smallest == 1 {
+	smallest := plan.Smallest(start.State.GlobalStep, start.State.Cursor)
+	if g := sets.batching.grouping; g.Tokens > 0 && smallest*sets.fullness.Fewest == 1 {
+		return fmt.Errorf("a step may be one %s of one record, and %s; raise gradient_accumulation_steps, or leave packing and max_tokens_per_batch out", g.Noun(), pairs)
+	} else if g.Tokens == 0 && smallest == 1 {
 		return fmt.Errorf("%w, and %s; %s", stepsOfOne(plan), pairs, moreRecords(plan))
 	}
 	for _, set := range sets.eval {

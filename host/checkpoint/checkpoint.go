@@ -49,7 +49,8 @@ type State struct {
 	Progress json.RawMessage `json:"progress"` // what the training loop keeps from step to step
 
 	// What older checkpoints do not have.
-	Records         int      `json:"records,omitempty"`       // of an epoch; 0 = unknown
+	Records         int      `json:"records,omitempty"`       // or other units of an epoch; 0 = unknown
+	Units           string   `json:"units,omitempty"`         // of an epoch, as data.Grouping names them; "" = records at random
 	DataSeed        *uint64  `json:"data_seed,omitempty"`     // of the order of the records
 	LearningRate    *float64 `json:"learning_rate,omitempty"` // of the next step
 	ModelDigest     string   `json:"model_sha256,omitempty"`  // of the weights below an adapter, or of the reference

@@ -42,6 +42,11 @@ func (l *loader) check(s *Settings) {
 	if len(s.ReportTo) > 1 && slices.Contains(s.ReportTo, "none") {
 		l.refuse("report_to", "lists none beside others; want none alone")
 	}
+	if s.MaxTokens > 0 {
+		if at := l.holding("per_device_train_batch_size", "").at; at.text != "" {
+			l.note(at, "per_device_train_batch_size has no effect beside max_tokens_per_batch, which fills micro-batches by their tokens")
+		}
+	}
 	l.checkSchedule(s)
 	l.checkBest(s)
 }

@@ -90,7 +90,8 @@ func TestForeignParameters(t *testing.T) {
 		{"fp16", "True", "", "here: llmhost has no such setting: fp16; write bf16 = true, or leave it out for float32"},
 		{"fp16", "False", "here: llmhost has no such setting: fp16; fp16 = false is what it does in any case", ""},
 		{"dataset_name", "None", "here: llmhost has no such setting: dataset_name; dataset_name = none is what it does in any case", ""},
-		{"packing", "true", "here: llmhost has no such setting: packing; it has no effect: sequences are packed without padding in any case and never see each other, so the loss is that of single sequences", ""},
+		{"eval_packing", "true", "here: llmhost has no such setting: eval_packing; it has no effect: it changes no number of an evaluation: sequences never see each other", ""},
+		{"packing_strategy", "wrapped", "", "here: llmhost has no such setting: packing_strategy; write packing = \"wrapped\"; no record is split for \"bfd_split\""},
 	} {
 		note, err := config.Param{Value: config.FlagText(c.value), Where: "here"}.Answer(c.name)
 		require.Equal(t, c.note, note, c.name)

@@ -130,7 +130,10 @@ type PluginLimits struct {
 type OptimisationSettings struct {
 	NumTrainEpochs    float64        `name:"num_train_epochs" default:"3" above:"0" help:"passes over the training records"`
 	MaxSteps          int            `name:"max_steps" default:"-1" min:"-1" help:"optimizer steps in all; overrides num_train_epochs; -1 = not set"`
-	TrainBatchSize    int            `name:"per_device_train_batch_size" default:"8" min:"1" help:"records in a micro-batch"`
+	TrainBatchSize    int            `name:"per_device_train_batch_size" default:"8" min:"1" help:"records in a micro-batch; packs or blocks where packing makes some"`
+	Packing           string         `name:"packing" default:"auto" choices:"auto|false|true|bfd|wrapped" help:"what a micro-batch counts instead of records: bfd, or true = packs of whole records of up to max_length tokens in all, best-fit decreasing; wrapped = blocks of max_length tokens of one text after the other, none of them cut off; false = records; auto = wrapped where sft gets texts without a prompt, as for pretraining, else false"`
+	MaxTokens         int            `name:"max_tokens_per_batch" default:"0" min:"0" help:"fill micro-batches with as many records as have so many tokens together, of all candidates and shared prompts once, instead of per_device_train_batch_size; no batch of an evaluation has more either; 0 = no such bound"`
+	Sampling          string         `name:"train_sampling_strategy" default:"random" choices:"random|sequential|group_by_length" help:"order of the records in each epoch: at random, as in the files, or at random with records of about one length in each step"`
 	AccumulationSteps int            `name:"gradient_accumulation_steps" default:"1" min:"1" help:"micro-batches in an optimizer step"`
 	DropLast          bool           `name:"dataloader_drop_last" default:"false" help:"leave out the last records of an epoch where they do not fill a micro-batch; they are others in each epoch"`
 	AccumulationMean  string         `name:"gradient_accumulation_mean" default:"global" choices:"global|micro_batch" help:"one denominator for the whole step, or the mean of the micro-batches' means"`

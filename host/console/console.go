@@ -224,6 +224,9 @@ func Count(n int, what string) string {
 	if n == 1 {
 		return "1 " + what
 	}
+	if strings.HasSuffix(what, "ch") {
+		what += "e"
+	}
 	return Thousands(float64(n)) + " " + what + "s"
 }
 

@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"fmt"
 	"iter"
+	"math"
 	"math/bits"
 	"math/rand/v2"
 	"slices"
@@ -12,26 +13,27 @@ import (
 	"llmhost/host/classname"
 )
 
-// Batches hands out the examples that a run trains on, epoch after epoch, in
-// an order that does not depend on how they are cut into batches.
+// Batches hands out the examples that a run trains on, epoch after epoch, in units:
+// examples, or what a Grouping makes of them. Their order does not depend on how
+// many of them are in a batch.
 type Batches interface {
-	// Next returns the next count examples, fewer at the end of an epoch, none
-	// only where an epoch has none. The call after the end of an epoch begins
-	// the next one.
+	// Next returns the examples of the next count units, of fewer at the end of an
+	// epoch, none only where an epoch has none. The call after the end of an epoch
+	// begins the next one.
 	Next(count int) ([]Example, error)
 
-	// Cursor is the place of the example that Next hands out next.
+	// Cursor is the place of the unit that Next hands out next.
 	Cursor() Cursor
 
-	// Seek goes to a place that Cursor returned, of the same data and seed.
+	// Seek goes to a place that Cursor returned, of the same data, grouping and seed.
 	Seek(Cursor) error
 
-	// PerEpoch is how many examples an epoch has.
+	// PerEpoch is how many units an epoch has.
 	PerEpoch() int
 }
 
 // Step takes the micro-batches of one optimizer step from b: up to accumulation
-// of them, of up to size examples each. A step ends with the epoch, so that its
+// of them, of up to size units each. A step ends with the epoch, so that its
 // last micro-batch may be short, and there may be fewer.
 func Step(b Batches, size, accumulation int) ([][]Example, error) {
 	var micro [][]Example
@@ -50,46 +52,46 @@ func Step(b Batches, size, accumulation int) ([][]Example, error) {
 
 // Shuffled is Batches over examples that can be read in any order.
 type Shuffled struct {
+	*Units
 	examples Examples
 	labels   Labeler
-	order    *Order
 }
 
 // NewShuffled returns Batches over examples, which seed and epoch alone order.
 // They get their labels from labels.
 func NewShuffled(examples Examples, labels Labeler, seed uint64) *Shuffled {
-	return &Shuffled{
-		examples: examples,
-		labels:   labels,
-		order:    NewOrder(examples.Len(), seed, true),
-	}
+	return NewGrouped(examples, labels, NewRecords(examples.Len(), seed))
 }
 
-// Next returns the next count examples, fewer at the end of an epoch.
-func (s *Shuffled) Next(count int) ([]Example, error) {
-	var next []Example
-	for _, i := range s.order.Next(count) {
-		e, err := s.examples.At(i)
-		if err != nil {
+// NewGrouped returns Batches over examples in units, which were made of their sizes.
+func NewGrouped(examples Examples, labels Labeler, units *Units) *Shuffled {
+	return &Shuffled{Units: units, examples: examples, labels: labels}
+}
+
+// Next returns the examples of the next count units, of fewer at the end of an epoch.
+func (s *Shuffled) Next(count int) (next []Example, err error) {
+	for _, unit := range s.Units.Next(count) {
+		if next, err = appendPieces(next, s.examples, unit); err != nil {
 			return nil, err
 		}
-		next = append(next, e)
 	}
 	return s.labels.Label(next), nil
 }
 
-// Cursor is the place of the example that Next hands out next.
-func (s *Shuffled) Cursor() Cursor { return s.order.Cursor() }
-
-// Seek goes to a place that Cursor returned.
-func (s *Shuffled) Seek(to Cursor) error { return s.order.Seek(to) }
-
-// PerEpoch is how many examples an epoch has.
-func (s *Shuffled) PerEpoch() int { return s.order.per }
-
-// Limit has an epoch hand out its first count examples alone, which are others in
-// each epoch.
-func (s *Shuffled) Limit(count int) { s.order.per = count }
+// appendPieces appends what a unit holds of examples.
+func appendPieces(to []Example, examples Examples, unit []Piece) ([]Example, error) {
+	for _, p := range unit {
+		e, err := examples.At(p.Example)
+		if err != nil {
+			return nil, err
+		}
+		if p.To > 0 {
+			e = e.part(p.From, p.To)
+		}
+		to = append(to, e)
+	}
+	return to, nil
+}
 
 // InOrder returns a function that cuts examples, in their order, into micro-batches
 // of up to size of them, as evaluations read them. They get their labels from labels.
@@ -112,6 +114,38 @@ func InOrder(examples Examples, labels Labeler) func(size int) iter.Seq2[[]Examp
 			}
 			if len(micro) > 0 {
 				yield(labels.Label(micro), nil)
+			}
+		}
+	}
+}
+
+// InUnits is InOrder over blocks or batches of so many tokens, where g asks for them:
+// a micro-batch has up to size examples, or blocks, and no more tokens than a batch.
+func InUnits(examples Examples, labels Labeler, sizes []int32, g Grouping) func(size int) iter.Seq2[[]Example, error] {
+	if g.Tokens == 0 {
+		return InOrder(examples, labels)
+	}
+	return func(size int) iter.Seq2[[]Example, error] {
+		return func(yield func([]Example, error) bool) {
+			units := NewUnits(sizes, g, 0)
+			at, most := 1, size
+			if g.Packing == PackWrapped {
+				at, most = size, math.MaxInt
+			}
+			for done := 0; done < units.PerEpoch(); done += at {
+				var some []Example
+				for _, unit := range units.Next(at) {
+					var err error
+					if some, err = appendPieces(some, examples, unit); err != nil {
+						yield(nil, err)
+						return
+					}
+				}
+				for micro := range slices.Chunk(some, most) {
+					if !yield(labels.Label(micro), nil) {
+						return
+					}
+				}
 			}
 		}
 	}
@@ -179,9 +213,7 @@ func (o *Order) Seek(to Cursor) error {
 	return nil
 }
 
-// permutation shuffles 0 to n-1 for one epoch, as Fisher and Yates do. It is
-// spelt out, not left to the library, because only the generator's numbers
-// are promised never to change.
+// permutation is 0 to n-1 in the order of one epoch.
 func (o *Order) permutation(epoch int) []uint32 {
 	order := make([]uint32, o.n) // half the memory of ints: an order of 10 million takes 40 MB
 	for i := range order {
@@ -190,13 +222,18 @@ func (o *Order) permutation(epoch int) []uint32 {
 	if !o.shuffle {
 		return order
 	}
-	random := rand.NewPCG(o.seed, uint64(epoch))
-	for i := o.n - 1; i > 0; i-- {
+	shuffle(order, rand.NewPCG(o.seed, uint64(epoch)))
+	return order
+}
+
+// shuffle shuffles as Fisher and Yates do. It is spelt out, not left to the library,
+// because only the generator's numbers are promised never to change.
+func shuffle[N any](order []N, random *rand.PCG) {
+	for i := len(order) - 1; i > 0; i-- {
 		// The high word of the product is uniform over 0..i except for a part in 2^64/i.
 		j, _ := bits.Mul64(random.Uint64(), uint64(i+1))
 		order[i], order[j] = order[j], order[i]
 	}
-	return order
 }
 
 // Unseen is the label of a class that a head does not have: it can be neither

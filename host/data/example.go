@@ -44,6 +44,20 @@ type Example struct {
 	Padding map[string]float32
 }
 
+// part is the example with the tokens from to to of its one sequence, which loses what
+// was computed for the whole.
+func (e Example) part(from, to int) Example {
+	s := e.Sequences[0]
+	s.IDs = s.IDs[from:to]
+	s.Labels = s.Labels[from:to]
+	s.RefLogps = nil
+	if s.Types != nil {
+		s.Types = s.Types[from:to]
+	}
+	e.Sequences = []Sequence{s}
+	return e
+}
+
 // LabelCount counts the labels that can be predicted: all but one at position 0.
 func (s Sequence) LabelCount() int {
 	n := 0

@@ -60,3 +60,30 @@ func (j joined) At(i int) (Example, error) {
 	}
 	return j[at].At(i)
 }
+
+// sized is Examples that know their sizes without being read.
+type sized interface{ Sizes(share bool) []int32 }
+
+// Sizes are the tokens that a batch holds of each example. share says whether
+// sequences share prefixes, as in Pack.
+func Sizes(examples Examples, share bool) ([]int32, error) {
+	if known, ok := examples.(sized); ok {
+		return known.Sizes(share), nil
+	}
+	sizes := make([]int32, 0, examples.Len())
+	for e, err := range All(examples) {
+		if err != nil {
+			return nil, err
+		}
+		sizes = append(sizes, e.size(share))
+	}
+	return sizes, nil
+}
+
+func (e Example) size(share bool) (tokens int32) {
+	share = share && len(e.Sequences) > 1 && !hasTypes([]Example{e})
+	for _, c := range clusters(e.Sequences, share) {
+		tokens += int32(c.tokens(e.Sequences))
+	}
+	return tokens
+}

@@ -47,6 +47,11 @@ type Formatted struct {
 	Source Position
 }
 
+// IsText tells whether f is one text without a prompt, as for pretraining.
+func (f Formatted) IsText() bool {
+	return len(f.Candidates) == 1 && f.Candidates[0].Prompt == "" && f.Candidates[0].Answer != ""
+}
+
 // Drop counts the records that were left out for one reason. First is where the first one is.
 type Drop struct {
 	Reason string   `json:"reason"`

@@ -1,6 +1,7 @@
 package rundir
 
 import (
+	"cmp"
 	"encoding/json"
 	"fmt"
 	"maps"
@@ -159,6 +160,13 @@ func CheckInputs(s Start, now checkpoint.State) error {
 			was.TokenizerDigest,
 			now.TokenizerDigest,
 		)
+	case was.Units != now.Units:
+		return fmt.Errorf(
+			"%s was trained on %s, this run on %s, and the place in the epoch would mean other records; give packing, max_tokens_per_batch, train_sampling_strategy and max_length as they were",
+			path,
+			unitsOf(was),
+			unitsOf(now),
+		)
 	case was.Records != 0 && was.Records != now.Records:
 		return fmt.Errorf(
 			"%s was trained on %d records of its files, this run takes %d of them, and the place in the epoch would mean other records; give the settings of the data and the formatter that it had",
@@ -169,6 +177,9 @@ func CheckInputs(s Start, now checkpoint.State) error {
 	}
 	return checkOrder(s, now)
 }
+
+// unitsOf names what an epoch is counted in.
+func unitsOf(s checkpoint.State) string { return cmp.Or(s.Units, "records at random") }
 
 // checkOrder refuses another order of the records in the middle of an epoch.
 func checkOrder(s Start, now checkpoint.State) error {

@@ -409,10 +409,18 @@ func ms(n int) time.Duration { return time.Duration(n) * time.Millisecond }
 // of a batch, as far as the settings determine them, before any data is read.
 func (t *Task) checkLeast(s config.Settings) error {
 	return t.checkSize(s.PluginProgramMB, map[string]int64{
-		"B": int64(max(s.TrainBatchSize, s.EvalBatchSize)),
+		"B": int64(leastBatch(s)),
 		"K": 1,
 		"T": int64(s.MaxLength),
 	})
+}
+
+// leastBatch is how many examples a batch has at least, as far as settings tell.
+func leastBatch(s config.Settings) int {
+	if s.MaxTokens > 0 {
+		return 1
+	}
+	return max(s.TrainBatchSize, s.EvalBatchSize)
 }
 
 // CheckBatch checks what the loss program takes for the largest batch of so many
