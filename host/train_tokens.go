@@ -23,7 +23,11 @@ type layout struct {
 // a head reads the same token of every text. The settings overrule both. An encoder's
 // texts stand between [CLS] and [SEP].
 func layoutOf(s config.TokenSettings, t *task.Task, tok *tokenizer.Tokenizer, encoder bool) (l layout, err error) {
-	needs := t.Program.Needs()
+	return layoutFor(s, t.Program.Needs().LM, tok, encoder)
+}
+
+// layoutFor is layoutOf without a task. learns says that tokens are learned.
+func layoutFor(s config.TokenSettings, learns bool, tok *tokenizer.Tokenizer, encoder bool) (l layout, err error) {
 	special, own := tok.Special(), tok.Around()
 	begin := side{"add_bos_token", s.AddBOS, "BOS", special.BOS, own.Before, own.IgnoredBefore}
 	end := side{"add_eos_token", s.AddEOS, "EOS", special.EOS, own.After, own.IgnoredAfter}
@@ -41,7 +45,7 @@ func layoutOf(s config.TokenSettings, t *task.Task, tok *tokenizer.Tokenizer, en
 	if l.after, err = l.settle(end, s.AddSpecialTokens); err != nil {
 		return l, err
 	}
-	if needs.LM && len(l.after) == 0 && end.given.Or(s.AddSpecialTokens) != config.Off {
+	if learns && len(l.after) == 0 && end.given.Or(s.AddSpecialTokens) != config.Off {
 		l.note("the tokenizer names no EOS token: answers are learned without their end, and the model does not learn to stop; name one in its tokenizer_config.json, or let set_special_tokens = true add </s>")
 	}
 	return l, nil

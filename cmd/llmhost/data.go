@@ -11,6 +11,7 @@ import (
 // dataCommands are what llmhost data does, each in a file of its own. A usage
 // line may go on below.
 var dataCommands = []dataCommand{
+	{name: "check", usage: checkUsage, run: checkData},
 	{
 		name:  "formats",
 		usage: "formats\n    list the forms of records that the builtin formatters read",

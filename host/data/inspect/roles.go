@@ -1,0 +1,67 @@
+package inspect
+
+import (
+	"fmt"
+
+	"llmhost/host/data/record"
+)
+
+var roleOrder = &Check{
+	Name:     "role-order",
+	Doc:      "turns of a chat in an order that templates refuse or nothing is learned from",
+	Severity: Warning,
+	Fix:      "correct the turns; formatter names another reader if these are no roles",
+	Start: each(func(i *Item, find Find) {
+		for _, c := range i.View.Chats {
+			if f, wrong := wrongOrder(c, isLearned(i, c)); wrong {
+				find(f)
+			}
+		}
+	}),
+}
+
+// isLearned tells whether a chat is one to learn from as a whole, so that it needs
+// turns of user and assistant.
+func isLearned(i *Item, c record.Chat) bool {
+	return !c.Given && c.Field != "completion" && c.Field != "chosen" && c.Field != "rejected" && len(i.View.Chats) == 1
+}
+
+// wrongOrder finds the first turn of a chat that is out of order.
+func wrongOrder(c record.Chat, learned bool) (f Finding, wrong bool) {
+	before := ""
+	answered := false
+	for n, t := range c.Turns {
+		at := Finding{Field: t.Field}
+		switch {
+		case !t.Known:
+			at.Severity = Error
+			at.Text = fmt.Sprintf("the role %q is none of system, user, assistant and tool", t.Role)
+			return at, true
+		case t.Role == record.System && n > 0:
+			at.Text = "a system turn that is not the first one, which most templates refuse"
+			return at, true
+		case t.Role == before && t.Role != record.Tool:
+			at.Text = fmt.Sprintf("two turns of role %s follow each other, which most templates refuse", t.Role)
+			return at, true
+		case t.Role == record.Assistant && learned && (before == "" || before == record.System):
+			at.Text = "the assistant speaks before a user does, which most templates refuse"
+			return at, true
+		case t.Role == record.Tool && before != record.Assistant && before != record.Tool && (learned || n > 0):
+			at.Text = "the answer of a tool that no assistant's turn before it called"
+			return at, true
+		}
+		answered = answered || t.Role == record.Assistant
+		before = t.Role
+	}
+	if len(c.Turns) == 0 || !learned {
+		return f, false
+	}
+	last := c.Turns[len(c.Turns)-1]
+	switch {
+	case !answered:
+		return Finding{Field: c.Field, Severity: Error, Text: "no turn of an assistant: nothing is learned of this chat"}, true
+	case last.Role != record.Assistant:
+		return Finding{Field: last.Field, Text: fmt.Sprintf("the chat ends in a turn of role %s, of which nothing is learned", last.Role)}, true
+	}
+	return f, false
+}

@@ -1,0 +1,137 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"math"
+	"os"
+	"path/filepath"
+
+	"llmhost/host/config"
+	"llmhost/host/console"
+	"llmhost/host/data"
+	"llmhost/host/data/source"
+	"llmhost/host/lm"
+	"llmhost/host/model"
+	"llmhost/host/rundir"
+	"llmhost/host/task"
+	"llmhost/host/tokenizer"
+)
+
+// reading is what a verb that looks at data stands on: what a run would read the
+// same files with, as far as the settings name it, and no weights.
+type reading struct {
+	settings  config.Settings
+	task      *task.Task           // nil where none is named
+	tok       *tokenizer.Tokenizer // nil where neither tokenizer nor model is named
+	formatter *data.Formatter      // nil without a task
+	how       data.Tokenizing      // with a tokenizer
+	learns    bool                 // the loss learns tokens
+	notes     []string
+}
+
+// openReading opens task and tokenizer of the settings. The caller closes it.
+func openReading(ctx context.Context, s config.Settings, env Env, out *console.Console) (r *reading, err error) {
+	r = &reading{settings: s, learns: true}
+	defer func() {
+		if err != nil {
+			r.Close()
+		}
+	}()
+	if s.Task != "" {
+		if r.task, r.settings, err = openTask(ctx, s, rundir.Start{}, env, out); err != nil {
+			return r, err
+		}
+		f := r.task.DataFormatter()
+		r.formatter = &f
+		r.learns = r.task.Program.Needs().LM
+	}
+	if err := lm.CheckFolders(s.ModelSettings, s.AdapterSettings); err != nil {
+		return r, err
+	}
+	src := lm.SourceOf(s.ModelSettings, s.AdapterSettings, "")
+	if src.Tokenizer == "" {
+		return r, nil
+	}
+	if r.tok, err = src.OpenTokenizer(s.TokenSettings); err != nil {
+		return r, err
+	}
+	return r, r.settleTokens()
+}
+
+// settleTokens settles how texts become tokens. Nothing is cut: whoever looks at
+// the tokens wants to see what would be.
+func (r *reading) settleTokens() error {
+	encoder, err := readsPairs(r.settings.Model)
+	if err != nil {
+		return err
+	}
+	around, err := r.around(encoder)
+	if err != nil {
+		return err
+	}
+	r.notes = around.notes
+	r.how = data.Tokenizing{
+		MaxLength:         math.MaxInt32,
+		TruncationSide:    data.Side(r.settings.TruncationSide),
+		OnlyPredictAnswer: r.settings.OnlyPredictAnswer,
+		Before:            around.before,
+		After:             around.after,
+		Encoder:           encoder,
+		IsControl:         r.tok.IsControl,
+	}
+	return nil
+}
+
+// around is what a run puts around texts; without a task what one that learns answers does.
+func (r *reading) around(encoder bool) (layout, error) {
+	if r.task != nil {
+		return layoutOf(r.settings.TokenSettings, r.task, r.tok, encoder)
+	}
+	return layoutFor(r.settings.TokenSettings, true, r.tok, encoder)
+}
+
+// readsPairs tells whether the model in a folder, which may have none, is an encoder.
+func readsPairs(folder string) (bool, error) {
+	if _, err := os.Stat(filepath.Join(folder, "config.json")); folder == "" || errors.Is(err, fs.ErrNotExist) {
+		return false, nil
+	}
+	config, err := model.ReadConfig(folder)
+	return model.IsEncoder(config.ModelType), err
+}
+
+// Close closes what is open of it.
+func (r *reading) Close() {
+	if r.tok != nil {
+		r.tok.Close()
+	}
+	if r.task != nil {
+		r.task.CloseFormatter()
+		r.task.Close()
+	}
+}
+
+// part is the training files or the evaluation files.
+type part struct {
+	files source.Files
+	eval  bool
+}
+
+// parts are the files that the settings name.
+func (r *reading) parts() (parts []part, err error) {
+	s := r.settings
+	for _, p := range []part{
+		{dataFiles(s, "", s.DataDir, s.DataPaths), false},
+		{dataFiles(s, "eval_", s.EvalDataDir, s.EvalDataPaths), true},
+	} {
+		if len(p.files.Paths) > 0 {
+			parts = append(parts, p)
+		}
+	}
+	if len(parts) == 0 {
+		return nil, fmt.Errorf("no data file is named; give files, or data_paths")
+	}
+	return parts, nil
+}
