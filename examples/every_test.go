@@ -201,11 +201,53 @@ func (f everyFormatter) Format(r *sdk.Row, o *sdk.Out) error {
 	return nil
 }
 
+// everyChats gives a chat to learn from as a whole, or one for each answer.
+type everyChats struct{}
+
+func (everyChats) Columns() []sdk.Column {
+	return []sdk.Column{
+		{Name: "messages", Type: sdk.JSON, Required: true, Doc: "a chat"},
+		{Name: "answers", Type: sdk.StringList, Doc: "what may come next"},
+		{Name: "tools", Type: sdk.JSON, Doc: "what may be called"},
+		{Name: "name", Type: sdk.String, Doc: "who answers"},
+	}
+}
+
+func (everyChats) Format(r *sdk.Row, o *sdk.Out) error {
+	messages, err := sdk.Messages(r.JSON(0))
+	if err != nil {
+		return err
+	}
+	if r.Str(3) == "mixed" {
+		o.Candidate("prompt", "answer")
+	}
+	if !r.Has(1) {
+		o.Chat(sdk.Chat{Answer: messages, Documents: `[{"text": "é"}]`})
+	}
+	for i, text := range r.Strs(1) {
+		answer := sdk.NewMessage("assistant", text)
+		if r.Has(3) {
+			answer = answer.With("name", sdk.JSONQuote(r.Str(3)))
+		}
+		answer.Learn = [3]sdk.Learn{sdk.LearnYes, sdk.LearnNo}[min(i, 2)]
+		chat := sdk.Chat{Prompt: messages, Answer: []sdk.Message{answer}, Tools: r.JSON(2), Args: `{"enable_thinking": false}`}
+		o.Chat(chat).Set("score", -float64(i))
+	}
+	if len(messages) > 1 {
+		o.Label("topic", "several")
+	}
+	o.Set("weight", float64(len(messages)))
+	return nil
+}
+
 var every = sdk.Plugin{
 	Name: "every", Version: "1.2.3", Doc: "all there is",
-	Losses:     []sdk.LossSpec{sdk.NewLoss("every", "a loss", everyLoss{Ratio: 0.5, Steps: 3, Flag: true, Mode: "a"})},
-	Poolings:   []sdk.PoolingSpec{sdk.NewPooling("every", "a pooling", everyPooling{})},
-	Formatters: []sdk.FormatterSpec{sdk.NewFormatter("every", "a formatter", everyFormatter{Ratio: 0.5, Steps: 3, Flag: true, Mode: "a"})},
+	Losses:   []sdk.LossSpec{sdk.NewLoss("every", "a loss", everyLoss{Ratio: 0.5, Steps: 3, Flag: true, Mode: "a"})},
+	Poolings: []sdk.PoolingSpec{sdk.NewPooling("every", "a pooling", everyPooling{})},
+	Formatters: []sdk.FormatterSpec{
+		sdk.NewFormatter("every", "a formatter", everyFormatter{Ratio: 0.5, Steps: 3, Flag: true, Mode: "a"}),
+		sdk.NewFormatter("chats", "a formatter of chats", everyChats{}),
+	},
 	Tasks: []sdk.Task{{
 		Name: "every", Doc: "a task", Formatter: "every", Head: sdk.ClassHead, Pooling: "every", Loss: "every",
 		Defaults: map[string]any{"flag": false, "mode": "b", "ratio": 0.25}, Aliases: []string{"all", "each"},
@@ -297,8 +339,14 @@ func TestHelpersHaveEverything(t *testing.T) {
 			require.Equal(t, want.Formatter.Params, got.Formatter.Params)
 			for _, values := range settings {
 				sameProgram(t, want, got, values)
-				sameExamples(t, want.Formatter, got.Formatter, values)
+				sameExamples(t, want.Formatter, got.Formatter, values, everyRows())
 			}
+			chats := func(file string) *plugin.Component {
+				f, err := c.Component(context.Background(), plugin.Formatter, file)
+				require.NoError(t, err)
+				return f
+			}
+			sameExamples(t, chats("chats"), chats(file+"#chats"), nil, chatRows())
 			for _, v := range numbers() { // a state's first value and a scalar, to the last bit
 				if v <= 1 {
 					sameProgram(t, want, got, map[string]any{"ratio": v})
@@ -343,10 +391,32 @@ func everyRows() []sdk.Row {
 	return rows
 }
 
-func sameExamples(t *testing.T, want, got *plugin.Component, values map[string]any) {
+// chatRows are chats in JSON as Python writes it, which all helpers pass on as it is.
+func chatRows() []sdk.Row {
+	chat := func(json string) sdk.Cell { return sdk.Cell{Type: sdk.JSON, Str: json} }
+	list := sdk.Cell{Type: sdk.StringList, Strs: []string{"one", "a \"b\" \\ \n\t\r\b\f\x00\x1f\u2028 é 🙂 <|im_end|>", ""}}
+	tools := chat(`[{"type": "function", "function": {"name": "f", "parameters": {}}}]`)
+	name := sdk.Cell{Type: sdk.String, Str: "Ann \"A\""}
+	two := chat(`[{"role": "system", "content": "Be é 🙂", "z": [1, 2.5, null, true], "a": {"b": {}}}, {"content": [{"type": "text", "text": "]}\""}], "role": "user"}]`)
+	learn := chat(`[{"role": "user", "train": null, "content": "Hi"}, {"train": true, "role": "assistant", "tool_calls": []}, {"role": "tool", "weight": 0}, {"role": "assistant", "content": "x", "weight": 1.0, "train": true}]`)
+	var rows []sdk.Row
+	for _, cells := range [][]sdk.Cell{
+		{two, list, tools, name}, {two, list, {}, {}}, {two, {}, {}, {}}, {learn, {}, tools, {}}, {learn, list, tools, name},
+		{chat("[]"), list, {}, {}}, {chat(`[{"role": "user"}]`), {}, {}, {}},
+		{two, list, {}, {Type: sdk.String, Str: "mixed"}}, {chat(`{"role": "user"}`), {}, {}, {}}, {chat(`["Hi"]`), list, {}, {}},
+		{chat("[]"), {}, {}, {}}, {chat(`[{"content": "no role"}]`), {}, {}, {}}, {chat(`[{"role": "user", "train": "yes"}]`), list, {}, {}},
+		{chat(`[{"role": "user", "weight": 0.5}]`), list, {}, {}}, {chat(`[{"role": "user", "weight": 1, "train": false}]`), list, {}, {}},
+		{two, list, tools, name},
+	} {
+		rows = append(rows, sdk.NewRow(cells))
+	}
+	return rows
+}
+
+func sameExamples(t *testing.T, want, got *plugin.Component, values map[string]any, rows []sdk.Row) {
 	t.Helper()
-	a, records := formatted(t, want, values)
-	b, same := formatted(t, got, values)
+	a, records := formatted(t, want, values, rows)
+	b, same := formatted(t, got, values, rows)
 	require.Equal(t, records, same, "what the formatter says of its records")
 	require.Len(t, b, len(a))
 	for i := range a {
@@ -356,12 +426,12 @@ func sameExamples(t *testing.T, want, got *plugin.Component, values map[string]a
 	}
 }
 
-func formatted(t *testing.T, component *plugin.Component, values map[string]any) ([]sdk.Result, plugin.Records) {
+func formatted(t *testing.T, component *plugin.Component, values map[string]any, rows []sdk.Row) ([]sdk.Result, plugin.Records) {
 	t.Helper()
 	f, err := component.Formatter(context.Background(), values)
 	require.NoError(t, err)
 	defer f.Close()
-	results, err := f.Format(context.Background(), everyRows())
+	results, err := f.Format(context.Background(), rows)
 	require.NoError(t, err)
 	return results, f.Records
 }

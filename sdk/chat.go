@@ -97,9 +97,9 @@ func (o *Out) Chat(chat Chat) *Candidate {
 	if last != nil && sameMessages(last.Prompt, chat.Prompt) {
 		chat.Prompt = last.Prompt
 	} else {
-		chat.Prompt = slices.Clone(chat.Prompt)
+		chat.Prompt = append([]Message(nil), chat.Prompt...) // nil where there is none, as after a frame
 	}
-	chat.Answer = slices.Clone(chat.Answer)
+	chat.Answer = append([]Message(nil), chat.Answer...)
 	c := o.Candidate("", "")
 	c.Chat = &chat
 	return c

@@ -66,7 +66,8 @@ func plain(value string) string {
 	return text
 }
 
-// JSONQuote returns the JSON string of a text. Bytes that are not UTF-8 stay as they
+// JSONQuote returns the JSON string of a text, as Python's json.dumps does with
+// ensure_ascii off. Bytes that are not UTF-8 stay as they
 // are, so that the error about them names the message that they are in.
 func JSONQuote(text string) string { return string(appendQuoted(nil, text)) }
 
@@ -83,6 +84,10 @@ func appendQuoted(b []byte, s string) []byte {
 		switch c {
 		case '"', '\\':
 			b = append(b, '\\', c)
+		case '\b':
+			b = append(b, '\\', 'b')
+		case '\f':
+			b = append(b, '\\', 'f')
 		case '\n':
 			b = append(b, '\\', 'n')
 		case '\t':

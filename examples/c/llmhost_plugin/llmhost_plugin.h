@@ -166,6 +166,27 @@ static void lh_bad(const char *what);                  /* makes the row a bad on
 #define lh_answer(S) lh_answer_add(LH_TEXT(S))
 #define lh_example_label(HEAD, S) lh_label_put(HEAD, LH_TEXT(S))
 
+/* ---- a candidate that is a chat, which the host lays out by the model's chat template ---- */
+
+enum { LH_PROMPT_SIDE = 1, LH_ANSWER_SIDE };                     /* what is given, and what the model would say */
+enum { LH_LEARN_DEFAULT, LH_LEARN_YES, LH_LEARN_NO };            /* whether a message is learned: as the run says, or so */
+static void lh_chat(void);                                       /* begins it; all candidates of an example are chats, or none is */
+static void lh_turn(int side, lh_text role, lh_text content);    /* adds a message */
+static void lh_turn_of(int side, lh_json message);               /* one of a record; its train or weight becomes its learn */
+static void lh_with_json(const char *key, lh_text value, int quoted); /* adds a key to the message that was added last */
+static void lh_learn(int learn);                                 /* of the message that was added last */
+static void lh_beside(int part, lh_text json);                   /* what accompanies the messages */
+static lh_text lh_json_raw(lh_json v);                           /* the JSON of a value as it stands */
+#define lh_prompt_message(ROLE, CONTENT) lh_turn(LH_PROMPT_SIDE, LH_TEXT(ROLE), LH_TEXT(CONTENT))
+#define lh_answer_message(ROLE, CONTENT) lh_turn(LH_ANSWER_SIDE, LH_TEXT(ROLE), LH_TEXT(CONTENT))
+#define lh_prompt_json(MESSAGE) lh_turn_of(LH_PROMPT_SIDE, MESSAGE)
+#define lh_answer_json(MESSAGE) lh_turn_of(LH_ANSWER_SIDE, MESSAGE)
+#define lh_with(KEY, JSON) lh_with_json(KEY, LH_TEXT(JSON), 0)
+#define lh_with_text(KEY, TEXT) lh_with_json(KEY, LH_TEXT(TEXT), 1)
+#define lh_tools(JSON) lh_beside(0, LH_TEXT(JSON))     /* an array */
+#define lh_documents(JSON) lh_beside(1, LH_TEXT(JSON)) /* an array */
+#define lh_args(JSON) lh_beside(2, LH_TEXT(JSON))      /* an object: further variables of the template */
+
 /* ---- what a formatter declares, in its function declare ---- */
 
 static void lh_gives(const char *name, const char *role, double padding); /* a column of candidates: role LH_SCORE … or 0; padding is its value
@@ -238,6 +259,7 @@ extern const lh_plugin llmhost_plugin;
 #include "rows.h"
 #include "declare.h"
 #include "jsoncolumn.h"
+#include "chat.h"
 #include "describe.h"
 #include "configure.h"
 #include "serve.h"

@@ -32,7 +32,12 @@ static struct {
     lh_buffer candidates, prompt, answer, last_prompt;
     lh_pairs columns, example;
     lh_labelled label[LH_MAX_NAMES];
-    uint32_t labels, count;
+    uint32_t labels, count, chats;
+    /* the chat that was begun last: its message, and what is written of it before its answer */
+    int is_chat, side, learn;
+    lh_buffer message, head, last_head;
+    uint32_t turns[2];
+    lh_text beside[3];
     const char *dropped, *bad;
 } lh_rows;
 
@@ -139,10 +144,17 @@ static void lh_pairs_set(lh_pairs *p, const char *name, double v) {
     if (i == p->count) p->count++;
 }
 
+static void lh_chat_end(lh_buffer *out);
+
 /* Writes the candidate that was begun last. */
 static void lh_candidate_end(void) {
     if (!lh_rows.count) return;
     lh_buffer *out = &lh_rows.candidates;
+    if (lh_rows.is_chat) {
+        lh_chat_end(out);
+        lh_put_pairs(out, &lh_rows.columns);
+        return;
+    }
     if (lh_rows.count > 1 && lh_equal(lh_text_in(lh_rows.prompt), lh_text_in(lh_rows.last_prompt))) {
         lh_byte(out, 0); /* the prompt of the candidate before */
     } else {
@@ -159,12 +171,13 @@ static void lh_candidate(void) {
     lh_rows.last_prompt = lh_rows.prompt;
     lh_rows.prompt = spare;
     lh_rows.prompt.size = lh_rows.answer.size = lh_rows.columns.count = 0;
+    lh_rows.is_chat = lh_rows.side = 0;
     lh_rows.count++;
 }
 
 /* Adds to a text of the candidate that was begun last. */
 static void lh_piece(lh_buffer *to, lh_text piece) {
-    if (!lh_rows.count) lh_bad("format added a text before lh_candidate");
+    if (!lh_rows.count || lh_rows.is_chat) lh_bad("format added a text before lh_candidate");
     lh_put(to, piece.at, piece.size);
 }
 
@@ -217,18 +230,20 @@ static int lh_read_row(lh_text *frame, uint32_t columns) {
 
 static void lh_format_row(void (*format)(void)) {
     lh_rows.candidates.size = lh_rows.columns.count = lh_rows.example.count = lh_rows.labels = lh_rows.count = 0;
+    lh_rows.chats = 0, lh_rows.is_chat = lh_rows.side = 0;
     lh_rows.dropped = lh_rows.bad = 0;
     format();
     lh_buffer *out = &lh_rows.body;
     if (!lh_rows.count && !lh_rows.dropped) lh_bad("the formatter made no candidate; want at least one, or lh_drop with a reason");
+    if (lh_rows.chats && lh_rows.chats != lh_rows.count) lh_bad("some candidates are chats, and others a prompt and an answer; want all of an example alike");
     if (lh_rows.bad || lh_rows.dropped) {
         lh_byte(out, lh_rows.bad ? 2 : 1);
         lh_put_text(out, lh_text_of(lh_rows.bad ? lh_rows.bad : lh_rows.dropped));
         return;
     }
     lh_candidate_end();
-    lh_byte(out, lh_rows.labels ? 3 : 0);
-    if (lh_rows.labels) lh_put_labels(out);
+    lh_byte(out, lh_rows.chats ? 4 : lh_rows.labels ? 3 : 0);
+    if (lh_rows.chats || lh_rows.labels) lh_put_labels(out);
     lh_put_pairs(out, &lh_rows.example);
     lh_put_uvarint(out, lh_rows.count);
     lh_put(out, lh_rows.candidates.at, lh_rows.candidates.size);

@@ -21,8 +21,19 @@ static const char *lh_program(const char *component, const char *config) {
     return out.at + 1;
 }
 
+/* Appends a prompt or an answer of the last candidate. */
+static void lh_put_side(lh_buffer *out, lh_buffer side) {
+    lh_text rest = lh_text_in(side);
+    if (!lh_rows.is_chat) lh_put(out, rest.at, rest.size), rest.size = 0;
+    while (rest.size) {
+        lh_cut(&rest, 1);
+        lh_text json = lh_cut(&rest, lh_uvarint(&rest));
+        lh_put(out, json.at, json.size), lh_byte(out, '\n');
+    }
+}
+
 /* What the named formatter makes of a record of texts and of JSON as text, 0 where it lacks a field:
- * PROMPT|ANSWER of its last candidate, with |HEAD=CLASS for each label, or why there is none. For tests. */
+ * PROMPT|ANSWER of its last candidate, of a chat the JSON of the messages, each on a line, with |HEAD=CLASS for each label, or why there is none. For tests. */
 static const char *lh_example(const char *component, const char *config, const char *const *texts, int count) {
     lh_buffer out = {0};
     uint32_t number = lh_try_configure(&out, component, 1, config);
@@ -37,8 +48,8 @@ static const char *lh_example(const char *component, const char *config, const c
     if (why) {
         lh_puts(&out, lh_rows.bad ? "error: " : "dropped: "), lh_puts(&out, why);
     } else {
-        lh_put(&out, lh_rows.prompt.at, lh_rows.prompt.size), lh_byte(&out, '|');
-        lh_put(&out, lh_rows.answer.at, lh_rows.answer.size);
+        lh_put_side(&out, lh_rows.prompt), lh_byte(&out, '|');
+        lh_put_side(&out, lh_rows.answer);
         for (uint32_t i = 0; i < lh_rows.labels; i++) {
             lh_byte(&out, '|'), lh_puts(&out, lh_rows.name[lh_rows.label[i].head]), lh_byte(&out, '=');
             lh_put(&out, lh_rows.label[i].class.at, lh_rows.label[i].class.size);

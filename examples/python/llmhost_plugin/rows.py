@@ -4,6 +4,7 @@ import json
 import math
 import struct
 
+from .chat import Chat
 from .graph import blame, check_role
 
 # The numbers of column types in a frame.
@@ -58,7 +59,7 @@ class Output:
 
 class Candidate:
     """A prompt and one answer to it, with columns of one number each. All
-    candidates of an example have the same columns."""
+    candidates of an example have the same columns, and all are Chats or none is."""
 
     def __init__(self, prompt, answer, **columns):
         self.prompt, self.answer, self.columns = prompt, answer, columns
@@ -172,6 +173,8 @@ def check(example):
     for c in example.candidates:
         if set(c.columns) != set(example.candidates[0].columns):
             raise ValueError(f"one candidate has the columns {sorted(c.columns)}, the first {sorted(example.candidates[0].columns)}")
+        if isinstance(c, Chat) != isinstance(example.candidates[0], Chat):
+            raise ValueError("some candidates are chats, and others a prompt and an answer; want all of an example alike")
 
 
 def format_row(formatter, row):
@@ -180,8 +183,8 @@ def format_row(formatter, row):
         result = formatter.format(row)
         example = result if isinstance(result, Example) else Example(result)
         check(example)
-        for c in example.candidates:
-            c.prompt.encode("utf-8"), c.answer.encode("utf-8")
+        for s in [s for c in example.candidates for s in (c.texts() if isinstance(c, Chat) else (c.prompt, c.answer))]:
+            s.encode("utf-8")
         for name in example.labels.values():
             name.encode("utf-8")
         return example
@@ -204,10 +207,11 @@ def write_results(results):
         return uvarint(len(part.columns)) + b"".join(cells)
 
     def answer(example):
-        if not example.labels:
+        chats = isinstance(example.candidates[0], Chat)
+        if not example.labels and not chats:
             return b"\x00"
         cells = (index[head] + text(example.labels[head]) for head in sorted(example.labels))
-        return b"\x03" + uvarint(len(example.labels)) + b"".join(cells)
+        return (b"\x04" if chats else b"\x03") + uvarint(len(example.labels)) + b"".join(cells)
 
     out = [struct.pack("<I", len(results)), uvarint(len(names)), *map(text, names)]
     for r in results:
@@ -218,6 +222,18 @@ def write_results(results):
         out += [answer(r), columns(r), uvarint(len(r.candidates))]
         before = None
         for c in r.candidates:
-            out += [b"\x00" if c.prompt == before else b"\x01" + text(c.prompt), text(c.answer), columns(c)]
-            before = c.prompt
+            given, said = halves(c)
+            out += [b"\x00" if given == before else b"\x01" + given, said, columns(c)]
+            before = given
     return b"".join(out)
+
+
+def halves(candidate):
+    """What is given of a candidate, and what it answers."""
+    if not isinstance(candidate, Chat):
+        return text(candidate.prompt), text(candidate.answer)
+    return turns(candidate.prompt) + b"".join(map(text, candidate.beside)), turns(candidate.answer)
+
+
+def turns(messages):
+    return uvarint(len(messages)) + b"".join(bytes([learn]) + text(json) for learn, json in messages)

@@ -85,6 +85,31 @@ static void declare(void) {
     lh_allow("lost", "a text is");
 }
 
+static void chats(void) {
+    lh_json given = lh_json_of(0);
+    int count = 0;
+    if (lh_json_type(given) != '[') lh_bad("the messages are no list");
+    for (lh_json m = lh_json_first(given); m.at; m = lh_json_next(m)) count++;
+    if (lh_equal(lh_str(3), lh_text_of("mixed"))) lh_candidate(), lh_prompt("prompt"), lh_answer("answer");
+    if (!lh_has(1)) {
+        lh_chat();
+        for (lh_json m = lh_json_first(given); m.at; m = lh_json_next(m)) lh_answer_json(m);
+        lh_documents("[{\"text\": \"é\"}]");
+    }
+    for (uint32_t i = 0; lh_has(1) && i < lh_length(1); i++) {
+        lh_chat();
+        for (lh_json m = lh_json_first(given); m.at; m = lh_json_next(m)) lh_prompt_json(m);
+        lh_answer_message("assistant", lh_str_at(1, i));
+        if (lh_has(3)) lh_with_text("name", lh_str(3));
+        lh_learn(i == 0 ? LH_LEARN_YES : i == 1 ? LH_LEARN_NO : LH_LEARN_DEFAULT);
+        if (lh_has(2)) lh_tools(lh_str(2));
+        lh_args("{\"enable_thinking\": false}");
+        lh_set("score", -(double)i);
+    }
+    if (count > 1) lh_example_label("topic", "several");
+    lh_example_set("weight", count);
+}
+
 #define PARAMS                                                                                                                           \
     LH_PARAMS(LH_FLOAT("ratio", 0.5, "a share", LH_MIN(0), LH_MAX(1)), LH_INT("steps", 3, "a number", LH_MIN(1)), LH_BOOL("flag", 1, "a flag"), \
               LH_STRING("mode", "a", "a choice", LH_CHOICES("a|b")), LH_STRING("note", "x", "a text", LH_TAKES("y|z"), LH_ALIASES("remark")))
@@ -96,7 +121,10 @@ const lh_plugin llmhost_plugin = {
                                 {.kind = LH_FORMATTER, .name = "every", .doc = "a formatter", .params = PARAMS, .format = format, .declare = declare,
                                  .fields = LH_FIELDS({"a", LH_IS_STRING, 1, "a text"}, {"b", LH_IS_FLOAT, 0, "a number"}, {"c", LH_IS_BOOL, 0, "a flag"},
                                                      {"d", LH_IS_INT, 0, "a whole number"}, {"e", LH_IS_STRING_LIST, 1, "texts"},
-                                                     {"f", LH_IS_FLOAT_LIST, 0, "numbers"}, {"g", LH_IS_JSON, 0, "anything"})}),
+                                                     {"f", LH_IS_FLOAT_LIST, 0, "numbers"}, {"g", LH_IS_JSON, 0, "anything"})},
+                                {.kind = LH_FORMATTER, .name = "chats", .doc = "a formatter of chats", .format = chats,
+                                 .fields = LH_FIELDS({"messages", LH_IS_JSON, 1, "a chat"}, {"answers", LH_IS_STRING_LIST, 0, "what may come next"},
+                                                     {"tools", LH_IS_JSON, 0, "what may be called"}, {"name", LH_IS_STRING, 0, "who answers"})}),
     .tasks = LH_TASKS({.name = "every", .doc = "a task", .formatter = "every", .pooling = "every", .loss = "every", .head = LH_CLASS_HEAD, .aliases = "all|each",
                        .defaults = "{\"flag\":false,\"mode\":\"b\",\"ratio\":0.25}"}),
 };

@@ -1,7 +1,7 @@
 // Every operation, input, type of parameter and field that the helper has; the
 // test beside it holds it to the same plugin in Go.
 
-import { CLASS_HEAD, Column, ColumnType, Component, flag, float, Formatter, Graph, int, Json, Loss, Objective, Out, Output, Param, Plugin, Pooling, register, REWARD_ROLE, Row, SCORE_ROLE, Task, Tensor, text, WEIGHT_ROLE } from "./llmhost";
+import { Chat, CLASS_HEAD, Column, ColumnType, Component, flag, float, Formatter, Graph, int, Json, Learn, Loss, Message, Messages, Objective, Out, Output, Param, Plugin, Pooling, quote, register, REWARD_ROLE, Row, SCORE_ROLE, Task, Tensor, text, WEIGHT_ROLE } from "./llmhost";
 
 class Total {
   constructor(public sum: Tensor) {}
@@ -123,10 +123,44 @@ class EveryFormatter extends Formatter {
   }
 }
 
+class EveryChats extends Formatter {
+  columns(): Column[] {
+    return [
+      new Column("messages", ColumnType.JSON, true, "a chat"),
+      new Column("answers", ColumnType.StringList, false, "what may come next"),
+      new Column("tools", ColumnType.JSON, false, "what may be called"),
+      new Column("name", ColumnType.String, false, "who answers"),
+    ];
+  }
+
+  format(r: Row, o: Out): void {
+    const given = new Messages(r.json(0)), answers = r.strs(1);
+    if (given.wrong != "") return o.fail(given.wrong);
+    if (r.str(3) == "mixed") o.candidate("prompt", "answer");
+    if (!r.has(1)) {
+      const whole = new Chat([], given.all);
+      whole.documents = '[{"text": "é"}]';
+      o.chat(whole);
+    }
+    for (let i = 0; i < answers.length; i++) {
+      let answer = Message.of("assistant", answers[i]);
+      if (r.has(3)) answer = answer.with("name", quote(r.str(3)));
+      answer.learn = i == 0 ? Learn.Yes : i == 1 ? Learn.No : Learn.Default;
+      const chat = new Chat(given.all, [answer]);
+      chat.tools = r.json(2);
+      chat.args = '{"enable_thinking": false}';
+      o.chat(chat).set("score", -<f64>i);
+    }
+    if (given.all.length > 1) o.label("topic", "several");
+    o.set("weight", given.all.length);
+  }
+}
+
 register(new Plugin("every", "1.2.3", "all there is", [
   new Component("loss", "every", "a loss", () => new EveryLoss()),
   new Component("pooling", "every", "a pooling", () => new EveryPooling()),
   new Component("formatter", "every", "a formatter", () => new EveryFormatter()),
+  new Component("formatter", "chats", "a formatter of chats", () => new EveryChats()),
 ], [new Task("every", "a task", "every", "every", "every", CLASS_HEAD).defaultFlag("flag", false).defaultText("mode", "b").defaultNumber("ratio", 0.25).alias("all").alias("each")]));
 
 export * from "./llmhost/exports";

@@ -155,11 +155,52 @@ impl Formatter for EveryFormatter {
     }
 }
 
+params! {
+    pub struct EveryChats {}
+}
+
+impl Formatter for EveryChats {
+    fn columns(&self) -> Vec<Column> {
+        vec![
+            Column::required("messages", ColumnType::Json, "a chat"),
+            Column::optional("answers", ColumnType::StringList, "what may come next"),
+            Column::optional("tools", ColumnType::Json, "what may be called"),
+            Column::optional("name", ColumnType::String, "who answers"),
+        ]
+    }
+
+    fn format(&self, r: &Row, o: &mut Out) -> Result<(), Bad> {
+        let given = messages(r.json(0))?;
+        let count = given.len();
+        if r.str(3) == "mixed" {
+            o.candidate("prompt", "answer");
+        }
+        if !r.has(1) {
+            o.chat(Chat { answer: given.clone(), documents: r#"[{"text": "é"}]"#.into(), ..Chat::default() });
+        }
+        for (i, text) in r.strs(1).iter().enumerate() {
+            let mut answer = Message::new("assistant", text).learn([Learn::Yes, Learn::No, Learn::Default][i.min(2)]);
+            if r.has(3) {
+                answer = answer.with("name", &quote(r.str(3)));
+            }
+            let args = r#"{"enable_thinking": false}"#.into();
+            let chat = Chat { prompt: given.clone(), answer: vec![answer], tools: r.json(2).into(), args, ..Chat::default() };
+            o.chat(chat).set("score", -(i as f64));
+        }
+        if count > 1 {
+            o.label("topic", "several");
+        }
+        o.set("weight", count as f64);
+        Ok(())
+    }
+}
+
 fn plugin() -> Plugin {
     Plugin::new("every", "1.2.3", "all there is")
         .loss::<EveryLoss>("every", "a loss")
         .pooling::<EveryPooling>("every", "a pooling")
         .formatter::<EveryFormatter>("every", "a formatter")
+        .formatter::<EveryChats>("chats", "a formatter of chats")
         .task(
             Task::new("every", "a task").head(CLASS_HEAD).formatter("every").pooling("every").loss("every")
                 .default("flag", false).default("mode", "b").default("ratio", 0.25).alias("all").alias("each"),

@@ -3,8 +3,8 @@ test beside it holds it to the same plugin in Go."""
 
 from math import inf
 
-from llmhost_plugin import (CLASS_HEAD, Candidate, Column, Drop, Example, Formatter, Loss, Metric, Objective, Output, Plugin, Pooling, State, Task, Term,
-                            maximum, minimum, ones_like, param, serve, where, zeros_like)
+from llmhost_plugin import (CLASS_HEAD, Candidate, Chat, Column, Drop, Example, Formatter, Loss, Metric, Objective, Output, Plugin, Pooling, State, Task, Term,
+                            maximum, message, messages, minimum, ones_like, param, serve, where, zeros_like)
 
 
 class Parameters:
@@ -102,7 +102,28 @@ class EveryFormatter(Parameters, Formatter):
         return Example(candidates, labels=labels, weight=self.ratio if "b" in row else json.get("n", 0))
 
 
-plugin = Plugin("every", "1.2.3", "all there is", [EveryLoss, EveryPooling, EveryFormatter],
+class EveryChats(Formatter):
+    name, doc = "chats", "a formatter of chats"
+    columns = (
+        Column("messages", "json", required=True, doc="a chat"),
+        Column("answers", "string_list", doc="what may come next"),
+        Column("tools", "json", doc="what may be called"),
+        Column("name", doc="who answers"),
+    )
+
+    def format(self, row):
+        given = messages(row["messages"])
+        candidates = [Candidate("prompt", "answer")] if row.get("name") == "mixed" else []
+        if "answers" not in row:
+            candidates.append(Chat([], given, documents=[{"text": "é"}]))
+        more = {"name": row["name"]} if "name" in row else {}
+        for i, text in enumerate(row.get("answers", [])):
+            answer = message("assistant", text, learn=(True, False, None)[min(i, 2)], **more)
+            candidates.append(Chat(given, [answer], tools=row.get("tools"), args={"enable_thinking": False}, score=-i))
+        return Example(candidates, labels={"topic": "several"} if len(given) > 1 else {}, weight=len(given))
+
+
+plugin = Plugin("every", "1.2.3", "all there is", [EveryLoss, EveryPooling, EveryFormatter, EveryChats],
                 [Task("every", "a task", formatter="every", pooling="every", loss="every", head=CLASS_HEAD,
                       defaults={"flag": False, "mode": "b", "ratio": 0.25}, aliases=["all", "each"])])
 

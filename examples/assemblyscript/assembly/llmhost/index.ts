@@ -9,9 +9,10 @@
 //
 // What crosses to the host is described in sdk/README.md of llmhost.
 
+export { Chat, Learn, Message, Messages } from "./chat";
 export { MASK_ROLE, Output, REWARD_ROLE, SCORE_ROLE, WEIGHT_ROLE } from "./declare";
 export { Graph, Objective } from "./graph";
-export { Json } from "./json";
+export { Json, quote } from "./json";
 export { Tensor } from "./tensor";
 export { Param, flag, float, int, text } from "./param";
 export { CLASS_HEAD, Component, Formatter, LM_HEAD, Loss, Plugin, Pooling, SCORE_HEAD, Task } from "./plugin";

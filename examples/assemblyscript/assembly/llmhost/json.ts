@@ -18,6 +18,52 @@ export function quoted(s: string): string {
   return out + '"';
 }
 
+/** A text as a JSON string, as Python's json.dumps writes it with ensure_ascii off. */
+export function quote(s: string): string {
+  let out = '"', from = 0;
+  for (let i = 0; i < s.length; i++) {
+    const c = s.charCodeAt(i);
+    if (c >= 0x20 && c != 0x22 && c != 0x5c) continue;
+    out += s.substring(from, i);
+    from = i + 1;
+    const known = '"\\\b\f\n\r\t'.indexOf(s.charAt(i));
+    out += known >= 0 ? "\\" + '"\\bfnrt'.charAt(known) : "\\u00" + (c >> 4).toString() + (c & 15).toString(16);
+  }
+  return out + s.substring(from) + '"';
+}
+
+/** The keys of a JSON object with their values as JSON, in order. */
+export class Fields {
+  keys: string[] = [];
+  values: string[] = [];
+  broken: bool = false;
+
+  constructor(object: string) {
+    const r = new Reader(object);
+    r.expect("{");
+    while (!r.broken && !r.skip("}")) {
+      if (this.keys.length > 0) r.expect(",");
+      this.keys.push(r.string());
+      r.expect(":");
+      this.values.push(r.raw());
+    }
+    r.skip(" ");
+    this.broken = r.broken || r.at != object.length;
+  }
+}
+
+/** The elements of a JSON array, each as JSON; null where it is none. */
+export function elements(array: string): string[] | null {
+  const r = new Reader(array), all: string[] = [];
+  r.expect("[");
+  while (!r.broken && !r.skip("]")) {
+    if (all.length > 0) r.expect(",");
+    all.push(r.raw());
+  }
+  r.skip(" ");
+  return r.broken || r.at != array.length ? null : all;
+}
+
 /** A number as JSON writes it; the infinite ones are texts. */
 export function numeral(v: f64): string {
   if (v == Infinity) return '"inf"';
@@ -107,6 +153,14 @@ class Reader {
 
   expect(word: string): void {
     if (!this.skip(word)) this.broken = true;
+  }
+
+  /** Any value, as its text. */
+  raw(): string {
+    this.skip("");
+    const start = this.at;
+    this.any(0);
+    return this.text.substring(start, this.at);
   }
 
   /** Any value; depth lists and objects are around it. */

@@ -1,5 +1,6 @@
 // Rows of data, and the frames that carry them; sdk/README.md has their layout.
 
+import { Chat, Message } from "./chat";
 import { roleMember } from "./declare";
 import { list, quoted } from "./json";
 
@@ -248,9 +249,11 @@ class Columns {
   }
 }
 
-/** A prompt and one answer to it. All candidates of an example have the same columns. */
+/** A prompt and one answer to it, or a chat. All candidates of an example have the same
+ *  columns, and all are chats or none is. */
 export class Candidate {
   columns: Columns = new Columns();
+  chat: Chat | null = null;
 
   constructor(
     public prompt: string,
@@ -277,6 +280,18 @@ export class Out {
     const c = new Candidate(prompt, answer);
     this.candidates.push(c);
     return c;
+  }
+
+  /** Adds a candidate that is a chat. */
+  chat(chat: Chat): Candidate {
+    const c = this.candidate("", "");
+    c.chat = chat;
+    return c;
+  }
+
+  /** Whether the first candidate is a chat. */
+  isChat(): bool {
+    return this.candidates.length > 0 && this.candidates[0].chat != null;
   }
 
   /** Gives the example's column name the value v, which must be finite. */
@@ -341,14 +356,23 @@ class Answers {
 
   add(o: Out): void {
     if (o.error == "" && o.dropped == "" && o.candidates.length == 0) o.error = "the formatter made no candidate; want at least one, or drop with a reason";
+    const chats = o.isChat();
+    for (let i = 0; i < o.candidates.length; i++) {
+      if ((o.candidates[i].chat != null) != chats) o.error = "some candidates are chats, and others a prompt and an answer; want all of an example alike";
+    }
     if (o.error != "") return this.tagged(2, o.error);
     if (o.dropped != "") return this.tagged(1, o.dropped);
-    this.body.byte(o.heads.length > 0 ? 3 : 0);
-    if (o.heads.length > 0) this.labels(o);
+    this.body.byte(chats ? 4 : o.heads.length > 0 ? 3 : 0);
+    if (chats || o.heads.length > 0) this.labels(o);
     this.columns(o.columns);
     this.body.uvarint(o.candidates.length);
     for (let i = 0; i < o.candidates.length; i++) {
-      const c = o.candidates[i];
+      const c = o.candidates[i], chat = c.chat;
+      if (chat) {
+        this.chat(chat, i > 0 ? o.candidates[i - 1].chat : null);
+        this.columns(c.columns);
+        continue;
+      }
       if (i > 0 && c.prompt == o.candidates[i - 1].prompt) {
         this.body.byte(0);
       } else {
@@ -357,6 +381,25 @@ class Answers {
       this.body.text(c.answer);
       this.columns(c.columns);
     }
+  }
+
+  /** A chat, and what it shares with the one before it as a lone 0. */
+  private chat(c: Chat, before: Chat | null): void {
+    if (before && c.sharesPrompt(before)) {
+      this.body.byte(0);
+    } else {
+      this.body.byte(1);
+      this.turns(c.prompt);
+      this.body.text(c.tools);
+      this.body.text(c.documents);
+      this.body.text(c.args);
+    }
+    this.turns(c.answer);
+  }
+
+  private turns(messages: Message[]): void {
+    this.body.uvarint(messages.length);
+    for (let i = 0; i < messages.length; i++) this.tagged(<u8>messages[i].learn, messages[i].json);
   }
 
   /** The reply: status 0 and the frame. */

@@ -62,6 +62,53 @@ pub fn quoted(s: &str) -> String {
     out
 }
 
+/// A text as a JSON string, as Python's json.dumps writes it with ensure_ascii off.
+pub fn quote(s: &str) -> String {
+    let mut out = String::with_capacity(s.len() + 2);
+    out.push('"');
+    for c in s.chars() {
+        match c {
+            '"' => out.push_str("\\\""),
+            '\\' => out.push_str("\\\\"),
+            '\u{8}' => out.push_str("\\b"),
+            '\u{c}' => out.push_str("\\f"),
+            '\n' => out.push_str("\\n"),
+            '\r' => out.push_str("\\r"),
+            '\t' => out.push_str("\\t"),
+            c if c < ' ' => out.push_str(&format!("\\u{:04x}", c as u32)),
+            c => out.push(c),
+        }
+    }
+    out.push('"');
+    out
+}
+
+/// The keys of a JSON object with their values as JSON, in order; None where it is none.
+pub fn fields(object: &str) -> Option<Vec<(String, &str)>> {
+    let mut r = Reader { rest: object };
+    r.skip("{").then_some(())?;
+    let mut all = vec![];
+    while !r.skip("}") {
+        (all.is_empty() || r.skip(",")).then_some(())?;
+        let key = r.string()?;
+        r.skip(":").then_some(())?;
+        all.push((key, r.raw()?));
+    }
+    r.rest.trim().is_empty().then_some(all)
+}
+
+/// The elements of a JSON array, each as JSON; None where it is none.
+pub fn elements(array: &str) -> Option<Vec<&str>> {
+    let mut r = Reader { rest: array };
+    r.skip("[").then_some(())?;
+    let mut all = vec![];
+    while !r.skip("]") {
+        (all.is_empty() || r.skip(",")).then_some(())?;
+        all.push(r.raw()?);
+    }
+    r.rest.trim().is_empty().then_some(all)
+}
+
 /// Reads a JSON object of numbers, texts, true and false: all that a host sends
 /// besides rows. None where it is anything else.
 pub fn flat(text: &str) -> Option<Values> {
@@ -146,7 +193,15 @@ struct Reader<'a> {
     rest: &'a str,
 }
 
-impl Reader<'_> {
+impl<'a> Reader<'a> {
+    /// Any value, as its text.
+    fn raw(&mut self) -> Option<&'a str> {
+        self.rest = self.rest.trim_start();
+        let all = self.rest;
+        self.any(0)?;
+        Some(&all[..all.len() - self.rest.len()])
+    }
+
     /// Passes over blanks and word, and reports whether it was there.
     fn skip(&mut self, word: &str) -> bool {
         self.rest = self.rest.trim_start();

@@ -38,6 +38,7 @@
 //! What crosses to the host is described in sdk/README.md of llmhost. The crate
 //! has no dependencies. Start at [`Graph`], [`Tensor`] and [`Formatter`].
 
+mod chat;
 mod declare;
 mod exports;
 mod graph;
@@ -48,9 +49,10 @@ mod plugin;
 mod rows;
 mod server;
 
+pub use chat::{messages, Chat, Learn, Message};
 pub use declare::{Output, Role};
 pub use exports::{exported, exported_reply, give, take};
-pub use json::Json;
+pub use json::{quote, Json};
 pub use graph::{Graph, Objective, Tensor};
 pub use ops::{Axes, Operand, ALL};
 pub use param::{Param, ParamValue, Params, Value, Values};

@@ -249,7 +249,7 @@ impl Plugin {
 
     /// The descriptor.
     pub(crate) fn json(&self) -> String {
-        let mut out = String::from("{\"llmhost_plugin\":1,\"abi\":2,\"abi_minor\":0");
+        let mut out = String::from("{\"llmhost_plugin\":1,\"abi\":2,\"abi_minor\":1");
         json::field(&mut out, "sdk", concat!("rust ", env!("CARGO_PKG_VERSION")));
         json::field(&mut out, "name", &self.name);
         json::field(&mut out, "version", &self.version);

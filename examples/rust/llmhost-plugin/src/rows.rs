@@ -2,6 +2,7 @@
 
 use std::cell::Cell as StdCell;
 
+use crate::chat::{Chat, Message};
 use crate::declare::Role;
 use crate::plugin::{Bad, Formatter};
 
@@ -124,12 +125,13 @@ impl<'a> Row<'a> {
     }
 }
 
-/// A prompt and one answer to it, with a number for each of its columns. All
-/// candidates of an example have the same columns.
+/// A prompt and one answer to it, or a chat, with a number for each of its columns.
+/// All candidates of an example have the same columns, and all are chats or none is.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Candidate {
     pub prompt: String,
     pub answer: String,
+    pub chat: Option<Chat>,
     pub columns: Vec<(String, f64)>,
 }
 
@@ -152,7 +154,13 @@ pub struct Out {
 impl Out {
     /// Adds a candidate, whose columns can be set on what it returns.
     pub fn candidate(&mut self, prompt: impl Into<String>, answer: impl Into<String>) -> &mut Candidate {
-        self.candidates.push(Candidate { prompt: prompt.into(), answer: answer.into(), columns: vec![] });
+        self.candidates.push(Candidate { prompt: prompt.into(), answer: answer.into(), chat: None, columns: vec![] });
+        self.candidates.last_mut().unwrap()
+    }
+
+    /// Adds a candidate that is a chat, whose columns can be set on what it returns.
+    pub fn chat(&mut self, chat: Chat) -> &mut Candidate {
+        self.candidates.push(Candidate { prompt: String::new(), answer: String::new(), chat: Some(chat), columns: vec![] });
         self.candidates.last_mut().unwrap()
     }
 
@@ -211,7 +219,12 @@ fn format_row(f: &dyn Formatter, row: &Row) -> Result<Out, Bad> {
     if let Some(column) = row.misread.get() {
         return Err(format!("column {column} is declared as another type than format reads").into());
     }
-    result.map(|_| out)
+    result?;
+    let chats = out.candidates.iter().filter(|c| c.chat.is_some()).count();
+    if chats > 0 && chats < out.candidates.len() {
+        return Err("some candidates are chats, and others a prompt and an answer; want all of an example alike".into());
+    }
+    Ok(out)
 }
 
 fn answer(body: &mut Vec<u8>, names: &mut Vec<String>, result: Result<Out, Bad>) {
@@ -220,23 +233,47 @@ fn answer(body: &mut Vec<u8>, names: &mut Vec<String>, result: Result<Out, Bad>)
         Err(Bad::Error(what)) => tagged(body, 2, &what),
         Ok(out) if out.candidates.is_empty() => tagged(body, 2, "the formatter made no candidate; want at least one, or drop with a reason"),
         Ok(out) => {
-            body.push(if out.labels.is_empty() { 0 } else { 3 });
-            if !out.labels.is_empty() {
+            let chats = out.candidates[0].chat.is_some();
+            body.push(if chats { 4 } else if out.labels.is_empty() { 0 } else { 3 });
+            if chats || !out.labels.is_empty() {
                 classes(body, names, &out.labels);
             }
             numbers(body, names, &out.columns);
             uvarint(body, out.candidates.len());
             for (i, c) in out.candidates.iter().enumerate() {
-                if i > 0 && c.prompt == out.candidates[i - 1].prompt {
-                    body.push(0);
-                } else {
-                    tagged(body, 1, &c.prompt);
+                let before = (i > 0).then(|| &out.candidates[i - 1]);
+                match &c.chat {
+                    Some(own) => chat(body, own, before.and_then(|b| b.chat.as_ref())),
+                    None => {
+                        if before.is_some_and(|b| b.prompt == c.prompt) {
+                            body.push(0);
+                        } else {
+                            tagged(body, 1, &c.prompt);
+                        }
+                        text(body, &c.answer);
+                    }
                 }
-                text(body, &c.answer);
                 numbers(body, names, &c.columns);
             }
         }
     }
+}
+
+/// A chat, and what it shares with the one before it as a lone 0.
+fn chat(body: &mut Vec<u8>, c: &Chat, before: Option<&Chat>) {
+    if before.is_some_and(|b| b.shares_prompt(c)) {
+        body.push(0);
+    } else {
+        body.push(1);
+        turns(body, &c.prompt);
+        [&c.tools, &c.documents, &c.args].iter().for_each(|part| text(body, part));
+    }
+    turns(body, &c.answer);
+}
+
+fn turns(body: &mut Vec<u8>, messages: &[Message]) {
+    uvarint(body, messages.len());
+    messages.iter().for_each(|m| tagged(body, m.learn as u8, &m.json));
 }
 
 fn tagged(out: &mut Vec<u8>, tag: u8, s: &str) {
