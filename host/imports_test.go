@@ -90,6 +90,11 @@ var outside = map[string][]string{
 	"github.com/hashicorp/...":          {"sdk/process/...", "host/plugin/process/..."},
 	"github.com/tetratelabs/...":        {"host/plugin/wasm/...", "host/tokenizer/..."},
 	"github.com/BurntSushi/toml/...":    {"host/config/...", "host/plugin/process/..."},
+	"github.com/andybalholm/...":        {"host/data/source"},
+	"github.com/apache/arrow-go/...":    {"host/data/source"},
+	"github.com/google/flatbuffers/...": {"host/data/source"},
+	"github.com/parquet-go/...":         {"host/data/source"},
+	"github.com/pierrec/...":            {"host/data/source"},
 	"github.com/klauspost/compress/...": {"host/data/source"},
 	"github.com/bmatcuk/doublestar/...": {"host/data/source"},
 	"github.com/stretchr/testify/...":   {}, // tests alone

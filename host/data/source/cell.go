@@ -55,6 +55,8 @@ func stringOf(v value, name string) (string, error) {
 // other readers of JSON refuse, and which are a class or a score only by mistake.
 func jsonOf(v value, name string) (string, error) {
 	switch {
+	case v.plain:
+		return quoteJSON(string(v.raw)), nil
 	case v.kind == kindNotFinite:
 		return "", fmt.Errorf("%s is %s, which is no JSON value; correct the record or take it out", name, v)
 	case !json.Valid(v.raw):

@@ -35,6 +35,9 @@ func (r textRow) cell(at int, t sdk.ColumnType) (sdk.Cell, error) {
 	}
 	name := strconv.Quote(r.names.names[at])
 	v := valueOf(text)
+	if t == sdk.JSON && (text == "True" || text == "TRUE" || text == "False" || text == "FALSE") {
+		v = boolOf(v, text)
+	}
 	switch {
 	case t == sdk.String:
 		return sdk.Cell{Type: t, Str: text}, nil

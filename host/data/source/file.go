@@ -1,6 +1,7 @@
 package source
 
 import (
+	"cmp"
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
@@ -21,7 +22,7 @@ type File struct {
 
 // Identity tells one state of a file from another without reading all of it. A file that
 // is written again has another time, if not another size; one that is copied keeps the
-// rest.
+// rest. Of a data set in several files it is about all of them.
 type Identity struct {
 	Bytes    int64     `json:"bytes"`
 	Modified time.Time `json:"modified"`
@@ -30,71 +31,109 @@ type Identity struct {
 
 // Digests lists the files that f means, with the sha256 of each: they are read in full.
 func (f Files) Digests() ([]File, error) {
-	files, err := f.Identify()
-	for i := range files {
-		if err == nil {
-			files[i].SHA256, err = digest(files[i].Path)
-		}
-	}
-	return files, err
+	return f.describe(func(in *input) (string, error) { return in.digest() })
 }
 
 // Identify lists the files that f means, without their sha256: of each only the
 // beginning and the end is read.
 func (f Files) Identify() ([]File, error) {
-	paths, err := f.List()
+	return f.describe(func(*input) (string, error) { return "", nil })
+}
+
+func (f Files) describe(digest func(*input) (string, error)) ([]File, error) {
+	list, err := f.list()
 	if err != nil {
 		return nil, err
 	}
-	files := make([]File, len(paths))
-	for i, path := range paths {
-		if files[i], err = identify(path); err != nil {
+	files := make([]File, len(list))
+	for i, found := range list {
+		if files[i], err = describeFile(found, digest); err != nil {
 			return nil, err
 		}
 	}
 	return files, nil
 }
 
-func identify(path string) (File, error) {
-	in, err := openInput(path)
+func describeFile(found listed, digest func(*input) (string, error)) (File, error) {
+	in, err := openInput(found.path)
 	if err != nil {
 		return File{}, err
 	}
 	defer in.Close()
-	file := File{Path: path, Kind: in.kindName(), Note: in.note()}
-	if file.Identity, err = identityOf(in.file); err != nil {
-		return File{}, fmt.Errorf("%s: %w", path, err)
+	file := File{Path: found.path, Kind: in.kindName(), Note: cmp.Or(found.note, in.note())}
+	if file.Identity, err = in.identity(); err != nil {
+		return File{}, fmt.Errorf("%s: %w", found.path, err)
+	}
+	if file.SHA256, err = digest(in); err != nil {
+		return File{}, fmt.Errorf("%s: %w", found.path, err)
 	}
 	return file, nil
+}
+
+// parts are the files that in is made of.
+func (in *input) parts() []string {
+	if in.kind == datasetFolder {
+		return in.dataset.files
+	}
+	return []string{in.path}
+}
+
+// digest is the sha256 of the bytes: of a data set, of its files one after the other.
+func (in *input) digest() (string, error) {
+	sum := sha256.New()
+	for _, path := range in.parts() {
+		if err := hashFile(sum, path); err != nil {
+			return "", err
+		}
+	}
+	return hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+func hashFile(sum io.Writer, path string) error {
+	file, err := os.Open(path)
+	if err != nil {
+		return err
+	}
+	defer file.Close()
+	_, err = io.Copy(sum, file)
+	return err
+}
+
+// identity is that of the file, or of all files of a data set together.
+func (in *input) identity() (all Identity, err error) {
+	sum := sha256.New()
+	for _, path := range in.parts() {
+		info, err := hashEnds(sum, path)
+		if err != nil {
+			return Identity{}, err
+		}
+		all.Bytes += info.Size()
+		if modified := info.ModTime().UTC(); modified.After(all.Modified) {
+			all.Modified = modified
+		}
+	}
+	all.Ends = hex.EncodeToString(sum.Sum(nil))
+	return all, nil
 }
 
 // endBytes is how much of both ends of a file its identity is taken from.
 const endBytes = 1 << 20
 
-func identityOf(file *os.File) (Identity, error) {
+// hashEnds hashes the ends of a file.
+func hashEnds(sum io.Writer, path string) (os.FileInfo, error) {
+	file, err := os.Open(path)
+	if err != nil {
+		return nil, err
+	}
+	defer file.Close()
 	info, err := file.Stat()
 	if err != nil {
-		return Identity{}, err
+		return nil, err
 	}
-	sum := sha256.New()
 	size := info.Size()
 	head := io.NewSectionReader(file, 0, min(size, endBytes))
 	tailAt := max(min(size, endBytes), size-endBytes)
 	tail := io.NewSectionReader(file, tailAt, size-tailAt)
-	if _, err := io.Copy(sum, io.MultiReader(head, tail)); err != nil {
-		return Identity{}, err
-	}
-	return Identity{Bytes: size, Modified: info.ModTime().UTC(), Ends: hex.EncodeToString(sum.Sum(nil))}, nil
-}
-
-// digest is the sha256 of a file's bytes.
-func digest(path string) (string, error) {
-	file, err := os.Open(path)
-	if err != nil {
-		return "", err
-	}
-	defer file.Close()
-	sum := sha256.New()
-	_, err = io.Copy(sum, file)
-	return hex.EncodeToString(sum.Sum(nil)), err
+	_, err = io.Copy(sum, io.MultiReader(head, tail))
+	return info, err
 }

@@ -16,20 +16,43 @@ type input struct {
 	kind *fileKind
 	pack packing
 	head []byte // how it begins, decompressed
+
+	dataset savedDataset // of a folder of datasets
 }
 
-// openInput opens a file and finds out its kind.
+// openInput opens a file, or a folder of datasets, and finds out its kind.
 func openInput(path string) (*input, error) {
 	file, err := os.Open(path)
 	if err != nil {
 		return nil, err
 	}
 	in := &input{path: path, file: file}
-	if err := in.recognise(); err != nil {
+	info, err := file.Stat()
+	switch {
+	case err != nil:
+	case info.IsDir():
+		err = in.openFolder()
+	default:
+		if err = in.recognise(); err != nil {
+			err = fmt.Errorf("%s: %w", path, err)
+		}
+	}
+	if err != nil {
 		file.Close()
-		return nil, fmt.Errorf("%s: %w", path, err)
+		return nil, err
 	}
 	return in, nil
+}
+
+// openFolder opens a folder of datasets.
+func (in *input) openFolder() (err error) {
+	var found bool
+	in.kind = datasetFolder
+	in.dataset, found, err = openDataset(in.path)
+	if err == nil && !found {
+		err = fmt.Errorf("%s: the folder holds no data set any more", in.path)
+	}
+	return err
 }
 
 // Close closes the file.
@@ -52,6 +75,9 @@ func (in *input) recognise() (err error) {
 		return err
 	}
 	in.kind = kindOf(in.path, in.head)
+	if in.pack != unpacked && in.kind == parquetKind {
+		return fmt.Errorf("Parquet inside %s, which can be read from its end alone; decompress the file, for Parquet compresses by itself", in.pack)
+	}
 	if in.kind == nil {
 		return fmt.Errorf("text of an unknown kind; name it .txt if each line is a text, else write one of %s", endingNames())
 	}
@@ -137,7 +163,8 @@ func (in *input) note() string {
 	named := kindOfName(in.path)
 	_, packed := splitName(in.path)
 	switch {
-	case named != nil && named != in.kind && len(in.head) > 0:
+	case in.kind == datasetFolder:
+	case named != nil && !in.kind.bears(in.path) && len(in.head) > 0:
 		return fmt.Sprintf("%s holds %s, not %s as its name says; it is read as what it holds", in.path, in.kindName(), named.name)
 	case packed != in.pack && in.pack == unpacked:
 		return fmt.Sprintf("%s is not compressed, though its name says so", in.path)

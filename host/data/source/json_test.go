@@ -106,7 +106,7 @@ func TestReadingStopsEarly(t *testing.T) {
 
 func TestBadFiles(t *testing.T) {
 	for _, c := range []struct{ name, file, content, sentence string }{
-		{"unknown kind", "a.dat", "q\nx\n", `a.dat: text of an unknown kind; name it .txt if each line is a text, else write one of .csv, .json, .jsonl, .ndjson, .tab, .tsv or .txt`},
+		{"unknown kind", "a.dat", "q\nx\n", `a.dat: text of an unknown kind; name it .txt if each line is a text, else write one of .arrow, .arrows, .csv, .feather, .ipc, .json, .jsonl, .ndjson, .parquet, .pq, .tab, .tsv or .txt`},
 		{"empty", "a.jsonl", " \n\n", "a.jsonl: no record in this file"},
 		{"empty .json", "a.json", "", "a.json: no record in this file"},
 		{"empty array", "a.json", "[ ]", "a.json: no record in this file"},
@@ -144,7 +144,7 @@ func TestMissingFiles(t *testing.T) {
 	require.EqualError(t, err, "data/train.jsonl: no such file; data_paths names it")
 	files.Paths = []string{"empty"}
 	_, err = questions(files)
-	require.EqualError(t, err, "empty: no .csv, .json, .jsonl, .ndjson, .tab, .tsv or .txt file in this folder; data_paths names it")
+	require.EqualError(t, err, "empty: no .arrow, .arrows, .csv, .feather, .ipc, .json, .jsonl, .ndjson, .parquet, .pq, .tab, .tsv or .txt file in this folder; data_paths names it")
 }
 
 func TestBadFields(t *testing.T) {

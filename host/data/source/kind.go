@@ -5,25 +5,38 @@ import (
 	"path/filepath"
 	"slices"
 	"strings"
+
+	"github.com/apache/arrow-go/v18/arrow/ipc"
 )
 
 // fileKind is a kind of data file.
 type fileKind struct {
 	name    string   // for people
 	endings []string // of the names that such files have, in lower case, the usual one first
-	read    func(f Files, in *input, from Place, yield func(Record, error) bool) error
 }
 
 // The kinds of files that are text.
 var (
-	jsonLines = &fileKind{name: "JSON lines", endings: []string{".jsonl", ".ndjson"}, read: readLines}
-	jsonArray = &fileKind{name: "JSON array", endings: []string{".json"}, read: readArray}
-	csvTable  = &fileKind{name: "CSV", endings: []string{".csv", ".tsv", ".tab"}, read: readCSV}
-	plainText = &fileKind{name: "plain text, a record a line", endings: []string{".txt"}, read: readPlain}
+	jsonLines = &fileKind{name: "JSON lines", endings: []string{".jsonl", ".ndjson"}}
+	jsonArray = &fileKind{name: "JSON array", endings: []string{".json"}}
+	csvTable  = &fileKind{name: "CSV", endings: []string{".csv", ".tsv", ".tab"}}
+	plainText = &fileKind{name: "plain text, a record a line", endings: []string{".txt"}}
+)
+
+// The kinds of files whose fields have types.
+var (
+	arrowFile   = &fileKind{name: "Arrow file", endings: []string{".arrow", ".feather", ".ipc"}}
+	arrowStream = &fileKind{name: "Arrow stream", endings: []string{".arrow", ".arrows"}}
+
+	parquetKind = &fileKind{name: "Parquet", endings: []string{".parquet", ".pq"}}
+
+	datasetFolder = &fileKind{name: "a folder of datasets"}
 )
 
 // kinds lists all kinds.
-func kinds() []*fileKind { return []*fileKind{jsonArray, jsonLines, csvTable, plainText} }
+func kinds() []*fileKind {
+	return []*fileKind{jsonArray, jsonLines, csvTable, plainText, arrowFile, arrowStream, parquetKind}
+}
 
 // packings are the endings that compressed files add to the name.
 var packings = map[string]packing{".gz": gzipped, ".gzip": gzipped, ".zst": zstandard, ".zstd": zstandard}
@@ -42,13 +55,18 @@ func splitName(path string) (ending string, packed packing) {
 
 // kindOfName is the kind that a file's name says, nil where it says none.
 func kindOfName(path string) *fileKind {
-	ending, _ := splitName(path)
 	for _, k := range kinds() {
-		if slices.Contains(k.endings, ending) {
+		if k.bears(path) {
 			return k
 		}
 	}
 	return nil
+}
+
+// bears says whether files of kind k are named so.
+func (k *fileKind) bears(path string) bool {
+	ending, _ := splitName(path)
+	return slices.Contains(k.endings, ending)
 }
 
 // kindOf is the kind of a file by how it begins; its name decides between kinds that
@@ -57,6 +75,12 @@ func kindOf(path string, head []byte) *fileKind {
 	named := kindOfName(path)
 	begin := bytes.TrimLeft(trimMark(head), " \t\r\n")
 	switch {
+	case bytes.HasPrefix(head, []byte(arrowMagic)):
+		return arrowFile
+	case beginsArrowStream(head):
+		return arrowStream
+	case bytes.HasPrefix(head, []byte(parquetMagic)), bytes.HasPrefix(head, []byte("PARE")):
+		return parquetKind
 	case len(begin) == 0 && named != nil:
 		return named // it has no record, whatever it is
 	case named == plainText || named == csvTable:
@@ -72,6 +96,15 @@ func kindOf(path string, head []byte) *fileKind {
 		return csvTable
 	}
 	return named
+}
+
+// beginsArrowStream says whether a file begins with the schema of an Arrow stream.
+func beginsArrowStream(head []byte) bool {
+	if len(head) < 8 || string(head[:4]) != "\xff\xff\xff\xff" {
+		return false
+	}
+	kind, _, _, err := describe(head[8:])
+	return err == nil && kind == ipc.MessageSchema
 }
 
 // surelyJSON is the kind of a text that cannot be meant as another than JSON, else nil.
@@ -134,6 +167,7 @@ func endingNames() string {
 		names = append(names, k.endings...)
 	}
 	slices.Sort(names)
+	names = slices.Compact(names)
 	last := len(names) - 1
 	return strings.Join(names[:last], ", ") + " or " + names[last]
 }

@@ -11,23 +11,26 @@ import (
 // maxDepth bounds how deep arrays and objects of a record may nest.
 const maxDepth = 1000
 
-// kind is what a JSON value is.
-type kind uint8
+// valueKind is what a JSON value is.
+type valueKind uint8
 
 const (
-	kindNull kind = iota + 1
+	kindNull valueKind = iota + 1
 	kindBool
 	kindNumber
 	kindNotFinite // NaN, Infinity, -Infinity: Python writes them, JSON has none
 	kindString
 	kindArray
 	kindObject
+	kindOther // what a typed file holds and JSON has no value for; raw says what it is
 )
 
 // value is one JSON value that was skipped, not yet decoded.
 type value struct {
-	kind kind
-	raw  []byte
+	kind  valueKind
+	raw   []byte
+	plain bool   // raw is a text itself, not a text as JSON has it
+	code  []byte // the number of a class whose name raw is, nil for none
 }
 
 // syntaxError says where in a record's text the JSON breaks off.
@@ -143,13 +146,13 @@ func (p *parser) skipString() error {
 }
 
 // skipWord skips a number or a literal.
-func (p *parser) skipWord() (kind, error) {
+func (p *parser) skipWord() (valueKind, error) {
 	end := p.at
 	for end < len(p.text) && (wordByte(p.text[end])) {
 		end++
 	}
 	word := p.text[p.at:end]
-	var k kind
+	var k valueKind
 	switch string(word) {
 	case "null":
 		k = kindNull
@@ -209,6 +212,9 @@ func (p *parser) fail(wanted string) error {
 // text returns the value of v, a string. Half a surrogate
 // pair becomes U+FFFD.
 func (v value) text() string {
+	if v.plain {
+		return string(v.raw)
+	}
 	var s string
 	if err := json.Unmarshal(v.raw, &s); err != nil {
 		panic(err) // skipString accepts what Unmarshal does
@@ -244,6 +250,9 @@ func (v value) String() string {
 	case kindString:
 		if len(v.raw) > 30 {
 			return "a text"
+		}
+		if v.plain {
+			return "the text " + strconv.Quote(string(v.raw))
 		}
 		return "the text " + string(bytes.ToValidUTF8(v.raw, []byte("�")))
 	}

@@ -5,6 +5,7 @@
 package source
 
 import (
+	"cmp"
 	"fmt"
 	"iter"
 )
@@ -16,6 +17,14 @@ type Files struct {
 	Setting string // the setting that Paths comes from, for errors: "data_paths"
 	Limit   int    // how many records to take of each file, 0 for all
 	Total   int    // how many to take in all, 0 for all
+
+	// Columns names the fields that the records will be asked for; nil stands for all.
+	// Of a file that keeps fields apart the others are not read.
+	Columns []string
+
+	// Splits are the splits of a DatasetDict to read, the first that it has; nil stands
+	// for "train".
+	Splits []string
 
 	Unreadable Unreadable // what becomes of what is no text
 	MaxRecord  int        // bytes that a record may take, 0 for DefaultMaxRecord
@@ -84,8 +93,25 @@ func (f Files) open(path string, from Place) iter.Seq2[Record, error] {
 			return
 		}
 		defer in.Close()
-		if err := in.kind.read(f, in, from, yield); err != nil {
+		if err := f.readInput(in, from, yield); err != nil && err != errStopped {
 			yield(nil, err)
 		}
 	}
+}
+
+func (f Files) maxRecord() int { return cmp.Or(f.MaxRecord, DefaultMaxRecord) }
+
+// readInput yields the records of an open file from a place on.
+func (f Files) readInput(in *input, from Place, yield func(Record, error) bool) error {
+	read := map[*fileKind]func(Files, *input, Place, func(Record, error) bool) error{
+		jsonLines:     readLines,
+		jsonArray:     readArray,
+		csvTable:      readCSV,
+		plainText:     readPlain,
+		arrowFile:     readArrow,
+		arrowStream:   readArrow,
+		parquetKind:   readParquet,
+		datasetFolder: readDataset,
+	}[in.kind]
+	return read(f, in, from, yield)
 }

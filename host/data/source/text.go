@@ -2,7 +2,6 @@ package source
 
 import (
 	"bufio"
-	"cmp"
 	"errors"
 	"fmt"
 	"io"
@@ -41,7 +40,7 @@ func (f Files) openText(in *input, from Place) (*text, error) {
 		closer:  bytes,
 		file:    in.path,
 		at:      from,
-		most:    cmp.Or(f.MaxRecord, DefaultMaxRecord),
+		most:    f.maxRecord(),
 		replace: f.Unreadable == Replace,
 	}, nil
 }
