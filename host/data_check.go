@@ -3,7 +3,6 @@ package host
 import (
 	"context"
 	"fmt"
-	"path/filepath"
 	"regexp"
 	"slices"
 	"strconv"
@@ -104,7 +103,14 @@ const checkedTogether = 256
 
 // file looks at all records of the file.
 func (c *checking) file(ctx context.Context, path string) error {
-	c.in.File(inspect.FileReport{Path: path, Kind: strings.ToLower(strings.TrimPrefix(filepath.Ext(path), ".")), Eval: c.eval})
+	kind := "unknown"
+	if files, err := c.files.Identify(); err == nil {
+		kind = files[0].Kind
+		if files[0].Note != "" {
+			c.in.Note("%s", files[0].Note)
+		}
+	}
+	c.in.File(inspect.FileReport{Path: path, Kind: kind, Eval: c.eval})
 	for from, err := range c.files.Records() {
 		if ctx.Err() != nil {
 			return ctx.Err()
@@ -271,11 +277,17 @@ func (c *checking) tokenize() error {
 		}
 	}
 	tokenised, err := data.Tokenize(examples, c.tok, c.how)
-	if err != nil {
-		return err
-	}
 	for i, item := range items {
-		item.Tokens = &tokenised[i]
+		if err == nil {
+			item.Tokens = &tokenised[i]
+			continue
+		}
+		one, err := data.Tokenize(examples[i:i+1], c.tok, c.how) // the fault is of one of them
+		if err != nil {
+			item.Untokenized = err.Error()
+			continue
+		}
+		item.Tokens = &one[0]
 	}
 	return c.findMerged(items)
 }

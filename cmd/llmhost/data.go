@@ -12,6 +12,7 @@ import (
 // line may go on below.
 var dataCommands = []dataCommand{
 	{name: "check", usage: checkUsage, run: checkData},
+	{name: "show", usage: showUsage, run: showData},
 	{
 		name:  "formats",
 		usage: "formats\n    list the forms of records that the builtin formatters read",

@@ -93,6 +93,7 @@ func All() []*Check {
 		specialTokens,
 		borders,
 		tooLong,
+		template,
 		truncated,
 		unlearned,
 		beginnings,

@@ -31,11 +31,12 @@ type Item struct {
 
 	// Candidates are what is learned: the formatter's where there is one, otherwise as
 	// the names of the fields say.
-	Candidates []record.Candidate
-	formatted  *data.Formatted
-	Classes    map[string]string // by head, where a formatter gives them
-	Tokens     *data.Example     // not truncated; nil without a tokenizer
-	Merged     []bool            // of each candidate: a token spans the end of the prompt and the beginning of the answer
+	Candidates  []record.Candidate
+	formatted   *data.Formatted
+	Classes     map[string]string // by head, where a formatter gives them
+	Tokens      *data.Example     // not truncated; nil without a tokenizer
+	Untokenized string            // why the record has no tokens: the chat template refuses it
+	Merged      []bool            // of each candidate: a token spans the end of the prompt and the beginning of the answer
 }
 
 // Take sets what the names of the fields say of the record.

@@ -20,6 +20,24 @@ var roleOrder = &Check{
 	}),
 }
 
+var template = &Check{
+	Name:     "template",
+	Doc:      "a chat that the chat template refuses, or whose learned tokens cannot be told from the others",
+	Severity: Error,
+	Fix:      "correct the turns, or give another chat_template",
+	Needs:    Tokens,
+	Start: each(func(i *Item, find Find) {
+		if i.Untokenized != "" {
+			text := without(i.Untokenized, i.Position.String())
+			field := fieldIn(text)
+			if field == "" && len(i.View.Chats) > 0 {
+				field = i.View.Chats[0].Field
+			}
+			find(Finding{Field: field, Text: text})
+		}
+	}),
+}
+
 // isLearned tells whether a chat is one to learn from as a whole, so that it needs
 // turns of user and assistant.
 func isLearned(i *Item, c record.Chat) bool {
