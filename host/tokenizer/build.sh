@@ -35,6 +35,7 @@ if [ $# -eq 0 ]; then
 	{
 		rustc --version
 		grep '^tokenizers ' tokcore/Cargo.toml
-		sha256sum build.sh tokcore/Cargo.toml tokcore/Cargo.lock tokcore/src/lib.rs tokcore.wasm
+		grep '^minijinja ' tokcore/Cargo.toml
+		sha256sum build.sh tokcore/Cargo.toml tokcore/Cargo.lock tokcore/src/*.rs tokcore.wasm
 	} >built-with.txt
 fi

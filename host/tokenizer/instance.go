@@ -19,7 +19,8 @@ const (
 	splitSpecial
 )
 
-// instance is one running core with one tokenizer in it. One caller at a time.
+// instance is one running core with one tokenizer, or one chat template, in it. One
+// caller at a time.
 type instance struct {
 	module  api.Module
 	exports map[string]api.Function
@@ -29,25 +30,37 @@ type instance struct {
 	maxID   int32
 	base    uint32 // bytes of memory after loading
 	dead    bool   // trapped; its memory is in an unknown state
+
+	generation bool // the template has {% generation %}
 }
 
-// newInstance starts a core and loads file, the bytes of a tokenizer.json.
-func newInstance(e *engine, file []byte) (*instance, error) {
+// startInstance starts a core and hands content to the export called name, whose reply
+// begins with the handle of what it made. The rest of the reply is returned.
+func startInstance(e *engine, name string, content []byte) (*instance, []byte, error) {
 	i := &instance{printed: new(tail), exports: map[string]api.Function{}}
 	config := wazero.NewModuleConfig().WithName("").WithStartFunctions("_initialize").WithStderr(i.printed)
 	var err error
 	if i.module, err = e.runtime.InstantiateModule(context.Background(), e.compiled, config); err != nil {
-		return nil, fmt.Errorf("starting the built-in core: %w", err)
+		return nil, nil, fmt.Errorf("starting the built-in core: %w", err)
 	}
-	reply, err := i.ask("tok_new", file)
+	reply, err := i.ask(name, content)
 	if err != nil {
 		i.close()
-		return nil, err
+		return nil, nil, err
 	}
 	i.handle = uint64(binary.LittleEndian.Uint32(reply))
-	i.vocab = int(binary.LittleEndian.Uint32(reply[4:]))
-	i.maxID = int32(binary.LittleEndian.Uint32(reply[8:]))
 	i.base = i.module.Memory().Size()
+	return i, reply[4:], nil
+}
+
+// newInstance starts a core and loads file, the bytes of a tokenizer.json.
+func newInstance(e *engine, file []byte) (*instance, error) {
+	i, reply, err := startInstance(e, "tok_new", file)
+	if err != nil {
+		return nil, err
+	}
+	i.vocab = int(binary.LittleEndian.Uint32(reply))
+	i.maxID = int32(binary.LittleEndian.Uint32(reply[4:]))
 	return i, nil
 }
 
@@ -55,6 +68,11 @@ func (i *instance) close() { i.module.Close(context.Background()) }
 
 // encode runs tok_encode over texts and returns its payload.
 func (i *instance) encode(texts []string, flags uint64) ([]byte, error) {
+	return i.ask("tok_encode", packed(texts), i.handle, flags)
+}
+
+// packed writes texts as the core reads them: how many, the length of each, then all.
+func packed(texts []string) []byte {
 	size := 4 + 4*len(texts)
 	for _, text := range texts {
 		size += len(text)
@@ -66,7 +84,7 @@ func (i *instance) encode(texts []string, flags uint64) ([]byte, error) {
 	for _, text := range texts {
 		request = append(request, text...)
 	}
-	return i.ask("tok_encode", request, i.handle, flags)
+	return request
 }
 
 // decode runs tok_decode.

@@ -6,7 +6,7 @@ import (
 )
 
 const (
-	// maxInstances bounds the instances of one tokenizer. Each has a vocabulary
+	// maxInstances bounds the instances of one tokenizer or template. Each has a vocabulary
 	// of its own: up to some hundred megabytes for one of 128,000 tokens.
 	maxInstances = 8
 	// maxGrowth is how many bytes an instance's memory may have grown since it
@@ -16,20 +16,15 @@ const (
 
 // pool lends instances to callers and makes a new one only when all are in use.
 type pool struct {
-	engine *engine
-	file   []byte // tokenizer.json as it was when the tokenizer was loaded
-	limit  chan struct{}
+	start func() (*instance, error)
+	limit chan struct{}
 
 	mu   sync.Mutex
 	idle []*instance // last in, first out, so that few stay warm
 }
 
-func newPool(e *engine, file []byte) *pool {
-	return &pool{
-		engine: e,
-		file:   file,
-		limit:  make(chan struct{}, min(runtime.GOMAXPROCS(0), maxInstances)),
-	}
+func newPool(start func() (*instance, error)) *pool {
+	return &pool{start: start, limit: make(chan struct{}, min(runtime.GOMAXPROCS(0), maxInstances))}
 }
 
 // use lends an instance to work. One that trapped or grew too large is closed
@@ -61,7 +56,7 @@ func (p *pool) get() (*instance, error) {
 		return i, nil
 	}
 	p.mu.Unlock()
-	return newInstance(p.engine, p.file)
+	return p.start()
 }
 
 // empty closes the instances that nobody uses.

@@ -4,8 +4,8 @@
 // The work is done by Hugging Face's own crate, built to WebAssembly (see
 // tokcore/) and run by wazero, so ids, spans and decoded text are those of the
 // Python library. This package holds the instances, checks their input, and
-// explains errors. It knows nothing of chat templates, datasets or models. Start
-// with Load.
+// explains errors. The same module renders chat templates (see Template); which one a
+// model has, package chat knows. It knows nothing of datasets or models. Start with Load.
 package tokenizer
 
 import (
@@ -79,7 +79,7 @@ func (t *Tokenizer) take(file []byte) {
 	}
 	t.file = file
 	sum := sha256.Sum256(file)
-	t.digest, t.pool = hex.EncodeToString(sum[:]), newPool(t.engine, file)
+	t.digest, t.pool = hex.EncodeToString(sum[:]), newPool(func() (*instance, error) { return newInstance(t.engine, file) })
 }
 
 // open makes the first instance, which proves the file, gives it the tokens that only the
@@ -201,20 +201,24 @@ func (t *Tokenizer) Token(id int32) (token string, ok bool) {
 // Save hands the files that make up the tokenizer to write, as they are in its
 // folder, or with the tokens that were added. They belong beside a saved model.
 func (t *Tokenizer) Save(folder string, write func(path string, data []byte) error) error {
-	for _, name := range []string{
+	for _, name := range append([]string{
 		fileName, configName, mapName, "added_tokens.json", "vocab.json", "merges.txt", "vocab.txt",
-		"tokenizer.model", "spiece.model", "sentencepiece.bpe.model", "chat_template.jinja", "chat_template.json",
-	} {
+		"tokenizer.model", "spiece.model", "sentencepiece.bpe.model",
+	}, t.templateFiles()...) {
 		data, changed := t.changed[name]
 		if !changed {
 			var err error
-			if data, err = os.ReadFile(filepath.Join(filepath.Dir(t.path), name)); errors.Is(err, fs.ErrNotExist) {
+			if data, err = os.ReadFile(filepath.Join(t.Folder(), name)); errors.Is(err, fs.ErrNotExist) {
 				continue
 			} else if err != nil {
 				return fmt.Errorf("tokenizer: %w", err)
 			}
 		}
-		if err := write(filepath.Join(folder, name), data); err != nil {
+		path := filepath.Join(folder, name)
+		if err := os.MkdirAll(filepath.Dir(path), 0o777); err != nil {
+			return fmt.Errorf("tokenizer: %w", err)
+		}
+		if err := write(path, data); err != nil {
 			return err
 		}
 	}

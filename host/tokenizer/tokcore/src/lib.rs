@@ -1,4 +1,4 @@
-//! Hugging Face tokenizers as a WebAssembly reactor with a small ABI.
+//! Hugging Face tokenizers and chat templates as a WebAssembly reactor with a small ABI.
 //!
 //! A host writes a request into memory that it got from `tok_alloc`, calls an
 //! export with its address and length (and the handle of a tokenizer, and what
@@ -14,6 +14,18 @@
 //! Padding and truncation that a tokenizer file asks for are switched off: the
 //! host decides about lengths.
 
+mod chat;
+mod clock;
+mod filters;
+mod format;
+mod guard;
+mod json;
+mod methods;
+mod ops;
+mod python;
+mod template;
+
+use template::Template;
 use tokenizers::tokenizer::{EncodeInput, Encoding, Tokenizer};
 
 /// Add the special tokens of the post-processor.
@@ -134,6 +146,33 @@ pub unsafe extern "C" fn tok_id_to_token(
     send(token.map(|t| Reply::of(t.as_bytes())).ok_or_else(|| format!("no token has id {id}")))
 }
 
+/// Compiles a chat template. Request: its source, as one text. Payload: handle, and
+/// whether it has `{% generation %}`. An error is the line, a colon, and the message.
+///
+/// # Safety
+/// The request is a buffer of this module.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn chat_new(ptr: *mut u8, len: usize) -> u64 {
+    send(compile(&unsafe { take(ptr, len) }))
+}
+
+/// Renders a batch of conversations.
+///
+/// Request: texts as in `tok_encode`, two for each conversation: the options and the
+/// variables, each a JSON object. Payload, for each in turn: a status word; with 0 the
+/// length of the text, the number of spans inside `{% generation %}`, the text, and start
+/// and end of each span in bytes; with 1 the line of the template, whether the template
+/// raised the error itself, the number of the message (or `NO_ID`), the length of the
+/// message, and the message.
+///
+/// # Safety
+/// `handle` came from `chat_new`; the request is a buffer of this module.
+#[unsafe(no_mangle)]
+pub unsafe extern "C" fn chat_render(ptr: *mut u8, len: usize, handle: *const Template) -> u64 {
+    let request = unsafe { take(ptr, len) };
+    send(render(unsafe { &*handle }, &request))
+}
+
 /// A reply under construction: status word 0, then the payload.
 struct Reply(Vec<u8>);
 
@@ -231,4 +270,41 @@ fn append(reply: &mut Reply, encoding: &Encoding, detailed: bool) {
         reply.word(encoding.get_type_ids()[i]);
         reply.word(encoding.get_special_tokens_mask()[i]);
     }
+}
+
+fn compile(request: &[u8]) -> Result<Reply, String> {
+    let source = std::str::from_utf8(request).map_err(|e| format!("0:the template is not UTF-8: {e}"))?;
+    let template = Template::compile(source).map_err(|f| format!("{}:{}", f.line, f.message))?;
+    let mut reply = Reply::of(&[]);
+    let has_generation = template.has_generation;
+    reply.word(Box::into_raw(Box::new(template)) as usize as u32);
+    reply.word(has_generation as u32);
+    Ok(reply)
+}
+
+fn render(template: &Template, request: &[u8]) -> Result<Reply, String> {
+    let mut reply = Reply::of(&[]);
+    for pair in texts(request)?.chunks_exact(2) {
+        match chat::render(template, pair[0], pair[1]) {
+            Ok(done) => {
+                reply.word(0);
+                reply.word(done.text.len() as u32);
+                reply.word(done.spans.len() as u32);
+                reply.0.extend_from_slice(done.text.as_bytes());
+                for (start, end) in done.spans {
+                    reply.word(start as u32);
+                    reply.word(end as u32);
+                }
+            }
+            Err((failure, message)) => {
+                reply.word(1);
+                reply.word(failure.line as u32);
+                reply.word(failure.raised as u32);
+                reply.word(message.map_or(NO_ID, |n| n as u32));
+                reply.word(failure.message.len() as u32);
+                reply.0.extend_from_slice(failure.message.as_bytes());
+            }
+        }
+    }
+    Ok(reply)
 }

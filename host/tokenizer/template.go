@@ -1,0 +1,165 @@
+package tokenizer
+
+import (
+	"encoding/binary"
+	"errors"
+	"fmt"
+	"strconv"
+	"strings"
+	"sync"
+	"sync/atomic"
+	"unicode/utf8"
+)
+
+// Template is a compiled chat template. Safe for concurrent use. It is freed with
+// the tokenizer that compiled it.
+type Template struct {
+	pool       *pool
+	generation bool
+}
+
+// Conversation is one thing to render.
+type Conversation struct {
+	// Options is a JSON object: "now", what strftime_now tells, in seconds since 1970;
+	// "continue", the field of the last message that is to be continued.
+	Options string
+	// Variables is a JSON object with what the template sees: messages, tools, documents,
+	// add_generation_prompt, the special tokens, and what else there is.
+	Variables string
+}
+
+// Rendered is a conversation as text, or why there is none.
+type Rendered struct {
+	Text string
+	// Generation are the bytes of Text that {% generation %} blocks printed.
+	Generation []Span
+	Err        *TemplateError
+}
+
+// TemplateError is what is wrong with a template, or with a conversation for it.
+type TemplateError struct {
+	Line    int    // of the template, from 1; 0 where it is unknown
+	Message string // what the engine says, or what the template says with raise_exception
+	Raised  bool   // the template itself refused
+	Turn    int    // the message, from 0, that brings it about; -1 where it is unknown
+}
+
+// Error names the line, where it is known, and what is wrong.
+func (e *TemplateError) Error() string {
+	if e.Line == 0 {
+		return e.Message
+	}
+	return fmt.Sprintf("line %d: %s", e.Line, e.Message)
+}
+
+// Compile compiles the source of a chat template. A wrong one is a *TemplateError.
+func (t *Tokenizer) Compile(source string) (*Template, error) {
+	if !utf8.ValidString(source) {
+		return nil, &TemplateError{Message: "the template is not UTF-8", Turn: -1}
+	}
+	compiled := &Template{}
+	compiled.pool = newPool(func() (*instance, error) {
+		i, reply, err := startInstance(t.engine, "chat_new", []byte(source))
+		if err != nil {
+			return nil, compileError(err)
+		}
+		i.generation = binary.LittleEndian.Uint32(reply) != 0
+		return i, nil
+	})
+	if err := compiled.pool.use(func(i *instance) error { compiled.generation = i.generation; return nil }); err != nil {
+		return nil, err
+	}
+	return compiled, nil
+}
+
+// compileError reads the line that the core writes before its message.
+func compileError(err error) error {
+	line, message, found := strings.Cut(err.Error(), ":")
+	if n, bad := strconv.Atoi(line); found && bad == nil {
+		return &TemplateError{Line: n, Message: message, Turn: -1}
+	}
+	return err
+}
+
+// MarksGeneration tells whether the template has {% generation %}.
+func (t *Template) MarksGeneration() bool { return t.generation }
+
+// Render renders conversations, on several threads where there is enough work. What is
+// wrong with one of them stands in its own place; the error is one of the core.
+func (t *Template) Render(conversations []Conversation) ([]Rendered, error) {
+	texts := make([]string, len(conversations))
+	for i, c := range conversations {
+		texts[i] = c.Variables
+	}
+	chunks, total := cut(texts)
+	out := make([]Rendered, len(conversations))
+	errs := make([]error, min(len(chunks), cap(t.pool.limit), 1+total/bytesPerInstance))
+	var next atomic.Int64
+	var wait sync.WaitGroup
+	for w := range errs {
+		wait.Go(func() {
+			for n := int(next.Add(1)) - 1; n < len(chunks) && errs[w] == nil; n = int(next.Add(1)) - 1 {
+				c := chunks[n]
+				errs[w] = t.renderChunk(conversations[c.first:c.end], out[c.first:c.end])
+			}
+		})
+	}
+	wait.Wait()
+	return out, errors.Join(errs...)
+}
+
+// renderChunk renders conversations in one call of the core. If one of them stops the
+// core, each is rendered alone, to find which.
+func (t *Template) renderChunk(conversations []Conversation, out []Rendered) error {
+	texts := make([]string, 0, 2*len(conversations))
+	for _, c := range conversations {
+		texts = append(texts, c.Options, c.Variables)
+	}
+	stopped := false
+	err := t.pool.use(func(i *instance) error {
+		reply, err := i.ask("chat_render", packed(texts), i.handle)
+		if err == nil {
+			readRendered(reply, out)
+		}
+		stopped = i.dead
+		return err
+	})
+	switch {
+	case !stopped:
+		return err
+	case len(conversations) == 1:
+		out[0] = Rendered{Err: &TemplateError{Message: err.Error(), Turn: -1}}
+		return nil
+	}
+	for i := range conversations {
+		if err := t.renderChunk(conversations[i:i+1], out[i:i+1]); err != nil {
+			return err
+		}
+	}
+	return nil
+}
+
+// readRendered reads a payload of chat_render.
+func readRendered(reply words, out []Rendered) {
+	for n := range out {
+		if reply.next() != 0 {
+			e := &TemplateError{Line: int(reply.next()), Raised: reply.next() != 0, Turn: int(reply.next())}
+			e.Message = reply.text(int(reply.next()))
+			out[n] = Rendered{Err: e}
+			continue
+		}
+		length, spans := int(reply.next()), int(reply.next())
+		r := Rendered{Text: reply.text(length), Generation: make([]Span, spans)}
+		for s := range r.Generation {
+			r.Generation[s] = Span{int(reply.next()), int(reply.next())}
+		}
+		out[n] = r
+	}
+}
+
+// text reads so many bytes.
+func (w *words) text(length int) string {
+	text := string((*w)[:length])
+	*w = (*w)[length:]
+	return text
+}

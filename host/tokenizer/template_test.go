@@ -1,0 +1,160 @@
+package tokenizer_test
+
+import (
+	"encoding/json"
+	"os"
+	"path/filepath"
+	"testing"
+	"unicode/utf8"
+
+	"github.com/stretchr/testify/require"
+
+	"llmhost/host/tokenizer"
+)
+
+// chatCase is one entry of chat_templates/cases.json: what transformers renders.
+type chatCase struct {
+	Template, Conversation string
+	Context                json.RawMessage
+	Want                   *string
+	WantError              string   `json:"want_error"`
+	Spans                  [][2]int `json:"generation_spans"` // in code points
+}
+
+// compiler is a tokenizer that compiles templates; any will do.
+func compiler(t testing.TB) *tokenizer.Tokenizer {
+	folder := t.TempDir()
+	require.NoError(t, tokenizer.WriteByteLevel(folder))
+	return load(t, folder)
+}
+
+// TestChatCases renders every conversation of chat_templates/cases.json in shared/tokenizers,
+// or in the folder that LLMHOST_TOKENIZERS names.
+func TestChatCases(t *testing.T) {
+	folder := os.Getenv("LLMHOST_TOKENIZERS")
+	if folder == "" {
+		folder = filepath.Join(root(t), "..", "shared", "tokenizers")
+	}
+	data, err := os.ReadFile(filepath.Join(folder, "chat_templates", "cases.json"))
+	if err != nil {
+		t.Skipf("no chat templates to compare with: %v; set LLMHOST_TOKENIZERS", err)
+	}
+	var cases []chatCase
+	require.NoError(t, json.Unmarshal(data, &cases))
+	require.NotEmpty(t, cases)
+	tok := compiler(t)
+	templates := map[string]*tokenizer.Template{}
+	for _, c := range cases {
+		template := templates[c.Template]
+		if template == nil {
+			source, err := os.ReadFile(filepath.Join(folder, "chat_templates", c.Template+".jinja"))
+			require.NoError(t, err)
+			template, err = tok.Compile(string(source))
+			require.NoError(t, err, c.Template)
+			templates[c.Template] = template
+		}
+		t.Run(c.Template+"/"+c.Conversation, func(t *testing.T) { c.run(t, template) })
+	}
+}
+
+func (c chatCase) run(t *testing.T, template *tokenizer.Template) {
+	all, err := template.Render([]tokenizer.Conversation{{Options: "{}", Variables: string(c.Context)}})
+	require.NoError(t, err)
+	got := all[0]
+	if c.Want == nil {
+		require.NotNil(t, got.Err, "rendered %q, want %s", got.Text, c.WantError)
+		require.Equal(t, c.WantError == "TemplateError", got.Err.Raised, "%+v", got.Err)
+		require.NotZero(t, got.Err.Line)
+		return
+	}
+	require.Nil(t, got.Err, "%+v", got.Err)
+	require.Equal(t, *c.Want, got.Text)
+	var spans [][2]int
+	for _, s := range got.Generation {
+		start := utf8.RuneCountInString(got.Text[:s.Start])
+		spans = append(spans, [2]int{start, start + utf8.RuneCountInString(got.Text[s.Start:s.End])})
+	}
+	require.ElementsMatch(t, c.Spans, spans)
+}
+
+// TestTemplateErrors: what is wrong is said with the template's line, and with the
+// message that brings it about.
+func TestTemplateErrors(t *testing.T) {
+	tok := compiler(t)
+	_, err := tok.Compile("a\nb\n{% if %}")
+	var wrong *tokenizer.TemplateError
+	require.ErrorAs(t, err, &wrong)
+	require.Equal(t, 3, wrong.Line)
+
+	const alternate = "{% for m in messages %}\n{% if m.role == 'tool' %}\n{{ raise_exception('no ' ~ m.role ~ ' here') }}\n{% endif %}{{ m.content }}{% endfor %}"
+	for _, c := range []struct {
+		name, source, variables string
+		want                    tokenizer.TemplateError
+	}{
+		{"raised", alternate, `{"messages": [{"role": "user", "content": "a"}, {"role": "tool", "content": "b"}, {"role": "user", "content": "c"}]}`,
+			tokenizer.TemplateError{Line: 3, Message: "no tool here", Raised: true, Turn: 1}},
+		{"an attribute of nothing", "\n{{ messages[0].a.b }}", `{"messages": [{"role": "user"}]}`,
+			tokenizer.TemplateError{Line: 2, Message: "undefined value", Turn: 0}},
+		{"no messages", "x", `{"messages": []}`,
+			tokenizer.TemplateError{Message: "the conversation has no messages; want at least one", Turn: -1}},
+		{"a message that is none", "x", `{"messages": ["a"]}`,
+			tokenizer.TemplateError{Message: "messages[0] is a str; want an object", Turn: -1}},
+		{"not JSON", "x", `{"messages": [}`,
+			tokenizer.TemplateError{Message: "not JSON at byte 14: found '}', want a value", Turn: -1}},
+		{"half a surrogate pair", "x", `{"messages": [{"a": "\ud800"}]}`,
+			tokenizer.TemplateError{Message: "half a surrogate pair at byte 21, which is no character", Turn: -1}},
+		{"without end", "{% for i in range(100000) %}{% for i in range(100000) %}{% set x = i %}{% endfor %}{% endfor %}", `{"messages": [{}]}`,
+			tokenizer.TemplateError{Line: 1, Message: "the template takes too many steps; it may never end", Turn: 0}},
+		{"without bound", "{% set n = namespace(s='ab') %}{% for i in range(99999) %}{% set n.s = n.s ~ n.s %}{% endfor %}", `{"messages": [{}]}`,
+			tokenizer.TemplateError{Line: 1, Message: "the template makes too much text: want at most 64 MB in one piece and 1024 MB in all", Turn: 0}},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			template, err := tok.Compile(c.source)
+			require.NoError(t, err)
+			all, err := template.Render([]tokenizer.Conversation{{Options: "{}", Variables: c.variables}})
+			require.NoError(t, err)
+			require.NotNil(t, all[0].Err, "%q", all[0].Text)
+			require.Equal(t, c.want, *all[0].Err)
+		})
+	}
+}
+
+// TestTemplatesThatRecurse end in an error, and the next conversation is rendered.
+func TestTemplatesThatRecurse(t *testing.T) {
+	template, err := compiler(t).Compile("{% macro m(n) %}{{ m(n + 1) }}{% endmacro %}{% if messages[0].go %}{{ m(0) }}{% endif %}fine")
+	require.NoError(t, err)
+	all, err := template.Render([]tokenizer.Conversation{
+		{Options: "{}", Variables: `{"messages": [{"go": true}]}`}, {Options: "{}", Variables: `{"messages": [{}]}`}})
+	require.NoError(t, err)
+	require.NotNil(t, all[0].Err)
+	require.Contains(t, all[0].Err.Message, "recursion limit")
+	require.Nil(t, all[1].Err)
+	require.Equal(t, "fine", all[1].Text)
+}
+
+// TestPython: values print, and operators and methods work, as in Python.
+func TestPython(t *testing.T) {
+	tok := compiler(t)
+	for _, c := range []struct{ source, want string }{
+		{`{{ x }}`, `{'a': None, 'b': [1, 2.0, True], 'it\'s "': "it's"}`},
+		{`{{ x | tojson }}`, `{"a": null, "b": [1, 2.0, true], "it's \"": "it's"}`},
+		{`{{ x | tojson(indent=2) }}`, "{\n  \"a\": null,\n  \"b\": [\n    1,\n    2.0,\n    true\n  ],\n  \"it's \\\"\": \"it's\"\n}"},
+		{`{{ '%s is %d, %5.2f|%-4s|%04d' % ('a', 3, 2.5, 'b', 7) }}`, "a is 3,  2.50|b   |0007"},
+		{`{{ '%s' % x.b }}`, "[1, 2.0, True]"},
+		{`{{ [][::-1] }}{{ [1,2,3][::-1] }}{{ 'abcdef'[-2:0:-2] }}`, "[][3, 2, 1]ec"},
+		{`{% set k = 0 - 3 %}{{ -7 % 3 }} {{ 7 % k }} {{ 2 * 'ab' }} {{ 1e16 }} {{ 0.1 + 0.2 }} {{ 1e-5 }}`, "2 -2 abab 1e+16 0.30000000000000004 1e-05"},
+		{`{{ y.items is defined }}{{ y.items() | length }}{{ y['items'] }}`, "True15"},
+		{`{{ 'a-b c'.title() }} {{ 'éa'.find('a') }} {{ 'a,b,,c'.rsplit(',', 1) }} {{ ' a  b '.split() }}`, "A-B C 1 ['a,b,', 'c'] ['a', 'b']"},
+		{`{{ none is iterable }}{{ nothing is iterable }}{{ 'a' is iterable }}{{ true is number }}`, "FalseTrueTrueTrue"},
+		{`{{ strftime_now('%d %b %Y, %A %-d') }}`, "26 Jul 2024, Friday 26"},
+		{`{% for i in [1,2,3,4] %}{% if i == 2 %}{% continue %}{% endif %}{% if i == 4 %}{% break %}{% endif %}{{ i }}{% endfor %}`, "13"},
+		{`{{ none }}|{{ nothing }}|{{ true }}|{{ 'a' ~ none ~ 1.0 }}`, "None||True|aNone1.0"},
+	} {
+		template, err := tok.Compile(c.source)
+		require.NoError(t, err, c.source)
+		all, err := template.Render([]tokenizer.Conversation{{Options: `{"now": 1721952000}`, Variables: `{"messages": [{}], "x": {"a": null, "b": [1, 2.0, true], "it's \"": "it's"}, "y": {"items": 5}}`}})
+		require.NoError(t, err)
+		require.Nil(t, all[0].Err, "%s: %+v", c.source, all[0].Err)
+		require.Equal(t, c.want, all[0].Text, c.source)
+	}
+}
