@@ -38,6 +38,7 @@ var arrows = map[string][]string{
 	"host/data/inspect":           {"host/data", "host/data/record", "host/data/source", "host/nearest", "sdk"},
 	"host/data/record":            {"host/data/source", "sdk"},
 	"host/data/show":              {},
+	"host/data/sink":              {"host/atomicfile", "host/data/record", "host/data/source"},
 	"host/data/source":            {"sdk"},
 	"host/exec":                   {"sdk/program", "host/tensor", "sdk/op"},
 	"host/jsonerror":              {},
@@ -93,11 +94,11 @@ var outside = map[string][]string{
 	"github.com/tetratelabs/...":        {"host/plugin/wasm/...", "host/tokenizer/..."},
 	"github.com/BurntSushi/toml/...":    {"host/config/...", "host/plugin/process/..."},
 	"github.com/andybalholm/...":        {"host/data/source"},
-	"github.com/apache/arrow-go/...":    {"host/data/source"},
+	"github.com/apache/arrow-go/...":    {"host/data/source", "host/data/sink"},
 	"github.com/google/flatbuffers/...": {"host/data/source"},
-	"github.com/parquet-go/...":         {"host/data/source"},
+	"github.com/parquet-go/...":         {"host/data/source", "host/data/sink"},
 	"github.com/pierrec/...":            {"host/data/source"},
-	"github.com/klauspost/compress/...": {"host/data/source"},
+	"github.com/klauspost/compress/...": {"host/data/source", "host/data/sink"},
 	"github.com/bmatcuk/doublestar/...": {"host/data/source"},
 	"github.com/stretchr/testify/...":   {}, // tests alone
 }

@@ -127,3 +127,6 @@ func appendQuoted(to []byte, text string) []byte {
 	}
 	return append(to, '"')
 }
+
+// IsNullText says whether a cell with such a text counts as null.
+func IsNullText(text string) bool { return nullTexts[text] }
