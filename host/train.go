@@ -91,6 +91,7 @@ func Train(ctx context.Context, s config.Settings, env Env) (err error) {
 
 	identity := m.on(in.identity, s, t)
 	record := recordOf(s, env, t, m, sets, plan, start)
+	loop.Batches = sets.checked(s, loop.Batches, record.Invariants)
 	if err := resume(s, loop, start, identity, record, out); err != nil {
 		return err
 	}

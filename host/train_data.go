@@ -37,6 +37,7 @@ type dataset struct {
 	heads       []string      // of classes that the loss reads
 	answers     bool          // the loss tells answers from prompts: it reads their tokens or scores them
 	shares      bool          // batches hold shared prefixes once
+	invariants  data.Invariants
 	batching    batching
 	units       *data.Units // of the training examples
 	fullness    data.Fullness
@@ -132,6 +133,9 @@ func loadData(ctx context.Context, s config.Settings, t *task.Task, tok *tokeniz
 		return d, err
 	}
 	options.Limits = data.Limits{Positions: limits.Positions, Types: limits.Types, Vocab: limits.Vocab}
+	d.invariants = invariantsOf(s, t, d.around, encoder)
+	d.invariants.Vocab = limits.Vocab
+	options.Limits.Invariants = d.invariants
 	if err := d.loadTrain(ctx, s, options); err != nil {
 		return d, err
 	}
@@ -141,6 +145,12 @@ func loadData(ctx context.Context, s config.Settings, t *task.Task, tok *tokeniz
 	d.noteSpellings()
 	if err := d.checkFits(s, limits); err != nil {
 		return d, err
+	}
+	if err := d.checkInvariants(s); err != nil {
+		return d, err
+	}
+	if line := d.countInvariants(); line != "" {
+		d.report = append(d.report, line)
 	}
 	return d, d.group(s)
 }
@@ -286,6 +296,7 @@ func (d *dataset) describe(name string, s data.Survey, how config.TokenSettings)
 		d.report = append(d.report, line)
 	}
 	d.report = append(d.report, d.around.count(s)...)
+	d.report = append(d.report, d.describeInvariants(s)...)
 }
 
 // loadEval makes the evaluation sets, each file apart, all together, or both.

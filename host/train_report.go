@@ -155,6 +155,7 @@ func recordOf(s config.Settings, env Env, t *task.Task, m *models, sets dataset,
 		EvalData:    sets.held,
 		Binary:      ownDigest(),
 		ResumedFrom: start.Checkpoint,
+		Invariants:  sets.invariantsRecord(s),
 		Settings:    settled(s, plan),
 	}
 }

@@ -26,6 +26,7 @@ type Marks struct {
 	Ends    bool    // those that are put after one
 	Control []int64 // the others, each once
 
+	Chat     bool // a chat template wrote it, the special tokens too, and nothing was put around it
 	Replaced bool // U+FFFD, which stands for what could not be read
 }
 
@@ -51,6 +52,7 @@ func (e Example) part(from, to int) Example {
 	s.IDs = s.IDs[from:to]
 	s.Labels = s.Labels[from:to]
 	s.RefLogps = nil
+	s.Truncated = s.Truncated || to-from < len(e.Sequences[0].IDs)
 	if s.Types != nil {
 		s.Types = s.Types[from:to]
 	}

@@ -35,6 +35,8 @@ type Survey struct {
 	OtherType Misfits `json:"other_type"` // with a token of a type beyond Limits.Types
 	OtherID   Misfits `json:"other_id"`   // with an id beyond Limits.Vocab
 
+	Broken []Broken `json:"broken"` // invariants that sequences break, in the order of their first occurrence
+
 	Columns        []string           `json:"columns"`         // that candidates have, sorted
 	ExampleColumns []string           `json:"example_columns"` // that examples have, sorted
 	Classes        map[string][]Class `json:"classes"`         // under each head, in the order of their first occurrence
@@ -59,6 +61,8 @@ type Limits struct {
 	Positions int64 `json:"positions"` // the most tokens of a sequence
 	Types     int64 `json:"types"`     // token types are below it
 	Vocab     int64 `json:"vocab"`     // ids are below it
+
+	Invariants Invariants `json:"invariants"` // of sequences
 }
 
 // Misfits are the sequences beyond a limit.
@@ -152,6 +156,9 @@ func (s *surveyor) addSequence(sequence Sequence, source Position) {
 	}
 	if len(sequence.IDs) > 0 {
 		v.OtherID.add(slices.Max(sequence.IDs), s.limits.Vocab, source)
+	}
+	if broken, found := s.limits.Invariants.breaks(sequence); broken != "" {
+		v.Broken = addBroken(v.Broken, Broken{Invariant: broken, Count: 1, First: source, Found: found})
 	}
 	v.Begun += count(sequence.Text.Begins)
 	v.Ended += count(sequence.Text.Ends)
@@ -250,6 +257,7 @@ func (s Survey) Join(other Survey) Survey {
 	s.TooLong = s.TooLong.Join(other.TooLong)
 	s.OtherType = s.OtherType.Join(other.OtherType)
 	s.OtherID = s.OtherID.Join(other.OtherID)
+	s.Broken = joinBroken(s.Broken, other.Broken)
 	s.Lengths = joinLengths(s.Lengths, other.Lengths)
 	s.Classes = joinClasses(s.Classes, other.Classes)
 	return s

@@ -14,7 +14,7 @@ import (
 )
 
 // surveyVersion is incremented when the survey of the same data changes.
-const surveyVersion = 2
+const surveyVersion = 3
 
 const surveyEnding = ".json"
 

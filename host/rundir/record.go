@@ -33,7 +33,17 @@ type Record struct {
 	TrainSeconds float64        `json:"train_seconds"` // of this process
 	FinalSHA256  string         `json:"final_sha256,omitempty"`
 	Best         *BestRecord    `json:"best,omitempty"` // where the run asks for it
-	Settings     map[string]any `json:"settings"`
+
+	Invariants *InvariantsRecord `json:"invariants,omitempty"` // nil where nobody looks
+
+	Settings map[string]any `json:"settings"`
+}
+
+// InvariantsRecord counts the sequences that break an invariant, by its name.
+type InvariantsRecord struct {
+	Sequences int            `json:"sequences"`  // that were looked at before the first step
+	Broken    map[string]int `json:"broken"`     // of these
+	InBatches map[string]int `json:"in_batches"` // as they were handed out, by this process
 }
 
 // BestRecord is the best evaluation of a run.
