@@ -9,7 +9,7 @@ TESTFLAGS ?=
 NAMES   := $(patsubst plugins/%/main.go,%,$(wildcard plugins/*/main.go))
 PLUGINS := $(NAMES:%=plugins/%.wasm) $(NAMES:%=plugins/bin/%)
 
-.PHONY: setup build plugins test demo bench clean FORCE
+.PHONY: setup build plugins test test-models demo bench clean FORCE
 
 # GOWORK=off: go.work may not exist yet, or name a folder that no longer exists.
 setup:
@@ -33,6 +33,11 @@ plugins/bin/%: plugins/%/main.go FORCE
 # spinning threads of one would slow down another.
 test: setup plugins
 	OMP_WAIT_POLICY=passive $(GO) test -timeout 20m $(TESTFLAGS) ./...
+
+# Downloads 180 MB of trained models, once, and checks llmhost on them: some minutes.
+test-models: setup
+	models=$$($(GO) run ./cmd/testmodels) && LLMHOST_MODELS=$$models OMP_WAIT_POLICY=passive \
+		$(GO) test -count=1 -timeout 30m $(TESTFLAGS) -run 'TestRealModel' ./host/conformance ./host
 
 demo: build plugins
 	@./examples/quickstart/run.sh

@@ -26,6 +26,7 @@ var arrows = map[string][]string{
 	"cmd/bench":                   {"host", "host/...", "builtin/..."},
 	"cmd/llmhost":                 {"host", "host/train", "host/config", "host/console", "host/atomicfile", "host/data/inspect", "host/data/show", "host/data/source", "host/tensor", "host/nearest", "host/plugin", "host/plugin/check/...", "host/plugin/project", "host/plugin/tryout", "host/plugin/worker", "builtin", "examples", "sdk"}, // examples holds the helpers that new projects get
 	"cmd/setup":                   {},
+	"cmd/testmodels":              {"host/safetensors"},
 	"examples":                    {},
 	"host":                        {"host/...", "sdk"},
 	"host/atomicfile":             {},
