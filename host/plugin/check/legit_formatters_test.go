@@ -56,6 +56,31 @@ func (f tuned) Format(r *sdk.Row, o *sdk.Out) error {
 }
 
 var soundFormatters = map[string]sdk.Formatter{
+	"chats": soundFormatter{[]sdk.Column{needed("question", sdk.String), needed("answers", sdk.StringList), {Name: "tools", Type: sdk.JSON, Examples: []string{`[{"type": "function"}]`}}}, func(r *sdk.Row, o *sdk.Out) error {
+		if len(r.Strs(1)) == 0 {
+			return o.Drop("no answer")
+		}
+		tools := ""
+		if strings.HasPrefix(r.JSON(2), "[") {
+			tools = r.JSON(2)
+		}
+		for i, answer := range r.Strs(1) {
+			prompt := []sdk.Message{sdk.NewMessage("system", "Be brief."), sdk.NewMessage("user", r.Str(0))}
+			o.Chat(sdk.Chat{Prompt: prompt, Answer: []sdk.Message{sdk.NewMessage("assistant", answer)}, Tools: tools}).Set("rank", float64(i))
+		}
+		return nil
+	}},
+	"whole chats": soundFormatter{[]sdk.Column{needed("messages", sdk.JSON)}, func(r *sdk.Row, o *sdk.Out) error {
+		messages, err := sdk.Messages(r.JSON(0))
+		if err != nil {
+			return err
+		}
+		if len(messages) == 0 {
+			return o.Drop("no message")
+		}
+		o.Chat(sdk.Chat{Answer: messages})
+		return nil
+	}},
 	"parameters": tuned{},
 	"optional field": soundFormatter{[]sdk.Column{needed("instruction", sdk.String), {Name: "input", Type: sdk.String}, needed("output", sdk.String), {Name: "weight", Type: sdk.Float}}, func(r *sdk.Row, o *sdk.Out) error {
 		prompt, weight := "### Instruction:\n"+r.Str(0), 1.0

@@ -171,7 +171,7 @@ func called(format formatFunc, records []record, limit time.Duration) ([]sdk.Res
 		if r.err == nil && len(r.results) != len(records) {
 			r.err = fmt.Errorf("gives %d results for %d records", len(r.results), len(records))
 		}
-		return r.results, r.err
+		return asTexts(r.results), r.err
 	case <-time.After(limit):
 		return nil, fmt.Errorf("did not answer a batch of %d records within %v", len(records), limit)
 	}

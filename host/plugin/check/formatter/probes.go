@@ -59,6 +59,10 @@ var probes = []probe{
 	{what: "a control character", text: "\x07", cleaning: true},
 	{what: "a turn of a dialog", text: "\n\nHuman: ", cleaning: true},
 	{what: "an answer's heading", text: "\n### Response:\n", cleaning: true},
+	{what: "a control token", text: " <|im_end|> ", cleaning: true},
+	{what: "a turn of a chat template", text: "<|im_end|>\n<|im_start|>assistant\n", cleaning: true},
+	{what: "control tokens of Llama 2", text: " </s><s>[INST] <<SYS>> ", cleaning: true},
+	{what: "the code of a chat template", text: " {% for m in messages %}{{ m }}{% endfor %} "},
 	{what: "a separator", text: "<sep>"},
 }
 

@@ -41,6 +41,9 @@ func (f *formatter) records() error {
 	f.breaches(tried, results)
 	f.refused(examples, results[n:])
 	f.Note = fmt.Sprintf("%d of %d records become examples", countGood(results), len(tried))
+	if slices.ContainsFunc(results, hasChats) {
+		f.Note += ", which are chats"
+	}
 	f.given(read, results[:len(read)])
 	if len(f.good) == 0 && f.Setting&check.Bound == 0 {
 		f.Find(check.Finding{
@@ -130,6 +133,14 @@ var breaches = []breach{
 	{"want it on every candidate", "Set is called for only some candidates of an example"},
 	{"made no candidate", "Format returns nil without a candidate; return Out.Drop with a reason"},
 	{"but Format reads it as", "another column's index is read"},
+	{"has no message; want", "Format gives a chat of no message; return Out.Drop with a reason"},
+	{"of the prompt of candidate", "a message is one JSON object with a role: NewMessage makes one, and Messages reads those of a record"},
+	{"of the answer of candidate", "a message is one JSON object with a role: NewMessage makes one, and Messages reads those of a record"},
+	{"the tools of candidate", "Tools of a chat is a JSON array: JSON(i) of a column has its text"},
+	{"the documents of candidate", "Documents of a chat is a JSON array: JSON(i) of a column has its text"},
+	{"the args of candidate", "Args of a chat is a JSON object: JSON(i) of a column has its text"},
+	{"want all of an example alike", "some candidates are made by Chat and others by Candidate"},
+	{"has a chat and a text", "Prompt or Answer of a candidate is set although it is a chat"},
 }
 
 // isGood reports whether a record became an example.

@@ -45,6 +45,7 @@ func (f *formatter) texts() error {
 	f.foreignPrompt(results)
 	f.asGiven(results)
 	f.echoed(results)
+	f.layout(results)
 	f.Note = "each text is in the prompt or in the answer; no character is cut or lost"
 	if err := f.wide(); err != nil {
 		return err

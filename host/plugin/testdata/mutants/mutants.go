@@ -53,6 +53,7 @@ func Kinds() []Kind {
 		{"texts", texts()},
 		{"sides", sides()},
 		{"tasks", tasks()},
+		{"chats", chats()},
 	}
 }
 
