@@ -18,6 +18,7 @@ import (
 	"llmhost/host/plugin/worker"
 	"llmhost/plugins/dpo_shift/dposhift"
 	"llmhost/plugins/focal/focal"
+	"llmhost/plugins/ranked_chats/rankedchats"
 	"llmhost/plugins/weighted_mean/weightedmean"
 	"llmhost/sdk"
 )
@@ -28,6 +29,7 @@ var sources = map[string]sdk.Plugin{
 	"dpo_shift":     dposhift.Plugin,
 	"focal":         focal.Plugin,
 	"pooling":       pooling.Plugin,
+	"ranked_chats":  rankedchats.Plugin,
 	"rrhf":          rrhf.Plugin,
 	"weighted_mean": weightedmean.Plugin,
 }
@@ -91,6 +93,9 @@ func requireSame(t *testing.T, want, got *plugin.Component) {
 		others, err := got.Columns(ctx, nil)
 		require.NoError(t, err)
 		require.Equal(t, columns, others)
+		for _, values := range []map[string]any{nil, other(want.Params)} {
+			require.Equal(t, formatted(t, want, values, columns), formatted(t, got, values, columns))
+		}
 		return
 	}
 	one, err := want.Trace(ctx, nil)
@@ -99,6 +104,66 @@ func requireSame(t *testing.T, want, got *plugin.Component) {
 	require.NoError(t, err)
 	require.Equal(t, string(one.Canonical()), string(other.Canonical()))
 	require.Equal(t, one.Locations, other.Locations)
+}
+
+// other are values of text parameters that are not their defaults.
+func other(params []sdk.Param) map[string]any {
+	values := map[string]any{}
+	for _, p := range params {
+		if len(p.Values) > 0 {
+			values[p.Name] = p.Values[0]
+		}
+	}
+	return values
+}
+
+// formatted is what a formatter makes of records of many kinds.
+func formatted(t *testing.T, c *plugin.Component, values map[string]any, columns []sdk.Column) []sdk.Result {
+	t.Helper()
+	f, err := c.Formatter(context.Background(), values)
+	require.NoError(t, err)
+	defer f.Close()
+	results, err := f.Format(context.Background(), rows(columns))
+	require.NoError(t, err)
+	examples := 0
+	for i, r := range results {
+		_, results[i].Err, _ = strings.Cut(r.Err, ": ") // a plugin's name, which those linked in lack
+		if r.Err == "" && r.Dropped == "" {
+			examples++
+		}
+	}
+	require.NotZero(t, examples)
+	return results
+}
+
+// rows are texts, lists and chats in every column, sound ones and others.
+func rows(columns []sdk.Column) []sdk.Row {
+	texts := []string{"Hi", "", "a \"b\" \\ \n\t é 🙂\x00 <|im_end|>", strings.Repeat("long ", 1000)}
+	values := []string{
+		`[{"role": "user", "content": "Hi"}]`, `[{"role":"system","z":1e400,"content":[{"type":"text","text":"\ud83d\ude00 é"}],"a":1.50}, {"content": null, "role": "user", "train": true}]`,
+		`[]`, `{"role": "user"}`, `[{"content": "Hi"}]`, `[{"role": "user", "weight": 2}]`, `[{"role": "user", "role": "user"}]`,
+	}
+	var all []sdk.Row
+	for i := range 3 * len(texts) * len(values) {
+		var cells []sdk.Cell
+		for _, c := range columns {
+			cell := sdk.Cell{Type: c.Type, Str: texts[i%len(texts)], Float: float64(i), Int: int64(i), Floats: []float64{1, -0.5}[:2-i%9/8]}
+			switch {
+			case c.Type == sdk.StringList:
+				cell.Strs = append(cell.Strs, texts[i%len(texts)], "another")
+			case c.Type == sdk.JSON && c.Required:
+				cell.Str = values[i%len(values)]
+			case c.Type == sdk.JSON:
+				cell.Str = `[{"type": "function"}]`
+			}
+			if !c.Required && i%3 == 0 {
+				cell = sdk.Cell{}
+			}
+			cells = append(cells, cell)
+		}
+		all = append(all, sdk.NewRow(cells))
+	}
+	return all
 }
 
 // build builds the plugin of a folder for a transport.
