@@ -31,7 +31,7 @@ var arrows = map[string][]string{
 	"host":                        {"host/...", "sdk"},
 	"host/atomicfile":             {},
 	"host/classname":              {}, // data and models name classes, and neither knows the other
-	"host/chat":                   {"host/jsonerror", "host/jsonobject", "host/tokenizer"},
+	"host/chat":                   {"host/jsonerror", "host/jsonobject", "host/tokenizer", "sdk"},
 	"host/checkpoint":             {"host/atomicfile", "host/data", "host/jsonerror"},
 	"host/config":                 {"host/nearest"},
 	"host/console":                {"host/metrics", "host/train"},

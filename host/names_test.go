@@ -22,6 +22,7 @@ import (
 // ownWords are words of the host that a builtin plugin happens to use as a name,
 // by the file that has them, with the reason.
 var ownWords = map[string]map[string]string{
+	"config/chats.go":           {"last": "a value of train_on: the last turn"},
 	"config/table.go":           {"max": "the key of a struct tag: the bound of a number"},
 	"plugin/plugin.go":          {"pooling": "a kind of component"},
 	"plugin/text.go":            {"pooling": "a kind of component"},

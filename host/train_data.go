@@ -30,6 +30,7 @@ type dataset struct {
 	eval        []evalSet
 	files, held []rundir.SourceRecord
 	around      layout        // of the texts
+	chats       *chats        // what lays conversations out
 	digest      string        // over the training files, in order
 	report      []string      // what was read, dropped and cut, a line each
 	notes       []string      // what a user should know before the model is read
@@ -124,7 +125,12 @@ func loadData(ctx context.Context, s config.Settings, t *task.Task, tok *tokeniz
 	if d.batching, err = batchingOf(ctx, s, t); err != nil {
 		return d, err
 	}
+	if d.chats, err = openChats(s, tok, t.Program.Needs().LM); err != nil {
+		return d, err
+	}
 	options := dataOptions(s, t, d.around, encoder)
+	options.Tokenizing.Chats = d.chats
+	options.Cache.Key = append(options.Cache.Key, d.chats.key())
 	if d.batching.grouping.Packing == data.PackWrapped {
 		options.Tokenizing.MaxLength = math.MaxInt32 // blocks are cut out of whole texts
 	}
@@ -142,6 +148,11 @@ func loadData(ctx context.Context, s config.Settings, t *task.Task, tok *tokeniz
 	if err := d.loadEval(ctx, s, options); err != nil {
 		return d, err
 	}
+	lines, err := d.chats.report()
+	if err != nil {
+		return d, err
+	}
+	d.report = append(d.report, lines...)
 	d.noteSpellings()
 	if err := d.checkFits(s, limits); err != nil {
 		return d, err

@@ -128,6 +128,15 @@ func (l layout) count(v data.Survey) (lines []string) {
 	if v.Replaced > 0 {
 		lines = append(lines, fmt.Sprintf("       %d of %d texts hold U+FFFD, which stands for what could not be read", v.Replaced, v.Sequences))
 	}
+	if v.AsText > 0 {
+		lines = append(lines, fmt.Sprintf("       %d of %d chats spell out special tokens, which are read as text; allow_special_tokens_in_text = true reads them as such", v.AsText, v.Sequences))
+	}
+	if v.Rewritten > 0 {
+		lines = append(lines, fmt.Sprintf("       %d of %d chats are written in another way than the model is asked with for one of their turns: the template changes earlier messages, or what ends the prompt, once the conversation goes on", v.Rewritten, v.Sequences))
+	}
+	if v.Merged > 0 {
+		lines = append(lines, fmt.Sprintf("       in %d of %d chats a token spans the end of the prompt and the beginning of the answer", v.Merged, v.Sequences))
+	}
 	if v.Controlled == 0 {
 		return lines
 	}

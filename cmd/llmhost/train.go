@@ -21,6 +21,7 @@ var trainGroups = []config.Group{
 	config.GroupAdapters,
 	config.GroupData,
 	config.GroupTokens,
+	config.GroupChats,
 	config.GroupRun,
 	config.GroupPluginLimits,
 	config.GroupOptimisation,

@@ -39,6 +39,8 @@ type Template struct {
 	compiled map[string]*tokenizer.Template
 	roles    map[string]string // special tokens by role
 	now      time.Time
+	tok      *tokenizer.Tokenizer // compiles the copies that print marks
+	learned  learned
 }
 
 // found are the sources of a model's templates.
@@ -64,7 +66,7 @@ func Load(tok *tokenizer.Tokenizer, o Options) (*Template, error) {
 	if err != nil {
 		return nil, err
 	}
-	t := &Template{found: sources, compiled: map[string]*tokenizer.Template{}, now: o.Now}
+	t := &Template{found: sources, compiled: map[string]*tokenizer.Template{}, now: o.Now, tok: tok}
 	if t.now.IsZero() {
 		t.now = DefaultNow
 	}

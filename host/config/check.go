@@ -49,6 +49,7 @@ func (l *loader) check(s *Settings) {
 	}
 	l.checkSchedule(s)
 	l.checkBest(s)
+	l.checkChats(s)
 }
 
 // checkBest wants evaluations where one is to be the best, and checkpoints where

@@ -17,6 +17,7 @@ const (
 	GroupAdapters     Group = "adapters"
 	GroupData         Group = "data"
 	GroupTokens       Group = "tokens"
+	GroupChats        Group = "chats"
 	GroupRun          Group = "run"
 	GroupPluginLimits Group = "limits of plugins"
 	GroupOptimisation Group = "optimisation"

@@ -171,7 +171,7 @@ func TestRequire(t *testing.T) {
 	require.Panics(t, func() { _ = s.Require("no_such") })
 }
 
-var groups = []config.Group{config.GroupTask, config.GroupModel, config.GroupAdapters, config.GroupData, config.GroupTokens, config.GroupRun,
+var groups = []config.Group{config.GroupTask, config.GroupModel, config.GroupAdapters, config.GroupData, config.GroupTokens, config.GroupChats, config.GroupRun,
 	config.GroupPluginLimits, config.GroupOptimisation, config.GroupEvaluation, config.GroupLogging, config.GroupParameters}
 
 func TestHelpShowsTheGroupsOfAVerb(t *testing.T) {

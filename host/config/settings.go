@@ -19,6 +19,7 @@ type Settings struct {
 	AdapterSettings      `group:"adapters"`
 	DataSettings         `group:"data"`
 	TokenSettings        `group:"tokens"`
+	ChatSettings         `group:"chats"`
 	RunSettings          `group:"run"`
 	PluginLimits         `group:"limits of plugins"`
 	OptimisationSettings `group:"optimisation"`
@@ -94,6 +95,16 @@ type TokenSettings struct {
 	ResizeVocab       bool     `name:"resize_vocab" default:"false" help:"let the model's vocabulary grow to the tokenizer's; tokens added here make it grow in any case"`
 	OnlyPredictAnswer bool     `name:"only_predict_answer" default:"true" help:"train on the answer's tokens alone"`
 	SharePrefix       bool     `name:"share_prefix" default:"true" help:"store and compute the prompt that candidates share once"`
+}
+
+// ChatSettings say how conversations become texts, and what is learned of them.
+type ChatSettings struct {
+	ChatTemplate       string   `name:"chat_template" help:"what lays conversations out: FILE of a Jinja template, the name of one of several that the model has, or chatml; empty = the model's own"`
+	ChatTemplateKwargs string   `name:"chat_template_kwargs" help:"more variables for the chat template, as a JSON object: {\"enable_thinking\": false}; those of a record come before them"`
+	ChatTemplateDate   string   `name:"chat_template_date" help:"the day that chat templates take for today, as 2026-12-01, so that runs repeat; empty = 2024-07-26, which Llama 3's name where they are told none"`
+	AllowSpecialInText bool     `name:"allow_special_tokens_in_text" default:"false" help:"encode special tokens that the messages of a conversation spell out as such; false = as the text that they are, so that no message can end a turn"`
+	AssistantOnlyLoss  Switch   `name:"assistant_only_loss" default:"auto" help:"train on the turns of train_on alone, from behind their header to their end token; auto = in conversations without a prompt of their own, or where train_on names other turns; false = on all that is not the prompt"`
+	TrainOn            []string `name:"train_on" default:"all" help:"whose turns are trained on: all = each of the assistant's, last = its last one; or roles, as in [\"assistant\", \"tool\"]"`
 }
 
 // RunSettings say where and on what a run takes place.

@@ -28,6 +28,10 @@ type Marks struct {
 
 	Chat     bool // a chat template wrote it, the special tokens too, and nothing was put around it
 	Replaced bool // U+FFFD, which stands for what could not be read
+	AsText   bool // special tokens in the messages of a chat, which were encoded as text
+
+	Rewritten bool // a chat does not begin with what a model is asked with for one of its learned turns
+	Merged    bool // a token spans the border of what it is asked with and what it answers
 }
 
 // Example is one tokenised example: its candidates, one number a candidate in

@@ -23,6 +23,9 @@ type Survey struct {
 	Ended        int `json:"ended"`         // sequences whose text ended in what is put after each
 	Controlled   int `json:"controlled"`    // sequences whose text spelt out other special tokens
 	Replaced     int `json:"replaced"`      // sequences whose text holds U+FFFD
+	AsText       int `json:"as_text"`       // chats whose messages spelt out special tokens, which were encoded as text
+	Rewritten    int `json:"rewritten"`     // chats that do not begin with what a model is asked with for one of their learned turns
+	Merged       int `json:"merged"`        // chats in which a token spans the border of what a model is asked with and what it answers
 	Labels       int `json:"labels"`        // that can be predicted, of all sequences
 
 	MostCandidates int         `json:"most_candidates"` // of an example: the largest K of a batch
@@ -163,6 +166,9 @@ func (s *surveyor) addSequence(sequence Sequence, source Position) {
 	v.Begun += count(sequence.Text.Begins)
 	v.Ended += count(sequence.Text.Ends)
 	v.Replaced += count(sequence.Text.Replaced)
+	v.AsText += count(sequence.Text.AsText)
+	v.Rewritten += count(sequence.Text.Rewritten)
+	v.Merged += count(sequence.Text.Merged)
 	v.Controlled += count(len(sequence.Text.Control) > 0)
 	v.Control = union(v.Control, sequence.Text.Control)
 }
@@ -249,6 +255,9 @@ func (s Survey) Join(other Survey) Survey {
 	s.Ended += other.Ended
 	s.Controlled += other.Controlled
 	s.Replaced += other.Replaced
+	s.AsText += other.AsText
+	s.Rewritten += other.Rewritten
+	s.Merged += other.Merged
 	s.Control = union(s.Control, other.Control)
 	s.Labels += other.Labels
 	s.MostCandidates = max(s.MostCandidates, other.MostCandidates)

@@ -37,40 +37,35 @@ type Tokenizing struct {
 	// Padding is what columns hold for candidates that only fill up a batch,
 	// by name; 0 for those that it does not name.
 	Padding map[string]float32
+
+	// Chats turns conversations into tokens; nil where no template lays them out.
+	Chats Chats `json:"-"`
 }
 
 // Tokenize turns each candidate of examples into a sequence: the tokens of
 // prompt and answer as one text. The answer begins where those tokens differ from the
 // tokens of the prompt alone, so a token that spans both counts as answer. For an
-// encoder prompt and answer, where both are there, are a pair of texts.
+// encoder prompt and answer, where both are there, are a pair of texts. Conversations
+// become tokens by how.Chats.
 func Tokenize(examples []Formatted, tokenizer Tokenizer, how Tokenizing) ([]Example, error) {
 	if err := how.check(); err != nil {
 		return nil, err
 	}
-	if err := wantTexts(examples); err != nil {
-		return nil, err
-	}
 	var tokenised []Example
 	for chunk := range slices.Chunk(examples, tokenizeExamples) {
+		chats, err := how.encodeChats(chunk)
+		if err != nil {
+			return nil, err
+		}
 		encoded, err := how.encode(chunk, tokenizer)
 		if err != nil {
 			return nil, fmt.Errorf("%s to %s: %w", chunk[0].Source, chunk[len(chunk)-1].Source, err)
 		}
 		for _, e := range chunk {
-			tokenised = append(tokenised, how.example(e, encoded))
+			tokenised = append(tokenised, how.example(e, encoded, chats))
 		}
 	}
 	return tokenised, nil
-}
-
-// wantTexts refuses chats, which only a chat template turns into texts.
-func wantTexts(examples []Formatted) error {
-	for _, e := range examples {
-		if slices.ContainsFunc(e.Candidates, func(c sdk.Candidate) bool { return c.Chat != nil }) {
-			return fmt.Errorf("%s: the formatter gives chat messages; want texts, since no chat template lays them out", e.Source)
-		}
-	}
-	return nil
 }
 
 // check refuses a length that holds nothing of a text.
@@ -114,6 +109,9 @@ func (how Tokenizing) encode(examples []Formatted, tokenizer Tokenizer) (map[str
 	}
 	for _, e := range examples {
 		for _, c := range e.Candidates {
+			if c.Chat != nil {
+				continue
+			}
 			add(c.Prompt)
 			if how.Encoder {
 				add(c.Answer)
@@ -133,7 +131,7 @@ func (how Tokenizing) encode(examples []Formatted, tokenizer Tokenizer) (map[str
 }
 
 // example lays out all candidates of e.
-func (how Tokenizing) example(e Formatted, encoded map[string][]int32) Example {
+func (how Tokenizing) example(e Formatted, encoded map[string][]int32, chats chatSet) Example {
 	tokenised := Example{
 		Columns:        map[string][]float64{},
 		ExampleColumns: e.Columns,
@@ -142,7 +140,7 @@ func (how Tokenizing) example(e Formatted, encoded map[string][]int32) Example {
 		Padding:        how.Padding,
 	}
 	for _, c := range e.Candidates {
-		s := how.sequence(c, encoded)
+		s := how.sequence(c, encoded, chats)
 		s.Text.Replaced = strings.ContainsRune(c.Prompt, utf8.RuneError) || strings.ContainsRune(c.Answer, utf8.RuneError)
 		tokenised.Sequences = append(tokenised.Sequences, s)
 		for name, v := range c.Columns {
@@ -160,7 +158,10 @@ func count(is bool) int {
 }
 
 // sequence lays out one candidate.
-func (how Tokenizing) sequence(c sdk.Candidate, encoded map[string][]int32) Sequence {
+func (how Tokenizing) sequence(c sdk.Candidate, encoded map[string][]int32, chats chatSet) Sequence {
+	if c.Chat != nil {
+		return how.chatSequence(chats[c.Chat])
+	}
 	if how.Encoder {
 		return how.encoderSequence(encoded[c.Prompt], encoded[c.Answer])
 	}

@@ -1,0 +1,22 @@
+package host
+
+import (
+	"context"
+	"io"
+
+	"llmhost/host/config"
+	"llmhost/host/console"
+	"llmhost/host/data"
+)
+
+// LoadExamples returns the examples that a run would train on, in the order of its
+// files, and what its first lines say of its data.
+func LoadExamples(ctx context.Context, s config.Settings, env Env) ([]data.Example, []string, error) {
+	in, err := openInputs(ctx, s, env, console.New(io.Discard, nil))
+	if err != nil {
+		return nil, nil, err
+	}
+	defer in.Close()
+	examples, err := data.Collect(in.sets.train.Examples)
+	return examples, in.sets.report, err
+}
