@@ -78,6 +78,7 @@ func (how Tokenizing) chatSequence(c ChatTokens) Sequence {
 		return how.encoderSequence(c.IDs, nil)
 	}
 	s := Sequence{IDs: appendIDs(nil, c.IDs), Text: Marks{
+		Chat:      true,
 		Control:   c.Control,
 		AsText:    c.AsText,
 		Rewritten: c.Rewritten,
