@@ -30,4 +30,6 @@ func TestReadmeShowsFrames(t *testing.T) {
 	require.Equal(t, hexOf(t, "rows"), frame)
 	candidate := sdk.Candidate{Prompt: "Hi", Answer: "!", Columns: map[string]float64{"score": 1}}
 	require.Equal(t, hexOf(t, "results"), sdk.EncodeResults([]sdk.Result{{Example: sdk.Example{Candidates: []sdk.Candidate{candidate}}}}))
+	chat := sdk.Chat{Prompt: []sdk.Message{{JSON: `{"role":"user"}`}}, Answer: []sdk.Message{{JSON: `{"role":"a"}`, Learn: sdk.LearnNo}}}
+	require.Equal(t, hexOf(t, "chats"), sdk.EncodeResults([]sdk.Result{{Example: sdk.Example{Candidates: []sdk.Candidate{{Chat: &chat}}}}}))
 }

@@ -10,7 +10,7 @@ package sdk
 import "llmhost/sdk/op"
 
 // Version is the version of this SDK, which a descriptor names.
-const Version = "0.2.0"
+const Version = "0.3.0"
 
 // ABI is the version of the calls between host and plugin. A host refuses any
 // other. ABIMinor rises with additions that an older host can ignore.

@@ -57,7 +57,7 @@ static void lh_put_task(lh_buffer *out, const lh_task *t) {
 
 static void lh_reply_describe(lh_buffer *out) {
     lh_byte(out, 0);
-    lh_puts(out, "{\"llmhost_plugin\":1,\"abi\":2,\"abi_minor\":1,\"sdk\":\"c 0.2.0\"");
+    lh_puts(out, "{\"llmhost_plugin\":1,\"abi\":2,\"abi_minor\":1,\"sdk\":\"c 0.3.0\"");
     lh_put_field(out, "name", llmhost_plugin.name);
     lh_put_field(out, "version", llmhost_plugin.version);
     lh_put_field(out, "doc", llmhost_plugin.doc);

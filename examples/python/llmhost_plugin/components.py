@@ -155,7 +155,7 @@ class Plugin:
         self.components, self.tasks = list(components), list(tasks)
 
     def describe(self):
-        return {"llmhost_plugin": 1, "abi": 2, "abi_minor": 1, "sdk": "python 0.2.0", "name": self.name, "version": self.version,
+        return {"llmhost_plugin": 1, "abi": 2, "abi_minor": 1, "sdk": "python 0.3.0", "name": self.name, "version": self.version,
                 "doc": self.doc, "components": [c.describe() for c in self.components], "tasks": [t.entry for t in self.tasks]}
 
 

@@ -25,7 +25,7 @@ func TestReport(t *testing.T) {
 	report := checked(t, p, check.Options{})
 	require.False(t, report.OK())
 	text := report.Text()
-	require.True(t, strings.HasPrefix(text, "mean: plugin mean 2 (builtin; sdk go 0.2.0)\n  ok       load          1 components, described twice\nloss mean\n"), text)
+	require.True(t, strings.HasPrefix(text, "mean: plugin mean 2 (builtin; sdk go 0.3.0)\n  ok       load          1 components, described twice\nloss mean\n"), text)
 	require.Contains(t, text, `
   FAILED   padding       
            the count of term loss is 1, and with one more padding label position it is 2

@@ -154,7 +154,7 @@ export class Plugin {
     for (let i = 0; i < this.components.length; i++) components.push(this.components[i].json());
     const tasks: string[] = [];
     for (let i = 0; i < this.tasks.length; i++) tasks.push(this.tasks[i].json());
-    let out = '{"llmhost_plugin":1,"abi":2,"abi_minor":1,"sdk":"assemblyscript 0.2.0","name":' + quoted(this.name);
+    let out = '{"llmhost_plugin":1,"abi":2,"abi_minor":1,"sdk":"assemblyscript 0.3.0","name":' + quoted(this.name);
     out += ',"version":' + quoted(this.version) + ',"doc":' + quoted(this.doc);
     return out + ',"components":' + list(components) + ',"tasks":' + list(tasks) + "}";
   }
