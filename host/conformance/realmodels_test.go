@@ -1,6 +1,7 @@
 package conformance_test
 
 import (
+	"encoding/json"
 	"fmt"
 	"math"
 	"os"
@@ -8,6 +9,7 @@ import (
 	"slices"
 	"testing"
 
+	"llmhost/host/chat"
 	"llmhost/host/data"
 	"llmhost/host/exec"
 	"llmhost/host/model"
@@ -212,6 +214,9 @@ func (r realModel) tokens(t *testing.T, folder string) {
 	defer tok.Close()
 	ids, err := tok.Encode(r.Text, false)
 	require.NoError(t, err)
+	if r.Conversations != nil {
+		checkChats(t, tok, r.Conversations)
+	}
 	for _, c := range r.Conversations {
 		ids, err := tok.Encode(c.Prompt, false)
 		require.NoError(t, err)
@@ -227,6 +232,23 @@ func (r realModel) tokens(t *testing.T, folder string) {
 		text, err := tok.Decode(convert[int32](r.GreedyIDs), true)
 		require.NoError(t, err)
 		require.Equal(t, r.GreedyText, text)
+	}
+}
+
+// checkChats compares what the chat template makes of conversations.
+func checkChats(t *testing.T, tok *tokenizer.Tokenizer, all []conversation) {
+	template, err := chat.Load(tok, chat.Options{})
+	require.NoError(t, err)
+	for _, c := range all {
+		var messages []json.RawMessage
+		require.NoError(t, json.Unmarshal([]byte(c.Messages), &messages))
+		asked := chat.Conversation{GenerationPrompt: c.GenerationPrompt}
+		for _, m := range messages {
+			asked.Messages = append(asked.Messages, string(m))
+		}
+		got, err := template.Render(asked)
+		require.NoError(t, err)
+		require.Equal(t, c.Prompt, got.Text)
 	}
 }
 

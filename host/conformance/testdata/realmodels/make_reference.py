@@ -53,5 +53,5 @@ def minilm(name):
     return {"made_with": made_with, "tolerance": "1e-5 on components", "sentences": rows}
 
 for name, make in {"smollm2-135m-instruct": smollm2, "minilm-l6-v2": minilm}.items():
-    text = json.dumps(make(name), ensure_ascii=False)
-    (here / f"{name}.json").write_text(text.replace("}, {", "},\n{") + "\n", encoding="utf-8")
+    lines = ",\n".join(f"{json.dumps(k)}: {json.dumps(v, ensure_ascii=False)}" for k, v in make(name).items())
+    (here / f"{name}.json").write_text("{\n" + lines + "\n}\n", encoding="utf-8")
