@@ -101,6 +101,7 @@ func appendFormatter(b []byte, f Formatter) []byte {
 	if giver, has := f.(interface{ Gives() []Output }); has {
 		b = appendOutputs(b, giver.Gives())
 	}
+	b = appendForms(b, f)
 	return appendAllow(b, allowed(f))
 }
 

@@ -18,8 +18,9 @@ import (
 // with Out.Drop instead.
 //
 // A formatter may have the methods Gives() []Output, which lists the columns and
-// labels that Format gives, and Allow() map[string]string, which works like
-// Objective.Allow. Both are called once a run, like Columns.
+// labels that Format gives, Forms() []Form, which lists the kinds of records that
+// it reads, and Allow() map[string]string, which works like Objective.Allow. All
+// are called once a run, like Columns.
 type Formatter interface {
 	Columns() []Column
 	Format(r *Row, o *Out) error

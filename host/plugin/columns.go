@@ -21,6 +21,7 @@ var columnTypes = map[string]sdk.ColumnType{"string": sdk.String, "float": sdk.F
 type Records struct {
 	Columns []sdk.Column      // that it reads
 	Gives   []sdk.Output      // columns and labels of the examples; nil if not declared
+	Forms   []sdk.Form        // the kinds of records that it takes
 	Allow   map[string]string // checks that it fails on purpose, with the reasons
 }
 
@@ -58,6 +59,7 @@ func (c *Component) configured(reply []byte) (handle uint32, records Records, er
 		Instance uint32
 		Columns  []columnEntry
 		Gives    []outputEntry
+		Forms    []formEntry
 		Allow    map[string]string
 	}
 	if err := json.Unmarshal(data, &said); err != nil {
@@ -71,6 +73,9 @@ func (c *Component) configured(reply []byte) (handle uint32, records Records, er
 		return 0, records, fmt.Errorf("%v: %w", c, err)
 	}
 	if records.Gives, err = readOutputs(said.Gives); err != nil {
+		return 0, records, fmt.Errorf("%v: %w", c, err)
+	}
+	if records.Forms, err = readForms(said.Forms, records.Columns); err != nil {
 		return 0, records, fmt.Errorf("%v: %w", c, err)
 	}
 	if records.Allow, err = readAllow(said.Allow); err != nil {
