@@ -4,24 +4,32 @@ package builtin
 
 import (
 	"llmhost/builtin/alpaca"
+	"llmhost/builtin/alpacachat"
+	"llmhost/builtin/chatpairs"
 	"llmhost/builtin/chosenrejected"
 	"llmhost/builtin/classification"
 	"llmhost/builtin/cpo"
 	"llmhost/builtin/distill"
 	"llmhost/builtin/dpo"
+	"llmhost/builtin/hh"
 	"llmhost/builtin/kto"
+	"llmhost/builtin/labelledcompletion"
 	"llmhost/builtin/llama2chat"
+	"llmhost/builtin/messages"
 	"llmhost/builtin/multiclassification"
 	"llmhost/builtin/offlineppo"
 	"llmhost/builtin/orpo"
 	"llmhost/builtin/pooling"
 	"llmhost/builtin/preference"
 	"llmhost/builtin/promptanswer"
+	"llmhost/builtin/promptcompletion"
 	"llmhost/builtin/rejectionsampling"
 	"llmhost/builtin/reward"
 	"llmhost/builtin/rrhf"
 	"llmhost/builtin/sft"
+	"llmhost/builtin/sharegpt"
 	"llmhost/builtin/simpo"
+	"llmhost/builtin/text"
 	"llmhost/builtin/weightedlearning"
 	"llmhost/sdk"
 )
@@ -49,6 +57,14 @@ func All() []sdk.Plugin {
 		promptanswer.Plugin,
 		alpaca.Plugin,
 		llama2chat.Plugin,
+		text.Plugin,
+		messages.Plugin,
+		promptcompletion.Plugin,
+		chatpairs.Plugin,
+		labelledcompletion.Plugin,
+		alpacachat.Plugin,
+		sharegpt.Plugin,
+		hh.Plugin,
 		pooling.Plugin,
 	}
 }

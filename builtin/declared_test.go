@@ -121,6 +121,9 @@ func cellOf(t *testing.T, c sdk.Column, example string) sdk.Cell {
 		into = &cell.Strs
 	case sdk.FloatList:
 		into = &cell.Floats
+	case sdk.Bool:
+		cell.Int = map[string]int64{"true": 1}[example]
+		return cell
 	case sdk.JSON:
 		return cell
 	}
