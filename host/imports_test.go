@@ -71,7 +71,7 @@ var arrows = map[string][]string{
 	"host/rundir":                 {"host/atomicfile", "host/jsonerror", "host/checkpoint", "host/metrics", "host/rundir/report"},
 	"host/rundir/report":          {"host/metrics"},
 	"host/safetensors":            {"host/atomicfile", "host/jsonerror", "host/nearest"},
-	"host/task":                   {"host/config", "host/data", "host/plugin", "host/plugin/...", "sdk", "sdk/program"},
+	"host/task":                   {"host/config", "host/data", "host/data/source", "host/plugin", "host/plugin/...", "sdk", "sdk/program"},
 	"host/tempfolder":             {},
 	"host/tensor/...":             {"host/tensor/internal/..."},
 	"host/tokenizer":              {"host/jsonerror", "host/jsonobject"},

@@ -22,6 +22,7 @@ import (
 func introduce(out *console.Console, s config.Settings, t *task.Task, m *models, sets dataset, p train.Plan, start rundir.Start) {
 	introduceTask(out, t)
 	introduceModel(out, s, t, m)
+	out.Printf("%s", t.Format)
 	for _, line := range sets.report {
 		out.Printf("%s", line)
 	}
@@ -153,10 +154,21 @@ func recordOf(s config.Settings, env Env, t *task.Task, m *models, sets dataset,
 		Tokenizer:   rundir.SourceRecord{Path: m.policy.Source.Tokenizer, SHA256: m.policy.Tokenizer.Digest()},
 		Data:        sets.files,
 		EvalData:    sets.held,
+		Format:      formatRecord(t.Format),
 		Binary:      ownDigest(),
 		ResumedFrom: start.Checkpoint,
 		Invariants:  sets.invariantsRecord(s),
 		Settings:    settled(s, plan),
+	}
+}
+
+func formatRecord(f task.Format) *rundir.FormatRecord {
+	return &rundir.FormatRecord{
+		Formatter: f.Formatter,
+		Form:      f.Form,
+		Chat:      f.Chat,
+		Detected:  f.Detected,
+		Unread:    f.Unread,
 	}
 }
 

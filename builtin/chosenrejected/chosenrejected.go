@@ -84,6 +84,20 @@ func (f Formatter) own() []sdk.Column {
 // Columns declares those of preference.Formatter, then prompt, chosen and rejected.
 func (f Formatter) Columns() []sdk.Column { return append(f.Formatter.Columns(), f.own()...) }
 
+// Forms are those of preference.Formatter, and pairs with and without a prompt.
+func (f Formatter) Forms() []sdk.Form {
+	names := f.own()
+	var texts []sdk.FormField
+	for _, c := range names {
+		texts = append(texts, sdk.FormField{Name: c.Name})
+	}
+	pair := names[1].Name + " + " + names[2].Name
+	return append(f.Formatter.Forms(),
+		sdk.Form{Name: names[0].Name + " + " + pair, Fields: texts},
+		sdk.Form{Name: pair, Fields: texts[1:]},
+	)
+}
+
 // Format makes the candidates that are part of a pair.
 func (f Formatter) Format(r *sdk.Row, o *sdk.Out) error {
 	parts, scores, err := f.parts(r, o)

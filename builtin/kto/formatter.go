@@ -67,6 +67,21 @@ func (f Formatter) Columns() []sdk.Column {
 	return columns
 }
 
+// Forms are a prompt with the answer and the label under each of their possible
+// names.
+func (f Formatter) Forms() (forms []sdk.Form) {
+	prompt := fields.Or(f.PromptName, "prompt")
+	for _, answer := range f.answers() {
+		for _, label := range f.labels() {
+			forms = append(forms, sdk.Form{
+				Name:   prompt + " + " + answer + " + " + label,
+				Fields: []sdk.FormField{{Name: prompt}, {Name: answer}, {Name: label}},
+			})
+		}
+	}
+	return forms
+}
+
 // Gives declares the score of the candidate.
 func (Formatter) Gives() []sdk.Output {
 	return []sdk.Output{{Name: "score", Role: sdk.RewardRole}}

@@ -67,6 +67,10 @@ func (f Formatter) Columns() []sdk.Column {
 // dialog is an example of a record's field.
 const dialog = `[{"role": "system", "content": "Be kind."}, {"role": "user", "content": "Name a colour."}, {"role": "assistant", "content": "Red."}]`
 
+// Forms is none: records of this kind are laid out by the model's chat template,
+// unless this layout is asked for by name.
+func (Formatter) Forms() []sdk.Form { return []sdk.Form{} }
+
 // Gives says that examples have no columns and no labels.
 func (Formatter) Gives() []sdk.Output { return nil }
 

@@ -199,6 +199,19 @@ func firstAlone(i int, example string) []string {
 // Names are the columns' names, in their order.
 func (f Fields) Names() []string { return append(f.textNames(), f.scoreNames()...) }
 
+// Forms are texts and scores, each under its possible names.
+func (f Fields) Forms() (forms []sdk.Form) {
+	for _, text := range f.textNames() {
+		for _, score := range f.scoreNames() {
+			forms = append(forms, sdk.Form{
+				Name:   text + " + " + score,
+				Fields: []sdk.FormField{{Name: text}, {Name: score}},
+			})
+		}
+	}
+	return forms
+}
+
 // Gives declares the score of each candidate.
 func (f Fields) Gives() []sdk.Output {
 	return []sdk.Output{{

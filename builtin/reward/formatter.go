@@ -70,6 +70,19 @@ func (f Formatter) own() []sdk.Column {
 // Columns declares texts and scores, then weight, prompt, chosen and rejected.
 func (f Formatter) Columns() []sdk.Column { return append(f.Fields.Columns(), f.own()...) }
 
+// Forms are those of preference.Fields, and pairs with and without a prompt.
+func (f Formatter) Forms() []sdk.Form {
+	prompt := fields.Or(f.PromptName, "prompt")
+	chosen := fields.Or(f.ChosenName, "chosen")
+	rejected := fields.Or(f.RejectedName, "rejected")
+	texts := []sdk.FormField{{Name: prompt}, {Name: chosen}, {Name: rejected}}
+	pair := chosen + " + " + rejected
+	return append(f.Fields.Forms(),
+		sdk.Form{Name: prompt + " + " + pair, Fields: texts},
+		sdk.Form{Name: pair, Fields: texts[1:]},
+	)
+}
+
 // Gives declares the score of each candidate and the weight of the example.
 func (f Formatter) Gives() []sdk.Output { return append(f.Fields.Gives(), fields.WeightOutput()) }
 

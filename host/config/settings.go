@@ -77,7 +77,10 @@ type DataSettings struct {
 	EncodingErrors       string   `name:"encoding_errors" default:"strict" choices:"strict|replace" help:"what becomes of bytes that are not UTF-8 and of halves of surrogate pairs in data files: an error with their place, or U+FFFD instead"`
 	Invariants           string   `name:"data_invariants" default:"error" choices:"error|count|off" help:"every sequence begins with BOS once, where the run puts one, ends what is learned with EOS, has text, something to learn where the loss needs it, and ids that the model has: error = stop at one that does not, before the model is read or at its batch; count = say how many there are, and train on them; off = do not look"`
 	DebugMode            bool     `name:"debug_mode" default:"false" help:"take only the first 100 records of each file"`
-	Formatter            string   `name:"formatter" help:"what turns records into examples, instead of the task's own formatter: NAME of a builtin formatter, or FILE with #formatter where it has several"`
+	Formatter            string   `name:"formatter" help:"what turns records into examples: NAME of a builtin formatter, or FILE with #formatter where it has several; empty = the task's own where it reads the records, else the builtin one that does"`
+
+	// Columns are the fields of the files by the names that formatters give them.
+	Columns map[string]string `name:"columns" help:"table of the files' fields by the names that the formatter gives them, where those differ, as in prompt = \"question\"; llmhost data formats lists the formatters' names"`
 }
 
 // TokenSettings say how texts become tokens.

@@ -172,7 +172,10 @@ func (row setting) checkWhole(text string) string {
 
 // assignEntry puts the entry key of a table setting into the field of s.
 func (row setting) assignEntry(s *Settings, key string, v any, where string) string {
-	if row.keys == nil {
+	switch {
+	case row.name == "columns":
+		return assignColumn(s, key, v)
+	case row.keys == nil:
 		return assignParam(s, key, v, where)
 	}
 	if !slices.Contains(row.keys, key) {
@@ -207,6 +210,24 @@ func scheduleKwarg(key string, v any) (value any, problem string) {
 		return nil, wrongType(v, "a number")
 	}
 	return x, limits{min: new(float64)}.check(x, formatFloat(x))
+}
+
+func assignColumn(s *Settings, key string, v any) string {
+	if text, isFlag := v.(FlagText); isFlag {
+		v = string(text)
+	}
+	field, ok := v.(string)
+	if !ok {
+		return wrongType(v, "the name of a field, a string")
+	}
+	if field == "" {
+		return "is empty; want the name of a field of the data files"
+	}
+	if s.Columns == nil {
+		s.Columns = map[string]string{}
+	}
+	s.Columns[key] = field
+	return ""
 }
 
 func assignParam(s *Settings, key string, v any, where string) string {

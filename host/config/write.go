@@ -3,6 +3,7 @@ package config
 import (
 	"fmt"
 	"maps"
+	"reflect"
 	"regexp"
 	"slices"
 	"strconv"
@@ -16,7 +17,7 @@ func (s Settings) TOML() string {
 	var out strings.Builder
 	group := ""
 	for _, row := range table() {
-		if row.name == "params" || row.keys != nil {
+		if row.kind == reflect.Map {
 			continue // tables come last: what follows one would belong to it
 		}
 		if row.group != group {
@@ -31,6 +32,11 @@ func (s Settings) TOML() string {
 	for name, p := range s.Params {
 		params[name] = p.Value
 	}
+	columns := map[string]any{}
+	for name, field := range s.Columns {
+		columns[name] = field
+	}
+	writeTable(&out, "columns", columns)
 	writeTable(&out, "lr_scheduler_kwargs", s.SchedulerKwargs)
 	writeTable(&out, "params", params)
 	return out.String()

@@ -221,6 +221,9 @@ func (c *Component) readParams(entries []paramEntry) error {
 }
 
 // param finds a parameter by its name.
+// Has reports whether the component has a parameter of that name.
+func (c *Component) Has(name string) bool { return c.param(name) != nil }
+
 func (c *Component) param(name string) *sdk.Param {
 	for i := range c.Params {
 		if c.Params[i].Name == name {

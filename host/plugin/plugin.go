@@ -91,6 +91,14 @@ func (c *Component) String() string {
 	return fmt.Sprintf("%s %s of plugin %s", c.Kind, c.Name, c.Plugin.Info)
 }
 
+// Spec is what a user writes for the component: its name, or FILE#NAME.
+func (c *Component) Spec() string {
+	if c.Plugin.Path == "" {
+		return c.Name
+	}
+	return c.Plugin.Path + "#" + c.Name
+}
+
 // Task is a task with its parts found. A part that the task lacks is nil.
 type Task struct {
 	Name, Doc string

@@ -28,6 +28,7 @@ type Record struct {
 	Tokenizer    SourceRecord   `json:"tokenizer"`
 	Data         []SourceRecord `json:"data"`
 	EvalData     []SourceRecord `json:"eval_data,omitempty"`
+	Format       *FormatRecord  `json:"format,omitempty"`
 	Binary       string         `json:"binary_sha256"`
 	ResumedFrom  string         `json:"resumed_from,omitempty"`
 	TrainSeconds float64        `json:"train_seconds"` // of this process
@@ -77,6 +78,15 @@ type TaskRecord struct {
 	Program   string         `json:"program_sha256"`
 	Formatter string         `json:"formatter"`
 	Params    map[string]any `json:"params"`
+}
+
+// FormatRecord says what the records of a run were taken for.
+type FormatRecord struct {
+	Formatter string   `json:"formatter"`
+	Form      string   `json:"form,omitempty"`
+	Chat      bool     `json:"chat,omitempty"`
+	Detected  bool     `json:"detected"` // by the fields of the records
+	Unread    []string `json:"fields_not_read,omitempty"`
 }
 
 // SourceRecord is a file or folder that a run read.

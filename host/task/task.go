@@ -4,6 +4,7 @@
 package task
 
 import (
+	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -40,6 +41,10 @@ type Task struct {
 	// token, as transformers' …ForSequenceClassification does.
 	PoolsLastToken bool
 
+	// Format is what the records are taken for.
+	Format Format
+
+	names      naming // of fields, by the names of the formatter
 	catalog    *plugin.Catalog
 	formatting plugin.Formatting
 	columns    []sdk.ColumnUse // what the loss declares about the columns that it reads
@@ -54,6 +59,12 @@ type Options struct {
 	// files it used.
 	LockFolder string
 	Resumed    bool // the plugin files must be those of the lock
+
+	// Files gives the first records of the run's files, by which a formatter is
+	// chosen; nil where none is read, and it may return nil.
+	Files func() *Files
+	// Formatter is the one that the resumed run had found, "" where it found none.
+	Formatter string
 }
 
 // Open finds the task that the settings name, compares its file with task_sha256
@@ -73,18 +84,21 @@ func Open(ctx context.Context, s config.Settings, o Options) (t *Task, err error
 		return nil, err
 	}
 	t = &Task{catalog: catalog, Lock: lock}
-	if err := t.open(ctx, s); err != nil {
+	if err := t.open(ctx, s, o); err != nil {
 		t.Close()
 		return nil, err
 	}
 	return t, nil
 }
 
-func (t *Task) open(ctx context.Context, s config.Settings) (err error) {
-	if err := t.find(ctx, s); err != nil {
+func (t *Task) open(ctx context.Context, s config.Settings, o Options) (err error) {
+	if err := t.find(ctx, s, o.Formatter); err != nil {
 		return err
 	}
 	if err := t.checkParts(s); err != nil {
+		return err
+	}
+	if err := t.choose(ctx, s, o); err != nil {
 		return err
 	}
 	if t.Params, err = t.settle(s); err != nil {
@@ -96,20 +110,23 @@ func (t *Task) open(ctx context.Context, s config.Settings) (err error) {
 	if t.formatting, err = t.Formatter.Formatter(ctx, t.Params); err != nil {
 		return err
 	}
+	if err := t.checkNames(); err != nil {
+		return err
+	}
 	t.catalog.Rest()
 	t.updateLock()
 	return nil
 }
 
 // find opens the task's components; the settings may name another formatter and
-// another pooling.
-func (t *Task) find(ctx context.Context, s config.Settings) (err error) {
+// another pooling, and a resumed run keeps the formatter that it had found.
+func (t *Task) find(ctx context.Context, s config.Settings, found string) (err error) {
 	t.catalog.Pin(s.Task, strings.ToLower(s.TaskSHA256))
 	if t.Task, err = t.catalog.Task(ctx, s.Task); err != nil {
 		return err
 	}
-	if s.Formatter != "" {
-		if t.Task.Formatter, err = t.catalog.Component(ctx, plugin.Formatter, s.Formatter); err != nil {
+	if spec := cmp.Or(s.Formatter, found); spec != "" {
+		if t.Task.Formatter, err = t.catalog.Component(ctx, plugin.Formatter, spec); err != nil {
 			return fmt.Errorf("formatter: %w", err)
 		}
 	}
@@ -174,7 +191,7 @@ func (t *Task) DataFormatter() data.Formatter {
 	return data.Formatter{
 		Name:     t.Formatter.Name,
 		Plugin:   t.Formatter.Plugin.Path,
-		Columns:  t.formatting.Columns,
+		Columns:  t.names.columns(t.formatting.Columns),
 		Format:   t.formatting.Format,
 		Parallel: t.formatting.Parallel,
 	}

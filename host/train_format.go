@@ -1,0 +1,69 @@
+package host
+
+import (
+	"os"
+	"path/filepath"
+	"strings"
+
+	"llmhost/host/config"
+	"llmhost/host/data/source"
+	"llmhost/host/rundir"
+	"llmhost/host/task"
+)
+
+// A formatter is chosen by the first records of each file, of so many files.
+const (
+	chosenRecords = 8
+	chosenFiles   = 64
+)
+
+// firstRecords are the first records of the training files; nil where there is none
+// or one cannot be read, which loading them will say.
+func firstRecords(s config.Settings) *task.Files {
+	files := dataFiles(s, "", s.DataDir, s.DataPaths)
+	paths, err := files.List()
+	if err != nil {
+		return nil
+	}
+	first := &task.Files{Template: func() bool { return hasTemplate(s.ModelSettings) }}
+	for _, path := range paths[:min(len(paths), chosenFiles)] {
+		one := files
+		one.Paths = []string{path}
+		one.Limit = chosenRecords
+		var records []source.Record
+		for record, err := range one.Records() {
+			if err != nil {
+				return nil
+			}
+			records = append(records, record)
+		}
+		first.Records = append(first.Records, records)
+	}
+	return first
+}
+
+// hasTemplate tells whether the model's folder has a chat template.
+func hasTemplate(s config.ModelSettings) bool {
+	folder := s.Tokenizer
+	if folder == "" {
+		folder = s.Model
+	}
+	if _, err := os.Stat(filepath.Join(folder, "chat_template.jinja")); err == nil {
+		return true
+	}
+	text, err := os.ReadFile(filepath.Join(folder, "tokenizer_config.json"))
+	return err == nil && strings.Contains(string(text), `"chat_template"`)
+}
+
+// foundBefore is the formatter that the run which resumes had found by its records,
+// "" where it had not.
+func foundBefore(start rundir.Start) (string, error) {
+	if start.Checkpoint == "" {
+		return "", nil
+	}
+	before, err := rundir.ReadRecord(filepath.Dir(start.Checkpoint))
+	if err != nil || before.Format == nil || !before.Format.Detected {
+		return "", err
+	}
+	return before.Format.Formatter, nil
+}
