@@ -28,7 +28,7 @@ func ExtraColumns() []sdk.Column {
 			Name:     "chat_template_kwargs",
 			Type:     sdk.JSON,
 			Doc:      "further variables of the template: an object",
-			Examples: []string{"null", `{"enable_thinking": false}`},
+			Examples: []string{`{"enable_thinking": true}`, `{"enable_thinking": false}`},
 		},
 	}
 }
@@ -52,6 +52,21 @@ func Extras(r *sdk.Row, first int) (c sdk.Chat, err error) {
 		}
 	}
 	return c, nil
+}
+
+// NoExtras refuses what accompanies a conversation beside texts, which no template
+// lays out.
+func NoExtras(r *sdk.Row, first int, text string) error {
+	whole, err := Extras(r, first)
+	if err != nil {
+		return err
+	}
+	for name, value := range map[string]string{"tools": whole.Tools, "documents": whole.Documents, "chat_template_kwargs": whole.Args} {
+		if value != "" {
+			return errors.New("field " + strconv.Quote(name) + " is of use to a chat template alone, and " + strconv.Quote(text) + " is a text; want messages, or the record without it")
+		}
+	}
+	return nil
 }
 
 // Envelopes returns tools each in the envelope {"type": "function", "function": …}

@@ -27,7 +27,7 @@ func ReadPart(r *sdk.Row, extras int, prompt, answer Named) (p Part, err error) 
 	second, both := sdk.JSONText(r.JSON(answer.Column))
 	switch {
 	case isText && both && !IsList(first, "role"):
-		return Part{Prompt: first, Answer: second}, nil
+		return Part{Prompt: first, Answer: second}, NoExtras(r, extras, prompt.Name)
 	case isText != both:
 		names := []string{prompt.Name, answer.Name}
 		if both {

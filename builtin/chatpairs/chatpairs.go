@@ -269,6 +269,9 @@ func texts(r *sdk.Row) (better, worse chat.Part, err error) {
 	if !is {
 		return better, worse, errors.New("field " + strconv.Quote(names[chosen]) + " is a text, and " + strconv.Quote(names[rejected]) + " is none; want two texts or two lists of messages")
 	}
+	if err := chat.NoExtras(r, extras, names[chosen]); err != nil {
+		return better, worse, err
+	}
 	if !r.Has(prompt) {
 		at := chat.CommonStart(a, b)
 		return chat.Part{Prompt: a[:at], Answer: a[at:]}, chat.Part{Prompt: b[:at], Answer: b[at:]}, nil

@@ -48,30 +48,39 @@ const (
 )
 
 // columns are those that all three read, then a formatter's own.
-func columns(dialog string, more ...sdk.Column) []sdk.Column {
+func columns(dialogs []string, more ...sdk.Column) []sdk.Column {
 	shared := append([]sdk.Column{
 		{
 			Name:     "conversations",
 			Type:     sdk.JSON,
 			Required: true,
 			Doc:      "turns, each with from and value",
-			Examples: []string{dialog, dialog},
+			Examples: dialogs,
 		},
 		{
 			Name:     "system",
 			Type:     sdk.String,
 			Doc:      "the system message, where the turns have none",
-			Examples: []string{"null", `"Be kind."`},
+			Examples: []string{`"Be kind."`, `"Be brief."`, "null"},
 		},
 	}, chat.ExtraColumns()...)
 	return append(shared, more...)
 }
 
 // Examples of turns in the standard form.
-const (
-	asked    = `[{"from": "human", "value": "2 + 2?"}]`
-	answered = `[{"from": "human", "value": "2 + 2?"}, {"from": "gpt", "value": "4"}]`
+var (
+	asked = []string{
+		`[{"from": "human", "value": "2 + 2?"}]`,
+		`[{"from": "human", "value": "2 + 2?"}, {"from": "function_call", "value": "{\"name\": \"add\", \"arguments\": {\"a\": 2, \"b\": 2}}"}, {"from": "observation", "value": "4"}]`,
+		`[{"from": "system", "value": "Compute."}, {"from": "human", "value": "2 + 2?"}]`,
+	}
+	answered = []string{closed(asked[0]), closed(asked[1]), closed(asked[2])}
 )
+
+// closed are turns with an answer at their end.
+func closed(turns string) string {
+	return turns[:len(turns)-1] + `, {"from": "gpt", "value": "Four."}]`
+}
 
 // turnsField is the field of the turns in a form.
 func (t Tags) turnsField() sdk.FormField {
@@ -158,8 +167,8 @@ type Pairs struct{ Tags }
 // accompany a chat, the pair and the weight.
 func (Pairs) Columns() []sdk.Column {
 	return columns(asked,
-		sdk.Column{Name: "chosen", Type: sdk.JSON, Required: true, Doc: "the better answer, a turn", Examples: []string{`{"from": "gpt", "value": "4"}`, `{"from": "gpt", "value": "Four."}`}},
-		sdk.Column{Name: "rejected", Type: sdk.JSON, Required: true, Doc: "the worse answer, a turn", Examples: []string{`{"from": "gpt", "value": "5"}`, `{"from": "gpt", "value": "Five."}`}},
+		sdk.Column{Name: "chosen", Type: sdk.JSON, Required: true, Doc: "the better answer, a turn", Examples: []string{`{"from": "gpt", "value": "4"}`, `{"from": "gpt", "value": "Four."}`, `{"from": "gpt", "value": "It is 4."}`}},
+		sdk.Column{Name: "rejected", Type: sdk.JSON, Required: true, Doc: "the worse answer, a turn", Examples: []string{`{"from": "gpt", "value": "5"}`, `{"from": "gpt", "value": "Five."}`, `{"from": "gpt", "value": "It is 5."}`}},
 		fields.WeightColumn("weight", "null", "0.5"),
 	)
 }
@@ -223,7 +232,7 @@ func (Labelled) Columns() []sdk.Column {
 		Role:     sdk.RewardRole,
 		Required: true,
 		Doc:      "whether the last answer is good",
-		Examples: []string{"true", "false"},
+		Examples: []string{"true", "false", "true"},
 	})
 }
 
