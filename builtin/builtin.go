@@ -19,6 +19,7 @@ import (
 	"llmhost/builtin/multiclassification"
 	"llmhost/builtin/offlineppo"
 	"llmhost/builtin/orpo"
+	"llmhost/builtin/plaintext"
 	"llmhost/builtin/pooling"
 	"llmhost/builtin/preference"
 	"llmhost/builtin/promptanswer"
@@ -29,7 +30,6 @@ import (
 	"llmhost/builtin/sft"
 	"llmhost/builtin/sharegpt"
 	"llmhost/builtin/simpo"
-	"llmhost/builtin/text"
 	"llmhost/builtin/weightedlearning"
 	"llmhost/sdk"
 )
@@ -57,7 +57,7 @@ func All() []sdk.Plugin {
 		promptanswer.Plugin,
 		alpaca.Plugin,
 		llama2chat.Plugin,
-		text.Plugin,
+		plaintext.Plugin,
 		messages.Plugin,
 		promptcompletion.Plugin,
 		chatpairs.Plugin,

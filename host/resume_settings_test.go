@@ -174,6 +174,8 @@ func other(t *testing.T, name string, v any) any {
 		return !v
 	case []string:
 		return append([]string{"x"}, v...)
+	case map[string]string:
+		return map[string]string{"prompt": "question"}
 	case map[string]float64, map[string]any:
 		return map[string]any{"power": 2.5}
 	}

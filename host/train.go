@@ -177,17 +177,16 @@ func OpenTrainer(ctx context.Context, s config.Settings, env Env) (trainer *trai
 
 // openTask opens the task and applies its defaults for settings that the user left open.
 func openTask(ctx context.Context, s config.Settings, start rundir.Start, env Env, out *console.Console) (*task.Task, config.Settings, error) {
-	found, err := foundBefore(start)
-	if err != nil {
-		return nil, s, err
-	}
-	t, err := task.Open(ctx, s, task.Options{
+	o, err := chosenBefore(task.Options{
 		Plugins:    env.plugins(out),
 		LockFolder: start.Home(s.OutputDir),
 		Resumed:    start.Checkpoint != "",
 		Files:      func() *task.Files { return firstRecords(s) },
-		Formatter:  found,
-	})
+	}, start)
+	if err != nil {
+		return nil, s, err
+	}
+	t, err := task.Open(ctx, s, o)
 	if err != nil {
 		return nil, s, err
 	}

@@ -55,15 +55,16 @@ func hasTemplate(s config.ModelSettings) bool {
 	return err == nil && strings.Contains(string(text), `"chat_template"`)
 }
 
-// foundBefore is the formatter that the run which resumes had found by its records,
-// "" where it had not.
-func foundBefore(start rundir.Start) (string, error) {
+// chosenBefore lets a run that resumes keep its formatter: the one that it had found
+// by its records, or its task's own.
+func chosenBefore(o task.Options, start rundir.Start) (task.Options, error) {
 	if start.Checkpoint == "" {
-		return "", nil
+		return o, nil
 	}
 	before, err := rundir.ReadRecord(filepath.Dir(start.Checkpoint))
-	if err != nil || before.Format == nil || !before.Format.Detected {
-		return "", err
+	o.KeepsFormatter = true
+	if before.Format != nil && before.Format.Detected {
+		o.Formatter = before.Format.Formatter
 	}
-	return before.Format.Formatter, nil
+	return o, err
 }

@@ -10,6 +10,9 @@ type Form struct {
 	Name   string // as users know it, such as "prompt + completion (chat)"
 	Fields []FormField
 	Chat   bool // its examples are chats, which need a chat template
+
+	// Without are fields, of this formatter or any, that make a record another kind.
+	Without []string
 }
 
 // FormField is a field of a form.
@@ -55,5 +58,9 @@ func appendForm(b []byte, form Form) []byte {
 		}
 		b = append(b, '}')
 	}
-	return append(b, ']', '}')
+	b = append(b, ']')
+	if len(form.Without) > 0 {
+		b = appendList(appendKey(b, "without"), form.Without)
+	}
+	return append(b, '}')
 }

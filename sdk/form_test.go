@@ -21,7 +21,7 @@ func (dialogs) Format(r *sdk.Row, o *sdk.Out) error { return nil }
 func (dialogs) Forms() []sdk.Form {
 	return []sdk.Form{
 		{Name: "turns", Fields: []sdk.FormField{{Name: "turns", Keys: []string{"from", "value"}}}, Chat: true},
-		{Name: "turns + fine", Fields: []sdk.FormField{{Name: "turns"}, {Name: "fine", Holds: sdk.Bool}}},
+		{Name: "turns + fine", Without: []string{"label"}, Fields: []sdk.FormField{{Name: "turns"}, {Name: "fine", Holds: sdk.Bool}}},
 	}
 }
 
@@ -31,6 +31,6 @@ func TestFormsAreInTheReplyToConfigure(t *testing.T) {
 	require.NoError(t, json.Unmarshal(server.Configure(0, []byte(`{}`))[1:], &said))
 	require.JSONEq(t, `[
 		{"name": "turns", "chat": true, "fields": [{"name": "turns", "keys": ["from", "value"]}]},
-		{"name": "turns + fine", "fields": [{"name": "turns"}, {"name": "fine", "holds": "bool"}]}
+		{"name": "turns + fine", "fields": [{"name": "turns"}, {"name": "fine", "holds": "bool"}], "without": ["label"]}
 	]`, string(said.Forms))
 }

@@ -29,7 +29,8 @@ var Plugin = sdk.Plugin{
 // Formatter makes an example of the candidates that are part of a pair, each with
 // a column "score": 1 for the chosen and 0 for the rejected answer of a record that
 // names them, otherwise the record's own score. Without a prompt both are whole
-// texts, cut as preference.Formatter cuts those of a record with scores.
+// texts, cut as preference.Formatter cuts those of a record with scores, or, where
+// prompt_split is auto and no mark is in them, where they begin to differ.
 //
 // A candidate that construct_method puts into no pair is left out, so that
 // nothing is computed for it: with best_over_worst all but the best and the worst,
@@ -171,7 +172,12 @@ func (f Formatter) parts(r *sdk.Row, o *sdk.Out) ([]preference.Part, []float64, 
 		p := r.Str(prompt)
 		return []preference.Part{{Prompt: p, Answer: r.Str(chosen)}, {Prompt: p, Answer: r.Str(rejected)}}, []float64{1, 0}, nil
 	}
-	parts, err := f.Cut([]string{r.Str(chosen), r.Str(rejected)}, o)
+	texts := []string{r.Str(chosen), r.Str(rejected)}
+	cut := f.Formatter
+	if cut.Split == preference.Auto && !cut.Marked(texts) {
+		cut.Split = preference.CommonStart
+	}
+	parts, err := cut.Cut(texts, o)
 	return parts, []float64{1, 0}, err
 }
 

@@ -5,7 +5,7 @@
 //	{"text": "\n\nHuman: hi\n\nAssistant: hello"}
 //
 // They become turns of a chat, which the model's chat template lays out. As texts
-// the formatters chosen_rejected and text read the same records.
+// the formatters chosen_rejected and plain_text read the same records.
 //
 // Data: Bai et al. 2022, arXiv:2204.05862.
 package hh

@@ -72,19 +72,14 @@ func (Formatter) Columns() []sdk.Column {
 	}, chat.ExtraColumns()...)
 }
 
-// Forms are texts and messages.
+// Forms is that of messages: the formatter of KTO reads texts under these names
+// too, and records of texts are its.
 func (Formatter) Forms() []sdk.Form {
-	return []sdk.Form{
-		{
-			Name:   "prompt + completion + label",
-			Fields: []sdk.FormField{{Name: "prompt", Holds: sdk.String}, {Name: "completion", Holds: sdk.String}, {Name: "label"}},
-		},
-		{
-			Name:   "prompt + completion + label (role/content)",
-			Fields: []sdk.FormField{{Name: "prompt", Keys: []string{"role"}}, {Name: "completion", Keys: []string{"role"}}, {Name: "label"}},
-			Chat:   true,
-		},
-	}
+	return []sdk.Form{{
+		Name:   "prompt + completion + label (role/content)",
+		Fields: []sdk.FormField{{Name: "prompt", Keys: []string{"role"}}, {Name: "completion", Keys: []string{"role"}}, {Name: "label"}},
+		Chat:   true,
+	}}
 }
 
 // Gives declares the score of the candidate.
@@ -139,6 +134,6 @@ func (f Unpaired) Forms() []sdk.Form {
 	texts := []sdk.FormField{{Name: "prompt", Holds: sdk.String}, {Name: "chosen", Holds: sdk.String}, {Name: "rejected", Holds: sdk.String}}
 	return append(f.Formatter.Forms(),
 		sdk.Form{Name: "prompt + chosen + rejected", Fields: texts},
-		sdk.Form{Name: "chosen + rejected", Fields: texts[1:]},
+		sdk.Form{Name: "chosen + rejected", Fields: texts[1:], Without: []string{"prompt", "instruction", "conversations", "question", "input"}},
 	)
 }

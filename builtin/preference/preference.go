@@ -37,13 +37,13 @@ var Plugin = sdk.Plugin{
 //
 // A record is dropped, and counted by its reason, if an answer is empty or blank
 // (one is enough: dropping only that candidate would change what the others are
-// ranked against), or if common_prefix finds a single text, which has nothing to
-// share a prefix with. Anything else that is wrong is an error: a missing field,
+// ranked against), or if common_prefix or common_start finds a single text, which
+// has nothing to share a beginning with. Anything else that is wrong is an error: a missing field,
 // texts and scores of different length, a text without the mark that the split
 // needs.
 type Formatter struct {
 	Fields
-	Split      string `llmhost:"prompt_split,choices=auto|sep|assistant|common_prefix,doc=where the prompt of a text ends; auto: at sep_token if every text of the record has it, else after the last assistant mark"`
+	Split      string `llmhost:"prompt_split,choices=auto|sep|assistant|common_prefix|common_start,doc=where the prompt of a text ends; auto: at sep_token if every text of the record has it, else after the last assistant mark; common_start: where the texts begin to differ, as TRL does"`
 	Separator  string `llmhost:"sep_token,doc=the mark between prompt and answer, which the model does not see; the first one in a text counts"`
 	Assistants string `llmhost:"assistant_marks,doc=what an assistant's turn begins with; several are separated by |; \\n is a line break, \\t a tab, \\| a bar, \\\\ a backslash"`
 }
@@ -54,6 +54,7 @@ const (
 	AtSeparator  = "sep"
 	AtAssistant  = "assistant"
 	CommonPrefix = "common_prefix"
+	CommonStart  = "common_start"
 )
 
 // Default returns the formatter with its parameters at their defaults.
@@ -125,8 +126,8 @@ func (p Part) Empty() bool { return strings.TrimSpace(p.Answer) == "" }
 
 // Cut cuts the texts of one record into prompt and answer. The error may be a drop.
 func (f Formatter) Cut(texts []string, o *sdk.Out) ([]Part, error) {
-	if f.Split == CommonPrefix && len(texts) == 1 {
-		return nil, o.Drop("a single text under prompt_split = common_prefix")
+	if (f.Split == CommonPrefix || f.Split == CommonStart) && len(texts) == 1 {
+		return nil, o.Drop("a single text under prompt_split = " + f.Split)
 	}
 	ends, err := f.split(texts)
 	if err != nil {

@@ -6,6 +6,8 @@ import (
 	"strings"
 	"unicode"
 	"unicode/utf8"
+
+	"llmhost/builtin/chat"
 )
 
 // end says where the prompt of a text ends and where its answer begins, in
@@ -29,6 +31,8 @@ func (f Formatter) split(texts []string) ([]end, error) {
 		)
 	case CommonPrefix:
 		return f.commonPrefix(texts), nil
+	case CommonStart:
+		return commonStart(texts), nil
 	}
 	if ends, err := each(texts, f.separator, ""); err == nil {
 		return ends, nil
@@ -112,6 +116,26 @@ func (f Formatter) commonPrefix(texts []string) []end {
 		ends[i] = end{at, at}
 	}
 	return ends
+}
+
+// commonStart splits all texts where the first of them begins to differ from
+// another, by chat.CommonStart.
+func commonStart(texts []string) []end {
+	at := len(texts[0])
+	for _, text := range texts[1:] {
+		at = min(at, chat.CommonStart(texts[0], text))
+	}
+	ends := make([]end, len(texts))
+	for i := range ends {
+		ends[i] = end{at, at}
+	}
+	return ends
+}
+
+// Marked tells whether a mark says where the prompt of each text ends.
+func (f Formatter) Marked(texts []string) bool {
+	_, err := f.split(texts)
+	return err == nil
 }
 
 // shared returns the longest common prefix of a and b in whole characters.

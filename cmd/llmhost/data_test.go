@@ -29,7 +29,7 @@ func printed(t *testing.T, f func() error) string {
 
 func TestDataFormats(t *testing.T) {
 	text := printed(t, func() error { return runData(context.Background(), []string{"formats"}) })
-	require.Contains(t, text, "\n    prompt answer [weight]; gives example_column.weight\n")
+	require.Contains(t, text, "\n    reads prompt answer [weight]; gives example_column.weight\n    found by prompt + answer\n")
 	err := runData(context.Background(), []string{"formats", "x"})
 	require.EqualError(t, err, `data formats takes no argument, found "x"`)
 }

@@ -15,6 +15,7 @@ type formEntry struct {
 		Name, Holds string
 		Keys        []string
 	}
+	Without []string
 }
 
 // readForms checks the forms that a formatter lists. One that lists none has the
@@ -58,8 +59,8 @@ func requiredForm(columns []sdk.Column) []sdk.Form {
 
 // form checks an entry, and fills in what the fields hold.
 func (e formEntry) form(columns []sdk.Column) (sdk.Form, error) {
-	form := sdk.Form{Name: line(e.Name), Chat: e.Chat}
-	if form.Name == "" || len(e.Fields) == 0 || len(e.Fields) > maxParts {
+	form := sdk.Form{Name: line(e.Name), Chat: e.Chat, Without: e.Without}
+	if form.Name == "" || len(e.Fields) == 0 || len(e.Fields) > maxParts || len(e.Without) > maxParts {
 		return form, fmt.Errorf("its form %q has %d fields; want a name and 1 to %d fields", plain(e.Name), len(e.Fields), maxParts)
 	}
 	for _, f := range e.Fields {

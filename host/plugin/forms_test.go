@@ -12,9 +12,9 @@ import (
 func TestForms(t *testing.T) {
 	columns := []sdk.Column{{Name: "a", Type: sdk.JSON, Required: true}, {Name: "b", Type: sdk.String}, {Name: "c", Type: sdk.Float, Required: true}}
 	for _, x := range []struct{ name, said, want, err string }{
-		{"none said", `null`, `[{"Name":"a + c","Fields":[{"Name":"a","Holds":7,"Keys":null},{"Name":"c","Holds":2,"Keys":null}],"Chat":false}]`, ""},
-		{"said", `[{"name":"a (chat)","chat":true,"fields":[{"name":"a","keys":["role"]},{"name":"b","holds":"bool"}]}]`,
-			`[{"Name":"a (chat)","Fields":[{"Name":"a","Holds":7,"Keys":["role"]},{"Name":"b","Holds":3,"Keys":null}],"Chat":true}]`, ""},
+		{"none said", `null`, `[{"Name":"a + c","Fields":[{"Name":"a","Holds":7,"Keys":null},{"Name":"c","Holds":2,"Keys":null}],"Chat":false,"Without":null}]`, ""},
+		{"said", `[{"name":"a (chat)","chat":true,"fields":[{"name":"a","keys":["role"]},{"name":"b","holds":"bool"}],"without":["d"]}]`,
+			`[{"Name":"a (chat)","Fields":[{"Name":"a","Holds":7,"Keys":["role"]},{"Name":"b","Holds":3,"Keys":null}],"Chat":true,"Without":["d"]}]`, ""},
 		{"no field", `[{"name":"a","fields":[]}]`, "", `its form "a" has 0 fields; want a name and 1 to 256 fields`},
 		{"no column", `[{"name":"a","fields":[{"name":"z"}]}]`, "", `its form "a" has the field "z", which is none of its columns`},
 		{"no type", `[{"name":"a","fields":[{"name":"b","holds":"text"}]}]`, "", `its form "a" wants "text" in the field "b"; want a column type, and at most 256 keys`},

@@ -56,18 +56,32 @@ func List(ctx context.Context, plugins []*Plugin) string {
 	return b.String()
 }
 
-// ListFormats writes each formatter of the plugins: its name, what it reads, and
-// the fields of its records, those that may be absent in brackets.
+// ListFormats writes each formatter of the plugins: its name, what it reads, the
+// fields of its records, those that may be absent in brackets, and the forms by which
+// its records are recognised.
 func ListFormats(ctx context.Context, plugins []*Plugin) string {
 	var b strings.Builder
 	for _, p := range plugins {
 		for _, c := range p.Components {
 			if c.Kind == Formatter {
-				fmt.Fprintf(&b, "%s: %s\n    %s\n", c.Name, c.Doc, c.needs(ctx))
+				fmt.Fprintf(&b, "%s: %s\n    reads %s\n%s", c.Name, c.Doc, c.needs(ctx), c.formsText(ctx))
 			}
 		}
 	}
 	return b.String()
+}
+
+// formsText has a line for each form of a formatter's records.
+func (c *Component) formsText(ctx context.Context) string {
+	records, err := c.Records(ctx, nil)
+	if err != nil || len(records.Forms) == 0 {
+		return "    found only by name\n"
+	}
+	text := ""
+	for _, form := range records.Forms {
+		text += "    found by " + form.Name + "\n"
+	}
+	return text
 }
 
 // lastColumn is the width left for the last column of a listing.

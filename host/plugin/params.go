@@ -62,10 +62,19 @@ func (t *Task) Declares(name string) bool { return declared(t.Components(), name
 // none has.
 func (t *Task) Meant(name string) string {
 	for _, c := range t.Components() {
-		for _, p := range c.Params {
-			if slices.Contains(p.Aliases, name) {
-				return p.Name
-			}
+		if meant := c.Meant(name); meant != "" && meant != name {
+			return meant
+		}
+	}
+	return ""
+}
+
+// Meant is the component's parameter that name means, its own name or an alias; ""
+// where it has none.
+func (c *Component) Meant(name string) string {
+	for _, p := range c.Params {
+		if p.Name == name || slices.Contains(p.Aliases, name) {
+			return p.Name
 		}
 	}
 	return ""

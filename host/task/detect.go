@@ -22,11 +22,12 @@ type Files struct {
 // choose settles which formatter reads the records. The setting's comes first, then
 // the task's own, where it reads any of the first file's first records, or does not
 // say what it reads; then the one builtin formatter that reads them and gives what
-// the loss reads.
+// the loss reads. One that reads all fields of the own formatter's form and more has
+// precedence over it: the own one would leave out part of what the records say.
 func (t *Task) choose(ctx context.Context, s config.Settings, o Options) error {
 	t.names = s.Columns
-	kept := s.Formatter == "" && o.Formatter != ""
-	t.Format = Format{Formatter: t.Task.Formatter.Spec(), Detected: kept}
+	found := s.Formatter == "" && o.Formatter != ""
+	t.Format = Format{Formatter: t.Task.Formatter.Spec(), Detected: found}
 	var files *Files
 	if o.Files != nil {
 		files = o.Files()
@@ -40,18 +41,20 @@ func (t *Task) choose(ctx context.Context, s config.Settings, o Options) error {
 		return nil
 	}
 	own.fit(files.Records[0], t.names)
-	if own.fits > 0 || own.err != nil || s.Formatter != "" || kept || t.setsOwn(s) {
+	if own.err != nil || s.Formatter != "" || o.KeepsFormatter || t.setsOwn(s) {
 		t.describe(own, files)
 		return t.checkOthers(own, files)
 	}
-	found, err := t.detect(ctx, s, own, files)
+	chosen, err := t.detect(ctx, s, own, files)
 	if err != nil {
 		return err
 	}
-	t.Task.Formatter = found.component
-	t.Format = Format{Formatter: found.component.Spec(), Detected: true}
-	t.describe(found, files)
-	return t.checkOthers(found, files)
+	if chosen != own {
+		t.Task.Formatter = chosen.component
+		t.Format = Format{Formatter: chosen.component.Spec(), Detected: true}
+	}
+	t.describe(chosen, files)
+	return t.checkOthers(chosen, files)
 }
 
 // setsOwn tells whether the user set a parameter that the formatter alone has, and
@@ -73,8 +76,9 @@ type reader struct {
 	forms     []sdk.Form
 	err       error // what is wrong with its parameters
 
-	fits int      // records of the first file that have one of its forms
-	form sdk.Form // of the first of those
+	fits   int      // records of the first file that have one of its forms
+	form   sdk.Form // of the first of those
+	unused int      // columns that it gives and the loss does not read
 }
 
 // reader asks a formatter. Parameters of the run that it does not have are left out.
@@ -82,8 +86,8 @@ func (t *Task) reader(ctx context.Context, c *plugin.Component, s config.Setting
 	r := &reader{component: c}
 	given := map[string]plugin.Given{}
 	for name, p := range s.Params {
-		if c.Has(name) {
-			given[name] = asGiven(p)
+		if meant := c.Meant(name); meant != "" {
+			given[meant] = asGiven(p)
 		}
 	}
 	values, err := c.Settle(given)
@@ -122,7 +126,7 @@ func (t *Task) describe(r *reader, files *Files) {
 	}
 }
 
-// detect finds the builtin formatter for the first file's records.
+// detect finds the builtin formatter for the first file's records; own if that is it.
 func (t *Task) detect(ctx context.Context, s config.Settings, own *reader, files *Files) (*reader, error) {
 	values, err := t.lossValues(s)
 	if err != nil {
@@ -141,11 +145,18 @@ func (t *Task) detect(ctx context.Context, s config.Settings, own *reader, files
 			r := t.reader(ctx, c, s)
 			if r.err == nil && len(r.forms) > 0 && feeds(r.gives, loss) {
 				r.fit(files.Records[0], t.names)
+				r.unused = unusedOf(r.gives, loss)
 				fed = append(fed, r)
 			}
 		}
 	}
+	if own.fits > 0 {
+		fed = slices.DeleteFunc(fed, func(r *reader) bool { return r.fits < own.fits || !isMore(r.form, own.form) })
+	}
 	best := nearestOf(fed, files.Template)
+	if own.fits > 0 && len(best) != 1 {
+		return own, nil
+	}
 	first := files.Records[0][0]
 	switch len(best) {
 	case 0:
@@ -159,6 +170,16 @@ func (t *Task) detect(ctx context.Context, s config.Settings, own *reader, files
 	}
 	return nil, fmt.Errorf("%s: the record has the fields %s, which several formatters read: %s; set formatter to one of them",
 		first.Position(), fieldList(first), strings.Join(names, ", "))
+}
+
+// isMore tells whether a form has all the fields of another, and more.
+func isMore(form, of sdk.Form) bool {
+	for _, f := range of.Fields {
+		if !slices.ContainsFunc(form.Fields, func(have sdk.FormField) bool { return have.Name == f.Name }) {
+			return false
+		}
+	}
+	return len(form.Fields) > len(of.Fields)
 }
 
 // lossValues are the parameters of the loss alone.
@@ -177,26 +198,45 @@ func (t *Task) lossValues(s config.Settings) (map[string]any, error) {
 	return t.Loss.Settle(given)
 }
 
-// nearestOf are the readers of the most records, and of those the ones with the
-// most fields. Where chats and texts are left the model decides: chats if it has a
-// chat template.
+// nearestOf are the readers of the most records, of those the ones with the most
+// fields, and of those the ones that give the least beside what the loss reads. Where
+// chats and texts are left the model decides: chats if it has a chat template.
 func nearestOf(all []*reader, template func() bool) []*reader {
-	most, fields := 0, 0
-	for _, r := range all {
-		most = max(most, r.fits)
+	all = slices.DeleteFunc(slices.Clone(all), func(r *reader) bool { return r.fits == 0 })
+	for _, of := range []func(r *reader) int{
+		func(r *reader) int { return r.fits },
+		func(r *reader) int { return len(r.form.Fields) },
+	} {
+		all = mostOf(all, of)
 	}
-	all = slices.DeleteFunc(slices.Clone(all), func(r *reader) bool { return r.fits == 0 || r.fits < most })
-	for _, r := range all {
-		fields = max(fields, len(r.form.Fields))
-	}
-	all = slices.DeleteFunc(all, func(r *reader) bool { return len(r.form.Fields) < fields })
 	chats := slices.ContainsFunc(all, func(r *reader) bool { return r.form.Chat })
 	texts := slices.ContainsFunc(all, func(r *reader) bool { return !r.form.Chat })
+	fewest := func(all []*reader) []*reader { return mostOf(all, func(r *reader) int { return -r.unused }) }
 	if !chats || !texts {
-		return all
+		return fewest(all)
 	}
 	chat := template != nil && template()
-	return slices.DeleteFunc(all, func(r *reader) bool { return r.form.Chat != chat })
+	return fewest(slices.DeleteFunc(all, func(r *reader) bool { return r.form.Chat != chat }))
+}
+
+// mostOf are the readers with the largest number.
+func mostOf(all []*reader, of func(r *reader) int) []*reader {
+	if len(all) == 0 {
+		return nil
+	}
+	most := of(slices.MaxFunc(all, func(a, b *reader) int { return of(a) - of(b) }))
+	return slices.DeleteFunc(all, func(r *reader) bool { return of(r) < most })
+}
+
+// unusedOf counts the columns that a formatter gives and a loss does not read.
+func unusedOf(gives []sdk.Output, loss *plugin.Trace) (n int) {
+	reads := loss.InputNames()
+	for _, output := range gives {
+		if !slices.Contains(reads, output.Input()) {
+			n++
+		}
+	}
+	return n
 }
 
 // feeds tells whether a formatter gives what a loss reads, and nothing that says
@@ -232,6 +272,9 @@ func (t *Task) noneReads(first source.Record, own *reader, others []*reader) err
 	if err != nil {
 		said = err.Error()
 	}
+	if err != nil && slices.ContainsFunc(own.forms, func(form sdk.Form) bool { return hasAll(first, form, t.names) }) {
+		return err // the fields are the own formatter's, and one holds something else
+	}
 	var lacks []string
 	for _, r := range others {
 		lacks = append(lacks, r.component.Name+" finds "+closest(first, r, t.names))
@@ -241,6 +284,12 @@ func (t *Task) noneReads(first source.Record, own *reader, others []*reader) err
 	}
 	return fmt.Errorf("%s; no other builtin formatter that gives what task %s reads takes it: %s; give the fields' names in [columns], or set formatter",
 		said, t.Name, strings.Join(lacks, "; "))
+}
+
+// hasAll tells whether a record has the fields of a form, whatever they hold.
+func hasAll(r source.Record, form sdk.Form, names naming) bool {
+	have, err := r.Fields()
+	return err == nil && !slices.ContainsFunc(form.Fields, func(f sdk.FormField) bool { return !slices.Contains(have, names.field(f.Name)) })
 }
 
 // closest is what a record lacks of the form that it is nearest to.

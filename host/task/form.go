@@ -75,22 +75,27 @@ func formOf(r source.Record, forms []sdk.Form, names naming) (best sdk.Form, fou
 	return best, found
 }
 
-// lacking says what a record lacks of a form, or "".
+// lacking says all that a record lacks of a form, or "".
 func lacking(r source.Record, form sdk.Form, names naming) string {
 	have, err := r.Fields()
 	if err != nil {
 		return err.Error()
 	}
+	var lacks []string
 	for _, f := range form.Fields {
 		name := names.field(f.Name)
 		if !slices.Contains(have, name) {
-			return fmt.Sprintf("no %q", f.Name)
-		}
-		if what := unlike(r, name, f); what != "" {
-			return fmt.Sprintf("%q is %s", f.Name, what)
+			lacks = append(lacks, fmt.Sprintf("no %q", f.Name))
+		} else if what := unlike(r, name, f); what != "" {
+			lacks = append(lacks, fmt.Sprintf("%q is %s", f.Name, what))
 		}
 	}
-	return ""
+	for _, name := range form.Without {
+		if slices.Contains(have, names.field(name)) {
+			lacks = append(lacks, fmt.Sprintf("%q beside it", name))
+		}
+	}
+	return strings.Join(lacks, " and ")
 }
 
 // unlike says what a field of a record is not, or "".

@@ -63,8 +63,10 @@ type Options struct {
 	// Files gives the first records of the run's files, by which a formatter is
 	// chosen; nil where none is read, and it may return nil.
 	Files func() *Files
-	// Formatter is the one that the resumed run had found, "" where it found none.
-	Formatter string
+	// KeepsFormatter is set where a run resumes: the formatter is Formatter, which the
+	// run had found, or the task's own where that is "".
+	KeepsFormatter bool
+	Formatter      string
 }
 
 // Open finds the task that the settings name, compares its file with task_sha256

@@ -1,7 +1,7 @@
-// Package text holds the formatter of plain texts, the data of pretraining:
+// Package plaintext holds the formatter of plain texts, the data of pretraining:
 //
 //	{"text": "Once upon a time there was a fox."}
-package text
+package plaintext
 
 import (
 	"llmhost/builtin/fields"
@@ -10,9 +10,9 @@ import (
 
 // Plugin is the formatter with its name.
 var Plugin = sdk.Plugin{
-	Name: "text", Version: "1.0.0", Doc: "records of a text that is learned as a whole",
+	Name: "plain_text", Version: "1.0.0", Doc: "records of a text that is learned as a whole",
 	Formatters: []sdk.FormatterSpec{sdk.NewFormatter(
-		"text",
+		"plain_text",
 		"a text that is learned as a whole",
 		Formatter{},
 	)},
