@@ -63,6 +63,7 @@ func TestProgramThatDies(t *testing.T) {
 	mark := filepath.Join(t.TempDir(), "mark")
 	s := yes(t, mark)
 	s.NumTrainEpochs = 1
+	s.TokenCacheGB = 0 // the formatter is called in each run
 	mustTrain(t, s)
 	newest, before, damaged, err := checkpoint.Newest(s.OutputDir)
 	require.NoError(t, err)

@@ -186,7 +186,7 @@ func other(t *testing.T, name string, v any) any {
 // Another value of any setting is noted when a run resumes, or refused, or has
 // nothing to do with what is resumed.
 func TestNoSettingChangesInSilenceWhenARunResumes(t *testing.T) {
-	ofOneStart := []string{"output_dir", "overwrite_output_dir", "resume_from_checkpoint", "allow_thread_count_change", "task_sha256", "locked", "dry_run"}
+	ofOneStart := []string{"output_dir", "overwrite_output_dir", "resume_from_checkpoint", "allow_thread_count_change", "task_sha256", "locked", "dry_run", "token_cache_gb"}
 	dir := filepath.Join(t.TempDir(), "run")
 	d, err := rundir.Open(dir, rundir.Options{}, t.Logf)
 	require.NoError(t, err)

@@ -134,6 +134,7 @@ func loadData(ctx context.Context, s config.Settings, t *task.Task, tok *tokeniz
 	if d.batching.grouping.Packing == data.PackWrapped {
 		options.Tokenizing.MaxLength = math.MaxInt32 // blocks are cut out of whole texts
 	}
+	options.Cache.Note = func(format string, args ...any) { d.notes = append(d.notes, fmt.Sprintf(format, args...)) }
 	limits, err := limitsOf(s, tok)
 	if err != nil {
 		return d, err
@@ -185,24 +186,28 @@ func dataOptions(s config.Settings, t *task.Task, around layout, encoder bool) d
 			Padding:              t.Padding(),
 		},
 		SharePrefix: s.SharePrefix,
-		Cache:       surveyCache(t, around.tokens),
+		Cache:       dataCache(s.DataSettings, t, around.tokens),
 	}
 }
 
-// surveyCache keeps surveys in the user's cache. Nothing is kept where there is no
-// such folder, or the formatter's code cannot be identified.
-func surveyCache(t *task.Task, tok *tokenizer.Tokenizer) data.SurveyCache {
+// DataCacheName is the folder of tokenised data in the user's cache.
+const DataCacheName = "data"
+
+// dataCache keeps tokens and surveys in the user's cache. Nothing is kept where there is
+// no such folder, or the formatter's code cannot be identified.
+func dataCache(s config.DataSettings, t *task.Task, tok *tokenizer.Tokenizer) data.Cache {
 	folder := plugin.DefaultCache()
 	code := t.Formatter.Plugin.Digest
 	if code == "" {
 		code = ownBuild()
 	}
 	params, err := json.Marshal(t.Params)
-	if folder == "" || code == "" || err != nil {
-		return data.SurveyCache{}
+	if folder == "" || code == "" || err != nil || s.TokenCacheGB == 0 {
+		return data.Cache{}
 	}
-	return data.SurveyCache{
-		Folder: filepath.Join(folder, "surveys"),
+	return data.Cache{
+		Folder:   filepath.Join(folder, DataCacheName),
+		MaxBytes: int64(s.TokenCacheGB * 1e9),
 		Key: []string{
 			t.Formatter.String(),
 			code,
@@ -235,7 +240,7 @@ func (d *dataset) loadTrain(ctx context.Context, s config.Settings, o data.Optio
 		return err
 	}
 	d.noteFiles(d.train.Files)
-	d.describe("train", d.train.Survey, s.TokenSettings)
+	d.describe("train", d.train, s.TokenSettings)
 	d.files = sourceRecords(d.train.Files)
 	sum := sha256.New()
 	for _, f := range d.files {
@@ -278,11 +283,15 @@ func (d *dataset) noteFiles(files []source.File) {
 }
 
 // describe notes what some files held.
-func (d *dataset) describe(name string, s data.Survey, how config.TokenSettings) {
+func (d *dataset) describe(name string, set data.Set, how config.TokenSettings) {
+	s := set.Survey
 	d.surveys = append(d.surveys, s)
 	line := fmt.Sprintf("%-6s %d records, %d sequences, %d tokens", name, s.Records, s.Sequences, s.Tokens)
 	if s.PackedTokens < s.Tokens {
 		line += fmt.Sprintf("; shared prompts save %.0f%%", 100*(1-float64(s.PackedTokens)/float64(s.Tokens)))
+	}
+	if set.FromDisk {
+		line += "; tokenised by an earlier run"
 	}
 	d.report = append(d.report, line)
 	d.describeClasses(s)
@@ -332,7 +341,7 @@ func (d *dataset) loadEval(ctx context.Context, s config.Settings, o data.Option
 			return err
 		}
 		d.noteFiles(set.Files)
-		d.describe("eval", set.Survey, s.TokenSettings)
+		d.describe("eval", set, s.TokenSettings)
 		sets = append(sets, set)
 	}
 	all := data.Join(sets...)

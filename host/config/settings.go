@@ -76,6 +76,7 @@ type DataSettings struct {
 	MaxEvalSamples       int      `name:"max_eval_samples" default:"0" min:"0" help:"evaluate on the first records of each evaluation file alone, at most so many; 0 = all"`
 	EncodingErrors       string   `name:"encoding_errors" default:"strict" choices:"strict|replace" help:"what becomes of bytes that are not UTF-8 and of halves of surrogate pairs in data files: an error with their place, or U+FFFD instead"`
 	Invariants           string   `name:"data_invariants" default:"error" choices:"error|count|off" help:"every sequence begins with BOS once, where the run puts one, ends what is learned with EOS, has text, something to learn where the loss needs it, and ids that the model has: error = stop at one that does not, before the model is read or at its batch; count = say how many there are, and train on them; off = do not look"`
+	TokenCacheGB         float64  `name:"token_cache_gb" default:"20" min:"0" help:"gigabytes that the tokenised data of all runs may take in the user's cache, where the next run over the same data finds them; those that were not used for the longest time go first; 0 = none are kept"`
 	DebugMode            bool     `name:"debug_mode" default:"false" help:"take only the first 100 records of each file"`
 	Formatter            string   `name:"formatter" help:"what turns records into examples: NAME of a builtin formatter, or FILE with #formatter where it has several; empty = the task's own where it reads the records, else the builtin one that does"`
 

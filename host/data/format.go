@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"iter"
 	"maps"
 	"math"
 	"slices"
@@ -163,11 +164,29 @@ const (
 // Format reads the records of files and formats them. It is an error if nothing
 // is left. When ctx ends its error is returned.
 func Format(ctx context.Context, files source.Files, formatter Formatter, onBadRow OnBadRow) (Texts, error) {
+	var all []Formatted
+	texts, err := formatEach(ctx, files.Records(), formatter, onBadRow, func(portion []Formatted) error {
+		all = append(all, portion...)
+		return nil
+	})
+	if err != nil {
+		return Texts{}, err
+	}
+	texts.All = all
+	if len(all) == 0 {
+		return Texts{}, texts.noneLeft(files)
+	}
+	return texts, nil
+}
+
+// formatEach formats records and hands them to emit in portions, in their order. What
+// it returns counts them and holds none.
+func formatEach(ctx context.Context, records iter.Seq2[source.Record, error], formatter Formatter, onBadRow OnBadRow, emit func([]Formatted) error) (Texts, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	g := gatherer{formatter: formatter, onBadRow: onBadRow, next: &portion{}}
+	g := gatherer{formatter: formatter, onBadRow: onBadRow, next: &portion{}, emit: emit}
 	defer g.wait()
 	defer cancel()
-	for record, err := range files.Records() {
+	for record, err := range records {
 		if err == nil {
 			err = ctx.Err()
 		}
@@ -180,13 +199,8 @@ func Format(ctx context.Context, files source.Files, formatter Formatter, onBadR
 			return Texts{}, err
 		}
 	}
-	if err := g.finish(ctx); err != nil {
-		return Texts{}, err
-	}
-	if len(g.out.All) == 0 {
-		return Texts{}, g.out.noneLeft(files)
-	}
-	return g.out, nil
+	err := g.finish(ctx)
+	return g.out, err
 }
 
 // gatherer gathers rows into portions. Several portions may be on their way
@@ -197,6 +211,9 @@ type gatherer struct {
 	next      *portion   // which is being gathered
 	away      []*portion // which are being formatted, the oldest first
 	out       Texts
+	emit      func([]Formatted) error
+	first     *Formatted  // of all, nil before it
+	taken     []Formatted // of the portion that is being taken
 }
 
 // portion is some rows and their results.
@@ -317,13 +334,18 @@ func (g *gatherer) take(p *portion) error {
 			}
 		}
 		if i == len(p.rows) {
-			return nil
+			break
 		}
 		if err := g.takeResult(p.results[i], p.records[i]); err != nil {
 			return err
 		}
 	}
-	return nil
+	taken := g.taken
+	g.taken = nil
+	if len(taken) == 0 {
+		return nil
+	}
+	return g.emit(taken)
 }
 
 func (g *gatherer) takeResult(result sdk.Result, r source.Record) error {
@@ -336,15 +358,18 @@ func (g *gatherer) takeResult(result sdk.Result, r source.Record) error {
 		return nil
 	}
 	e := Formatted{Example: result.Example, Source: at}
-	if len(g.out.All) > 0 {
-		if err := sameColumns(g.out.All[0], e); err != nil {
+	if g.first != nil {
+		if err := sameColumns(*g.first, e); err != nil {
 			return g.bad(fmt.Errorf("%s: %s%w", at, g.formatter.owner(), err))
 		}
 	}
 	if err := fitsFloat32(e); err != nil {
 		return g.bad(fmt.Errorf("%s: %s%w", at, g.formatter.owner(), err))
 	}
-	g.out.All = append(g.out.All, e)
+	if g.first == nil {
+		g.first = &e
+	}
+	g.taken = append(g.taken, e)
 	return nil
 }
 

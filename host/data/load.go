@@ -7,6 +7,8 @@ package data
 
 import (
 	"context"
+	"fmt"
+	"runtime"
 
 	"llmhost/host/data/source"
 )
@@ -19,7 +21,7 @@ type Options struct {
 	Tokenizing  Tokenizing
 	SharePrefix bool // batches hold once what candidates of a causal model share
 	Limits      Limits
-	Cache       SurveyCache
+	Cache       Cache
 }
 
 // Set is the tokenised content of some files.
@@ -27,50 +29,190 @@ type Set struct {
 	Examples Examples // in file order
 	Survey   Survey
 	Files    []source.File
+	FromDisk bool // an earlier run tokenised it
 }
 
-// Load reads, formats, tokenises and surveys files. It is an error if no example
-// is left. When ctx ends its error is returned.
+// Load reads, formats, tokenises and surveys files, or opens what an earlier run made
+// of the same ones. It is an error if no example is left. When ctx ends its error is
+// returned.
 func Load(ctx context.Context, files source.Files, o Options) (Set, error) {
+	if err := o.Tokenizing.check(); err != nil {
+		return Set{}, err
+	}
 	listed, err := files.Digests()
 	if err != nil {
 		return Set{}, err
 	}
-	texts, err := Format(ctx, files, o.Formatter, o.OnBadRow)
-	if err != nil {
+	digest := digestOf(o.tokensKey(listed, files))
+	set := Set{Files: listed}
+	kept := tokenised{}
+	if store := o.Cache.open(digest, o.Tokenizing.Padding); store != nil {
+		set.FromDisk = true
+		kept = tokenised{store, store.tail.Records, store.tail.Drops}
+	} else if kept, err = o.tokenise(ctx, files, digest); err != nil {
 		return Set{}, err
 	}
-	examples, err := Tokenize(texts.All, o.Tokenizer, o.Tokenizing)
-	if err != nil {
-		return Set{}, err
-	}
-	examples, drops := o.Tokenizing.keep(examples)
-	texts.Drops = joinDrops(texts.Drops, drops)
-	if len(examples) == 0 {
-		return Set{}, texts.noneLeft(files)
-	}
-	key := o.surveyKey(listed, files)
-	survey := o.Cache.survey(key.digest(), func() Survey {
-		s := TakeSurvey(examples, key.SharePrefix, o.Limits)
-		s.Records = texts.Records
-		s.Drops = texts.Drops
-		return s
-	})
-	return Set{Examples: InMemory(examples), Survey: survey, Files: listed}, nil
+	set.Examples = kept.examples
+	key := surveyKey{Tokens: digest, SharePrefix: o.shares(), Limits: o.Limits}
+	set.Survey, err = o.Cache.survey(key, func() (Survey, error) { return surveyAll(kept.examples, key.SharePrefix, o.Limits) })
+	set.Survey.Records = kept.records
+	set.Survey.Drops = kept.drops
+	return set, err
 }
 
-// surveyKey is what the survey of these files depends on.
-func (o Options) surveyKey(listed []source.File, files source.Files) surveyKey {
-	return surveyKey{
-		Version:     surveyVersion,
-		Files:       listed,
-		Limit:       files.Limit,
-		Total:       files.Total,
-		Key:         o.Cache.Key,
-		OnBadRow:    o.OnBadRow,
-		Tokenizing:  o.Tokenizing,
-		SharePrefix: o.SharePrefix && !o.Tokenizing.Encoder,
-		Limits:      o.Limits,
+// shares tells whether batches hold once what candidates share.
+func (o Options) shares() bool { return o.SharePrefix && !o.Tokenizing.Encoder }
+
+// tokensKey is what the tokens of these files depend on.
+func (o Options) tokensKey(listed []source.File, files source.Files) tokensKey {
+	return tokensKey{
+		Version:    cacheVersion,
+		Files:      listed,
+		Limit:      files.Limit,
+		Total:      files.Total,
+		Unreadable: files.Unreadable,
+		Key:        o.Cache.Key,
+		OnBadRow:   o.OnBadRow,
+		Tokenizing: o.Tokenizing,
+	}
+}
+
+// tokenised is what some files came to.
+type tokenised struct {
+	examples Examples
+	records  int
+	drops    []Drop
+}
+
+// tokenise makes the examples of files: in the cache, or in memory where nothing is
+// kept there.
+func (o Options) tokenise(ctx context.Context, files source.Files, digest string) (tokenised, error) {
+	writer, err := o.Cache.create(digest)
+	if err != nil {
+		o.Cache.note("tokens are not kept for the next run: %v", err)
+	}
+	sink := sink{store: writer}
+	if writer != nil {
+		defer writer.abort()
+	}
+	made, err := o.make(ctx, files, sink.add)
+	switch {
+	case sink.failed != nil: // a full disk keeps nobody from training
+		o.Cache.note("tokens are not kept for the next run: %v", sink.failed)
+		o.Cache.Folder = ""
+		return o.tokenise(ctx, files, digest)
+	case err != nil:
+		return tokenised{}, err
+	case writer == nil:
+		made.examples = sink.memory
+		return made, nil
+	}
+	if err := writer.commit(made.records, made.drops); err != nil {
+		o.Cache.note("tokens are not kept for the next run: %v", err)
+		o.Cache.Folder = ""
+		return o.tokenise(ctx, files, digest)
+	}
+	if o.Cache.MaxBytes > 0 {
+		_, _ = o.Cache.Prune(o.Cache.MaxBytes, digest+tokensEnding)
+	}
+	store, err := openStore(o.Cache.path(digest, tokensEnding), digest, o.Tokenizing.Padding)
+	if err != nil {
+		return tokenised{}, err
+	}
+	made.examples = store
+	return made, nil
+}
+
+// sink keeps examples in a store, or in memory where there is none.
+type sink struct {
+	store  *storeWriter
+	memory InMemory
+	failed error // of the store
+}
+
+func (s *sink) add(c *chunk) error {
+	if s.store == nil {
+		s.memory = append(s.memory, c.examples...)
+		return nil
+	}
+	for i, e := range c.examples {
+		if s.failed = s.store.add(e, c.sizes[i], c.hashes[i]); s.failed != nil {
+			return s.failed
+		}
+	}
+	return nil
+}
+
+// make formats and tokenises files, several portions at once, and hands their examples
+// to add in their order.
+func (o Options) make(ctx context.Context, files source.Files, add func(*chunk) error) (made tokenised, err error) {
+	var drops []Drop
+	left := 0
+	take := func(c *chunk) error {
+		if <-c.done; c.err != nil {
+			return c.err
+		}
+		drops = joinDrops(drops, c.drops)
+		left += len(c.examples)
+		return add(c)
+	}
+	var away []*chunk
+	defer func() {
+		for _, c := range away {
+			<-c.done
+		}
+	}()
+	texts, err := formatEach(ctx, files.Records(), o.Formatter, o.OnBadRow, func(portion []Formatted) error {
+		c := &chunk{done: make(chan struct{})}
+		away = append(away, c)
+		go c.tokenise(portion, o)
+		if len(away) <= runtime.GOMAXPROCS(0) {
+			return nil
+		}
+		first := away[0]
+		away = away[1:]
+		return take(first)
+	})
+	for err == nil && len(away) > 0 {
+		first := away[0]
+		away = away[1:]
+		err = take(first)
+	}
+	texts.Drops = joinDrops(texts.Drops, drops)
+	if err == nil && left == 0 {
+		err = texts.noneLeft(files)
+	}
+	return tokenised{records: texts.Records, drops: texts.Drops}, err
+}
+
+// chunk is a portion of examples.
+type chunk struct {
+	examples []Example
+	hashes   []uint64 // of the content of each
+	sizes    []Size
+	drops    []Drop
+	err      error
+	done     chan struct{} // closed when all of it is there
+}
+
+// tokenise fills in the examples of formatted records.
+func (c *chunk) tokenise(portion []Formatted, o Options) {
+	defer close(c.done)
+	all, err := Tokenize(portion, o.Tokenizer, o.Tokenizing)
+	if err == nil && len(all) != len(portion) {
+		err = fmt.Errorf("%s: %d examples of %d records", portion[0].Source, len(all), len(portion))
+	}
+	if c.err = err; err != nil {
+		return
+	}
+	for i, e := range all {
+		if reason := o.Tokenizing.useless(e); reason != "" {
+			c.drops = joinDrops(c.drops, []Drop{{Reason: reason, Count: 1, First: e.Source}})
+			continue
+		}
+		c.examples = append(c.examples, e)
+		c.hashes = append(c.hashes, hashOf(portion[i]))
+		c.sizes = append(c.sizes, sizeOf(e))
 	}
 }
 

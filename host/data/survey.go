@@ -1,8 +1,12 @@
 package data
 
 import (
+	"errors"
 	"maps"
+	"runtime"
 	"slices"
+	"sync"
+	"sync/atomic"
 
 	"llmhost/host/classname"
 )
@@ -100,13 +104,56 @@ func (m Misfits) Join(other Misfits) Misfits {
 // sequences share prefixes, as in Pack. Records and Drops are set by whoever read
 // the files.
 func TakeSurvey(examples []Example, share bool, limits Limits) Survey {
-	s := surveyor{share: share, limits: limits, at: map[headClass]int{}}
-	s.survey.Lengths = map[int]int{}
-	s.survey.Classes = map[string][]Class{}
+	s := newSurveyor(share, limits)
 	for _, e := range examples {
 		s.add(e)
 	}
 	return s.survey
+}
+
+func newSurveyor(share bool, limits Limits) *surveyor {
+	s := &surveyor{share: share, limits: limits, at: map[headClass]int{}}
+	s.survey.Lengths = map[int]int{}
+	s.survey.Classes = map[string][]Class{}
+	return s
+}
+
+// surveyPart is how many examples are surveyed at a time.
+const surveyPart = 4096
+
+// surveyAll surveys examples on all processors.
+func surveyAll(examples Examples, share bool, limits Limits) (Survey, error) {
+	parts := (examples.Len() + surveyPart - 1) / surveyPart
+	surveys := make([]Survey, parts)
+	errs := make([]error, min(parts, runtime.GOMAXPROCS(0)))
+	var next atomic.Int64
+	var wait sync.WaitGroup
+	for w := range errs {
+		wait.Go(func() {
+			for p := int(next.Add(1)) - 1; p < parts && errs[w] == nil; p = int(next.Add(1)) - 1 {
+				surveys[p], errs[w] = surveyRange(examples, p*surveyPart, share, limits)
+			}
+		})
+	}
+	wait.Wait()
+	var all Survey
+	for _, s := range surveys {
+		all = all.Join(s)
+	}
+	return all, errors.Join(errs...)
+}
+
+// surveyRange surveys a part of examples.
+func surveyRange(examples Examples, from int, share bool, limits Limits) (Survey, error) {
+	s := newSurveyor(share, limits)
+	for i := from; i < min(from+surveyPart, examples.Len()); i++ {
+		e, err := examples.At(i)
+		if err != nil {
+			return Survey{}, err
+		}
+		s.add(e)
+	}
+	return s.survey, nil
 }
 
 // surveyor surveys one example after another.

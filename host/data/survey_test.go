@@ -8,7 +8,6 @@ import (
 	"slices"
 	"strings"
 	"testing"
-	"time"
 
 	"github.com/stretchr/testify/require"
 
@@ -63,7 +62,7 @@ func judgedOptions(folder string) data.Options {
 		Tokenizer:   pairs{new([]string)},
 		Tokenizing:  data.Tokenizing{MaxLength: 8, OnlyPredictAnswer: true, Before: []int32{1}, After: []int32{2}},
 		SharePrefix: true,
-		Cache:       data.SurveyCache{Folder: folder, Key: []string{"judged", "pairs"}},
+		Cache:       data.Cache{Folder: folder, Key: []string{"judged", "pairs"}},
 	}
 }
 
@@ -164,10 +163,10 @@ func TestSurveyOfSpellings(t *testing.T) {
 	require.Len(t, first.Classes["label"][0].Spellings, 2, "joining changes neither")
 }
 
-// keptFile is the one file of a cache.
+// keptFile is the one survey of a cache.
 func keptFile(t *testing.T, folder string) string {
 	t.Helper()
-	found, err := filepath.Glob(filepath.Join(folder, "*"))
+	found, err := filepath.Glob(filepath.Join(folder, "*.survey.json"))
 	require.NoError(t, err)
 	require.Len(t, found, 1)
 	return found[0]
@@ -179,7 +178,7 @@ func TestSurveyIsKept(t *testing.T) {
 	folder := filepath.Join(t.TempDir(), "surveys")
 	files, options := write(t, "a.jsonl", judgedLines), judgedOptions(folder)
 	taken := load(t, files, options)
-	require.Equal(t, taken, load(t, files, options))
+	require.Equal(t, taken.Survey, load(t, files, options).Survey)
 
 	path := keptFile(t, folder)
 	text, err := os.ReadFile(path)
@@ -202,13 +201,13 @@ func TestDamagedSurveyIsTakenAgain(t *testing.T) {
 		"empty":     "",
 		"cut short": string(whole[:len(whole)/2]),
 		"another's": strings.Replace(string(whole), filepath.Base(path)[:8], "00000000", 1),
-		"no survey": `{"key":"` + strings.TrimSuffix(filepath.Base(path), ".json") + `"}`,
+		"no survey": `{"key":"` + strings.TrimSuffix(filepath.Base(path), ".survey.json") + `"}`,
 		"no object": "[]",
 	} {
 		t.Run(name, func(t *testing.T) {
 			require.NotEqual(t, string(whole), text)
 			require.NoError(t, os.WriteFile(path, []byte(text), 0o666))
-			require.Equal(t, taken, load(t, files, options))
+			require.Equal(t, taken.Survey, load(t, files, options).Survey)
 			again, err := os.ReadFile(path)
 			require.NoError(t, err)
 			require.Equal(t, string(whole), string(again))
@@ -238,12 +237,14 @@ func TestSurveyDependsOn(t *testing.T) {
 			first := keptFile(t, folder)
 			change(&files, &options)
 			got := load(t, files, options)
-			kept, err := filepath.Glob(filepath.Join(folder, "*"))
+			kept, err := filepath.Glob(filepath.Join(folder, "*.survey.json"))
 			require.NoError(t, err)
 			require.Len(t, kept, 2)
 			require.Contains(t, kept, first)
 			options.Cache.Folder = ""
-			require.Equal(t, load(t, files, options), got)
+			bare := load(t, files, options)
+			require.Equal(t, bare.Survey, got.Survey)
+			require.Equal(t, collect(t, bare), collect(t, got))
 		})
 	}
 }
@@ -251,7 +252,11 @@ func TestSurveyDependsOn(t *testing.T) {
 // A cache that cannot be written is no error.
 func TestSurveyWithoutACache(t *testing.T) {
 	files := write(t, "a.jsonl", judgedLines)
-	require.Equal(t, load(t, files, judgedOptions("")), load(t, files, judgedOptions("a.jsonl")))
+	options := judgedOptions("a.jsonl")
+	var notes []string
+	options.Cache.Note = func(format string, args ...any) { notes = append(notes, fmt.Sprintf(format, args...)) }
+	require.Equal(t, load(t, files, judgedOptions("")), load(t, files, options))
+	require.Equal(t, []string{"tokens are not kept for the next run: mkdir a.jsonl: not a directory"}, notes)
 }
 
 // Loading makes one pass: each row is formatted once, each text tokenised once.
@@ -269,23 +274,6 @@ func TestLoadMakesOnePass(t *testing.T) {
 	require.Equal(t, set.Survey.Records, rows)
 	require.Equal(t, 1, calls)
 	require.Equal(t, len(slices.Compact(slices.Sorted(slices.Values(texts)))), len(texts))
-}
-
-// A cache removes the oldest surveys.
-func TestOldSurveysAreRemoved(t *testing.T) {
-	const most = 256
-	folder := t.TempDir()
-	for i := range most + 3 {
-		path := filepath.Join(folder, fmt.Sprintf("%03d.json", i))
-		require.NoError(t, os.WriteFile(path, []byte("{}"), 0o666))
-		at := time.Unix(int64(1000+i), 0)
-		require.NoError(t, os.Chtimes(path, at, at))
-	}
-	load(t, write(t, "a.jsonl", judgedLines), judgedOptions(folder))
-	kept, err := filepath.Glob(filepath.Join(folder, "*"))
-	require.NoError(t, err)
-	require.Len(t, kept, most)
-	require.Equal(t, "004.json", filepath.Base(kept[0]), "the oldest are gone, and the newest is the one just taken")
 }
 
 // A survey counts the sequences beyond each limit of a model and says where the

@@ -21,21 +21,8 @@ func (side Side) cut(n, longest int) (first, end int) {
 	return over, n
 }
 
-// keep leaves out the examples that truncation made useless, as how says. A batch
-// needs all candidates of an example, so one of them is enough.
-func (how Tokenizing) keep(examples []Example) (kept []Example, drops []Drop) {
-	for _, e := range examples {
-		reason := how.useless(e)
-		if reason == "" {
-			kept = append(kept, e)
-			continue
-		}
-		drops = joinDrops(drops, []Drop{{Reason: reason, Count: 1, First: e.Source}})
-	}
-	return kept, drops
-}
-
-// useless says why an example is left out; "" for one that is kept.
+// useless says why an example that truncation made useless is left out; "" for one
+// that is kept. A batch needs all candidates of an example, so one of them is enough.
 func (how Tokenizing) useless(e Example) string {
 	for _, s := range e.Sequences {
 		switch {

@@ -30,8 +30,12 @@ type Options struct {
 	Notice  func(string)     // gets notices that the user should read before a plugin runs; nil drops them
 }
 
-// DefaultCache is the folder of this user's caches, or "" where there is none.
+// DefaultCache is the folder of this user's caches: that of the environment variable
+// LLMHOST_CACHE, or llmhost in the user's cache folder; "" where there is none.
 func DefaultCache() string {
+	if own := os.Getenv("LLMHOST_CACHE"); own != "" {
+		return own
+	}
 	base, err := os.UserCacheDir()
 	if err != nil {
 		return ""

@@ -33,6 +33,7 @@ var effects = map[string]effect{
 	"allow_thread_count_change": ofOneStart,
 	"task_sha256":               ofOneStart,
 	"locked":                    ofOneStart,
+	"token_cache_gb":            ofOneStart,
 
 	"seed":                    unused, // the generator and the heads are in the checkpoint; data_seed is apart
 	"evaluate_at_beginning":   unused,

@@ -40,6 +40,21 @@ func (t *Tokenizer) EncodeBatch(texts []string, special bool) ([][]int32, error)
 			return nil, fmt.Errorf("text %d: %w", i, err)
 		}
 	}
+	total := 0
+	for _, text := range texts {
+		total += len(text)
+	}
+	if !special && total >= piecesFrom {
+		if t.ready.Do(func() { t.pieces = newPieces(t) }); t.pieces != nil {
+			return t.encodeInPieces(texts)
+		}
+	}
+	return t.encodeAll(texts, special)
+}
+
+// encodeAll encodes texts, known to be good, by the core, for much text on several
+// threads.
+func (t *Tokenizer) encodeAll(texts []string, special bool) ([][]int32, error) {
 	chunks, total := cut(texts)
 	ids := make([][]int32, len(texts))
 	errs := make([]error, min(len(chunks), cap(t.pool.limit), 1+total/bytesPerInstance))

@@ -16,6 +16,7 @@ import (
 	"io/fs"
 	"os"
 	"path/filepath"
+	"sync"
 	"unicode/utf8"
 )
 
@@ -30,6 +31,8 @@ type Tokenizer struct {
 	digest  string
 	engine  *engine
 	pool    *pool
+	pieces  *pieces   // nil where texts cannot be encoded in pieces
+	ready   sync.Once // makes pieces
 	vocab   int
 	maxID   int32
 	special Special
@@ -80,6 +83,7 @@ func (t *Tokenizer) take(file []byte) {
 	t.file = file
 	sum := sha256.Sum256(file)
 	t.digest, t.pool = hex.EncodeToString(sum[:]), newPool(func() (*instance, error) { return newInstance(t.engine, file) })
+	t.ready = sync.Once{}
 }
 
 // open makes the first instance, which proves the file, gives it the tokens that only the
