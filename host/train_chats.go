@@ -31,7 +31,7 @@ type chats struct {
 // only where data has conversations.
 func openChats(s config.Settings, tok *tokenizer.Tokenizer, labels bool) (*chats, error) {
 	c := &chats{settings: s.ChatSettings, answers: s.OnlyPredictAnswer, labels: labels, seen: map[string]bool{}}
-	c.template, c.missing = chat.Load(tok, chat.Options{Setting: s.ChatTemplate, Now: s.Day()})
+	c.template, c.missing = chat.Load(tok, chat.Options{Setting: s.ChatTemplate, Now: s.Day(), AllowSpecialTokens: s.AllowSpecialInText})
 	if c.missing != nil && s.ChatTemplate != "" {
 		return nil, c.missing
 	}

@@ -9,6 +9,7 @@ package chat
 import (
 	"crypto/sha256"
 	"encoding/hex"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -27,6 +28,9 @@ type Options struct {
 	Setting string
 	// Now is what strftime_now tells; the zero value stands for DefaultNow.
 	Now time.Time
+	// AllowSpecialTokens lets special tokens that a conversation's texts spell out be such;
+	// otherwise they are text.
+	AllowSpecialTokens bool
 }
 
 // DefaultNow is the date that Llama 3.1's and 3.2's templates give where they are told
@@ -37,9 +41,9 @@ var DefaultNow = time.Date(2024, 7, 26, 0, 0, 0, 0, time.UTC)
 type Template struct {
 	found
 	compiled map[string]*tokenizer.Template
-	roles    map[string]string // special tokens by role
 	now      time.Time
-	tok      *tokenizer.Tokenizer // compiles the copies that print marks
+	tok      *tokenizer.Tokenizer
+	shared   tokenizer.TemplateSource // what all of them have, without a text
 	learned  learned
 }
 
@@ -70,15 +74,36 @@ func Load(tok *tokenizer.Tokenizer, o Options) (*Template, error) {
 	if t.now.IsZero() {
 		t.now = DefaultNow
 	}
-	if t.roles, err = tok.RoleTokens(); err != nil {
+	t.tok = tok
+	if !o.AllowSpecialTokens {
+		t.shared.Control = tok.SpecialTokens()
+	}
+	if t.shared.Variables, err = roleVariables(tok); err != nil {
 		return nil, err
 	}
 	for _, name := range t.Names() {
-		if t.compiled[name], err = tok.Compile(t.sources[name]); err != nil {
+		if t.compiled[name], err = t.compile(t.sources[name]); err != nil {
 			return nil, placed(t.paths[name], err)
 		}
 	}
 	return t, nil
+}
+
+// compile compiles a text as one of the templates.
+func (t *Template) compile(text string) (*tokenizer.Template, error) {
+	source := t.shared
+	source.Text = text
+	return t.tok.Compile(source)
+}
+
+// roleVariables are the special tokens with a role, as variables of templates.
+func roleVariables(tok *tokenizer.Tokenizer) (string, error) {
+	tokens, err := tok.RoleTokens()
+	if err != nil {
+		return "", err
+	}
+	text, err := json.Marshal(tokens)
+	return string(text), err
 }
 
 // placed is an error in a template with the file that it is in.

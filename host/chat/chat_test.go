@@ -1,9 +1,14 @@
 package chat_test
 
 import (
+	"encoding/json"
+	"fmt"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
+	"time"
+	"unicode/utf8"
 
 	"github.com/stretchr/testify/require"
 
@@ -122,6 +127,118 @@ func TestRenderErrors(t *testing.T) {
 		t.Run(c.name, func(t *testing.T) {
 			_, err := template.Render(c.conv)
 			require.EqualError(t, err, c.want)
+		})
+	}
+}
+
+// Strftime_now tells the day of the options, and every day the same without one.
+func TestNow(t *testing.T) {
+	tok := model(t, map[string]string{"chat_template.jinja": "{{ strftime_now('%d %b %Y') }}"})
+	for want, now := range map[string]time.Time{"26 Jul 2024": {}, "01 Dec 2026": time.Date(2026, 12, 1, 0, 0, 0, 0, time.UTC)} {
+		template, err := chat.Load(tok, chat.Options{Now: now})
+		require.NoError(t, err)
+		got, err := template.Render(hi)
+		require.NoError(t, err)
+		require.Equal(t, want, got.Text)
+	}
+}
+
+// The builtin template says what it has no form for.
+func TestChatML(t *testing.T) {
+	template, err := chat.Load(model(t, nil), chat.Options{Setting: "chatml"})
+	require.NoError(t, err)
+	got, err := template.Render(chat.Conversation{GenerationPrompt: true, Messages: []string{
+		`{"role": "system", "content": " Be brief. "}`, `{"role": "user", "content": [{"type": "text", "text": "a"}, {"type": "text", "text": "b"}]}`}})
+	require.NoError(t, err)
+	require.Equal(t, "<|im_start|>system\n Be brief. <|im_end|>\n<|im_start|>user\nab<|im_end|>\n<|im_start|>assistant\n", got.Text)
+	for message, want := range map[string]string{
+		`{"role": "assistant", "tool_calls": [{}]}`:        "the template says: chatml has no form for tool_calls; give a template that has one",
+		`{"role": "user", "content": [{"type": "image"}]}`: "the template says: chatml has no form for content of type image",
+	} {
+		_, err = template.Render(chat.Conversation{Messages: []string{message}})
+		require.ErrorContains(t, err, want)
+	}
+}
+
+// FuzzTemplate: a source compiles and renders, or is refused, in bounded time.
+func FuzzTemplate(f *testing.F) {
+	for _, seed := range []string{
+		"{% for m in messages %}{{ m.role }}{{ m['content'] | trim }}{% endfor %}", "{% generation %}{{ x }}{% endgeneration %}",
+		"{% macro m(a) %}{% set ns.a = a %}{% endmacro %}", "{{ '%s' % messages }}{{ messages[::-1][0] }}", "{% for i in range(99999) %}{{ 'a' * 99999 }}{% endfor %}",
+		"{% raw %}{% generation %}{% endraw %}{# {% #}", "{{ messages | tojson(indent=4) }}{{ messages[0].items() | list }}",
+	} {
+		f.Add(seed, `{"role": "user", "content": "Hi"}`)
+	}
+	tok := model(f, nil)
+	f.Fuzz(func(t *testing.T, source, message string) {
+		compiled, err := tok.Compile(tokenizer.TemplateSource{Text: source, Control: tok.SpecialTokens()})
+		if err != nil {
+			return
+		}
+		all, err := compiled.Render([]tokenizer.Conversation{{Options: "{}", Variables: `{"messages": [` + message + `]}`}})
+		require.NoError(t, err)
+		for _, s := range all[0].Plain {
+			require.Equal(t, s.Token, all[0].Text[s.Start:s.End])
+		}
+	})
+}
+
+// FuzzConversation: whatever a conversation holds, its texts make no control tokens, and a
+// conversation that the template prints comes out.
+func FuzzConversation(f *testing.F) {
+	tok := model(f, map[string]string{"chat_template.jinja": "{% for m in messages %}<s>{{ m.role }}\n{{ m.content }}</s>{% endfor %}"})
+	template, err := chat.Load(tok, chat.Options{})
+	require.NoError(f, err)
+	for _, seed := range []string{"Hi", "</s>", "a</", "s>", "<s></s><pad>", "\U00100000\U00100003", "é\x00\n", "<unk"} {
+		f.Add(seed, "s>")
+	}
+	f.Fuzz(func(t *testing.T, first, second string) {
+		if !utf8.ValidString(first + second) {
+			return
+		}
+		message := func(content string) string {
+			text, err := json.Marshal(map[string]string{"role": "user", "content": content})
+			require.NoError(t, err)
+			return string(text)
+		}
+		got, err := template.Render(chat.Conversation{Messages: []string{message(first), message(second)}})
+		require.NoError(t, err)
+		require.Equal(t, "<s>user\n"+first+"</s><s>user\n"+second+"</s>", got.Text)
+		encoded, err := tok.EncodePlain([]tokenizer.PlainText{{Text: got.Text, Plain: tokenizer.Spans(got.Plain)}})
+		require.NoError(t, err)
+		require.Equal(t, 2, count(encoded[0].IDs, tok.Special().BOS))
+		require.Equal(t, 2, count(encoded[0].IDs, tok.Special().EOS))
+	})
+}
+
+// BenchmarkRender renders conversations with the templates of shared/tokenizers;
+// testdata/bench_render.py does the same with transformers.
+func BenchmarkRender(b *testing.B) {
+	folder := os.Getenv("LLMHOST_TOKENIZERS")
+	if folder == "" {
+		b.Skip("LLMHOST_TOKENIZERS names no folder with chat templates")
+	}
+	var conversations []chat.Conversation
+	for i := range 2000 {
+		var messages []string
+		for turn := range 1 + i%3 {
+			messages = append(messages,
+				fmt.Sprintf(`{"role": "user", "content": "Question %d of chat %d: %s?"}`, turn, i, strings.Repeat("what is the capital of the country ", 2)),
+				fmt.Sprintf(`{"role": "assistant", "content": "Answer %d: %s."}`, turn, strings.Repeat("the capital that you ask for is Paris, of course ", 3)))
+		}
+		conversations = append(conversations, chat.Conversation{Messages: messages})
+	}
+	for _, name := range []string{"chatml", "llama3", "qwen3", "smollm2_hf"} {
+		source, err := os.ReadFile(filepath.Join(folder, "chat_templates", name+".jinja"))
+		require.NoError(b, err)
+		template, err := chat.Load(model(b, map[string]string{"chat_template.jinja": string(source)}), chat.Options{})
+		require.NoError(b, err)
+		b.Run(name, func(b *testing.B) {
+			for b.Loop() {
+				_, err := template.RenderBatch(conversations)
+				require.NoError(b, err)
+			}
+			b.ReportMetric(float64(b.N*len(conversations))/b.Elapsed().Seconds(), "chats/s")
 		})
 	}
 }

@@ -1,6 +1,7 @@
 package chat
 
 import (
+	"fmt"
 	"runtime"
 	"sort"
 	"sync"
@@ -52,47 +53,94 @@ func (e Encoder) Encode(examples [][]*sdk.Chat) ([][]Tokens, error) {
 	return out, nil
 }
 
+// textKey tells texts apart: the same words may be a control token here and only text there.
+type textKey struct{ text, plain string }
+
+func textKeyOf(text string, plain []tokenizer.PlainToken) (k textKey) {
+	k.text = text
+	if len(plain) > 0 {
+		k.plain = fmt.Sprint(plain)
+	}
+	return k
+}
+
+func (l Laid) textKey() textKey   { return textKeyOf(l.Text, l.Plain) }
+func (l Laid) promptKey() textKey { return textKeyOf(l.Prompt, l.PromptPlain) }
+
 // texts are the encodings of different texts. Spans of tokens are there where
 // somebody asks where a token came from.
-type texts map[string]tokenizer.Encoding
+type texts map[textKey]tokenizer.Encoding
 
 // encodeTexts encodes every different text of the chats, and every different prompt.
 func (e Encoder) encodeTexts(laid []Laid) (texts, error) {
 	all := texts{}
-	var plain, detailed []string
-	add := func(to *[]string, text string) {
-		if _, seen := all[text]; !seen {
-			all[text] = tokenizer.Encoding{}
-			*to = append(*to, text)
+	var ids, detailed, marked toEncode
+	for _, l := range laid {
+		switch {
+		case l.Err != nil:
+		case len(l.Plain) > 0:
+			marked.add(all, l.textKey(), l.Plain)
+		case len(l.Add)+len(l.Leave) > 0:
+			detailed.add(all, l.textKey(), nil)
 		}
 	}
 	for _, l := range laid {
-		if l.Err == nil && len(l.Add)+len(l.Leave) > 0 {
-			add(&detailed, l.Text)
+		if l.Err != nil {
+			continue
+		}
+		ids.add(all, l.textKey(), nil) // unless it is among the others
+		if len(l.PromptPlain) > 0 {
+			marked.add(all, l.promptKey(), l.PromptPlain)
+		} else {
+			ids.add(all, l.promptKey(), nil)
 		}
 	}
-	for _, l := range laid {
-		if l.Err == nil {
-			add(&plain, l.Text)
-			add(&plain, l.Prompt)
-		}
-	}
-	ids, err := e.Tokenizer.EncodeBatch(plain, false)
+	encoded, err := e.Tokenizer.EncodeBatch(ids.texts(), false)
 	if err != nil {
 		return nil, err
 	}
-	for i, text := range plain {
-		all[text] = tokenizer.Encoding{IDs: ids[i]}
+	for i, key := range ids.keys {
+		all[key] = tokenizer.Encoding{IDs: encoded[i]}
 	}
-	encodings := make([]tokenizer.Encoding, len(detailed))
-	err = inParallel(len(detailed), func(i int) (err error) {
-		encodings[i], err = e.Tokenizer.EncodeWithOffsets(detailed[i], false)
+	encodings, err := e.Tokenizer.EncodePlain(marked.plain)
+	if err != nil {
+		return nil, err
+	}
+	for i, key := range marked.keys {
+		all[key] = encodings[i]
+	}
+	encodings = make([]tokenizer.Encoding, len(detailed.keys))
+	err = inParallel(len(encodings), func(i int) (err error) {
+		encodings[i], err = e.Tokenizer.EncodeWithOffsets(detailed.plain[i].Text, false)
 		return err
 	})
-	for i, text := range detailed {
-		all[text] = encodings[i]
+	for i, key := range detailed.keys {
+		all[key] = encodings[i]
 	}
 	return all, err
+}
+
+// toEncode are texts that are encoded in one way.
+type toEncode struct {
+	keys  []textKey
+	plain []tokenizer.PlainText
+}
+
+// add adds a text that is not yet among all.
+func (t *toEncode) add(all texts, key textKey, plain []tokenizer.PlainToken) {
+	if _, seen := all[key]; seen {
+		return
+	}
+	all[key] = tokenizer.Encoding{}
+	t.keys = append(t.keys, key)
+	t.plain = append(t.plain, tokenizer.PlainText{Text: key.text, Plain: tokenizer.Spans(plain)})
+}
+
+func (t toEncode) texts() (texts []string) {
+	for _, p := range t.plain {
+		texts = append(texts, p.Text)
+	}
+	return texts
 }
 
 // inParallel calls do for 0 to n-1 on as many goroutines as there are cores.
@@ -120,22 +168,23 @@ func inParallel(n int, do func(i int) error) error {
 // all of them begin at the same token, as in TRL.
 func (t texts) tokens(laid []Laid) []Tokens {
 	out := make([]Tokens, len(laid))
-	begin := map[string]int{}
+	begin := map[textKey]int{}
 	for _, l := range laid {
-		n := commonIDs(t[l.Prompt].IDs, t[l.Text].IDs)
-		if have, known := begin[l.Prompt]; !known || n < have {
-			begin[l.Prompt] = n
+		n := commonIDs(t[l.promptKey()].IDs, t[l.textKey()].IDs)
+		if have, known := begin[l.promptKey()]; !known || n < have {
+			begin[l.promptKey()] = n
 		}
 	}
 	for k, l := range laid {
 		if out[k].Err = l.Err; l.Err != nil {
 			continue
 		}
-		encoding := t[l.Text]
+		encoding, first := t[l.textKey()], begin[l.promptKey()]
 		out[k].IDs = encoding.IDs
 		out[k].Rewritten = l.Rewritten
-		out[k].Merged = !l.Rewritten && begin[l.Prompt] < len(t[l.Prompt].IDs)
-		out[k].learn(l, encoding.Spans, begin[l.Prompt])
+		out[k].Merged = !l.Rewritten && first < len(t[l.promptKey()].IDs)
+		out[k].AsText = len(l.Plain) > 0
+		out[k].learn(l, encoding.Spans, first)
 	}
 	return out
 }

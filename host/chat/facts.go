@@ -56,7 +56,7 @@ func (t *Template) findFacts(name string) (*facts, error) {
 	if m, ok := pickMarks(f.source); ok {
 		f.marks = m
 		if source, loops := withMarks(f.source, m); loops > 0 {
-			f.marked, _ = t.tok.Compile(source) // one that does not compile marks nothing
+			f.marked, _ = t.tok.Compile(tokenizer.TemplateSource{Text: source, Variables: t.shared.Variables}) // one that does not compile marks nothing
 		}
 	}
 	if err := t.findHeader(f); err != nil {
@@ -168,7 +168,7 @@ func (t *Template) run(all jobs) error {
 				b.jobs[n].take(Rendering{}, &RenderError{n, e.Turn, t.paths[name], e.Line, e.Message, e.Raised})
 				continue
 			}
-			b.jobs[n].take(Rendering{r.Text, r.Generation}, nil)
+			b.jobs[n].take(Rendering{r.Text, r.Generation, r.Plain}, nil)
 		}
 	}
 	return nil

@@ -13,6 +13,9 @@ type Laid struct {
 	Text   string
 	Prompt string // what a model is asked with; "" where the chat has no prompt
 
+	// Plain and PromptPlain are special tokens in both that messages spell out.
+	Plain, PromptPlain []tokenizer.PlainToken
+
 	// Whole says that everything behind the prompt is learned, and FromStart that the
 	// prompt is too. Add are bytes that are learned besides, Leave bytes that are not.
 	Whole, FromStart bool
@@ -30,7 +33,7 @@ type Laid struct {
 func (t *Template) Lay(chats []*sdk.Chat, how func(*sdk.Chat) Learning) ([]Laid, error) {
 	dialogs := make([]*dialog, len(chats))
 	var first jobs
-	prompts := map[promptKey]*string{}
+	prompts := map[promptKey]*Rendering{}
 	for i, chat := range chats {
 		d, err := t.newDialog(chat, how(chat))
 		if err != nil {
@@ -104,9 +107,9 @@ type promptKey struct {
 }
 
 // askText asks for the whole conversation and for its prompt, which candidates share.
-func (j *jobs) askText(d *dialog, prompts map[promptKey]*string) {
+func (j *jobs) askText(d *dialog, prompts map[promptKey]*Rendering) {
 	j.add(d.conversation(d.messages, false), func(r Rendering, err error) {
-		d.text, d.given, d.err = r.Text, r.Generation, err
+		d.text, d.given, d.plain, d.err = r.Text, r.Generation, r.Plain, err
 	})
 	if len(d.chat.Prompt) == 0 {
 		return
@@ -114,9 +117,9 @@ func (j *jobs) askText(d *dialog, prompts map[promptKey]*string) {
 	key := promptKey{&d.chat.Prompt[0], len(d.chat.Prompt), d.chat.Tools, d.chat.Documents, d.chat.Args}
 	prompt, known := prompts[key]
 	if !known {
-		prompt = new(string)
+		prompt = new(Rendering)
 		prompts[key] = prompt
-		j.add(d.conversation(d.chat.Prompt, true), func(r Rendering, err error) { *prompt = r.Text })
+		j.add(d.conversation(d.chat.Prompt, true), func(r Rendering, err error) { *prompt = r })
 	}
 	d.prompt = prompt
 }
@@ -212,9 +215,9 @@ func (d *dialog) askMarked(j *jobs) {
 
 // laid is the conversation with what is learned of it.
 func (d *dialog) laid() Laid {
-	l := Laid{Text: d.text, Whole: d.plan.whole, FromStart: d.plan.fromStart, Err: d.err}
+	l := Laid{Text: d.text, Plain: d.plain, Whole: d.plan.whole, FromStart: d.plan.fromStart, Err: d.err}
 	if d.prompt != nil {
-		l.Prompt = *d.prompt
+		l.Prompt, l.PromptPlain = d.prompt.Text, d.prompt.Plain
 		l.Rewritten = !strings.HasPrefix(d.text, l.Prompt)
 	}
 	if l.Err != nil {
@@ -248,7 +251,7 @@ func (d *dialog) laid() Laid {
 func (d *dialog) afterPrompt(spans []tokenizer.Span) (kept []tokenizer.Span) {
 	begin := 0
 	if d.prompt != nil && !d.plan.fromStart {
-		begin = common(*d.prompt, d.text)
+		begin = common(d.prompt.Text, d.text)
 	}
 	for _, s := range spans {
 		if s.End > begin {

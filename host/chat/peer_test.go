@@ -134,3 +134,28 @@ func withTemplate(t testing.TB, source string) *chat.Template {
 	require.NoError(t, err)
 	return template
 }
+
+// TestTheTableOfTransformers: TEMPLATES.md names every argument of apply_chat_template, and
+// every filter, test and global of the environment in which transformers renders.
+func TestTheTableOfTransformers(t *testing.T) {
+	python := os.Getenv("LLMHOST_PEER_PYTHON")
+	if python == "" {
+		t.Skip("LLMHOST_PEER_PYTHON does not name a Python with transformers")
+	}
+	out, err := exec.Command(python, "-c", `
+import inspect, json
+from transformers import PreTrainedTokenizerBase
+from transformers.utils.chat_template_utils import _compile_jinja_template
+env = _compile_jinja_template("").environment
+names = [n for n in inspect.signature(PreTrainedTokenizerBase.apply_chat_template).parameters if n != "self"]
+print(json.dumps(sorted({*names, *PreTrainedTokenizerBase.SPECIAL_TOKENS_ATTRIBUTES, *env.filters, *env.tests, *env.globals})))`).Output()
+	require.NoError(t, err)
+	var names []string
+	require.NoError(t, json.Unmarshal(out, &names))
+	require.Greater(t, len(names), 80)
+	page, err := os.ReadFile("TEMPLATES.md")
+	require.NoError(t, err)
+	for _, name := range names {
+		require.Contains(t, string(page), "`"+name+"`")
+	}
+}

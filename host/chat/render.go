@@ -5,7 +5,6 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"maps"
 	"slices"
 	"strconv"
 	"strings"
@@ -33,6 +32,9 @@ type Rendering struct {
 	Text string
 	// Generation are the bytes of Text inside {% generation %}.
 	Generation []tokenizer.Span
+	// Plain are the special tokens in Text that messages, tools, documents and arguments
+	// spell out. Tokenizer.EncodePlain encodes them as text.
+	Plain []tokenizer.PlainToken
 }
 
 // RenderError says which conversation of a batch could not be rendered, and why.
@@ -101,7 +103,7 @@ func (t *Template) RenderBatch(conversations []Conversation) ([]Rendering, error
 				failures[places[n]] = &RenderError{places[n], e.Turn, t.paths[name], e.Line, e.Message, e.Raised}
 				continue
 			}
-			out[places[n]] = Rendering{r.Text, r.Generation}
+			out[places[n]] = Rendering{r.Text, r.Generation, r.Plain}
 		}
 	}
 	for i := range conversations {
@@ -115,17 +117,13 @@ func (t *Template) RenderBatch(conversations []Conversation) ([]Rendering, error
 // given are the variables that arguments may not name: the conversation has them.
 var given = []string{"messages", "tools", "documents", "add_generation_prompt"}
 
-// input writes a conversation as the engine reads it. Arguments come after the special
-// tokens, so that they hold where both name one variable.
+// input writes a conversation as the engine reads it.
 func (t *Template) input(c Conversation) (tokenizer.Conversation, error) {
 	if c.GenerationPrompt && c.Continue != "" {
 		return tokenizer.Conversation{}, errors.New("a conversation is either continued or gets a generation prompt, not both")
 	}
 	var b bytes.Buffer
 	b.WriteByte('{')
-	for _, role := range slices.Sorted(maps.Keys(t.roles)) {
-		fmt.Fprintf(&b, "%s:%s,", quoted(role), quoted(t.roles[role]))
-	}
 	if c.Args != "" {
 		args, err := jsonobject.Parse([]byte(c.Args))
 		if err != nil {

@@ -18,8 +18,9 @@ type dialog struct {
 	facts    *facts
 	text     string           // the whole of it
 	err      error            // why there is none
-	prompt   *string          // what a model is asked with; nil where there is none
+	prompt   *Rendering       // what a model is asked with; nil where there is none
 	given    []tokenizer.Span // what the template marks as generated
+	plain    []tokenizer.PlainToken
 
 	generated  bool // given says what of a turn is learned
 	allGiven   bool // and all of it is

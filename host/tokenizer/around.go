@@ -24,6 +24,10 @@ func (t *Tokenizer) Around() Around { return t.around }
 // marks as special, or that has a role. The one for unknown characters is none.
 func (t *Tokenizer) IsControl(id int32) bool { return t.control[id] }
 
+// SpecialTokens are the tokens that tokenizer.json marks as special, which a text that
+// spells them out becomes; sorted.
+func (t *Tokenizer) SpecialTokens() []string { return t.marked }
+
 // SplitSpecial says whether special tokens that a text spells out are encoded as the
 // text that they are. Without it tokenizer_config.json decides, as in transformers.
 // No other method may run at the same time.
@@ -89,28 +93,32 @@ func (k *keys) splits() (split bool) {
 	return k != nil && json.Unmarshal(k.fields["split_special_tokens"], &split) == nil && split
 }
 
-// controlTokens are the tokens that file, the tokenizer.json at path, marks as
-// special, and those with a role.
-func controlTokens(path string, file []byte, special Special) (map[int32]bool, error) {
+// readControl finds the tokens that file, the tokenizer.json that texts are encoded with,
+// marks as special, and those with a role.
+func (t *Tokenizer) readControl(file []byte) error {
 	var content struct {
 		AddedTokens []struct {
-			ID      int32 `json:"id"`
-			Special bool  `json:"special"`
+			ID      int32  `json:"id"`
+			Content string `json:"content"`
+			Special bool   `json:"special"`
 		} `json:"added_tokens"`
 	}
 	if err := json.Unmarshal(file, &content); err != nil {
-		return nil, fmt.Errorf("%s: added_tokens: %w", path, err)
+		return fmt.Errorf("%s: added_tokens: %w", t.path, err)
 	}
-	control := map[int32]bool{}
+	t.control, t.marked = map[int32]bool{}, nil
 	for _, token := range content.AddedTokens {
 		if token.Special {
-			control[token.ID] = true
+			t.control[token.ID] = true
+			t.marked = append(t.marked, token.Content)
 		}
 	}
-	for _, id := range []int32{special.BOS, special.EOS, special.PAD, special.CLS, special.SEP} {
-		control[id] = true
+	slices.Sort(t.marked)
+	s := t.special
+	for _, id := range []int32{s.BOS, s.EOS, s.PAD, s.CLS, s.SEP} {
+		t.control[id] = true
 	}
-	delete(control, -1)
-	delete(control, special.UNK)
-	return control, nil
+	delete(t.control, -1)
+	delete(t.control, s.UNK)
+	return nil
 }

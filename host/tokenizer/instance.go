@@ -17,6 +17,7 @@ const (
 	detailed
 	pairs
 	splitSpecial
+	plainRanges
 )
 
 // instance is one running core with one tokenizer, or one chat template, in it. One

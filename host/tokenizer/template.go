@@ -1,6 +1,7 @@
 package tokenizer
 
 import (
+	"cmp"
 	"encoding/binary"
 	"errors"
 	"fmt"
@@ -15,6 +16,7 @@ import (
 // the tokenizer that compiled it.
 type Template struct {
 	pool       *pool
+	control    []string
 	generation bool
 }
 
@@ -24,7 +26,7 @@ type Conversation struct {
 	// "continue", the field of the last message that is to be continued.
 	Options string
 	// Variables is a JSON object with what the template sees: messages, tools, documents,
-	// add_generation_prompt, the special tokens, and what else there is.
+	// add_generation_prompt, and what else there is.
 	Variables string
 }
 
@@ -33,7 +35,26 @@ type Rendered struct {
 	Text string
 	// Generation are the bytes of Text that {% generation %} blocks printed.
 	Generation []Span
-	Err        *TemplateError
+	// Plain are special tokens in Text that came from the conversation's texts, in their
+	// order: only text to whoever wrote them.
+	Plain []PlainToken
+	Err   *TemplateError
+}
+
+// PlainToken is a special token that a text spells out.
+type PlainToken struct {
+	Span
+	Token string
+}
+
+// TemplateSource is what a template is made of.
+type TemplateSource struct {
+	Text string
+	// Variables is a JSON object with what every conversation has, "" for nothing: the
+	// special tokens with a role.
+	Variables string
+	// Control are the tokens that a conversation's texts must not become.
+	Control []string
 }
 
 // TemplateError is what is wrong with a template, or with a conversation for it.
@@ -52,14 +73,15 @@ func (e *TemplateError) Error() string {
 	return fmt.Sprintf("line %d: %s", e.Line, e.Message)
 }
 
-// Compile compiles the source of a chat template. A wrong one is a *TemplateError.
-func (t *Tokenizer) Compile(source string) (*Template, error) {
-	if !utf8.ValidString(source) {
+// Compile compiles a chat template. A wrong one is a *TemplateError.
+func (t *Tokenizer) Compile(source TemplateSource) (*Template, error) {
+	if !utf8.ValidString(source.Text) {
 		return nil, &TemplateError{Message: "the template is not UTF-8", Turn: -1}
 	}
-	compiled := &Template{}
+	request := packed(append([]string{source.Text, cmp.Or(source.Variables, "{}")}, source.Control...))
+	compiled := &Template{control: source.Control}
 	compiled.pool = newPool(func() (*instance, error) {
-		i, reply, err := startInstance(t.engine, "chat_new", []byte(source))
+		i, reply, err := startInstance(t.engine, "chat_new", request)
 		if err != nil {
 			return nil, compileError(err)
 		}
@@ -119,7 +141,7 @@ func (t *Template) renderChunk(conversations []Conversation, out []Rendered) err
 	err := t.pool.use(func(i *instance) error {
 		reply, err := i.ask("chat_render", packed(texts), i.handle)
 		if err == nil {
-			readRendered(reply, out)
+			t.read(reply, out)
 		}
 		stopped = i.dead
 		return err
@@ -139,8 +161,8 @@ func (t *Template) renderChunk(conversations []Conversation, out []Rendered) err
 	return nil
 }
 
-// readRendered reads a payload of chat_render.
-func readRendered(reply words, out []Rendered) {
+// read reads a payload of chat_render.
+func (t *Template) read(reply words, out []Rendered) {
 	for n := range out {
 		if reply.next() != 0 {
 			e := &TemplateError{Line: int(reply.next()), Raised: reply.next() != 0, Turn: int(reply.next())}
@@ -148,10 +170,14 @@ func readRendered(reply words, out []Rendered) {
 			out[n] = Rendered{Err: e}
 			continue
 		}
-		length, spans := int(reply.next()), int(reply.next())
+		length, spans, plain := int(reply.next()), int(reply.next()), int(reply.next())
 		r := Rendered{Text: reply.text(length), Generation: make([]Span, spans)}
 		for s := range r.Generation {
 			r.Generation[s] = Span{int(reply.next()), int(reply.next())}
+		}
+		for range plain {
+			at := Span{int(reply.next()), int(reply.next())}
+			r.Plain = append(r.Plain, PlainToken{at, t.control[reply.next()]})
 		}
 		out[n] = r
 	}

@@ -49,7 +49,7 @@ func TestChatCases(t *testing.T) {
 		if template == nil {
 			source, err := os.ReadFile(filepath.Join(folder, "chat_templates", c.Template+".jinja"))
 			require.NoError(t, err)
-			template, err = tok.Compile(string(source))
+			template, err = tok.Compile(tokenizer.TemplateSource{Text: string(source)})
 			require.NoError(t, err, c.Template)
 			templates[c.Template] = template
 		}
@@ -81,7 +81,7 @@ func (c chatCase) run(t *testing.T, template *tokenizer.Template) {
 // message that brings it about.
 func TestTemplateErrors(t *testing.T) {
 	tok := compiler(t)
-	_, err := tok.Compile("a\nb\n{% if %}")
+	_, err := tok.Compile(tokenizer.TemplateSource{Text: "a\nb\n{% if %}"})
 	var wrong *tokenizer.TemplateError
 	require.ErrorAs(t, err, &wrong)
 	require.Equal(t, 3, wrong.Line)
@@ -109,7 +109,7 @@ func TestTemplateErrors(t *testing.T) {
 			tokenizer.TemplateError{Line: 1, Message: "the template makes too much text: want at most 64 MB in one piece and 1024 MB in all", Turn: 0}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
-			template, err := tok.Compile(c.source)
+			template, err := tok.Compile(tokenizer.TemplateSource{Text: c.source})
 			require.NoError(t, err)
 			all, err := template.Render([]tokenizer.Conversation{{Options: "{}", Variables: c.variables}})
 			require.NoError(t, err)
@@ -121,7 +121,7 @@ func TestTemplateErrors(t *testing.T) {
 
 // TestTemplatesThatRecurse end in an error, and the next conversation is rendered.
 func TestTemplatesThatRecurse(t *testing.T) {
-	template, err := compiler(t).Compile("{% macro m(n) %}{{ m(n + 1) }}{% endmacro %}{% if messages[0].go %}{{ m(0) }}{% endif %}fine")
+	template, err := compiler(t).Compile(tokenizer.TemplateSource{Text: "{% macro m(n) %}{{ m(n + 1) }}{% endmacro %}{% if messages[0].go %}{{ m(0) }}{% endif %}fine"})
 	require.NoError(t, err)
 	all, err := template.Render([]tokenizer.Conversation{
 		{Options: "{}", Variables: `{"messages": [{"go": true}]}`}, {Options: "{}", Variables: `{"messages": [{}]}`}})
@@ -150,7 +150,7 @@ func TestPython(t *testing.T) {
 		{`{% for i in [1,2,3,4] %}{% if i == 2 %}{% continue %}{% endif %}{% if i == 4 %}{% break %}{% endif %}{{ i }}{% endfor %}`, "13"},
 		{`{{ none }}|{{ nothing }}|{{ true }}|{{ 'a' ~ none ~ 1.0 }}`, "None||True|aNone1.0"},
 	} {
-		template, err := tok.Compile(c.source)
+		template, err := tok.Compile(tokenizer.TemplateSource{Text: c.source})
 		require.NoError(t, err, c.source)
 		all, err := template.Render([]tokenizer.Conversation{{Options: `{"now": 1721952000}`, Variables: `{"messages": [{}], "x": {"a": null, "b": [1, 2.0, true], "it's \"": "it's"}, "y": {"items": 5}}`}})
 		require.NoError(t, err)

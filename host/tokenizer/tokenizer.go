@@ -38,6 +38,7 @@ type Tokenizer struct {
 	special Special
 	around  Around
 	control map[int32]bool    // tokens that are special in the file, and those with a role
+	marked  []string          // tokens that the file marks as special
 	split   bool              // such tokens in a text are encoded as the text that they are
 	added   []string          // tokens that the files do not have
 	beyond  []string          // tokens that only files beside tokenizer.json have
@@ -107,7 +108,7 @@ func (t *Tokenizer) open(file []byte) error {
 	if t.special, err = readSpecial(filepath.Dir(t.path), t); err != nil {
 		return err
 	}
-	if t.control, err = controlTokens(t.path, file, t.special); err != nil {
+	if err := t.readControl(file); err != nil {
 		return err
 	}
 	t.around, err = readAround(filepath.Dir(t.path), t)

@@ -105,6 +105,7 @@ VARIANTS = [
     ("documents", {"documents": DOCUMENTS}),
     ("no thinking", {"kwargs": {"enable_thinking": False, "reasoning_effort": "low", "thinking": False}, "add_generation_prompt": True}),
     ("arguments", {"kwargs": {"enable_thinking": True, "preserve_thinking": True, "builtin_tools": ["browser", "python"], "custom_tools": None, "date_string": "1 Jan", "tools_in_user_message": False, "model_identity": "I am", "xml_tools": TOOLS[:1], "python_tools": []}, "tools": TOOLS[:1], "add_generation_prompt": True}),
+    ("continued", {"continue_final_message": "content"}),
 ]
 SPECIAL = {"bos_token": "<s>", "eos_token": "</s>", "unk_token": "<unk>", "pad_token": "<pad>"}
 

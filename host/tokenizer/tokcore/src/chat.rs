@@ -1,11 +1,13 @@
 //! Conversations as text: what transformers' `apply_chat_template` does around a template.
 
+use std::collections::HashSet;
 use std::sync::atomic::Ordering;
 
 use minijinja::value::{Value, ValueKind};
 
 use crate::json::{self, Map};
 use crate::methods::is_dict;
+use crate::plain::{Range, WAYS, ranges};
 use crate::template::{Failure, Template};
 use crate::{filters, python};
 
@@ -13,7 +15,11 @@ use crate::{filters, python};
 pub struct Rendering {
     pub text: String,
     /// Bytes inside `{% generation %}` blocks.
-    pub spans: Vec<(usize, usize)>,
+    pub spans: Vec<Range>,
+    /// Control tokens that a user wrote as text, with their numbers.
+    pub plain: Vec<(Range, u32)>,
+    /// Where the marks of a second rendering stood, and whether each opens.
+    marks: Vec<(usize, bool)>,
 }
 
 /// What the host asks for beside the template's variables.
@@ -39,25 +45,85 @@ const REASONING: [&str; 3] = ["reasoning_content", "thinking", "reasoning"];
 /// What is put behind the text that is to be continued, to find it again.
 const RESUME_TAG: &str = "CONTINUE_FINAL_MESSAGE_TAG ";
 
+/// What a template is given.
+struct Given {
+    /// Variables of the conversation, without its messages.
+    root: Map,
+    messages: Vec<Value>,
+    /// The text of the last message, where that is to be continued.
+    resumed: Option<String>,
+    /// Bytes of the JSON that they came from.
+    size: usize,
+}
+
+impl Given {
+    fn values(&self, template: &Template, messages: &[Value]) -> Value {
+        let mut all = template.roles.clone();
+        all.extend(self.root.clone());
+        all.insert("messages".into(), messages.iter().cloned().collect());
+        Value::from_object(all)
+    }
+
+    fn render(&self, template: &Template) -> Result<Rendering, Failure> {
+        finish(template.render(self.values(template, &self.messages), self.size)?, &self.resumed)
+    }
+}
+
 /// Renders `context`, a JSON object with the template's variables. A failure comes with
 /// the number of the message that brings it about, where one does.
 pub fn render(template: &Template, options: &str, context: &str) -> Result<Rendering, (Failure, Option<usize>)> {
     let options = Options::read(options).map_err(|f| (f, None))?;
-    let mut root = variables(context).map_err(|f| (f, None))?;
+    let root = variables(context).map_err(|f| (f, None))?;
     let messages = messages(&root)?;
     filters::NOW.store(options.now, Ordering::Relaxed);
-    pick_marks(&[context, template.source]);
-    let size = context.len();
-    let mut all = messages.clone();
-    let end = resume(template, &options, &mut all).map_err(|f| (f, Some(all.len().saturating_sub(1))))?;
-    root.insert("messages".into(), all.into());
-    match template.render(Value::from_object(root.clone()), size) {
-        Ok(text) => finish(text, end).map_err(|f| (f, None)),
+    pick_marks(template.source, context, &root);
+    let mut given = Given { root, messages, resumed: None, size: context.len() };
+    let last = given.messages.len() - 1;
+    given.resumed = resume(template, &options, &mut given.messages).map_err(|f| (f, Some(last)))?;
+    match given.render(template) {
+        Ok(rendering) => with_plain(template, &given, rendering).map_err(|f| (f, None)),
         Err(failure) => {
-            let at = culprit(template, root, &messages, size, &failure);
+            let at = culprit(template, &given, &failure);
             Err((failure, at))
         }
     }
+}
+
+/// Finds the control tokens in a rendering that its texts brought in, by rendering again
+/// with marks. One whose marks change what the template prints cannot be told apart.
+fn with_plain(template: &Template, given: &Given, mut rendering: Rendering) -> Result<Rendering, Failure> {
+    let Some(control) = &template.control else {
+        return Ok(rendering);
+    };
+    for way in WAYS {
+        let mut found = HashSet::new();
+        let root = control.marked_map(&given.root, way, &mut found);
+        let messages: Vec<Option<Value>> = given.messages.iter().map(|m| control.marked(m, way, &mut found)).collect();
+        if found.is_empty() {
+            return Ok(rendering);
+        }
+        let marked = Given {
+            root: root.unwrap_or_else(|| given.root.clone()),
+            messages: messages.into_iter().zip(&given.messages).map(|(new, old)| new.unwrap_or_else(|| old.clone())).collect(),
+            resumed: given.resumed.clone(),
+            size: given.size,
+        };
+        if let Ok(again) = marked.render(template) {
+            if again.text == rendering.text && again.spans == rendering.spans {
+                let pieces = ranges(&again.text, &again.marks, way, &found);
+                rendering.plain = control.overlapping(&again.text, &pieces);
+                return Ok(rendering);
+            }
+        }
+    }
+    let texts: Vec<&Value> = given.messages.iter().chain(given.root.values()).collect();
+    let token = texts.iter().find_map(|value| control.first(value)).unwrap_or_default();
+    if token.is_empty() {
+        return Ok(rendering); // only what could be part of a token, in texts that the template looks at
+    }
+    Err(Failure::new(format!(
+        "a text has the control token {token}, and the template prints other things because of it, so that the user's cannot be told from its own"
+    )))
 }
 
 /// The variables that every template sees, and those of `context`.
@@ -160,9 +226,12 @@ fn tagged(value: &Value) -> Result<(Value, String), Failure> {
     Err(no_text())
 }
 
-/// Cuts a rendering where the last message ends, if it is to be continued, and takes the marks out.
-fn finish(mut text: String, resumed: Option<String>) -> Result<Rendering, Failure> {
+/// Takes the marks out of a rendering, and cuts it where the last message ends, if that is
+/// to be continued.
+fn finish(marked: String, resumed: &Option<String>) -> Result<Rendering, Failure> {
+    let mut rendering = unmarked(marked);
     if let Some(last) = resumed {
+        let text = &mut rendering.text;
         let at = text.rfind(RESUME_TAG.trim()).filter(|_| text.contains(last.trim()));
         let Some(at) = at else {
             return Err(Failure::new("continue_final_message: the template does not print the last message as it is"));
@@ -172,51 +241,76 @@ fn finish(mut text: String, resumed: Option<String>) -> Result<Rendering, Failur
         if !kept {
             text.truncate(text.trim_end_matches(python::is_space).len());
         }
+        let end = text.len();
+        rendering.spans.retain_mut(|(start, stop)| {
+            *stop = end.min(*stop);
+            *start <= end
+        });
+        rendering.marks.retain(|(at, _)| *at <= end);
     }
-    Ok(unmarked(text))
+    Ok(rendering)
 }
 
 /// Takes the marks out of a text and keeps where they stood.
 fn unmarked(marked: String) -> Rendering {
-    let (start, end) = (python::mark(0), python::mark(1));
     let mut text = String::with_capacity(marked.len());
     let mut spans = Vec::new();
     let mut open = Vec::new();
+    let mut marks = Vec::new();
     let mut from = 0;
     for (at, c) in marked.match_indices(python::is_mark) {
         text.push_str(&marked[from..at]);
         from = at + c.len();
-        if c.starts_with(start) {
-            open.push(text.len());
-        } else if c.starts_with(end) {
-            spans.extend(open.pop().map(|start| (start, text.len())));
+        match python::number_of(c) {
+            0 => open.push(text.len()),
+            1 => spans.extend(open.pop().map(|start| (start, text.len()))),
+            n => marks.push((text.len(), n == 2)),
         }
     }
     text.push_str(&marked[from..]);
-    Rendering { text, spans }
+    Rendering { text, spans, plain: vec![], marks }
 }
 
-/// Chooses marks that stand in none of the texts.
-fn pick_marks(texts: &[&str]) {
+/// Chooses marks that stand in no text of the template or the conversation.
+fn pick_marks(source: &str, context: &str, root: &Map) {
+    // All but very few texts have neither a character of that plane nor an escape of one.
+    let rare = |text: &str| text.bytes().any(|b| b == 0xf4) || ["\\ud", "\\uD"].iter().any(|escape| text.contains(escape));
     let mut first = python::FIRST_MARKS;
-    let taken = |first: u32| {
-        let is = |c: char| (c as u32).wrapping_sub(first) < python::MARK_COUNT;
-        // JSON may spell a character as an escape, half of it at a time.
-        texts.iter().any(|text| text.contains(is) || text.contains("\\udb") || text.contains("\\uDB"))
-    };
-    while taken(first) && first < 0x10fff0 {
-        first += python::MARK_COUNT;
+    if rare(source) || rare(context) {
+        let mut taken = HashSet::new();
+        collect(source, &mut taken);
+        root.iter().for_each(|(_, value)| collect_all(value, &mut taken));
+        while (first..first + python::MARK_COUNT).any(|c| taken.contains(&c)) && first < 0x10fff0 {
+            first += python::MARK_COUNT;
+        }
     }
     python::MARKS.store(first, Ordering::Relaxed);
 }
 
+fn collect(text: &str, taken: &mut HashSet<u32>) {
+    taken.extend(text.chars().map(|c| c as u32).filter(|c| *c >= python::FIRST_MARKS));
+}
+
+fn collect_all(value: &Value, taken: &mut HashSet<u32>) {
+    if let Some(text) = value.as_str() {
+        return collect(text, taken);
+    }
+    let is_map = value.kind() == ValueKind::Map;
+    for item in value.try_iter().into_iter().flatten() {
+        collect_all(&item, taken);
+        if is_map {
+            collect_all(&value.get_item(&item).unwrap_or_default(), taken);
+        }
+    }
+}
+
 /// The message that brings a failure about: with it, and not without it, the
 /// conversation fails in the same way.
-fn culprit(template: &Template, mut root: Map, messages: &[Value], size: usize, failure: &Failure) -> Option<usize> {
+fn culprit(template: &Template, given: &Given, failure: &Failure) -> Option<usize> {
     const MOST: usize = 64; // renderings spent on an error text
+    let messages = &given.messages;
     for n in 1..messages.len().min(MOST) {
-        root.insert("messages".into(), messages[..n].iter().cloned().collect());
-        match template.render(Value::from_object(root.clone()), size) {
+        match template.render(given.values(template, &messages[..n]), given.size) {
             Err(found) if found == *failure => return Some(n - 1),
             _ => {}
         }

@@ -32,10 +32,43 @@ pub fn install(env: &mut Environment<'static>) {
     env.add_function("raise_exception", |message: Value| -> Result<Value, Error> {
         Err(Error::new(ErrorKind::InvalidOperation, format!("{RAISED}{}", str_of(&message)?)))
     });
+    env.add_function("dict", |args: Rest<Value>| -> Result<Value, Error> {
+        let (list, kwargs): (&[Value], Kwargs) = from_args(&args)?;
+        let mut out = crate::json::Map::default();
+        match list.first() {
+            Some(first) if is_dict(first) => out.extend(pairs(first)?),
+            Some(first) => {
+                for pair in first.try_iter()? {
+                    out.insert(pair.get_item_by_index(0)?, pair.get_item_by_index(1)?);
+                }
+            }
+            None => {}
+        }
+        for key in kwargs.args() {
+            out.insert(Value::from(key), kwargs.get(key)?);
+        }
+        Ok(Value::from_object(out))
+    });
     env.add_function("strftime_now", |format: &str| crate::clock::strftime(NOW.load(Ordering::Relaxed), format));
 }
 
+/// Escapes a text for HTML as Python's markupsafe does.
+fn escape(v: Value) -> Result<String, Error> {
+    let mut out = str_of(&v)?;
+    for (char, name) in [('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&#34;"), ('\'', "&#39;")] {
+        out = replace(&out, char.encode_utf8(&mut [0; 4]), name, -1)?;
+    }
+    Ok(out)
+}
+
 fn texts(env: &mut Environment<'static>) {
+    env.add_filter("escape", escape);
+    env.add_filter("e", escape);
+    env.add_filter("pprint", |v: Value| {
+        let mut out = String::new();
+        crate::python::write_repr(&mut out, &v, 0).map(|()| out)
+    });
+    env.add_filter("attr", |v: Value, name: &str| if is_dict(&v) { Value::UNDEFINED } else { v.get_attr(name).unwrap_or_default() });
     env.add_filter("tojson", tojson);
     env.add_filter("string", |v: Value| str_of(&v));
     env.add_filter("upper", |v: Value| str_of(&v).map(|s| s.to_uppercase()));
@@ -212,15 +245,22 @@ fn numbers(env: &mut Environment<'static>) {
         };
         found.map_or(default.unwrap_or(Value::from(0.0)), Value::from)
     });
-    env.add_filter("round", |v: Value, precision: Option<i32>, method: Option<String>| -> Result<f64, Error> {
+    env.add_filter("round", |v: Value, args: Rest<Value>| -> Result<Value, Error> {
+        let (list, kwargs): (&[Value], Kwargs) = from_args(&args)?;
+        let precision = list.first().cloned().or(kwargs.get::<Option<Value>>("precision")?).and_then(|p| p.as_i64()).unwrap_or(0);
+        let method = list.get(1).cloned().or(kwargs.get::<Option<Value>>("method")?);
+        let method = method.as_ref().and_then(|m| m.as_str()).unwrap_or("common");
+        if v.is_integer() && method == "common" {
+            return Ok(v);
+        }
         let x = f64::try_from(v)?;
-        let scale = 10f64.powi(precision.unwrap_or(0));
-        Ok(match method.as_deref() {
-            Some("ceil") => (x * scale).ceil() / scale,
-            Some("floor") => (x * scale).floor() / scale,
-            _ if precision.unwrap_or(0) > 0 => format!("{x:.*}", precision.unwrap_or(0) as usize).parse().unwrap_or(x),
+        let scale = 10f64.powi(precision.clamp(-300, 300) as i32);
+        Ok(Value::from(match method {
+            "ceil" => (x * scale).ceil() / scale,
+            "floor" => (x * scale).floor() / scale,
+            _ if precision > 0 => format!("{x:.*}", precision.min(100) as usize).parse().unwrap_or(x),
             _ => (x * scale).round_ties_even() / scale,
-        })
+        }))
     });
 }
 

@@ -84,6 +84,7 @@ impl Spec<'_> {
                 write_repr(&mut out, value, 0)?;
                 self.cut(out)
             }
+            'c' => str_of(value)?.chars().take(1).collect(),
             'd' | 'i' | 'u' => self.signed(format!("{}", real(value)?.trunc() as i128)),
             'x' => format!("{:x}", real(value)? as i128),
             'X' => format!("{:X}", real(value)? as i128),

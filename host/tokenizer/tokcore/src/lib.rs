@@ -16,12 +16,14 @@
 
 mod chat;
 mod clock;
+mod encode;
 mod filters;
 mod format;
 mod guard;
 mod json;
 mod methods;
 mod ops;
+mod plain;
 mod python;
 mod template;
 
@@ -36,6 +38,9 @@ const DETAILED: u32 = 2;
 const PAIRS: u32 = 4;
 /// Special tokens that a text spells out are encoded as the text that they are.
 const SPLIT_SPECIAL: u32 = 8;
+/// The texts come in twos, a text and the ranges in it, in bytes and as "1-4,7-9", where
+/// special tokens are encoded as the text that they are.
+const PLAIN: u32 = 16;
 
 /// Word that stands for "no such id".
 const NO_ID: u32 = u32::MAX;
@@ -78,7 +83,7 @@ pub unsafe extern "C" fn tok_drop(handle: *mut Tokenizer) {
 /// Encodes a batch of texts in one call, which spares crossings.
 ///
 /// Request: number of texts, length of each in bytes, then the texts. Flags:
-/// `WITH_SPECIAL`, `DETAILED`, `PAIRS`, `SPLIT_SPECIAL`. Payload, for each input in turn: number
+/// `WITH_SPECIAL`, `DETAILED`, `PAIRS`, `SPLIT_SPECIAL`, `PLAIN`. Payload, for each input in turn: number
 /// of ids, the ids, and with `DETAILED` four words a token: start and end in
 /// bytes of its text, type id, special-token mask.
 ///
@@ -146,8 +151,9 @@ pub unsafe extern "C" fn tok_id_to_token(
     send(token.map(|t| Reply::of(t.as_bytes())).ok_or_else(|| format!("no token has id {id}")))
 }
 
-/// Compiles a chat template. Request: its source, as one text. Payload: handle, and
-/// whether it has `{% generation %}`. An error is the line, a colon, and the message.
+/// Compiles a chat template. Request: texts as in `tok_encode`: its source; a JSON object
+/// with variables that every conversation has; then the tokens that texts of a conversation
+/// must not become. Payload: handle, and whether it has `{% generation %}`. An error is the line, a colon, and the message.
 ///
 /// # Safety
 /// The request is a buffer of this module.
@@ -160,8 +166,9 @@ pub unsafe extern "C" fn chat_new(ptr: *mut u8, len: usize) -> u64 {
 ///
 /// Request: texts as in `tok_encode`, two for each conversation: the options and the
 /// variables, each a JSON object. Payload, for each in turn: a status word; with 0 the
-/// length of the text, the number of spans inside `{% generation %}`, the text, and start
-/// and end of each span in bytes; with 1 the line of the template, whether the template
+/// length of the text, the number of spans inside `{% generation %}` and of control tokens
+/// that a user wrote, the text, start and end of each span in bytes, and start, end and
+/// number of each token; with 1 the line of the template, whether the template
 /// raised the error itself, the number of the message (or `NO_ID`), the length of the
 /// message, and the message.
 ///
@@ -226,21 +233,32 @@ fn open(file: Box<[u8]>) -> Result<Reply, String> {
 fn encode(tokenizer: &Tokenizer, request: &[u8], flags: u32) -> Result<Reply, String> {
     let texts = texts(request)?;
     let mut reply = Reply::of(&[]);
-    for input in texts.chunks_exact(if flags & PAIRS != 0 { 2 } else { 1 }) {
-        let input = match *input {
-            [first, second] => EncodeInput::Dual(first.into(), second.into()),
-            _ => EncodeInput::Single(input[0].into()),
+    let special = flags & WITH_SPECIAL != 0;
+    let detailed = flags & DETAILED != 0;
+    let mut plain = None; // made for the first text that needs it
+    for input in texts.chunks_exact(if flags & (PAIRS | PLAIN) != 0 { 2 } else { 1 }) {
+        let encoding = match *input {
+            [text, ranges] if flags & PLAIN != 0 && !ranges.is_empty() => {
+                let plain = plain.get_or_insert_with(|| encode::Plain::new(tokenizer));
+                plain.as_ref().map_err(|e| e.clone())?.encode(text, &encode::parse_ranges(ranges)?, special)
+            }
+            [first, second] if flags & PAIRS != 0 => {
+                run(tokenizer, EncodeInput::Dual(first.into(), second.into()), special, detailed)
+            }
+            _ => run(tokenizer, EncodeInput::Single(input[0].into()), special, detailed),
         };
-        let special = flags & WITH_SPECIAL != 0;
-        let detailed = flags & DETAILED != 0;
-        let encoding = if detailed {
-            tokenizer.encode(input, special)
-        } else {
-            tokenizer.encode_fast(input, special) // keeps no offsets
-        };
-        append(&mut reply, &encoding.map_err(|e| e.to_string())?, detailed);
+        append(&mut reply, &encoding?, detailed);
     }
     Ok(reply)
+}
+
+fn run(tokenizer: &Tokenizer, input: EncodeInput, special: bool, detailed: bool) -> Result<Encoding, String> {
+    let encoding = if detailed {
+        tokenizer.encode(input, special)
+    } else {
+        tokenizer.encode_fast(input, special) // keeps no offsets
+    };
+    encoding.map_err(|e| e.to_string())
 }
 
 /// Reads the texts of an encode request.
@@ -273,8 +291,13 @@ fn append(reply: &mut Reply, encoding: &Encoding, detailed: bool) {
 }
 
 fn compile(request: &[u8]) -> Result<Reply, String> {
-    let source = std::str::from_utf8(request).map_err(|e| format!("0:the template is not UTF-8: {e}"))?;
-    let template = Template::compile(source).map_err(|f| format!("{}:{}", f.line, f.message))?;
+    let texts = texts(request)?;
+    let [source, roles, control @ ..] = texts.as_slice() else {
+        return Err("a template comes with its variables".into());
+    };
+    let mut template = Template::compile(source).map_err(|f| format!("{}:{}", f.line, f.message))?;
+    template.roles = json::parse(roles)?.downcast_object_ref::<json::Map>().cloned().unwrap_or_default();
+    template.control = plain::Control::new(control)?;
     let mut reply = Reply::of(&[]);
     let has_generation = template.has_generation;
     reply.word(Box::into_raw(Box::new(template)) as usize as u32);
@@ -290,10 +313,16 @@ fn render(template: &Template, request: &[u8]) -> Result<Reply, String> {
                 reply.word(0);
                 reply.word(done.text.len() as u32);
                 reply.word(done.spans.len() as u32);
+                reply.word(done.plain.len() as u32);
                 reply.0.extend_from_slice(done.text.as_bytes());
                 for (start, end) in done.spans {
                     reply.word(start as u32);
                     reply.word(end as u32);
+                }
+                for ((start, end), token) in done.plain {
+                    reply.word(start as u32);
+                    reply.word(end as u32);
+                    reply.word(token);
                 }
             }
             Err((failure, message)) => {

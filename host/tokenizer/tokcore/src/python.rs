@@ -22,6 +22,11 @@ pub fn mark(n: u32) -> char {
     char::from_u32(MARKS.load(Ordering::Relaxed) + n).unwrap_or(char::REPLACEMENT_CHARACTER)
 }
 
+/// The number of a mark.
+pub fn number_of(mark: &str) -> u32 {
+    mark.chars().next().map_or(MARK_COUNT, |c| (c as u32).wrapping_sub(MARKS.load(Ordering::Relaxed)))
+}
+
 pub fn is_mark(c: char) -> bool {
     (c as u32).wrapping_sub(MARKS.load(Ordering::Relaxed)) < MARK_COUNT
 }

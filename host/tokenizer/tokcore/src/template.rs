@@ -10,7 +10,9 @@ use minijinja::machinery::{CodeGenerator, Instruction, Instructions, Vm, Whitesp
 use minijinja::value::{Rest, Value, ValueKind};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, State};
 
+use crate::json::Map;
 use crate::methods::OF_DICT;
+use crate::plain::Control;
 use crate::{filters, guard, methods, ops, python};
 
 /// A compiled template. Its environment and source live as long as the instance.
@@ -20,6 +22,10 @@ pub struct Template {
     blocks: BTreeMap<&'static str, Instructions<'static>>,
     pub source: &'static str,
     pub has_generation: bool,
+    /// Variables that every conversation has: the special tokens with a role.
+    pub roles: Map,
+    /// The tokens that texts of a conversation must not become.
+    pub control: Option<Control>,
 }
 
 /// What went wrong in a template, and in which of its lines (0 where that is unknown).
@@ -67,7 +73,7 @@ impl Template {
         exchange(&mut instructions, &mut names);
         blocks.values_mut().for_each(|block| exchange(block, &mut names));
         let env = Box::leak(Box::new(environment(names)));
-        Ok(Template { env, instructions, blocks, source, has_generation })
+        Ok(Template { env, instructions, blocks, source, has_generation, roles: Map::default(), control: None })
     }
 
     /// Renders with the variables of `root`; `input` is the size of the text that they came from.
@@ -93,6 +99,9 @@ const NAME: &str = "chat_template";
 /// The filter that stands for a `{% generation %}` block.
 const GENERATION: &str = "__generation";
 
+/// A function that returns its second argument.
+const SECOND: &str = "__second";
+
 fn environment(names: Names) -> Environment<'static> {
     let mut env = Environment::new();
     filters::install(&mut env);
@@ -112,6 +121,7 @@ fn environment(names: Names) -> Environment<'static> {
         });
     }
     env.add_filter(GENERATION, |text: &str| format!("{}{text}{}", python::mark(0), python::mark(1)));
+    env.add_function(SECOND, |_: Value, second: Value| second);
     env.set_recursion_limit(200);
     env
 }
@@ -122,8 +132,32 @@ struct Names {
     methods: BTreeSet<&'static str>,
 }
 
+/// Moves a minus behind the attributes and items after it: `-a.b` is `-(a.b)`, and the
+/// engine reads `(-a).b`.
+fn negate_last(instructions: &mut Instructions<'static>) {
+    let mut at = 0;
+    while let Some(instruction) = instructions.get(at) {
+        let length = match (instruction, instructions.get(at + 1), instructions.get(at + 2)) {
+            (Instruction::Neg, Some(Instruction::GetAttr(_)), _) => 1,
+            (Instruction::Neg, Some(Instruction::LoadConst(_) | Instruction::Lookup(_)), Some(Instruction::GetItem)) => 2,
+            _ => 0,
+        };
+        for step in at..at + length {
+            let next = instructions.get(step + 1).cloned();
+            if let (Some(here), Some(next)) = (instructions.get_mut(step), next) {
+                *here = next;
+            }
+        }
+        if let (true, Some(last)) = (length > 0, instructions.get_mut(at + length)) {
+            *last = Instruction::Neg;
+        }
+        at += length.max(1);
+    }
+}
+
 /// Exchanges the instructions that mean something else in Python.
 fn exchange(instructions: &mut Instructions<'static>, names: &mut Names) {
+    negate_last(instructions);
     let mut at = 0;
     let mut after_list = false; // a list that the template writes out, as it writes tuples
     while let Some(instruction) = instructions.get_mut(at) {
@@ -162,6 +196,7 @@ fn leaked(prefix: &str, name: &str) -> &'static str {
 fn generation_as_filter(source: &str) -> (String, bool) {
     let mut out = String::with_capacity(source.len());
     let mut found = false;
+    let mut macros = 0; // that the place is inside of
     let mut rest = source;
     while let Some(at) = rest.find("{%").into_iter().chain(rest.find("{#")).chain(rest.find("{{")).min() {
         out.push_str(&rest[..at]);
@@ -179,7 +214,15 @@ fn generation_as_filter(source: &str) -> (String, bool) {
                 out.push_str(&format!("{{%{before} with %}}{{% filter {GENERATION} {after}%}}"));
             }
             "endgeneration" if tag.starts_with("{%") => out.push_str(&format!("{{%{before} endfilter %}}{{% endwith {after}%}}")),
+            _ if macros > 0 => out.push_str(&reading_namespace(tag)),
             _ => out.push_str(tag),
+        }
+        if tag.starts_with("{%") {
+            match word.split_whitespace().next() {
+                Some("macro" | "call") => macros += 1,
+                Some("endmacro" | "endcall") => macros -= 1,
+                _ => {}
+            }
         }
         rest = &rest[end..];
         if word == "raw" && tag.starts_with("{%") {
@@ -190,6 +233,21 @@ fn generation_as_filter(source: &str) -> (String, bool) {
     }
     out.push_str(rest);
     (out, found)
+}
+
+/// A tag that sets an attribute of a namespace so that it reads the namespace, too: a macro
+/// of the engine sees only what it reads.
+fn reading_namespace(tag: &str) -> String {
+    let rewritten = || {
+        let (inner, before, after) = tag_word(tag);
+        let rest = inner.strip_prefix("set").filter(|rest| tag.starts_with("{%") && rest.starts_with(char::is_whitespace))?;
+        let (target, value) = rest.split_once('=')?;
+        let (name, attribute) = target.trim().split_once('.')?;
+        let plain = |s: &str| !s.is_empty() && s.chars().all(|c| c.is_alphanumeric() || c == '_');
+        let fits = plain(name.trim()) && plain(attribute.trim()) && !value.starts_with('=');
+        fits.then(|| format!("{{%{before} set {target} = {SECOND}({name}, ({value})) {after}%}}"))
+    };
+    rewritten().unwrap_or_else(|| tag.to_owned())
 }
 
 /// Where a tag that begins `text` ends, quotes considered.
