@@ -12,6 +12,7 @@ import (
 	"llmhost/host/config"
 	"llmhost/host/console"
 	"llmhost/host/data"
+	"llmhost/host/data/record"
 	"llmhost/host/data/source"
 	"llmhost/host/lm"
 	"llmhost/host/model"
@@ -41,12 +42,9 @@ func openReading(ctx context.Context, s config.Settings, env Env, out *console.C
 		}
 	}()
 	if s.Task != "" {
-		if r.task, r.settings, err = openTask(ctx, s, rundir.Start{}, env, out); err != nil {
+		if err := r.openTask(ctx, env, out); err != nil {
 			return r, err
 		}
-		f := r.task.DataFormatter()
-		r.formatter = &f
-		r.learns = r.task.Program.Needs().LM
 	}
 	if err := lm.CheckFolders(s.ModelSettings, s.AdapterSettings); err != nil {
 		return r, err
@@ -55,10 +53,51 @@ func openReading(ctx context.Context, s config.Settings, env Env, out *console.C
 	if src.Tokenizer == "" {
 		return r, nil
 	}
+	if s.Task == "" && env.TaskFor != nil {
+		r.guessTask(ctx, env, out)
+	}
 	if r.tok, err = src.OpenTokenizer(s.TokenSettings); err != nil {
 		return r, err
 	}
 	return r, r.settleTokens()
+}
+
+// openTask opens the task of the settings and its formatter.
+func (r *reading) openTask(ctx context.Context, env Env, out *console.Console) (err error) {
+	if r.task, r.settings, err = openTask(ctx, r.settings, rundir.Start{}, env, out); err != nil {
+		return err
+	}
+	f := r.task.DataFormatter()
+	r.formatter = &f
+	r.learns = r.task.Program.Needs().LM
+	return nil
+}
+
+// guessTask opens the task that the first record is most likely meant for: without a
+// formatter only simple records have tokens. Where it does not open, there is none.
+func (r *reading) guessTask(ctx context.Context, env Env, out *console.Console) {
+	parts, err := r.parts()
+	if err != nil {
+		return
+	}
+	for from, err := range parts[0].files.Records() {
+		if err != nil {
+			return
+		}
+		fields, err := record.Read(from)
+		if err != nil {
+			return
+		}
+		without := r.settings
+		r.settings.Task = env.TaskFor(record.Look(fields))
+		if err := r.openTask(ctx, env, out); err != nil {
+			r.task, r.settings = nil, without
+			r.notes = append(r.notes, "no task is named, so that records are read by the names of their fields")
+			return
+		}
+		r.notes = append(r.notes, fmt.Sprintf("no task is named; the records are read as task %s would, with formatter %s", r.settings.Task, r.formatter.Name))
+		return
+	}
 }
 
 // settleTokens settles how texts become tokens. Nothing is cut: whoever looks at
@@ -72,7 +111,7 @@ func (r *reading) settleTokens() error {
 	if err != nil {
 		return err
 	}
-	r.notes = around.notes
+	r.notes = append(r.notes, around.notes...)
 	r.how = data.Tokenizing{
 		MaxLength:         math.MaxInt32,
 		TruncationSide:    data.Side(r.settings.TruncationSide),

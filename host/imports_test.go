@@ -24,7 +24,7 @@ var arrows = map[string][]string{
 	"builtin":                     {"builtin/...", "sdk"},
 	"builtin/...":                 {"builtin/...", "sdk"}, // one loss or formatter may be made of another
 	"cmd/bench":                   {"host", "host/...", "builtin/..."},
-	"cmd/llmhost":                 {"host", "host/train", "host/config", "host/console", "host/atomicfile", "host/data/inspect", "host/data/show", "host/data/source", "host/tensor", "host/nearest", "host/plugin", "host/plugin/check/...", "host/plugin/project", "host/plugin/tryout", "host/plugin/worker", "builtin", "examples", "sdk"}, // examples holds the helpers that new projects get
+	"cmd/llmhost":                 {"host", "host/train", "host/config", "host/console", "host/atomicfile", "host/data/inspect", "host/data/record", "host/data/show", "host/data/source", "host/tensor", "host/nearest", "host/plugin", "host/plugin/check/...", "host/plugin/project", "host/plugin/tryout", "host/plugin/worker", "builtin", "examples", "sdk"}, // examples holds the helpers that new projects get
 	"cmd/setup":                   {},
 	"cmd/testmodels":              {"host/safetensors"},
 	"examples":                    {},
@@ -37,7 +37,7 @@ var arrows = map[string][]string{
 	"host/console":                {"host/metrics", "host/train"},
 	"host/data":                   {"host/atomicfile", "host/classname", "host/data/source", "sdk"},
 	"host/data/inspect":           {"host/data", "host/data/record", "host/data/source", "host/nearest", "sdk"},
-	"host/data/record":            {"host/data/source", "sdk"},
+	"host/data/record":            {"host/data/source", "host/nearest", "sdk"},
 	"host/data/show":              {},
 	"host/data/sink":              {"host/atomicfile", "host/data/record", "host/data/source"},
 	"host/data/source":            {"sdk"},

@@ -17,6 +17,7 @@ import (
 	"llmhost/host/config"
 	"llmhost/host/console"
 	"llmhost/host/data"
+	"llmhost/host/data/record"
 	"llmhost/host/lm"
 	"llmhost/host/metrics"
 	"llmhost/host/model"
@@ -35,6 +36,11 @@ type Env struct {
 	Version  string    // of llmhost
 	Lines    io.Writer // for notes, log entries and summaries
 	Terminal io.Writer // for the progress bar; nil where nobody watches
+
+	// TaskFor is the task that records are most likely meant for, by the names of their
+	// fields; nil where none is guessed. Verbs that look at data ask it where no task
+	// is named.
+	TaskFor func(record.View) string
 }
 
 // plugins says which plugins a verb finds and where their notices go.

@@ -13,6 +13,9 @@ import (
 var dataCommands = []dataCommand{
 	{name: "check", usage: checkUsage, run: checkData},
 	{name: "show", usage: showUsage, run: showData},
+	{name: "convert", usage: convertUsage, run: convertData},
+	{name: "sample", usage: sampleUsage, run: sampleData},
+	{name: "split", usage: splitUsage, run: splitData},
 	{
 		name:  "formats",
 		usage: "formats\n    list the forms of records that the builtin formatters read",

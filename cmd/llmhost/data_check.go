@@ -33,7 +33,7 @@ type checkFlags struct {
 // checkData prints what is wrong with data. Findings of the severity of --fail-on or
 // above are an error, so that the exit code is 1.
 func checkData(ctx context.Context, args []string) error {
-	own, rest, err := splitFlags(args, "json", "list", "fail-on", "shown", "near", "allow", "skip", "findings")
+	own, rest, err := splitFlags(args, "json", "list", "fail-on=", "shown=", "near=", "allow=", "skip=", "findings=")
 	if err != nil {
 		return err
 	}
@@ -49,9 +49,7 @@ func checkData(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	env := environment(newOutput(func(error) {}))
-	env.Lines, env.Terminal = stderr, nil
-	report, err := host.CheckData(ctx, settings, env, f.options)
+	report, err := host.CheckData(ctx, settings, dataEnvironment(), f.options)
 	if err != nil {
 		return err
 	}
@@ -101,30 +99,28 @@ func parseCheck(args []string) (f checkFlags, err error) {
 	return f, nil
 }
 
-// splitFlags takes the flags of some names, which are a verb's own, out of args. A
-// name may be written with _ or -. Those that take a value are known by the flag
-// package; here a flag without = takes the argument behind it unless it is a switch.
+// splitFlags takes a verb's own flags out of args; the others are settings. The names
+// of those that take a value end in =. A flag may be written with _ for -.
 func splitFlags(args []string, names ...string) (own, rest []string, err error) {
-	switches := []string{"json", "list", "table", "force", "stratified", "deduplicate", "help", "h"}
 	for i := 0; i < len(args); i++ {
-		name, _, hasValue := strings.Cut(strings.TrimLeft(args[i], "-"), "=")
+		name, value, hasValue := strings.Cut(strings.TrimLeft(args[i], "-"), "=")
 		name = strings.ReplaceAll(name, "_", "-")
-		if !strings.HasPrefix(args[i], "-") || !slices.Contains(append(names, "help", "h"), name) {
+		takes := slices.Contains(names, name+"=")
+		switch {
+		case !strings.HasPrefix(args[i], "-") || !takes && !slices.Contains(append(names, "help", "h"), name):
 			rest = append(rest, args[i])
 			continue
+		case hasValue:
+			own = append(own, "--"+name+"="+value)
+			continue
+		case !takes:
+			own = append(own, "--"+name)
+			continue
+		case i+1 == len(args):
+			return nil, nil, fmt.Errorf("--%s wants a value", name)
 		}
-		arg := strings.ReplaceAll(args[i], "_", "-")
-		if _, value, has := strings.Cut(args[i], "="); has {
-			arg = "--" + name + "=" + value
-		}
-		own = append(own, arg)
-		if !hasValue && !slices.Contains(switches, name) {
-			if i+1 == len(args) {
-				return nil, nil, fmt.Errorf("--%s wants a value", name)
-			}
-			i++
-			own = append(own, args[i])
-		}
+		i++
+		own = append(own, "--"+name+"="+args[i])
 	}
 	return own, rest, nil
 }

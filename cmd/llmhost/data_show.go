@@ -33,7 +33,7 @@ type showFlags struct {
 
 // showData prints records token by token.
 func showData(ctx context.Context, args []string) error {
-	own, rest, err := splitFlags(args, "records", "table", "html", "color", "width")
+	own, rest, err := splitFlags(args, "records=", "table", "html=", "color=", "width=")
 	if err != nil {
 		return err
 	}
@@ -54,9 +54,7 @@ func showData(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	env := environment(newOutput(func(error) {}))
-	env.Lines, env.Terminal = stderr, nil
-	records, err := host.ShowData(ctx, settings, env, w)
+	records, err := host.ShowData(ctx, settings, dataEnvironment(), w)
 	if err != nil {
 		return err
 	}

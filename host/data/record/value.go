@@ -3,7 +3,9 @@ package record
 import (
 	"encoding/json"
 	"errors"
+	"strconv"
 	"strings"
+	"unicode/utf8"
 )
 
 // Kind is what a JSON value is.
@@ -46,6 +48,9 @@ const mostDeep = 1000
 
 // Parse reads one JSON value.
 func Parse(text string) (Value, error) {
+	if !utf8.ValidString(text) {
+		return Value{}, errNotJSON
+	}
 	p := parser{text: text}
 	v, err := p.value(0)
 	if err == nil && p.peek() != 0 {
@@ -70,6 +75,12 @@ func (v Value) Has(name string) bool { return v.Get(name).Kind > Null }
 // IsBlank tells whether v is absent, null, or a text of white space.
 func (v Value) IsBlank() bool {
 	return v.Kind <= Null || v.Kind == String && strings.TrimSpace(v.Text) == ""
+}
+
+// number is the value of a Number; 0 of anything else.
+func (v Value) number() float64 {
+	f, _ := strconv.ParseFloat(v.Text, 64) // 0 where it is none
+	return f
 }
 
 // Of is the text as a value.
@@ -202,10 +213,12 @@ func (p *parser) list(end byte, item func() error) error {
 
 func (p *parser) string() (text string, err error) {
 	for i := p.at + 1; i < len(p.text); i++ {
-		switch p.text[i] {
-		case '\\':
+		switch c := p.text[i]; {
+		case c < ' ':
+			return "", errNotJSON
+		case c == '\\':
 			i++
-		case '"':
+		case c == '"':
 			raw := p.text[p.at : i+1]
 			p.at = i + 1
 			if strings.IndexByte(raw, '\\') < 0 {

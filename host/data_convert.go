@@ -1,0 +1,179 @@
+package host
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"io/fs"
+	"iter"
+	"os"
+
+	"llmhost/host/config"
+	"llmhost/host/console"
+	"llmhost/host/data/record"
+	"llmhost/host/data/sink"
+	"llmhost/host/data/source"
+	"llmhost/sdk"
+)
+
+// Conversion says what becomes of records.
+type Conversion struct {
+	Out   string // the file to write, whose kind its name says
+	Force bool   // write over what is there, an input too
+	Form  string // of the records; "" leaves them as they are, or as the formatter makes them
+	Best  bool   // of several answers take the best
+	Skip  bool   // leave out what cannot be converted
+}
+
+// Converted says what was written.
+type Converted struct {
+	Read, Written, Skipped int
+	FirstSkipped           error
+	Notes                  []string
+}
+
+// ConvertData writes the records of the data files into another kind of file, into
+// another form, or as texts that the formatter of the settings lays out.
+func ConvertData(ctx context.Context, s config.Settings, env Env, c Conversion) (out Converted, err error) {
+	r, err := openReading(ctx, s, env, console.New(env.Lines, nil))
+	if err != nil {
+		return out, err
+	}
+	defer r.Close()
+	parts, err := r.parts()
+	if err != nil {
+		return out, err
+	}
+	if err := mayWrite(c.Out, parts[0].files, c.Force); err != nil {
+		return out, err
+	}
+	change, err := r.change(ctx, c)
+	if err != nil {
+		return out, err
+	}
+	records := func(yield func(record.Record, error) bool) {
+		out.Read, out.Skipped = 0, 0
+		for from, err := range parts[0].files.Records() {
+			if err == nil {
+				err = ctx.Err()
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			out.Read++
+			changed, err := change(from)
+			if err != nil && c.Skip && ctx.Err() == nil {
+				if out.Skipped++; out.FirstSkipped == nil {
+					out.FirstSkipped = err
+				}
+				continue
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			for _, r := range changed {
+				if !yield(r, nil) {
+					return
+				}
+			}
+		}
+	}
+	out.Written, out.Notes, err = sink.Write(c.Out, records)
+	return out, err
+}
+
+// mayWrite refuses to write over a file without being told to.
+func mayWrite(path string, files source.Files, force bool) error {
+	info, err := os.Stat(path)
+	if errors.Is(err, fs.ErrNotExist) || force && err == nil {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	inputs, err := files.List()
+	if err != nil {
+		return err
+	}
+	for _, input := range inputs {
+		if read, err := os.Stat(input); err == nil && os.SameFile(read, info) {
+			return fmt.Errorf("%s: this is an input; --force writes over it", path)
+		}
+	}
+	return fmt.Errorf("%s: there is something of this name; --force writes over it", path)
+}
+
+// change is what is done to each record; an error names its place.
+func (r *reading) change(ctx context.Context, c Conversion) (func(source.Record) ([]record.Record, error), error) {
+	convert := func(r record.Record) ([]record.Record, error) { return []record.Record{r}, nil }
+	if c.Form != "" {
+		form, err := record.FormOf(c.Form)
+		if err != nil {
+			return nil, err
+		}
+		if c.Best {
+			form = form.Best()
+		}
+		convert = form.Convert
+	}
+	return func(from source.Record) ([]record.Record, error) {
+		one, err := r.readOrFormat(ctx, from)
+		if err != nil {
+			return nil, err
+		}
+		all, err := convert(one)
+		if err != nil {
+			return nil, fmt.Errorf("%s: %w", from.Position(), err)
+		}
+		return all, nil
+	}, nil
+}
+
+// readOrFormat is a record as it is, or, where the settings name a formatter, as that
+// lays it out.
+func (r *reading) readOrFormat(ctx context.Context, from source.Record) (record.Record, error) {
+	if r.formatter == nil {
+		return record.Read(from)
+	}
+	row, err := from.Row(r.formatter.Name, r.formatter.Columns)
+	if err != nil {
+		return nil, err
+	}
+	results, err := r.formatter.Format(ctx, []sdk.Row{row})
+	switch {
+	case err != nil:
+		return nil, fmt.Errorf("%s: formatter %s: %w", from.Position(), r.formatter.Name, err)
+	case len(results) != 1:
+		return nil, fmt.Errorf("%s: formatter %s: %d results for one row", from.Position(), r.formatter.Name, len(results))
+	case results[0].Err != "":
+		return nil, fmt.Errorf("%s: %s", from.Position(), results[0].Err)
+	case results[0].Dropped != "":
+		return nil, fmt.Errorf("%s: the formatter leaves it out: %s", from.Position(), results[0].Dropped)
+	}
+	one, err := record.OfExample(results[0].Example)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", from.Position(), err)
+	}
+	return one, nil
+}
+
+// recordsOf yields the records of files as they are, each with its number from 0.
+func recordsOf(ctx context.Context, files source.Files) iter.Seq2[record.Record, error] {
+	return func(yield func(record.Record, error) bool) {
+		for from, err := range files.Records() {
+			if err == nil {
+				err = ctx.Err()
+			}
+			if err != nil {
+				yield(nil, err)
+				return
+			}
+			r, err := record.Read(from)
+			if !yield(r, err) || err != nil {
+				return
+			}
+		}
+	}
+}
