@@ -11,7 +11,6 @@ import (
 	"github.com/apache/arrow-go/v18/arrow"
 	"github.com/apache/arrow-go/v18/arrow/ipc"
 	"github.com/apache/arrow-go/v18/arrow/memory"
-	flatbuffers "github.com/google/flatbuffers/go"
 )
 
 // maxBatch is how many bytes a batch of an Arrow file may take in memory.
@@ -45,6 +44,11 @@ func (m *arrowMessages) Message() (*ipc.Message, error) {
 		if err != nil {
 			return nil, err
 		}
+		if kind == ipc.MessageSchema {
+			if err := checkSchema(meta); err != nil {
+				return nil, err
+			}
+		}
 		if kind == ipc.MessageRecordBatch && rows <= m.skip {
 			if err := m.discard(size); err != nil {
 				return nil, err
@@ -68,7 +72,7 @@ func (m *arrowMessages) metadata() ([]byte, error) {
 	const continued = 0xffffffff // stands before the length, but in files of before 2019
 	var word [4]byte
 	if _, err := io.ReadFull(m.in, word[:]); err != nil {
-		return nil, err // io.EOF is the end of a stream that is not marked
+		return nil, cutShort(err) // every writer marks the end, and without the mark a lost batch would not show
 	}
 	length := binary.LittleEndian.Uint32(word[:])
 	if length == continued {
@@ -106,37 +110,6 @@ func cutShort(err error) error {
 		return errCutShort
 	}
 	return err
-}
-
-// describe reads a message's type, the bytes of its body and, of a batch, its rows.
-func describe(meta []byte) (kind ipc.MessageType, rows, size int64, err error) {
-	defer func() {
-		if recover() != nil {
-			err = errors.New("the description of a batch is damaged")
-		}
-	}()
-	message := flatbuffers.Table{Bytes: meta, Pos: flatbuffers.GetUOffsetT(meta)}
-	field := func(t *flatbuffers.Table, slot flatbuffers.VOffsetT) flatbuffers.UOffsetT {
-		at := flatbuffers.UOffsetT(t.Offset(4 + 2*slot))
-		if at == 0 {
-			return 0
-		}
-		return at + t.Pos
-	}
-	if at := field(&message, 1); at != 0 {
-		kind = ipc.MessageType(message.GetByte(at))
-	}
-	if at := field(&message, 3); at != 0 {
-		size = message.GetInt64(at)
-	}
-	if at := field(&message, 2); at != 0 && kind == ipc.MessageRecordBatch {
-		var batch flatbuffers.Table
-		message.Union(&batch, at-message.Pos) // Union adds it
-		if at := field(&batch, 0); at != 0 {
-			rows = batch.GetInt64(at)
-		}
-	}
-	return kind, rows, size, nil
 }
 
 // boundedMemory allocates for decompressed batches, up to maxBatch a buffer.

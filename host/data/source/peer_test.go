@@ -2,6 +2,7 @@ package source_test
 
 import (
 	"encoding/json"
+	"fmt"
 	"os"
 	"os/exec"
 	"path/filepath"
@@ -138,4 +139,101 @@ func TestFilesOfPeers(t *testing.T) {
 	output, err := exec.Command(python, "testdata/make.py", folder).CombinedOutput()
 	require.NoError(t, err, string(output))
 	equalsExpected(t, folder)
+}
+
+// A file that was cut short is an error wherever it was cut, and never fewer records.
+func TestTypedFilesCutShort(t *testing.T) {
+	paths, err := filepath.Glob("testdata/golden/*")
+	require.NoError(t, err)
+	cuts := 0
+	for _, path := range paths {
+		content, err := os.ReadFile(path)
+		if err != nil || !strings.Contains(filepath.Ext(path), ".arrow") && filepath.Ext(path) != ".parquet" {
+			continue
+		}
+		cut := filepath.Join(t.TempDir(), filepath.Base(path))
+		for at := 12; at < len(content)-8; at += max(1, len(content)/60) {
+			require.NoError(t, os.WriteFile(cut, content[:at], 0o666))
+			_, err := questions(source.Files{Paths: []string{cut}})
+			require.ErrorContains(t, err, cut, at)
+			require.Regexp(t, "cut short|damaged|unknown kind|has no column|missing|is null", err.Error())
+			last := error(nil)
+			for _, err := range (source.Files{Paths: []string{cut}}).Records() {
+				last = err
+			}
+			require.Error(t, last, "%s cut at %d", path, at)
+			cuts++
+		}
+	}
+	require.Greater(t, cuts, 300)
+}
+
+func TestTypedRecords(t *testing.T) {
+	files := source.Files{Paths: []string{"testdata/golden/one"}, Setting: "data_paths"}
+	columns := []sdk.Column{{Name: "q", Type: sdk.String, Required: true}, {Name: "label", Type: sdk.Int}}
+	var numbers []int64
+	for record, err := range files.Records() {
+		require.NoError(t, err)
+		row, err := record.Row("qa", columns)
+		if record.Position().Row%5 == 1 {
+			require.EqualError(t, err, fmt.Sprintf(`testdata/golden/one: row %d: field "q" is null; qa needs it as a string`, record.Position().Row))
+			require.Equal(t, []string{"q"}, record.Nulls(columns[:1]))
+			continue
+		}
+		require.NoError(t, err)
+		require.NotEmpty(t, row.Str(0))
+		if row.Has(1) {
+			numbers = append(numbers, row.Int(1))
+		}
+	}
+	require.Equal(t, []int64{1, 2, 0, 0, 1, 0, 2}, numbers)
+
+	files.MaxRecord = 10
+	_, err := questions(files)
+	require.EqualError(t, err, "testdata/golden/one: row 1: the record is longer than 10 bytes, the most that is read of one; split it")
+	files = source.Files{Paths: []string{"testdata/golden/many_zstd.parquet"}, MaxRecord: 10}
+	_, err = questions(files)
+	require.EqualError(t, err, "testdata/golden/many_zstd.parquet: row 2: the record is longer than 10 bytes, the most that is read of one; split it")
+
+	files = source.Files{Paths: []string{"testdata/golden/many_zstd.parquet"}, Columns: []string{"n"}}
+	for record, err := range files.Records() {
+		require.NoError(t, err)
+		names, err := record.Fields()
+		require.NoError(t, err)
+		require.Equal(t, []string{"q", "n", "tags", "m"}, names)
+		_, err = record.Row("qa", []sdk.Column{{Name: "q", Type: sdk.String}})
+		require.EqualError(t, err, record.Position().String()+`: field "q" was not read: Files.Columns lacks it`)
+		_, err = record.Row("qa", []sdk.Column{{Name: "x", Type: sdk.String, Required: true}})
+		require.EqualError(t, err, record.Position().String()+`: field "x" missing; qa needs it as a string; the record has "m", "n", "q", "tags"`)
+	}
+	for _, err := range (source.Files{Paths: []string{"testdata/golden/three"}}).RecordsFrom(source.Place{Row: 13}) {
+		require.EqualError(t, err, "testdata/golden/three: it has 12 rows, and the place to begin at has 13 before it; it is not the file that was read before")
+	}
+}
+
+func TestFoldersOfDatasets(t *testing.T) {
+	for _, c := range []struct {
+		path   string
+		splits []string
+		want   []string
+		note   string
+	}{
+		{"testdata/golden/three", nil, []string{"testdata/golden/three"}, ""},
+		{"testdata/golden/dict", nil, []string{"testdata/golden/dict/train"}, "testdata/golden/dict has the splits test, train; train is read; name the folder or the files of another to read that"},
+		{"testdata/golden/dict", []string{"validation", "test"}, []string{"testdata/golden/dict/test"}, "testdata/golden/dict has the splits test, train; test is read; name the folder or the files of another to read that"},
+		{"testdata/golden/cache", nil, []string{"testdata/golden/cache/json-train.arrow"}, "testdata/golden/cache has the splits test, train; train is read; name the folder or the files of another to read that"},
+	} {
+		found, err := source.Files{Paths: []string{c.path}, Splits: c.splits}.Digests()
+		require.NoError(t, err)
+		var paths []string
+		for _, f := range found {
+			paths = append(paths, f.Path)
+			require.NotEmpty(t, f.SHA256)
+			require.NotZero(t, f.Identity.Bytes)
+		}
+		require.Equal(t, c.want, paths)
+		require.Equal(t, c.note, found[0].Note)
+	}
+	_, err := source.Files{Paths: []string{"testdata/golden/dict"}, Splits: []string{"validation"}, Setting: "eval_data_dir"}.List()
+	require.EqualError(t, err, "testdata/golden/dict: it has the splits test, train, and none is called validation; name the folder or the files of one; eval_data_dir names it")
 }

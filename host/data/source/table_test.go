@@ -180,7 +180,9 @@ func TestPlainText(t *testing.T) {
 }
 
 // packed is content as gzip, in several members, and as zstd, in several frames.
-func packed(t *testing.T, content string) map[string]string {
+func packed(t *testing.T, content string) map[string]string { return packedFor(t, content) }
+
+func packedFor(t testing.TB, content string) map[string]string {
 	var zipped, standard bytes.Buffer
 	half := len(content) / 2
 	for _, part := range []string{content[:half], content[half:]} {
