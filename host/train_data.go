@@ -322,6 +322,7 @@ func (d *dataset) describe(name string, set data.Set, how config.TokenSettings) 
 // loadEval makes the evaluation sets, each file apart, all together, or both.
 func (d *dataset) loadEval(ctx context.Context, s config.Settings, o data.Options) error {
 	files := dataFiles(s, "eval_", s.EvalDataDir, s.EvalDataPaths)
+	files.Splits = []string{"validation", "eval", "dev", "valid", "test"}
 	if most := s.MaxEvalSamples; most > 0 && (files.Limit == 0 || most < files.Limit) {
 		files.Limit = most
 	}

@@ -67,7 +67,7 @@ type AdapterSettings struct {
 
 // DataSettings name the files that a run reads.
 type DataSettings struct {
-	DataPaths            []string `name:"data_paths" help:"training files, .json or .jsonl, taken in this order"`
+	DataPaths            []string `name:"data_paths" help:"training files (JSON, CSV, Parquet, Arrow, text), folders and patterns, taken in this order"`
 	DataDir              string   `name:"data_dir" help:"folder of training files, taken by name, instead of data_paths"`
 	EvalDataPaths        []string `name:"eval_data_paths" help:"evaluation files"`
 	EvalDataDir          string   `name:"eval_data_dir" help:"folder of evaluation files, instead of eval_data_paths"`

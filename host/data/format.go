@@ -33,6 +33,15 @@ func (f Formatter) whole() string {
 	return f.Name + " of plugin " + f.Plugin
 }
 
+// fields names the fields of records that it reads.
+func (f Formatter) fields() []string {
+	names := []string{} // not nil, which would stand for all
+	for _, c := range f.Columns {
+		names = append(names, c.Name)
+	}
+	return names
+}
+
 // owner begins what is said of a result. Users know those that are linked in
 // by the settings that their errors name.
 func (f Formatter) owner() string {
@@ -165,6 +174,7 @@ const (
 // is left. When ctx ends its error is returned.
 func Format(ctx context.Context, files source.Files, formatter Formatter, onBadRow OnBadRow) (Texts, error) {
 	var all []Formatted
+	files.Columns = formatter.fields()
 	texts, err := formatEach(ctx, files.Records(), formatter, onBadRow, func(portion []Formatted) error {
 		all = append(all, portion...)
 		return nil

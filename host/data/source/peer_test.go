@@ -190,10 +190,10 @@ func TestTypedRecords(t *testing.T) {
 
 	files.MaxRecord = 10
 	_, err := questions(files)
-	require.EqualError(t, err, "testdata/golden/one: row 1: the record is longer than 10 bytes, the most that is read of one; split it")
+	require.EqualError(t, err, "testdata/golden/one: row 1: the record is longer than 10 bytes, the most that is read of one; split it (in testdata/golden/one/data-00000-of-00001.arrow)")
 	files = source.Files{Paths: []string{"testdata/golden/many_zstd.parquet"}, MaxRecord: 10}
 	_, err = questions(files)
-	require.EqualError(t, err, "testdata/golden/many_zstd.parquet: row 2: the record is longer than 10 bytes, the most that is read of one; split it")
+	require.EqualError(t, err, "testdata/golden/many_zstd.parquet: row 1: the record is longer than 10 bytes, the most that is read of one; split it")
 
 	files = source.Files{Paths: []string{"testdata/golden/many_zstd.parquet"}, Columns: []string{"n"}}
 	for record, err := range files.Records() {
