@@ -162,6 +162,7 @@ func (o Options) make(ctx context.Context, files source.Files, add func(*chunk) 
 			<-c.done
 		}
 	}()
+	files.Columns = o.Formatter.fields()
 	texts, err := formatEach(ctx, files.Records(), o.Formatter, o.OnBadRow, func(portion []Formatted) error {
 		c := &chunk{done: make(chan struct{})}
 		away = append(away, c)

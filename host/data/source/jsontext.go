@@ -140,33 +140,53 @@ func (t *text) element() (object, error) {
 	if c != '{' {
 		return object{}, t.wrong(c, "an object")
 	}
-	_, _ = t.next()
-	raw := []byte{c}
-	inText, escaped := false, false
-	for depth := 1; depth > 0; {
-		c, err := t.next()
-		if err != nil {
+	var raw []byte
+	var scan objectScan
+	for !scan.done {
+		if _, err := t.in.Peek(1); err != nil {
 			return object{}, err
 		}
-		if raw = append(raw, c); len(raw) > t.most {
+		ahead, _ := t.in.Peek(t.in.Buffered())
+		part := ahead[:scan.next(ahead)]
+		if len(raw)+len(part) > t.most {
 			return object{}, t.tooLong(begin)
 		}
-		switch {
-		case escaped:
-			escaped = false
-		case inText:
-			escaped = c == '\\'
-			inText = c != '"'
-		case c == '"':
-			inText = true
-		case c == '{' || c == '[':
-			depth++
-		case c == '}' || c == ']':
-			depth--
-		}
+		raw = append(raw, part...)
+		t.pass(part)
 	}
 	t.at = t.at.nextRow()
 	return t.object(begin, raw), nil
+}
+
+// objectScan finds the end of an object: it looks only at brackets and texts, the parser
+// finds what is wrong between them.
+type objectScan struct {
+	depth           int
+	inText, escaped bool
+	done            bool
+}
+
+// next returns how many of the next bytes belong to the object.
+func (s *objectScan) next(text []byte) int {
+	for i, c := range text {
+		switch {
+		case s.escaped:
+			s.escaped = false
+		case s.inText:
+			s.escaped = c == '\\'
+			s.inText = c != '"'
+		case c == '"':
+			s.inText = true
+		case c == '{' || c == '[':
+			s.depth++
+		case c == '}' || c == ']':
+			if s.depth--; s.depth == 0 {
+				s.done = true
+				return i + 1
+			}
+		}
+	}
+	return len(text)
 }
 
 // ended is the error of a file that ends, or cannot be read on, inside its array.

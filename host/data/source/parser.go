@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"strconv"
+	"strings"
 	"unicode/utf8"
 )
 
@@ -131,18 +132,43 @@ func (p *parser) value(depth int) (v value, err error) {
 func (p *parser) skipString() error {
 	for i := p.at + 1; i < len(p.text); i++ {
 		switch c := p.text[i]; {
-		case c == '\\':
-			i++
 		case c == '"':
-			raw := p.text[p.at : i+1]
-			if !json.Valid(raw) {
-				return &syntaxError{p.at, "a text with a broken escape or a bare control character"}
-			}
 			p.at = i + 1
 			return nil
+		case c == '\\':
+			length := escapeLength(p.text[i:])
+			if length == 0 {
+				return &syntaxError{p.at, "a text with a broken escape or a bare control character"}
+			}
+			i += length - 1
+		case c < ' ':
+			return &syntaxError{p.at, "a text with a broken escape or a bare control character"}
 		}
 	}
 	return &syntaxError{p.at, "a text that is not closed"}
+}
+
+// escapeLength is how many bytes the escape at the front of text takes, 0 where it is
+// none that JSON has.
+func escapeLength(text []byte) int {
+	if len(text) < 2 {
+		return 0
+	}
+	if text[1] != 'u' {
+		if strings.IndexByte(`"\/bfnrt`, text[1]) < 0 {
+			return 0
+		}
+		return 2
+	}
+	if len(text) < 6 {
+		return 0
+	}
+	for _, c := range text[2:6] {
+		if (c < '0' || c > '9') && (c < 'a' || c > 'f') && (c < 'A' || c > 'F') {
+			return 0
+		}
+	}
+	return 6
 }
 
 // skipWord skips a number or a literal.
@@ -214,6 +240,9 @@ func (p *parser) fail(wanted string) error {
 func (v value) text() string {
 	if v.plain {
 		return string(v.raw)
+	}
+	if bytes.IndexByte(v.raw, '\\') < 0 {
+		return string(v.raw[1 : len(v.raw)-1])
 	}
 	var s string
 	if err := json.Unmarshal(v.raw, &s); err != nil {

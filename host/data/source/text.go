@@ -2,6 +2,7 @@ package source
 
 import (
 	"bufio"
+	"bytes"
 	"errors"
 	"fmt"
 	"io"
@@ -31,13 +32,13 @@ func (f Files) openText(in *input, from Place) (*text, error) {
 		from.Column = 1
 		from.Offset = int64(len(in.head) - len(trimMark(in.head)))
 	}
-	bytes, err := in.from(from.Offset)
+	stream, err := in.from(from.Offset)
 	if err != nil {
 		return nil, fmt.Errorf("%s: %w", in.path, err)
 	}
 	return &text{
-		in:      bufio.NewReaderSize(bytes, readAhead),
-		closer:  bytes,
+		in:      bufio.NewReaderSize(stream, readAhead),
+		closer:  stream,
 		file:    in.path,
 		at:      from,
 		most:    f.maxRecord(),
@@ -101,6 +102,23 @@ func (t *text) next() (byte, error) {
 		t.at.Column++
 	}
 	return c, nil
+}
+
+// pass goes over bytes that were looked at.
+func (t *text) pass(part []byte) {
+	t.at.Offset += int64(len(part))
+	if i := bytes.LastIndexByte(part, '\n'); i >= 0 {
+		t.at.Line += bytes.Count(part, []byte("\n"))
+		t.at.Column = 1
+		_, _ = t.in.Discard(i + 1)
+		part = part[i+1:]
+	}
+	for _, c := range part {
+		if c&0xc0 != 0x80 {
+			t.at.Column++
+		}
+	}
+	_, _ = t.in.Discard(len(part))
 }
 
 // peek skips white space and returns the byte behind it, which is not read yet.
