@@ -28,7 +28,7 @@ func invariantsOf(s config.Settings, t *task.Task, l layout, encoder bool) data.
 	if v.BOS == special.EOS {
 		v.BOS = -1 // one text may end where the next begins
 	}
-	if special.EOS >= 0 {
+	if special.EOS >= 0 && s.AddEOS.Or(s.AddSpecialTokens) != config.Off {
 		v.IsControl = l.tokens.IsControl
 	}
 	if len(l.after) > 0 && !encoder {
@@ -74,7 +74,7 @@ func (d *dataset) explain(b data.Broken) string {
 	case data.BeginsOnce:
 		return fmt.Sprintf("the sequence has %s twice in a row; want it once: leave it out of the text or the chat template, or set add_bos_token = false", token)
 	case data.Ends:
-		return fmt.Sprintf("the last token that is learned is %s; want %s, without which the model does not learn to stop: let the chat template or the formatter end what is learned with it, or set add_eos_token = false", token, l.ending())
+		return fmt.Sprintf("the last token that is learned is %s; want %s, without which the model does not learn to stop: let the chat template or the formatter end what is learned with it, name the template's own end in additional_special_tokens, or set add_eos_token = false", token, l.ending())
 	case data.LabelsAreID:
 		return fmt.Sprintf("a label is %s, and the token at its place another; a label is its token, or none", token)
 	}

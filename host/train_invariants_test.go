@@ -129,3 +129,33 @@ func TestInvariantsOfGoodRecords(t *testing.T) {
 		require.Contains(t, mustTrain(t, s), "check  64 sequences: 0 empty")
 	})
 }
+
+// A chat template that ends no turn, or begins twice, is found with the first record of it.
+func TestInvariantsOfChats(t *testing.T) {
+	const turns = `{% for m in messages %}{{ m['role'] }}: {{ m['content'] }}`
+	for _, c := range []struct{ name, template, want string }{
+		{"as it should be", "<s>" + turns + "</s>{% endfor %}", ""},
+		{"space behind the end", turns + "</s>\n{% endfor %}", ""},
+		{"no end", "<s>" + turns + "\n{% endfor %}", "the last token that is learned is "},
+		{"two begins", "<s><s>" + turns + "</s>{% endfor %}", "the sequence has <s> (1) twice in a row"},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			s := lesson(t, "sft", nil, nil)
+			s.EvalDataPaths, s.NumTrainEpochs, s.MaxLength = nil, 1, 256
+			s.ChatTemplate = written(t, filepath.Join(t.TempDir(), "turns.jinja"), c.template)
+			record := `{"messages": [{"role": "user", "content": "Good?"}, {"role": "assistant", "content": "Yes."}]}` + "\n"
+			s.DataPaths = []string{written(t, filepath.Join(t.TempDir(), "chats.jsonl"), strings.Repeat(record, 4))}
+			lines, err := trained(s)
+			if c.want == "" {
+				require.NoError(t, err)
+				require.Contains(t, lines, "check  4 sequences: 0 empty, 0 with nothing to learn, 0 with a wrong begin, 0 with a wrong end")
+				return
+			}
+			require.ErrorContains(t, err, s.DataPaths[0]+":1: "+c.want)
+			require.ErrorContains(t, err, "(and 3 more like it)")
+			s.Invariants = "count"
+			lines = mustTrain(t, s)
+			require.Contains(t, lines, "       4 of 4 sequences: "+c.want)
+		})
+	}
+}

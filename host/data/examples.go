@@ -61,14 +61,28 @@ func (j joined) At(i int) (Example, error) {
 	return j[at].At(i)
 }
 
+// Sizes are those of the parts.
+func (j joined) Sizes(share bool) (all []int32, err error) {
+	for _, part := range j {
+		sizes, err := Sizes(part, share)
+		if err != nil {
+			return nil, err
+		}
+		all = append(all, sizes...)
+	}
+	return all, nil
+}
+
 // sized is Examples that know their sizes without being read.
-type sized interface{ Sizes(share bool) []int32 }
+type sized interface {
+	Sizes(share bool) ([]int32, error)
+}
 
 // Sizes are the tokens that a batch holds of each example. share says whether
 // sequences share prefixes, as in Pack.
 func Sizes(examples Examples, share bool) ([]int32, error) {
 	if known, ok := examples.(sized); ok {
-		return known.Sizes(share), nil
+		return known.Sizes(share)
 	}
 	sizes := make([]int32, 0, examples.Len())
 	for e, err := range All(examples) {

@@ -262,6 +262,20 @@ func (s *Store) entries(yield func(i int, e entry) error) error {
 	return nil
 }
 
+// Sizes are the tokens of each example, as data.Sizes counts them; the examples
+// themselves are not read.
+func (s *Store) Sizes(share bool) ([]int32, error) {
+	sizes := make([]int32, s.Len())
+	err := s.entries(func(i int, e entry) error {
+		sizes[i] = e.size.Tokens
+		if share {
+			sizes[i] = e.size.Shared
+		}
+		return nil
+	})
+	return sizes, err
+}
+
 // Len is how many examples the store has.
 func (s *Store) Len() int { return s.tail.Examples }
 

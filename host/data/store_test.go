@@ -119,6 +119,13 @@ func TestASecondStartTokenisesNothing(t *testing.T) {
 	require.Equal(t, bare.Survey, second.Survey)
 	want := collect(t, bare)
 	require.Equal(t, want, collect(t, first))
+	for _, share := range []bool{false, true} {
+		read, err := data.Sizes(data.InMemory(want), share)
+		require.NoError(t, err)
+		known, err := data.Sizes(data.Join(second, first).Examples, share)
+		require.NoError(t, err)
+		require.Equal(t, append(read, read...), known, "sizes that are read and those that are kept, shared: %v", share)
+	}
 	for _, i := range []int{0, 4095, 4096, 8191, 8999, 17} {
 		got, err := second.Examples.At(i)
 		require.NoError(t, err)
