@@ -6,10 +6,12 @@ import (
 	"slices"
 	"strings"
 	"sync"
+	"time"
 
 	"llmhost/host/chat"
 	"llmhost/host/config"
 	"llmhost/host/data"
+	"llmhost/host/rundir"
 	"llmhost/host/tokenizer"
 	"llmhost/sdk"
 )
@@ -35,8 +37,27 @@ func openChats(s config.Settings, tok *tokenizer.Tokenizer, labels bool) (*chats
 	if c.missing != nil && s.ChatTemplate != "" {
 		return nil, c.missing
 	}
+	if c.missing == nil && c.template.FromSetting() {
+		tok.ReplaceTemplate(c.template.Only()) // the model that is written has it
+	}
 	c.encoder = chat.Encoder{Template: c.template, Tokenizer: tok, Learning: c.learning}
 	return c, nil
+}
+
+// digest is that of the template, "" where there is none.
+func (c *chats) digest() string {
+	if c.missing != nil {
+		return ""
+	}
+	return c.template.Digest()
+}
+
+// record is what run.json says of the template; nil where there is none.
+func (c *chats) record() *rundir.TemplateRecord {
+	if c.missing != nil {
+		return nil
+	}
+	return &rundir.TemplateRecord{Paths: c.paths(), SHA256: c.template.Digest(), Today: c.template.Now().Format(time.DateOnly)}
 }
 
 // EncodeChats returns the tokens of the chats of each example.

@@ -166,6 +166,7 @@ func identityOf(s config.Settings, t *task.Task, tok *tokenizer.Tokenizer, sets 
 		DataDigest:      sets.digest,
 		ProgramDigest:   t.Program.Digest(),
 		TokenizerDigest: tok.Digest(),
+		TemplateDigest:  sets.chats.digest(),
 		Records:         sets.unitsPerEpoch(s.OptimisationSettings),
 		Units:           sets.batching.grouping.Name(),
 		DataSeed:        &seed,

@@ -121,6 +121,9 @@ func (t *Template) Names() []string { return slices.Sorted(maps.Keys(t.sources))
 // Source is the text of a template, "" where there is none of that name.
 func (t *Template) Source(name string) string { return t.sources[name] }
 
+// Only is the text of the one template that the setting gave.
+func (t *Template) Only() string { return t.sources[defaultName] }
+
 // Path says where a template came from: a file, a file and a key in it, or a builtin.
 func (t *Template) Path(name string) string { return t.paths[name] }
 

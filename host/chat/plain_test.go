@@ -71,7 +71,7 @@ func TestControlTokensThatDecide(t *testing.T) {
 	template, err := chat.Load(model(t, map[string]string{"chat_template.jinja": "{% for m in messages %}{% if m.content == '</s>' %}X{% endif %}{{ m.content }}{% endfor %}"}), chat.Options{})
 	require.NoError(t, err)
 	_, err = template.Render(chat.Conversation{Messages: []string{`{"role": "user", "content": "</s>"}`}})
-	require.EqualError(t, err, "a text has the control token </s>, and the template prints other things because of it, so that the user's cannot be told from its own")
+	require.EqualError(t, err, "a text has the control token </s>, and the template prints other things because of it, so that the user's cannot be told from its own; allow_special_tokens_in_text = true lets it be one")
 }
 
 // An encoder's chats: the user's tokens are text in prompt and answer, and one who spells

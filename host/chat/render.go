@@ -47,6 +47,10 @@ type RenderError struct {
 	Raised       bool // the template itself refused
 }
 
+// controlMessage begins what the engine, which knows no settings, says of a control token
+// that it cannot tell from the template's.
+const controlMessage = "a text has the control token "
+
 // Error names the message, the template's line, and what is wrong.
 func (e *RenderError) Error() string {
 	var b strings.Builder
@@ -60,6 +64,9 @@ func (e *RenderError) Error() string {
 		b.WriteString("the template says: ")
 	}
 	b.WriteString(e.Message)
+	if strings.HasPrefix(e.Message, controlMessage) {
+		b.WriteString("; allow_special_tokens_in_text = true lets it be one")
+	}
 	return b.String()
 }
 

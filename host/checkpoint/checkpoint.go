@@ -55,6 +55,7 @@ type State struct {
 	LearningRate    *float64 `json:"learning_rate,omitempty"` // of the next step
 	ModelDigest     string   `json:"model_sha256,omitempty"`  // of the weights below an adapter, or of the reference
 	TokenizerDigest string   `json:"tokenizer_sha256,omitempty"`
+	TemplateDigest  string   `json:"chat_template_sha256,omitempty"` // of the template that conversations are laid out by
 }
 
 // manifest names the files of a checkpoint, so that a damaged one is noticed.
@@ -116,17 +117,21 @@ func writeJSON(path string, v any) error {
 }
 
 func writeManifest(folder string) error {
-	entries, err := os.ReadDir(folder)
-	if err != nil {
-		return err
-	}
 	var m manifest
-	for _, e := range entries {
-		digest, size, err := Digest(filepath.Join(folder, e.Name()))
+	err := filepath.WalkDir(folder, func(path string, e fs.DirEntry, err error) error {
+		if err != nil || e.IsDir() {
+			return err
+		}
+		digest, size, err := Digest(path)
 		if err != nil {
 			return err
 		}
-		m.Files = append(m.Files, file{e.Name(), size, digest})
+		name, err := filepath.Rel(folder, path)
+		m.Files = append(m.Files, file{filepath.ToSlash(name), size, digest})
+		return err
+	})
+	if err != nil {
+		return err
 	}
 	return writeJSON(filepath.Join(folder, manifestName), m)
 }
@@ -157,7 +162,7 @@ func Check(path string) (State, error) {
 		return State{}, fmt.Errorf("%s is not a whole checkpoint: %w", path, err)
 	}
 	for _, want := range m.Files {
-		digest, size, err := Digest(filepath.Join(path, want.Name))
+		digest, size, err := Digest(filepath.Join(path, filepath.FromSlash(want.Name)))
 		switch {
 		case errors.Is(err, fs.ErrNotExist):
 			return State{}, fmt.Errorf("%s is not a whole checkpoint: %s is missing", path, want.Name)

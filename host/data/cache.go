@@ -17,7 +17,7 @@ import (
 )
 
 // cacheVersion is incremented when the tokens or the survey of the same data change.
-const cacheVersion = 4
+const cacheVersion = 5
 
 // The endings of the files of a cache: tokens of data, and surveys of tokens.
 const (

@@ -54,6 +54,9 @@ const (
 	flagReplaced
 	flagChat
 	flagOtherLabels // some label is neither Ignore nor the id at its place
+	flagAsText
+	flagRewritten
+	flagMerged
 )
 
 // append writes e behind to.
@@ -112,7 +115,8 @@ func appendSequence(to []byte, s Sequence) []byte {
 }
 
 func flags(s Sequence, otherLabels bool) uint64 {
-	on := []bool{s.Truncated, s.AnswerCut, s.AnswerLost, s.Text.Begins, s.Text.Ends, s.Text.Replaced, s.Text.Chat, otherLabels}
+	on := []bool{s.Truncated, s.AnswerCut, s.AnswerLost, s.Text.Begins, s.Text.Ends, s.Text.Replaced, s.Text.Chat, otherLabels,
+		s.Text.AsText, s.Text.Rewritten, s.Text.Merged}
 	var bits uint64
 	for i, is := range on {
 		bits |= uint64(count(is)) << i
@@ -285,6 +289,7 @@ func (r *reader) sequence() (s Sequence) {
 	on := func(bit uint64) bool { return bits&bit != 0 }
 	s.Truncated, s.AnswerCut, s.AnswerLost = on(flagTruncated), on(flagAnswerCut), on(flagAnswerLost)
 	s.Text.Begins, s.Text.Ends, s.Text.Replaced, s.Text.Chat = on(flagBegins), on(flagEnds), on(flagReplaced), on(flagChat)
+	s.Text.AsText, s.Text.Rewritten, s.Text.Merged = on(flagAsText), on(flagRewritten), on(flagMerged)
 	s.IDs = r.ints()
 	if on(flagOtherLabels) {
 		s.Labels = r.ints()

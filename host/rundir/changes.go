@@ -168,6 +168,13 @@ func CheckInputs(s Start, now checkpoint.State) error {
 			unitsOf(was),
 			unitsOf(now),
 		)
+	case was.TemplateDigest != "" && was.TemplateDigest != now.TemplateDigest:
+		return fmt.Errorf(
+			"%s was trained with another chat template (sha256 %.12s… then, %.12s… now); give the same chat_template, or --overwrite_output_dir to start from scratch",
+			path,
+			was.TemplateDigest,
+			now.TemplateDigest,
+		)
 	case was.Records != 0 && was.Records != now.Records:
 		return fmt.Errorf(
 			"%s was trained on %d records of its files, this run takes %d of them, and the place in the epoch would mean other records; give the settings of the data and the formatter that it had",

@@ -15,25 +15,26 @@ import (
 
 // Record is run.json: the inputs of a run and how far it has come.
 type Record struct {
-	Finished     bool           `json:"finished"`
-	GlobalStep   int            `json:"global_step"`
-	Epoch        *float64       `json:"epoch"` // passes over the records made; older records have none
-	TotalSteps   int            `json:"max_steps"`
-	Versions     Versions       `json:"versions"`
-	Device       string         `json:"device"`
-	Threads      int            `json:"threads"`
-	DTypes       DTypes         `json:"dtypes"`
-	Task         TaskRecord     `json:"task"`
-	Model        SourceRecord   `json:"model"`
-	Tokenizer    SourceRecord   `json:"tokenizer"`
-	Data         []SourceRecord `json:"data"`
-	EvalData     []SourceRecord `json:"eval_data,omitempty"`
-	Format       *FormatRecord  `json:"format,omitempty"`
-	Binary       string         `json:"binary_sha256"`
-	ResumedFrom  string         `json:"resumed_from,omitempty"`
-	TrainSeconds float64        `json:"train_seconds"` // of this process
-	FinalSHA256  string         `json:"final_sha256,omitempty"`
-	Best         *BestRecord    `json:"best,omitempty"` // where the run asks for it
+	Finished     bool            `json:"finished"`
+	GlobalStep   int             `json:"global_step"`
+	Epoch        *float64        `json:"epoch"` // passes over the records made; older records have none
+	TotalSteps   int             `json:"max_steps"`
+	Versions     Versions        `json:"versions"`
+	Device       string          `json:"device"`
+	Threads      int             `json:"threads"`
+	DTypes       DTypes          `json:"dtypes"`
+	Task         TaskRecord      `json:"task"`
+	Model        SourceRecord    `json:"model"`
+	Tokenizer    SourceRecord    `json:"tokenizer"`
+	ChatTemplate *TemplateRecord `json:"chat_template,omitempty"` // where the model or the run has one
+	Data         []SourceRecord  `json:"data"`
+	EvalData     []SourceRecord  `json:"eval_data,omitempty"`
+	Format       *FormatRecord   `json:"format,omitempty"`
+	Binary       string          `json:"binary_sha256"`
+	ResumedFrom  string          `json:"resumed_from,omitempty"`
+	TrainSeconds float64         `json:"train_seconds"` // of this process
+	FinalSHA256  string          `json:"final_sha256,omitempty"`
+	Best         *BestRecord     `json:"best,omitempty"` // where the run asks for it
 
 	Invariants *InvariantsRecord `json:"invariants,omitempty"` // nil where nobody looks
 
@@ -93,6 +94,13 @@ type FormatRecord struct {
 type SourceRecord struct {
 	Path   string `json:"path"`
 	SHA256 string `json:"sha256"`
+}
+
+// TemplateRecord is the chat template of a run.
+type TemplateRecord struct {
+	Paths  []string `json:"paths"` // where its texts came from, one, or several by name
+	SHA256 string   `json:"sha256"`
+	Today  string   `json:"today"` // the day that it takes for today
 }
 
 // WriteRecord writes run.json.

@@ -158,3 +158,25 @@ func TestPython(t *testing.T) {
 		require.Equal(t, c.want, all[0].Text, c.source)
 	}
 }
+
+// A folder's chat templates are saved with its tokenizer, or another instead of them all.
+func TestSaveTemplates(t *testing.T) {
+	folder := t.TempDir()
+	require.NoError(t, tokenizer.WriteByteLevel(folder))
+	require.NoError(t, os.Mkdir(filepath.Join(folder, "additional_chat_templates"), 0o755))
+	for name, text := range map[string]string{"chat_template.jinja": "d", "additional_chat_templates/tool_use.jinja": "t", "tokenizer_config.json": `{"eos_token": "</s>", "chat_template": "c"}`} {
+		require.NoError(t, os.WriteFile(filepath.Join(folder, name), []byte(text), 0o644))
+	}
+	tok := load(t, folder)
+	saved := t.TempDir()
+	require.NoError(t, tok.Save(saved, writeFile))
+	require.Equal(t, "d", string(read(t, filepath.Join(saved, "chat_template.jinja"))))
+	require.Equal(t, "t", string(read(t, filepath.Join(saved, "additional_chat_templates", "tool_use.jinja"))))
+
+	tok.ReplaceTemplate("mine")
+	saved = t.TempDir()
+	require.NoError(t, tok.Save(saved, writeFile))
+	require.Equal(t, "mine", string(read(t, filepath.Join(saved, "chat_template.jinja"))))
+	require.NoDirExists(t, filepath.Join(saved, "additional_chat_templates"))
+	require.NotContains(t, string(read(t, filepath.Join(saved, "tokenizer_config.json"))), "chat_template")
+}

@@ -1,0 +1,67 @@
+package host_test
+
+import (
+	"os"
+	"path/filepath"
+	"testing"
+
+	"github.com/stretchr/testify/require"
+
+	"llmhost/host/config"
+)
+
+// chatting is a run of sft over two chats with a template in a file of its own, and a
+// checkpoint after each step.
+func chatting(t *testing.T) (s config.Settings, template string) {
+	t.Helper()
+	s = lesson(t, "sft", nil, nil)
+	template = written(t, filepath.Join(t.TempDir(), "mine.jinja"), "{% for m in messages %}<s>{{ m.role }}: {{ m.content }}</s>{% endfor %}{% if add_generation_prompt %}<s>assistant: {% endif %}{# mine #}")
+	s.ChatTemplate, s.Formatter = template, "messages"
+	const chat = `{"messages": [{"role": "user", "content": "Good?</s>"}, {"role": "assistant", "content": "yes"}]}` + "\n"
+	s.DataPaths = []string{written(t, filepath.Join(t.TempDir(), "chats.jsonl"), chat+chat)}
+	s.EvalDataPaths, s.NumTrainEpochs, s.TrainBatchSize, s.AccumulationSteps, s.SaveSteps, s.SaveTotalLimit = nil, 2, 1, 1, 1, 0
+	s.SaveStrategy = "steps"
+	return s, template
+}
+
+// The chat template of a run stands in run.json, the model that the run writes has it, and
+// a run that resumes with another is refused.
+func TestChatTemplateOfARun(t *testing.T) {
+	s, template := chatting(t)
+	model := filepath.Join(t.TempDir(), "model")
+	require.NoError(t, os.CopyFS(model, os.DirFS(s.Model)))
+	require.NoError(t, os.MkdirAll(filepath.Join(model, "additional_chat_templates"), 0o755))
+	written(t, filepath.Join(model, "additional_chat_templates", "tool_use.jinja"), "the model's")
+	s.Model = model
+	lines := mustTrain(t, s)
+	require.Contains(t, lines, "chats spell out special tokens, which are read as text")
+	record := readRecord(t, s.OutputDir).ChatTemplate
+	require.Equal(t, []string{template}, record.Paths)
+	require.Equal(t, "2024-07-26", record.Today)
+	require.Len(t, record.SHA256, 64)
+	for _, folder := range []string{".", "checkpoint-2"} {
+		require.Equal(t, contents(t, template), contents(t, filepath.Join(s.OutputDir, folder), "chat_template.jinja"))
+		require.NoDirExists(t, filepath.Join(s.OutputDir, folder, "additional_chat_templates"))
+	}
+
+	s.Resume, s.OutputDir = filepath.Join(s.OutputDir, "checkpoint-2"), filepath.Join(t.TempDir(), "run")
+	written(t, template, "{% for m in messages %}{{ m.content }}</s>{% endfor %}")
+	_, err := trained(s)
+	require.ErrorContains(t, err, s.Resume+" was trained with another chat template (sha256 ")
+}
+
+// A model's own templates, all of them, are in its checkpoints and in the model that a run writes.
+func TestChatTemplatesOfAModelAreKept(t *testing.T) {
+	s, template := chatting(t)
+	model := filepath.Join(t.TempDir(), "model")
+	require.NoError(t, os.CopyFS(model, os.DirFS(s.Model)))
+	require.NoError(t, os.MkdirAll(filepath.Join(model, "additional_chat_templates"), 0o755))
+	written(t, filepath.Join(model, "additional_chat_templates", "tool_use.jinja"), "with tools")
+	written(t, filepath.Join(model, "chat_template.jinja"), contents(t, template))
+	s.Model, s.ChatTemplate = model, ""
+	mustTrain(t, s)
+	for _, folder := range []string{".", "checkpoint-2"} {
+		require.Equal(t, contents(t, template), contents(t, filepath.Join(s.OutputDir, folder), "chat_template.jinja"))
+		require.Equal(t, "with tools", contents(t, filepath.Join(s.OutputDir, folder), "additional_chat_templates/tool_use.jinja"))
+	}
+}
