@@ -38,7 +38,11 @@ func CheckData(ctx context.Context, s config.Settings, env Env, o DataCheckOptio
 	if err != nil {
 		return nil, err
 	}
-	in, err := inspect.New(r.inspection(o))
+	options, err := r.inspection(o)
+	if err != nil {
+		return nil, err
+	}
+	in, err := inspect.New(options)
 	if err != nil {
 		return nil, err
 	}
@@ -58,12 +62,27 @@ func CheckData(ctx context.Context, s config.Settings, env Env, o DataCheckOptio
 			}
 		}
 	}
+	if err := r.noteChats(in); err != nil {
+		return nil, err
+	}
 	return in.Report(), nil
 }
 
+// noteChats says how chats were laid out.
+func (r *reading) noteChats(in *inspect.Inspector) error {
+	if r.chats == nil {
+		return nil
+	}
+	lines, err := r.chats.report()
+	for _, line := range lines {
+		in.Note("%s", strings.TrimSpace(line))
+	}
+	return err
+}
+
 // inspection are the options of the inspector.
-func (r *reading) inspection(o DataCheckOptions) inspect.Options {
-	out := inspect.Options{
+func (r *reading) inspection(o DataCheckOptions) (out inspect.Options, err error) {
+	out = inspect.Options{
 		Near:      o.Near,
 		MaxLength: r.settings.MaxLength,
 		Left:      r.settings.TruncationSide == "left",
@@ -83,7 +102,10 @@ func (r *reading) inspection(o DataCheckOptions) inspect.Options {
 			Ends:    len(r.how.After) > 0 && r.how.After[len(r.how.After)-1] == special.EOS,
 		}
 	}
-	return out
+	if r.chats != nil && r.chats.missing == nil {
+		out.Changing, err = r.chats.template.Changing()
+	}
+	return out, err
 }
 
 // checking is the look at one file.
@@ -157,7 +179,7 @@ func (c *checking) take(from source.Record) {
 	item := &inspect.Item{Place: inspect.Place{Position: from.Position(), Number: c.count, Eval: c.eval}}
 	r, err := record.Read(from)
 	if err == nil {
-		item.Take(r)
+		item.Take(r.Renamed(c.settings.Columns))
 	} else {
 		item.Err = err
 		c.readAgain(from.Place(), item)

@@ -29,6 +29,7 @@ type reading struct {
 	tok       *tokenizer.Tokenizer // nil where neither tokenizer nor model is named
 	formatter *data.Formatter      // nil without a task
 	how       data.Tokenizing      // with a tokenizer
+	chats     *chats               // likewise
 	learns    bool                 // the loss learns tokens
 	notes     []string
 }
@@ -112,6 +113,9 @@ func (r *reading) settleTokens() error {
 		return err
 	}
 	r.notes = append(r.notes, around.notes...)
+	if r.chats, err = openChats(r.settings, r.tok, r.learns); err != nil {
+		return err
+	}
 	r.how = data.Tokenizing{
 		MaxLength:         math.MaxInt32,
 		TruncationSide:    data.Side(r.settings.TruncationSide),
@@ -120,6 +124,7 @@ func (r *reading) settleTokens() error {
 		After:             around.after,
 		Encoder:           encoder,
 		IsControl:         r.tok.IsControl,
+		Chats:             r.chats,
 	}
 	return nil
 }

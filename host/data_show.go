@@ -101,9 +101,12 @@ func (d drawing) record(ctx context.Context, from source.Record) (show.Record, e
 		out.Note = console.OneLine(err.Error())
 		return out, nil
 	}
-	item.Take(fields)
+	item.Take(fields.Renamed(d.settings.Columns))
 	if d.formatter != nil {
 		out.Reader = "formatter " + d.formatter.Name
+		if d.task != nil && d.task.Format.Form != "" {
+			out.Reader += ", " + console.OneLine(d.task.Format.Form)
+		}
 		if note, err := d.format(ctx, from, item); note != "" || err != nil {
 			out.Note = console.OneLine(note)
 			return out, err
@@ -257,6 +260,10 @@ func turnRoles(tokens []show.Token, chats []record.Chat) {
 		for _, turn := range chat.Turns {
 			content := strings.TrimSpace(turn.Content)
 			at := strings.Index(text.String()[from:], content)
+			if _, said, thinks := strings.Cut(content, "</think>"); at < 0 && thinks { // which the template left out
+				content = strings.TrimSpace(said)
+				at = strings.Index(text.String()[from:], content)
+			}
 			if content == "" || at < 0 {
 				continue
 			}

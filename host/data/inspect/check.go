@@ -94,6 +94,7 @@ func All() []*Check {
 		borders,
 		tooLong,
 		template,
+		templatePrefix,
 		truncated,
 		unlearned,
 		beginnings,

@@ -200,7 +200,11 @@ func (s *spelled) see(i *Item, find Find) {
 	for _, t := range i.View.Texts {
 		if at := spelledOut.FindStringIndex(t.Text); at != nil {
 			s.laidOut++
-			find(Finding{Field: t.Field, Text: fmt.Sprintf("spells out the special token %s: %s", t.Text[at[0]:at[1]], around(t.Text, at[0]))})
+			f := Finding{Field: t.Field, Text: fmt.Sprintf("spells out the special token %s: %s", t.Text[at[0]:at[1]], around(t.Text, at[0]))}
+			if len(i.View.Chats) > 0 {
+				f.Fix = "messages of a chat are encoded as plain text, so that none can end a turn; take the token out, or allow_special_tokens_in_text = true reads it as one"
+			}
+			find(f)
 			return
 		}
 	}

@@ -38,6 +38,64 @@ var template = &Check{
 	}),
 }
 
+var templatePrefix = &Check{
+	Name:     "template-prefix",
+	Doc:      "a chat that does not begin with what a model is asked with: the template is not prefix-preserving",
+	Severity: Warning,
+	Fix:      "train_on = \"last\" learns the last turn alone, which is as a model sees it; or give a chat_template that writes earlier turns the same way",
+	Needs:    Tokens,
+	Start: func(o Options) Pass {
+		return Pass{Each: func(i *Item, find Find) {
+			if i.Tokens == nil {
+				return
+			}
+			for _, c := range i.View.Chats {
+				if field, what := changes(o.Changing, c); what != "" {
+					find(Finding{Field: field, Text: "once the chat goes on, the template writes " + what + " in another way"})
+					return
+				}
+			}
+			for n, s := range i.Tokens.Sequences {
+				if s.Text.Rewritten {
+					find(Finding{Field: i.sequenceField(n, true), Text: "the template writes an earlier turn in another way than what a model is asked with"})
+					return
+				}
+			}
+		}}
+	},
+}
+
+// What a template may write in another way that not every answer has, as package chat
+// calls it.
+const (
+	Thoughts  = "thoughts"
+	ToolCalls = "calls of tools"
+)
+
+// changes is what a template writes in another way in a chat that goes on after an answer
+// which has it, and where the answer is; "" where nothing is.
+func changes(changing []string, c record.Chat) (field, what string) {
+	for n, t := range c.Turns {
+		if t.Role != record.Assistant || n+1 == len(c.Turns) {
+			continue
+		}
+		for _, what := range changing {
+			switch what {
+			case Thoughts:
+				if !t.Thinks {
+					continue
+				}
+			case ToolCalls:
+				if !t.Calls {
+					continue
+				}
+			}
+			return t.Field, what
+		}
+	}
+	return "", ""
+}
+
 // isLearned tells whether a chat is one to learn from as a whole, so that it needs
 // turns of user and assistant.
 func isLearned(i *Item, c record.Chat) bool {

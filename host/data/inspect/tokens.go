@@ -129,9 +129,9 @@ var beginnings = &Check{
 		switch n := count(s.IDs, o.Special.BOS); {
 		case len(s.IDs) > 1 && s.IDs[0] == o.Special.BOS && s.IDs[1] == o.Special.BOS:
 			return "begins with BOS twice", false
-		case n > 1:
+		case n > 1 && !s.Text.Chat: // a template may begin every turn with it
 			return fmt.Sprintf("holds BOS %d times; want it at the beginning alone", n), false
-		case o.Special.Begins && s.IDs[0] != o.Special.BOS:
+		case o.Special.Begins && !s.Text.Chat && s.IDs[0] != o.Special.BOS:
 			return "does not begin with BOS", false
 		}
 		return "", false
@@ -146,6 +146,9 @@ var endings = &Check{
 	Needs:    Tokens,
 	Start: sequences(func(o Options, s data.Sequence) (string, bool) {
 		if o.Special.EOS < 0 || !o.Special.Ends || !o.Learns || len(s.IDs) == 0 {
+			return "", false
+		}
+		if s.Text.Chat { // its template ends every turn in its own way
 			return "", false
 		}
 		kept := cut(o, data.Sequence{Labels: s.IDs})
@@ -282,10 +285,10 @@ const mostBins = 16
 func (l *lengths) bins(all []int) (bins []Bin) {
 	most := all[len(all)-1]
 	width := 1
-	for step := 0; (most+1+width-1)/width > mostBins; step++ {
+	for step := 0; (most-all[0])/width >= mostBins; step++ {
 		width = []int{2, 4, 8, 16, 32, 64, 128, 256, 512, 1024, 2048, 4096, 8192, 16384, 1 << 15, 1 << 16, 1 << 18, 1 << 20, 1 << 24, 1 << 30}[step]
 	}
-	for from := 0; from <= most; from += width {
+	for from := all[0] / width * width; from <= most; from += width {
 		bin := Bin{From: from, To: from + width - 1}
 		for _, n := range all {
 			if n >= bin.From && n <= bin.To {

@@ -11,6 +11,7 @@ type Turn struct {
 	Role    string // system, user, assistant or tool; as it is written where it is none of the names known for these
 	Known   bool   // the role is one of them
 	Content string // its texts, one after the other
+	Thinks  bool   // it has thoughts besides
 	Calls   bool   // it calls tools, so that its content may be empty
 }
 
@@ -85,6 +86,7 @@ func turnOf(v Value, keys [2]string, field string) Turn {
 		Content: contentText(v.Get(keys[1])),
 		Calls:   v.Has("tool_calls") || v.Has("function_call") || strings.EqualFold(v.Get(keys[0]).Text, "function_call"),
 	}
+	t.Thinks = v.Has("reasoning_content") || v.Has("thinking") || strings.Contains(t.Content, "</think>")
 	t.Role, t.Known = RoleOf(v.Get(keys[0]).Text)
 	return t
 }

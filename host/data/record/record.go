@@ -23,6 +23,24 @@ func (r Record) Names() []string {
 	return names
 }
 
+// Renamed is the record with the names that formatters give its fields: columns has the
+// record's own by those.
+func (r Record) Renamed(columns map[string]string) Record {
+	if len(columns) == 0 {
+		return r
+	}
+	out := make(Record, len(r))
+	for i, f := range r {
+		out[i] = f
+		for name, own := range columns {
+			if own == f.Name {
+				out[i].Name = name
+			}
+		}
+	}
+	return out
+}
+
 // Value is the record as an object.
 func (r Record) Value() Value { return Value{Kind: Object, Members: r} }
 
