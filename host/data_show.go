@@ -275,4 +275,9 @@ func turnRoles(tokens []show.Token, chats []record.Chat) {
 			from += at + len(content)
 		}
 	}
+	for i := len(tokens) - 2; i >= 0; i-- { // a part of a character belongs to the whole
+		if tokens[i].Part && tokens[i].Text == "" {
+			tokens[i].Role = tokens[i+1].Role
+		}
+	}
 }
