@@ -155,17 +155,25 @@ var html = &Check{
 	Fix:      "take the tags out and decode the entities; in Python html.unescape",
 	Start: each(func(i *Item, find Find) {
 		for _, t := range i.View.Texts {
-			if aboutMarkup.MatchString(t.Text) {
-				return
+			if !strings.ContainsAny(t.Text, "<&") {
+				continue
 			}
-		}
-		for _, t := range i.View.Texts {
-			if at := markup.FindStringIndex(t.Text); at != nil {
+			if at := markup.FindStringIndex(t.Text); at != nil && !isAboutMarkup(i) {
 				find(Finding{Field: t.Field, Text: fmt.Sprintf("holds %s of HTML: %s", short(t.Text[at[0]:at[1]]), around(t.Text, at[0]))})
 				return
 			}
 		}
 	}),
+}
+
+// isAboutMarkup tells whether a record has to do with HTML or code by right.
+func isAboutMarkup(i *Item) bool {
+	for _, t := range i.View.Texts {
+		if aboutMarkup.MatchString(t.Text) {
+			return true
+		}
+	}
+	return false
 }
 
 var (
@@ -198,6 +206,9 @@ func (s *spelled) see(i *Item, find Find) {
 	}
 	s.records++
 	for _, t := range i.View.Texts {
+		if !strings.ContainsAny(t.Text, "<[") {
+			continue
+		}
 		if at := spelledOut.FindStringIndex(t.Text); at != nil {
 			s.laidOut++
 			f := Finding{Field: t.Field, Text: fmt.Sprintf("spells out the special token %s: %s", t.Text[at[0]:at[1]], around(t.Text, at[0]))}

@@ -7,6 +7,7 @@ import (
 	"strings"
 
 	"llmhost/host/data/record"
+	"llmhost/host/data/source"
 )
 
 var duplicates = &Check{
@@ -156,28 +157,53 @@ var hashing = maphash.MakeSeed()
 
 func hashOf(text string) uint64 { return maphash.String(hashing, text) }
 
-// mostSeen bounds how many texts are remembered, at about 100 bytes each.
+// mostSeen bounds how many texts are remembered, at about 50 bytes each.
 const mostSeen = 1 << 20
 
 // seen remembers where texts were first seen. Where there are too many it goes on with
 // half of them, and then a quarter, chosen by their hashes: of a text that is still
 // looked at every repetition is found.
 type seen struct {
-	places map[uint64]Place
+	places map[uint64]spot
+	files  []string
 	mask   uint64 // a hash with one of these bits is not looked at
 }
 
-func newSeen() *seen { return &seen{places: map[uint64]Place{}} }
+// spot is a place in few bytes.
+type spot struct {
+	line, row, number uint32
+	file              uint16
+	eval              bool
+}
+
+// mostFiles bounds how many files are told apart by name; the others are called by the last one's.
+const mostFiles = 1 << 16
+
+// spot packs a place.
+func (s *seen) spot(at Place) spot {
+	if n := len(s.files); n == 0 || s.files[n-1] != at.File && n < mostFiles {
+		s.files = append(s.files, at.File)
+	}
+	return spot{uint32(at.Line), uint32(at.Position.Row), uint32(at.Number), uint16(len(s.files) - 1), at.Eval}
+}
+
+// place is that of a spot.
+func (s *seen) place(at spot) Place {
+	position := source.Position{File: s.files[at.file], Line: int(at.line), Row: int(at.row)}
+	return Place{Position: position, Number: int(at.number), Eval: at.eval}
+}
+
+func newSeen() *seen { return &seen{places: map[uint64]spot{}} }
 
 // add remembers a text, unless it was seen before at first.
 func (s *seen) add(hash uint64, at Place) (first Place, again bool) {
 	if hash&s.mask != 0 {
 		return first, false
 	}
-	if first, again = s.places[hash]; again {
+	if first, again = s.get(hash); again {
 		return first, true
 	}
-	s.places[hash] = at
+	s.places[hash] = s.spot(at)
 	if len(s.places) > mostSeen {
 		s.mask = s.mask<<1 | 1
 		for h := range s.places {
@@ -190,8 +216,11 @@ func (s *seen) add(hash uint64, at Place) (first Place, again bool) {
 }
 
 func (s *seen) get(hash uint64) (first Place, known bool) {
-	first, known = s.places[hash]
-	return first, known
+	at, known := s.places[hash]
+	if !known {
+		return first, false
+	}
+	return s.place(at), true
 }
 
 // confess says at the end that only a part of the texts was looked at.
