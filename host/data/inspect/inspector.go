@@ -165,6 +165,9 @@ func (f *Finding) put(at Place) {
 	f.Record = at.Number
 	f.Eval = at.Eval
 	f.where = at.Position.String()
+	if f.Row == 0 { // it is about the file
+		f.where = at.File
+	}
 }
 
 // at is a finding at another place than the record that is looked at.

@@ -14,6 +14,7 @@ var unreadable = &Check{
 	Start: each(func(i *Item, find Find) {
 		if i.Err != nil && !i.Encoding {
 			text := without(i.Err.Error(), i.Position.String())
+			text = strings.TrimPrefix(text, i.File+": ")
 			find(Finding{Field: fieldIn(text), Text: text})
 		}
 	}),

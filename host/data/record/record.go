@@ -44,6 +44,16 @@ func (r Record) Renamed(columns map[string]string) Record {
 // Value is the record as an object.
 func (r Record) Value() Value { return Value{Kind: Object, Members: r} }
 
+// named is the first of some names that the record has, be it null; "" where it has none.
+func (r Record) named(names ...string) string {
+	for _, name := range names {
+		if r.Get(name).Kind != 0 {
+			return name
+		}
+	}
+	return ""
+}
+
 // first is the first of some names that the record has; "" where it has none.
 func (r Record) first(names ...string) string {
 	for _, name := range names {

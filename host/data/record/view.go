@@ -66,7 +66,7 @@ func Look(r Record) View {
 	switch chat := r.first(chatNames...); {
 	case r.Has("chosen") && r.Has("rejected"):
 		v.pair(r, chat)
-	case chat != "" && isTurns(r.Get(chat)):
+	case chat != "" && (isTurns(r.Get(chat)) || r.Get(chat).Kind == List && len(r.Get(chat).Items) == 0):
 		v.conversation(r, chat)
 	case r.Get("texts").Kind == List || r.Get("text").Kind == List:
 		v.list(r, r.first("texts", "text"))
@@ -80,6 +80,8 @@ func Look(r Record) View {
 		if pair := r.Get("text_pair"); pair.Kind == String {
 			v.add("text_pair", Whole, pair.Text)
 		}
+	case r.named(promptNames...) != "" && r.named(answerNames...) != "": // one of them is null
+		v.answered(r, r.named(promptNames...), r.named(answerNames...))
 	default:
 		v.unknown(r)
 		return v
@@ -215,6 +217,10 @@ func (v *View) side(r Record, name string, part Part) (text, field string, turns
 			field = chat.Turns[n-1].Field
 		}
 		return joined(chat.Turns), field, true
+	}
+	if value.Kind == Null { // as an empty cell of a table is
+		v.add(name, part, "")
+		return "", name, false
 	}
 	if value.Kind != String { // which is no text, and no place to look for one
 		return "", "", false
