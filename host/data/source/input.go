@@ -101,7 +101,7 @@ func (in *input) from(offset int64) (io.ReadCloser, error) {
 		if err := in.seek(offset); err != nil {
 			return nil, err
 		}
-		return io.NopCloser(in.file), nil
+		return keptOpen{in.file}, nil
 	}
 	if err := in.seek(0); err != nil {
 		return nil, err
@@ -120,6 +120,12 @@ func (in *input) from(offset int64) (io.ReadCloser, error) {
 	}
 	return text, nil
 }
+
+// keptOpen is a file that whoever reads it does not close. It can be sought in.
+type keptOpen struct{ *os.File }
+
+// Close leaves the file open.
+func (keptOpen) Close() error { return nil }
 
 // seek goes to a byte of a file that has as many.
 func (in *input) seek(offset int64) error {
