@@ -1,6 +1,7 @@
 package source
 
 import (
+	"bufio"
 	"bytes"
 	"fmt"
 	"io"
@@ -70,8 +71,42 @@ func (f Files) openCSV(in *input) (*csvReader, error) {
 		return nil, err
 	default:
 		c.names = newHeader(uniqueNames(c.texts()))
+		c.names.isText = f.textColumns(in, c.names)
 	}
 	return c, nil
+}
+
+// textColumns says of each column whether its cells are texts, even those that spell a
+// number: pandas looks at all rows for that, here it is those at the file's beginning.
+func (f Files) textColumns(in *input, names *header) []bool {
+	head := trimMark(in.head)
+	if len(in.head) == headBytes {
+		head = head[:bytes.LastIndexByte(head, '\n')+1]
+	}
+	c := &csvReader{
+		text:      &text{in: bufio.NewReaderSize(bytes.NewReader(head), readAhead), file: in.path, most: headBytes},
+		separator: separatorOf(in),
+		names:     names,
+	}
+	isText := make([]bool, len(names.names))
+	if c.read() != nil { // the names
+		return isText
+	}
+	for {
+		row, err := c.row()
+		if err != nil {
+			return isText
+		}
+		for i, cell := range row.cells {
+			isText[i] = isText[i] || !row.isNull(i) && !spellsValue(cell)
+		}
+	}
+}
+
+// spellsValue says whether a cell spells a number, true or false, or a list or object.
+func spellsValue(cell string) bool {
+	v := valueOf(cell)
+	return v.kind != 0 && v.kind != kindString || boolOf(v, cell).kind == kindBool || looksLikePython(cell)
 }
 
 // separatorOf is what stands between the names in the first row of a table: what its

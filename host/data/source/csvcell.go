@@ -34,6 +34,9 @@ func (r textRow) cell(at int, t sdk.ColumnType) (sdk.Cell, error) {
 		return sdk.Cell{}, err
 	}
 	name := strconv.Quote(r.names.names[at])
+	if t == sdk.JSON && r.names.isText != nil && r.names.isText[at] && !looksLikePython(text) {
+		return sdk.Cell{Type: t, Str: quoteJSON(text)}, nil
+	}
 	v := valueOf(text)
 	if t == sdk.JSON && (text == "True" || text == "TRUE" || text == "False" || text == "FALSE") {
 		v = boolOf(v, text)

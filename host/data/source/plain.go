@@ -53,8 +53,9 @@ var plainNames = newHeader([]string{plainField})
 
 // header is the names of the cells of a table's rows.
 type header struct {
-	names []string
-	index map[string]int
+	names  []string
+	index  map[string]int
+	isText []bool // of a table: which columns hold texts; nil for none
 }
 
 func newHeader(names []string) *header {

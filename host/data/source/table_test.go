@@ -173,6 +173,14 @@ func TestCellsOfTables(t *testing.T) {
 	}
 }
 
+// A column with one text holds texts, as in pandas.
+func TestColumnsOfTexts(t *testing.T) {
+	rows, err := cells(write(t, "a.csv", "q,n,j\n60,1,\"[1]\"\nsixty,2.5,{}\nTrue,,\n"), sdk.JSON, "q", "n", "j")
+	require.NoError(t, err)
+	j := func(text string) sdk.Cell { return sdk.Cell{Type: sdk.JSON, Str: text} }
+	require.Equal(t, [][]sdk.Cell{{j(`"60"`), j("1"), j("[1]")}, {j(`"sixty"`), j("2.5"), j("{}")}, {j(`"True"`), {}, {}}}, rows)
+}
+
 func TestPlainText(t *testing.T) {
 	got, err := texts(write(t, "a.txt", "\ufeffOnce, upon\r\n\r\n NA \n\"quoted\u2028\"\nthe end"), "text")
 	require.NoError(t, err)
