@@ -24,13 +24,13 @@ type given struct {
 
 // gives lists what a formatter gives, with default parameters. What it does not
 // declare is found out by formatting the examples of its fields; a formatter
-// that takes none of them only has what it declares. known is whether that may
-// be all.
-func (c *Component) gives(ctx context.Context, records Records) (all []given, known bool) {
+// that takes none of them only has what it declares. What they become is returned
+// too.
+func (c *Component) gives(ctx context.Context, records Records) (all []given, examples []sdk.Example) {
 	for _, output := range records.Gives {
 		all = append(all, given{Output: output, declared: true})
 	}
-	examples := c.examples(ctx, records)
+	examples = c.examples(ctx, records)
 	for _, example := range examples {
 		for _, candidate := range example.Candidates {
 			all = see(all, sdk.CandidateColumn, candidate.Columns)
@@ -40,7 +40,7 @@ func (c *Component) gives(ctx context.Context, records Records) (all []given, kn
 			all = see(all, sdk.ClassLabel, map[string]float64{head: 0})
 		}
 	}
-	return all, records.Gives != nil || len(examples) > 0
+	return all, examples
 }
 
 // see adds columns of one example.

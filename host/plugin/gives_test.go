@@ -3,6 +3,7 @@ package plugin_test
 import (
 	"context"
 	"errors"
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -86,4 +87,33 @@ func TestWhatAFormatterGivesIsShown(t *testing.T) {
 			require.Contains(t, plugin.List(ctx, c.Builtin()), x.list)
 		})
 	}
+}
+
+// talking gives a chat for each text.
+type talking struct{}
+
+func (talking) Columns() []sdk.Column {
+	return []sdk.Column{{Name: "texts", Type: sdk.StringList, Required: true, Examples: []string{`["Hi\u0007", "` + strings.Repeat("é", 100) + `"]`}}}
+}
+
+func (talking) Format(r *sdk.Row, o *sdk.Out) error {
+	given := []sdk.Message{{JSON: `{"role": "user", "content": [{"type": "text"}]}`, Learn: sdk.LearnNo}}
+	for i, text := range r.Strs(0) {
+		answer := sdk.NewMessage("assistant", text).With("name", `"A"`)
+		o.Chat(sdk.Chat{Prompt: given, Answer: []sdk.Message{answer}, Args: `{"a": 1}`}).Set("score", -float64(i)/3)
+	}
+	return nil
+}
+
+// explain shows what a formatter makes of its fields' examples, of a chat each message.
+func TestExamplesAreShown(t *testing.T) {
+	c, err := plugin.NewCatalog(context.Background(), plugin.Options{Builtin: []sdk.Plugin{{Name: "p", Version: "1", Formatters: []sdk.FormatterSpec{sdk.NewFormatter("f", "", talking{})}}}})
+	require.NoError(t, err)
+	text, err := c.Explain(context.Background(), "p", nil)
+	require.NoError(t, err)
+	require.Contains(t, text, "makes of their first examples\n"+
+		"  given   user (not learned)  content: [{\"type\": \"text\"}]\n"+
+		"  args                        {\"a\": 1}\n"+
+		"  answer  assistant           \"Hi\\a\", name: \"A\""+strings.Repeat(" ", 59)+"score -0\n"+
+		"  answer  assistant           \""+strings.Repeat("é", 60)+"\"…, name: \"A\"  score -0.333333\n")
 }

@@ -303,7 +303,7 @@ func TestTexts(t *testing.T) {
 	path := built(t, "plugins/rrhf")
 	text, err := c.Explain(ctx, path, nil)
 	require.NoError(t, err)
-	require.Regexp(t, `^plugin rrhf 1\.0\.0 \(wasm, \S+rrhf\.wasm, [\d,]+ bytes; sdk go 0\.2\.0, ABI 2\)\n.*\nsha256    [0-9a-f]{64}\n`, text)
+	require.Regexp(t, `^plugin rrhf 1\.0\.0 \(wasm, \S+rrhf\.wasm, [\d,]+ bytes; sdk go 0\.3\.0, ABI 2\)\n.*\nsha256    [0-9a-f]{64}\n`, text)
 	require.Contains(t, text, "task rrhf: align a model with scored candidates by ranking\n  formatter builtin:preference\n  head      lm\n  loss      rrhf\n")
 	require.Regexp(t, `rrhf_weight +float +default 1 +0 … +weight of the ranking term`, text)
 	require.Regexp(t, `rrhf_reduction +string +default "mean" +mean \| paper_sum +`, text)

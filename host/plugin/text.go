@@ -202,8 +202,9 @@ func (c *Component) writeColumns(ctx context.Context, b *strings.Builder) error 
 	if err := w.Flush(); err != nil {
 		return err
 	}
-	all, known := c.gives(ctx, records)
-	writeGives(b, all, known)
+	all, examples := c.gives(ctx, records)
+	writeGives(b, all, records.Gives != nil || len(examples) > 0)
+	writeExample(b, records.Columns, examples)
 	writeAllow(b, records.Allow)
 	return nil
 }
