@@ -160,7 +160,7 @@ func (h strange) wrong(results, calm []sdk.Result) (text, cause string) {
 	if strings.Contains(own, "panicked: ") {
 		return fmt.Sprintf("panics on a record with %s: %s", h.what, own), "check lengths and types before using them, and return an error"
 	}
-	if breach := breachOf(own); breach != nil && h.mild {
+	if breach := breachOf(own, h.record); breach != nil && h.mild {
 		return fmt.Sprintf("a record with %s ends in: %s", h.what, own), breach.cause
 	}
 	others := slices.Concat(results[:2], results[3:])

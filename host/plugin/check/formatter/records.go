@@ -98,7 +98,7 @@ func (f *formatter) refused(examples []record, results []sdk.Result) {
 func (f *formatter) breaches(tried []record, results []sdk.Result) {
 	seen := map[string]bool{}
 	for i, r := range results {
-		b := breachOf(r.Err)
+		b := breachOf(r.Err, tried[i])
 		if b == nil || seen[b.text] {
 			continue
 		}
@@ -113,12 +113,16 @@ func (f *formatter) breaches(tried []record, results []sdk.Result) {
 
 // breach is an error that means that a formatter broke the contract, not that a
 // record is bad; the texts are those of the SDK.
-type breach struct{ text, cause string }
+type breach struct {
+	text, cause string
+	chat        bool // about messages, which may be as they stand in the record where it has JSON
+}
 
 // breachOf is the breach behind an error; nil if the record is at fault.
-func breachOf(text string) *breach {
+func breachOf(text string, of record) *breach {
+	hasJSON := slices.ContainsFunc(of.cells, func(c sdk.Cell) bool { return c.Type == sdk.JSON })
 	for i, b := range breaches {
-		if strings.Contains(text, b.text) {
+		if strings.Contains(text, b.text) && !(b.chat && hasJSON) {
 			return &breaches[i]
 		}
 	}
@@ -127,21 +131,23 @@ func breachOf(text string) *breach {
 
 // breaches are the known ones.
 var breaches = []breach{
-	{"panicked: ", "an index or a type that the record does not have; return an error, which names the record"},
-	{"is not finite", "a logarithm, root or quotient of the record's numbers; check them, and return an error"},
-	{"want a finite number", "a logarithm, root or quotient of the record's numbers; check them, and return an error"},
-	{"want it on every candidate", "Set is called for only some candidates of an example"},
-	{"made no candidate", "Format returns nil without a candidate; return Out.Drop with a reason"},
-	{"but Format reads it as", "another column's index is read"},
-	{"has no message; want", "Format gives a chat of no message; return Out.Drop with a reason"},
-	{"of the prompt of candidate", "a message is one JSON object with a role: NewMessage makes one, and Messages reads those of a record"},
-	{"of the answer of candidate", "a message is one JSON object with a role: NewMessage makes one, and Messages reads those of a record"},
-	{"the tools of candidate", "Tools of a chat is a JSON array: JSON(i) of a column has its text"},
-	{"the documents of candidate", "Documents of a chat is a JSON array: JSON(i) of a column has its text"},
-	{"the args of candidate", "Args of a chat is a JSON object: JSON(i) of a column has its text"},
-	{"want all of an example alike", "some candidates are made by Chat and others by Candidate"},
-	{"has a chat and a text", "Prompt or Answer of a candidate is set although it is a chat"},
+	{text: "panicked: ", cause: "an index or a type that the record does not have; return an error, which names the record"},
+	{text: "is not finite", cause: "a logarithm, root or quotient of the record's numbers; check them, and return an error"},
+	{text: "want a finite number", cause: "a logarithm, root or quotient of the record's numbers; check them, and return an error"},
+	{text: "want it on every candidate", cause: "Set is called for only some candidates of an example"},
+	{text: "made no candidate", cause: "Format returns nil without a candidate; return Out.Drop with a reason"},
+	{text: "but Format reads it as", cause: "another column's index is read"},
+	{text: "has no message; want", cause: "Format gives a chat of no message; return Out.Drop with a reason"},
+	{text: "want all of an example alike", cause: "some candidates are made by Chat and others by Candidate"},
+	{text: "has a chat and a text", cause: "Prompt or Answer of a candidate is set although it is a chat"},
+	{chat: true, text: "of the prompt of candidate", cause: badMessage},
+	{chat: true, text: "of the answer of candidate", cause: badMessage},
+	{chat: true, text: "the tools of candidate", cause: "Tools of a chat is the text of a JSON array"},
+	{chat: true, text: "the documents of candidate", cause: "Documents of a chat is the text of a JSON array"},
+	{chat: true, text: "the args of candidate", cause: "Args of a chat is the text of a JSON object"},
 }
+
+const badMessage = "a message is one JSON object with a role: NewMessage makes one, and Messages reads those of a record"
 
 // isGood reports whether a record became an example.
 func isGood(r sdk.Result) bool { return r.Err == "" && r.Dropped == "" }

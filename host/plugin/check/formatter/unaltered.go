@@ -250,7 +250,7 @@ func (f *formatter) altered(t trial) ([]alteration, error) {
 		if came == "" {
 			continue
 		}
-		a := alteration{inserted: p, came: came, meant: f.Setting&check.Given != 0 || !isGood(results[i+1]) && breachOf(results[i+1].Err) == nil}
+		a := alteration{inserted: p, came: came, meant: f.Setting&check.Given != 0 || !isGood(results[i+1]) && breachOf(results[i+1].Err, p.record) == nil}
 		if !a.meant && !p.probe.cleaning {
 			if a.meant, err = f.turnedOff(p); err != nil {
 				return nil, err
@@ -264,7 +264,7 @@ func (f *formatter) altered(t trial) ([]alteration, error) {
 // outcome says how a probe came out, "" if as it went in, or if that is no fault.
 func outcome(p inserted, base, result sdk.Result) string {
 	if !isGood(result) {
-		if breachOf(result.Err) != nil {
+		if breachOf(result.Err, p.record) != nil {
 			return "ends in: " + result.Err
 		}
 		if len(p.probe.text) > 1000 && len(p.probe.text) < 50_000 {

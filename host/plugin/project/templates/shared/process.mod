@@ -6,7 +6,7 @@ require (
 	github.com/hashicorp/go-plugin v1.8.0
 	github.com/hashicorp/yamux v0.1.2
 	github.com/mattn/go-colorable v0.1.12
-	github.com/mattn/go-isatty v0.0.20
+	github.com/mattn/go-isatty v0.0.24
 	github.com/oklog/run v1.1.0
 	golang.org/x/net v0.60.0
 	golang.org/x/sys v0.49.0
