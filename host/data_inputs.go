@@ -19,6 +19,7 @@ import (
 	"llmhost/host/rundir"
 	"llmhost/host/task"
 	"llmhost/host/tokenizer"
+	"llmhost/sdk"
 )
 
 // reading is what a verb that looks at data stands on: what a run would read the
@@ -91,14 +92,28 @@ func (r *reading) guessTask(ctx context.Context, env Env, out *console.Console) 
 		}
 		without := r.settings
 		r.settings.Task = env.TaskFor(record.Look(fields))
-		if err := r.openTask(ctx, env, out); err != nil {
-			r.task, r.settings = nil, without
+		if err := r.openTask(ctx, env, out); err != nil || !r.reads(ctx, from) {
+			if r.task != nil {
+				r.task.CloseFormatter()
+				r.task.Close()
+			}
+			r.task, r.formatter, r.settings, r.learns = nil, nil, without, true
 			r.notes = append(r.notes, "no task is named, so that records are read by the names of their fields")
 			return
 		}
 		r.notes = append(r.notes, fmt.Sprintf("no task is named; the records are read as task %s would, with formatter %s", r.settings.Task, r.formatter.Name))
 		return
 	}
+}
+
+// reads tells whether the formatter takes a record.
+func (r *reading) reads(ctx context.Context, from source.Record) bool {
+	row, err := from.Row(r.formatter.Name, r.formatter.Columns)
+	if err != nil {
+		return false
+	}
+	results, err := r.formatter.Format(ctx, []sdk.Row{row})
+	return err == nil && len(results) == 1 && results[0].Err == ""
 }
 
 // settleTokens settles how texts become tokens. Nothing is cut: whoever looks at

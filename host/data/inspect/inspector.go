@@ -42,7 +42,7 @@ func New(o Options) (*Inspector, error) {
 	if err := Known(append(slices.Clone(o.Allow), o.Skip...)...); err != nil {
 		return nil, err
 	}
-	in := &Inspector{options: o, groups: map[string]*Group{}, lengths: lengths{special: o.Special}, kinds: map[string]map[string]int{}}
+	in := &Inspector{options: o, groups: map[string]*Group{}, lengths: lengths{special: o.Special, learns: o.Learns}, kinds: map[string]map[string]int{}}
 	var unseen []string
 	for _, c := range All() {
 		switch {

@@ -225,6 +225,7 @@ type lengths struct {
 	sequences, longest int
 	at                 Place
 	special            Special
+	learns             bool // the loss learns tokens
 }
 
 func (l *lengths) add(i *Item) {
@@ -241,7 +242,9 @@ func (l *lengths) add(i *Item) {
 		l.eos[count(s.IDs, l.special.EOS)]++
 		l.sequences++
 		l.tokens += n
-		l.learned += s.LabelCount()
+		if l.learns {
+			l.learned += s.LabelCount()
+		}
 		if n > l.longest {
 			l.longest, l.at = n, i.Place
 		}
