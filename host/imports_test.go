@@ -24,7 +24,7 @@ var arrows = map[string][]string{
 	"builtin":                     {"builtin/...", "sdk"},
 	"builtin/...":                 {"builtin/...", "sdk"}, // one loss or formatter may be made of another
 	"cmd/bench":                   {"host", "host/...", "builtin/..."},
-	"cmd/llmhost":                 {"host", "host/train", "host/config", "host/console", "host/atomicfile", "host/data/inspect", "host/data/record", "host/data/show", "host/data/source", "host/tensor", "host/nearest", "host/plugin", "host/plugin/check/...", "host/plugin/project", "host/plugin/tryout", "host/plugin/worker", "builtin", "examples", "sdk"}, // examples holds the helpers that new projects get
+	"cmd/llmhost":                 {"host", "host/data/foreign", "host/train", "host/config", "host/console", "host/atomicfile", "host/data/inspect", "host/data/record", "host/data/show", "host/data/source", "host/tensor", "host/nearest", "host/plugin", "host/plugin/check/...", "host/plugin/project", "host/plugin/tryout", "host/plugin/worker", "builtin", "examples", "sdk"}, // examples holds the helpers that new projects get
 	"cmd/setup":                   {},
 	"cmd/testmodels":              {"host/safetensors"},
 	"examples":                    {},
@@ -40,6 +40,7 @@ var arrows = map[string][]string{
 	"host/data/record":            {"host/data/source", "host/nearest", "sdk"},
 	"host/data/show":              {},
 	"host/data/sink":              {"host/atomicfile", "host/data/record", "host/data/source"},
+	"host/data/foreign":           {}, // names plugins, in what it writes for users
 	"host/data/source":            {"sdk"},
 	"host/exec":                   {"sdk/program", "host/tensor", "sdk/op"},
 	"host/jsonerror":              {},
@@ -101,6 +102,7 @@ var outside = map[string][]string{
 	"github.com/pierrec/...":            {"host/data/source"},
 	"github.com/klauspost/compress/...": {"host/data/source", "host/data/sink"},
 	"github.com/bmatcuk/doublestar/...": {"host/data/source"},
+	"go.yaml.in/yaml/v3/...":            {"host/data/foreign"},
 	"github.com/stretchr/testify/...":   {}, // tests alone
 }
 

@@ -21,6 +21,11 @@ var dataCommands = []dataCommand{
 		usage: "formats\n    list the forms of records that the builtin formatters read",
 		run:   listFormats,
 	},
+	{
+		name:  "import",
+		usage: "import FILE [--dataset NAME]\n    write the TOML that says what LLaMA-Factory's dataset_info.json or axolotl's YAML says about a data set",
+		run:   importData,
+	},
 }
 
 // dataCommand is a subcommand of data; run gets the arguments after its name.
