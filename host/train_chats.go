@@ -3,6 +3,7 @@ package host
 import (
 	"encoding/json"
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -185,6 +186,22 @@ func (c *chats) key() string {
 		panic(err) // plain values alone
 	}
 	return fmt.Sprint(c.template.Digest(), " ", string(text), c.labels)
+}
+
+// Said lists what was learned of chats so far.
+func (c *chats) Said() []string {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	return slices.Sorted(maps.Keys(c.seen))
+}
+
+// Recall adds what an earlier run learned of the same chats.
+func (c *chats) Recall(said []string) {
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	for _, what := range said {
+		c.seen[what] = true
+	}
 }
 
 // report says how the chats of the run were laid out; nothing where it has none.

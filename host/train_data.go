@@ -190,8 +190,8 @@ func dataOptions(s config.Settings, t *task.Task, around layout, encoder bool) d
 	}
 }
 
-// DataCacheName is the folder of tokenised data in the user's cache.
-const DataCacheName = "data"
+// dataCacheName is the folder of tokenised data in the user's cache.
+const dataCacheName = "data"
 
 // dataCache keeps tokens and surveys in the user's cache. Nothing is kept where there is
 // no such folder, or the formatter's code cannot be identified.
@@ -206,7 +206,7 @@ func dataCache(s config.DataSettings, t *task.Task, tok *tokenizer.Tokenizer) da
 		return data.Cache{}
 	}
 	return data.Cache{
-		Folder:   filepath.Join(folder, DataCacheName),
+		Folder:   filepath.Join(folder, dataCacheName),
 		MaxBytes: int64(s.TokenCacheGB * 1e9),
 		Key: []string{
 			t.Formatter.String(),

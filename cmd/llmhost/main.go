@@ -30,6 +30,7 @@ var commands = []command{
 	{"merge", "put an adapter into its model's weights: llmhost merge --adapter_name_or_path runs/lora --output_dir runs/merged", runMerge},
 	{"data", "look at data files: llmhost data formats", runData},
 	{"plugins", "list, explain, write, build, check and run plugins: llmhost plugins explain plugins/rrhf.wasm", runPlugins},
+	{"cache", "list, prune and clear the tokens of data that earlier runs kept: llmhost cache list", runCache},
 	{"version", "print the versions of llmhost and libtorch", runVersion},
 }
 

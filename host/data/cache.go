@@ -5,6 +5,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io/fs"
 	"os"
 	"path/filepath"
@@ -17,7 +18,7 @@ import (
 )
 
 // cacheVersion is incremented when the tokens or the survey of the same data change.
-const cacheVersion = 5
+const cacheVersion = 6
 
 // The endings of the files of a cache: tokens of data, and surveys of tokens.
 const (
@@ -49,6 +50,7 @@ type tokensKey struct {
 	Total      int               `json:"total,omitempty"`
 	Unreadable source.Unreadable `json:"unreadable"`
 	Key        []string          `json:"key"`
+	Columns    []string          `json:"columns"` // the fields that are read, in the formatter's order
 	OnBadRow   OnBadRow          `json:"on_bad_row"`
 	Tokenizing Tokenizing        `json:"tokenizing"`
 }
@@ -169,6 +171,24 @@ type CacheFile struct {
 	Name  string
 	Bytes int64
 	Used  time.Time // the last time
+}
+
+// Holds says for people what a file of the cache holds.
+func (c Cache) Holds(f CacheFile) string {
+	key, isTokens := strings.CutSuffix(f.Name, tokensEnding)
+	if !isTokens {
+		return "survey"
+	}
+	file, err := os.Open(filepath.Join(c.Folder, f.Name))
+	if err != nil {
+		return err.Error()
+	}
+	defer file.Close()
+	s := &Store{file: file}
+	if err := s.readTail(f.Bytes, key); err != nil {
+		return "damaged tokens"
+	}
+	return fmt.Sprintf("tokens of %d examples of %s", s.tail.Examples, strings.Join(s.tail.Files, ", "))
 }
 
 // List lists the files of the cache, those last used first. A folder that is not

@@ -44,6 +44,7 @@ type storeTail struct {
 	Files    []string `json:"files"`
 	Records  int      `json:"records"`
 	Drops    []Drop   `json:"drops"`
+	Said     []string `json:"said,omitempty"` // see Recaller
 }
 
 // entry is where an example is in a store, and what is known of it without reading it.
@@ -183,7 +184,14 @@ func openStore(path, key string, padding map[string]float32) (*Store, error) {
 		return nil, err
 	}
 	s := &Store{path: path, file: file}
-	if err := s.readTail(key); err != nil {
+	info, err := file.Stat()
+	if err == nil {
+		err = s.readTail(info.Size(), key)
+	}
+	if err == nil && info.Size() <= checkedBytes {
+		err = s.check()
+	}
+	if err != nil {
 		file.Close()
 		return nil, fmt.Errorf("%s: %w", path, err)
 	}
@@ -191,20 +199,17 @@ func openStore(path, key string, padding map[string]float32) (*Store, error) {
 	return s, nil
 }
 
-func (s *Store) readTail(key string) error {
-	info, err := s.file.Stat()
-	if err != nil {
-		return err
-	}
+// readTail reads what the store, of so many bytes, says of its examples as a whole.
+func (s *Store) readTail(size int64, key string) error {
 	end := make([]byte, endBytes)
-	if info.Size() < int64(len(storeMagic)+endBytes) {
+	if size < int64(len(storeMagic)+endBytes) {
 		return errDamaged
 	}
-	if _, err := s.file.ReadAt(end, info.Size()-int64(endBytes)); err != nil {
+	if _, err := s.file.ReadAt(end, size-int64(endBytes)); err != nil {
 		return err
 	}
 	at, length, sum := binary.LittleEndian.Uint64(end), binary.LittleEndian.Uint32(end[8:]), binary.LittleEndian.Uint32(end[12:])
-	if string(end[16:]) != storeMagic || at+uint64(length)+uint64(endBytes) != uint64(info.Size()) {
+	if string(end[16:]) != storeMagic || at+uint64(length)+uint64(endBytes) != uint64(size) {
 		return errDamaged
 	}
 	text := make([]byte, length)
@@ -216,9 +221,6 @@ func (s *Store) readTail(key string) error {
 	}
 	if len(s.tail.Blocks) != (s.tail.Examples+blockExamples-1)/blockExamples {
 		return errDamaged
-	}
-	if info.Size() <= checkedBytes {
-		return s.check()
 	}
 	return nil
 }

@@ -1,0 +1,64 @@
+package host
+
+import (
+	"errors"
+	"fmt"
+	"io"
+	"path/filepath"
+	"time"
+
+	"llmhost/host/data"
+	"llmhost/host/plugin"
+)
+
+// errNoCacheFolder is why there is no cache to speak of.
+var errNoCacheFolder = errors.New("there is no cache folder; set LLMHOST_CACHE, XDG_CACHE_HOME or HOME")
+
+// DataCache is the cache of tokenised data of this user.
+func DataCache() (data.Cache, error) {
+	folder := plugin.DefaultCache()
+	if folder == "" {
+		return data.Cache{}, errNoCacheFolder
+	}
+	return data.Cache{Folder: filepath.Join(folder, dataCacheName)}, nil
+}
+
+// ListCache lists the files of a cache, those last used first, and what they take.
+func ListCache(to io.Writer, c data.Cache) error {
+	files, err := c.List()
+	if err != nil {
+		return err
+	}
+	for _, f := range files {
+		fmt.Fprintf(to, "%10s  %s  %.12s…  %s\n", size(f.Bytes), f.Used.Format(time.DateTime), f.Name, c.Holds(f))
+	}
+	return SizeOfCache(to, c)
+}
+
+// SizeOfCache says what the files of a cache take.
+func SizeOfCache(to io.Writer, c data.Cache) error {
+	files, err := c.List()
+	_, err2 := fmt.Fprintf(to, "%s in %d files of %s\n", size(bytesOf(files)), len(files), c.Folder)
+	return errors.Join(err, err2)
+}
+
+// PruneCache removes the files that were not used for the longest time, so that the
+// others take no more than so many bytes.
+func PruneCache(to io.Writer, c data.Cache, most int64) error {
+	removed, err := c.Prune(most)
+	if err != nil {
+		return err
+	}
+	_, err = fmt.Fprintf(to, "removed %d files, %s\n", len(removed), size(bytesOf(removed)))
+	return errors.Join(err, SizeOfCache(to, c))
+}
+
+func bytesOf(files []data.CacheFile) (total int64) {
+	for _, f := range files {
+		total += f.Bytes
+	}
+	return total
+}
+
+// size writes a number of bytes for people.
+func size(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
