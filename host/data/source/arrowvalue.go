@@ -203,10 +203,15 @@ func (w *valueWriter) arrowMap(m *array.Map, begin, end int) {
 	w.close(map[bool]byte{true: '}', false: ']'}[named])
 }
 
+// arrowStruct writes the fields that a struct has. Those that are null are left out: a table
+// has every field in every struct, and null where the record that it was made of had none.
 func (w *valueWriter) arrowStruct(a *array.Struct, i int, f *feature) {
 	fields := a.DataType().(*arrow.StructType).Fields()
 	w.open('{', kindObject)
 	for j, field := range fields {
+		if cells, at := plainArray(a.Field(j), i); isNull(cells, at) {
+			continue
+		}
 		w.comma()
 		w.name(field.Name)
 		w.arrow(a.Field(j), i, featureOf(f.of(field.Name), field))

@@ -36,14 +36,24 @@ func (w *valueWriter) parquetOne(g *parquetGroup, n *parquetNode, f *feature) {
 	case n.isMap() && len(n.children) == 1 && n.children[0].repeated && len(n.children[0].children) == 2:
 		w.parquetMap(g, n.children[0])
 	default:
-		w.open('{', kindObject)
-		for _, child := range n.children {
-			w.comma()
-			w.name(child.name)
-			w.parquet(g, child, f.of(child.name))
-		}
-		w.close('}')
+		w.parquetStruct(g, n, f)
 	}
+}
+
+// parquetStruct writes the fields that a struct has, without those that are null, as
+// arrowStruct does.
+func (w *valueWriter) parquetStruct(g *parquetGroup, n *parquetNode, f *feature) {
+	w.open('{', kindObject)
+	for _, child := range n.children {
+		if !child.repeated && g.leaves[child.leaf].current().DefinitionLevel() < child.def {
+			g.pass(child)
+			continue
+		}
+		w.comma()
+		w.name(child.name)
+		w.parquet(g, child, f.of(child.name))
+	}
+	w.close('}')
 }
 
 // pass goes over the one value that each leaf of a node has where the node has none.
