@@ -65,3 +65,15 @@ func TestChatTemplatesOfAModelAreKept(t *testing.T) {
 		require.Equal(t, "with tools", contents(t, filepath.Join(s.OutputDir, folder), "additional_chat_templates/tool_use.jinja"))
 	}
 }
+
+// The template of the setting makes chats of records that are also texts, as the model's
+// own does.
+func TestTheTemplateOfTheSettingMakesChats(t *testing.T) {
+	folder := t.TempDir()
+	require.False(t, chat.Has(folder, ""))
+	require.True(t, chat.Has(folder, "chatml"))
+	written(t, filepath.Join(folder, "tokenizer_config.json"), `{"chat_template": null}`)
+	require.False(t, chat.Has(folder, ""))
+	written(t, filepath.Join(folder, "additional_chat_templates", "x.jinja"), "{{ messages }}")
+	require.True(t, chat.Has(folder, ""))
+}

@@ -70,7 +70,7 @@ func CheckData(ctx context.Context, s config.Settings, env Env, o DataCheckOptio
 
 // noteChats says how chats were laid out.
 func (r *reading) noteChats(in *inspect.Inspector) error {
-	if r.chats == nil {
+	if r.chats == nil || !r.chats.any() {
 		return nil
 	}
 	lines, err := r.chats.report()

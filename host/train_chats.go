@@ -3,7 +3,6 @@ package host
 import (
 	"encoding/json"
 	"fmt"
-	"maps"
 	"slices"
 	"strings"
 	"sync"
@@ -22,18 +21,22 @@ type chats struct {
 	settings config.ChatSettings
 	answers  bool // prompts are no labels
 	labels   bool // somebody reads labels
+	anyEnd   bool // what is learned may end in any token
 	template *chat.Template
 	encoder  chat.Encoder
 	missing  error // why there is no template
 
 	mutex sync.Mutex
-	seen  map[string]bool // ways of learning that chats of the run asked for
+	laid  bool           // some chats were laid out
+	blank map[int32]bool // tokens that are blanks alone
+	ends  *bool          // the template ends turns with a special token; nil where nobody asked yet
 }
 
 // openChats opens the chat template of a tokenizer. One that is missing is an error
 // only where data has conversations.
 func openChats(s config.Settings, tok *tokenizer.Tokenizer, labels bool) (*chats, error) {
-	c := &chats{settings: s.ChatSettings, answers: s.OnlyPredictAnswer, labels: labels, seen: map[string]bool{}}
+	c := &chats{settings: s.ChatSettings, answers: s.OnlyPredictAnswer, labels: labels, blank: map[int32]bool{}}
+	c.anyEnd = s.AddEOS.Or(s.AddSpecialTokens) == config.Off
 	c.template, c.missing = chat.Load(tok, chat.Options{Setting: s.ChatTemplate, Now: s.Day(), AllowSpecialTokens: s.AllowSpecialInText})
 	if c.missing != nil && s.ChatTemplate != "" {
 		return nil, c.missing
@@ -70,14 +73,22 @@ func (c *chats) EncodeChats(examples [][]*sdk.Chat) ([][]data.ChatTokens, error)
 	if err != nil {
 		return nil, err
 	}
+	c.mutex.Lock()
+	c.laid = true
+	c.mutex.Unlock()
 	out := make([][]data.ChatTokens, len(encoded))
 	for i, example := range encoded {
 		for _, tokens := range example {
+			ended, err := c.ended(tokens)
+			if err != nil {
+				return nil, err
+			}
 			out[i] = append(out[i], data.ChatTokens{
 				IDs:       tokens.IDs,
 				Learned:   tokens.Learned,
 				Control:   tokens.Control,
 				AsText:    tokens.AsText,
+				EndsTurn:  ended || c.anyEnd,
 				Rewritten: tokens.Rewritten,
 				Merged:    tokens.Merged,
 				Err:       tokens.Err,
@@ -85,6 +96,72 @@ func (c *chats) EncodeChats(examples [][]*sdk.Chat) ([][]data.ChatTokens, error)
 		}
 	}
 	return out, nil
+}
+
+// endsTurns tells whether the template ends an answer with a special token, where
+// it can be asked. Without one a model learns to write the end as any other text.
+func (c *chats) endsTurns() (bool, error) {
+	c.mutex.Lock()
+	known := c.ends
+	c.mutex.Unlock()
+	if known != nil {
+		return *known, nil
+	}
+	asker := c.encoder
+	asker.Learning = func(*sdk.Chat) chat.Learning { return chat.Learning{} }
+	encoded, err := asker.Encode([][]*sdk.Chat{{{
+		Prompt: []sdk.Message{sdk.NewMessage("user", "question")},
+		Answer: []sdk.Message{sdk.NewMessage("assistant", "answer")},
+	}}})
+	if err != nil {
+		return false, err
+	}
+	ends := false
+	if encoded[0][0].Err == nil {
+		if ends, err = c.ended(encoded[0][0]); err != nil {
+			return false, err
+		}
+	}
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.ends = &ends
+	return ends, nil
+}
+
+// ended tells whether what is learned of a chat ends in a special token, but for blanks.
+func (c *chats) ended(tokens chat.Tokens) (bool, error) {
+	for n := len(tokens.IDs) - 1; n >= 0; n-- {
+		id := tokens.IDs[n]
+		if !tokens.Learned[n] {
+			continue
+		}
+		if c.encoder.Tokenizer.IsControl(id) {
+			return true, nil
+		}
+		if blank, err := c.isBlank(id); err != nil || !blank {
+			return false, err
+		}
+	}
+	return false, nil
+}
+
+// isBlank tells whether a token stands for blanks alone.
+func (c *chats) isBlank(id int32) (bool, error) {
+	c.mutex.Lock()
+	blank, known := c.blank[id]
+	c.mutex.Unlock()
+	if known {
+		return blank, nil
+	}
+	text, err := c.encoder.Tokenizer.Decode([]int32{id}, false)
+	if err != nil {
+		return false, err
+	}
+	blank = strings.TrimSpace(text) == ""
+	c.mutex.Lock()
+	defer c.mutex.Unlock()
+	c.blank[id] = blank
+	return blank, nil
 }
 
 // withKwargs are the chats with the run's variables for the template, where they do
@@ -130,50 +207,46 @@ func joinedArgs(run, own string) string {
 }
 
 // learning says what is learned of a chat.
-func (c *chats) learning(given *sdk.Chat) (how chat.Learning) {
+func (c *chats) learning(given *sdk.Chat) chat.Learning {
+	how := chat.Learning{Prompt: !c.answers}
 	if !c.labels {
-		c.saw(how)
-		return how
+		return chat.Learning{}
 	}
-	s := c.settings
-	how.Prompt = !c.answers
-	how.Roles = s.TrainsOnRoles()
-	how.Last = s.TrainsOnLast()
-	switch chosen := how.Roles != nil || how.Last; s.AssistantOnlyLoss {
-	case config.On:
-		how.Turns = true
-	case config.Auto:
-		how.Turns = chosen || c.answers && len(given.Prompt) == 0
+	how.Roles = c.settings.TrainsOnRoles()
+	how.Last = c.settings.TrainsOnLast()
+	how.Turns = c.settings.AssistantOnlyLoss == config.On
+	if c.settings.AssistantOnlyLoss == config.Auto {
+		how.Turns = how.Roles != nil || how.Last || c.answers && len(given.Prompt) == 0
 	}
-	c.saw(how)
 	return how
 }
 
-// saw keeps what was asked for, so that the run can say it.
-func (c *chats) saw(how chat.Learning) {
-	what := "all that is not the prompt"
+// learned says it in words, for the run's first lines.
+func (c *chats) learned() string {
+	prompted := c.learning(&sdk.Chat{Prompt: make([]sdk.Message, 1)})
+	whole := c.learning(&sdk.Chat{})
+	turns := "the turns of the assistant"
+	switch {
+	case whole.Last:
+		turns = "the last turn of the assistant"
+	case whole.Roles != nil:
+		turns = "the turns of " + strings.Join(whole.Roles, " and ")
+	}
+	turns += ", their end tokens included, found by rendering"
+	if c.template.MarksGeneration(false) {
+		turns = strings.TrimSuffix(turns, "found by rendering") + "as the template marks them"
+	}
 	switch {
 	case !c.labels:
-		what = "no tokens: whole chats are scored"
-	case how.Turns && how.Last:
-		what = "the last turn of the assistant"
-	case how.Turns && how.Roles != nil:
-		what = "the turns of " + strings.Join(how.Roles, " and ")
-	case how.Turns:
-		what = "the turns of the assistant"
-	case how.Prompt:
-		what = "all tokens"
+		return "nothing by its tokens: whole chats are scored"
+	case !whole.Turns && !c.answers:
+		return "all tokens"
+	case !whole.Turns:
+		return "all that is not the prompt"
+	case !prompted.Turns:
+		return "in chats with a prompt all that follows it, in others " + turns + "; assistant_only_loss = true or false says it for both"
 	}
-	if how.Turns {
-		way := ", found by rendering with and without them"
-		if c.template.MarksGeneration(false) {
-			way = ", as the template marks them"
-		}
-		what += ", their end tokens included" + way
-	}
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
-	c.seen[what] = true
+	return turns
 }
 
 // key is what tokens of chats depend on.
@@ -188,41 +261,29 @@ func (c *chats) key() string {
 	return fmt.Sprint(c.template.Digest(), " ", string(text), c.labels)
 }
 
-// Said lists what was learned of chats so far.
-func (c *chats) Said() []string {
+// any tells whether there were chats.
+func (c *chats) any() bool {
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
-	return slices.Sorted(maps.Keys(c.seen))
+	return c.laid
 }
 
-// Recall adds what an earlier run learned of the same chats.
-func (c *chats) Recall(said []string) {
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
-	for _, what := range said {
-		c.seen[what] = true
-	}
-}
-
-// report says how the chats of the run were laid out; nothing where it has none.
-func (c *chats) report() (lines []string, err error) {
-	c.mutex.Lock()
-	defer c.mutex.Unlock()
-	if len(c.seen) == 0 {
-		return nil, nil
-	}
+// report says how the chats of the run were laid out.
+func (c *chats) report() ([]string, error) {
 	changing, err := c.template.Changing()
 	if err != nil {
 		return nil, err
 	}
-	var learned []string
-	for what := range c.seen {
-		learned = append(learned, what)
-	}
-	slices.Sort(learned)
-	lines = []string{
+	lines := []string{
 		fmt.Sprintf("chats  laid out by %s", strings.Join(c.paths(), ", ")),
-		fmt.Sprintf("       learned: %s", strings.Join(learned, "; ")),
+		"       learned: " + c.learned(),
+	}
+	ends, err := c.endsTurns()
+	if err != nil {
+		return nil, err
+	}
+	if c.labels && !ends {
+		lines = append(lines, "       the template ends an answer with no special token of the tokenizer: a model learns its end like any other text; additional_special_tokens adds the token")
 	}
 	if len(changing) > 0 {
 		lines = append(lines, fmt.Sprintf(
@@ -242,3 +303,20 @@ func (c *chats) paths() (paths []string) {
 }
 
 var _ data.Chats = (*chats)(nil)
+
+// reportChats says how the conversations of the training files were laid out.
+func (d *dataset) reportChats() error {
+	v := d.train.Survey
+	if v.Chats == 0 {
+		return nil
+	}
+	lines, err := d.chats.report()
+	if err != nil {
+		return err
+	}
+	if v.Chats == v.Sequences {
+		d.report = d.report[1:] // nothing is put around chats
+	}
+	d.report = append(d.report, lines...)
+	return nil
+}

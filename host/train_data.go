@@ -149,11 +149,9 @@ func loadData(ctx context.Context, s config.Settings, t *task.Task, tok *tokeniz
 	if err := d.loadEval(ctx, s, options); err != nil {
 		return d, err
 	}
-	lines, err := d.chats.report()
-	if err != nil {
+	if err := d.reportChats(); err != nil {
 		return d, err
 	}
-	d.report = append(d.report, lines...)
 	d.noteSpellings()
 	if err := d.checkFits(s, limits); err != nil {
 		return d, err

@@ -1,10 +1,9 @@
 package host
 
 import (
-	"os"
 	"path/filepath"
-	"strings"
 
+	"llmhost/host/chat"
 	"llmhost/host/config"
 	"llmhost/host/data/source"
 	"llmhost/host/rundir"
@@ -25,7 +24,7 @@ func firstRecords(s config.Settings) *task.Files {
 	if err != nil {
 		return nil
 	}
-	first := &task.Files{Template: func() bool { return hasTemplate(s.ModelSettings) }}
+	first := &task.Files{Template: func() bool { return hasTemplate(s.ModelSettings, s.ChatTemplate) }}
 	for _, path := range paths[:min(len(paths), chosenFiles)] {
 		one := files
 		one.Paths = []string{path}
@@ -42,17 +41,14 @@ func firstRecords(s config.Settings) *task.Files {
 	return first
 }
 
-// hasTemplate tells whether the model's folder has a chat template.
-func hasTemplate(s config.ModelSettings) bool {
+// hasTemplate tells whether there is a chat template: the one that the setting names, or
+// the model's.
+func hasTemplate(s config.ModelSettings, template string) bool {
 	folder := s.Tokenizer
 	if folder == "" {
 		folder = s.Model
 	}
-	if _, err := os.Stat(filepath.Join(folder, "chat_template.jinja")); err == nil {
-		return true
-	}
-	text, err := os.ReadFile(filepath.Join(folder, "tokenizer_config.json"))
-	return err == nil && strings.Contains(string(text), `"chat_template"`)
+	return chat.Has(folder, template)
 }
 
 // chosenBefore lets a run that resumes keep its formatter: the one that it had found

@@ -28,9 +28,6 @@ func invariantsOf(s config.Settings, t *task.Task, l layout, encoder bool) data.
 	if v.BOS == special.EOS {
 		v.BOS = -1 // one text may end where the next begins
 	}
-	if special.EOS >= 0 && s.AddEOS.Or(s.AddSpecialTokens) != config.Off {
-		v.IsControl = l.tokens.IsControl
-	}
 	if len(l.after) > 0 && !encoder {
 		v.End = l.after[len(l.after)-1]
 	}

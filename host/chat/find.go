@@ -29,6 +29,13 @@ var chatML string
 // builtin are templates that any model may be given by name.
 var builtin = map[string]string{"chatml": chatML}
 
+// Has tells whether a run has a chat template: one that the setting names, or one of the
+// model's folder, be it a broken one.
+func Has(folder, setting string) bool {
+	_, err := find(folder, setting)
+	return !errors.Is(err, ErrNone)
+}
+
 // find finds the templates for a model's folder. As in transformers, files of their own
 // come before tokenizer_config.json; last comes the file that processors of images have.
 func find(folder, setting string) (found, error) {

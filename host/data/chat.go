@@ -24,6 +24,10 @@ type ChatTokens struct {
 	Control []int64 // special tokens that messages spelt out and that are encoded as such, each once
 	AsText  bool    // a message spelt out special tokens, which are encoded as text
 
+	// EndsTurn says that what is learned ends in a special token, but for blanks, or that
+	// it need not.
+	EndsTurn bool
+
 	// Rewritten says that the text does not begin with what a model is asked with for
 	// one of its learned turns, and Merged that a token spans the border of the two.
 	Rewritten, Merged bool
@@ -81,6 +85,7 @@ func (how Tokenizing) chatSequence(c ChatTokens) Sequence {
 		Chat:      true,
 		Control:   c.Control,
 		AsText:    c.AsText,
+		EndsTurn:  c.EndsTurn,
 		Rewritten: c.Rewritten,
 		Merged:    c.Merged,
 	}}

@@ -55,6 +55,7 @@ const (
 	flagChat
 	flagOtherLabels // some label is neither Ignore nor the id at its place
 	flagAsText
+	flagEndsTurn
 	flagRewritten
 	flagMerged
 )
@@ -115,8 +116,10 @@ func appendSequence(to []byte, s Sequence) []byte {
 }
 
 func flags(s Sequence, otherLabels bool) uint64 {
-	on := []bool{s.Truncated, s.AnswerCut, s.AnswerLost, s.Text.Begins, s.Text.Ends, s.Text.Replaced, s.Text.Chat, otherLabels,
-		s.Text.AsText, s.Text.Rewritten, s.Text.Merged}
+	on := []bool{
+		s.Truncated, s.AnswerCut, s.AnswerLost, s.Text.Begins, s.Text.Ends, s.Text.Replaced, s.Text.Chat, otherLabels,
+		s.Text.AsText, s.Text.EndsTurn, s.Text.Rewritten, s.Text.Merged,
+	}
 	var bits uint64
 	for i, is := range on {
 		bits |= uint64(count(is)) << i
@@ -289,7 +292,8 @@ func (r *reader) sequence() (s Sequence) {
 	on := func(bit uint64) bool { return bits&bit != 0 }
 	s.Truncated, s.AnswerCut, s.AnswerLost = on(flagTruncated), on(flagAnswerCut), on(flagAnswerLost)
 	s.Text.Begins, s.Text.Ends, s.Text.Replaced, s.Text.Chat = on(flagBegins), on(flagEnds), on(flagReplaced), on(flagChat)
-	s.Text.AsText, s.Text.Rewritten, s.Text.Merged = on(flagAsText), on(flagRewritten), on(flagMerged)
+	s.Text.AsText, s.Text.EndsTurn = on(flagAsText), on(flagEndsTurn)
+	s.Text.Rewritten, s.Text.Merged = on(flagRewritten), on(flagMerged)
 	s.IDs = r.ints()
 	if on(flagOtherLabels) {
 		s.Labels = r.ints()

@@ -30,6 +30,8 @@ type Marks struct {
 	Replaced bool // U+FFFD, which stands for what could not be read
 	AsText   bool // special tokens in the messages of a chat, which were encoded as text
 
+	EndsTurn bool // what is learned of a chat ends in a special token, but for blanks, where the template has one for it
+
 	Rewritten bool // a chat does not begin with what a model is asked with for one of its learned turns
 	Merged    bool // a token spans the border of what it is asked with and what it answers
 }

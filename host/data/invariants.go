@@ -10,10 +10,6 @@ type Invariants struct {
 	Around int     `json:"around"` // how many tokens are put around a sequence
 	Learns bool    `json:"learns"` // something is learned
 	Vocab  int64   `json:"vocab"`  // ids are below it; 0 = no limit
-
-	// IsControl tells which ids are special tokens. A turn of a chat ends with one, its
-	// template's own, and at most one token of space. nil = it may end in any.
-	IsControl func(id int32) bool `json:"-"`
 }
 
 // Invariant is the name of one of them.
@@ -48,7 +44,7 @@ func (v *Invariants) breaks(s Sequence) (broken Invariant, found int64) {
 		return LabelsAreID, int64(len(s.Labels))
 	}
 	learned, doubled := 0, false
-	last := lastLearned{-1, -1}
+	last := int64(-1)
 	before := int64(-1)
 	for t, id := range s.IDs {
 		if id < 0 || v.Vocab > 0 && id >= v.Vocab {
@@ -58,7 +54,7 @@ func (v *Invariants) breaks(s Sequence) (broken Invariant, found int64) {
 			if label != id {
 				return LabelsAreID, label
 			}
-			last = lastLearned{last[1], id}
+			last = id
 			learned += count(t > 0)
 		}
 		doubled = doubled || id == before && id == int64(v.BOS)
@@ -67,11 +63,8 @@ func (v *Invariants) breaks(s Sequence) (broken Invariant, found int64) {
 	return v.breaksWhole(s, learned, last, doubled)
 }
 
-// lastLearned are the last two tokens that are learned, -1 where there are none.
-type lastLearned [2]int64
-
 // breaksWhole is breaks for what concerns a sequence as a whole.
-func (v *Invariants) breaksWhole(s Sequence, learned int, last lastLearned, doubled bool) (broken Invariant, found int64) {
+func (v *Invariants) breaksWhole(s Sequence, learned int, last int64, doubled bool) (broken Invariant, found int64) {
 	around := v.Around
 	if s.Text.Chat {
 		around = 0
@@ -87,18 +80,19 @@ func (v *Invariants) breaksWhole(s Sequence, learned int, last lastLearned, doub
 		return Begins, s.IDs[0]
 	case doubled:
 		return BeginsOnce, int64(v.BOS)
-	case last[1] >= 0 && !v.ends(s.Text.Chat, last):
-		return Ends, last[1]
+	case last >= 0 && !v.ends(s.Text, last):
+		return Ends, last
 	}
 	return "", 0
 }
 
-// ends tells whether what is learned ends as it should.
-func (v *Invariants) ends(chat bool, last lastLearned) bool {
-	if !chat || v.IsControl == nil {
-		return chat || v.End < 0 || last[1] == int64(v.End)
+// ends tells whether what is learned ends as it should. Whoever lays chats out says
+// it of them: what ends a turn is the template's, and blanks may follow it.
+func (v *Invariants) ends(text Marks, last int64) bool {
+	if text.Chat {
+		return !v.Learns || text.EndsTurn
 	}
-	return v.IsControl(int32(last[1])) || last[0] >= 0 && v.IsControl(int32(last[0]))
+	return v.End < 0 || last == int64(v.End)
 }
 
 func (v *Invariants) begins(ids []int64) bool {

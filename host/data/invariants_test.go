@@ -40,8 +40,12 @@ func TestInvariants(t *testing.T) {
 		s.Text.Chat = true
 		return s
 	}
-	chats := asks
-	chats.IsControl = func(id int32) bool { return id == 9 || id == 8 }
+	ended := func(s data.Sequence) data.Sequence {
+		s.Text.EndsTurn = true
+		return chat(s)
+	}
+	scored := asks
+	scored.Learns = false
 	for _, c := range []struct {
 		name     string
 		asks     data.Invariants
@@ -68,13 +72,11 @@ func TestInvariants(t *testing.T) {
 		{"another label", asks, wrong, data.LabelsAreID, 6},
 		{"too few labels", asks, short, data.LabelsAreID, 2},
 		{"a tokenizer without BOS and EOS", relaxed, learning(4, 5, 6, 5), "", 0},
-		{"a chat with the end of its template", chats, chat(learning(1, 8, 5, 9)), "", 0},
-		{"a chat with space behind the end", chats, chat(learning(1, 8, 5, 9, 3)), "", 0},
-		{"a chat without an end", chats, chat(learning(1, 8, 5, 6, 3)), data.Ends, 3},
-		{"a chat of one learned token", chats, chat(learning(2, 8, 5, 9)), "", 0},
-		{"a chat of a tokenizer without EOS", asks, chat(learning(1, 5, 6)), "", 0},
-		{"a chat with BOS twice", chats, chat(learning(3, 1, 1, 5, 9)), data.BeginsOnce, 1},
-		{"a chat that is empty", chats, chat(data.Sequence{}), data.NotEmpty, 0},
+		{"a chat with the end of its template", asks, ended(learning(1, 8, 5, 9, 3)), "", 0},
+		{"a chat without an end", asks, chat(learning(1, 8, 5, 6, 3)), data.Ends, 3},
+		{"a chat that is scored", scored, chat(learning(1, 8, 5, 6, 3)), "", 0},
+		{"a chat with BOS twice", asks, chat(learning(3, 1, 1, 5, 9)), data.BeginsOnce, 1},
+		{"a chat that is empty", asks, chat(data.Sequence{}), data.NotEmpty, 0},
 		{"nobody looks", off, data.Sequence{}, "", 0},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -49,9 +49,6 @@ func Load(ctx context.Context, files source.Files, o Options) (Set, error) {
 	if store := o.Cache.open(digest, o.Tokenizing.Padding); store != nil {
 		set.FromDisk = true
 		kept = tokenised{store, store.tail.Records, store.tail.Drops}
-		if r, is := o.Tokenizing.Chats.(Recaller); is {
-			r.Recall(store.tail.Said)
-		}
 	} else if kept, err = o.tokenise(ctx, files, digest); err != nil {
 		return Set{}, err
 	}
@@ -79,13 +76,6 @@ func (o Options) tokensKey(listed []source.File, files source.Files) tokensKey {
 		OnBadRow:   o.OnBadRow,
 		Tokenizing: o.Tokenizing,
 	}
-}
-
-// Recaller is Chats that has something to say of the conversations it laid out, which
-// is kept with their tokens: who finds those on the disk recalls it.
-type Recaller interface {
-	Said() []string
-	Recall(said []string)
 }
 
 // tokenised is what some files came to.
@@ -117,9 +107,6 @@ func (o Options) tokenise(ctx context.Context, files source.Files, digest string
 	case writer == nil:
 		made.examples = sink.memory
 		return made, nil
-	}
-	if r, is := o.Tokenizing.Chats.(Recaller); is {
-		writer.tail.Said = r.Said()
 	}
 	if err := writer.commit(made.records, made.drops); err != nil {
 		o.Cache.note("tokens are not kept for the next run: %v", err)

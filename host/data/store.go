@@ -44,7 +44,6 @@ type storeTail struct {
 	Files    []string `json:"files"`
 	Records  int      `json:"records"`
 	Drops    []Drop   `json:"drops"`
-	Said     []string `json:"said,omitempty"` // see Recaller
 }
 
 // entry is where an example is in a store, and what is known of it without reading it.

@@ -27,6 +27,7 @@ type Survey struct {
 	Ended        int `json:"ended"`         // sequences whose text ended in what is put after each
 	Controlled   int `json:"controlled"`    // sequences whose text spelt out other special tokens
 	Replaced     int `json:"replaced"`      // sequences whose text holds U+FFFD
+	Chats        int `json:"chats"`         // sequences that a chat template wrote
 	AsText       int `json:"as_text"`       // chats whose messages spelt out special tokens, which were encoded as text
 	Rewritten    int `json:"rewritten"`     // chats that do not begin with what a model is asked with for one of their learned turns
 	Merged       int `json:"merged"`        // chats in which a token spans the border of what a model is asked with and what it answers
@@ -213,6 +214,7 @@ func (s *surveyor) addSequence(sequence Sequence, source Position) {
 	v.Begun += count(sequence.Text.Begins)
 	v.Ended += count(sequence.Text.Ends)
 	v.Replaced += count(sequence.Text.Replaced)
+	v.Chats += count(sequence.Text.Chat)
 	v.AsText += count(sequence.Text.AsText)
 	v.Rewritten += count(sequence.Text.Rewritten)
 	v.Merged += count(sequence.Text.Merged)
@@ -302,6 +304,7 @@ func (s Survey) Join(other Survey) Survey {
 	s.Ended += other.Ended
 	s.Controlled += other.Controlled
 	s.Replaced += other.Replaced
+	s.Chats += other.Chats
 	s.AsText += other.AsText
 	s.Rewritten += other.Rewritten
 	s.Merged += other.Merged

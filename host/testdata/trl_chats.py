@@ -1,7 +1,8 @@
 """Prints, as JSON, the ids and labels that TRL's trainers make of records with chats.
 
 Usage: trl_chats.py TOKENIZER JOBS, where JOBS is a file with a list of jobs: "trainer" (sft, dpo, kto or
-reward), "args" of its config, and "records". Made with transformers 5.23 and trl 1.16.
+reward), "args" of its config, and "records". A job with "model" (and "ref_model") trains it for one step on all of its
+records at once, and has the loss of that step as its result. Made with transformers 5.23 and trl 1.16.
 """
 
 import contextlib
@@ -38,12 +39,18 @@ def answer(prompt, completion):
     return {"ids": prompt + completion, "labels": [-100] * len(prompt) + completion}
 
 
-def prepare(tokenizer, job, folder):
+def build(job, tokenizer):
+    if "model" in job:
+        return LlamaForCausalLM.from_pretrained(job["model"], dtype=torch.float32)
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=len(tokenizer), hidden_size=8, intermediate_size=8, num_hidden_layers=1, num_attention_heads=1,
         pad_token_id=tokenizer.pad_token_id, num_labels=1,
     )
+    return (LlamaForSequenceClassification if job["trainer"] == "reward" else LlamaForCausalLM)(config)
+
+
+def prepare(tokenizer, job, folder):
     trainers = {
         "sft": (SFTConfig, SFTTrainer),
         "dpo": (DPOConfig, DPOTrainer),
@@ -51,15 +58,20 @@ def prepare(tokenizer, job, folder):
         "reward": (RewardConfig, RewardTrainer),
     }
     make_config, make_trainer = trainers[job["trainer"]]
-    model = (LlamaForSequenceClassification if job["trainer"] == "reward" else LlamaForCausalLM)(config)
+    model = build(job, tokenizer)
     args = make_config(
         output_dir=folder, report_to=[], use_cpu=True, bf16=False, gradient_checkpointing=False,
-        per_device_train_batch_size=2, **job["args"]
+        **{"per_device_train_batch_size": 2, **job["args"]}
     )
-    more = {"ref_model": copy.deepcopy(model)} if job["trainer"] in ("dpo", "kto") else {}
+    more = {}
+    if job["trainer"] in ("dpo", "kto"):
+        more["ref_model"] = build({**job, "model": job["ref_model"]}, tokenizer) if "ref_model" in job else copy.deepcopy(model)
     trainer = make_trainer(
         model=model, args=args, processing_class=tokenizer, train_dataset=Dataset.from_list(job["records"]), **more
     )
+    if "model" in job:
+        trainer.train()
+        return next(entry["loss"] for entry in trainer.state.log_history if "loss" in entry)
     return list(rows(job["trainer"], trainer.train_dataset))
 
 
