@@ -7,6 +7,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"llmhost/host/chat"
 	"llmhost/host/config"
 )
 
@@ -74,6 +75,7 @@ func TestTheTemplateOfTheSettingMakesChats(t *testing.T) {
 	require.True(t, chat.Has(folder, "chatml"))
 	written(t, filepath.Join(folder, "tokenizer_config.json"), `{"chat_template": null}`)
 	require.False(t, chat.Has(folder, ""))
+	require.NoError(t, os.Mkdir(filepath.Join(folder, "additional_chat_templates"), 0o755))
 	written(t, filepath.Join(folder, "additional_chat_templates", "x.jinja"), "{{ messages }}")
 	require.True(t, chat.Has(folder, ""))
 }
