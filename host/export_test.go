@@ -20,3 +20,13 @@ func LoadExamples(ctx context.Context, s config.Settings, env Env) ([]data.Examp
 	examples, err := data.Collect(in.sets.train.Examples)
 	return examples, in.sets.report, err
 }
+
+// LoadHeldOut returns the examples that eval_split holds out of a run's training files.
+func LoadHeldOut(ctx context.Context, s config.Settings, env Env) ([]data.Example, error) {
+	in, err := openInputs(ctx, s, env, console.New(io.Discard, nil))
+	if err != nil {
+		return nil, err
+	}
+	defer in.Close()
+	return data.Collect(in.sets.eval[0].data.Examples)
+}

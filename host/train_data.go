@@ -29,15 +29,16 @@ type dataset struct {
 	train       data.Set
 	eval        []evalSet
 	files, held []rundir.SourceRecord
-	around      layout        // of the texts
-	chats       *chats        // what lays conversations out
-	digest      string        // over the training files, in order
-	report      []string      // what was read, dropped and cut, a line each
-	notes       []string      // what a user should know before the model is read
-	surveys     []data.Survey // of the training files, and of each evaluation file
-	heads       []string      // of classes that the loss reads
-	answers     bool          // the loss tells answers from prompts: it reads their tokens or scores them
-	shares      bool          // batches hold shared prefixes once
+	around      layout                // of the texts
+	chats       *chats                // what lays conversations out
+	digest      string                // over the training files, in order
+	heldOut     *rundir.HeldOutRecord // of the training records; nil without eval_split
+	report      []string              // what was read, dropped and cut, a line each
+	notes       []string              // what a user should know before the model is read
+	surveys     []data.Survey         // of the training files, and of each evaluation file
+	heads       []string              // of classes that the loss reads
+	answers     bool                  // the loss tells answers from prompts: it reads their tokens or scores them
+	shares      bool                  // batches hold shared prefixes once
 	invariants  data.Invariants
 	batching    batching
 	units       *data.Units // of the training examples
@@ -234,11 +235,15 @@ func ownBuild() string {
 func (d *dataset) loadTrain(ctx context.Context, s config.Settings, o data.Options) (err error) {
 	files := dataFiles(s, "", s.DataDir, s.DataPaths)
 	files.Total = s.MaxTrainSamples
-	if d.train, err = data.Load(ctx, files, o); err != nil {
+	if s.EvalSplit > 0 {
+		err = d.loadSplit(ctx, s, files, o)
+	} else if d.train, err = data.Load(ctx, files, o); err == nil {
+		d.describe("train", d.train, s.TokenSettings)
+	}
+	if err != nil {
 		return err
 	}
 	d.noteFiles(d.train.Files)
-	d.describe("train", d.train, s.TokenSettings)
 	d.files = sourceRecords(d.train.Files)
 	sum := sha256.New()
 	for _, f := range d.files {
@@ -284,7 +289,11 @@ func (d *dataset) noteFiles(files []source.File) {
 func (d *dataset) describe(name string, set data.Set, how config.TokenSettings) {
 	s := set.Survey
 	d.surveys = append(d.surveys, s)
-	line := fmt.Sprintf("%-6s %d records, %d sequences, %d tokens", name, s.Records, s.Sequences, s.Tokens)
+	records := fmt.Sprintf("%d records", s.Records)
+	if name == "eval" && d.heldOut != nil {
+		records = fmt.Sprintf("%d of %d records, held out by eval_split", d.heldOut.Records, d.heldOut.Of)
+	}
+	line := fmt.Sprintf("%-6s %s, %d sequences, %d tokens", name, records, s.Sequences, s.Tokens)
 	if s.PackedTokens < s.Tokens {
 		line += fmt.Sprintf("; shared prompts save %.0f%%", 100*(1-float64(s.PackedTokens)/float64(s.Tokens)))
 	}

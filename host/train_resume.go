@@ -167,6 +167,7 @@ func identityOf(s config.Settings, t *task.Task, tok *tokenizer.Tokenizer, sets 
 		ProgramDigest:   t.Program.Digest(),
 		TokenizerDigest: tok.Digest(),
 		TemplateDigest:  sets.chats.digest(),
+		HeldDigest:      sets.heldDigest(),
 		Records:         sets.unitsPerEpoch(s.OptimisationSettings),
 		Units:           sets.batching.grouping.Name(),
 		DataSeed:        &seed,

@@ -32,7 +32,11 @@ func checkSteps(s config.Settings, t *task.Task, sets dataset, plan train.Plan, 
 	}
 	for _, set := range sets.eval {
 		if set.data.Survey.Examples == 1 {
-			return fmt.Errorf("%s has one record, and the loss of task %s puts behind each prompt the answer of another; give at least 2", set.data.Files[0].Path, t.Name)
+			where := set.data.Files[0].Path + " has"
+			if sets.heldOut != nil {
+				where = "eval_split holds out"
+			}
+			return fmt.Errorf("%s one record, and the loss of task %s puts behind each prompt the answer of another; give at least 2", where, t.Name)
 		}
 	}
 	return nil

@@ -56,6 +56,7 @@ type State struct {
 	ModelDigest     string   `json:"model_sha256,omitempty"`  // of the weights below an adapter, or of the reference
 	TokenizerDigest string   `json:"tokenizer_sha256,omitempty"`
 	TemplateDigest  string   `json:"chat_template_sha256,omitempty"` // of the template that conversations are laid out by
+	HeldDigest      string   `json:"held_out_sha256,omitempty"`      // of the training records that eval_split held out; "" = none
 }
 
 // manifest names the files of a checkpoint, so that a damaged one is noticed.

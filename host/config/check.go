@@ -19,6 +19,7 @@ var (
 func (l *loader) check(s *Settings) {
 	l.exclusive("data_paths", len(s.DataPaths) > 0, "data_dir", s.DataDir != "")
 	l.exclusive("eval_data_paths", len(s.EvalDataPaths) > 0, "eval_data_dir", s.EvalDataDir != "")
+	l.checkSplit(s)
 	l.exclusive("overwrite_output_dir", s.OverwriteOutput, "resume_from_checkpoint", s.Resume != "")
 	if !devicePattern.MatchString(s.Device) {
 		l.refuse("device", "is %q; want auto, cpu or cuda:N, as in cuda:0", s.Device)
@@ -32,10 +33,10 @@ func (l *loader) check(s *Settings) {
 	if s.MaxSteps == 0 {
 		l.refuse("max_steps", "is 0; want at least 1, or -1 for num_train_epochs")
 	}
-	if s.EvalStrategy != "no" && len(s.EvalDataPaths) == 0 && s.EvalDataDir == "" {
+	if s.EvalStrategy != "no" && len(s.EvalDataPaths) == 0 && s.EvalDataDir == "" && s.EvalSplit == 0 {
 		l.refuse(
 			"eval_strategy",
-			"is %q, but there are no evaluation files; set eval_data_paths or eval_data_dir",
+			"is %q, but there are no evaluation files; set eval_data_paths or eval_data_dir, or eval_split",
 			s.EvalStrategy,
 		)
 	}
@@ -50,6 +51,20 @@ func (l *loader) check(s *Settings) {
 	l.checkSchedule(s)
 	l.checkBest(s)
 	l.checkChats(s)
+}
+
+// checkSplit wants a share or a number of records, and no evaluation files beside it.
+func (l *loader) checkSplit(s *Settings) {
+	if s.EvalSplit > 1 && s.EvalSplit != math.Trunc(s.EvalSplit) {
+		l.refuse("eval_split", "is %s; want a share of the records below 1, or a whole number of them", formatFloat(s.EvalSplit))
+	}
+	held := s.EvalSplit > 0
+	l.exclusive("eval_split", held, "eval_data_paths", len(s.EvalDataPaths) > 0)
+	l.exclusive("eval_split", held, "eval_data_dir", s.EvalDataDir != "")
+	l.exclusive("eval_split", held, "max_eval_samples", s.MaxEvalSamples > 0)
+	if at := l.holding("eval_dataset_merge_mode", "").at; held && at.text != "" {
+		l.note(at, "eval_dataset_merge_mode has no effect beside eval_split, which makes one set")
+	}
 }
 
 // checkBest wants evaluations where one is to be the best, and checkpoints where

@@ -151,6 +151,22 @@ func TestSettingsOfTheBest(t *testing.T) {
 	}
 }
 
+func TestSettingsOfASplit(t *testing.T) {
+	for text, want := range map[string]string{
+		"eval_split = 1.5": "x:1:1: eval_split is 1.5; want a share of the records below 1, or a whole number of them",
+		"eval_split = 0.1\neval_data_paths = [\"e\"]": "x:2:1: eval_data_paths is set, and so is eval_split (x:1:1); keep one",
+		"eval_data_dir = \"e\"\nval_set_size = 0.1":   "x:2:1: eval_split is set, and so is eval_data_dir (x:1:1); keep one",
+		"eval_split = 5\nmax_eval_samples = 3":        "x:2:1: max_eval_samples is set, and so is eval_split (x:1:1); keep one",
+	} {
+		_, _, err := config.Parse("x", text)
+		require.EqualError(t, err, want)
+	}
+	s, notices, err := config.Parse("x", "val_size = 50\neval_strategy = \"epoch\"\neval_dataset_merge_mode = \"merge\"")
+	require.NoError(t, err)
+	require.EqualValues(t, 50, s.EvalSplit)
+	require.Contains(t, notices, "x:3:1: eval_dataset_merge_mode has no effect beside eval_split, which makes one set")
+}
+
 // TestRoundTripOfOddText writes strings that TOML must escape.
 func TestRoundTripOfOddText(t *testing.T) {
 	s := config.Default()

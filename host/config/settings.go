@@ -71,6 +71,7 @@ type DataSettings struct {
 	DataDir              string   `name:"data_dir" help:"folder of training files, taken by name, instead of data_paths"`
 	EvalDataPaths        []string `name:"eval_data_paths" help:"evaluation files"`
 	EvalDataDir          string   `name:"eval_data_dir" help:"folder of evaluation files, instead of eval_data_paths"`
+	EvalSplit            float64  `name:"eval_split" default:"0" min:"0" help:"hold training records out and evaluate on them, instead of evaluation files: a share below 1, or a number of records. A hash of data_seed and of what the formatter makes of a record decides, so that equal records are on one side; appended records change no other's side under a share, and under a number they may only move held-out ones to training"`
 	EvalDatasetMergeMode string   `name:"eval_dataset_merge_mode" default:"separate" choices:"separate|merge|both" help:"one set of metrics for each evaluation file, for all together, or both"`
 	MaxTrainSamples      int      `name:"max_train_samples" default:"0" min:"0" help:"train on the first records alone, at most so many of all files together; 0 = all"`
 	MaxEvalSamples       int      `name:"max_eval_samples" default:"0" min:"0" help:"evaluate on the first records of each evaluation file alone, at most so many; 0 = all"`

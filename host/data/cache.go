@@ -60,6 +60,8 @@ type surveyKey struct {
 	Tokens      string `json:"tokens"` // the digest of their key
 	SharePrefix bool   `json:"share_prefix"`
 	Limits      Limits `json:"limits"`
+
+	Part *partKey `json:"part,omitempty"` // which of them; nil = all
 }
 
 // digestOf names the file of what a key stands for.

@@ -36,28 +36,46 @@ type Set struct {
 // of the same ones. It is an error if no example is left. When ctx ends its error is
 // returned.
 func Load(ctx context.Context, files source.Files, o Options) (Set, error) {
-	if err := o.Tokenizing.check(); err != nil {
-		return Set{}, err
-	}
-	listed, err := files.Digests()
+	all, err := o.open(ctx, files)
 	if err != nil {
 		return Set{}, err
 	}
-	digest := digestOf(o.tokensKey(listed, files))
-	set := Set{Files: listed}
-	kept := tokenised{}
-	if store := o.Cache.open(digest, o.Tokenizing.Padding); store != nil {
-		set.FromDisk = true
-		kept = tokenised{store, store.tail.Records, store.tail.Drops}
-	} else if kept, err = o.tokenise(ctx, files, digest); err != nil {
-		return Set{}, err
+	return all.set(o, nil)
+}
+
+// loaded is what files came to, not yet surveyed.
+type loaded struct {
+	tokenised
+	files    []source.File
+	digest   string // of the key of the tokens
+	fromDisk bool
+}
+
+// open reads, formats and tokenises files, or opens what an earlier run made of them.
+func (o Options) open(ctx context.Context, files source.Files) (l loaded, err error) {
+	if err := o.Tokenizing.check(); err != nil {
+		return l, err
 	}
-	set.Examples = kept.examples
-	key := surveyKey{Tokens: digest, SharePrefix: o.shares(), Limits: o.Limits}
-	set.Survey, err = o.Cache.survey(key, func() (Survey, error) { return surveyAll(kept.examples, key.SharePrefix, o.Limits) })
-	set.Survey.Records = kept.records
-	set.Survey.Drops = kept.drops
-	return set, err
+	if l.files, err = files.Digests(); err != nil {
+		return l, err
+	}
+	l.digest = digestOf(o.tokensKey(l.files, files))
+	if store := o.Cache.open(l.digest, o.Tokenizing.Padding); store != nil {
+		l.fromDisk = true
+		l.tokenised = tokenised{examples: store, records: store.tail.Records, drops: store.tail.Drops}
+		return l, nil
+	}
+	l.tokenised, err = o.tokenise(ctx, files, l.digest)
+	return l, err
+}
+
+// set surveys the examples, which are one side of a split where part names one.
+func (l loaded) set(o Options, part *partKey) (Set, error) {
+	key := surveyKey{Tokens: l.digest, SharePrefix: o.shares(), Limits: o.Limits, Part: part}
+	survey, err := o.Cache.survey(key, func() (Survey, error) { return surveyAll(l.examples, key.SharePrefix, o.Limits) })
+	survey.Records = l.records
+	survey.Drops = l.drops
+	return Set{Examples: l.examples, Survey: survey, Files: l.files, FromDisk: l.fromDisk}, err
 }
 
 // shares tells whether batches hold once what candidates share.
@@ -81,8 +99,17 @@ func (o Options) tokensKey(listed []source.File, files source.Files) tokensKey {
 // tokenised is what some files came to.
 type tokenised struct {
 	examples Examples
+	hashes   []uint64 // of the content of each; nil where a store has them
 	records  int
 	drops    []Drop
+}
+
+// contents are the hashes of the content of each example.
+func (t tokenised) contents() ([]uint64, error) {
+	if store, ok := t.examples.(*Store); ok {
+		return store.hashes()
+	}
+	return t.hashes, nil
 }
 
 // tokenise makes the examples of files: in the cache, or in memory where nothing is
@@ -106,6 +133,7 @@ func (o Options) tokenise(ctx context.Context, files source.Files, digest string
 		return tokenised{}, err
 	case writer == nil:
 		made.examples = sink.memory
+		made.hashes = sink.hashes
 		return made, nil
 	}
 	if err := writer.commit(made.records, made.drops); err != nil {
@@ -128,12 +156,14 @@ func (o Options) tokenise(ctx context.Context, files source.Files, digest string
 type sink struct {
 	store  *storeWriter
 	memory InMemory
-	failed error // of the store
+	hashes []uint64 // of what is in memory
+	failed error    // of the store
 }
 
 func (s *sink) add(c *chunk) error {
 	if s.store == nil {
 		s.memory = append(s.memory, c.examples...)
+		s.hashes = append(s.hashes, c.hashes...)
 		return nil
 	}
 	for i, e := range c.examples {

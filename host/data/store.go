@@ -277,6 +277,16 @@ func (s *Store) Sizes(share bool) ([]int32, error) {
 	return sizes, err
 }
 
+// hashes are those of the content of each example.
+func (s *Store) hashes() ([]uint64, error) {
+	hashes := make([]uint64, s.Len())
+	err := s.entries(func(i int, e entry) error {
+		hashes[i] = e.hash
+		return nil
+	})
+	return hashes, err
+}
+
 // Len is how many examples the store has.
 func (s *Store) Len() int { return s.tail.Examples }
 

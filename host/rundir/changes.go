@@ -175,6 +175,13 @@ func CheckInputs(s Start, now checkpoint.State) error {
 			was.TemplateDigest,
 			now.TemplateDigest,
 		)
+	case was.HeldDigest != now.HeldDigest:
+		return fmt.Errorf(
+			"%s was trained with %s held out by eval_split, this run holds out %s, and would evaluate on what was trained on; give the eval_split, the seed of the data and the formatter that it had",
+			path,
+			heldOf(was),
+			heldOf(now),
+		)
 	case was.Records != 0 && was.Records != now.Records:
 		return fmt.Errorf(
 			"%s was trained on %d records of its files, this run takes %d of them, and the place in the epoch would mean other records; give the settings of the data and the formatter that it had",
@@ -184,6 +191,14 @@ func CheckInputs(s Start, now checkpoint.State) error {
 		)
 	}
 	return checkOrder(s, now)
+}
+
+// heldOf names the training records that are held out.
+func heldOf(s checkpoint.State) string {
+	if s.HeldDigest == "" {
+		return "no records"
+	}
+	return fmt.Sprintf("records of sha256 %.12s…", s.HeldDigest)
 }
 
 // unitsOf names what an epoch is counted in.

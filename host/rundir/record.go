@@ -29,6 +29,7 @@ type Record struct {
 	ChatTemplate *TemplateRecord `json:"chat_template,omitempty"` // where the model or the run has one
 	Data         []SourceRecord  `json:"data"`
 	EvalData     []SourceRecord  `json:"eval_data,omitempty"`
+	HeldOut      *HeldOutRecord  `json:"held_out,omitempty"` // where eval_split asks for it
 	Format       *FormatRecord   `json:"format,omitempty"`
 	Binary       string          `json:"binary_sha256"`
 	ResumedFrom  string          `json:"resumed_from,omitempty"`
@@ -39,6 +40,13 @@ type Record struct {
 	Invariants *InvariantsRecord `json:"invariants,omitempty"` // nil where nobody looks
 
 	Settings map[string]any `json:"settings"`
+}
+
+// HeldOutRecord says what eval_split held out of the training records.
+type HeldOutRecord struct {
+	Records int    `json:"records"`
+	Of      int    `json:"of"`     // the records of all training files
+	SHA256  string `json:"sha256"` // over their content, in the order of the files
 }
 
 // InvariantsRecord counts the sequences that break an invariant, by its name.
