@@ -131,6 +131,9 @@ func (r *reading) settleTokens() error {
 	if r.chats, err = openChats(r.settings, r.tok, r.learns); err != nil {
 		return err
 	}
+	if r.task != nil {
+		r.notes = append(r.notes, markupNotes(r.task, r.tok, r.chats)...)
+	}
 	r.how = data.Tokenizing{
 		MaxLength:         math.MaxInt32,
 		TruncationSide:    data.Side(r.settings.TruncationSide),

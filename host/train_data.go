@@ -129,6 +129,7 @@ func loadData(ctx context.Context, s config.Settings, t *task.Task, tok *tokeniz
 	if d.chats, err = openChats(s, tok, t.Program.Needs().LM); err != nil {
 		return d, err
 	}
+	d.notes = append(d.notes, markupNotes(t, tok, d.chats)...)
 	options := dataOptions(s, t, d.around, encoder)
 	options.Tokenizing.Chats = d.chats
 	options.Cache.Key = append(options.Cache.Key, d.chats.key())

@@ -102,6 +102,7 @@ func appendFormatter(b []byte, f Formatter) []byte {
 		b = appendOutputs(b, giver.Gives())
 	}
 	b = appendForms(b, f)
+	b = appendMarkup(b, f)
 	return appendAllow(b, allowed(f))
 }
 

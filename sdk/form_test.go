@@ -34,3 +34,29 @@ func TestFormsAreInTheReplyToConfigure(t *testing.T) {
 		{"name": "turns + fine", "fields": [{"name": "turns"}, {"name": "fine", "holds": "bool"}], "without": ["label"]}
 	]`, string(said.Forms))
 }
+
+// marking is a formatter that lays chats out by itself.
+type marking struct {
+	dialogs
+	markup sdk.Markup
+}
+
+func (m marking) Markup() sdk.Markup { return m.markup }
+
+func TestMarkupIsInTheReplyToConfigure(t *testing.T) {
+	for want, f := range map[string]sdk.Formatter{
+		`{"special": ["<s>"], "texts": ["[INST]", "\n\""]}`: marking{markup: sdk.Markup{Special: []string{"<s>"}, Texts: []string{"[INST]", "\n\""}}},
+		`{"texts": ["a"]}`: marking{markup: sdk.Markup{Texts: []string{"a"}}},
+		`{}`:               marking{},
+		``:                 dialogs{},
+	} {
+		server := sdk.NewServer(sdk.Plugin{Name: "x", Version: "1", Formatters: []sdk.FormatterSpec{sdk.NewFormatter("x", "x", f)}})
+		var said struct{ Markup json.RawMessage }
+		require.NoError(t, json.Unmarshal(server.Configure(0, []byte(`{}`))[1:], &said))
+		if want == "" {
+			require.Nil(t, said.Markup)
+			continue
+		}
+		require.JSONEq(t, want, string(said.Markup))
+	}
+}

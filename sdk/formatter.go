@@ -19,8 +19,9 @@ import (
 //
 // A formatter may have the methods Gives() []Output, which lists the columns and
 // labels that Format gives, Forms() []Form, which lists the kinds of records that
-// it reads, and Allow() map[string]string, which works like Objective.Allow. All
-// are called once a run, like Columns.
+// it reads, Markup() Markup, which lists what it writes around the turns of a chat,
+// and Allow() map[string]string, which works like Objective.Allow. All are called once
+// a run, like Columns.
 type Formatter interface {
 	Columns() []Column
 	Format(r *Row, o *Out) error

@@ -71,6 +71,14 @@ const dialog = `[{"role": "system", "content": "Be kind."}, {"role": "user", "co
 // unless this layout is asked for by name.
 func (Formatter) Forms() []sdk.Form { return []sdk.Form{} }
 
+// Markup lists the marks of the layout.
+func (Formatter) Markup() sdk.Markup {
+	return sdk.Markup{
+		Special: []string{"<s>", "</s>"},
+		Texts:   []string{strings.TrimSpace(openTurn), strings.TrimSpace(closeTurn), strings.TrimSpace(openSystem), strings.TrimSpace(closeSystem)},
+	}
+}
+
 // Gives says that examples have no columns and no labels.
 func (Formatter) Gives() []sdk.Output { return nil }
 

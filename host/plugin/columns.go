@@ -22,6 +22,7 @@ type Records struct {
 	Columns []sdk.Column      // that it reads
 	Gives   []sdk.Output      // columns and labels of the examples; nil if not declared
 	Forms   []sdk.Form        // the kinds of records that it takes
+	Markup  sdk.Markup        // what it writes around the turns of chats
 	Allow   map[string]string // checks that it fails on purpose, with the reasons
 }
 
@@ -60,6 +61,7 @@ func (c *Component) configured(reply []byte) (handle uint32, records Records, er
 		Columns  []columnEntry
 		Gives    []outputEntry
 		Forms    []formEntry
+		Markup   sdk.Markup // the keys are the fields' names
 		Allow    map[string]string
 	}
 	if err := json.Unmarshal(data, &said); err != nil {
@@ -76,6 +78,9 @@ func (c *Component) configured(reply []byte) (handle uint32, records Records, er
 		return 0, records, fmt.Errorf("%v: %w", c, err)
 	}
 	if records.Forms, err = readForms(said.Forms, records.Columns); err != nil {
+		return 0, records, fmt.Errorf("%v: %w", c, err)
+	}
+	if records.Markup, err = checkMarkup(said.Markup); err != nil {
 		return 0, records, fmt.Errorf("%v: %w", c, err)
 	}
 	if records.Allow, err = readAllow(said.Allow); err != nil {
@@ -195,6 +200,17 @@ func readOutputs(entries []outputEntry) ([]sdk.Output, error) {
 		outputs = append(outputs, output)
 	}
 	return outputs, nil
+}
+
+// checkMarkup refuses markup that is empty or too much.
+func checkMarkup(m sdk.Markup) (sdk.Markup, error) {
+	if n := len(m.Special) + len(m.Texts); n > maxParts {
+		return m, fmt.Errorf("its markup has %d texts; at most %d are allowed", n, maxParts)
+	}
+	if slices.Contains(m.Special, "") || slices.Contains(m.Texts, "") {
+		return m, fmt.Errorf("its markup has an empty text; want what it writes around turns")
+	}
+	return m, nil
 }
 
 // readAllow checks the names of checks and makes the reasons safe to show.

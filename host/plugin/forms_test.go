@@ -37,3 +37,14 @@ func TestForms(t *testing.T) {
 	require.NoError(t, err)
 	require.Empty(t, forms)
 }
+
+func TestMarkup(t *testing.T) {
+	own := sdk.Markup{Special: []string{"<s>"}, Texts: []string{"[INST]"}}
+	got, err := checkMarkup(own)
+	require.NoError(t, err)
+	require.Equal(t, own, got)
+	_, err = checkMarkup(sdk.Markup{Texts: []string{"a", ""}})
+	require.EqualError(t, err, "its markup has an empty text; want what it writes around turns")
+	_, err = checkMarkup(sdk.Markup{Special: make([]string, 200), Texts: make([]string, 100)})
+	require.EqualError(t, err, "its markup has 300 texts; at most 256 are allowed")
+}

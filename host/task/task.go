@@ -199,6 +199,10 @@ func (t *Task) DataFormatter() data.Formatter {
 	}
 }
 
+// Markup is what the formatter writes around the turns of chats; empty where it
+// leaves that to a chat template.
+func (t *Task) Markup() sdk.Markup { return t.formatting.Markup }
+
 // CloseFormatter ends the formatter once all data is read.
 func (t *Task) CloseFormatter() { t.formatting.Close() }
 
