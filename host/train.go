@@ -93,6 +93,7 @@ func Train(ctx context.Context, s config.Settings, env Env) (err error) {
 		return err
 	}
 	defer loop.Trainer.FreeAll()
+	defer sets.closeStream(out)
 	loop.Best = in.best
 
 	identity := m.on(in.identity, s, t)
@@ -211,12 +212,10 @@ func newLoop(s config.Settings, t *task.Task, m *models, sets dataset, plan trai
 	if err != nil {
 		return nil, err
 	}
-	batches := data.NewGrouped(sets.train.Examples, m.labels, sets.units)
-	batches.Limit(plan.Records)
 	loop := &train.Loop{
 		Trainer: trainer,
 		Plan:    plan,
-		Batches: batches,
+		Batches: sets.batches(s, t, m, plan),
 		Eval:    sets.evalSets(m.labels),
 	}
 	if err := loop.CheckKeys(); err != nil {

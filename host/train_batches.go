@@ -56,6 +56,9 @@ func (b batching) check(s config.Settings) error {
 
 // packingOf is the packing that a run asks for, "" for none.
 func packingOf(ctx context.Context, s config.Settings, t *task.Task) (data.Packing, error) {
+	if s.Streaming { // packs are made of all records
+		return "", nil
+	}
 	switch s.Packing {
 	case "auto":
 		return automaticPacking(ctx, s, t)
@@ -115,6 +118,10 @@ func plainTexts(ctx context.Context, s config.Settings, t *task.Task) (bool, err
 
 // group groups the training examples, and measures those of evaluations.
 func (d *dataset) group(s config.Settings) (err error) {
+	if d.stream != nil {
+		d.fullness = data.Fullness{Fewest: 1, Most: 1}
+		return nil
+	}
 	seed := dataSeed(s.RunSettings)
 	if d.batching.grouping == (data.Grouping{Sampling: data.Random}) {
 		d.units = data.NewRecords(d.train.Examples.Len(), seed)
@@ -184,9 +191,21 @@ func (d *dataset) unitsPerEpoch(s config.OptimisationSettings) int {
 	return d.fullness.Units
 }
 
+// unitsName says what an epoch is counted in, and in which order.
+func (d *dataset) unitsName() string {
+	if d.stream != nil {
+		return data.StreamName(d.stream.buffer)
+	}
+	return d.batching.grouping.Name()
+}
+
 // survey is that of the training examples, or of the parts of them in blocks.
 func (d *dataset) survey(s config.Settings) data.Survey {
 	v := d.train.Survey
+	if d.stream != nil {
+		v.MostLabels = s.MaxLength // of the records that nobody has seen
+		v.Examples = d.mostExamples()
+	}
 	if d.batching.grouping.Packing == data.PackWrapped {
 		v.MostLabels = min(v.MostLabels, s.MaxLength)
 		v.Examples = d.mostExamples()

@@ -17,6 +17,7 @@ import (
 	"llmhost/host/data"
 	"llmhost/host/data/source"
 	"llmhost/host/model"
+	"llmhost/host/nn"
 	"llmhost/host/plugin"
 	"llmhost/host/rundir"
 	"llmhost/host/task"
@@ -40,8 +41,11 @@ type dataset struct {
 	answers     bool                  // the loss tells answers from prompts: it reads their tokens or scores them
 	shares      bool                  // batches hold shared prefixes once
 	invariants  data.Invariants
+	limits      nn.Limits // of the model
 	batching    batching
-	units       *data.Units // of the training examples
+	units       *data.Units // of the training examples; nil where they are streamed
+	stream      *stream     // nil where all of them are known
+	wouldWrap   bool        // streaming keeps texts from being packed into blocks
 	fullness    data.Fullness
 }
 
@@ -101,7 +105,9 @@ const debugRecords = 100
 // loadData reads, formats and tokenises the data of a run; after it the task's
 // formatter is closed.
 func loadData(ctx context.Context, s config.Settings, t *task.Task, tok *tokenizer.Tokenizer) (d dataset, err error) {
-	defer t.CloseFormatter()
+	if !s.Streaming { // which formats until the run ends
+		defer t.CloseFormatter()
+	}
 	config, err := model.ReadConfig(s.Model)
 	if err != nil {
 		return d, err
@@ -126,6 +132,13 @@ func loadData(ctx context.Context, s config.Settings, t *task.Task, tok *tokeniz
 	if d.batching, err = batchingOf(ctx, s, t); err != nil {
 		return d, err
 	}
+	if s.Streaming && s.Packing == "auto" {
+		packing, err := automaticPacking(ctx, s, t)
+		if err != nil {
+			return d, err
+		}
+		d.wouldWrap = packing == data.PackWrapped
+	}
 	if d.chats, err = openChats(s, tok, t.Program.Needs().LM); err != nil {
 		return d, err
 	}
@@ -141,6 +154,7 @@ func loadData(ctx context.Context, s config.Settings, t *task.Task, tok *tokeniz
 	if err != nil {
 		return d, err
 	}
+	d.limits = limits
 	options.Limits = data.Limits{Positions: limits.Positions, Types: limits.Types, Vocab: limits.Vocab}
 	d.invariants = invariantsOf(s, t, d.around, encoder)
 	d.invariants.Vocab = limits.Vocab
@@ -236,6 +250,9 @@ func ownBuild() string {
 func (d *dataset) loadTrain(ctx context.Context, s config.Settings, o data.Options) (err error) {
 	files := dataFiles(s, "", s.DataDir, s.DataPaths)
 	files.Total = s.MaxTrainSamples
+	if s.Streaming {
+		return d.openStream(ctx, s, files, o)
+	}
 	if s.EvalSplit > 0 {
 		err = d.loadSplit(ctx, s, files, o)
 	} else if d.train, err = data.Load(ctx, files, o); err == nil {
@@ -245,6 +262,7 @@ func (d *dataset) loadTrain(ctx context.Context, s config.Settings, o data.Optio
 		return err
 	}
 	d.noteFiles(d.train.Files)
+	d.noteLarge(s)
 	d.files = sourceRecords(d.train.Files)
 	sum := sha256.New()
 	for _, f := range d.files {

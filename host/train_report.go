@@ -29,8 +29,12 @@ func introduce(out *console.Console, s config.Settings, t *task.Task, m *models,
 	if s.RunName != "" {
 		out.Printf("run    %s", s.RunName)
 	}
-	out.Printf("plan   %d steps of %s, %d an epoch; learning rate %g, %s",
-		p.TotalSteps, sets.describeUnits(p.BatchSize*p.Accumulation), p.StepsPerEpoch, s.LearningRate, s.SchedulerType)
+	perEpoch := fmt.Sprintf(", %d an epoch", p.StepsPerEpoch)
+	if sets.stream != nil {
+		perEpoch = ", streamed"
+	}
+	out.Printf("plan   %d steps of %s%s; learning rate %g, %s",
+		p.TotalSteps, sets.describeUnits(p.BatchSize*p.Accumulation), perEpoch, s.LearningRate, s.SchedulerType)
 	if start.Checkpoint != "" {
 		out.Printf("resume %s, %s", start.Checkpoint, whatIsLeft(start.State, p, sets.batching.grouping))
 	}

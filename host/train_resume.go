@@ -117,7 +117,7 @@ func checkLeft(s config.Settings, start rundir.Start, plan train.Plan) error {
 		over = -plan.RecordsLeft(state.Cursor)
 		asked = fmt.Sprintf("num_train_epochs %v", s.NumTrainEpochs)
 	}
-	done := fmt.Sprintf("%s is after step %d, epoch %.2f", start.Checkpoint, state.GlobalStep, state.Cursor.Epochs(plan.Records))
+	done := fmt.Sprintf("%s is after step %d, epoch %.2f", start.Checkpoint, state.GlobalStep, epochOf(state, plan))
 	switch {
 	case over > 0:
 		return fmt.Errorf("%s, past the end that %s sets; raise it, or name an earlier checkpoint", done, asked)
@@ -152,11 +152,20 @@ func resume(s config.Settings, loop *train.Loop, start rundir.Start, identity ch
 // whatIsLeft says where a resumed run is, and how much it has before it.
 func whatIsLeft(state checkpoint.State, plan train.Plan, g data.Grouping) string {
 	steps := console.Count(plan.TotalSteps-state.GlobalStep, "step")
-	done := fmt.Sprintf("after step %d, epoch %.2f", state.GlobalStep, state.Cursor.Epochs(plan.Records))
+	done := fmt.Sprintf("after step %d, epoch %.2f", state.GlobalStep, epochOf(state, plan))
 	if plan.BySteps {
 		return fmt.Sprintf("%s; %s left to max_steps", done, steps)
 	}
 	return fmt.Sprintf("%s; %s left, of %s", done, steps, console.Count(plan.RecordsLeft(state.Cursor), g.Noun()))
+}
+
+// epochOf is how often a checkpoint has handed the records out, whose number the plan
+// has where anybody knows it.
+func epochOf(state checkpoint.State, plan train.Plan) float64 {
+	if plan.Records == 0 {
+		return state.Epoch
+	}
+	return state.Cursor.Epochs(plan.Records)
 }
 
 // identityOf is what of a run's inputs must be the same when it is resumed.
@@ -169,7 +178,7 @@ func identityOf(s config.Settings, t *task.Task, tok *tokenizer.Tokenizer, sets 
 		TemplateDigest:  sets.chats.digest(),
 		HeldDigest:      sets.heldDigest(),
 		Records:         sets.unitsPerEpoch(s.OptimisationSettings),
-		Units:           sets.batching.grouping.Name(),
+		Units:           sets.unitsName(),
 		DataSeed:        &seed,
 	}
 }

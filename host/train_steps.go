@@ -13,7 +13,7 @@ import (
 
 // checkSteps refuses steps that are too small for what is computed from them.
 func checkSteps(s config.Settings, t *task.Task, sets dataset, plan train.Plan, start rundir.Start) error {
-	if plan.Records == 0 {
+	if plan.Records == 0 && sets.stream == nil {
 		return fmt.Errorf(
 			"dataloader_drop_last leaves none of %s, which do not fill a micro-batch; per_device_train_batch_size is %d",
 			console.Count(sets.fullness.Units, sets.batching.grouping.Noun()),

@@ -49,6 +49,7 @@ func (l *loader) check(s *Settings) {
 		}
 	}
 	l.checkSchedule(s)
+	l.checkStreaming(s)
 	l.checkBest(s)
 	l.checkChats(s)
 }

@@ -28,8 +28,16 @@ type Batches interface {
 	// Seek goes to a place that Cursor returned, of the same data, grouping and seed.
 	Seek(Cursor) error
 
-	// PerEpoch is how many units an epoch has.
+	// PerEpoch is how many units an epoch has, 0 where nobody knows it: batches then go
+	// on from one epoch to the next.
 	PerEpoch() int
+
+	// Ended tells whether an epoch of known length ends here.
+	Ended() bool
+
+	// Epochs is how often the records have been handed out, by their number where that
+	// is known.
+	Epochs() float64
 }
 
 // Step takes the micro-batches of one optimizer step from b: up to accumulation
@@ -43,7 +51,7 @@ func Step(b Batches, size, accumulation int) ([][]Example, error) {
 			return nil, err
 		}
 		micro = append(micro, examples)
-		if b.Cursor().Next == b.PerEpoch() {
+		if b.Ended() {
 			break
 		}
 	}
@@ -167,6 +175,8 @@ type Order struct {
 type Cursor struct {
 	Epoch int `json:"epoch"` // from 0
 	Next  int `json:"next"`  // how many numbers of the epoch were handed out
+
+	Stream *StreamCursor `json:"stream,omitempty"` // of a Stream, nil otherwise
 }
 
 // Epochs is how often all of n numbers have been handed out.
@@ -288,6 +298,12 @@ func (l Labeler) labels(classes map[string]string) map[string]int64 {
 		labels[head] = number
 	}
 	return labels
+}
+
+// Unknown tells whether a head lacks a class.
+func (l Labeler) Unknown(head, class string) bool {
+	_, known := l[head][classname.Of(class)]
+	return !known
 }
 
 // sortClasses sorts names of classes: in the order of numbers where all of

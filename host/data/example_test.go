@@ -106,10 +106,11 @@ func ExampleStep() {
 		for _, m := range micro {
 			fmt.Print(len(m), " ")
 		}
-		fmt.Printf("then at %+v\n", batches.Cursor())
+		at := batches.Cursor()
+		fmt.Printf("then at epoch %d, %d\n", at.Epoch, at.Next)
 	}
 	// Output:
-	// 2 2 then at {Epoch:0 Next:4}
-	// 1 then at {Epoch:0 Next:5}
-	// 2 2 then at {Epoch:1 Next:4}
+	// 2 2 then at epoch 0, 4
+	// 1 then at epoch 0, 5
+	// 2 2 then at epoch 1, 4
 }

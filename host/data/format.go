@@ -55,6 +55,8 @@ func (f Formatter) owner() string {
 type Formatted struct {
 	sdk.Example
 	Source Position
+
+	place, after source.Place // of the record, and behind it
 }
 
 // IsText tells whether f is one text without a prompt, as for pretraining.
@@ -175,7 +177,7 @@ const (
 func Format(ctx context.Context, files source.Files, formatter Formatter, onBadRow OnBadRow) (Texts, error) {
 	var all []Formatted
 	files.Columns = formatter.fields()
-	texts, err := formatEach(ctx, files.Records(), formatter, onBadRow, func(portion []Formatted) error {
+	texts, err := formatEach(ctx, files.Records(), formatter, onBadRow, nil, func(portion []Formatted) error {
 		all = append(all, portion...)
 		return nil
 	})
@@ -189,11 +191,12 @@ func Format(ctx context.Context, files source.Files, formatter Formatter, onBadR
 	return texts, nil
 }
 
-// formatEach formats records and hands them to emit in portions, in their order. What
-// it returns counts them and holds none.
-func formatEach(ctx context.Context, records iter.Seq2[source.Record, error], formatter Formatter, onBadRow OnBadRow, emit func([]Formatted) error) (Texts, error) {
+// formatEach formats records and hands them to emit in portions, in their order. Their
+// columns are those of first, or, where that is nil, of the first of them. What it
+// returns counts them and holds none, with an error too.
+func formatEach(ctx context.Context, records iter.Seq2[source.Record, error], formatter Formatter, onBadRow OnBadRow, first *Formatted, emit func([]Formatted) error) (Texts, error) {
 	ctx, cancel := context.WithCancel(ctx)
-	g := gatherer{formatter: formatter, onBadRow: onBadRow, next: &portion{}, emit: emit}
+	g := gatherer{formatter: formatter, onBadRow: onBadRow, next: &portion{}, first: first, emit: emit}
 	defer g.wait()
 	defer cancel()
 	for record, err := range records {
@@ -206,7 +209,7 @@ func formatEach(ctx context.Context, records iter.Seq2[source.Record, error], fo
 			err = earlier
 		}
 		if err != nil {
-			return Texts{}, err
+			return g.out, err
 		}
 	}
 	err := g.finish(ctx)
@@ -367,7 +370,7 @@ func (g *gatherer) takeResult(result sdk.Result, r source.Record) error {
 		g.out.drop(g.formatter.owner()+result.Dropped, at)
 		return nil
 	}
-	e := Formatted{Example: result.Example, Source: at}
+	e := Formatted{Example: result.Example, Source: at, place: r.Place(), after: r.After()}
 	if g.first != nil {
 		if err := sameColumns(*g.first, e); err != nil {
 			return g.bad(fmt.Errorf("%s: %s%w", at, g.formatter.owner(), err))

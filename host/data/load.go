@@ -8,6 +8,7 @@ package data
 import (
 	"context"
 	"fmt"
+	"iter"
 	"runtime"
 
 	"llmhost/host/data/source"
@@ -177,14 +178,27 @@ func (s *sink) add(c *chunk) error {
 // make formats and tokenises files, several portions at once, and hands their examples
 // to add in their order.
 func (o Options) make(ctx context.Context, files source.Files, add func(*chunk) error) (made tokenised, err error) {
-	var drops []Drop
 	left := 0
+	files.Columns = o.Formatter.fields()
+	texts, err := o.makeOf(ctx, files.Records(), nil, func(c *chunk) error {
+		left += len(c.examples)
+		return add(c)
+	})
+	if err == nil && left == 0 {
+		err = texts.noneLeft(files)
+	}
+	return tokenised{records: texts.Records, drops: texts.Drops}, err
+}
+
+// makeOf is make for some records, whose columns are those of first where that is not
+// nil, and of which none need be left. What it returns counts them, with an error too.
+func (o Options) makeOf(ctx context.Context, records iter.Seq2[source.Record, error], first *Formatted, add func(*chunk) error) (texts Texts, err error) {
+	var drops []Drop
 	take := func(c *chunk) error {
 		if <-c.done; c.err != nil {
 			return c.err
 		}
 		drops = joinDrops(drops, c.drops)
-		left += len(c.examples)
 		return add(c)
 	}
 	var away []*chunk
@@ -193,8 +207,7 @@ func (o Options) make(ctx context.Context, files source.Files, add func(*chunk) 
 			<-c.done
 		}
 	}()
-	files.Columns = o.Formatter.fields()
-	texts, err := formatEach(ctx, files.Records(), o.Formatter, o.OnBadRow, func(portion []Formatted) error {
+	texts, err = formatEach(ctx, records, o.Formatter, o.OnBadRow, first, func(portion []Formatted) error {
 		c := &chunk{done: make(chan struct{})}
 		away = append(away, c)
 		go c.tokenise(portion, o)
@@ -211,16 +224,15 @@ func (o Options) make(ctx context.Context, files source.Files, add func(*chunk) 
 		err = take(first)
 	}
 	texts.Drops = joinDrops(texts.Drops, drops)
-	if err == nil && left == 0 {
-		err = texts.noneLeft(files)
-	}
-	return tokenised{records: texts.Records, drops: texts.Drops}, err
+	return texts, err
 }
 
 // chunk is a portion of examples.
 type chunk struct {
 	examples []Example
-	hashes   []uint64 // of the content of each
+	places   []span    // of the record of each
+	first    Formatted // of the records
+	hashes   []uint64  // of the content of each
 	sizes    []Size
 	drops    []Drop
 	err      error
@@ -237,12 +249,14 @@ func (c *chunk) tokenise(portion []Formatted, o Options) {
 	if c.err = err; err != nil {
 		return
 	}
+	c.first = portion[0]
 	for i, e := range all {
 		if reason := o.Tokenizing.useless(e); reason != "" {
 			c.drops = joinDrops(c.drops, []Drop{{Reason: reason, Count: 1, First: e.Source}})
 			continue
 		}
 		c.examples = append(c.examples, e)
+		c.places = append(c.places, span{portion[i].place, portion[i].after})
 		c.hashes = append(c.hashes, hashOf(portion[i]))
 		c.sizes = append(c.sizes, sizeOf(e))
 	}

@@ -182,6 +182,12 @@ func (u *Units) Seek(to Cursor) error {
 // PerEpoch is how many units an epoch hands out.
 func (u *Units) PerEpoch() int { return u.order.per }
 
+// Ended tells whether the epoch ends here.
+func (u *Units) Ended() bool { return u.Cursor().Next == u.PerEpoch() }
+
+// Epochs is how often the units have been handed out.
+func (u *Units) Epochs() float64 { return u.Cursor().Epochs(u.PerEpoch()) }
+
 // Limit has an epoch hand out its first count units alone, which are others in each.
 func (u *Units) Limit(count int) { u.order.per = count }
 

@@ -140,6 +140,18 @@ func CheckInputs(s Start, now checkpoint.State) error {
 		return nil
 	}
 	switch {
+	case was.Units != now.Units && (was.Cursor.Stream != nil || streams(now)):
+		return fmt.Errorf(
+			"%s was trained on %s, this run on %s, and the place in the data would mean other records; give streaming and shuffle_buffer_size as they were",
+			path,
+			unitsOf(was),
+			unitsOf(now),
+		)
+	case was.Cursor.Stream != nil && was.DataDigest != now.DataDigest:
+		return fmt.Errorf(
+			"%s was trained on other data: a file has another size, time of writing, beginning or end; give the same data_paths, or --overwrite_output_dir to start from scratch",
+			path,
+		)
 	case was.DataDigest != now.DataDigest:
 		return fmt.Errorf(
 			"%s was trained on other data (sha256 %.12s… then, %.12s… now); give the same data_paths, or --overwrite_output_dir to start from scratch",
@@ -201,6 +213,9 @@ func heldOf(s checkpoint.State) string {
 	return fmt.Sprintf("records of sha256 %.12s…", s.HeldDigest)
 }
 
+// streams tells whether a run reads its files as it goes.
+func streams(s checkpoint.State) bool { return s.Records == 0 && s.Units != "" }
+
 // unitsOf names what an epoch is counted in.
 func unitsOf(s checkpoint.State) string { return cmp.Or(s.Units, "records at random") }
 
@@ -210,6 +225,14 @@ func checkOrder(s Start, now checkpoint.State) error {
 	place := was.Cursor.Next
 	if was.DataSeed == nil || *was.DataSeed == *now.DataSeed || place == 0 || place == now.Records {
 		return nil
+	}
+	if was.Cursor.Stream != nil {
+		return fmt.Errorf(
+			"%s is in the middle of a stream that data_seed %d shuffles; give --data_seed %d",
+			s.Checkpoint,
+			*was.DataSeed,
+			*was.DataSeed,
+		)
 	}
 	return fmt.Errorf(
 		"%s is after %d of the %d records of an epoch in the order of data_seed %d; in the order of %d some would be trained twice, and others never; give --data_seed %d, or resume at the end of an epoch",

@@ -101,7 +101,16 @@ type FormatRecord struct {
 // SourceRecord is a file or folder that a run read.
 type SourceRecord struct {
 	Path   string `json:"path"`
-	SHA256 string `json:"sha256"`
+	SHA256 string `json:"sha256,omitempty"` // of its bytes; "" of a file that is streamed
+
+	Identity *Identity `json:"identity,omitempty"` // of a file that is streamed
+}
+
+// Identity tells one state of a file from another without reading all of it.
+type Identity struct {
+	Bytes    int64     `json:"bytes"`
+	Modified time.Time `json:"modified"`
+	Ends     string    `json:"ends_sha256"` // of its first and last MiB
 }
 
 // TemplateRecord is the chat template of a run.

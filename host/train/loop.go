@@ -230,7 +230,7 @@ func (l *Loop) Speed() float64 {
 // due tells whether something that happens every so many steps happens after this one.
 func (l *Loop) due(every int) bool {
 	if every == EachEpoch {
-		return l.Batches.Cursor().Next == l.Batches.PerEpoch()
+		return l.Batches.Ended()
 	}
 	return every > 0 && l.Trainer.GlobalStep%every == 0
 }
@@ -249,7 +249,7 @@ func (l *Loop) event(kind EventKind, values []metrics.Value) Event {
 
 // Epoch is how often the records have been handed out, by their number: steps of a
 // run need not have one size.
-func (l *Loop) Epoch() float64 { return l.Batches.Cursor().Epochs(l.Batches.PerEpoch()) }
+func (l *Loop) Epoch() float64 { return l.Batches.Epochs() }
 
 // log reports the averages since the last log entry; last is the measurement of
 // the latest step.

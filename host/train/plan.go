@@ -9,7 +9,7 @@ import (
 // Plan is the course of a run, in optimizer steps. Steps never cross the end
 // of an epoch.
 type Plan struct {
-	Records                 int // of an epoch
+	Records                 int // of an epoch, 0 where nobody knows
 	BatchSize, Accumulation int // records in a micro-batch, micro-batches in a step
 	EvalBatchSize           int
 	StepsPerEpoch           int
@@ -83,6 +83,9 @@ func (p Plan) left(at data.Cursor) int {
 // made so many steps up to a place in the data; 0 where it makes none.
 func (p Plan) Smallest(steps int, at data.Cursor) (records int) {
 	size := p.BatchSize * p.Accumulation
+	if p.Records == 0 { // unknown: steps go on from one epoch to the next
+		return size
+	}
 	from := at.Next % max(1, p.Records)
 	for left, epochs := p.TotalSteps-steps, 0; left > 0 && epochs < 2; epochs++ {
 		last := (p.Records-from-1)%size + 1
