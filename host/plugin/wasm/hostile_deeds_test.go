@@ -34,7 +34,7 @@ var violent = []misdeed{
 		here: "llmhost_free ran longer than 300ms and was stopped; look for a loop that does not end"},
 	{name: "traps in free", code: guest{answers: described("loss"), bodies: map[string][]byte{"llmhost_free": unreachable()}}.build, want: "llmhost_free trapped: unreachable (sha256 …"},
 	{name: "calls itself with a large frame", code: deepFrames().build, want: "llmhost_describe trapped: stack overflow …", here: "llmhost_describe …"},
-	{name: "calls itself and the host", code: logs(0, i32(0), i32(replyAt), i32(4), call(0), call(4), drop()).build, want: "llmhost_describe trapped: stack overflow …", here: "llmhost_describe …"},
+	{name: "calls itself and the host", limits: patient, code: logs(0, i32(0), i32(replyAt), i32(4), call(0), call(4), drop()).build, want: "llmhost_describe trapped: stack overflow …", here: "llmhost_describe …"},
 	{name: "grows its memory forever", limits: quick, code: describing([]byte{0x03, 0x40}, grow(1), drop(), []byte{0x0c, 0x00, 0x0b}, i64(0)).build, want: stopped, here: late},
 	{name: "uses up its memory", code: describing(grow(1023), drop(), fill(64<<20), unreachable()).build,
 		want: "llmhost_describe trapped: unreachable, with its 64 MiB of memory used up (sha256 …"},

@@ -20,6 +20,7 @@ import (
 const (
 	memoryRows   = 100_000
 	memoryWindow = 5_000
+	memoryCall   = 100 // records a call: few, since a call's time limit has a part for each call
 	fewest       = 6
 	memoryTime   = 8 * time.Second
 )
@@ -78,11 +79,11 @@ func (f *formatter) windows(format formatFunc, kept []uint64) ([]uint64, error) 
 	}
 	begin, done, limit := time.Now(), 0, f.Slower(memoryTime)
 	for done < most && time.Since(begin) < limit {
-		for range memoryWindow / 1000 {
-			if _, err := f.callWith(format, f.many(1000)); err != nil {
+		for range memoryWindow / memoryCall {
+			if _, err := f.callWith(format, f.many(memoryCall)); err != nil {
 				return nil, err
 			}
-			done += 1000
+			done += memoryCall
 		}
 		used, known := held(f.Component.Plugin.Transport)
 		if !known {
