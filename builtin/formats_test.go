@@ -232,6 +232,7 @@ func TestMalformedConversations(t *testing.T) {
 		{"no object", "messages", `{"messages": ["hi"]}`, `messages[0] is "hi"; want a message, such as {"role": "user", "content": "hi"}`, ""},
 		{"no list", "messages", `{"messages": "hi"}`, `field "messages" is hi; want a list of messages`, ""},
 		{"an image", "messages", `{"messages": [{"role": "user", "content": [{"type": "image_url", "image_url": {}}]}, ` + hello + `]}`, `part 0 of messages[0] is of type "image_url"; llmhost trains on text alone`, ""},
+		{"two that say it", "messages", `{"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello", "train": 1, "loss": 1}]}`, "messages[1] says with \"train\" and with \"loss\" whether it is learned; keep one of them", ""},
 		{"a part that is not learned", "messages", `{"messages": [{"role": "user", "content": [{"text": "hi", "train": false}]}, ` + hello + `]}`, "part 0 of messages[0] has the key train, which only whole messages may have; make it a message of its own", ""},
 		{"a number", "messages", `{"messages": [{"role": "user", "content": 3}, ` + hello + `]}`, "messages[0] has the content 3; want a text or a list of parts", ""},
 		{"tools of another kind", "messages", `{"messages": [` + hi + `, ` + hello + `], "tools": "add"}`, `field "tools" is add; want a list`, ""},
@@ -294,4 +295,27 @@ func TestCommonStart(t *testing.T) {
 	got := formatted(t, "chosen_rejected", `{"chosen": "The sky is blue", "rejected": "The sky is green"}`)
 	require.Equal(t, "The sky is", got.Example.Candidates[1].Prompt)
 	require.Equal(t, " green", got.Example.Candidates[1].Answer)
+}
+
+// Messages say under the names of several programs whether they are learned; a value
+// that cannot mean that is the template's.
+func TestWhatMessagesSayOfLearning(t *testing.T) {
+	for key, want := range map[string]sdk.Message{
+		`"train": false`:     {Learn: sdk.LearnNo},
+		`"weight": 0`:        {Learn: sdk.LearnNo},
+		`"loss": false`:      {Learn: sdk.LearnNo},
+		`"loss_mask": 0`:     {Learn: sdk.LearnNo},
+		`"loss_mask": 1`:     {Learn: sdk.LearnYes},
+		`"training": true`:   {Learn: sdk.LearnYes},
+		`"trainable": false`: {Learn: sdk.LearnNo},
+		`"loss": null`:       {},
+		`"loss": 0.53`:       {JSON: `, "loss": 0.53`},
+		`"training": "Rome"`: {JSON: `, "training": "Rome"`},
+	} {
+		result := formatted(t, "messages", `{"messages": [{"role": "user", "content": "hi"}, {"role": "assistant", "content": "hello", `+key+`}]}`)
+		require.Empty(t, result.Err, key)
+		got := result.Example.Candidates[0].Chat.Answer[1]
+		require.JSONEq(t, `{"role": "assistant", "content": "hello"`+want.JSON+`}`, got.JSON, key)
+		require.Equal(t, want.Learn, got.Learn, key)
+	}
 }

@@ -79,3 +79,22 @@ func TestTheTemplateOfTheSettingMakesChats(t *testing.T) {
 	written(t, filepath.Join(folder, "additional_chat_templates", "x.jinja"), "{{ messages }}")
 	require.True(t, chat.Has(folder, ""))
 }
+
+// The model that a run writes stops where answers of its chats end: by a token beside
+// those that its files named before.
+func TestWhatEndsAnAnswerEndsATextOfTheModel(t *testing.T) {
+	s, template := chatting(t)
+	model := filepath.Join(t.TempDir(), "model")
+	require.NoError(t, os.CopyFS(model, os.DirFS(s.Model)))
+	written(t, filepath.Join(model, "generation_config.json"), `{"top_p": 0.9, "eos_token_id": [2]}`)
+	s.Model = model
+	written(t, template, "{% for m in messages %}{{ m.role }}: {{ m.content }}<|end|>{% endfor %}{% if add_generation_prompt %}assistant: {% endif %}")
+	s.AdditionalTokens, s.ResizeVocab = []string{"<|end|>"}, true
+	require.Contains(t, mustTrain(t, s), "note: answers of chats end in <|end|>, at which programs that generate with this model do not stop by its generation_config.json; that of the saved model names it beside the others")
+	const stops = `{"top_p": 0.9, "eos_token_id": [2, 260]}`
+	require.JSONEq(t, stops, contents(t, filepath.Join(s.OutputDir, "generation_config.json")))
+
+	s.Model, s.OutputDir = s.OutputDir, filepath.Join(t.TempDir(), "again")
+	require.NotContains(t, mustTrain(t, s), "answers of chats end in")
+	require.JSONEq(t, stops, contents(t, filepath.Join(s.OutputDir, "generation_config.json")))
+}

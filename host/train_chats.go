@@ -11,6 +11,7 @@ import (
 	"llmhost/host/chat"
 	"llmhost/host/config"
 	"llmhost/host/data"
+	"llmhost/host/lm"
 	"llmhost/host/rundir"
 	"llmhost/host/tokenizer"
 	"llmhost/sdk"
@@ -29,7 +30,7 @@ type chats struct {
 	mutex sync.Mutex
 	laid  bool           // some chats were laid out
 	blank map[int32]bool // tokens that are blanks alone
-	ends  *bool          // the template ends turns with a special token; nil where nobody asked yet
+	end   *int32         // the token that ends an answer, noEnd for none; nil where nobody asked yet
 }
 
 // openChats opens the chat template of a tokenizer. One that is missing is an error
@@ -79,7 +80,7 @@ func (c *chats) EncodeChats(examples [][]*sdk.Chat) ([][]data.ChatTokens, error)
 	out := make([][]data.ChatTokens, len(encoded))
 	for i, example := range encoded {
 		for _, tokens := range example {
-			ended, err := c.ended(tokens)
+			end, err := c.endOf(tokens)
 			if err != nil {
 				return nil, err
 			}
@@ -88,7 +89,7 @@ func (c *chats) EncodeChats(examples [][]*sdk.Chat) ([][]data.ChatTokens, error)
 				Learned:   tokens.Learned,
 				Control:   tokens.Control,
 				AsText:    tokens.AsText,
-				EndsTurn:  ended || c.anyEnd,
+				EndsTurn:  end != noEnd || c.anyEnd,
 				Rewritten: tokens.Rewritten,
 				Merged:    tokens.Merged,
 				Err:       tokens.Err,
@@ -98,11 +99,15 @@ func (c *chats) EncodeChats(examples [][]*sdk.Chat) ([][]data.ChatTokens, error)
 	return out, nil
 }
 
-// endsTurns tells whether the template ends an answer with a special token, where
-// it can be asked. Without one a model learns to write the end as any other text.
-func (c *chats) endsTurns() (bool, error) {
+// noEnd is the token at the end of an answer that ends like any other text.
+const noEnd = -1
+
+// answerEnd is the special token with which the template ends an answer, noEnd where
+// there is none or the template cannot be asked. Without one a model learns to write
+// the end as any other text.
+func (c *chats) answerEnd() (int32, error) {
 	c.mutex.Lock()
-	known := c.ends
+	known := c.end
 	c.mutex.Unlock()
 	if known != nil {
 		return *known, nil
@@ -114,35 +119,36 @@ func (c *chats) endsTurns() (bool, error) {
 		Answer: []sdk.Message{sdk.NewMessage("assistant", "answer")},
 	}}})
 	if err != nil {
-		return false, err
+		return noEnd, err
 	}
-	ends := false
+	end := int32(noEnd)
 	if encoded[0][0].Err == nil {
-		if ends, err = c.ended(encoded[0][0]); err != nil {
-			return false, err
+		if end, err = c.endOf(encoded[0][0]); err != nil {
+			return noEnd, err
 		}
 	}
 	c.mutex.Lock()
 	defer c.mutex.Unlock()
-	c.ends = &ends
-	return ends, nil
+	c.end = &end
+	return end, nil
 }
 
-// ended tells whether what is learned of a chat ends in a special token, but for blanks.
-func (c *chats) ended(tokens chat.Tokens) (bool, error) {
+// endOf is the special token in which what is learned of a chat ends, but for blanks;
+// noEnd where it ends otherwise.
+func (c *chats) endOf(tokens chat.Tokens) (int32, error) {
 	for n := len(tokens.IDs) - 1; n >= 0; n-- {
 		id := tokens.IDs[n]
 		if !tokens.Learned[n] {
 			continue
 		}
 		if c.encoder.Tokenizer.IsControl(id) {
-			return true, nil
+			return id, nil
 		}
 		if blank, err := c.isBlank(id); err != nil || !blank {
-			return false, err
+			return noEnd, err
 		}
 	}
-	return false, nil
+	return noEnd, nil
 }
 
 // isBlank tells whether a token stands for blanks alone.
@@ -278,11 +284,11 @@ func (c *chats) report() ([]string, error) {
 		fmt.Sprintf("chats  laid out by %s", strings.Join(c.paths(), ", ")),
 		"       learned: " + c.learned(),
 	}
-	ends, err := c.endsTurns()
+	end, err := c.answerEnd()
 	if err != nil {
 		return nil, err
 	}
-	if c.labels && !ends {
+	if c.labels && end == noEnd {
 		lines = append(lines, "       the template ends an answer with no special token of the tokenizer: a model learns its end like any other text; additional_special_tokens adds the token")
 	}
 	if len(changing) > 0 {
@@ -319,4 +325,25 @@ func (d *dataset) reportChats() error {
 	}
 	d.report = append(d.report, lines...)
 	return nil
+}
+
+// nameEnd has the model that is saved name the token that ends an answer of a chat, so
+// that whoever generates with it stops there, and says so where it did not before.
+func (d *dataset) nameEnd(policy *lm.Model) (note string, err error) {
+	if d.train.Survey.Chats == 0 || !d.chats.labels {
+		return "", nil
+	}
+	end, err := d.chats.answerEnd()
+	if err != nil || end == noEnd {
+		return "", err
+	}
+	added, err := policy.AddEnd(end)
+	if err != nil || !added {
+		return "", err
+	}
+	note = fmt.Sprintf("answers of chats end in %s, at which programs that generate with this model do not stop by its generation_config.json", d.around.spell(ids(end)))
+	if policy.Adapter != nil {
+		return note + "; an adapter has no such file: add the token to eos_token_id in that of the base or of the merged model", nil
+	}
+	return note + "; that of the saved model names it beside the others", nil
 }

@@ -32,6 +32,7 @@ type models struct {
 	device    tensor.Device
 	threads   int
 	digest    string // of the weights that model_name_or_path held at the start
+	endNote   string // which token now ends a text; "" where none was added
 }
 
 // openModels settles the classes of the loss's heads, checks the loss against its
@@ -52,6 +53,9 @@ func openModels(ctx context.Context, s config.Settings, t *task.Task, src lm.Sou
 	m.labels = labelerOf(t, classes)
 	m.compares = comparesAnswers(t, sets.train.Survey)
 	err = m.load(s, t, src, tok, classes)
+	if err == nil {
+		m.endNote, err = sets.nameEnd(m.policy)
+	}
 	if err == nil {
 		err = ctx.Err()
 	}
@@ -360,6 +364,9 @@ func (m *models) withoutDropout(s config.Settings) bool {
 func modelNotes(s config.Settings, t *task.Task, m *models) []string {
 	policy := m.policy
 	notes := append(adapterNotes(s), policy.Notes()...)
+	if m.endNote != "" {
+		notes = append(notes, m.endNote)
+	}
 	if a := policy.Adapter; a != nil && a.Config.Dropout > 0 && s.DisableDropout == config.Auto && m.compares {
 		notes = append(notes, fmt.Sprintf("the adapter's dropout of %g is off, as in TRL where answers are compared; disable_dropout = false turns it on", a.Config.Dropout))
 	}

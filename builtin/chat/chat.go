@@ -11,7 +11,8 @@
 //     become the object that templates print;
 //   - function_call and the role function, OpenAI's former names, become
 //     tool_calls and tool;
-//   - train and weight say whether the message is learned.
+//   - train and weight say whether the message is learned, and so do loss, loss_mask,
+//     training and trainable where they are true, false, 1 or 0.
 package chat
 
 import (

@@ -11,6 +11,7 @@ import (
 // cleaned are the fields of a message as templates see them, and whether they
 // differ from what the record has.
 func cleaned(where string, pairs []sdk.Field) (kept []sdk.Field, changed bool, err error) {
+	says := "" // the key that says whether the message is learned
 	for _, f := range pairs {
 		value := strings.TrimSpace(f.Value)
 		now := sdk.Field{Key: f.Key, Value: f.Value}
@@ -28,6 +29,11 @@ func cleaned(where string, pairs []sdk.Field) (kept []sdk.Field, changed bool, e
 			now.Value = "[" + now.Value + "]"
 		case f.Key == "role" && value == `"function"`:
 			now.Value = `"tool"`
+		case saysLearned(f.Key, value):
+			if says != "" {
+				return nil, false, errors.New(where + " says with " + strconv.Quote(says) + " and with " + strconv.Quote(f.Key) + " whether it is learned; keep one of them")
+			}
+			says, now.Key = f.Key, "train"
 		}
 		if err != nil {
 			return nil, false, err
@@ -36,6 +42,17 @@ func cleaned(where string, pairs []sdk.Field) (kept []sdk.Field, changed bool, e
 		kept = append(kept, now)
 	}
 	return kept, changed, nil
+}
+
+// saysLearned tells whether a key says that a message is learned or not: train or
+// weight, or a name that another program gives it: loss (ms-swift), loss_mask (verl),
+// training (axolotl's examples) or trainable. Any other value of those is the template's.
+func saysLearned(key, value string) bool {
+	switch key {
+	case "train", "weight", "loss", "loss_mask", "training", "trainable":
+		return value == "true" || value == "false" || value == "1" || value == "0"
+	}
+	return false
 }
 
 // contentOf is what a message says: a text as it is, text parts as one text. An

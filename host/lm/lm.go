@@ -176,7 +176,8 @@ func (o Options) vocabulary(src Source, tok *tokenizer.Tokenizer) (size int64, c
 	return max(size, stored), stored > 0, err
 }
 
-// nameSpecialTokens makes config.json name the tokenizer's special tokens.
+// nameSpecialTokens makes config.json and generation_config.json name the tokenizer's
+// special tokens.
 func (m *Model) nameSpecialTokens() error {
 	if m.Tokenizer == nil {
 		return nil
@@ -194,7 +195,11 @@ func (m *Model) nameSpecialTokens() error {
 			return err
 		}
 	}
-	return nil
+	if special.EOS < 0 {
+		return nil
+	}
+	_, err := m.AddEnd(special.EOS)
+	return err
 }
 
 // checkGrown refuses a new adapter that would lose the rows of new tokens.

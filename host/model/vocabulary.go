@@ -28,14 +28,15 @@ func (f *Model) grow(vocab int64) error {
 }
 
 // SetConfig gives a key of config.json a value, and the same key of
-// generation_config.json where it has that key.
+// generation_config.json where it has that key. The tokens that end a text, of which
+// there may be several, AddEnd names there.
 func (f *Model) SetConfig(key string, value any) error {
 	config, err := jsonobject.Parse(f.ConfigText)
 	if err != nil {
 		return fmt.Errorf("%s of %s: %w", ConfigName, f.Path, err)
 	}
 	f.ConfigText = config.Set(key, value).Text()
-	if f.generation == nil {
+	if f.generation == nil || key == eosKey {
 		return nil
 	}
 	generation, err := jsonobject.Parse(f.generation)

@@ -5,6 +5,7 @@ import (
 	"os"
 	"path/filepath"
 	"slices"
+	"strings"
 	"testing"
 
 	"llmhost/host/model"
@@ -111,21 +112,21 @@ func TestVocabularyStays(t *testing.T) {
 	}
 }
 
-// A key that both configs have changes in both.
+// A key that both configs have changes in both, but for the ends of a text.
 func TestSetConfig(t *testing.T) {
 	folder, saved := t.TempDir(), t.TempDir()
 	made, err := model.Create([]byte(configs["llama"]), 3, cpu)
 	require.NoError(t, err)
 	defer made.Free()
 	require.NoError(t, made.Save(folder))
-	require.NoError(t, os.WriteFile(filepath.Join(folder, model.GenerationConfigName), []byte(`{"eos_token_id": 2}`), 0o644))
+	require.NoError(t, os.WriteFile(filepath.Join(folder, model.GenerationConfigName), []byte(`{"eos_token_id": 2, "pad_token_id": 0}`), 0o644))
 	m, err := model.Load(folder, cpu)
 	require.NoError(t, err)
 	defer m.Free()
 	require.NoError(t, m.SetConfig("eos_token_id", 5))
 	require.NoError(t, m.SetConfig("pad_token_id", 6))
 	require.NoError(t, m.Save(saved))
-	for name, want := range map[string][]int{model.ConfigName: {5, 6}, model.GenerationConfigName: {5, 0}} {
+	for name, want := range map[string][]int{model.ConfigName: {5, 6}, model.GenerationConfigName: {2, 6}} {
 		text, err := os.ReadFile(filepath.Join(saved, name))
 		require.NoError(t, err)
 		var got struct {
@@ -134,5 +135,48 @@ func TestSetConfig(t *testing.T) {
 		}
 		require.NoError(t, json.Unmarshal(text, &got))
 		require.True(t, slices.Equal(want, []int{got.EOS, got.PAD}), "%s: %+v", name, got)
+	}
+}
+
+// A token that ends a text is one more of them, whatever the folder named before.
+func TestAddEnd(t *testing.T) {
+	for _, c := range []struct {
+		name, config, generation, want string
+		added                          bool
+	}{
+		{"another one", `2`, `{"eos_token_id": 2, "top_p": 0.9}`, `{"eos_token_id": [2, 7], "top_p": 0.9}`, true},
+		{"one of several", `2`, `{"eos_token_id": [2, 7]}`, `{"eos_token_id": [2, 7]}`, false},
+		{"beside several", `2`, `{"eos_token_id": [2, 3]}`, `{"eos_token_id": [2, 3, 7]}`, true},
+		{"the only one", `2`, `{"eos_token_id": 7}`, `{"eos_token_id": 7}`, false},
+		{"none", `2`, `{"top_p": 0.9}`, `{"top_p": 0.9, "eos_token_id": 7}`, true},
+		{"null", `2`, `{"eos_token_id": null}`, `{"eos_token_id": 7}`, true},
+		{"config.json's alone", `2`, "", `{"bos_token_id": 1, "eos_token_id": [2, 7]}`, true},
+		{"the one of config.json", `7`, "", "", false},
+	} {
+		t.Run(c.name, func(t *testing.T) {
+			folder, saved := t.TempDir(), t.TempDir()
+			config := strings.Replace(configs["llama"], "{", `{"bos_token_id": 1, "eos_token_id": `+c.config+", ", 1)
+			made, err := model.Create([]byte(config), 3, cpu)
+			require.NoError(t, err)
+			defer made.Free()
+			require.NoError(t, made.Save(folder))
+			if c.generation != "" {
+				require.NoError(t, os.WriteFile(filepath.Join(folder, model.GenerationConfigName), []byte(c.generation), 0o644))
+			}
+			m, err := model.Load(folder, cpu)
+			require.NoError(t, err)
+			defer m.Free()
+			added, err := m.AddEnd(7)
+			require.NoError(t, err)
+			require.Equal(t, c.added, added)
+			require.NoError(t, m.Save(saved))
+			if c.want == "" {
+				require.NoFileExists(t, filepath.Join(saved, model.GenerationConfigName))
+				return
+			}
+			text, err := os.ReadFile(filepath.Join(saved, model.GenerationConfigName))
+			require.NoError(t, err)
+			require.JSONEq(t, c.want, string(text))
+		})
 	}
 }

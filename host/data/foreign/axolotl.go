@@ -306,7 +306,7 @@ func (e axolotlEntry) template(doc map[string]any) {
 	if roles := texts(e.entry["roles_to_train"]); roles != nil {
 		e.settings = append(e.settings, [2]string{"train_on", list(roles)})
 	}
-	if key := text(e.entry["message_field_training"]); key != "" && key != "train" && key != "weight" {
+	if key := text(e.entry["message_field_training"]); key != "" && !slices.Contains(learnKeys, key) {
 		e.comment("message_field_training = %s: rename the key to train in the records", shown(key))
 	}
 }
@@ -335,3 +335,7 @@ func (e axolotlEntry) say(name string, value any) {
 		e.comment("%s = %s: %s", name, shown(value), row.hint)
 	}
 }
+
+// learnKeys are the keys of a message that formatters of chats know to say whether it
+// is learned.
+var learnKeys = []string{"train", "weight", "loss", "loss_mask", "training", "trainable"}

@@ -68,7 +68,7 @@ var Axolotl = []Row{
 	{Name: "roles_to_train", Here: "`train_on`"},
 	{Name: "chat_template", Here: "`chat_template`, where it is chatml; nothing where it is tokenizer_default; else a comment"},
 	{Name: "chat_template_jinja", Here: "`chat_template`, where it is a file; else a comment"},
-	{Name: "message_field_training", Here: "nothing where it is train or weight; else a comment"},
+	{Name: "message_field_training", Here: "nothing where it is train, weight, loss, loss_mask, training or trainable; else a comment"},
 	{"message_field_training_detail", "a comment", "only whole messages are learned or not: split them where that changes"},
 	{"train_on_eos", "a comment", "the end token of each trained turn is learned, as with turn"},
 	{"train_on_eot", "a comment", "the end token of each trained turn is learned, as with turn"},
