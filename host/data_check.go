@@ -49,6 +49,9 @@ func CheckData(ctx context.Context, s config.Settings, env Env, o DataCheckOptio
 	for _, note := range r.notes {
 		in.Note("%s", note)
 	}
+	if r.task != nil && len(r.task.Format.Unread) > 0 {
+		in.Note("fields not read: %s", strings.Join(r.task.Format.Unread, ", "))
+	}
 	for _, p := range parts {
 		paths, err := p.files.List()
 		if err != nil {
@@ -91,6 +94,15 @@ func (r *reading) inspection(o DataCheckOptions) (out inspect.Options, err error
 		Allow:     o.Allow,
 		Skip:      o.Skip,
 		Tokens:    r.tok != nil,
+	}
+	if r.formatter != nil {
+		out.Reads = []string{}
+		for _, c := range r.formatter.Columns {
+			out.Reads = append(out.Reads, c.Name)
+		}
+		for name := range r.settings.Columns { // records are looked at under the formatter's names
+			out.Reads = append(out.Reads, name)
+		}
 	}
 	if r.tok != nil {
 		special := r.tok.Special()

@@ -174,3 +174,23 @@ func TestRealDataIsFoundGood(t *testing.T) {
 		require.Empty(t, serious(report), name)
 	}
 }
+
+// A field that the formatter does not read may be anything; the report says that it is not
+// read. One that it reads may not, under whatever name the files have it.
+func TestTypesOfFieldsThatAreRead(t *testing.T) {
+	file := dataFile(t,
+		`{"question": "a", "completion": " b", "meta": "x"}`,
+		`{"question": "c", "completion": " d", "meta": {"y": 1}}`,
+		`{"question": "e", "completion": 5, "meta": [1]}`,
+		`{"question": ["f"], "completion": " g", "meta": 2}`,
+	)
+	columns := filepath.Join(t.TempDir(), "run.toml")
+	require.NoError(t, os.WriteFile(columns, []byte("[columns]\nprompt = \"question\"\n"), 0o666))
+	s, _, err := config.Load(columns, []string{"--task", "sft", "--formatter", "prompt_completion", "--data_paths", file})
+	require.NoError(t, err)
+	report, err := host.CheckData(context.Background(), s, host.Env{Builtins: builtin.All(), Lines: io.Discard}, host.DataCheckOptions{Kept: 100})
+	require.NoError(t, err)
+	require.Subset(t, serious(report), []string{"mixed-types error a.jsonl:4 prompt", "mixed-types error a.jsonl:3 completion"})
+	require.NotContains(t, fmt.Sprint(serious(report)), "meta")
+	require.Contains(t, report.Notes, "fields not read: meta")
+}

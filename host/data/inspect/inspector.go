@@ -15,6 +15,7 @@ type Options struct {
 	Allow     []string // names of checks whose findings do not fail
 	Skip      []string // names of checks that do not look
 	Tokens    bool     // records come with their tokens
+	Reads     []string // the fields that the formatter reads; nil without one, which is all
 	Changing  []string // what the chat template writes in another way once a chat goes on
 	Special   Special
 }

@@ -2,23 +2,25 @@ package inspect
 
 import (
 	"fmt"
+	"slices"
 
 	"llmhost/host/data/record"
 )
 
 var mixedTypes = &Check{
 	Name:     "mixed-types",
-	Doc:      "a field that is of another type than in nearly all other records",
+	Doc:      "a field that is read and is of another type than in most other records",
 	Severity: Error,
 	Fix:      "write the field the same way in all records",
-	Start: func(Options) Pass {
-		t := &fieldTypes{fields: map[string]map[record.Kind]*typeCount{}}
+	Start: func(o Options) Pass {
+		t := &fieldTypes{reads: o.Reads, fields: map[string]map[record.Kind]*typeCount{}}
 		return Pass{Each: t.see, End: t.end}
 	},
 }
 
-// fieldTypes counts the types of each field.
+// fieldTypes counts the types of each field that is read.
 type fieldTypes struct {
+	reads  []string // nil = all
 	fields map[string]map[record.Kind]*typeCount
 	names  []string // in the order of their first occurrence
 }
@@ -35,7 +37,7 @@ const mostFields = 256
 func (t *fieldTypes) see(i *Item, _ Find) {
 	for _, f := range i.Record {
 		kind := f.Value.Kind
-		if kind == record.Null { // as good as absent
+		if kind == record.Null || t.reads != nil && !slices.Contains(t.reads, f.Name) { // null is as good as absent
 			continue
 		}
 		types := t.fields[f.Name]
