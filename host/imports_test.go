@@ -36,6 +36,7 @@ var arrows = map[string][]string{
 	"host/config":                 {"host/nearest"},
 	"host/console":                {"host/metrics", "host/train"},
 	"host/data":                   {"host/atomicfile", "host/classname", "host/data/source", "sdk"},
+	"host/data/datatest":          {}, // for tests alone
 	"host/data/inspect":           {"host/data", "host/data/record", "host/data/source", "host/nearest", "sdk"},
 	"host/data/record":            {"host/data/source", "host/nearest", "sdk"},
 	"host/data/show":              {},

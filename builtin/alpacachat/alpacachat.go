@@ -216,9 +216,7 @@ func (Pairs) Columns() []sdk.Column {
 func (Pairs) Forms() []sdk.Form { return form("chosen", "rejected") }
 
 // Gives declares the score of each candidate and the weight of the example.
-func (Pairs) Gives() []sdk.Output {
-	return []sdk.Output{{Name: "score", Role: sdk.ScoreRole, Padding: sdk.ScoreRole.Padding()}, fields.WeightOutput()}
-}
+func (Pairs) Gives() []sdk.Output { return fields.RankedOutputs() }
 
 // Format makes the two candidates.
 func (Pairs) Format(r *sdk.Row, o *sdk.Out) error {

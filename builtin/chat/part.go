@@ -14,6 +14,29 @@ type Named struct {
 	Column int
 }
 
+// PromptColumn is the column of a prompt, for ReadPart.
+func PromptColumn(examples ...string) sdk.Column {
+	return sdk.Column{
+		Name:     "prompt",
+		Type:     sdk.JSON,
+		Required: true,
+		Doc:      "what the model is given, a text or messages",
+		Examples: examples,
+	}
+}
+
+// CompletionColumn is the column of an answer that is of the prompt's kind, for
+// ReadPart. doc says what it is.
+func CompletionColumn(doc string, examples ...string) sdk.Column {
+	return sdk.Column{
+		Name:     "completion",
+		Type:     sdk.JSON,
+		Required: true,
+		Doc:      doc + ", of the same kind",
+		Examples: examples,
+	}
+}
+
 // Part is a prompt with an answer to it: two texts, or a chat.
 type Part struct {
 	Prompt, Answer string

@@ -124,9 +124,7 @@ func (Formatter) Forms() []sdk.Form {
 }
 
 // Gives declares the score of each candidate and the weight of the example.
-func (Formatter) Gives() []sdk.Output {
-	return []sdk.Output{{Name: "score", Role: sdk.ScoreRole, Padding: sdk.ScoreRole.Padding()}, fields.WeightOutput()}
-}
+func (Formatter) Gives() []sdk.Output { return fields.RankedOutputs() }
 
 // Format makes the two candidates.
 func (f Formatter) Format(r *sdk.Row, o *sdk.Out) error {

@@ -69,6 +69,11 @@ func WeightOutput() sdk.Output {
 	}
 }
 
+// RankedOutputs are the score of each candidate and the weight of the example.
+func RankedOutputs() []sdk.Output {
+	return []sdk.Output{{Name: "score", Role: sdk.ScoreRole, Padding: sdk.ScoreRole.Padding()}, WeightOutput()}
+}
+
 // ReadWeight is that column as a loss reads it, f32 [B].
 func ReadWeight(g *sdk.Graph) sdk.Tensor {
 	return g.ExampleColumn("weight", sdk.Role(sdk.WeightRole), sdk.Values(1, 0.5, 2, 0))

@@ -86,6 +86,13 @@ func (Formatter) Columns() []sdk.Column {
 // Forms is none: the field alone does not tell a dialog from another text.
 func (Formatter) Forms() []sdk.Form { return []sdk.Form{} }
 
+// Allow says that marks and the blanks around turns do not come out as they went in.
+func (Formatter) Allow() map[string]string { return takenApart() }
+
+func takenApart() map[string]string {
+	return map[string]string{"texts": "a dialog is taken apart at its marks, and a turn has no blanks around it"}
+}
+
 // Gives declares the weight of the example.
 func (Formatter) Gives() []sdk.Output { return []sdk.Output{fields.WeightOutput()} }
 
@@ -136,10 +143,11 @@ func (Pairs) Columns() []sdk.Column {
 // Forms is none: the fields alone do not tell dialogs from other texts.
 func (Pairs) Forms() []sdk.Form { return []sdk.Form{} }
 
+// Allow says what that of Formatter does.
+func (Pairs) Allow() map[string]string { return takenApart() }
+
 // Gives declares the score of each candidate and the weight of the example.
-func (Pairs) Gives() []sdk.Output {
-	return []sdk.Output{{Name: "score", Role: sdk.ScoreRole, Padding: sdk.ScoreRole.Padding()}, fields.WeightOutput()}
-}
+func (Pairs) Gives() []sdk.Output { return fields.RankedOutputs() }
 
 // Format makes the two candidates.
 func (Pairs) Format(r *sdk.Row, o *sdk.Out) error {

@@ -47,20 +47,8 @@ const (
 // Columns declares prompt, completion and label, and what may accompany a chat.
 func (Formatter) Columns() []sdk.Column {
 	return append([]sdk.Column{
-		{
-			Name:     "prompt",
-			Type:     sdk.JSON,
-			Required: true,
-			Doc:      "what the model is given, a text or messages",
-			Examples: []string{`[{"role": "user", "content": "2 + 2?"}]`, `[{"role": "user", "content": "3 + 3?"}]`, `"2 + 2 = "`},
-		},
-		{
-			Name:     "completion",
-			Type:     sdk.JSON,
-			Required: true,
-			Doc:      "what it might write, of the same kind",
-			Examples: []string{`[{"role": "assistant", "content": "4"}]`, `[{"role": "assistant", "content": "7"}]`, `"4"`},
-		},
+		chat.PromptColumn(`[{"role": "user", "content": "2 + 2?"}]`, `[{"role": "user", "content": "3 + 3?"}]`, `"2 + 2 = "`),
+		chat.CompletionColumn("what it might write", `[{"role": "assistant", "content": "4"}]`, `[{"role": "assistant", "content": "7"}]`, `"4"`),
 		{
 			Name:     "label",
 			Type:     sdk.Bool,

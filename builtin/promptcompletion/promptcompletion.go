@@ -39,20 +39,8 @@ const (
 // Columns declares prompt and completion, weight and what may accompany a chat.
 func (Formatter) Columns() []sdk.Column {
 	return append([]sdk.Column{
-		{
-			Name:     "prompt",
-			Type:     sdk.JSON,
-			Required: true,
-			Doc:      "what the model is given, a text or messages",
-			Examples: []string{`[{"role": "user", "content": "Name a colour."}]`, `[{"role": "user", "content": "Name a fruit."}]`, `"The sky is"`},
-		},
-		{
-			Name:     "completion",
-			Type:     sdk.JSON,
-			Required: true,
-			Doc:      "what it is to write, of the same kind",
-			Examples: []string{`[{"role": "assistant", "content": "Red."}]`, `[{"role": "assistant", "content": "A fig."}]`, `" blue."`},
-		},
+		chat.PromptColumn(`[{"role": "user", "content": "Name a colour."}]`, `[{"role": "user", "content": "Name a fruit."}]`, `"The sky is"`),
+		chat.CompletionColumn("what it is to write", `[{"role": "assistant", "content": "Red."}]`, `[{"role": "assistant", "content": "A fig."}]`, `" blue."`),
 		fields.WeightColumn("weight", "null", "0.5"),
 	}, chat.ExtraColumns()...)
 }

@@ -184,9 +184,7 @@ func (f Pairs) Forms() []sdk.Form {
 }
 
 // Gives declares the score of each candidate and the weight of the example.
-func (Pairs) Gives() []sdk.Output {
-	return []sdk.Output{{Name: "score", Role: sdk.ScoreRole, Padding: sdk.ScoreRole.Padding()}, fields.WeightOutput()}
-}
+func (Pairs) Gives() []sdk.Output { return fields.RankedOutputs() }
 
 // Format makes the two candidates.
 func (f Pairs) Format(r *sdk.Row, o *sdk.Out) error {

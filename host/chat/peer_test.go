@@ -56,7 +56,7 @@ func TestPeer(t *testing.T) {
 		var c peerCase
 		require.NoError(t, json.Unmarshal(scan.Bytes(), &c))
 		if c.Template != "" {
-			name, template = c.Template, withTemplate(t, c.Source)
+			name, template = c.Template, withTemplate(t, c.Source, chat.Options{})
 			continue
 		}
 		got, err := template.Render(c.conversation())
@@ -122,7 +122,7 @@ func peerLines(t *testing.T, script string) io.Reader {
 }
 
 // withTemplate is a template beside a tokenizer with the special tokens of peer.py.
-func withTemplate(t testing.TB, source string) *chat.Template {
+func withTemplate(t testing.TB, source string, o chat.Options) *chat.Template {
 	t.Helper()
 	folder := t.TempDir()
 	require.NoError(t, tokenizer.WriteByteLevel(folder))
@@ -130,7 +130,7 @@ func withTemplate(t testing.TB, source string) *chat.Template {
 	tok, err := tokenizer.Load(folder)
 	require.NoError(t, err)
 	t.Cleanup(func() { tok.Close() })
-	template, err := chat.Load(tok, chat.Options{})
+	template, err := chat.Load(tok, o)
 	require.NoError(t, err)
 	return template
 }

@@ -4,7 +4,6 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
-	"path/filepath"
 	"regexp"
 	"strings"
 	"testing"
@@ -168,13 +167,5 @@ func askTwins(t *testing.T, arguments ...string) (w twins) {
 // withSource is a template beside a small tokenizer.
 func withSource(t testing.TB, source string) *chat.Template {
 	t.Helper()
-	folder := t.TempDir()
-	require.NoError(t, tokenizer.WriteByteLevel(folder))
-	require.NoError(t, os.WriteFile(filepath.Join(folder, "chat_template.jinja"), []byte(source), 0o644))
-	tok, err := tokenizer.Load(folder)
-	require.NoError(t, err)
-	t.Cleanup(func() { tok.Close() })
-	template, err := chat.Load(tok, chat.Options{Now: time.Now()}) // which transformers tells them too
-	require.NoError(t, err)
-	return template
+	return withTemplate(t, source, chat.Options{Now: time.Now()}) // which transformers tells them too
 }

@@ -55,25 +55,34 @@ func (t *Tokenizer) EncodeBatch(texts []string, special bool) ([][]int32, error)
 // encodeAll encodes texts, known to be good, by the core, for much text on several
 // threads.
 func (t *Tokenizer) encodeAll(texts []string, special bool) ([][]int32, error) {
-	chunks, total := cut(texts)
 	ids := make([][]int32, len(texts))
-	errs := make([]error, min(len(chunks), cap(t.pool.limit), 1+total/bytesPerInstance))
+	err := t.pool.each(texts, func(c chunk) error {
+		got, err := t.encodeChunk(texts[c.first:c.end], special)
+		copy(ids[c.first:], got)
+		return err
+	})
+	if err != nil {
+		return nil, err
+	}
+	return ids, nil
+}
+
+// each hands texts to work chunk by chunk, on several threads where there is enough work.
+// A thread stops at its first error.
+func (p *pool) each(texts []string, work func(chunk) error) error {
+	chunks, total := cut(texts)
+	errs := make([]error, min(len(chunks), cap(p.limit), 1+total/bytesPerInstance))
 	var next atomic.Int64
 	var wait sync.WaitGroup
 	for w := range errs {
 		wait.Go(func() {
 			for n := int(next.Add(1)) - 1; n < len(chunks) && errs[w] == nil; n = int(next.Add(1)) - 1 {
-				var got [][]int32
-				got, errs[w] = t.encodeChunk(texts[chunks[n].first:chunks[n].end], special)
-				copy(ids[chunks[n].first:], got)
+				errs[w] = work(chunks[n])
 			}
 		})
 	}
 	wait.Wait()
-	if err := errors.Join(errs...); err != nil {
-		return nil, err
-	}
-	return ids, nil
+	return errors.Join(errs...)
 }
 
 // encodeChunk encodes texts, known to be good, in one call of the core.

@@ -1,12 +1,9 @@
 package tokenizer
 
 import (
-	"errors"
 	"fmt"
 	"slices"
 	"strconv"
-	"sync"
-	"sync/atomic"
 )
 
 // PlainText is a text of which parts are only text: special tokens that lie in them are
@@ -27,20 +24,9 @@ func (t *Tokenizer) EncodePlain(texts []PlainText) ([]Encoding, error) {
 			return nil, fmt.Errorf("text %d: %w", i, err)
 		}
 	}
-	chunks, total := cut(plain)
 	out := make([]Encoding, len(texts))
-	errs := make([]error, min(len(chunks), cap(t.pool.limit), 1+total/bytesPerInstance))
-	var next atomic.Int64
-	var wait sync.WaitGroup
-	for w := range errs {
-		wait.Go(func() {
-			for n := int(next.Add(1)) - 1; n < len(chunks) && errs[w] == nil; n = int(next.Add(1)) - 1 {
-				errs[w] = t.encodePlain(texts[chunks[n].first:chunks[n].end], out[chunks[n].first:])
-			}
-		})
-	}
-	wait.Wait()
-	return out, errors.Join(errs...)
+	err := t.pool.each(plain, func(c chunk) error { return t.encodePlain(texts[c.first:c.end], out[c.first:]) })
+	return out, err
 }
 
 // encodePlain encodes texts in one call of the core.

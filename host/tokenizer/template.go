@@ -3,12 +3,9 @@ package tokenizer
 import (
 	"cmp"
 	"encoding/binary"
-	"errors"
 	"fmt"
 	"strconv"
 	"strings"
-	"sync"
-	"sync/atomic"
 	"unicode/utf8"
 )
 
@@ -113,21 +110,11 @@ func (t *Template) Render(conversations []Conversation) ([]Rendered, error) {
 	for i, c := range conversations {
 		texts[i] = c.Variables
 	}
-	chunks, total := cut(texts)
 	out := make([]Rendered, len(conversations))
-	errs := make([]error, min(len(chunks), cap(t.pool.limit), 1+total/bytesPerInstance))
-	var next atomic.Int64
-	var wait sync.WaitGroup
-	for w := range errs {
-		wait.Go(func() {
-			for n := int(next.Add(1)) - 1; n < len(chunks) && errs[w] == nil; n = int(next.Add(1)) - 1 {
-				c := chunks[n]
-				errs[w] = t.renderChunk(conversations[c.first:c.end], out[c.first:c.end])
-			}
-		})
-	}
-	wait.Wait()
-	return out, errors.Join(errs...)
+	err := t.pool.each(texts, func(c chunk) error {
+		return t.renderChunk(conversations[c.first:c.end], out[c.first:c.end])
+	})
+	return out, err
 }
 
 // renderChunk renders conversations in one call of the core. If one of them stops the

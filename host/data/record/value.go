@@ -6,6 +6,8 @@ import (
 	"strconv"
 	"strings"
 	"unicode/utf8"
+
+	"llmhost/sdk"
 )
 
 // Kind is what a JSON value is.
@@ -41,22 +43,58 @@ type Member struct {
 	Value Value
 }
 
-var errNotJSON = errors.New("is not JSON")
-
-// mostDeep bounds how deep values nest, as the readers of files do.
-const mostDeep = 1000
-
-// Parse reads one JSON value.
-func Parse(text string) (Value, error) {
-	if !utf8.ValidString(text) {
-		return Value{}, errNotJSON
+// Parse reads one JSON value, by the reader that formatters have.
+func Parse(text string) (v Value, err error) {
+	text = strings.Trim(text, " \t\r\n")
+	if text == "" || !utf8.ValidString(text) {
+		return v, errors.New("is not JSON in UTF-8")
 	}
-	p := parser{text: text}
-	v, err := p.value(0)
-	if err == nil && p.peek() != 0 {
-		err = errNotJSON
+	switch text[0] {
+	case '"':
+		is := false
+		if v.Text, is = sdk.JSONText(text); !is {
+			return v, errors.New("is not a text as JSON has it")
+		}
+		v.Kind = String
+		return v, nil
+	case '[':
+		return parseList(text)
+	case '{':
+		return parseObject(text)
+	}
+	return parseWord(text)
+}
+
+func parseList(text string) (Value, error) {
+	elements, err := sdk.JSONElements(text)
+	v := Value{Kind: List, Items: make([]Value, len(elements))}
+	for i := 0; err == nil && i < len(elements); i++ {
+		v.Items[i], err = Parse(elements[i])
 	}
 	return v, err
+}
+
+func parseObject(text string) (Value, error) {
+	fields, err := sdk.JSONFields(text)
+	v := Value{Kind: Object, Members: make([]Member, len(fields))}
+	for i := 0; err == nil && i < len(fields); i++ {
+		v.Members[i].Name = fields[i].Key
+		v.Members[i].Value, err = Parse(fields[i].Value)
+	}
+	return v, err
+}
+
+func parseWord(word string) (Value, error) {
+	switch word {
+	case "null":
+		return Value{Kind: Null}, nil
+	case "true", "false":
+		return Value{Kind: Bool, Text: word}, nil
+	}
+	if !json.Valid([]byte(word)) {
+		return Value{}, errors.New("is not JSON")
+	}
+	return Value{Kind: Number, Text: word}, nil
 }
 
 // Get returns the member of a name; its Kind is 0 where there is none.
@@ -118,133 +156,11 @@ func (v Value) Append(b []byte) []byte {
 // JSON is the text of v.
 func (v Value) JSON() string { return string(v.Append(nil)) }
 
+// lineEnds are characters at which some readers of lines, Python's splitlines among them,
+// end a line.
+var lineEnds = strings.NewReplacer("\u2028", `\u2028`, "\u2029", `\u2029`)
+
 // appendText appends a text in quotes. Characters that are not ASCII stay.
 func appendText(b []byte, text string) []byte {
-	var out strings.Builder
-	e := json.NewEncoder(&out)
-	e.SetEscapeHTML(false)
-	_ = e.Encode(text) // a string has JSON
-	return append(b, strings.TrimSuffix(out.String(), "\n")...)
-}
-
-// parser reads JSON from the front of text.
-type parser struct {
-	text string
-	at   int
-}
-
-func (p *parser) peek() byte {
-	for p.at < len(p.text) {
-		switch c := p.text[p.at]; c {
-		case ' ', '\t', '\r', '\n':
-			p.at++
-		default:
-			return c
-		}
-	}
-	return 0
-}
-
-func (p *parser) value(depth int) (v Value, err error) {
-	if depth > mostDeep {
-		return v, errNotJSON
-	}
-	switch p.peek() {
-	case '"':
-		v.Kind = String
-		v.Text, err = p.string()
-	case '[':
-		v.Kind = List
-		err = p.list(']', func() error {
-			item, err := p.value(depth + 1)
-			v.Items = append(v.Items, item)
-			return err
-		})
-	case '{':
-		v.Kind = Object
-		err = p.list('}', func() error {
-			m, err := p.member(depth + 1)
-			v.Members = append(v.Members, m)
-			return err
-		})
-	default:
-		v, err = p.word()
-	}
-	return v, err
-}
-
-func (p *parser) member(depth int) (m Member, err error) {
-	if p.peek() != '"' {
-		return m, errNotJSON
-	}
-	if m.Name, err = p.string(); err != nil {
-		return m, err
-	}
-	if p.peek() != ':' {
-		return m, errNotJSON
-	}
-	p.at++
-	m.Value, err = p.value(depth)
-	return m, err
-}
-
-// list reads the items up to end; p stands at the bracket that opens.
-func (p *parser) list(end byte, item func() error) error {
-	p.at++
-	if p.peek() == end {
-		p.at++
-		return nil
-	}
-	for {
-		if err := item(); err != nil {
-			return err
-		}
-		switch p.peek() {
-		case ',':
-			p.at++
-		case end:
-			p.at++
-			return nil
-		default:
-			return errNotJSON
-		}
-	}
-}
-
-func (p *parser) string() (text string, err error) {
-	for i := p.at + 1; i < len(p.text); i++ {
-		switch c := p.text[i]; {
-		case c < ' ':
-			return "", errNotJSON
-		case c == '\\':
-			i++
-		case c == '"':
-			raw := p.text[p.at : i+1]
-			p.at = i + 1
-			if strings.IndexByte(raw, '\\') < 0 {
-				return raw[1 : len(raw)-1], nil
-			}
-			err = json.Unmarshal([]byte(raw), &text)
-			return text, err
-		}
-	}
-	return "", errNotJSON
-}
-
-func (p *parser) word() (Value, error) {
-	start := p.at
-	for p.at < len(p.text) && strings.IndexByte(",]} \t\r\n", p.text[p.at]) < 0 {
-		p.at++
-	}
-	word := p.text[start:p.at]
-	if !json.Valid([]byte(word)) {
-		return Value{}, errNotJSON
-	}
-	switch word {
-	case "null":
-		return Value{Kind: Null}, nil
-	case "true", "false":
-		return Value{Kind: Bool, Text: word}, nil
-	}
-	return Value{Kind: Number, Text: word}, nil
+	return append(b, lineEnds.Replace(sdk.JSONQuote(text))...)
 }

@@ -1,7 +1,6 @@
 package sink_test
 
 import (
-	"encoding/json"
 	"errors"
 	"fmt"
 	"iter"
@@ -13,6 +12,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"llmhost/host/data/datatest"
 	"llmhost/host/data/record"
 	"llmhost/host/data/sink"
 	"llmhost/host/data/source"
@@ -174,30 +174,6 @@ func TestNotes(t *testing.T) {
 	require.Equal(t, []string{`{"a": "1", "b": [{"c": "x"}], "d": 1.8446744073709552e+19}`, `{"a": "x", "b": [{"c": "true"}], "d": null}`}, lines(t, to))
 }
 
-// withoutNulls is a record without the keys that are null: Python lists every field of a
-// table and of its structs, and records have those alone that are there.
-func withoutNulls(t *testing.T, text string) (v any) {
-	require.NoError(t, json.Unmarshal([]byte(text), &v))
-	dropNulls(v)
-	return v
-}
-
-func dropNulls(v any) {
-	switch v := v.(type) {
-	case []any:
-		for _, element := range v {
-			dropNulls(element)
-		}
-	case map[string]any:
-		for key, element := range v {
-			if element == nil {
-				delete(v, key)
-			}
-			dropNulls(element)
-		}
-	}
-}
-
 // Other libraries read what is written.
 func TestPeersReadWhatIsWritten(t *testing.T) {
 	python := os.Getenv("LLMHOST_PEER_PYTHON")
@@ -230,7 +206,7 @@ func TestPeersReadWhatIsWritten(t *testing.T) {
 			}
 			require.Len(t, got, len(want), string(output))
 			for i := range want {
-				require.Equal(t, withoutNulls(t, want[i]), withoutNulls(t, got[i]))
+				require.Equal(t, datatest.WithoutNulls(t, want[i]), datatest.WithoutNulls(t, got[i]))
 			}
 		})
 	}

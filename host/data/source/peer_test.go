@@ -11,6 +11,7 @@ import (
 
 	"github.com/stretchr/testify/require"
 
+	"llmhost/host/data/datatest"
 	"llmhost/host/data/source"
 	"llmhost/sdk"
 )
@@ -63,33 +64,8 @@ func compareFields(t *testing.T, record source.Record, want map[string]json.RawM
 			require.Equal(t, "null", string(want[name]), "%s of %s", name, record.Position())
 			continue
 		}
-		require.Equal(t, withoutNulls(t, string(want[name])), withoutNulls(t, row.JSON(0)), "%s of %s", name, record.Position())
+		require.Equal(t, datatest.WithoutNulls(t, string(want[name])), datatest.WithoutNulls(t, row.JSON(0)), "%s of %s", name, record.Position())
 		compareCell(t, record, name, want[name])
-	}
-}
-
-// withoutNulls is a value without the keys that are null in objects: Python lists every
-// field of a struct, and records have those alone that are there.
-func withoutNulls(t *testing.T, text string) any {
-	var v any
-	require.NoError(t, json.Unmarshal([]byte(text), &v))
-	dropNulls(v)
-	return v
-}
-
-func dropNulls(v any) {
-	switch v := v.(type) {
-	case []any:
-		for _, element := range v {
-			dropNulls(element)
-		}
-	case map[string]any:
-		for key, element := range v {
-			if element == nil {
-				delete(v, key)
-			}
-			dropNulls(element)
-		}
 	}
 }
 
