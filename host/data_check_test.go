@@ -194,3 +194,14 @@ func TestTypesOfFieldsThatAreRead(t *testing.T) {
 	require.NotContains(t, fmt.Sprint(serious(report)), "meta")
 	require.Contains(t, report.Notes, "fields not read: meta")
 }
+
+// A prompt under a name that the formatter does not read is found: the answers would be
+// learned without it.
+func TestAPromptThatIsNotReadIsFound(t *testing.T) {
+	unread := dataFile(t, `{"system": "s", "question": "Which?", "chosen": "not this one", "rejected": "it is other"}`)
+	require.Equal(t, []string{"unread-prompt warning a.jsonl:1 question"}, serious(checkData(t, "--task", "dpo", "--data_paths", unread)))
+	read := dataFile(t, `{"system": "s", "prompt": "Which?", "chosen": " this one", "rejected": " that one"}`)
+	require.Empty(t, serious(checkData(t, "--task", "dpo", "--data_paths", read)))
+	common := dataFile(t, `{"question": "Which?", "chosen": "Human: Which?\n\nAssistant: this one", "rejected": "Human: Which?\n\nAssistant: that one"}`)
+	require.Empty(t, serious(checkData(t, "--task", "dpo", "--data_paths", common)))
+}

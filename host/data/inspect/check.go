@@ -77,6 +77,7 @@ func All() []*Check {
 		mixedTypes,
 		scoreCount,
 		empty,
+		unreadPrompt,
 		roleOrder,
 		equalAnswers,
 		repeats,

@@ -2,9 +2,11 @@ package inspect
 
 import (
 	"fmt"
+	"slices"
 	"strings"
 
 	"llmhost/host/data/record"
+	"llmhost/sdk"
 )
 
 var empty = &Check{
@@ -48,6 +50,31 @@ func findEmpty(i *Item, find Find) {
 	}
 	if len(i.View.Texts) == 0 && len(i.View.Chats) == 0 && i.View.Kind != "" {
 		find(Finding{Text: "the record has no text"})
+	}
+}
+
+var unreadPrompt = &Check{
+	Name:     "unread-prompt",
+	Doc:      "a field that looks like the prompt and is not read",
+	Severity: Warning,
+	Fix:      "name the field in [columns], or give a formatter that reads it",
+	Start: func(o Options) Pass {
+		return Pass{Each: func(i *Item, find Find) { findUnreadPrompt(i, o.Reads, find) }}
+	},
+}
+
+func findUnreadPrompt(i *Item, reads []string, find Find) {
+	if i.formatted == nil {
+		return
+	}
+	for _, t := range i.View.Texts {
+		text := strings.TrimSpace(t.Text)
+		if t.Part != record.Prompt || text == "" || inChat(i, t.Field) || slices.Contains(reads, t.Field) {
+			continue
+		}
+		if !slices.ContainsFunc(i.formatted.Candidates, func(c sdk.Candidate) bool { return c.Chat != nil || strings.Contains(c.Prompt+c.Answer, text) }) {
+			find(Finding{Field: t.Field, Text: "looks like the prompt and is not read: answers are learned without it"})
+		}
 	}
 }
 
