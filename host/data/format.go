@@ -56,7 +56,7 @@ type Formatted struct {
 	sdk.Example
 	Source Position
 
-	place, after source.Place // of the record, and behind it
+	place source.Place // of the record
 }
 
 // IsText tells whether f is one text without a prompt, as for pretraining.
@@ -370,7 +370,7 @@ func (g *gatherer) takeResult(result sdk.Result, r source.Record) error {
 		g.out.drop(g.formatter.owner()+result.Dropped, at)
 		return nil
 	}
-	e := Formatted{Example: result.Example, Source: at, place: r.Place(), after: r.After()}
+	e := Formatted{Example: result.Example, Source: at, place: r.Place()}
 	if g.first != nil {
 		if err := sameColumns(*g.first, e); err != nil {
 			return g.bad(fmt.Errorf("%s: %s%w", at, g.formatter.owner(), err))

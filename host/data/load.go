@@ -230,9 +230,9 @@ func (o Options) makeOf(ctx context.Context, records iter.Seq2[source.Record, er
 // chunk is a portion of examples.
 type chunk struct {
 	examples []Example
-	places   []span    // of the record of each
-	first    Formatted // of the records
-	hashes   []uint64  // of the content of each
+	places   []source.Place // of the record of each
+	first    Formatted      // of the records
+	hashes   []uint64       // of the content of each
 	sizes    []Size
 	drops    []Drop
 	err      error
@@ -256,7 +256,7 @@ func (c *chunk) tokenise(portion []Formatted, o Options) {
 			continue
 		}
 		c.examples = append(c.examples, e)
-		c.places = append(c.places, span{portion[i].place, portion[i].after})
+		c.places = append(c.places, portion[i].place)
 		c.hashes = append(c.hashes, hashOf(portion[i]))
 		c.sizes = append(c.sizes, sizeOf(e))
 	}

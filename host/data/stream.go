@@ -4,8 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
-	"math/bits"
-	"math/rand/v2"
+	"iter"
 	"sync"
 
 	"llmhost/host/data/source"
@@ -18,6 +17,11 @@ type StreamOptions struct {
 	Head   Head
 	Buffer int // how many examples are shuffled among each other; 0 or 1 = none
 	Seed   uint64
+
+	// BufferBytes is at how many bytes of records the buffer is full too, so that large
+	// records do not fill the memory; 0 = DefaultBufferBytes.
+	BufferBytes int
+
 	Labels Labeler
 
 	// Check is called for each example before it is handed out; its error ends the run.
@@ -25,29 +29,20 @@ type StreamOptions struct {
 }
 
 // Stream is Batches over records that are read as they are needed, pass after pass, and
-// never all known: of them a buffer is in memory, out of which examples are drawn at
-// random. Each pass hands out every example once. Whoever has used it closes it.
+// never all known: of them a buffer is in memory, out of which records are drawn at
+// random. They are formatted and tokenised after that, in the order in which they were
+// drawn, so that a buffer costs no more than to read it. Each pass hands out every
+// example once. Whoever has used it closes it.
 type Stream struct {
 	options StreamOptions
-	random  *rand.PCG
-	buffer  []streamed
-	place   source.Place // behind the last example that was read
-	read    bool         // the pass to its end: the buffer has what is left of it
+	drawn   buffer[bufferedRecord] // as it was when the last example was drawn
+	place   source.Place           // behind the last record that it took in
 	epoch   int
 	taken   int // examples of the epoch that were handed out
 	sizes   []int64
 	ahead   *readAhead // nil before the first example
 	mutex   sync.Mutex
 	drops   []Drop
-}
-
-// span is the place of a record, and the one behind it.
-type span struct{ place, after source.Place }
-
-// streamed is an example and where its record is.
-type streamed struct {
-	Example
-	span
 }
 
 // NewStream returns a Stream at the beginning of its files.
@@ -63,9 +58,10 @@ func NewStream(o StreamOptions) *Stream {
 
 // begin goes to the beginning of a pass.
 func (s *Stream) begin(epoch int) {
-	s.epoch, s.taken, s.read = epoch, 0, false
+	s.epoch = epoch
+	s.taken = 0
 	s.place = source.Place{}
-	s.random = rand.NewPCG(s.options.Seed, uint64(epoch))
+	s.drawn = newBuffer[bufferedRecord](s.options, epoch)
 }
 
 // Next returns the next count examples; passes follow each other without a border.
@@ -84,48 +80,49 @@ func (s *Stream) Next(count int) ([]Example, error) {
 	return s.options.Labels.Label(next), nil
 }
 
-// draw takes an example out of the full buffer.
+// draw takes the next example, and goes to the place behind it.
 func (s *Stream) draw() (Example, error) {
+	if s.ahead == nil {
+		s.ahead = s.startReading(func(ctx context.Context, a *readAhead) error { return s.readPasses(ctx, a, 0) })
+	}
 	for {
-		if err := s.fill(); err != nil {
-			return Example{}, err
-		}
-		if len(s.buffer) > 0 {
-			break
-		}
-		s.begin(s.epoch + 1)
-	}
-	slot := uint64(0)
-	if len(s.buffer) > 1 {
-		slot, _ = bits.Mul64(s.random.Uint64(), uint64(len(s.buffer)))
-	}
-	last := len(s.buffer) - 1
-	e := s.buffer[slot].Example
-	s.buffer[slot] = s.buffer[last]
-	s.buffer[last] = streamed{}
-	s.buffer = s.buffer[:last]
-	s.taken++
-	return e, nil
-}
-
-// fill reads until the buffer is full or the pass ends.
-func (s *Stream) fill() error {
-	for !s.read && len(s.buffer) < max(1, s.options.Buffer) {
-		if s.ahead == nil {
-			s.ahead = s.readFrom(s.place)
-		}
-		e, err := s.ahead.next()
+		e, place, err := s.ahead.next()
 		switch {
 		case errors.Is(err, errPassEnds):
-			s.read = true
+			if !s.drawn.read { // what is left of the pass was dropped
+				s.ahead.read.endPass()
+			}
+			s.begin(s.epoch + 1)
+			continue
 		case err != nil:
-			return err
-		default:
-			s.buffer = append(s.buffer, e)
-			s.place = e.after
+			return Example{}, err
+		}
+		if err := s.follow(place); err != nil {
+			return Example{}, err
+		}
+		s.taken++
+		return e, nil
+	}
+}
+
+// follow draws places as records were drawn, until one is that of the example at hand:
+// those before it were dropped.
+func (s *Stream) follow(to source.Place) error {
+	for {
+		at, more := s.drawn.draw(func() (bufferedRecord, bool) {
+			read, more := s.ahead.read.next()
+			if more {
+				s.place = read.after
+			}
+			return read.bufferedRecord, more
+		})
+		switch {
+		case !more:
+			return fmt.Errorf("%s: record %d of file %d was not drawn in its turn", s.options.Files.Setting, to.Row+1, to.File+1)
+		case at.place == to:
+			return nil
 		}
 	}
-	return nil
 }
 
 // PerEpoch is 0: nobody knows how many examples there are.
@@ -139,14 +136,14 @@ func (s *Stream) Ended() bool { return false }
 // text only whole ones count.
 func (s *Stream) Epochs() float64 {
 	share := s.shareRead()
-	if seen := s.taken + len(s.buffer); seen > 0 {
+	if seen := s.taken + len(s.drawn.items); seen > 0 {
 		share *= float64(s.taken) / float64(seen)
 	}
 	return float64(s.epoch) + share
 }
 
 func (s *Stream) shareRead() float64 {
-	if s.read {
+	if s.drawn.read {
 		return 1
 	}
 	var all, read int64
@@ -184,10 +181,11 @@ const aheadChunks = 2
 // errPassEnds says that a pass has no further example.
 var errPassEnds = errors.New("the pass ends here")
 
-// readAhead reads, formats and tokenises in the background, pass after pass.
+// readAhead reads, draws, formats and tokenises in the background, pass after pass.
 type readAhead struct {
 	cancel  context.CancelFunc
 	chunks  chan delivery
+	read    *readPlaces
 	current *chunk
 	taken   int // of current
 	err     error
@@ -199,70 +197,83 @@ type delivery struct {
 	err   error
 }
 
-// readFrom begins to read at a place.
-func (s *Stream) readFrom(from source.Place) *readAhead {
+// startReading has read read in the background until its context ends.
+func (s *Stream) startReading(read func(ctx context.Context, a *readAhead) error) *readAhead {
 	ctx, cancel := context.WithCancel(context.Background())
-	a := &readAhead{cancel: cancel, chunks: make(chan delivery, aheadChunks)}
-	send := func(d delivery) error {
-		select {
-		case a.chunks <- d:
-			return nil
-		case <-ctx.Done():
-			return ctx.Err()
-		}
-	}
+	a := &readAhead{cancel: cancel, chunks: make(chan delivery, aheadChunks), read: &readPlaces{}}
 	go func() {
 		defer close(a.chunks)
-		err := error(nil)
-		for ; err == nil; from = (source.Place{}) {
-			if err = s.pass(ctx, from, send); err == nil {
-				err = send(delivery{err: errPassEnds})
-			}
-		}
-		_ = send(delivery{err: err})
+		_ = a.send(ctx, delivery{err: read(ctx, a)})
 	}()
 	return a
 }
 
-// pass reads from a place to the end of the files.
-func (s *Stream) pass(ctx context.Context, from source.Place, send func(delivery) error) error {
+// send hands something to whoever takes it.
+func (a *readAhead) send(ctx context.Context, d delivery) error {
+	select {
+	case a.chunks <- d:
+		return nil
+	case <-ctx.Done():
+		return ctx.Err()
+	}
+}
+
+// readPasses reads one pass after the other.
+func (s *Stream) readPasses(ctx context.Context, a *readAhead, epoch int) error {
+	for ; ; epoch++ {
+		from := newBuffer[source.Record](s.options, epoch)
+		next, stop := iter.Pull2(s.options.Files.Records())
+		err := s.pass(ctx, a, a.read.drawing(&from, next), true)
+		if stop(); err != nil {
+			return err
+		}
+	}
+}
+
+// pass hands on the examples of the records of a pass, and that it ends. One that is
+// whole has some.
+func (s *Stream) pass(ctx context.Context, a *readAhead, records iter.Seq2[source.Record, error], whole bool) error {
 	left := 0
 	o := s.options
-	texts, err := o.makeOf(ctx, o.Files.RecordsFrom(from), o.Head.first, func(c *chunk) error {
+	texts, err := o.makeOf(ctx, records, o.Head.first, func(c *chunk) error {
 		left += len(c.examples)
-		return send(delivery{chunk: c})
+		return a.send(ctx, delivery{chunk: c})
 	})
 	s.mutex.Lock()
 	s.drops = joinDrops(s.drops, texts.Drops)
 	s.mutex.Unlock()
-	if err == nil && left == 0 && from == (source.Place{}) {
-		err = texts.noneLeft(o.Files)
+	switch {
+	case err != nil:
+		return err
+	case left == 0 && whole:
+		return texts.noneLeft(o.Files)
 	}
-	return err
+	return a.send(ctx, delivery{err: errPassEnds})
 }
 
-// next is the next example. An error but errPassEnds comes again.
-func (a *readAhead) next() (streamed, error) {
+// next is the next example, and the place of its record. An error but errPassEnds comes
+// again.
+func (a *readAhead) next() (Example, source.Place, error) {
 	for a.err == nil && (a.current == nil || a.taken == len(a.current.examples)) {
 		d, open := <-a.chunks
 		switch {
 		case !open:
 			a.err = context.Canceled
 		case errors.Is(d.err, errPassEnds):
-			return streamed{}, d.err
+			return Example{}, source.Place{}, d.err
 		case d.err != nil:
 			a.err = d.err
 		}
 		a.current, a.taken = d.chunk, 0
 	}
 	if a.err != nil {
-		return streamed{}, a.err
+		return Example{}, source.Place{}, a.err
 	}
 	i := a.taken
 	a.taken++
-	e := streamed{a.current.examples[i], a.current.places[i]}
+	e := a.current.examples[i]
 	a.current.examples[i] = Example{}
-	return e, nil
+	return e, a.current.places[i], nil
 }
 
 // close ends the reading, and waits for it.

@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"runtime"
 	"slices"
 	"strings"
 	"testing"
@@ -26,11 +27,18 @@ func asking(from, to int) string {
 
 func streamOf(t *testing.T, files source.Files, buffer int) *data.Stream {
 	t.Helper()
+	return streamWith(t, files, data.StreamOptions{Buffer: buffer})
+}
+
+// streamWith returns a stream of some buffer.
+func streamWith(t *testing.T, files source.Files, with data.StreamOptions) *data.Stream {
+	t.Helper()
 	o := data.Options{Formatter: inProcess("qa", qa{}), OnBadRow: data.FailOnBadRow, Tokenizer: characters{}, Tokenizing: data.Tokenizing{MaxLength: 8}}
 	head, err := data.LoadHead(context.Background(), files, o, 5)
 	require.NoError(t, err)
 	require.LessOrEqual(t, head.Set.Survey.Records, 5)
-	s := data.NewStream(data.StreamOptions{Options: o, Files: files, Head: head, Buffer: buffer, Seed: 7})
+	with.Options, with.Files, with.Head, with.Seed = o, files, head, 7
+	s := data.NewStream(with)
 	t.Cleanup(s.Close)
 	return s
 }
@@ -108,6 +116,57 @@ func TestStreamDoesNotReadWhatIsBefore(t *testing.T) {
 	again := streamOf(t, files, 2)
 	require.NoError(t, again.Seek(cursor))
 	require.Equal(t, want, drawn(t, again, 500))
+}
+
+// The file is opened again where records of the buffer are far from each other: what is
+// between them may be broken.
+func TestStreamSeeksBetweenTheRecordsOfTheBuffer(t *testing.T) {
+	text := asking(0, 6000)
+	files := write(t, "a.jsonl", text)
+	s := streamOf(t, files, 2)
+	drawn(t, s, 5)
+	early := s.Cursor()
+	drawn(t, s, 4995)
+	cursor := s.Cursor()
+	cursor.Stream.Buffer = early.Stream.Buffer
+	again := streamOf(t, files, 2)
+	require.NoError(t, again.Seek(cursor))
+	want := drawn(t, again, 500)
+	line := len("{\"q\":\"q0000\"}\n")
+	require.NoError(t, os.WriteFile("a.jsonl", []byte(text[:10*line]+strings.Repeat("x", 4000*line)+text[4010*line:]), 0o666))
+	again = streamOf(t, files, 2)
+	require.NoError(t, again.Seek(cursor))
+	require.Equal(t, want, drawn(t, again, 500))
+}
+
+// Large records fill the buffer before their number does, when the stream goes on from a
+// cursor too.
+func TestStreamBuffersBoundedBytes(t *testing.T) {
+	files := write(t, "a.jsonl", asking(0, 300))
+	bounded := func() *data.Stream {
+		return streamWith(t, files, data.StreamOptions{Buffer: 100, BufferBytes: 10 * len("{\"q\":\"q0000\"}")})
+	}
+	s := bounded()
+	drawn(t, s, 50)
+	cursor := s.Cursor()
+	require.Len(t, cursor.Stream.Buffer, 9)
+	require.EqualValues(t, 59, cursor.Stream.Place.Row)
+	want := drawn(t, s, 300)
+	again := bounded()
+	require.NoError(t, again.Seek(cursor))
+	require.Equal(t, want, drawn(t, again, 300))
+}
+
+// A stream is used by a goroutine that keeps its thread, as the program does.
+func TestStreamOfALockedThread(t *testing.T) {
+	runtime.LockOSThread()
+	defer runtime.UnlockOSThread()
+	files := write(t, "a.jsonl", asking(0, 50))
+	s := streamOf(t, files, 4)
+	drawn(t, s, 5)
+	again := streamOf(t, files, 4)
+	require.NoError(t, again.Seek(s.Cursor()))
+	require.Equal(t, drawn(t, s, 70), drawn(t, again, 70))
 }
 
 func TestStreamErrors(t *testing.T) {

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"iter"
+	"math/rand/v2"
 	"slices"
 
 	"llmhost/host/data/source"
@@ -39,19 +40,20 @@ func (p *SlotPlace) UnmarshalText(text []byte) error {
 
 // Cursor is the place of the example that Next hands out next.
 func (s *Stream) Cursor() Cursor {
-	random, err := s.random.MarshalBinary()
+	random, err := s.drawn.random.MarshalBinary()
 	if err != nil {
 		panic(err) // it has two numbers
 	}
-	c := &StreamCursor{Place: s.place, Read: s.read, Random: random, Buffer: make([]SlotPlace, len(s.buffer))}
-	for i := range s.buffer {
-		c.Buffer[i] = SlotPlace(s.buffer[i].place)
+	c := &StreamCursor{Place: s.place, Read: s.drawn.read, Random: random, Buffer: make([]SlotPlace, len(s.drawn.items))}
+	for i, record := range s.drawn.items {
+		c.Buffer[i] = SlotPlace(record.place)
 	}
 	return Cursor{Epoch: s.epoch, Next: s.taken, Stream: c}
 }
 
 // Seek goes to a place that Cursor returned, of the same files, buffer and seed. It
-// reads the records of the buffer, and none of those before the place otherwise.
+// reads the records of the buffer, and none of those before the place otherwise, unless
+// a file is compressed.
 func (s *Stream) Seek(to Cursor) error {
 	at := to.Stream
 	if at == nil || to.Epoch < 0 || to.Next < 0 || len(at.Buffer) > max(1, s.options.Buffer) {
@@ -60,92 +62,161 @@ func (s *Stream) Seek(to Cursor) error {
 	s.Close()
 	s.drops = nil
 	s.begin(to.Epoch)
-	if err := s.random.UnmarshalBinary(at.Random); err != nil {
-		return fmt.Errorf("data cursor: the state of the generator: %w", err)
+	records := newBuffer[source.Record](s.options, to.Epoch)
+	for _, random := range []*rand.PCG{s.drawn.random, records.random} {
+		if err := random.UnmarshalBinary(at.Random); err != nil {
+			return fmt.Errorf("data cursor: the state of the generator: %w", err)
+		}
 	}
-	buffer, err := s.readAgain(at.Buffer)
-	if err != nil {
+	s.taken = to.Next
+	s.place = at.Place
+	s.drawn.read = at.Read
+	records.read = at.Read
+	ready := make(chan error, 1)
+	s.ahead = s.startReading(func(ctx context.Context, a *readAhead) error {
+		return s.readRest(ctx, a, *at, records, ready)
+	})
+	if err := <-ready; err != nil {
+		s.Close()
 		return fmt.Errorf("data cursor: %w", err)
 	}
-	s.buffer = buffer
-	s.taken = to.Next
-	s.read = at.Read
-	s.place = at.Place
 	return nil
 }
 
-// readAgain makes the examples at places.
-func (s *Stream) readAgain(places []SlotPlace) ([]streamed, error) {
+// readRest reads the records of a buffer again, tells ready when it has them, and reads
+// on from there.
+func (s *Stream) readRest(ctx context.Context, a *readAhead, at StreamCursor, buffer buffer[source.Record], ready chan<- error) error {
+	next, stop := iter.Pull2(s.revisit(at.Buffer))
+	defer stop()
+	records, err := takeAgain(at.Buffer, next)
+	for _, record := range records {
+		buffer.put(record)
+		s.drawn.put(bufferedRecord{record.Place(), record.Bytes()})
+	}
+	epoch := s.epoch
+	if ready <- err; err != nil {
+		return err
+	}
+	if err := s.pass(ctx, a, a.read.drawing(&buffer, next), false); err != nil {
+		return err
+	}
+	stop()
+	return s.readPasses(ctx, a, epoch+1)
+}
+
+// takeAgain takes the records at places from next, which gives them in the order of
+// their files.
+func takeAgain(places []SlotPlace, next nextRecord) ([]source.Record, error) {
+	records := make([]source.Record, len(places))
+	for _, slot := range rising(places) {
+		record, err, more := next()
+		if err == nil && !more {
+			err = errors.New("the records of the buffer end early") // revisit has an error instead
+		}
+		if err != nil {
+			return nil, err
+		}
+		records[slot] = record
+	}
+	return records, nil
+}
+
+// rising are the indices of places in the order in which they are read.
+func rising(places []SlotPlace) []int {
 	order := make([]int, len(places))
 	for i := range order {
 		order[i] = i
 	}
-	slices.SortFunc(order, func(a, b int) int {
-		return cmp.Or(cmp.Compare(places[a].File, places[b].File), cmp.Compare(places[a].Row, places[b].Row))
-	})
-	rising := make([]source.Place, len(places))
-	for i, slot := range order {
-		rising[i] = source.Place(places[slot])
-	}
-	buffer := make([]streamed, len(places))
-	o := s.options
-	done := 0
-	_, err := o.makeOf(context.Background(), recordsAt(o.Files, rising), o.Head.first, func(c *chunk) error {
-		for i, e := range c.examples {
-			if done == len(order) {
-				break
-			}
-			buffer[order[done]] = streamed{e, c.places[i]}
-			done++
-		}
-		return nil
-	})
-	if err == nil && done < len(places) {
-		err = fmt.Errorf("%d of the %d records of the buffer are dropped now; give the data and the formatter as they were", len(places)-done, len(places))
-	}
-	return buffer, err
+	slices.SortFunc(order, func(a, b int) int { return compare(source.Place(places[a]), source.Place(places[b])) })
+	return order
 }
 
-// readOn is over how many records between two others it is quicker to read than to open
-// the file at another place.
-const readOn = 1000
+// compare orders places by what is read first.
+func compare(a, b source.Place) int {
+	return cmp.Or(cmp.Compare(a.File, b.File), cmp.Compare(a.Row, b.Row))
+}
 
-// recordsAt yields the records at places, which rise.
-func recordsAt(files source.Files, places []source.Place) iter.Seq2[source.Record, error] {
+// readOver is over how many records between two others it is quicker to read than to
+// open the file at another place.
+const readOver = 1000
+
+// revisit yields the records at places, in the order of the files, and then all from the
+// place of the stream on.
+func (s *Stream) revisit(places []SlotPlace) iter.Seq2[source.Record, error] {
+	v := visit{stream: s, then: s.place}
+	for _, slot := range rising(places) {
+		v.places = append(v.places, source.Place(places[slot]))
+	}
 	return func(yield func(source.Record, error) bool) {
-		for len(places) > 0 {
-			left := len(places)
-			var goOn bool
-			if places, goOn = recordsFrom(files, places, yield); !goOn {
-				return
-			}
-			if len(places) == left {
-				yield(nil, fmt.Errorf("%s: no record %d in file %d; give the files as they were", files.Setting, places[0].Row+1, places[0].File+1))
-				return
-			}
+		for from, again := v.wanted(), true; again; from = v.wanted() {
+			again = v.readFrom(from, yield)
 		}
 	}
 }
 
-// recordsFrom reads on from the first of some places for as long as the next is near,
-// and returns the places that are left.
-func recordsFrom(files source.Files, places []source.Place, yield func(source.Record, error) bool) (left []source.Place, goOn bool) {
-	for record, err := range files.RecordsFrom(places[0]) {
+// visit goes over the places that are still to be visited.
+type visit struct {
+	stream *Stream
+	places []source.Place
+	then   source.Place // from which on all is wanted
+}
+
+// wanted is the next place.
+func (v *visit) wanted() source.Place {
+	if len(v.places) > 0 {
+		return v.places[0]
+	}
+	return v.then
+}
+
+// readFrom reads from a place on, for as long as the next one is near. again tells to
+// begin at that one.
+func (v *visit) readFrom(from source.Place, yield func(source.Record, error) bool) (again bool) {
+	files := v.stream.options.Files
+	for record, err := range files.RecordsFrom(from) {
 		if err != nil {
 			yield(nil, err)
-			return places, false
+			return false
 		}
-		if at := record.Place(); at.File == places[0].File && at.Row == places[0].Row {
+		at := record.Place()
+		found := compare(at, v.wanted())
+		switch {
+		case len(v.places) == 0 && found >= 0:
 			if !yield(record, nil) {
-				return places, false
+				return false
 			}
-			places = places[1:]
-		} else if at.File != places[0].File || at.Row > places[0].Row {
-			return places, true
+			continue
+		case found > 0:
+			yield(nil, v.gone())
+			return false
+		case found == 0:
+			v.places = v.places[1:]
+			if !yield(record, nil) {
+				return false
+			}
 		}
-		if len(places) == 0 || places[0].Row-record.Place().Row > readOn {
-			return places, true
+		if v.isFar(at) {
+			return true
 		}
 	}
-	return places, true
+	if len(v.places) > 0 {
+		yield(nil, v.gone())
+	}
+	return false
+}
+
+// isFar tells whether it is quicker to open the file again than to read on to the next
+// place. What is compressed is read from its beginning each time.
+func (v *visit) isFar(at source.Place) bool {
+	next := v.wanted()
+	if next.File != at.File {
+		return true
+	}
+	return next.Row-at.Row > readOver && v.stream.options.Head.Set.Files[at.File].Seeks
+}
+
+// gone is the error of a place that has no record.
+func (v *visit) gone() error {
+	at := v.wanted()
+	return fmt.Errorf("%s: no record %d in file %d; give the files as they were", v.stream.options.Files.Setting, at.Row+1, at.File+1)
 }

@@ -16,6 +16,7 @@ type File struct {
 	SHA256 string // of its bytes, in hexadecimal; "" where only the identity was asked for
 
 	Kind     string   `json:"-"` // for people: "JSON lines, gzip"
+	Seeks    bool     `json:"-"` // reading can begin in its middle: it is not compressed as a whole
 	Note     string   `json:"-"` // what a user should know of it, such as a wrong name; "" for nothing
 	Identity Identity `json:"-"` // tells files apart without reading them
 }
@@ -60,7 +61,7 @@ func describeFile(found listed, digest func(*input) (string, error)) (File, erro
 		return File{}, err
 	}
 	defer in.Close()
-	file := File{Path: found.path, Kind: in.kindName(), Note: cmp.Or(found.note, in.note())}
+	file := File{Path: found.path, Kind: in.kindName(), Seeks: in.pack == unpacked, Note: cmp.Or(found.note, in.note())}
 	if file.Identity, err = in.identity(); err != nil {
 		return File{}, fmt.Errorf("%s: %w", found.path, err)
 	}

@@ -53,7 +53,12 @@ func (s *pageStream) begin() int64 {
 
 func (s *pageStream) readFrom(offset int64) {
 	s.at = offset
-	s.in = bufio.NewReaderSize(io.NewSectionReader(s.file, offset, 1<<62-offset), readAhead)
+	rest := io.NewSectionReader(s.file, offset, 1<<62-offset)
+	if s.in == nil {
+		s.in = bufio.NewReaderSize(rest, readAhead)
+		return
+	}
+	s.in.Reset(rest)
 }
 
 // ReadAt gives the pages one after the other, whatever the offset: the library reads them
@@ -245,6 +250,10 @@ func (s *pageStream) header() (h *format.PageHeader, length int, err error) {
 
 // discard goes over bytes; where there are none, what is read next will show it.
 func (s *pageStream) discard(n int) {
+	if n > s.in.Buffered() {
+		s.readFrom(s.at + int64(n))
+		return
+	}
 	done, _ := s.in.Discard(n)
 	s.at += int64(done)
 }
