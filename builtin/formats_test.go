@@ -249,6 +249,7 @@ func TestMalformedConversations(t *testing.T) {
 		{"history of another kind", "alpaca_chat", `{"instruction": "a", "output": "x", "history": [["a"]]}`, `field "history" has a turn that is no pair of texts; want what the user and what the model said`, ""},
 		{"a text and messages", "prompt_completion", `{"prompt": "a", "completion": [` + hello + `]}`, `field "prompt" is a text, and "completion" is none; want two texts or two lists of messages`, ""},
 		{"tools beside texts", "prompt_completion", `{"prompt": "a", "completion": "b", "tools": [{"name": "f"}]}`, `field "tools" is of use to a chat template alone, and "prompt" is a text; want messages, or the record without it`, ""},
+		{"messages that answer themselves", "chat_pairs", `{"messages": [` + hi + `, ` + hello + `], "chosen": "hello", "rejected": "go"}`, `field "messages" ends in an answer; want the messages that come before the two answers`, ""},
 		{"half a pair", "chat_pairs", `{"chosen": [` + hi + `, ` + hello + `]}`, `field "rejected" missing; want a chosen and a rejected answer`, ""},
 		{"no dialog", "hh_dialog", `{"text": "Once upon a time"}`, `field "text" does not begin with "Human:" or "Assistant:" after an empty line; want a dialog, or the formatter of texts`, ""},
 		{"a dialog without an answer", "hh_dialog", `{"text": "\n\nHuman: hi\n\nAssistant:"}`, "", "an empty answer"},
@@ -318,4 +319,15 @@ func TestWhatMessagesSayOfLearning(t *testing.T) {
 		require.JSONEq(t, `{"role": "assistant", "content": "hello"`+want.JSON+`}`, got.JSON, key)
 		require.Equal(t, want.Learn, got.Learn, key)
 	}
+}
+
+// Whole conversations beside the messages of one of them have the prompt in common, as
+// where messages are not there.
+func TestAPairBesideItsOwnMessages(t *testing.T) {
+	const hi, hello, no = `{"role": "user", "content": "hi"}`, `{"role": "assistant", "content": "hello"}`, `{"role": "assistant", "content": "no"}`
+	pair := `"chosen": [` + hi + `, ` + hello + `], "rejected": [` + hi + `, ` + no + `]}`
+	want := formatted(t, "chat_pairs", `{`+pair)
+	require.Empty(t, want.Err)
+	require.Equal(t, want, formatted(t, "chat_pairs", `{"messages": [`+hi+`, `+hello+`], `+pair))
+	require.Equal(t, want, formatted(t, "chat_pairs", `{"messages": [`+hi+`], `+pair))
 }

@@ -35,6 +35,7 @@ type Converted struct {
 // ConvertData writes the records of the data files into another kind of file, into
 // another form, or as texts that the formatter of the settings lays out.
 func ConvertData(ctx context.Context, s config.Settings, env Env, c Conversion) (out Converted, err error) {
+	env.TaskFor = nil // records stay as they are where no task is named
 	r, err := openReading(ctx, s, env, console.New(env.Lines, nil))
 	if err != nil {
 		return out, err
@@ -115,6 +116,9 @@ func (r *reading) change(ctx context.Context, c Conversion) (func(source.Record)
 		}
 		if c.Best {
 			form = form.Best()
+		}
+		if r.chats != nil && r.chats.missing == nil {
+			form = form.LaidOut(r.chats.text)
 		}
 		convert = form.Convert
 	}

@@ -14,6 +14,7 @@ import (
 	"llmhost/builtin"
 	"llmhost/host"
 	"llmhost/host/config"
+	datarecord "llmhost/host/data/record"
 )
 
 // dataRun is what the verbs get that write data.
@@ -200,4 +201,15 @@ func TestSplitsThatAreNone(t *testing.T) {
 		require.NoError(t, err)
 		require.Empty(t, left, "nothing is written")
 	}
+}
+
+// A chat becomes the text that the model's chat template writes; what else a record has stays.
+func TestConvertLaysChatsOut(t *testing.T) {
+	in := dataFile(t, `{"messages": [{"role": "user", "content": "a"}, {"role": "assistant", "content": "b", "train": false}], "id": 7}`)
+	file := filepath.Join(t.TempDir(), "b.jsonl")
+	ctx, s, env := dataRun(t, "--tokenizer_name_or_path", chatTokenizer(t, growing), "--data_paths", in)
+	env.TaskFor = func(datarecord.View) string { return "sft" }
+	_, err := host.ConvertData(ctx, s, env, host.Conversion{Out: file, Form: "text"})
+	require.NoError(t, err)
+	require.Equal(t, `{"text": "u:a</s>a:b</s>", "id": 7}`+"\n", contentOf(t, file))
 }

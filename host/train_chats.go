@@ -170,6 +170,12 @@ func (c *chats) isBlank(id int32) (bool, error) {
 	return blank, nil
 }
 
+// text is a chat as the template writes it; messages and tools are JSON.
+func (c *chats) text(messages []string, tools string) (string, error) {
+	rendered, err := c.template.Render(chat.Conversation{Messages: messages, Tools: tools, Args: c.settings.ChatTemplateKwargs})
+	return rendered.Text, err
+}
+
 // withKwargs are the chats with the run's variables for the template, where they do
 // not give the same ones.
 func (c *chats) withKwargs(examples [][]*sdk.Chat) [][]*sdk.Chat {

@@ -178,10 +178,17 @@ func pairOf(whole sdk.Chat, a, b []sdk.Message) (better, worse chat.Part, err er
 	return chat.Part{Chat: &first}, chat.Part{Chat: &second}, nil
 }
 
-// turns are the messages of the prompt and of the two answers.
+// turns are the messages of the prompt and of the two answers. Messages that end in an
+// answer are one of the two conversations, or their like, and no prompt of theirs.
 func turns(r *sdk.Row) (start, a, b []sdk.Message, err error) {
 	if r.Has(messages) && !r.Has(prompt) {
-		return besideMessages(r)
+		start, a, b, err = besideMessages(r)
+		if err != nil || len(start) == 0 || !chat.Answers(start[len(start)-1]) {
+			return start, a, b, err
+		}
+		if !chat.IsList(r.JSON(chosen), "role") {
+			return nil, nil, nil, errors.New("field " + strconv.Quote(names[messages]) + " ends in an answer; want the messages that come before the two answers")
+		}
 	}
 	if a, err = chat.Read(names[chosen], r.JSON(chosen)); err != nil {
 		return nil, nil, nil, err

@@ -16,6 +16,20 @@ type Form struct {
 	write func(m meaning) ([]Record, error)
 }
 
+// Layout makes a chat one text: messages, an object each, and tools, an array or "", are
+// JSON.
+type Layout func(messages []string, tools string) (string, error)
+
+// LaidOut is the form with a layout for chats that become texts.
+func (f Form) LaidOut(by Layout) Form {
+	write := f.write
+	f.write = func(m meaning) ([]Record, error) {
+		m.layout = by
+		return write(m)
+	}
+	return f
+}
+
 // Forms lists the forms, the usual ones first.
 func Forms() []Form {
 	return []Form{
@@ -23,6 +37,8 @@ func Forms() []Form {
 		{"prompt-completion", `{"prompt", "completion"}: two texts, or two lists of turns`, writeCompletion},
 		{"prompt-answer", `{"prompt", "answer"}: two texts, as llm_codebase has them`, writeAnswer},
 		{"preference", `{"prompt", "chosen", "rejected"}: texts, or lists of turns`, writePreference},
+		{"preference-implicit", `{"chosen", "rejected"}: texts or lists of turns that begin with their prompt`, writeImplicit},
+		{"preference-openai", `{"input": {"messages"}, "preferred_output", "non_preferred_output"}: OpenAI's`, writeOpenAI},
 		{"kto", `{"prompt", "completion", "label"}: a pair becomes two records`, writeKTO},
 		{"texts-scores", `{"texts": [prompt<sep>answer, …], "scores": […]}: as llm_codebase has them`, writeScored},
 		{"alpaca", `{"instruction", "input", "output", "system", "history"}`, writeAlpaca},
@@ -30,6 +46,7 @@ func Forms() []Form {
 		{"sharegpt", `{"conversations": [{"from", "value"}, …], "system", "tools"}`, writeShareGPT},
 		{"sharegpt-ranking", `{"conversations", "chosen": {"from", "value"}, "rejected"}: LLaMA-Factory's`, writeShareGPTRanking},
 		{"sharegpt-kto", `{"conversations", "kto_tag"}: LLaMA-Factory's`, writeShareGPTKTO},
+		{"text", `{"text"}: prompt and answer as one text; a chat as the model's chat template lays it out`, writeText},
 		{"hh", `{"text": "\n\nHuman: …\n\nAssistant: …"}, or {"chosen", "rejected"} of such: Anthropic's`, writeHH},
 	}
 }
@@ -161,108 +178,6 @@ func (m meaning) withTools(r Record) Record {
 	return r
 }
 
-func writeMessages(m meaning) ([]Record, error) {
-	all := slices.Clone(m.prompt)
-	switch len(m.answers) {
-	case 0:
-	case 1:
-		all = append(all, m.answers[0].messages...)
-	default:
-		_, err := m.single()
-		return nil, err
-	}
-	if m.plain { // a text that is a dialog becomes its turns
-		if dialog, is := dialogIn(m.prompt[0].text()); is {
-			all = append(trimLast(dialog), all[1:]...)
-		}
-	}
-	return []Record{m.withTools(Record{{"messages", m.chat(all)}})}, nil
-}
-
-// trimLast drops the empty turn of an assistant that is yet to answer.
-func trimLast(dialog []message) []message {
-	if n := len(dialog) - 1; dialog[n].role == Assistant && dialog[n].text() == "" {
-		return dialog[:n]
-	}
-	return dialog
-}
-
-func writeCompletion(m meaning) ([]Record, error) {
-	a, err := m.single()
-	if err != nil {
-		return nil, err
-	}
-	return []Record{m.withTools(Record{{"prompt", m.side(m.prompt)}, {"completion", m.side(a.messages)}})}, nil
-}
-
-func writeAnswer(m meaning) ([]Record, error) {
-	a, err := m.single()
-	if err != nil {
-		return nil, err
-	}
-	prompt, err := m.text(m.prompt)
-	if err != nil {
-		return nil, err
-	}
-	reply, err := m.text(a.messages)
-	return []Record{{{"prompt", prompt}, {"answer", reply}}}, err
-}
-
-func writePreference(m meaning) (all []Record, err error) {
-	pairs, err := m.pairs()
-	for _, p := range pairs {
-		all = append(all, m.withTools(Record{{"prompt", m.side(m.prompt)}, {"chosen", m.side(p[0].messages)}, {"rejected", m.side(p[1].messages)}}))
-	}
-	return all, err
-}
-
-// labelled are the answers with whether each is good: of a pair the better one.
-func (m meaning) labelled() (answers []answer, err error) {
-	if len(m.answers) == 1 {
-		if m.answers[0].good.Kind != Bool {
-			return nil, fmt.Errorf("the answer has no label that says whether it is good")
-		}
-		return m.answers, nil
-	}
-	pairs, err := m.pairs()
-	for i, p := range pairs {
-		p[0].good, p[1].good = Value{Kind: Bool, Text: "true"}, Value{Kind: Bool, Text: "false"}
-		if i == 0 {
-			answers = append(answers, p[0])
-		}
-		answers = append(answers, p[1])
-	}
-	return answers, err
-}
-
-func writeKTO(m meaning) (all []Record, err error) {
-	answers, err := m.labelled()
-	for _, a := range answers {
-		all = append(all, m.withTools(Record{{"prompt", m.side(m.prompt)}, {"completion", m.side(a.messages)}, {"label", a.good}}))
-	}
-	return all, err
-}
-
-func writeScored(m meaning) ([]Record, error) {
-	texts, scores := Value{Kind: List}, Value{Kind: List}
-	if len(m.answers) < 2 {
-		return nil, fmt.Errorf("there is one answer, without a score")
-	}
-	for _, a := range m.answers {
-		prompt, reply := dialogText(m.prompt)+"\n\nAssistant: ", dialogText(a.messages)
-		if m.plain {
-			prompt, reply = m.prompt[0].text(), a.messages[0].text()
-		} else if err := onlyTurns(m.prompt, a.messages); err != nil {
-			return nil, err
-		} else {
-			reply = strings.TrimPrefix(reply, "\n\nAssistant: ")
-		}
-		texts.Items = append(texts.Items, Of(prompt+Separator+reply))
-		scores.Items = append(scores.Items, a.score)
-	}
-	return []Record{{{"texts", texts}, {"scores", scores}}}, nil
-}
-
 // onlyTurns wants turns of user and assistant that are texts.
 func onlyTurns(sides ...[]message) error {
 	for _, t := range slices.Concat(sides...) {
@@ -274,206 +189,6 @@ func onlyTurns(sides ...[]message) error {
 		}
 	}
 	return nil
-}
-
-// alpacaPrompt are the fields of the prompt: the last turn of the user, what is before
-// it as history, and the system's.
-func (m meaning) alpacaPrompt() (head, tail Record, err error) {
-	turns := m.prompt
-	if len(turns) > 0 && turns[0].role == System {
-		tail = Record{{"system", Of(turns[0].text())}}
-		turns = turns[1:]
-	}
-	if m.tools.Kind > Null {
-		return nil, nil, fmt.Errorf("tools have no place in this form")
-	}
-	if err := onlyTurns(turns); err != nil {
-		return nil, nil, err
-	}
-	if len(turns)%2 == 0 {
-		return nil, nil, fmt.Errorf("the prompt does not end in a turn of the user after whole pairs of turns")
-	}
-	history := Value{Kind: List}
-	for i := 0; i+1 < len(turns); i += 2 {
-		if turns[i].role != User || turns[i+1].role != Assistant {
-			return nil, nil, fmt.Errorf("turn %d does not alternate between user and assistant", i+1)
-		}
-		history.Items = append(history.Items, Value{Kind: List, Items: []Value{turns[i].content, turns[i+1].content}})
-	}
-	if len(history.Items) > 0 {
-		tail = append(tail, Member{"history", history})
-	}
-	text := turns[len(turns)-1].content
-	if m.plain {
-		text = Of(strings.TrimSpace(text.Text))
-	}
-	return Record{{"instruction", text}, {"input", Of("")}}, tail, nil
-}
-
-// reply is an answer that is one text.
-func (m meaning) reply(a answer) (Value, error) {
-	if len(a.messages) != 1 {
-		return Value{}, fmt.Errorf("the answer has %d turns, and this form has a place for one", len(a.messages))
-	}
-	if err := onlyTurns(a.messages); err != nil {
-		return Value{}, err
-	}
-	if len(a.messages[0].more) > 0 && slices.ContainsFunc(a.messages[0].more, func(m Member) bool { return m.Name == "tool_calls" }) {
-		return Value{}, fmt.Errorf("calls of tools have no place in this form")
-	}
-	if m.plain {
-		return Of(strings.TrimSpace(a.messages[0].text())), nil
-	}
-	return a.messages[0].content, nil
-}
-
-func writeAlpaca(m meaning) ([]Record, error) {
-	a, err := m.single()
-	if err != nil {
-		return nil, err
-	}
-	head, tail, err := m.alpacaPrompt()
-	if err != nil {
-		return nil, err
-	}
-	output, err := m.reply(a)
-	return []Record{slices.Concat(head, Record{{"output", output}}, tail)}, err
-}
-
-func writeAlpacaRanking(m meaning) (all []Record, err error) {
-	pairs, err := m.pairs()
-	if err != nil {
-		return nil, err
-	}
-	for _, p := range pairs {
-		head, tail, err := m.alpacaPrompt()
-		if err != nil {
-			return nil, err
-		}
-		chosen, err := m.reply(p[0])
-		if err != nil {
-			return nil, err
-		}
-		rejected, err := m.reply(p[1])
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, slices.Concat(head, Record{{"chosen", chosen}, {"rejected", rejected}}, tail))
-	}
-	return all, nil
-}
-
-// senders are the names of roles in conversations with from and value.
-var senders = map[string]string{User: "human", Assistant: "gpt", System: "system", Tool: "observation"}
-
-// turn is a message with from and value.
-func (m meaning) turn(t message) (Value, error) {
-	text := t.content
-	if m.plain {
-		text = Of(strings.TrimSpace(text.Text))
-	}
-	from, known := senders[t.role]
-	if !known {
-		from = t.role
-	}
-	more := t.more
-	if calls := (Value{Members: more}).Get("tool_calls"); calls.Kind == List {
-		if !text.IsBlank() {
-			return Value{}, fmt.Errorf("a turn with a text and calls of tools has no place in this form")
-		}
-		from, text = "function_call", Of(callsText(calls))
-		more = slices.DeleteFunc(slices.Clone(more), func(m Member) bool { return m.Name == "tool_calls" })
-	}
-	if text.Kind != String {
-		return Value{}, fmt.Errorf("a turn whose content is %s has no place in this form", text.Kind)
-	}
-	return Value{Kind: Object, Members: append([]Member{{"from", Of(from)}, {"value", text}}, more...)}, nil
-}
-
-// callsText is calls of tools as LLaMA-Factory writes them: one as an object, several as
-// a list.
-func callsText(calls Value) string {
-	list := Value{Kind: List}
-	for _, call := range calls.Items {
-		if f := call.Get("function"); f.Kind == Object {
-			call = f
-		}
-		list.Items = append(list.Items, call)
-	}
-	if len(list.Items) == 1 {
-		return list.Items[0].JSON()
-	}
-	return list.JSON()
-}
-
-// conversations are messages with from and value, and the fields that go with them.
-func (m meaning) conversations(messages []message) (head, tail Record, err error) {
-	if len(messages) > 0 && messages[0].role == System && messages[0].content.Kind == String {
-		tail = Record{{"system", messages[0].content}}
-		messages = messages[1:]
-	}
-	list := Value{Kind: List}
-	for _, t := range messages {
-		turn, err := m.turn(t)
-		if err != nil {
-			return nil, nil, err
-		}
-		list.Items = append(list.Items, turn)
-	}
-	return Record{{"conversations", list}}, m.withTools(tail), nil
-}
-
-func writeShareGPT(m meaning) ([]Record, error) {
-	all := slices.Clone(m.prompt)
-	if len(m.answers) > 0 {
-		a, err := m.single()
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, a.messages...)
-	}
-	head, tail, err := m.conversations(all)
-	return []Record{append(head, tail...)}, err
-}
-
-func writeShareGPTRanking(m meaning) (all []Record, err error) {
-	pairs, err := m.pairs()
-	if err != nil {
-		return nil, err
-	}
-	for _, p := range pairs {
-		head, tail, err := m.conversations(m.prompt)
-		if err != nil {
-			return nil, err
-		}
-		for i, name := range []string{"chosen", "rejected"} {
-			if len(p[i].messages) != 1 {
-				return nil, fmt.Errorf("the answer has %d turns, and this form has a place for one", len(p[i].messages))
-			}
-			turn, err := m.turn(p[i].messages[0])
-			if err != nil {
-				return nil, err
-			}
-			head = append(head, Member{name, turn})
-		}
-		all = append(all, append(head, tail...))
-	}
-	return all, nil
-}
-
-func writeShareGPTKTO(m meaning) (all []Record, err error) {
-	answers, err := m.labelled()
-	if err != nil {
-		return nil, err
-	}
-	for _, a := range answers {
-		head, tail, err := m.conversations(slices.Concat(m.prompt, a.messages))
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, slices.Concat(head, Record{{"kto_tag", a.good}}, tail))
-	}
-	return all, nil
 }
 
 func writeHH(m meaning) (all []Record, err error) {

@@ -1,6 +1,7 @@
 package record_test
 
 import (
+	"strings"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -37,6 +38,8 @@ const (
 	pair      = `{"prompt": [{"role": "user", "content": "Hi"}], "chosen": [{"role": "assistant", "content": "Hello"}], "rejected": [{"role": "assistant", "content": "Go"}]}`
 	gptPair   = `{"conversations": [{"from": "human", "value": "Hi"}], "chosen": {"from": "gpt", "value": "Hello"}, "rejected": {"from": "gpt", "value": "Go"}}`
 	hhPair    = `{"chosen": "\n\nHuman: Hi\n\nAssistant: Hello", "rejected": "\n\nHuman: Hi\n\nAssistant: Go"}`
+	implicit  = `{"chosen": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}], "rejected": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Go"}]}`
+	openAI    = `{"input": {"messages": [{"role": "user", "content": "Hi"}]}, "preferred_output": [{"role": "assistant", "content": "Hello"}], "non_preferred_output": [{"role": "assistant", "content": "Go"}]}`
 	textsPair = `{"texts": ["\n\nHuman: Hi\n\nAssistant: <sep>Hello", "\n\nHuman: Hi\n\nAssistant: <sep>Go"], "scores": [1, 0]}`
 )
 
@@ -52,6 +55,15 @@ func TestForms(t *testing.T) {
 		{"pair to HH", "hh", pair, hhPair},
 		{"HH to pair", "preference", hhPair, pair},
 		{"pair to texts with scores", "texts-scores", pair, textsPair},
+		{"pair to an implicit prompt", "preference-implicit", pair, implicit},
+		{"and back", "preference", implicit, pair},
+		{"conversations beside a prompt and messages", "preference-openai", `{"prompt": "Hi", "messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}], ` + implicit[1:], openAI},
+		{"pair to OpenAI's", "preference-openai", pair, openAI},
+		{"OpenAI's to pair", "preference", openAI, pair},
+		{"tools of OpenAI's", "preference", `{"input": {"messages": [{"role": "user", "content": "a"}], "tools": [1]}, "preferred_output": [{"role": "assistant", "content": "b"}], "non_preferred_output": [{"role": "assistant", "content": "c"}]}`,
+			`{"prompt": [{"role": "user", "content": "a"}], "chosen": [{"role": "assistant", "content": "b"}], "rejected": [{"role": "assistant", "content": "c"}], "tools": [1]}`},
+		{"texts that begin with their prompt", "preference-implicit", `{"prompt": "Hi", "chosen": " a", "rejected": " b"}`, `{"chosen": "Hi a", "rejected": "Hi b"}`},
+		{"texts to one", "text", `{"prompt": "Hi", "completion": " there", "id": 1}`, `{"text": "Hi there", "id": 1}`},
 		{"texts to texts", "preference", `{"prompt": "Hi", "chosen": " a", "rejected": " b"}`, `{"prompt": "Hi", "chosen": " a", "rejected": " b"}`},
 		{"texts to turns", "messages", `{"prompt": "Hi there ", "completion": " Hello"}`, `{"messages": [{"role": "user", "content": "Hi there"}, {"role": "assistant", "content": "Hello"}]}`},
 		{"a prompt that is a dialog", "messages", `{"prompt": "Human: Hi\n\nAssistant: ", "answer": "Hello"}`, `{"messages": [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Hello"}]}`},
@@ -74,6 +86,19 @@ func TestForms(t *testing.T) {
 	}
 }
 
+// A chat becomes the text that its template makes of all its turns.
+func TestChatsAreLaidOut(t *testing.T) {
+	f, err := record.FormOf("text")
+	require.NoError(t, err)
+	f = f.LaidOut(func(messages []string, tools string) (string, error) {
+		return strings.Join(messages, "|") + tools, nil
+	})
+	records, err := f.Convert(parse(t, `{"conversations": [{"from": "human", "value": "a"}, {"from": "gpt", "value": "b"}], "tools": [{"x": 1}], "id": 7}`))
+	require.NoError(t, err)
+	require.Equal(t, record.Of(`{"role": "user", "content": "a"}|{"role": "assistant", "content": "b"}[{"x": 1}]`), records[0].Get("text"))
+	require.Equal(t, []string{"text", "id"}, records[0].Names())
+}
+
 func TestAPairBecomesTwoRecords(t *testing.T) {
 	got, err := converted(t, "kto", `{"prompt": "p", "chosen": "a", "rejected": "b"}`)
 	require.NoError(t, err)
@@ -94,6 +119,8 @@ func TestBest(t *testing.T) {
 func TestWhatAFormHasNoPlaceFor(t *testing.T) {
 	for _, c := range []struct{ form, from, want string }{
 		{"prompt-answer", dialog, "a chat becomes a text only by a layout; give --formatter, which lays it out, or another form"},
+		{"text", dialog, "a chat becomes a text by a chat template; give the model that has one, --model_name_or_path, or a --formatter, which lays it out"},
+		{"text", pair, "there are 2 answers, and this form has a place for one; --best takes the best of them"},
 		{"messages", pair, "there are 2 answers, and this form has a place for one; --best takes the best of them"},
 		{"preference", dialog, "there is one answer, and a preference needs two"},
 		{"kto", dialog, "the answer has no label that says whether it is good"},

@@ -15,6 +15,7 @@ type meaning struct {
 	plain   bool // prompt and answers are texts, each in one message
 	whole   bool // a dialog to learn from as a whole
 	tools   Value
+	layout  Layout // of chats that become texts; nil for none
 	rest    Record // fields that have nothing to do with the form
 }
 
@@ -54,6 +55,9 @@ func meaningOf(r Record) (m meaning, err error) {
 	case r.Has("chosen") && r.Has("rejected"):
 		used = append(used, chat, "chosen", "rejected", "prompt", "question", "instruction", "input", "system")
 		err = m.readPair(r, chat)
+	case r.Has("preferred_output") && r.Has("non_preferred_output"):
+		used = append(used, "input", "preferred_output", "non_preferred_output")
+		err = m.readOpenAI(r)
 	case chat != "" && isTurns(r.Get(chat)):
 		used = append(used, chat, "kto_tag", "system")
 		err = m.readDialog(r, chat)
@@ -76,7 +80,9 @@ func meaningOf(r Record) (m meaning, err error) {
 	default:
 		err = fmt.Errorf("no known form has the fields %s; llmhost data formats lists the forms", strings.Join(r.Names(), ", "))
 	}
-	m.tools = r.Get("tools")
+	if m.tools.Kind == 0 {
+		m.tools = r.Get("tools")
+	}
 	m.rest = used.rest(r)
 	return m, err
 }
@@ -204,6 +210,7 @@ func instruction(r Record) Value {
 
 func (m *meaning) readPair(r Record, chat string) (err error) {
 	switch {
+	case holdsConversations(r):
 	case chat != "":
 		m.prompt, err = messagesOf(r.Get(chat), chat)
 		m.withSystem(r)
@@ -233,6 +240,34 @@ func (m *meaning) readPair(r Record, chat string) (err error) {
 	}
 	m.answers = []answer{{messages: chosen, score: Value{Kind: Number, Text: "1"}}, {messages: rejected, score: Value{Kind: Number, Text: "0"}}}
 	return nil
+}
+
+// readOpenAI reads a pair as OpenAI has it.
+func (m *meaning) readOpenAI(r Record) (err error) {
+	input := Record(r.Get("input").Members)
+	m.tools = input.Get("tools")
+	if m.prompt, err = messagesOf(input.Get("messages"), "input.messages"); err != nil {
+		return err
+	}
+	for i, name := range []string{"non_preferred_output", "preferred_output"} {
+		messages, err := messagesOf(r.Get(name), name)
+		if err != nil {
+			return err
+		}
+		m.answers = append(m.answers, answer{messages: messages, score: Value{Kind: Number, Text: fmt.Sprint(i)}})
+	}
+	return nil
+}
+
+// holdsConversations tells whether chosen and rejected are whole conversations, of which
+// the prompt is a part: turns that begin with another than the answer's.
+func holdsConversations(r Record) bool {
+	for _, name := range []string{"chosen", "rejected"} {
+		if turns := Turns(r.Get(name), name); len(turns) < 2 || turns[0].Role == Assistant {
+			return false
+		}
+	}
+	return !isTurns(r.Get("prompt"))
 }
 
 // implicit finds the prompt that two dialogs begin with.

@@ -234,6 +234,7 @@ func (v *View) pair(r Record, chat string) {
 	v.Kind = "chosen + rejected"
 	prompt, field, isChat := "", "", false
 	switch name := r.first(promptNames...); {
+	case holdsConversations(r):
 	case chat != "":
 		prompt, field, isChat = v.side(r, chat, Prompt)
 		v.Kind = chat + " + " + v.Kind
