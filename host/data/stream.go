@@ -37,6 +37,7 @@ type Stream struct {
 	options StreamOptions
 	drawn   buffer[bufferedRecord] // as it was when the last example was drawn
 	place   source.Place           // behind the last record that it took in
+	last    source.Place           // of the record of the last example
 	epoch   int
 	taken   int // examples of the epoch that were handed out
 	sizes   []int64
@@ -120,6 +121,7 @@ func (s *Stream) follow(to source.Place) error {
 		case !more:
 			return fmt.Errorf("%s: record %d of file %d was not drawn in its turn", s.options.Files.Setting, to.Row+1, to.File+1)
 		case at.place == to:
+			s.last = to
 			return nil
 		}
 	}

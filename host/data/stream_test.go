@@ -33,7 +33,7 @@ func streamOf(t *testing.T, files source.Files, buffer int) *data.Stream {
 // streamWith returns a stream of some buffer.
 func streamWith(t *testing.T, files source.Files, with data.StreamOptions) *data.Stream {
 	t.Helper()
-	o := data.Options{Formatter: inProcess("qa", qa{}), OnBadRow: data.FailOnBadRow, Tokenizer: characters{}, Tokenizing: data.Tokenizing{MaxLength: 8}}
+	o := data.Options{Formatter: inProcess("qa", qa{}), OnBadRow: data.FailOnBadRow, Tokenizer: characters{}, Tokenizing: data.Tokenizing{MaxLength: 16}}
 	head, err := data.LoadHead(context.Background(), files, o, 5)
 	require.NoError(t, err)
 	require.LessOrEqual(t, head.Set.Survey.Records, 5)

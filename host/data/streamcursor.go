@@ -19,6 +19,20 @@ type StreamCursor struct {
 	Read   bool         `json:"pass_read"` // the pass, to its end
 	Random []byte       `json:"generator"`
 	Buffer []SlotPlace  `json:"buffer"` // by slot
+
+	// Of units that windows are made of: which window it is that begins here, and how
+	// many of its units were handed out.
+	Window int `json:"window,omitempty"`
+	Unit   int `json:"unit,omitempty"`
+
+	// Of blocks: the text that was cut last, nil where the last block ended with it.
+	Cut *CutPlace `json:"cut,omitempty"`
+}
+
+// CutPlace is where a text is of which some tokens were handed out.
+type CutPlace struct {
+	Place SlotPlace `json:"place"`
+	From  int       `json:"from"` // the first token that was not
 }
 
 // SlotPlace is a source.Place in few bytes: a checkpoint has ten thousand.
@@ -55,53 +69,92 @@ func (s *Stream) Cursor() Cursor {
 // reads the records of the buffer, and none of those before the place otherwise, unless
 // a file is compressed.
 func (s *Stream) Seek(to Cursor) error {
+	_, err := s.seek(to)
+	return err
+}
+
+// seek is Seek. It returns the text that was cut last too.
+func (s *Stream) seek(to Cursor) (cut Example, err error) {
 	at := to.Stream
 	if at == nil || to.Epoch < 0 || to.Next < 0 || len(at.Buffer) > max(1, s.options.Buffer) {
-		return errors.New("data cursor: it is not a place in a stream with this buffer; give streaming and shuffle_buffer_size as they were")
+		return cut, errors.New("data cursor: it is not a place in a stream with this buffer; give streaming and shuffle_buffer_size as they were")
 	}
 	s.Close()
 	s.drops = nil
 	s.begin(to.Epoch)
-	records := newBuffer[source.Record](s.options, to.Epoch)
-	for _, random := range []*rand.PCG{s.drawn.random, records.random} {
+	r := rest{at: *at, epoch: to.Epoch, buffer: newBuffer[source.Record](s.options, to.Epoch), ready: make(chan error, 1)}
+	for _, random := range []*rand.PCG{s.drawn.random, r.buffer.random} {
 		if err := random.UnmarshalBinary(at.Random); err != nil {
-			return fmt.Errorf("data cursor: the state of the generator: %w", err)
+			return cut, fmt.Errorf("data cursor: the state of the generator: %w", err)
 		}
 	}
 	s.taken = to.Next
 	s.place = at.Place
 	s.drawn.read = at.Read
-	records.read = at.Read
-	ready := make(chan error, 1)
-	s.ahead = s.startReading(func(ctx context.Context, a *readAhead) error {
-		return s.readRest(ctx, a, *at, records, ready)
-	})
-	if err := <-ready; err != nil {
+	r.buffer.read = at.Read
+	s.ahead = s.startReading(func(ctx context.Context, a *readAhead) error { return s.readRest(ctx, a, &r) })
+	if err := <-r.ready; err != nil {
 		s.Close()
-		return fmt.Errorf("data cursor: %w", err)
+		return cut, fmt.Errorf("data cursor: %w", err)
 	}
-	return nil
+	for _, record := range r.kept {
+		s.drawn.put(record)
+	}
+	if at.Cut != nil {
+		s.last = source.Place(at.Cut.Place)
+	}
+	return r.cut, nil
 }
 
-// readRest reads the records of a buffer again, tells ready when it has them, and reads
-// on from there.
-func (s *Stream) readRest(ctx context.Context, a *readAhead, at StreamCursor, buffer buffer[source.Record], ready chan<- error) error {
-	next, stop := iter.Pull2(s.revisit(at.Buffer))
-	defer stop()
-	records, err := takeAgain(at.Buffer, next)
-	for _, record := range records {
-		buffer.put(record)
-		s.drawn.put(bufferedRecord{record.Place(), record.Bytes()})
+// rest is what is left of a pass, to be read in the background.
+type rest struct {
+	at     StreamCursor
+	epoch  int
+	buffer buffer[source.Record]
+	ready  chan error // gets one when the records that follow were read
+	kept   []bufferedRecord
+	cut    Example
+}
+
+// readRest reads the records of a buffer again, and reads on from there.
+func (s *Stream) readRest(ctx context.Context, a *readAhead, r *rest) error {
+	places := slices.Clone(r.at.Buffer)
+	if r.at.Cut != nil {
+		places = append(places, r.at.Cut.Place)
 	}
-	epoch := s.epoch
-	if ready <- err; err != nil {
+	next, stop := iter.Pull2(s.revisit(places))
+	defer stop()
+	records, err := takeAgain(places, next)
+	if err == nil && r.at.Cut != nil {
+		last := len(records) - 1
+		r.cut, err = s.exampleOf(ctx, records[last])
+		records = records[:last]
+	}
+	for _, record := range records {
+		r.buffer.put(record)
+		r.kept = append(r.kept, bufferedRecord{record.Place(), record.Bytes()})
+	}
+	epoch := r.epoch
+	if r.ready <- err; err != nil {
 		return err
 	}
-	if err := s.pass(ctx, a, a.read.drawing(&buffer, next), false); err != nil {
+	if err := s.pass(ctx, a, a.read.drawing(&r.buffer, next), false); err != nil {
 		return err
 	}
 	stop()
 	return s.readPasses(ctx, a, epoch+1)
+}
+
+// exampleOf is the example of a record.
+func (s *Stream) exampleOf(ctx context.Context, record source.Record) (e Example, err error) {
+	one := func(yield func(source.Record, error) bool) { yield(record, nil) }
+	_, err = s.options.makeOf(ctx, one, s.options.Head.first, func(c *chunk) error {
+		if len(c.examples) > 0 {
+			e = c.examples[0]
+		}
+		return nil
+	})
+	return e, err
 }
 
 // takeAgain takes the records at places from next, which gives them in the order of
