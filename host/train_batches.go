@@ -56,9 +56,6 @@ func (b batching) check(s config.Settings) error {
 
 // packingOf is the packing that a run asks for, "" for none.
 func packingOf(ctx context.Context, s config.Settings, t *task.Task) (data.Packing, error) {
-	if s.Streaming { // packs are made of all records
-		return "", nil
-	}
 	switch s.Packing {
 	case "auto":
 		return automaticPacking(ctx, s, t)
@@ -116,12 +113,9 @@ func plainTexts(ctx context.Context, s config.Settings, t *task.Task) (bool, err
 	return true, nil
 }
 
-// group groups the training examples, and measures those of evaluations.
+// group groups the training examples, of a stream the first ones, and measures those of
+// evaluations.
 func (d *dataset) group(s config.Settings) (err error) {
-	if d.stream != nil {
-		d.fullness = data.Fullness{Fewest: 1, Most: 1}
-		return nil
-	}
 	seed := dataSeed(s.RunSettings)
 	if d.batching.grouping == (data.Grouping{Sampling: data.Random}) {
 		d.units = data.NewRecords(d.train.Examples.Len(), seed)
@@ -165,9 +159,14 @@ func (d *dataset) measure(set data.Set) ([]int32, error) {
 		if err != nil {
 			return nil, err
 		}
-		return nil, fmt.Errorf("%s: the example has %d tokens, and max_tokens_per_batch is %d; set it to %d or more, or cut sequences with a smaller max_length", e.Source, found, b.budget, found)
+		return nil, b.overBudget(e, found)
 	}
 	return sizes, nil
+}
+
+// overBudget is the error of an example that does not fit into a batch.
+func (b batching) overBudget(e data.Example, tokens int) error {
+	return fmt.Errorf("%s: the example has %d tokens, and max_tokens_per_batch is %d; set it to %d or more, or cut sequences with a smaller max_length", e.Source, tokens, b.budget, tokens)
 }
 
 // evaluation is how the examples of an evaluation are grouped, in the order of their
@@ -183,8 +182,11 @@ func (b batching) evaluation() data.Grouping {
 	return g
 }
 
-// unitsPerEpoch is how many units an epoch hands out.
+// unitsPerEpoch is how many units an epoch hands out, 0 where nobody knows it.
 func (d *dataset) unitsPerEpoch(s config.OptimisationSettings) int {
+	if d.stream != nil {
+		return 0
+	}
 	if s.DropLast {
 		return d.fullness.Units - d.fullness.Units%d.batching.size
 	}
@@ -194,7 +196,7 @@ func (d *dataset) unitsPerEpoch(s config.OptimisationSettings) int {
 // unitsName says what an epoch is counted in, and in which order.
 func (d *dataset) unitsName() string {
 	if d.stream != nil {
-		return data.StreamName(d.stream.buffer)
+		return data.StreamName(d.stream.buffer, d.batching.grouping)
 	}
 	return d.batching.grouping.Name()
 }
@@ -224,11 +226,15 @@ func (d *dataset) describeUnits(perStep int) string {
 	if g.Tokens == 0 {
 		return steps
 	}
+	records := console.Count(d.train.Survey.Examples, "record")
+	if d.stream != nil {
+		records = "the first " + records
+	}
 	return fmt.Sprintf(
 		"%s of up to %d tokens (%s in %s, %.1f%% full)",
 		steps,
 		g.Tokens,
-		console.Count(d.train.Survey.Examples, "record"),
+		records,
 		console.Count(f.Units, g.Noun()),
 		100*float64(f.Tokens)/float64(f.Units*g.Tokens),
 	)

@@ -45,7 +45,6 @@ type dataset struct {
 	batching    batching
 	units       *data.Units // of the training examples; nil where they are streamed
 	stream      *stream     // nil where all of them are known
-	wouldWrap   bool        // streaming keeps texts from being packed into blocks
 	fullness    data.Fullness
 }
 
@@ -104,10 +103,12 @@ const debugRecords = 100
 
 // loadData reads, formats and tokenises the data of a run; after it the task's
 // formatter is closed.
-func loadData(ctx context.Context, s config.Settings, t *task.Task, tok *tokenizer.Tokenizer) (d dataset, err error) {
-	if !s.Streaming { // which formats until the run ends
-		defer t.CloseFormatter()
-	}
+func loadData(ctx context.Context, s config.Settings, start rundir.Start, t *task.Task, tok *tokenizer.Tokenizer) (d dataset, err error) {
+	defer func() {
+		if d.stream == nil { // which formats until the run ends
+			t.CloseFormatter()
+		}
+	}()
 	config, err := model.ReadConfig(s.Model)
 	if err != nil {
 		return d, err
@@ -132,13 +133,6 @@ func loadData(ctx context.Context, s config.Settings, t *task.Task, tok *tokeniz
 	if d.batching, err = batchingOf(ctx, s, t); err != nil {
 		return d, err
 	}
-	if s.Streaming && s.Packing == "auto" {
-		packing, err := automaticPacking(ctx, s, t)
-		if err != nil {
-			return d, err
-		}
-		d.wouldWrap = packing == data.PackWrapped
-	}
 	if d.chats, err = openChats(s, tok, t.Program.Needs().LM); err != nil {
 		return d, err
 	}
@@ -159,7 +153,7 @@ func loadData(ctx context.Context, s config.Settings, t *task.Task, tok *tokeniz
 	d.invariants = invariantsOf(s, t, d.around, encoder)
 	d.invariants.Vocab = limits.Vocab
 	options.Limits.Invariants = d.invariants
-	if err := d.loadTrain(ctx, s, options); err != nil {
+	if err := d.loadTrain(ctx, s, start, options); err != nil {
 		return d, err
 	}
 	if err := d.loadEval(ctx, s, options); err != nil {
@@ -246,12 +240,16 @@ func ownBuild() string {
 	return fmt.Sprintf("%d bytes of %d", info.Size(), info.ModTime().UnixNano())
 }
 
-// loadTrain loads the training files.
-func (d *dataset) loadTrain(ctx context.Context, s config.Settings, o data.Options) (err error) {
+// loadTrain loads the training files, or opens them as a stream.
+func (d *dataset) loadTrain(ctx context.Context, s config.Settings, start rundir.Start, o data.Options) (err error) {
 	files := dataFiles(s, "", s.DataDir, s.DataPaths)
 	files.Total = s.MaxTrainSamples
-	if s.Streaming {
-		return d.openStream(ctx, s, files, o)
+	why, err := whyStreamed(s, start, files, o)
+	if err != nil {
+		return err
+	}
+	if why != "" {
+		return d.openStream(ctx, s, files, o, why)
 	}
 	if s.EvalSplit > 0 {
 		err = d.loadSplit(ctx, s, files, o)
@@ -290,7 +288,7 @@ func dataFiles(s config.Settings, prefix, folder string, paths []string) source.
 func sourceRecords(files []source.File) []rundir.SourceRecord {
 	var records []rundir.SourceRecord
 	for _, f := range files {
-		records = append(records, rundir.SourceRecord{Path: f.Path, SHA256: f.SHA256})
+		records = append(records, rundir.SourceRecord{Path: f.Path, SHA256: f.SHA256, Bytes: f.Identity.Bytes})
 	}
 	return records
 }

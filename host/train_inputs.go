@@ -53,11 +53,11 @@ func openInputs(ctx context.Context, s config.Settings, env Env, out *console.Co
 	if in.tok, err = in.source.OpenTokenizer(s.TokenSettings); err != nil {
 		return in, err
 	}
-	if in.sets, err = loadData(ctx, s, in.task, in.tok); err != nil {
+	if in.sets, err = loadData(ctx, s, in.start, in.task, in.tok); err != nil {
 		return in, err
 	}
 	in.identity = identityOf(s, in.task, in.tok, in.sets)
-	if err := rundir.CheckInputs(in.start, in.identity); err != nil {
+	if err := rundir.CheckInputs(in.start, in.identity, in.sets.files); err != nil {
 		return in, err
 	}
 	return in, in.planSteps()

@@ -19,19 +19,40 @@ import (
 // surveyedHead is how many records of a stream are surveyed before the first step.
 const surveyedHead = 1000
 
-// largeBytes is from which size of the training files on a note says that they could be
-// streamed.
-const largeBytes = 4 << 30
-
 // stream is what a run reads as it goes.
 type stream struct {
 	options data.StreamOptions
 	buffer  int
+	why     string       // for people, the files are streamed
 	opened  *data.Stream // nil before the model is there
 }
 
+// whyStreamed says why training files are streamed, "" where they are not. Where the
+// settings do not say it a resumed run does as it did. No file is read for it.
+func whyStreamed(s config.Settings, start rundir.Start, files source.Files, o data.Options) (string, error) {
+	switch {
+	case s.Streaming == config.On:
+		return "streaming = true", nil
+	case s.Streaming == config.Off:
+		return "", nil
+	case start.Checkpoint != "" && start.State.Cursor.Stream != nil:
+		return "as the run was before", nil
+	case start.Checkpoint != "", len(config.StreamingConflicts(s)) > 0, files.Total > 0, files.Limit > 0:
+		return "", nil
+	}
+	found, err := files.Identify()
+	if err != nil || float64(sourceBytes(found)) <= s.StreamingAboveGB*1e9 {
+		return "", err
+	}
+	if held, err := o.Holds(files); held || err != nil {
+		return "", err
+	}
+	return fmt.Sprintf("since they are larger than streaming_above_gb = %g; streaming = false tokenises all of them first", s.StreamingAboveGB), nil
+}
+
 // openStream surveys the first records of the training files, whose rest is read later.
-func (d *dataset) openStream(ctx context.Context, s config.Settings, files source.Files, o data.Options) error {
+// why says why that is so, for people.
+func (d *dataset) openStream(ctx context.Context, s config.Settings, files source.Files, o data.Options, why string) error {
 	for _, c := range config.StreamingConflicts(s) {
 		return fmt.Errorf("%s %s", c.Name, c.Problem)
 	}
@@ -43,11 +64,9 @@ func (d *dataset) openStream(ctx context.Context, s config.Settings, files sourc
 	d.stream = &stream{
 		options: data.StreamOptions{Options: o, Files: files, Head: head, Buffer: s.ShuffleBuffer, Seed: dataSeed(s.RunSettings)},
 		buffer:  s.ShuffleBuffer,
+		why:     why,
 	}
 	d.noteFiles(d.train.Files)
-	if d.wouldWrap {
-		d.notes = append(d.notes, "streaming = true cuts each text at max_length, and packs none into blocks, as packing would without it")
-	}
 	d.report = append(d.report, d.stream.String())
 	d.describe("head", d.train, s.TokenSettings)
 	d.files, d.digest, err = identities(d.train.Files)
@@ -62,10 +81,11 @@ func (s *stream) String() string {
 		shuffled = fmt.Sprintf("shuffled through a buffer of %d", s.buffer)
 	}
 	return fmt.Sprintf(
-		"train  %s, %s MB, streamed %s; known by size, time and both ends, not by sha256; of the first %d records:",
+		"train  %s, %s MB, streamed %s (%s); known by size, time and both ends, not by sha256; of the first %d records:",
 		console.Count(len(files), "file"),
 		megabytes(sourceBytes(files)),
 		shuffled,
+		s.why,
 		s.options.Head.Set.Survey.Records,
 	)
 }
@@ -92,13 +112,17 @@ func identities(files []source.File) (records []rundir.SourceRecord, digest stri
 	return records, hex.EncodeToString(sum.Sum(nil)), nil
 }
 
-// noteLarge notes that large files could be streamed, where this run could do that.
+// noteLarge notes that large files could be streamed, and what this run has against it.
 func (d *dataset) noteLarge(s config.Settings) {
 	all := sourceBytes(d.train.Files)
-	if all < largeBytes || d.train.FromDisk || len(config.StreamingConflicts(s)) > 0 {
+	if float64(all) <= s.StreamingAboveGB*1e9 || d.train.FromDisk || s.Streaming == config.Off {
 		return
 	}
-	d.notes = append(d.notes, fmt.Sprintf("the training files have %s MB, all of which were tokenised before the first step; streaming = true starts at once", megabytes(all)))
+	against := "max_train_samples or debug_mode"
+	if conflicts := config.StreamingConflicts(s); len(conflicts) > 0 {
+		against = conflicts[0].Name + " " + conflicts[0].Problem
+	}
+	d.notes = append(d.notes, fmt.Sprintf("the training files have %s MB, all of which were tokenised before the first step; streaming would start at once: %s", megabytes(all), against))
 }
 
 // batches is what the run trains on.
@@ -108,12 +132,12 @@ func (d *dataset) batches(s config.Settings, t *task.Task, m *models, plan train
 		batches.Limit(plan.Records)
 		return batches
 	}
-	check := streamCheck{settings: s, task: t, models: m, data: d, most: max(1, d.train.Survey.MostCandidates)}
+	check := streamCheck{settings: s, task: t, models: m, data: d, most: max(1, d.train.Survey.MostCandidates), pieces: d.fullness.Most}
 	o := d.stream.options
 	o.Labels = m.labels
 	o.Check = check.example
 	d.stream.opened = data.NewStream(o)
-	return d.stream.opened
+	return data.Streamed(d.stream.opened, d.batching.grouping, d.shares, check.unit)
 }
 
 // closeStream ends the reading, and notes what was left out.
@@ -135,6 +159,7 @@ type streamCheck struct {
 	models   *models
 	data     *dataset
 	most     int // candidates of an example so far
+	pieces   int // of a unit so far
 }
 
 // example checks one. Its columns were compared as it was formatted, and invariants are
@@ -150,6 +175,9 @@ func (c *streamCheck) example(e data.Example) error {
 			return fmt.Errorf("%s: the class %q of %s is not among those of the first %d records, which the head has; give files whose first records have every class, or leave streaming out", e.Source, class, head, d.train.Survey.Records)
 		}
 	}
+	if b := d.batching; b.budget > 0 && b.grouping.Packing == "" && v.PackedTokens > b.budget {
+		return b.overBudget(e, v.PackedTokens)
+	}
 	if v.MostCandidates <= c.most {
 		return nil
 	}
@@ -157,10 +185,28 @@ func (c *streamCheck) example(e data.Example) error {
 		return fmt.Errorf("%s: the example has %d candidates, and each of the first %d records one; give files whose first records are like the others", e.Source, v.MostCandidates, d.train.Survey.Records)
 	}
 	c.most = v.MostCandidates
-	largest := d.survey(c.settings)
-	largest.MostCandidates = c.most
-	if err := c.task.CheckBatch(c.settings.PluginProgramMB, largest, d.mostExamples()); err != nil {
+	if err := c.largest(); err != nil {
 		return fmt.Errorf("%s: with %d candidates: %w", e.Source, c.most, err)
 	}
 	return nil
+}
+
+// unit checks a unit of so many pieces.
+func (c *streamCheck) unit(pieces int) error {
+	if pieces <= c.pieces {
+		return nil
+	}
+	c.pieces = pieces
+	if err := c.largest(); err != nil {
+		return fmt.Errorf("a %s of %d records: %w", c.data.batching.grouping.Noun(), pieces, err)
+	}
+	return nil
+}
+
+// largest checks the loss program at the largest batch so far.
+func (c *streamCheck) largest() error {
+	v := c.data.survey(c.settings)
+	v.MostCandidates = c.most
+	v.Examples = c.data.batching.size * c.pieces
+	return c.task.CheckBatch(c.settings.PluginProgramMB, v, v.Examples)
 }

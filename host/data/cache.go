@@ -37,6 +37,9 @@ type Cache struct {
 	// digests of the formatter's code and parameters, and of the tokenizer.
 	Key []string
 
+	// Now is the time by which files count as settled; nil = that of the clock.
+	Now func() time.Time
+
 	// Note is told why something could not be kept; nil where nobody listens.
 	Note func(format string, args ...any)
 }
@@ -213,7 +216,8 @@ func (c Cache) List() (files []CacheFile, err error) {
 }
 
 // Prune removes the files that were not used for the longest time, so that the others
-// take no more than so many bytes. spare is not removed. A run that reads a file which
+// take no more than so many bytes; those of no bytes are all, with what is remembered of
+// data files. spare is not removed. A run that reads a file which
 // is removed reads it to its end.
 func (c Cache) Prune(most int64, spare ...string) (removed []CacheFile, err error) {
 	files, err := c.List()
@@ -223,6 +227,9 @@ func (c Cache) Prune(most int64, spare ...string) (removed []CacheFile, err erro
 	total := int64(0)
 	for _, f := range files {
 		total += f.Bytes
+	}
+	if most == 0 {
+		_ = os.Remove(filepath.Join(c.Folder, digestsName))
 	}
 	for _, f := range slices.Backward(files) {
 		if total <= most {

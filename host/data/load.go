@@ -9,6 +9,7 @@ import (
 	"context"
 	"fmt"
 	"iter"
+	"os"
 	"runtime"
 
 	"llmhost/host/data/source"
@@ -57,7 +58,7 @@ func (o Options) open(ctx context.Context, files source.Files) (l loaded, err er
 	if err := o.Tokenizing.check(); err != nil {
 		return l, err
 	}
-	if l.files, err = files.Digests(); err != nil {
+	if l.files, err = o.Cache.digests(files); err != nil {
 		return l, err
 	}
 	l.digest = digestOf(o.tokensKey(l.files, files))
@@ -68,6 +69,21 @@ func (o Options) open(ctx context.Context, files source.Files) (l loaded, err er
 	}
 	l.tokenised, err = o.tokenise(ctx, files, l.digest)
 	return l, err
+}
+
+// Holds tells whether the cache has the tokens of files. It does not read those whose
+// digest nobody remembers: the cache has none of their tokens, or not of what they hold
+// now.
+func (o Options) Holds(files source.Files) (bool, error) {
+	if o.Cache.Folder == "" {
+		return false, nil
+	}
+	listed, known, err := o.Cache.knownDigests(files)
+	if err != nil || !known {
+		return false, err
+	}
+	_, err = os.Stat(o.Cache.path(digestOf(o.tokensKey(listed, files)), tokensEnding))
+	return err == nil, nil
 }
 
 // set surveys the examples, which are one side of a split where part names one.

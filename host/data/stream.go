@@ -321,10 +321,14 @@ func LoadHead(ctx context.Context, files source.Files, o Options, records int) (
 	return h, nil
 }
 
-// StreamName says what an epoch of a stream is, as Grouping.Name does.
-func StreamName(buffer int) string {
-	if buffer < 2 {
-		return "records streamed in their order"
+// StreamName says what an epoch of a stream is, as Grouping.Name does for those of g.
+func StreamName(buffer int, g Grouping) string {
+	name := "records streamed in their order"
+	if buffer > 1 {
+		name = fmt.Sprintf("records streamed through a buffer of %d", buffer)
 	}
-	return fmt.Sprintf("records streamed through a buffer of %d", buffer)
+	if of := g.Name(); of != "" {
+		name = of + " of " + name
+	}
+	return name
 }

@@ -132,9 +132,9 @@ func hasAdapter(settings map[string]any) bool {
 	return rank > 0 || file != "" || folder != ""
 }
 
-// CheckInputs returns an error where a run over the inputs of now could not
-// continue s. What an older checkpoint does not say is not compared.
-func CheckInputs(s Start, now checkpoint.State) error {
+// CheckInputs returns an error where a run over the inputs of now, whose training files
+// are files, could not continue s. What an older checkpoint does not say is not compared.
+func CheckInputs(s Start, now checkpoint.State, files []SourceRecord) error {
 	was, path := s.State, s.Checkpoint
 	if path == "" {
 		return nil
@@ -149,15 +149,17 @@ func CheckInputs(s Start, now checkpoint.State) error {
 		)
 	case was.Cursor.Stream != nil && was.DataDigest != now.DataDigest:
 		return fmt.Errorf(
-			"%s was trained on other data: a file has another size, time of writing, beginning or end; give the same data_paths, or --overwrite_output_dir to start from scratch",
+			"%s was trained on other data%s; give the same data_paths, or --overwrite_output_dir to start from scratch",
 			path,
+			otherFiles(s, files),
 		)
 	case was.DataDigest != now.DataDigest:
 		return fmt.Errorf(
-			"%s was trained on other data (sha256 %.12s… then, %.12s… now); give the same data_paths, or --overwrite_output_dir to start from scratch",
+			"%s was trained on other data (sha256 %.12s… then, %.12s… now)%s; give the same data_paths, or --overwrite_output_dir to start from scratch",
 			path,
 			was.DataDigest,
 			now.DataDigest,
+			otherFiles(s, files),
 		)
 	case was.ProgramDigest != now.ProgramDigest:
 		return fmt.Errorf(

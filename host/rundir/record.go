@@ -103,6 +103,7 @@ type SourceRecord struct {
 	Path   string `json:"path"`
 	SHA256 string `json:"sha256,omitempty"` // of its bytes; "" of a file that is streamed
 
+	Bytes    int64     `json:"bytes,omitempty"`    // of a data file that is not streamed
 	Identity *Identity `json:"identity,omitempty"` // of a file that is streamed
 }
 

@@ -157,7 +157,7 @@ func TestAResumedRunMustHaveTheSameInputs(t *testing.T) {
 		Cursor:          data.Cursor{Epoch: 2, Next: 20},
 	}
 	start := rundir.Start{Checkpoint: "run/checkpoint-2", State: was}
-	require.NoError(t, rundir.CheckInputs(start, was))
+	require.NoError(t, rundir.CheckInputs(start, was, nil))
 	for want, change := range map[string]func(*checkpoint.State){
 		"run/checkpoint-2 was trained on other data (sha256 aaaaaaaaaaaa… then, cccccccccccc… now)":              func(s *checkpoint.State) { s.DataDigest = "cccccccccccccc" },
 		"run/checkpoint-2 was trained with another loss program (sha256 bbbbbbbbbbbb… then, cccccccccccc… now)":  func(s *checkpoint.State) { s.ProgramDigest = "cccccccccccccc" },
@@ -171,15 +171,15 @@ func TestAResumedRunMustHaveTheSameInputs(t *testing.T) {
 	} {
 		now := was
 		change(&now)
-		require.ErrorContains(t, rundir.CheckInputs(start, now), want)
-		require.NoError(t, rundir.CheckInputs(rundir.Start{}, now), "a run from scratch takes any input")
+		require.ErrorContains(t, rundir.CheckInputs(start, now, nil), want)
+		require.NoError(t, rundir.CheckInputs(rundir.Start{}, now, nil), "a run from scratch takes any input")
 	}
 	now := was
 	now.DataSeed = new(uint64)
 	start.State.Cursor.Next = 40
-	require.NoError(t, rundir.CheckInputs(start, now), "the next epoch may have another order")
+	require.NoError(t, rundir.CheckInputs(start, now, nil), "the next epoch may have another order")
 	old := rundir.Start{Checkpoint: "run/checkpoint-2", State: checkpoint.State{DataDigest: was.DataDigest, ProgramDigest: was.ProgramDigest}}
-	require.NoError(t, rundir.CheckInputs(old, was), "an older checkpoint does not say all")
+	require.NoError(t, rundir.CheckInputs(old, was, nil), "an older checkpoint does not say all")
 }
 
 func TestAResumedRunMustHaveTheSameMachine(t *testing.T) {

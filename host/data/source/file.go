@@ -7,6 +7,7 @@ import (
 	"fmt"
 	"io"
 	"os"
+	"slices"
 	"time"
 )
 
@@ -19,6 +20,7 @@ type File struct {
 	Seeks    bool     `json:"-"` // reading can begin in its middle: it is not compressed as a whole
 	Note     string   `json:"-"` // what a user should know of it, such as a wrong name; "" for nothing
 	Identity Identity `json:"-"` // tells files apart without reading them
+	Stamps   []Stamp  `json:"-"` // of its parts, from before it was read; nil where they were other ones afterwards
 }
 
 // Identity tells one state of a file from another without reading all of it. A file that
@@ -30,18 +32,26 @@ type Identity struct {
 	Ends     string    `json:"ends"` // sha256 of its first and last MiB, in hexadecimal
 }
 
-// Digests lists the files that f means, with the sha256 of each: they are read in full.
-func (f Files) Digests() ([]File, error) {
-	return f.describe(func(in *input) (string, error) { return in.digest() })
+// Digests lists the files that f means, with the sha256 of each. They are read in full,
+// but for those whose sha256 known returns; known may be nil.
+func (f Files) Digests(known func(File) string) ([]File, error) {
+	return f.describe(func(in *input, file File) (string, error) {
+		if known != nil {
+			if digest := known(file); digest != "" {
+				return digest, nil
+			}
+		}
+		return in.digest()
+	})
 }
 
 // Identify lists the files that f means, without their sha256: of each only the
 // beginning and the end is read.
 func (f Files) Identify() ([]File, error) {
-	return f.describe(func(*input) (string, error) { return "", nil })
+	return f.describe(func(*input, File) (string, error) { return "", nil })
 }
 
-func (f Files) describe(digest func(*input) (string, error)) ([]File, error) {
+func (f Files) describe(digest func(*input, File) (string, error)) ([]File, error) {
 	list, err := f.list()
 	if err != nil {
 		return nil, err
@@ -55,7 +65,7 @@ func (f Files) describe(digest func(*input) (string, error)) ([]File, error) {
 	return files, nil
 }
 
-func describeFile(found listed, digest func(*input) (string, error)) (File, error) {
+func describeFile(found listed, digest func(*input, File) (string, error)) (File, error) {
 	in, err := openInput(found.path)
 	if err != nil {
 		return File{}, err
@@ -65,8 +75,14 @@ func describeFile(found listed, digest func(*input) (string, error)) (File, erro
 	if file.Identity, err = in.identity(); err != nil {
 		return File{}, fmt.Errorf("%s: %w", found.path, err)
 	}
-	if file.SHA256, err = digest(in); err != nil {
+	if file.Stamps, err = in.stamps(); err == nil {
+		file.SHA256, err = digest(in, file)
+	}
+	if err != nil {
 		return File{}, fmt.Errorf("%s: %w", found.path, err)
+	}
+	if after, err := in.stamps(); err != nil || !slices.Equal(file.Stamps, after) {
+		file.Stamps = nil
 	}
 	return file, nil
 }

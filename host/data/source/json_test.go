@@ -246,7 +246,7 @@ func TestDigests(t *testing.T) {
 	files := write(t, "d/b.jsonl", `{"q":"b"}`)
 	require.NoError(t, os.WriteFile("d/a.json", []byte("[]"), 0o666))
 	files.Paths = []string{"d"}
-	got, err := files.Digests()
+	got, err := files.Digests(nil)
 	require.NoError(t, err)
 	require.Equal(t, []int64{2, 9}, []int64{got[0].Identity.Bytes, got[1].Identity.Bytes})
 	require.Equal(t, []string{"JSON array", "JSON lines"}, []string{got[0].Kind, got[1].Kind})

@@ -224,7 +224,7 @@ func TestFoldersOfDatasets(t *testing.T) {
 		{"testdata/golden/dict", []string{"validation", "test"}, []string{"testdata/golden/dict/test"}, "testdata/golden/dict has the splits test, train; test is read; name the folder or the files of another to read that"},
 		{"testdata/golden/cache", nil, []string{"testdata/golden/cache/json-train.arrow"}, "testdata/golden/cache has the splits test, train; train is read; name the folder or the files of another to read that"},
 	} {
-		found, err := source.Files{Paths: []string{c.path}, Splits: c.splits}.Digests()
+		found, err := source.Files{Paths: []string{c.path}, Splits: c.splits}.Digests(nil)
 		require.NoError(t, err)
 		var paths []string
 		for _, f := range found {
