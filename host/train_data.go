@@ -79,6 +79,7 @@ func (d dataset) evalSets(labels data.Labeler) []train.EvalSet {
 		sets = append(sets, train.EvalSet{
 			Name:    set.name,
 			Prefix:  set.prefix(),
+			Records: data.Pieces(set.data.Examples, set.sizes, d.batching.evaluation()),
 			Batches: data.InUnits(set.data.Examples, labels, set.sizes, d.batching.evaluation()),
 		})
 	}

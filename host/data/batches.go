@@ -159,6 +159,18 @@ func InUnits(examples Examples, labels Labeler, sizes []int32, g Grouping) func(
 	}
 }
 
+// Pieces is how many examples, or parts of some, InUnits hands out.
+func Pieces(examples Examples, sizes []int32, g Grouping) (n int) {
+	if g.Tokens == 0 {
+		return examples.Len()
+	}
+	units := NewUnits(sizes, g, 0)
+	for range units.PerEpoch() {
+		n += len(units.Next(1)[0])
+	}
+	return n
+}
+
 // Order hands out the numbers 0 to n-1, all of them once in each epoch, in an
 // order that the seed and the epoch alone decide. The same seed gives the same
 // order in every version of this program.

@@ -2,6 +2,7 @@ package train
 
 import (
 	"fmt"
+	"iter"
 	"slices"
 
 	"llmhost/host/data"
@@ -35,7 +36,19 @@ func newCalibrations(o Options) calibrations {
 
 // Evaluate measures micro-batches, without a gradient. After each, tell is called
 // with how many records it has; an error of tell ends the evaluation. It may be nil.
-func (t *Trainer) Evaluate(micro [][]data.Example, tell func(records int) error) (e Evaluation, err error) {
+func (t *Trainer) Evaluate(micro [][]data.Example, tell func(records int) error) (Evaluation, error) {
+	return t.EvaluateEach(func(yield func([]data.Example, error) bool) {
+		for _, examples := range micro {
+			if !yield(examples, nil) {
+				return
+			}
+		}
+	}, tell)
+}
+
+// EvaluateEach is Evaluate for micro-batches that are read one by one, several times
+// where the loss needs all of them before it computes one.
+func (t *Trainer) EvaluateEach(micro iter.Seq2[[]data.Example, error], tell func(records int) error) (e Evaluation, err error) {
 	defer tensor.Catch(&err)
 	if tell == nil {
 		tell = func(int) error { return nil }
@@ -46,14 +59,18 @@ func (t *Trainer) Evaluate(micro [][]data.Example, tell func(records int) error)
 	return e, err
 }
 
-func (t *Trainer) evaluate(micro [][]data.Example, tell func(records int) error) (Evaluation, error) {
+func (t *Trainer) evaluate(micro iter.Seq2[[]data.Example, error], tell func(records int) error) (Evaluation, error) {
 	p := t.Objective.Program()
 	d := t.Objective.Device()
 	calibration := newCalibrations(t.Options)
-	means := t.Objective.Means(t.Model, t.batches(micro))
+	var failed error
+	means := t.Objective.Means(t.Model, t.packed(micro, &failed))
+	if failed != nil {
+		return Evaluation{}, failed
+	}
 	one := tensor.Full(d, tensor.Float64, 1)
 	sums := tensor.Zeros(d, tensor.Float64, int64(2*len(p.Terms)+2*len(p.Metrics)))
-	for b := range t.batches(micro) {
+	for b := range t.packed(micro, &failed) {
 		tensor.Scoped(func() {
 			outputs, rewards := t.Objective.Evaluate(t.Model, &b, means)
 			calibration.add(&b, t.Objective.Scores, rewards)
@@ -63,6 +80,9 @@ func (t *Trainer) evaluate(micro [][]data.Example, tell func(records int) error)
 		if err := tell(b.B); err != nil {
 			return Evaluation{}, err
 		}
+	}
+	if failed != nil {
+		return Evaluation{}, failed
 	}
 	return newEvaluation(p, sums.Floats(), calibration), nil
 }

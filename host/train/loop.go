@@ -19,6 +19,8 @@ type EvalSet struct {
 	Name   string // for the user, "" where there is only one
 	Prefix string // of the names of its metrics: "eval_", or "eval_NAME_" where there are several
 
+	Records int // or pieces of some, that Batches hands out
+
 	// Batches goes through the set once, in micro-batches of up to size examples.
 	Batches func(size int) iter.Seq2[[]data.Example, error]
 }
@@ -297,31 +299,14 @@ func (l *Loop) evaluate(ctx context.Context) error {
 
 // evaluateOn measures one set, and tells how far it is after each micro-batch.
 func (l *Loop) evaluateOn(ctx context.Context, set EvalSet) (Evaluation, error) {
-	micro, total, err := set.micro(l.Plan.EvalBatchSize)
-	if err != nil {
-		return Evaluation{}, err
-	}
 	done := 0
-	return l.Trainer.Evaluate(micro, func(records int) error {
+	return l.Trainer.EvaluateEach(set.Batches(l.Plan.EvalBatchSize), func(records int) error {
 		done += records
 		event := l.event(Evaluating, nil)
 		event.Set = set.Name
-		event.Done, event.Of = done, total
+		event.Done, event.Of = done, set.Records
 		return errors.Join(ctx.Err(), l.Emit(event))
 	})
-}
-
-// micro goes through the set. Mismatched answers are rotated over the whole set,
-// so an evaluation first reads all of it.
-func (s EvalSet) micro(size int) (micro [][]data.Example, records int, err error) {
-	for examples, err := range s.Batches(size) {
-		if err != nil {
-			return nil, 0, err
-		}
-		micro = append(micro, examples)
-		records += len(examples)
-	}
-	return micro, records, nil
 }
 
 // saves tells whether the run keeps checkpoints.

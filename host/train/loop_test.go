@@ -107,7 +107,7 @@ func newLoop(t *testing.T, plan func(*train.Plan)) *recorded {
 	plan(&r.Plan)
 	r.Trainer = newTrainer(t, newModel(t, "llama", tensor.Float32), loss(t, "rrhf", nil), 0.01, train.Options{MaxGradNorm: 1, SharePrefix: true})
 	r.Batches = data.NewShuffled(data.InMemory(examples), nil, 1)
-	r.Eval = []train.EvalSet{{Prefix: "eval_", Batches: data.InOrder(data.InMemory(uneven(22, true)), nil)}}
+	r.Eval = []train.EvalSet{{Prefix: "eval_", Records: 22, Batches: data.InOrder(data.InMemory(uneven(22, true)), nil)}}
 	r.Save = func() (string, error) { r.saves++; return fmt.Sprintf("checkpoint-%d", r.Trainer.GlobalStep), nil }
 	r.Emit = func(e train.Event) error {
 		if e.Kind == train.Evaluating {

@@ -23,7 +23,7 @@ func TestLossAndPerplexityAgree(t *testing.T) {
 				r.examples = uneven(21, false)
 				r.Batches = data.NewShuffled(data.InMemory(r.examples), nil, 1)
 				r.Trainer = newTrainer(t, newModel(t, "llama", tensor.Float32), loss(t, "sft", nil), 0.01, train.Options{MicroMean: microMean})
-				r.Eval = []train.EvalSet{{Prefix: "eval_", Batches: data.InOrder(data.InMemory(r.examples), nil)}}
+				r.Eval = []train.EvalSet{{Prefix: "eval_", Records: len(r.examples), Batches: data.InOrder(data.InMemory(r.examples), nil)}}
 				compared := 0
 				r.Emit = func(e train.Event) error {
 					for _, prefix := range []string{"", "eval_"} {

@@ -179,22 +179,53 @@ func (t *Trainer) pack(micro [][]data.Example) (batches []data.Batch, denominato
 // batches packs micro-batches one after the other, with mismatched answers where
 // the loss reads them: they are rotated over all of micro.
 func (t *Trainer) batches(micro [][]data.Example) iter.Seq[data.Batch] {
-	return func(yield func(data.Batch) bool) {
-		var others []data.Example
-		if t.Objective.Needs().Mismatched {
-			others = data.Mismatch(slices.Concat(micro...), t.Options.MaxLength, t.Options.TruncationSide)
-		}
+	var never error // nothing is read from a disk
+	return t.packed(func(yield func([]data.Example, error) bool) {
 		for _, examples := range micro {
+			if !yield(examples, nil) {
+				return
+			}
+		}
+	}, &never)
+}
+
+// packed is batches of micro-batches that are read one by one: no more than one is in
+// memory. An error of theirs ends it, and failed is set to it.
+func (t *Trainer) packed(micro iter.Seq2[[]data.Example, error], failed *error) iter.Seq[data.Batch] {
+	return func(yield func(data.Batch) bool) {
+		var before []data.Example // the one whose answers the next one gets
+		if t.Objective.Needs().Mismatched {
+			if before, *failed = lastOf(micro); *failed != nil {
+				return
+			}
+		}
+		for examples, err := range micro {
+			if err != nil {
+				*failed = err
+				return
+			}
 			b := data.Pack(examples, t.shares())
-			if others != nil {
-				mismatched := data.Pack(others[:len(examples)], false)
-				b.Mismatched, others = &mismatched, others[len(examples):]
+			if before != nil {
+				others := data.Mismatch(slices.Concat(before, examples), t.Options.MaxLength, t.Options.TruncationSide)
+				mismatched := data.Pack(others[1:], false)
+				b.Mismatched, before = &mismatched, examples[len(examples)-1:]
 			}
 			if !yield(b) {
 				return
 			}
 		}
 	}
+}
+
+// lastOf is the last example of micro-batches, by itself.
+func lastOf(micro iter.Seq2[[]data.Example, error]) (last []data.Example, err error) {
+	for examples, err := range micro {
+		if err != nil {
+			return nil, err
+		}
+		last = examples[len(examples)-1:]
+	}
+	return last, nil
 }
 
 // denominator is what a term's sum over one micro-batch is divided by. An
