@@ -59,13 +59,23 @@ func Tokenize(examples []Formatted, tokenizer Tokenizer, how Tokenizing) ([]Exam
 		}
 		encoded, err := how.encode(chunk, tokenizer)
 		if err != nil {
-			return nil, fmt.Errorf("%s to %s: %w", chunk[0].Source, chunk[len(chunk)-1].Source, err)
+			return nil, how.located(chunk, tokenizer, err)
 		}
 		for _, e := range chunk {
 			tokenised = append(tokenised, how.example(e, encoded, chats))
 		}
 	}
 	return tokenised, nil
+}
+
+// located says whose text cannot be encoded: the error was about all of them.
+func (how Tokenizing) located(examples []Formatted, tokenizer Tokenizer, err error) error {
+	for i, e := range examples {
+		if _, alone := how.encode(examples[i:i+1], tokenizer); alone != nil {
+			return fmt.Errorf("%s: %w", e.Source, alone)
+		}
+	}
+	return fmt.Errorf("%s to %s: %w", examples[0].Source, examples[len(examples)-1].Source, err)
 }
 
 // check refuses a length that holds nothing of a text.

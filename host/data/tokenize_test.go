@@ -194,7 +194,7 @@ func (broken) EncodeBatch([]string, bool) ([][]int32, error) {
 
 func TestTokenizeErrors(t *testing.T) {
 	_, err := data.Tokenize([]data.Formatted{example()}, broken{}, data.Tokenizing{MaxLength: 1})
-	require.EqualError(t, err, "a.jsonl:1 to a.jsonl:1: text 0: out of memory")
+	require.EqualError(t, err, "a.jsonl:1: text 0: out of memory")
 	_, err = data.Tokenize(nil, broken{}, data.Tokenizing{})
 	require.EqualError(t, err, "max_length is 0; want at least 1")
 	chat := sdk.Candidate{Chat: &sdk.Chat{Answer: []sdk.Message{sdk.NewMessage("user", "Hi")}}}

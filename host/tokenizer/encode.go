@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"sync"
 	"sync/atomic"
+	"unicode"
 	"unicode/utf8"
 )
 
@@ -15,6 +16,9 @@ const (
 	bytesPerInstance = 1 << 20
 	// maxTextBytes keeps one text well inside the 4 GiB that a core can address.
 	maxTextBytes = 1 << 30
+	// maxWordBytes bounds letters and digits in a row: merging takes some 300 bytes of
+	// memory for each byte of a word.
+	maxWordBytes = 4 << 20
 )
 
 // Encode returns the ids of text. With special, the tokenizer's post-processor
@@ -65,6 +69,27 @@ func (t *Tokenizer) encodeAll(texts []string, special bool) ([][]int32, error) {
 		return nil, err
 	}
 	return ids, nil
+}
+
+// longWord finds letters and digits in a row that are more than maxWordBytes; length is 0
+// where there are none.
+func longWord(text string) (at, length int) {
+	if len(text) <= maxWordBytes {
+		return 0, 0
+	}
+	for i, r := range text {
+		if r < 0x80 && !isWordByte(byte(r)) || r >= 0x80 && (unicode.IsSpace(r) || unicode.IsPunct(r)) {
+			at = i + utf8.RuneLen(r)
+		}
+		if i-at > maxWordBytes {
+			return at, i - at
+		}
+	}
+	return 0, 0
+}
+
+func isWordByte(c byte) bool {
+	return c >= 'a' && c <= 'z' || c >= 'A' && c <= 'Z' || c >= '0' && c <= '9'
 }
 
 // each hands texts to work chunk by chunk, on several threads where there is enough work.
@@ -164,6 +189,14 @@ func (t *Tokenizer) check(text string) error {
 			t.path,
 			len(text),
 			maxTextBytes,
+		)
+	}
+	if at, length := longWord(text); length > 0 {
+		return fmt.Errorf(
+			"tokenizer %s: text has more than %d bytes of letters and digits in a row, from byte %d on, which no text has; take it out, or cut it",
+			t.path,
+			maxWordBytes,
+			at,
 		)
 	}
 	if utf8.ValidString(text) {

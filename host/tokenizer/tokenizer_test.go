@@ -134,6 +134,13 @@ func TestNotUTF8(t *testing.T) {
 	require.False(t, ok)
 }
 
+// Merging one word takes memory many times its length.
+func TestLongWords(t *testing.T) {
+	tok := load(t, tiny)
+	_, err := tok.EncodeBatch([]string{"fine", "é. " + strings.Repeat("a", 4<<20+1)}, false)
+	require.EqualError(t, err, "text 1: tokenizer testdata/tiny_bpe/tokenizer.json: text has more than 4194304 bytes of letters and digits in a row, from byte 4 on, which no text has; take it out, or cut it")
+}
+
 func TestUnknownIDs(t *testing.T) {
 	tok := load(t, tiny)
 	_, err := tok.Decode([]int32{4, -1}, true)

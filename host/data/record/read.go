@@ -27,7 +27,7 @@ func Read(from source.Record) (Record, error) {
 		r[i] = Member{Name: name, Value: Value{Kind: Null}}
 		if row.Has(i) {
 			if r[i].Value, err = Parse(row.JSON(i)); err != nil {
-				return nil, fmt.Errorf("%s: field %q %w", from.Position(), name, err)
+				return nil, fmt.Errorf("%s: field %q: %w", from.Position(), name, err)
 			}
 		}
 	}

@@ -39,6 +39,11 @@ func readCSV(f Files, in *input, from Place, yield func(Record, error) bool) err
 	}
 }
 
+const (
+	nulByte = "a NUL byte, which no text has; write the file again as UTF-8 text"
+	loneCR  = `the lines end in CR alone, as old programs for the Macintosh write them; convert it: tr '\r' '\n' < `
+)
+
 // csvReader reads the rows of a table.
 type csvReader struct {
 	*text
@@ -69,16 +74,19 @@ func (f Files) openCSV(in *input) (*csvReader, error) {
 	case err != nil:
 		t.Close()
 		return nil, err
+	case bytes.IndexByte(bytes.TrimSuffix(bytes.TrimSuffix(c.raw, []byte("\n")), []byte("\r")), '\r') >= 0 && bytes.IndexByte(c.raw, '"') < 0:
+		t.Close()
+		return nil, fmt.Errorf("%s: %s%s", c.position(c.begin), loneCR, in.path)
 	default:
 		c.names = newHeader(uniqueNames(c.texts()))
-		c.names.isText = f.textColumns(in, c.names)
+		f.typeColumns(in, c.names)
 	}
 	return c, nil
 }
 
-// textColumns says of each column whether its cells are texts, even those that spell a
+// typeColumns says of each column whether its cells are texts, even those that spell a
 // number: pandas looks at all rows for that, here it is those at the file's beginning.
-func (f Files) textColumns(in *input, names *header) []bool {
+func (f Files) typeColumns(in *input, names *header) {
 	head := trimMark(in.head)
 	if len(in.head) == headBytes {
 		head = head[:bytes.LastIndexByte(head, '\n')+1]
@@ -88,17 +96,21 @@ func (f Files) textColumns(in *input, names *header) []bool {
 		separator: separatorOf(in),
 		names:     names,
 	}
-	isText := make([]bool, len(names.names))
+	names.isText = make([]bool, len(names.names))
+	names.isValue = make([]bool, len(names.names))
 	if c.read() != nil { // the names
-		return isText
+		return
 	}
 	for {
 		row, err := c.row()
 		if err != nil {
-			return isText
+			return
 		}
 		for i, cell := range row.cells {
-			isText[i] = isText[i] || !row.isNull(i) && !spellsValue(cell)
+			if !row.isNull(i) {
+				names.isText[i] = names.isText[i] || !spellsValue(cell)
+				names.isValue[i] = !names.isText[i]
+			}
 		}
 	}
 }

@@ -45,8 +45,11 @@ func (r textRow) cell(at int, t sdk.ColumnType) (sdk.Cell, error) {
 	case t == sdk.String:
 		return sdk.Cell{Type: t, Str: text}, nil
 	case t == sdk.JSON && (r.plain || v.kind == 0 || v.kind == kindNotFinite || !json.Valid(v.raw)):
-		if looksLikePython(text) {
+		switch {
+		case looksLikePython(text):
 			return sdk.Cell{}, notJSON(name)
+		case r.names.isValue != nil && r.names.isValue[at]:
+			return sdk.Cell{}, fmt.Errorf("%s is a text here, and holds numbers or other values of JSON alone in the first 64 KiB of the file, so that nothing tells which of them are texts; write the file as JSON lines or Parquet, where that is told", name)
 		}
 		return sdk.Cell{Type: t, Str: quoteJSON(text)}, nil
 	case t == sdk.Int && v.kind == kindNumber:

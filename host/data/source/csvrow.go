@@ -35,7 +35,7 @@ func (c *csvReader) more() error {
 		return wrongText(fmt.Sprintf("%s: the row is longer than %s, the most that is read of one; is a quote not closed?", c.position(c.begin), bytesText(c.most)))
 	}
 	if i := bytes.IndexByte(line, 0); i >= 0 {
-		return c.wrongAt(at, line[:i], "a NUL byte, which no text has; write the file again as UTF-8 text")
+		return c.wrongAt(at, line[:i], nulByte)
 	}
 	c.raw = append(c.raw, line...)
 	return nil

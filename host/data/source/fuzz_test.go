@@ -131,6 +131,37 @@ func FuzzJSONArray(f *testing.F) {
 	fuzzFile(f, "a.json", "\ufeff[{\"a\":1}\r\n,\n{\"a\":[{}, null]}]\n", "[]", "[{\"a\":\"\\\"\\ud83d\"},{\"é\":1e5}]")
 }
 
+func FuzzJSONObjects(f *testing.F) {
+	fuzzFile(f, "a.json",
+		"{\n\"a\":1}\n{\"a\":[{}, null]}{\"b\":\"}\"}",
+		"{\"v\":[1,{}],\"data\" : [\n{\"a\":1},\n{\"a\":2}], \"n\": \"]\", \"m\":-1.5e3 }\n",
+		`{"a":[1,"x"],"b":[null,{}]}`,
+		`{"a":{"0":1,"3":2},"b":{"0":[],"3":"x"}}`,
+		`{"0":{"a":1},"1":{"b":2}}`,
+		`{"columns":["a","b"],"index":[0],"data":[[1,"x"],[2,{}]]}`,
+	)
+}
+
+// FuzzPlace begins to read at any place of files of several kinds.
+func FuzzPlace(f *testing.F) {
+	f.Add(uint8(0), int64(1), int64(9), 2, 1)
+	f.Add(uint8(1), int64(0), int64(0), 0, 0)
+	f.Add(uint8(2), int64(2), int64(-1), -1, -1)
+	contents := []string{"{\"a\":1}\n{\"a\":2}\n", "[{\"a\":1},\n{\"a\":2}]", "{\"data\":[{\"a\":1},\n{\"a\":2}]}", `{"a":[1,2]}`, "a,b\n1,2\n3,4\n"}
+	contents = append(contents, golden(f, "many_zstd.parquet")...)
+	contents = append(contents, golden(f, "*.arrow")...)
+	f.Fuzz(func(t *testing.T, which uint8, row, offset int64, line, column int) {
+		path := filepath.Join(t.TempDir(), "a")
+		require.NoError(t, os.WriteFile(path, []byte(contents[int(which)%len(contents)]), 0o666))
+		files := source.Files{Paths: []string{path}, Setting: "data_paths"}
+		for record, err := range files.RecordsFrom(source.Place{Row: row, Read: row, Offset: offset, Line: line, Column: column}) {
+			if err == nil {
+				_, _ = wholeText(record)
+			}
+		}
+	})
+}
+
 func FuzzPlainText(f *testing.F) { fuzzFile(f, "a.txt", "a\n\r\nb\u2028c\n\x00", "{\"a\":1}\n") }
 
 func FuzzAnyName(f *testing.F) {

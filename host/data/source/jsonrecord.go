@@ -17,10 +17,16 @@ type object struct {
 	after Place
 	text  []byte
 
+	row     int  // of a table in JSON, from 1; 0 = the text is where place says
 	replace bool // U+FFFD is read for what is no text
 }
 
-func (o object) Position() Position { return Position{File: o.file, Line: o.place.Line} }
+func (o object) Position() Position {
+	if o.row > 0 {
+		return Position{File: o.file, Row: o.row}
+	}
+	return Position{File: o.file, Line: o.place.Line}
+}
 
 func (o object) Place() Place { return o.place }
 

@@ -23,7 +23,7 @@ func readArray(f Files, in *input, from Place, yield func(Record, error) bool) e
 		return err
 	}
 	defer t.Close()
-	return t.array(func(o object) bool { return yield(o, nil) })
+	return t.array(func(o object) bool { return yield(o, nil) }, t.atEnd)
 }
 
 // lines yields the object of each line that is not blank, until yield says no more.
@@ -60,9 +60,9 @@ func (t *text) object(begin Place, raw []byte) object {
 	}
 }
 
-// array yields each element of the array that makes up the file, until yield says no
-// more.
-func (t *text) array(yield func(object) bool) error {
+// array yields each element of an array, until yield says no more. end reads what is
+// behind it.
+func (t *text) array(yield func(object) bool, end func() error) error {
 	more, err := t.begin()
 	for err == nil && more {
 		var o object
@@ -75,9 +75,9 @@ func (t *text) array(yield func(object) bool) error {
 		}
 	}
 	if err == nil {
-		err = t.atEnd()
+		err = end()
 	}
-	return t.ended(err)
+	return t.endedIn("its array", err)
 }
 
 // begin goes to the next element: from the beginning of the file, from an element, or
@@ -189,10 +189,10 @@ func (s *objectScan) next(text []byte) int {
 	return len(text)
 }
 
-// ended is the error of a file that ends, or cannot be read on, inside its array.
-func (t *text) ended(err error) error {
+// endedIn is the error of a file that ends, or cannot be read on, inside of something.
+func (t *text) endedIn(what string, err error) error {
 	if err == io.EOF {
-		return fmt.Errorf("%s:%d: the file ends inside its array", t.position(t.at), t.at.Column)
+		return fmt.Errorf("%s:%d: the file ends inside %s", t.position(t.at), t.at.Column, what)
 	}
 	return t.located(t.at, err)
 }

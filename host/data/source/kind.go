@@ -2,6 +2,7 @@ package source
 
 import (
 	"bytes"
+	"cmp"
 	"path/filepath"
 	"slices"
 	"strings"
@@ -19,8 +20,11 @@ type fileKind struct {
 var (
 	jsonLines = &fileKind{name: "JSON lines", endings: []string{".jsonl", ".ndjson"}}
 	jsonArray = &fileKind{name: "JSON array", endings: []string{".json"}}
-	csvTable  = &fileKind{name: "CSV", endings: []string{".csv", ".tsv", ".tab"}}
-	plainText = &fileKind{name: "plain text, a record a line", endings: []string{".txt"}}
+	// Their names are those of the array.
+	jsonWrapped = &fileKind{name: "JSON, a list of records in an object", endings: []string{".json"}}
+	jsonObjects = &fileKind{name: "JSON objects", endings: []string{".json", ".jsonl", ".ndjson"}}
+	csvTable    = &fileKind{name: "CSV", endings: []string{".csv", ".tsv", ".tab"}}
+	plainText   = &fileKind{name: "plain text, a record a line", endings: []string{".txt"}}
 )
 
 // The kinds of files whose fields have types.
@@ -81,15 +85,17 @@ func kindOf(path string, head []byte) *fileKind {
 		return arrowStream
 	case bytes.HasPrefix(head, []byte(parquetMagic)), bytes.HasPrefix(head, []byte("PARE")):
 		return parquetKind
+	case len(begin) == 0 && len(head) < headBytes:
+		return cmp.Or(named, jsonLines) // it has no record, whatever it is
 	case len(begin) == 0 && named != nil:
-		return named // it has no record, whatever it is
+		return named
 	case named == plainText || named == csvTable:
 		if sure := surelyJSON(begin); sure != nil {
 			return sure
 		}
 		return named
 	case bytes.HasPrefix(begin, []byte("{")):
-		return jsonLines
+		return kindOfObject(named, begin, len(head) < headBytes)
 	case bytes.HasPrefix(begin, []byte("[")):
 		return jsonArray
 	case looksLikeTable(begin):

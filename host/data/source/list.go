@@ -61,6 +61,9 @@ func (f Files) expand(path string) ([]listed, error) {
 	if err != nil {
 		return nil, fmt.Errorf("%w; %s names it", err, f.Setting)
 	}
+	if mode := info.Mode(); !mode.IsRegular() && !mode.IsDir() {
+		return nil, fmt.Errorf("%s: a pipe or device, which can be read once and not sought in; write its data to a file; %s names it", path, f.Setting)
+	}
 	if !info.IsDir() {
 		return []listed{{path: path}}, nil
 	}
@@ -85,7 +88,32 @@ func (f Files) matching(pattern string) ([]listed, error) {
 		return nil, fmt.Errorf("%s: no file fits this pattern; %s names it", pattern, f.Setting)
 	}
 	slices.Sort(found)
-	return unnoted(found), nil
+	return unnoted(slices.DeleteFunc(found, inLoop())), nil
+}
+
+// inLoop tells of paths whether a folder that they pass through stands twice in them, by
+// way of a link to a folder above it.
+func inLoop() func(path string) bool {
+	real := map[string]string{}
+	resolve := func(folder string) string {
+		if _, known := real[folder]; !known {
+			real[folder], _ = filepath.EvalSymlinks(folder) // it was just walked through
+		}
+		return real[folder]
+	}
+	return func(path string) bool {
+		seen := map[string]bool{}
+		for folder := filepath.Dir(path); ; folder = filepath.Dir(folder) {
+			at := resolve(folder)
+			if seen[at] {
+				return true
+			}
+			seen[at] = true
+			if folder == filepath.Dir(folder) {
+				return false
+			}
+		}
+	}
 }
 
 // unnoted are files with nothing to say of them.

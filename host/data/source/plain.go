@@ -26,6 +26,9 @@ func readPlain(f Files, in *input, from Place, yield func(Record, error) bool) e
 		if err != nil && err != io.EOF {
 			return t.located(begin, err)
 		}
+		if i := bytes.IndexByte(line, 0); i >= 0 {
+			return fmt.Errorf("%s:%d: %s", t.position(begin), 1+utf8.RuneCount(line[:i]), nulByte)
+		}
 		if len(line) > 0 {
 			t.at = t.at.nextRow()
 			raw := bytes.TrimSuffix(bytes.TrimSuffix(line, []byte("\n")), []byte("\r"))
@@ -53,9 +56,12 @@ var plainNames = newHeader([]string{plainField})
 
 // header is the names of the cells of a table's rows.
 type header struct {
-	names  []string
-	index  map[string]int
-	isText []bool // of a table: which columns hold texts; nil for none
+	names []string
+	index map[string]int
+
+	// Of a table, by the beginning of the file: which columns hold texts, and which hold
+	// numbers and other values alone. Of other files both are nil.
+	isText, isValue []bool
 }
 
 func newHeader(names []string) *header {

@@ -106,6 +106,8 @@ func (f Files) readInput(in *input, from Place, yield func(Record, error) bool) 
 	read := map[*fileKind]func(Files, *input, Place, func(Record, error) bool) error{
 		jsonLines:     readLines,
 		jsonArray:     readArray,
+		jsonWrapped:   readWrapped,
+		jsonObjects:   readObjects,
 		csvTable:      readCSV,
 		plainText:     readPlain,
 		arrowFile:     readArrow,

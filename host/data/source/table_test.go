@@ -113,6 +113,9 @@ func TestBadTables(t *testing.T) {
 		{"open quote", "a.csv", "q,a\nx,y\né,\"z\n\n", "a.csv:3:3: a quote that is not closed"},
 		{"text behind a quote", "a.csv", "q,a\n\"1\nx\"y,z\n", "a.csv:3:3: text behind the closing quote of a cell; double a quote that is part of the text"},
 		{"NUL", "a.csv", "q,a\nx,y\x00\n", "a.csv:2:4: a NUL byte, which no text has; write the file again as UTF-8 text"},
+		{"NUL in a text", "a.txt", "x\né\x00\n", "a.txt:2:2: a NUL byte, which no text has; write the file again as UTF-8 text"},
+		{"CR alone", "a.csv", "q,a\rx,y\r", "a.csv:1: the lines end in CR alone, as old programs for the Macintosh write them; convert it: tr '\\r' '\\n' < a.csv"},
+		{"nothing, compressed", "a.gz", "\x1f\x8b\b\x00\x00\x00\x00\x00\x00\xff\x01\x00\x00\xff\xff\x00\x00\x00\x00\x00\x00\x00\x00", "a.gz: no record in this file"},
 		{"not UTF-8", "a.csv", "q,a\nx,y\ncafé caf\xe9,y\n", `a.csv:3: field "q" holds the byte 0xe9 behind 8 characters, which is not UTF-8; data files are UTF-8; encoding_errors = "replace" reads U+FFFD for it`},
 	} {
 		t.Run(c.name, func(t *testing.T) {
@@ -124,6 +127,25 @@ func TestBadTables(t *testing.T) {
 	files.MaxRecord = 1 << 20
 	_, err := texts(files, "q", "a")
 	require.EqualError(t, err, "a.csv:2: the row is longer than 1 MiB, the most that is read of one; is a quote not closed?")
+}
+
+// A column of numbers and other values in which a text comes later is not two things in
+// silence: pandas reads texts in all of its rows.
+func TestATextBelowNumbers(t *testing.T) {
+	files := write(t, "a.csv", "q,a\nx,1\n"+strings.Repeat("x,2\n", 1<<14)+"x,three\n")
+	read := func(kind sdk.ColumnType) (err error) {
+		for record, broken := range files.Records() {
+			require.NoError(t, broken)
+			if _, err = record.Row("test", []sdk.Column{{Name: "a", Type: kind}}); err != nil {
+				break
+			}
+		}
+		return err
+	}
+	require.NoError(t, read(sdk.String))
+	require.EqualError(t, read(sdk.JSON), `a.csv:16387: field "a" is a text here, and holds numbers or other values of JSON alone in the first 64 KiB of the file, so that nothing tells which of them are texts; write the file as JSON lines or Parquet, where that is told`)
+	_, err := texts(write(t, "b.csv", "q,a\nx,\n"+strings.Repeat("x,\n", 1<<15)+"x,three\n"), "q")
+	require.NoError(t, err)
 }
 
 // A cell is what the column asks for.

@@ -6,6 +6,7 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"strings"
 )
 
 // readAhead is how many bytes of a file are read at a time.
@@ -106,11 +107,16 @@ func (t *text) next() (byte, error) {
 
 // pass goes over bytes that were looked at.
 func (t *text) pass(part []byte) {
+	t.count(part)
+	_, _ = t.in.Discard(len(part))
+}
+
+// count moves the place over bytes.
+func (t *text) count(part []byte) {
 	t.at.Offset += int64(len(part))
 	if i := bytes.LastIndexByte(part, '\n'); i >= 0 {
 		t.at.Line += bytes.Count(part, []byte("\n"))
 		t.at.Column = 1
-		_, _ = t.in.Discard(i + 1)
 		part = part[i+1:]
 	}
 	for _, c := range part {
@@ -118,21 +124,26 @@ func (t *text) pass(part []byte) {
 			t.at.Column++
 		}
 	}
-	_, _ = t.in.Discard(len(part))
 }
 
 // peek skips white space and returns the byte behind it, which is not read yet.
 func (t *text) peek() (byte, error) {
 	for {
-		c, err := t.in.Peek(1)
-		if err != nil {
+		if _, err := t.in.Peek(1); err != nil {
 			return 0, err
 		}
-		switch c[0] {
-		case ' ', '\t', '\r', '\n':
-			_, _ = t.next() // it is there
-		default:
-			return c[0], nil
+		ahead, _ := t.in.Peek(t.in.Buffered())
+		blanks := 0
+		for blanks < len(ahead) && strings.IndexByte(" \t\r\n", ahead[blanks]) >= 0 {
+			blanks++
+		}
+		found := blanks < len(ahead)
+		c := byte(0)
+		if found {
+			c = ahead[blanks]
+		}
+		if t.pass(ahead[:blanks]); found {
+			return c, nil
 		}
 	}
 }
