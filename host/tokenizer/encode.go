@@ -81,8 +81,8 @@ func longWord(text string) (at, length int) {
 		if r < 0x80 && !isWordByte(byte(r)) || r >= 0x80 && (unicode.IsSpace(r) || unicode.IsPunct(r)) {
 			at = i + utf8.RuneLen(r)
 		}
-		if i-at > maxWordBytes {
-			return at, i - at
+		if length = i + utf8.RuneLen(r) - at; length > maxWordBytes {
+			return at, length
 		}
 	}
 	return 0, 0

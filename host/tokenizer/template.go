@@ -4,6 +4,7 @@ import (
 	"cmp"
 	"encoding/binary"
 	"fmt"
+	"slices"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -118,7 +119,7 @@ func (t *Template) Render(conversations []Conversation) ([]Rendered, error) {
 }
 
 // renderChunk renders conversations in one call of the core. If one of them stops the
-// core, each is rendered alone, to find which.
+// core, or is not UTF-8, each is rendered alone, to find which.
 func (t *Template) renderChunk(conversations []Conversation, out []Rendered) error {
 	texts := make([]string, 0, 2*len(conversations))
 	for _, c := range conversations {
@@ -133,8 +134,9 @@ func (t *Template) renderChunk(conversations []Conversation, out []Rendered) err
 		stopped = i.dead
 		return err
 	})
+	isBroken := func(text string) bool { return !utf8.ValidString(text) }
 	switch {
-	case !stopped:
+	case err == nil || !stopped && !slices.ContainsFunc(texts, isBroken):
 		return err
 	case len(conversations) == 1:
 		out[0] = Rendered{Err: &TemplateError{Message: err.Error(), Turn: -1}}
