@@ -94,7 +94,7 @@ func (r *reading) guessTask(ctx context.Context, env Env, out *console.Console) 
 		r.settings.Task = env.TaskFor(record.Look(fields))
 		if err := r.openTask(ctx, env, out); err != nil || !r.reads(ctx, from) {
 			if r.task != nil {
-				r.task.CloseFormatter()
+				r.task.CloseFormatters()
 				r.task.Close()
 			}
 			r.task, r.formatter, r.settings, r.learns = nil, nil, without, true
@@ -170,7 +170,7 @@ func (r *reading) Close() {
 		r.tok.Close()
 	}
 	if r.task != nil {
-		r.task.CloseFormatter()
+		r.task.CloseFormatters()
 		r.task.Close()
 	}
 }

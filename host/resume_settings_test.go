@@ -172,6 +172,10 @@ func other(t *testing.T, name string, v any) any {
 		return v/2 + 0.25
 	case bool:
 		return !v
+	case []float64:
+		return append([]float64{0.5}, v...)
+	case []map[string]any:
+		return []map[string]any{{"path": []string{"x"}}}
 	case []string:
 		return append([]string{"x"}, v...)
 	case map[string]string:

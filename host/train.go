@@ -188,7 +188,7 @@ func openTask(ctx context.Context, s config.Settings, start rundir.Start, env En
 		Plugins:    env.plugins(out),
 		LockFolder: start.Home(s.OutputDir),
 		Resumed:    start.Checkpoint != "",
-		Files:      func() *task.Files { return firstRecords(s) },
+		Files:      func(e config.Dataset) *task.Files { return firstOf(s, entryFiles(s, e)) },
 	}, start)
 	if err != nil {
 		return nil, s, err
@@ -222,9 +222,9 @@ func newLoop(s config.Settings, t *task.Task, m *models, sets dataset, plan trai
 		trainer.FreeAll()
 		return nil, err
 	}
-	if err := trainer.Objective.Check(sets.train.Survey); err != nil {
+	if err := sets.checkColumns(s, trainer.Objective); err != nil {
 		trainer.FreeAll()
-		return nil, fmt.Errorf("task %s: %w", s.Task, err)
+		return nil, err
 	}
 	return loop, nil
 }

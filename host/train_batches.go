@@ -1,8 +1,10 @@
 package host
 
 import (
+	"cmp"
 	"context"
 	"fmt"
+	"slices"
 
 	"llmhost/host/config"
 	"llmhost/host/console"
@@ -94,19 +96,19 @@ func readsTextAlone(t *task.Task) bool {
 // peeked is how many records of the training files show what a formatter makes.
 const peeked = 16
 
-// plainTexts tells whether the first records are texts without a prompt.
+// plainTexts tells whether the first records of every data set are texts without a prompt.
 func plainTexts(ctx context.Context, s config.Settings, t *task.Task) (bool, error) {
-	files := dataFiles(s, "", s.DataDir, s.DataPaths)
-	files.Total = peeked
-	texts, err := data.Format(ctx, files, t.DataFormatter(), data.SkipBadRow)
-	if ctx.Err() != nil {
-		return false, ctx.Err()
-	}
-	if err != nil {
-		return false, nil // whoever reads them all says what is wrong
-	}
-	for _, e := range texts.All {
-		if !e.IsText() {
+	for _, set := range t.Sets {
+		files := entryFiles(s, set.Entry)
+		files.Total = peeked
+		texts, err := data.Format(ctx, files, set.DataFormatter(), data.SkipBadRow)
+		if ctx.Err() != nil {
+			return false, ctx.Err()
+		}
+		if err != nil {
+			return false, nil // whoever reads them all says what is wrong
+		}
+		if slices.ContainsFunc(texts.All, func(e data.Formatted) bool { return !e.IsText() }) {
 			return false, nil
 		}
 	}
@@ -195,10 +197,17 @@ func (d *dataset) unitsPerEpoch(s config.OptimisationSettings) int {
 
 // unitsName says what an epoch is counted in, and in which order.
 func (d *dataset) unitsName() string {
+	name := d.batching.grouping.Name()
 	if d.stream != nil {
-		return data.StreamName(d.stream.buffer, d.batching.grouping)
+		name = data.StreamName(d.stream.buffer, d.batching.grouping)
+		if len(d.sets) > 1 && d.mixing == nil {
+			name += fmt.Sprintf(" from %d sets", len(d.sets))
+		}
 	}
-	return d.batching.grouping.Name()
+	if mix := d.mixName(); mix != "" {
+		name = cmp.Or(name, "records at random") + ", " + mix
+	}
+	return name
 }
 
 // survey is that of the training examples, or of the parts of them in blocks.

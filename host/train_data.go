@@ -43,8 +43,11 @@ type dataset struct {
 	invariants  data.Invariants
 	limits      nn.Limits // of the model
 	batching    batching
-	units       *data.Units // of the training examples; nil where they are streamed
-	stream      *stream     // nil where all of them are known
+	sets        []trainSet
+	mixing      *data.Mixing // nil where the sets follow one another
+	units       *data.Units  // of the training examples; nil where they are streamed
+	optionsOf   func(*task.Task) data.Options
+	stream      *stream // nil where all of them are known
 	fullness    data.Fullness
 }
 
@@ -107,7 +110,7 @@ const debugRecords = 100
 func loadData(ctx context.Context, s config.Settings, start rundir.Start, t *task.Task, tok *tokenizer.Tokenizer) (d dataset, err error) {
 	defer func() {
 		if d.stream == nil { // which formats until the run ends
-			t.CloseFormatter()
+			t.CloseFormatters()
 		}
 	}()
 	config, err := model.ReadConfig(s.Model)
@@ -137,27 +140,22 @@ func loadData(ctx context.Context, s config.Settings, start rundir.Start, t *tas
 	if d.chats, err = openChats(s, tok, t.Program.Needs().LM); err != nil {
 		return d, err
 	}
-	d.notes = append(d.notes, markupNotes(t, tok, d.chats)...)
-	options := dataOptions(s, t, d.around, encoder)
-	options.Tokenizing.Chats = d.chats
-	options.Cache.Key = append(options.Cache.Key, d.chats.key())
-	if d.batching.grouping.Packing == data.PackWrapped {
-		options.Tokenizing.MaxLength = math.MaxInt32 // blocks are cut out of whole texts
+	for _, set := range t.Sets {
+		d.noteOnce(markupNotes(set, tok, d.chats)...)
 	}
-	options.Cache.Note = func(format string, args ...any) { d.notes = append(d.notes, fmt.Sprintf(format, args...)) }
 	limits, err := limitsOf(s, tok)
 	if err != nil {
 		return d, err
 	}
 	d.limits = limits
-	options.Limits = data.Limits{Positions: limits.Positions, Types: limits.Types, Vocab: limits.Vocab}
 	d.invariants = invariantsOf(s, t, d.around, encoder)
 	d.invariants.Vocab = limits.Vocab
-	options.Limits.Invariants = d.invariants
-	if err := d.loadTrain(ctx, s, start, options); err != nil {
+	d.optionsOf = func(set *task.Task) data.Options { return d.options(s, set, encoder) }
+	d.mixing = mixingOf(s, t)
+	if err := d.loadTrain(ctx, s, start, t); err != nil {
 		return d, err
 	}
-	if err := d.loadEval(ctx, s, options); err != nil {
+	if err := d.loadEval(ctx, s, t); err != nil {
 		return d, err
 	}
 	if err := d.reportChats(); err != nil {
@@ -176,27 +174,49 @@ func loadData(ctx context.Context, s config.Settings, start rundir.Start, t *tas
 	return d, d.group(s)
 }
 
-// dataOptions say how the files of a run become sequences.
-func dataOptions(s config.Settings, t *task.Task, around layout, encoder bool) data.Options {
-	return data.Options{
-		Formatter: t.DataFormatter(),
+// noteOnce notes what is not noted yet.
+func (d *dataset) noteOnce(notes ...string) {
+	for _, note := range notes {
+		if !slices.Contains(d.notes, note) {
+			d.notes = append(d.notes, note)
+		}
+	}
+}
+
+// options say how the files of a data set become sequences.
+func (d *dataset) options(s config.Settings, set *task.Task, encoder bool) data.Options {
+	o := data.Options{
+		Formatter: set.DataFormatter(),
 		OnBadRow:  data.FailOnBadRow,
-		Tokenizer: around.tokens,
+		Tokenizer: d.around.tokens,
 		Tokenizing: data.Tokenizing{
 			MaxLength:            s.MaxLength,
 			TruncationSide:       data.Side(s.TruncationSide),
 			OnlyPredictAnswer:    s.OnlyPredictAnswer,
-			Before:               around.before,
-			After:                around.after,
+			Before:               d.around.before,
+			After:                d.around.after,
 			Encoder:              encoder,
-			WantsLabels:          t.Program.Needs().LM,
+			WantsLabels:          set.Program.Needs().LM,
 			DropTruncatedAnswers: s.DropTruncated,
-			IsControl:            around.tokens.IsControl,
-			Padding:              t.Padding(),
+			IsControl:            d.around.tokens.IsControl,
+			Padding:              set.Padding(),
+			Chats:                d.chats,
 		},
 		SharePrefix: s.SharePrefix,
-		Cache:       dataCache(s.DataSettings, t, around.tokens),
+		Cache:       dataCache(s.DataSettings, set, d.around.tokens),
+		Limits: data.Limits{
+			Positions:  d.limits.Positions,
+			Types:      d.limits.Types,
+			Vocab:      d.limits.Vocab,
+			Invariants: d.invariants,
+		},
 	}
+	if d.batching.grouping.Packing == data.PackWrapped {
+		o.Tokenizing.MaxLength = math.MaxInt32 // blocks are cut out of whole texts
+	}
+	o.Cache.Key = append(o.Cache.Key, d.chats.key())
+	o.Cache.Note = func(format string, args ...any) { d.notes = append(d.notes, fmt.Sprintf(format, args...)) }
+	return o
 }
 
 // dataCacheName is the folder of tokenised data in the user's cache.
@@ -241,21 +261,22 @@ func ownBuild() string {
 	return fmt.Sprintf("%d bytes of %d", info.Size(), info.ModTime().UnixNano())
 }
 
-// loadTrain loads the training files, or opens them as a stream.
-func (d *dataset) loadTrain(ctx context.Context, s config.Settings, start rundir.Start, o data.Options) (err error) {
-	files := dataFiles(s, "", s.DataDir, s.DataPaths)
-	files.Total = s.MaxTrainSamples
-	why, err := whyStreamed(s, start, files, o)
-	if err != nil {
+// loadTrain loads the training files, or opens them as streams.
+func (d *dataset) loadTrain(ctx context.Context, s config.Settings, start rundir.Start, t *task.Task) (err error) {
+	d.sets = trainSets(s, t)
+	why, err := d.whyStreamed(s, start)
+	switch {
+	case err != nil:
 		return err
+	case why != "":
+		return d.openStream(ctx, s, why)
+	case s.EvalSplit > 0:
+		err = d.loadSplit(ctx, s)
+	default:
+		err = d.loadSets(ctx, s)
 	}
-	if why != "" {
-		return d.openStream(ctx, s, files, o, why)
-	}
-	if s.EvalSplit > 0 {
-		err = d.loadSplit(ctx, s, files, o)
-	} else if d.train, err = data.Load(ctx, files, o); err == nil {
-		d.describe("train", d.train, s.TokenSettings)
+	if err == nil {
+		err = d.joinSets()
 	}
 	if err != nil {
 		return err
@@ -345,7 +366,7 @@ func (d *dataset) describe(name string, set data.Set, how config.TokenSettings) 
 }
 
 // loadEval makes the evaluation sets, each file apart, all together, or both.
-func (d *dataset) loadEval(ctx context.Context, s config.Settings, o data.Options) error {
+func (d *dataset) loadEval(ctx context.Context, s config.Settings, t *task.Task) error {
 	files := dataFiles(s, "eval_", s.EvalDataDir, s.EvalDataPaths)
 	files.Splits = []string{"validation", "eval", "dev", "valid", "test"}
 	if most := s.MaxEvalSamples; most > 0 && (files.Limit == 0 || most < files.Limit) {
@@ -362,12 +383,19 @@ func (d *dataset) loadEval(ctx context.Context, s config.Settings, o data.Option
 	for _, path := range paths {
 		one := files
 		one.Paths = []string{path}
-		set, err := data.Load(ctx, one, o)
+		by, err := t.ForEvaluation(ctx, s, path, firstOf(s, one))
+		if err != nil {
+			return err
+		}
+		set, err := data.Load(ctx, one, d.optionsOf(by))
 		if err != nil {
 			return err
 		}
 		d.noteFiles(set.Files)
 		d.describe("eval", set, s.TokenSettings)
+		if by != t {
+			d.report = append(d.report, "       "+by.Format.String())
+		}
 		sets = append(sets, set)
 	}
 	all := data.Join(sets...)

@@ -16,10 +16,9 @@ const (
 	chosenFiles   = 64
 )
 
-// firstRecords are the first records of the training files; nil where there is none
-// or one cannot be read, which loading them will say.
-func firstRecords(s config.Settings) *task.Files {
-	files := dataFiles(s, "", s.DataDir, s.DataPaths)
+// firstOf are the first records of files; nil where there is none or one cannot be read,
+// which loading them will say.
+func firstOf(s config.Settings, files source.Files) *task.Files {
 	paths, err := files.List()
 	if err != nil {
 		return nil
@@ -59,8 +58,19 @@ func chosenBefore(o task.Options, start rundir.Start) (task.Options, error) {
 	}
 	before, err := rundir.ReadRecord(filepath.Dir(start.Checkpoint))
 	o.KeepsFormatter = true
-	if before.Format != nil && before.Format.Detected {
-		o.Formatter = before.Format.Formatter
+	for _, set := range before.Datasets {
+		o.Formatters = append(o.Formatters, foundFormatter(&set.FormatRecord))
+	}
+	if before.Datasets == nil {
+		o.Formatters = []string{foundFormatter(before.Format)}
 	}
 	return o, err
+}
+
+// foundFormatter is the formatter that a run had found by its records.
+func foundFormatter(f *rundir.FormatRecord) string {
+	if f == nil || !f.Detected {
+		return ""
+	}
+	return f.Formatter
 }

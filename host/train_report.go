@@ -22,7 +22,9 @@ import (
 func introduce(out *console.Console, s config.Settings, t *task.Task, m *models, sets dataset, p train.Plan, start rundir.Start) {
 	introduceTask(out, t)
 	introduceModel(out, s, t, m)
-	out.Printf("%s", t.Format)
+	for _, line := range formatLines(t) {
+		out.Printf("%s", line)
+	}
 	for _, line := range sets.report {
 		out.Printf("%s", line)
 	}
@@ -161,6 +163,7 @@ func recordOf(s config.Settings, env Env, t *task.Task, m *models, sets dataset,
 		EvalData:     sets.held,
 		HeldOut:      sets.heldOut,
 		Format:       formatRecord(t.Format),
+		Datasets:     sets.datasetRecords(),
 		Binary:       ownDigest(),
 		ResumedFrom:  start.Checkpoint,
 		Invariants:   sets.invariantsRecord(s),

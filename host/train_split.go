@@ -7,17 +7,29 @@ import (
 
 	"llmhost/host/config"
 	"llmhost/host/data"
-	"llmhost/host/data/source"
 	"llmhost/host/rundir"
 )
 
 // loadSplit loads the training files and holds out what eval_split says.
-func (d *dataset) loadSplit(ctx context.Context, s config.Settings, files source.Files, o data.Options) error {
-	parts, err := data.LoadSplit(ctx, files, o, splitOf(s))
+func (d *dataset) loadSplit(ctx context.Context, s config.Settings) error {
+	var sources []data.Source
+	for _, set := range d.sets {
+		sources = append(sources, data.Source{Files: set.files, Options: d.optionsOf(set.task)})
+	}
+	parts, digest, err := data.LoadSplit(ctx, splitOf(s), sources...)
 	if err != nil {
 		return err
 	}
-	held, left := parts.Held.Survey.Examples, parts.Train.Survey.Examples
+	var helds []data.Set
+	left, records := 0, 0
+	for i, p := range parts {
+		d.sets[i].set = p.Train
+		helds = append(helds, p.Held)
+		left += p.Train.Survey.Examples
+		records += p.Train.Survey.Records
+	}
+	all := data.Join(helds...)
+	held := all.Survey.Examples
 	given := strconv.FormatFloat(s.EvalSplit, 'g', -1, 64)
 	switch {
 	case held == 0:
@@ -25,15 +37,19 @@ func (d *dataset) loadSplit(ctx context.Context, s config.Settings, files source
 	case left == 0:
 		return fmt.Errorf("eval_split is %s, which holds out all of %d records and leaves none to train on; lower it", given, held)
 	}
+	for _, set := range d.sets {
+		if set.set.Survey.Examples == 0 {
+			return fmt.Errorf("%s: eval_split is %s, which holds out all of its records; lower it, or leave the set out", set.task.Label, given)
+		}
+	}
 	d.heldOut = &rundir.HeldOutRecord{
 		Records: held,
-		Of:      held + parts.Train.Survey.Records,
-		SHA256:  parts.Digest,
+		Of:      held + records,
+		SHA256:  digest,
 	}
-	d.train = parts.Train
-	d.eval = []evalSet{{data: parts.Held}}
-	d.describe("train", d.train, s.TokenSettings)
-	d.describe("eval", parts.Held, s.TokenSettings)
+	d.eval = []evalSet{{data: all}}
+	d.describeSets(s.TokenSettings)
+	d.describe("eval", all, s.TokenSettings)
 	return nil
 }
 

@@ -21,72 +21,120 @@ const surveyedHead = 1000
 
 // stream is what a run reads as it goes.
 type stream struct {
-	options data.StreamOptions
+	options []data.StreamOptions // of each data set
+	mixing  data.Mixing          // of several
 	buffer  int
-	why     string       // for people, the files are streamed
-	opened  *data.Stream // nil before the model is there
+	why     string             // for people, the files are streamed
+	opened  data.ExampleStream // nil before the model is there
 }
 
 // whyStreamed says why training files are streamed, "" where they are not. Where the
 // settings do not say it a resumed run does as it did. No file is read for it.
-func whyStreamed(s config.Settings, start rundir.Start, files source.Files, o data.Options) (string, error) {
+func (d *dataset) whyStreamed(s config.Settings, start rundir.Start) (string, error) {
 	switch {
 	case s.Streaming == config.On:
 		return "streaming = true", nil
 	case s.Streaming == config.Off:
 		return "", nil
-	case start.Checkpoint != "" && start.State.Cursor.Stream != nil:
+	case start.Checkpoint != "" && start.State.Cursor.Streams():
 		return "as the run was before", nil
-	case start.Checkpoint != "", len(config.StreamingConflicts(s)) > 0, files.Total > 0, files.Limit > 0:
+	case start.Checkpoint != "", len(config.StreamingConflicts(s)) > 0:
 		return "", nil
 	}
-	found, err := files.Identify()
-	if err != nil || float64(sourceBytes(found)) <= s.StreamingAboveGB*1e9 {
-		return "", err
+	var bytes int64
+	held := true
+	for _, set := range d.sets {
+		if set.files.Total > 0 || set.files.Limit > 0 {
+			return "", nil
+		}
+		found, err := set.files.Identify()
+		if err != nil {
+			return "", err
+		}
+		bytes += sourceBytes(found)
 	}
-	if held, err := o.Holds(files); held || err != nil {
-		return "", err
+	if float64(bytes) <= s.StreamingAboveGB*1e9 {
+		return "", nil
+	}
+	for _, set := range d.sets {
+		has, err := d.optionsOf(set.task).Holds(set.files)
+		if err != nil {
+			return "", err
+		}
+		held = held && has
+	}
+	if held {
+		return "", nil
 	}
 	return fmt.Sprintf("since they are larger than streaming_above_gb = %g; streaming = false tokenises all of them first", s.StreamingAboveGB), nil
 }
 
-// openStream surveys the first records of the training files, whose rest is read later.
-// why says why that is so, for people.
-func (d *dataset) openStream(ctx context.Context, s config.Settings, files source.Files, o data.Options, why string) error {
+// openStream surveys the first records of the data sets, whose rest is read later. why
+// says why that is so, for people.
+func (d *dataset) openStream(ctx context.Context, s config.Settings, why string) (err error) {
 	for _, c := range config.StreamingConflicts(s) {
 		return fmt.Errorf("%s %s", c.Name, c.Problem)
 	}
-	head, err := data.LoadHead(ctx, files, o, surveyedHead)
-	if err != nil {
-		return err
+	d.stream = &stream{buffer: s.ShuffleBuffer, why: why, mixing: data.Mixing{Stopping: data.WithoutReplacement, Seed: dataSeed(s.RunSettings)}}
+	var heads []data.Set
+	for i := range d.sets {
+		set := &d.sets[i]
+		o := data.StreamOptions{Options: d.optionsOf(set.task), Files: set.files, Buffer: s.ShuffleBuffer, Seed: dataSeed(s.RunSettings)}
+		if o.Head, err = data.LoadHead(ctx, set.files, o.Options, surveyedHead); err != nil {
+			return err
+		}
+		set.set = o.Head.Set
+		heads = append(heads, set.set)
+		d.stream.options = append(d.stream.options, o)
+		d.stream.mixing.Weights = append(d.stream.mixing.Weights, float64(sourceBytes(set.set.Files)))
 	}
-	d.train = head.Set
-	d.stream = &stream{
-		options: data.StreamOptions{Options: o, Files: files, Head: head, Buffer: s.ShuffleBuffer, Seed: dataSeed(s.RunSettings)},
-		buffer:  s.ShuffleBuffer,
-		why:     why,
+	if d.mixing != nil {
+		d.stream.mixing = *d.mixing
+	}
+	if d.train = heads[0]; len(heads) > 1 {
+		d.train = data.Join(heads...)
 	}
 	d.noteFiles(d.train.Files)
-	d.report = append(d.report, d.stream.String())
-	d.describe("head", d.train, s.TokenSettings)
+	d.describeStream(s)
 	d.files, d.digest, err = identities(d.train.Files)
 	return err
 }
 
-// String is the line about the files.
-func (s *stream) String() string {
-	files := s.options.Head.Set.Files
+// describeStream says what the first records of each data set held.
+func (d *dataset) describeStream(s config.Settings) {
+	for i, set := range d.sets {
+		name, head := "train ", "head"
+		if len(d.sets) > 1 {
+			name = fmt.Sprintf("set %d ", i+1)
+			head = fmt.Sprintf("head %d", i+1)
+		}
+		d.report = append(d.report, d.stream.describe(name, set.set))
+		d.describe(head, set.set, s.TokenSettings)
+	}
+	switch {
+	case d.mixing != nil && d.mixing.Stopping == data.WithoutReplacement:
+		d.report = append(d.report, "mix    "+d.mixName()+": sets that end are drawn no more until all have ended")
+	case d.mixing != nil:
+		d.report = append(d.report, "mix    "+d.mixName()+": sets that end begin again by themselves")
+	case len(d.sets) > 1:
+		d.report = append(d.report, "mix    drawn by their bytes, since there are no weights; sets that end are drawn no more until all have ended")
+	}
+}
+
+// describe is the line about the files of a data set.
+func (s *stream) describe(name string, head data.Set) string {
 	shuffled := "in the order of the files"
 	if s.buffer > 1 {
 		shuffled = fmt.Sprintf("shuffled through a buffer of %d", s.buffer)
 	}
 	return fmt.Sprintf(
-		"train  %s, %s MB, streamed %s (%s); known by size, time and both ends, not by sha256; of the first %d records:",
-		console.Count(len(files), "file"),
-		megabytes(sourceBytes(files)),
+		"%s %s, %s MB, streamed %s (%s); known by size, time and both ends, not by sha256; of the first %d records:",
+		name,
+		console.Count(len(head.Files), "file"),
+		megabytes(sourceBytes(head.Files)),
 		shuffled,
 		s.why,
-		s.options.Head.Set.Survey.Records,
+		head.Survey.Records,
 	)
 }
 
@@ -133,10 +181,15 @@ func (d *dataset) batches(s config.Settings, t *task.Task, m *models, plan train
 		return batches
 	}
 	check := streamCheck{settings: s, task: t, models: m, data: d, most: max(1, d.train.Survey.MostCandidates), pieces: d.fullness.Most}
-	o := d.stream.options
-	o.Labels = m.labels
-	o.Check = check.example
-	d.stream.opened = data.NewStream(o)
+	for i := range d.stream.options {
+		d.stream.options[i].Labels = m.labels
+		d.stream.options[i].Check = check.example
+	}
+	if len(d.stream.options) == 1 {
+		d.stream.opened = data.NewStream(d.stream.options[0])
+	} else {
+		d.stream.opened = data.NewMixedStream(d.stream.mixing, d.stream.options...)
+	}
 	return data.Streamed(d.stream.opened, d.batching.grouping, d.shares, check.unit)
 }
 
@@ -166,7 +219,7 @@ type streamCheck struct {
 // looked at in every batch of any run.
 func (c *streamCheck) example(e data.Example) error {
 	d := c.data
-	v := data.TakeSurvey([]data.Example{e}, d.shares, d.stream.options.Limits)
+	v := data.TakeSurvey([]data.Example{e}, d.shares, d.stream.options[0].Limits)
 	if err := misfit(c.settings, v, d.limits); err != nil {
 		return err
 	}

@@ -44,7 +44,7 @@ func runTrain(ctx context.Context, args []string) error {
 	if err != nil {
 		return err
 	}
-	if err := settings.Require("task", "model_name_or_path", "output_dir", "data_paths|data_dir"); err != nil {
+	if err := settings.Require("task", "model_name_or_path", "output_dir", "data_paths|data_dir|datasets"); err != nil {
 		return err
 	}
 	ctx, stop := context.WithCancelCause(ctx)

@@ -19,6 +19,7 @@ var (
 func (l *loader) check(s *Settings) {
 	l.exclusive("data_paths", len(s.DataPaths) > 0, "data_dir", s.DataDir != "")
 	l.exclusive("eval_data_paths", len(s.EvalDataPaths) > 0, "eval_data_dir", s.EvalDataDir != "")
+	l.checkDatasets(s)
 	l.checkSplit(s)
 	l.exclusive("overwrite_output_dir", s.OverwriteOutput, "resume_from_checkpoint", s.Resume != "")
 	if !devicePattern.MatchString(s.Device) {

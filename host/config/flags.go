@@ -158,6 +158,9 @@ func (l *loader) putFlag(f flag) {
 func (l *loader) putWhole(f flag, row setting) {
 	var v any
 	switch {
+	case row.kind == reflect.Struct:
+		l.putDatasets(f.name, parseTOML(f.textOr("")), f.at, func(int, ...string) place { return f.at })
+		return
 	case row.kind == reflect.Slice && len(f.texts) != 1:
 		v = listOf(f.texts)
 	default:

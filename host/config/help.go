@@ -134,6 +134,8 @@ func (row setting) typeName() string {
 			return "list of " + strings.Join(row.choices, ", ")
 		}
 		return "list, as --" + row.name + " A B"
+	case reflect.Struct:
+		return "list of tables, as [[" + row.name + "]]"
 	case reflect.Map:
 		return "table, as --" + row.name + ".NAME value"
 	}

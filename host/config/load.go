@@ -102,6 +102,10 @@ func (l *loader) readTOML(name, text string) {
 			l.putEntries(n, entries, func(entry string) place { return at(n, entry) })
 			continue
 		}
+		if row, ok := find(l.rows, n); ok && row.kind == reflect.Struct {
+			l.putDatasets(n, doc[n], at(n), func(entry int, key ...string) place { return at(append([]string{n, element(entry)}, key...)...) })
+			continue
+		}
 		l.putKey(n, doc[n], at(n))
 	}
 }

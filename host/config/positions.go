@@ -1,6 +1,8 @@
 package config
 
 import (
+	"fmt"
+	"slices"
 	"strings"
 	"unicode/utf8"
 
@@ -14,12 +16,16 @@ type position struct{ line, col int }
 // keyPath joins the parts of a key so that parts with dots stay apart.
 func keyPath(parts ...string) string { return strings.Join(parts, "\x00") }
 
+// element is the part of a key that stands for an element of a list, from 0.
+func element(n int) string { return fmt.Sprintf("\x01%d", n) }
+
 // positions finds where each key of a TOML document first occurs; for a.b the
 // key a occurs there too. The document must be one that the decoder accepted: the
 // scan skips values and comments and checks nothing.
 func positions(text string) map[string]position {
 	s := scan{text: strings.TrimPrefix(text, "\ufeff"), found: map[string]position{}}
 	var table []string
+	lists := map[string]int{} // of tables: how many there were
 	for {
 		s.skip(" \t\r\n")
 		switch {
@@ -28,8 +34,18 @@ func positions(text string) map[string]position {
 		case s.peek("#"):
 			s.line()
 		case s.peek("["):
+			isList := s.peek("[[")
 			s.skip("[ \t")
+			begin := s.at
 			table = s.key(nil)
+			if name := table[0]; isList && len(table) == 1 {
+				table = append(table, element(lists[name]))
+				lists[name]++
+				s.found[keyPath(table...)] = s.position(begin)
+			} else if n := lists[name]; n > 0 {
+				table = slices.Insert(table, 1, element(n-1))
+				s.note(table, s.at)
+			}
 			s.line()
 		default:
 			s.pair(table)
@@ -78,14 +94,19 @@ func (s *scan) key(table []string) []string {
 		s.skip(" \t")
 		begin := s.at
 		path = append(path, s.part())
-		if joined := keyPath(path...); s.found[joined] == (position{}) {
-			s.found[joined] = s.position(begin)
-		}
+		s.note(path, begin)
 		s.skip(" \t")
 		if !s.peek(".") {
 			return path
 		}
 		s.at++
+	}
+}
+
+// note notes where a key is, unless it has occurred before.
+func (s *scan) note(path []string, at int) {
+	if joined := keyPath(path...); s.found[joined] == (position{}) {
+		s.found[joined] = s.position(at)
 	}
 }
 
@@ -115,7 +136,12 @@ func (s *scan) value(key []string) {
 	case s.peek(`"`), s.peek(`'`):
 		s.quoted(s.text[s.at : s.at+1])
 	case s.peek("["):
-		s.list(']', func() { s.value(key) })
+		n := 0
+		s.list(']', func() {
+			s.note(append(slices.Clone(key), element(n)), s.at)
+			s.value(append(slices.Clone(key), element(n)))
+			n++
+		})
 	case s.peek("{"):
 		s.list('}', func() { s.pair(key) })
 	default:

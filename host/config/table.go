@@ -53,7 +53,7 @@ func table() []setting {
 			fallback: f.Tag.Get("default"),
 			limits:   limits{bound(f, "min"), bound(f, "max"), bound(f, "above"), bound(f, "below")},
 			index:    f.Index,
-			kind:     f.Type.Kind(),
+			kind:     kindOf(f.Type),
 			isSwitch: isSwitch(f.Type),
 		})
 	}
@@ -137,6 +137,11 @@ func (s Settings) Map() map[string]any {
 	for _, row := range table() {
 		all[row.name] = row.field(&s).Interface()
 	}
+	datasets := make([]map[string]any, 0, len(s.Datasets))
+	for _, d := range s.Datasets {
+		datasets = append(datasets, d.Map())
+	}
+	all["datasets"] = datasets
 	params := map[string]any{}
 	for name, p := range s.Params {
 		params[name] = p.Value

@@ -65,7 +65,15 @@ func listOf(texts []string) []any {
 // assign checks v, a value as TOML gives it, and puts it into the field of s if
 // it is right. It returns what is wrong, to follow the setting's name, or "".
 func (row setting) assign(s *Settings, v any) string {
-	if row.kind == reflect.Slice {
+	switch list, isDatasets := v.([]Dataset); {
+	case isDatasets:
+		row.field(s).Set(reflect.ValueOf(list))
+		return ""
+	case row.kind == reflect.Struct:
+		return wrongType(v, "a list of tables, each under [["+row.name+"]]")
+	case row.kind == reflect.Slice && row.field(s).Type().Elem().Kind() == reflect.Float64:
+		return row.assignNumbers(s, v)
+	case row.kind == reflect.Slice:
 		return row.assignList(s, v)
 	}
 	if row.isSwitch {
@@ -154,6 +162,38 @@ func (row setting) assignList(s *Settings, v any) string {
 		texts = append(texts, text)
 	}
 	row.field(s).Set(reflect.ValueOf(texts))
+	return ""
+}
+
+// assignNumbers is assignList of weights. A text may hold several, divided by commas.
+func (row setting) assignNumbers(s *Settings, v any) string {
+	if text, ok := v.(string); ok {
+		v = []any{text}
+	}
+	list, ok := v.([]any)
+	if !ok {
+		return wrongType(v, "a list of numbers, as in [0.7, 0.3]")
+	}
+	if len(list) == 1 {
+		if text, ok := list[0].(string); ok && strings.Contains(text, ",") {
+			list = listOf(strings.Split(text, ","))
+		}
+	}
+	var numbers []float64
+	for i, e := range list {
+		if text, isText := e.(string); isText {
+			e = ParseFlag(strings.TrimSpace(text), reflect.Float64)
+		}
+		x, ok := number(e)
+		if !ok {
+			return fmt.Sprintf("has %s at place %d; want a list of numbers", describe(e), i+1)
+		}
+		if problem := weightProblem(x); problem != "" {
+			return fmt.Sprintf("has a number at place %d that %s", i+1, problem)
+		}
+		numbers = append(numbers, x)
+	}
+	row.field(s).Set(reflect.ValueOf(numbers))
 	return ""
 }
 

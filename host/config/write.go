@@ -17,7 +17,7 @@ func (s Settings) TOML() string {
 	var out strings.Builder
 	group := ""
 	for _, row := range table() {
-		if row.kind == reflect.Map {
+		if row.kind == reflect.Map || row.kind == reflect.Struct {
 			continue // tables come last: what follows one would belong to it
 		}
 		if row.group != group {
@@ -39,6 +39,9 @@ func (s Settings) TOML() string {
 	writeTable(&out, "columns", columns)
 	writeTable(&out, "lr_scheduler_kwargs", s.SchedulerKwargs)
 	writeTable(&out, "params", params)
+	for _, d := range s.Datasets {
+		out.WriteString(d.TOML())
+	}
 	return out.String()
 }
 
@@ -71,6 +74,12 @@ func tomlValue(v any) string {
 		return tomlGuess(string(v))
 	case float64:
 		return tomlFloat(v)
+	case []float64:
+		numbers := make([]string, len(v))
+		for i, x := range v {
+			numbers[i] = tomlFloat(x)
+		}
+		return "[" + strings.Join(numbers, ", ") + "]"
 	case []string:
 		quoted := make([]string, len(v))
 		for i, text := range v {

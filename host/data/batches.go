@@ -189,7 +189,11 @@ type Cursor struct {
 	Next  int `json:"next"`  // how many numbers of the epoch were handed out
 
 	Stream *StreamCursor `json:"stream,omitempty"` // of a Stream, nil otherwise
+	Mix    *MixCursor    `json:"mix,omitempty"`    // of a MixedStream
 }
+
+// Streams tells whether it is a place in one stream or several.
+func (c Cursor) Streams() bool { return c.Stream != nil || c.Mix != nil }
 
 // Epochs is how often all of n numbers have been handed out.
 func (c Cursor) Epochs(n int) float64 { return float64(c.Epoch) + float64(c.Next)/float64(max(1, n)) }

@@ -32,6 +32,8 @@ type Set struct {
 	Survey   Survey
 	Files    []source.File
 	FromDisk bool // an earlier run tokenised it
+
+	key surveyKey // of the survey
 }
 
 // Load reads, formats, tokenises and surveys files, or opens what an earlier run made
@@ -92,7 +94,7 @@ func (l loaded) set(o Options, part *partKey) (Set, error) {
 	survey, err := o.Cache.survey(key, func() (Survey, error) { return surveyAll(l.examples, key.SharePrefix, o.Limits) })
 	survey.Records = l.records
 	survey.Drops = l.drops
-	return Set{Examples: l.examples, Survey: survey, Files: l.files, FromDisk: l.fromDisk}, err
+	return Set{Examples: l.examples, Survey: survey, Files: l.files, FromDisk: l.fromDisk, key: key}, err
 }
 
 // shares tells whether batches hold once what candidates share.
@@ -282,7 +284,8 @@ func (c *chunk) tokenise(portion []Formatted, o Options) {
 func Join(sets ...Set) Set {
 	var all Set
 	var examples joined
-	for _, s := range sets {
+	for i, s := range sets {
+		all.FromDisk = s.FromDisk && (i == 0 || all.FromDisk)
 		examples = append(examples, s.Examples)
 		all.Survey = all.Survey.Join(s.Survey)
 		all.Files = append(all.Files, s.Files...)

@@ -28,7 +28,6 @@ type Split struct {
 // Parts are the two sides of a split, each in the order of the files.
 type Parts struct {
 	Train, Held Set
-	Digest      string // SHA-256 over the content of what is held out
 }
 
 // partKey is what the survey of one side depends on besides that of both.
@@ -37,43 +36,71 @@ type partKey struct {
 	Held  bool  `json:"held"`
 }
 
-// LoadSplit is Load with some examples held out. Nothing is tokenised for it that Load
-// has tokenised before. Records that were dropped count for the side that is trained on.
-// A side may be left with none.
-func LoadSplit(ctx context.Context, files source.Files, o Options, split Split) (p Parts, err error) {
-	all, err := o.open(ctx, files)
-	if err != nil {
-		return p, err
-	}
-	hashes, err := all.contents()
-	if err != nil {
-		return p, err
-	}
-	var sides [2][]uint32
-	isHeld := split.holds(hashes)
-	sum := sha256.New()
-	for i, hash := range hashes {
-		if !isHeld(hash) {
-			sides[0] = append(sides[0], uint32(i))
-			continue
+// Source is files with how they are read.
+type Source struct {
+	Files   source.Files
+	Options Options
+}
+
+// LoadSplit is Load for several sources with some examples held out, and returns the two
+// sides of each. digest is over the content of all that is held out. Nothing is tokenised
+// for it that Load has tokenised before. Records that were dropped count for the side
+// that is trained on. A side may be left with none.
+func LoadSplit(ctx context.Context, split Split, sources ...Source) (parts []Parts, digest string, err error) {
+	var all []loaded
+	var hashes [][]uint64
+	for _, s := range sources {
+		l, err := s.Options.open(ctx, s.Files)
+		if err != nil {
+			return nil, "", err
 		}
-		sides[1] = append(sides[1], uint32(i))
-		_ = binary.Write(sum, binary.LittleEndian, hash)
+		content, err := l.contents()
+		if err != nil {
+			return nil, "", err
+		}
+		all = append(all, l)
+		hashes = append(hashes, content)
 	}
-	p.Digest = hex.EncodeToString(sum.Sum(nil))
-	whole := all
-	all.examples = picked{whole.examples, sides[0]}
-	all.records -= len(sides[1])
-	if p.Train, err = all.set(o, &partKey{split, false}); err != nil {
+	isHeld := split.Holds(slices.Concat(hashes...))
+	sum := sha256.New()
+	for i, l := range all {
+		p, err := l.divide(sources[i].Options, split, hashes[i], isHeld)
+		if err != nil {
+			return nil, "", err
+		}
+		for _, hash := range hashes[i] {
+			if isHeld(hash) {
+				_ = binary.Write(sum, binary.LittleEndian, hash)
+			}
+		}
+		parts = append(parts, p)
+	}
+	return parts, hex.EncodeToString(sum.Sum(nil)), nil
+}
+
+// divide makes two sets of the examples of files.
+func (l loaded) divide(o Options, split Split, hashes []uint64, isHeld func(uint64) bool) (p Parts, err error) {
+	var sides [2][]uint32
+	for i, hash := range hashes {
+		side := 0
+		if isHeld(hash) {
+			side = 1
+		}
+		sides[side] = append(sides[side], uint32(i))
+	}
+	whole := l
+	l.examples = picked{whole.examples, sides[0]}
+	l.records -= len(sides[1])
+	if p.Train, err = l.set(o, &partKey{split, false}); err != nil {
 		return p, err
 	}
-	all.tokenised = tokenised{examples: picked{whole.examples, sides[1]}, records: len(sides[1])}
-	p.Held, err = all.set(o, &partKey{split, true})
+	l.tokenised = tokenised{examples: picked{whole.examples, sides[1]}, records: len(sides[1])}
+	p.Held, err = l.set(o, &partKey{split, true})
 	return p, err
 }
 
-// holds tells for each hash of these whether it is held out.
-func (s Split) holds(hashes []uint64) func(hash uint64) bool {
+// Holds tells for each hash of content of these whether it is held out.
+func (s Split) Holds(hashes []uint64) func(hash uint64) bool {
 	seed := mix(s.Seed + 0x9e3779b97f4a7c15)
 	if s.Count == 0 {
 		bound := uint64(math.Ldexp(s.Share, 64))

@@ -32,13 +32,21 @@ func linesOf(t *testing.T, set data.Set) (lines []int) {
 	return lines
 }
 
-func split(t *testing.T, files source.Files, o data.Options, s data.Split) data.Parts {
+// sides are the two sides of a split, with the digest of what is held out.
+type sides struct {
+	data.Parts
+	Digest string
+}
+
+func split(t *testing.T, files source.Files, o data.Options, s data.Split) sides {
 	t.Helper()
-	parts, err := data.LoadSplit(context.Background(), files, o, s)
+	parts, digest, err := data.LoadSplit(context.Background(), s, data.Source{Files: files, Options: o})
 	require.NoError(t, err)
-	require.Equal(t, parts.Train.Survey.Examples, parts.Train.Examples.Len())
-	require.Equal(t, parts.Held.Survey.Examples, parts.Held.Examples.Len())
-	return parts
+	require.Len(t, parts, 1)
+	p := sides{parts[0], digest}
+	require.Equal(t, p.Train.Survey.Examples, p.Train.Examples.Len())
+	require.Equal(t, p.Held.Survey.Examples, p.Held.Examples.Len())
+	return p
 }
 
 // wider options do not cut the texts of these tests.
@@ -120,7 +128,7 @@ func TestSidesOfASplit(t *testing.T) {
 	o.Tokenizer = nil
 	second := split(t, files, o, data.Split{Share: 0.2, Seed: 42})
 	require.True(t, second.Held.FromDisk)
-	for _, p := range []data.Parts{first, second} {
+	for _, p := range []sides{first, second} {
 		require.Equal(t, collect(t, bare.Train), collect(t, p.Train))
 		require.Equal(t, collect(t, bare.Held), collect(t, p.Held))
 		require.Equal(t, bare.Train.Survey, p.Train.Survey)

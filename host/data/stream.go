@@ -81,11 +81,25 @@ func (s *Stream) Next(count int) ([]Example, error) {
 	return s.options.Labels.Label(next), nil
 }
 
-// draw takes the next example, and goes to the place behind it.
-func (s *Stream) draw() (Example, error) {
+// begun is the reading in the background, which it starts.
+func (s *Stream) begun() *readAhead {
 	if s.ahead == nil {
 		s.ahead = s.startReading(func(ctx context.Context, a *readAhead) error { return s.readPasses(ctx, a, 0) })
 	}
+	return s.ahead
+}
+
+// atEnd tells whether the pass has no further example, so that the next one begins
+// another.
+func (s *Stream) atEnd() (bool, error) {
+	a := s.begun()
+	a.look()
+	return a.ends, a.err
+}
+
+// draw takes the next example, and goes to the place behind it.
+func (s *Stream) draw() (Example, error) {
+	s.begun()
 	for {
 		e, place, err := s.ahead.next()
 		switch {
@@ -125,6 +139,19 @@ func (s *Stream) follow(to source.Place) error {
 			return nil
 		}
 	}
+}
+
+// common are the options of the stream.
+func (s *Stream) common() *StreamOptions { return &s.options }
+
+// passes is how many passes were made.
+func (s *Stream) passes() int { return s.epoch }
+
+// cut is the place behind the last example, of which some tokens are left.
+func (s *Stream) cut(used int) Cursor {
+	c := s.Cursor()
+	c.Stream.Cut = &CutPlace{SlotPlace(s.last), used}
+	return c
 }
 
 // PerEpoch is 0: nobody knows how many examples there are.
@@ -189,7 +216,8 @@ type readAhead struct {
 	chunks  chan delivery
 	read    *readPlaces
 	current *chunk
-	taken   int // of current
+	taken   int  // of current
+	ends    bool // the pass, before the next example
 	err     error
 }
 
@@ -253,23 +281,32 @@ func (s *Stream) pass(ctx context.Context, a *readAhead, records iter.Seq2[sourc
 	return a.send(ctx, delivery{err: errPassEnds})
 }
 
-// next is the next example, and the place of its record. An error but errPassEnds comes
-// again.
-func (a *readAhead) next() (Example, source.Place, error) {
-	for a.err == nil && (a.current == nil || a.taken == len(a.current.examples)) {
+// look waits for the next example, the end of the pass, or an error.
+func (a *readAhead) look() {
+	for a.err == nil && !a.ends && (a.current == nil || a.taken == len(a.current.examples)) {
 		d, open := <-a.chunks
 		switch {
 		case !open:
 			a.err = context.Canceled
 		case errors.Is(d.err, errPassEnds):
-			return Example{}, source.Place{}, d.err
+			a.ends = true
 		case d.err != nil:
 			a.err = d.err
 		}
 		a.current, a.taken = d.chunk, 0
 	}
-	if a.err != nil {
+}
+
+// next is the next example, and the place of its record. An error but errPassEnds comes
+// again.
+func (a *readAhead) next() (Example, source.Place, error) {
+	a.look()
+	switch {
+	case a.err != nil:
 		return Example{}, source.Place{}, a.err
+	case a.ends:
+		a.ends = false
+		return Example{}, source.Place{}, errPassEnds
 	}
 	i := a.taken
 	a.taken++

@@ -20,10 +20,7 @@ type StreamCursor struct {
 	Random []byte       `json:"generator"`
 	Buffer []SlotPlace  `json:"buffer"` // by slot
 
-	// Of units that windows are made of: which window it is that begins here, and how
-	// many of its units were handed out.
-	Window int `json:"window,omitempty"`
-	Unit   int `json:"unit,omitempty"`
+	WindowPlace
 
 	// Of blocks: the text that was cut last, nil where the last block ended with it.
 	Cut *CutPlace `json:"cut,omitempty"`

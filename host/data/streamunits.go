@@ -4,15 +4,34 @@ import (
 	"fmt"
 )
 
+// ExampleStream is Batches of single examples of one stream or of several. Whoever has
+// used it closes it.
+type ExampleStream interface {
+	Batches
+
+	// Drops are the records that were left out since Seek, by reason. It is called after
+	// Close, and counts what was read ahead too.
+	Drops() []Drop
+
+	// Close ends the reading in the background.
+	Close()
+
+	common() *StreamOptions                  // what all of it shares: labels, check and seed
+	draw() (Example, error)                  // the next example, unlabelled and unchecked
+	cut(used int) Cursor                     // the place behind the last example, of which some tokens are left
+	seek(to Cursor) (cut Example, err error) // Seek; cut is the text that was cut last
+	passes() int                             // that were made
+}
+
 // Streamed returns Batches over a stream in the units of a grouping. share says whether
 // sequences share prefixes, as in Pack. check is called with how many pieces each unit
 // has; its error ends the run.
-func Streamed(s *Stream, g Grouping, share bool, check func(pieces int) error) Batches {
+func Streamed(s ExampleStream, g Grouping, share bool, check func(pieces int) error) Batches {
 	switch {
 	case g.Packing == PackWrapped:
-		return &streamBlocks{Stream: s, tokens: g.Tokens, check: check}
+		return &streamBlocks{ExampleStream: s, tokens: g.Tokens, check: check}
 	case g.Tokens > 0 || g.together():
-		return &streamUnits{Stream: s, grouping: g, share: share, check: check, window: -1}
+		return &streamUnits{ExampleStream: s, grouping: g, share: share, check: check, window: -1}
 	}
 	return s
 }
@@ -28,7 +47,7 @@ const (
 // streamUnits is Batches of packs, or batches of so many tokens, or examples of about one
 // length, which are made of one window after the other.
 type streamUnits struct {
-	*Stream
+	ExampleStream
 	grouping Grouping
 	share    bool
 	check    func(pieces int) error
@@ -62,12 +81,12 @@ func (u *streamUnits) isOver() bool { return u.units == nil || u.units.Ended() }
 
 // read takes the examples of a window from the stream, and groups them.
 func (u *streamUnits) read(window int) error {
-	begin := u.Stream.Cursor()
+	begin := u.ExampleStream.Cursor()
 	var examples InMemory
 	var sizes []int32
 	tokens := 0
 	for len(examples) < windowExamples || tokens < windowUnits*u.grouping.Tokens {
-		some, err := u.Stream.Next(1)
+		some, err := u.ExampleStream.Next(1)
 		if err != nil {
 			return err
 		}
@@ -79,7 +98,7 @@ func (u *streamUnits) read(window int) error {
 		sizes = append(sizes, size)
 		tokens += int(size)
 	}
-	units := NewUnits(sizes, u.grouping, u.options.Seed)
+	units := NewUnits(sizes, u.grouping, u.common().Seed)
 	if err := units.Seek(Cursor{Epoch: window}); err != nil { // in an order of its own
 		return err
 	}
@@ -90,36 +109,60 @@ func (u *streamUnits) read(window int) error {
 // Cursor is the place of the unit that Next hands out next.
 func (u *streamUnits) Cursor() Cursor {
 	if u.isOver() {
-		c := u.Stream.Cursor()
-		c.Stream.Window = u.window + 1
-		return c
+		return u.ExampleStream.Cursor().inWindow(WindowPlace{Window: u.window + 1})
 	}
-	c := u.begin
-	at := *c.Stream
-	at.Window, at.Unit = u.window, u.units.Cursor().Next
-	c.Stream = &at
-	return c
+	return u.begin.inWindow(WindowPlace{u.window, u.units.Cursor().Next})
 }
 
 // Seek goes to a place that Cursor returned. It reads the window again.
 func (u *streamUnits) Seek(to Cursor) error {
-	if err := u.Stream.Seek(to); err != nil {
+	if err := u.ExampleStream.Seek(to); err != nil {
 		return err
 	}
-	u.window, u.units = to.Stream.Window-1, nil
-	if to.Stream.Unit == 0 {
+	at := to.window()
+	u.window, u.units = at.Window-1, nil
+	if at.Unit == 0 {
 		return nil
 	}
-	if err := u.read(to.Stream.Window); err != nil {
+	if err := u.read(at.Window); err != nil {
 		return err
 	}
-	return u.units.Seek(Cursor{Epoch: to.Stream.Window, Next: to.Stream.Unit})
+	return u.units.Seek(Cursor{Epoch: at.Window, Next: at.Unit})
+}
+
+// WindowPlace is a place in units that windows are made of: which window it is that
+// begins here, and how many of its units were handed out.
+type WindowPlace struct {
+	Window int `json:"window,omitempty"`
+	Unit   int `json:"unit,omitempty"`
+}
+
+// window is the place in windows.
+func (c Cursor) window() WindowPlace {
+	if c.Mix != nil {
+		return c.Mix.WindowPlace
+	}
+	return c.Stream.WindowPlace
+}
+
+// inWindow is a place in a stream with one in windows.
+func (c Cursor) inWindow(at WindowPlace) Cursor {
+	if c.Mix != nil {
+		mixed := *c.Mix
+		mixed.WindowPlace = at
+		c.Mix = &mixed
+		return c
+	}
+	stream := *c.Stream
+	stream.WindowPlace = at
+	c.Stream = &stream
+	return c
 }
 
 // streamBlocks is Batches of blocks of so many tokens of one text after the other. A text
 // that a block cuts goes on in the next one, over the end of a pass too.
 type streamBlocks struct {
-	*Stream
+	ExampleStream
 	tokens int
 	check  func(pieces int) error
 	text   Example // that is being cut; without a sequence before the first
@@ -139,17 +182,17 @@ func (b *streamBlocks) Next(count int) ([]Example, error) {
 			return nil, err
 		}
 	}
-	return b.options.Labels.Label(next), nil
+	return b.common().Labels.Label(next), nil
 }
 
 // block appends the pieces of a block.
 func (b *streamBlocks) block(to []Example) ([]Example, error) {
-	begun := b.epoch
+	begun := b.passes()
 	for missing := b.tokens; missing > 0; {
 		left := b.left()
 		if left == 0 {
-			if b.epoch > begun+1 && missing == b.tokens {
-				return nil, fmt.Errorf("%s: the texts have no token", b.options.Files.Setting)
+			if b.passes() > begun+1 && missing == b.tokens {
+				return nil, fmt.Errorf("%s: the texts have no token", b.common().Files.Setting)
 			}
 			if err := b.take(); err != nil {
 				return nil, err
@@ -158,7 +201,7 @@ func (b *streamBlocks) block(to []Example) ([]Example, error) {
 		}
 		n := min(left, missing)
 		piece := b.text.part(b.used, b.used+n)
-		if check := b.options.Check; check != nil {
+		if check := b.common().Check; check != nil {
 			if err := check(piece); err != nil {
 				return nil, err
 			}
@@ -190,23 +233,36 @@ func (b *streamBlocks) take() error {
 
 // Cursor is the place of the block that Next hands out next.
 func (b *streamBlocks) Cursor() Cursor {
-	c := b.Stream.Cursor()
 	if b.left() > 0 {
-		c.Stream.Cut = &CutPlace{SlotPlace(b.last), b.used}
+		return b.ExampleStream.cut(b.used)
 	}
-	return c
+	return b.ExampleStream.Cursor()
 }
 
 // Seek goes to a place that Cursor returned.
 func (b *streamBlocks) Seek(to Cursor) error {
 	b.text, b.used = Example{}, 0
 	cut, err := b.seek(to)
-	if err != nil || to.Stream.Cut == nil {
+	at := to.cutPlace()
+	if err != nil || at == nil {
 		return err
 	}
-	b.text, b.used = cut, to.Stream.Cut.From
+	b.text, b.used = cut, at.From
 	if len(cut.Sequences) != 1 || b.used < 0 || b.left() < 0 {
-		return fmt.Errorf("data cursor: the text at record %d of file %d has fewer than %d tokens now; give tokenizer and formatter as they were", to.Stream.Cut.Place.Row+1, to.Stream.Cut.Place.File+1, b.used)
+		return fmt.Errorf("data cursor: the text at record %d of file %d has fewer than %d tokens now; give tokenizer and formatter as they were", at.Place.Row+1, at.Place.File+1, b.used)
+	}
+	return nil
+}
+
+// cutPlace is where a text was cut, nil where none was.
+func (c Cursor) cutPlace() *CutPlace {
+	if c.Mix == nil {
+		return c.Stream.Cut
+	}
+	for _, set := range c.Mix.Sets {
+		if set.Stream.Cut != nil {
+			return set.Stream.Cut
+		}
 	}
 	return nil
 }

@@ -140,14 +140,14 @@ func CheckInputs(s Start, now checkpoint.State, files []SourceRecord) error {
 		return nil
 	}
 	switch {
-	case was.Units != now.Units && (was.Cursor.Stream != nil || streams(now)):
+	case was.Units != now.Units && (was.Cursor.Streams() || streams(now)):
 		return fmt.Errorf(
 			"%s was trained on %s, this run on %s, and the place in the data would mean other records; give streaming and shuffle_buffer_size as they were",
 			path,
 			unitsOf(was),
 			unitsOf(now),
 		)
-	case was.Cursor.Stream != nil && was.DataDigest != now.DataDigest:
+	case was.Cursor.Streams() && was.DataDigest != now.DataDigest:
 		return fmt.Errorf(
 			"%s was trained on other data%s; give the same data_paths, or --overwrite_output_dir to start from scratch",
 			path,
@@ -228,7 +228,7 @@ func checkOrder(s Start, now checkpoint.State) error {
 	if was.DataSeed == nil || *was.DataSeed == *now.DataSeed || place == 0 || place == now.Records {
 		return nil
 	}
-	if was.Cursor.Stream != nil {
+	if was.Cursor.Streams() {
 		return fmt.Errorf(
 			"%s is in the middle of a stream that data_seed %d shuffles; give --data_seed %d",
 			s.Checkpoint,

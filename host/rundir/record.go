@@ -31,6 +31,7 @@ type Record struct {
 	EvalData     []SourceRecord  `json:"eval_data,omitempty"`
 	HeldOut      *HeldOutRecord  `json:"held_out,omitempty"` // where eval_split asks for it
 	Format       *FormatRecord   `json:"format,omitempty"`
+	Datasets     []DatasetRecord `json:"datasets,omitempty"` // where there are several
 	Binary       string          `json:"binary_sha256"`
 	ResumedFrom  string          `json:"resumed_from,omitempty"`
 	TrainSeconds float64         `json:"train_seconds"` // of this process
@@ -96,6 +97,17 @@ type FormatRecord struct {
 	Chat      bool     `json:"chat,omitempty"`
 	Detected  bool     `json:"detected"` // by the fields of the records
 	Unread    []string `json:"fields_not_read,omitempty"`
+}
+
+// DatasetRecord is one of several data sets of a run.
+type DatasetRecord struct {
+	Paths    []string       `json:"paths"`
+	Weight   *float64       `json:"weight,omitempty"`
+	Records  int            `json:"records"`
+	Examples int            `json:"examples"` // of an epoch; 0 where it is streamed
+	Params   map[string]any `json:"params"`
+
+	FormatRecord
 }
 
 // SourceRecord is a file or folder that a run read.

@@ -19,19 +19,16 @@ type Files struct {
 	Template func() bool       // whether the model has a chat template
 }
 
-// choose settles which formatter reads the records. The setting's comes first, then
-// the task's own, where it reads any of the first file's first records, or does not
-// say what it reads; then the one builtin formatter that reads them and gives what
-// the loss reads. One that reads all fields of the own formatter's form and more has
-// precedence over it: the own one would leave out part of what the records say.
-func (t *Task) choose(ctx context.Context, s config.Settings, o Options) error {
+// choose settles which formatter reads the records of the set. The setting's comes
+// first, then the task's own, where it reads any of the first file's first records, or
+// does not say what it reads; then the one builtin formatter that reads them and gives
+// what the loss reads. One that reads all fields of the own formatter's form and more
+// has precedence over it: the own one would leave out part of what the records say. A
+// run that resumes keeps found, the formatter that it had found.
+func (t *Task) choose(ctx context.Context, files *Files, keeps bool, found string) error {
+	s := t.settings
 	t.names = s.Columns
-	found := s.Formatter == "" && o.Formatter != ""
-	t.Format = Format{Formatter: t.Task.Formatter.Spec(), Detected: found}
-	var files *Files
-	if o.Files != nil {
-		files = o.Files()
-	}
+	t.Format = Format{Formatter: t.Task.Formatter.Spec(), Detected: s.Formatter == "" && found != ""}
 	if files == nil {
 		return nil
 	}
@@ -41,7 +38,7 @@ func (t *Task) choose(ctx context.Context, s config.Settings, o Options) error {
 		return nil
 	}
 	own.fit(files.Records[0], t.names)
-	if own.err != nil || s.Formatter != "" || o.KeepsFormatter || t.setsOwn(s) {
+	if own.err != nil || s.Formatter != "" || keeps || t.setsOwn(s) {
 		t.describe(own, files)
 		return t.checkOthers(own, files)
 	}
@@ -321,6 +318,12 @@ func fieldList(r source.Record) string {
 	return strings.Join(fields, ", ")
 }
 
+// otherKind is the error of files of one set whose records are of several kinds.
+type otherKind struct{ text string }
+
+// Error says which files they are.
+func (e *otherKind) Error() string { return e.text }
+
 // checkOthers wants the other files to have records of the formatter too.
 func (t *Task) checkOthers(r *reader, files *Files) error {
 	if r.err != nil || r.fits == 0 {
@@ -334,8 +337,17 @@ func (t *Task) checkOthers(r *reader, files *Files) error {
 			continue
 		}
 		first := records[0]
-		return fmt.Errorf("%s: the file has records of another kind than %s: its fields are %s, and formatter %s, which reads %s there, finds %s; train on files of one kind, or convert one of them",
-			first.Position(), files.Records[0][0].Position().File, fieldList(first), r.component.Name, r.form.Name, closest(first, r, t.names))
+		return &otherKind{fmt.Sprintf("%s: the file has records of another kind than %s: its fields are %s, and formatter %s, which reads %s there, finds %s; give the files of each kind an entry of their own, as in %s, or convert one of them",
+			first.Position(), files.Records[0][0].Position().File, fieldList(first), r.component.Name, r.form.Name, closest(first, r, t.names), asEntries(files.Records[0][0], first))}
 	}
 	return nil
+}
+
+// asEntries writes files as data sets.
+func asEntries(records ...source.Record) string {
+	var entries []string
+	for _, r := range records {
+		entries = append(entries, fmt.Sprintf("{path = %q}", r.Position().File))
+	}
+	return "datasets = [" + strings.Join(entries, ", ") + "]"
 }

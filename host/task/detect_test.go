@@ -12,13 +12,14 @@ import (
 	"github.com/stretchr/testify/require"
 
 	"llmhost/builtin"
+	"llmhost/host/config"
 	"llmhost/host/data/source"
 	"llmhost/host/plugin"
 	"llmhost/host/task"
 )
 
 // files are the first records of files that hold lines, one file an argument.
-func files(t *testing.T, template bool, lines ...string) func() *task.Files {
+func files(t *testing.T, template bool, lines ...string) func(config.Dataset) *task.Files {
 	t.Helper()
 	folder := t.TempDir()
 	all := &task.Files{Template: func() bool { return template }}
@@ -32,7 +33,7 @@ func files(t *testing.T, template bool, lines ...string) func() *task.Files {
 		}
 		all.Records = append(all.Records, records)
 	}
-	return func() *task.Files { return all }
+	return func(config.Dataset) *task.Files { return all }
 }
 
 // detected opens a task over the records of files.
@@ -98,7 +99,7 @@ func TestTheFormatterIsFound(t *testing.T) {
 func TestAFoundFormatterIsKept(t *testing.T) {
 	s, o := load(t, "--task", "sft")
 	o.Files = files(t, true, alpaca)
-	o.KeepsFormatter, o.Formatter = true, "alpaca"
+	o.KeepsFormatter, o.Formatters = true, []string{"alpaca"}
 	opened, err := task.Open(context.Background(), s, o)
 	require.NoError(t, err)
 	defer opened.Close()
@@ -118,7 +119,7 @@ func TestNoFormatterIsFound(t *testing.T) {
 		{"messages for a task of pairs", "dpo", nil, []string{`{"messages": ` + dialog + `}`}, `^a.jsonl:1: the record has the fields "messages", and formatter chosen_rejected finds no "texts" and no "scores"; no other .*chat_pairs finds no "chosen" and no "rejected"; `},
 		{"texts where messages are wanted", "sft", nil, []string{`{"messages": ["hi", "hello"]}`}, `messages finds "messages" is no object and no list of objects with role; `},
 		{"another kind in another file", "sft", nil, []string{`{"messages": ` + dialog + `}`, `{"conversations": ` + turns + `}`},
-			`^b.jsonl:1: the file has records of another kind than a.jsonl: its fields are "conversations", and formatter messages, which reads messages \(role/content\) there, finds no "messages"; train on files of one kind, or convert one of them$`},
+			`^b.jsonl:1: the file has records of another kind than a.jsonl: its fields are "conversations", and formatter messages, which reads messages \(role/content\) there, finds no "messages"; give the files of each kind an entry of their own, as in datasets = \[{path = "a.jsonl"}, {path = "b.jsonl"}\], or convert one of them$`},
 		{"two kinds at once", "sft", nil, []string{`{"messages": ` + dialog + `, "conversations": ` + turns + `}`},
 			`^a.jsonl:1: the record has the fields "messages", "conversations", which several formatters read: messages \(messages \(role/content\)\), sharegpt \(conversations \(from/value\)\); set formatter to one of them$`},
 		{"what the own formatter wants, in another type", "sft", nil, []string{`{"prompt": "a", "answer": 3}`}, `^a.jsonl:1: field "answer" is 3; want a string$`},
@@ -180,7 +181,7 @@ func examplesOf(t *testing.T, c *plugin.Component) (found []example) {
 			}
 			text, err := json.Marshal(record)
 			require.NoError(t, err)
-			if s := string(text); s != "{}" && task.HasForm(files(t, true, s)().Records[0][0], form) {
+			if s := string(text); s != "{}" && task.HasForm(files(t, true, s)(config.Dataset{}).Records[0][0], form) {
 				found = append(found, example{form.Name, s})
 				break
 			}

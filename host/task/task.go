@@ -4,7 +4,6 @@
 package task
 
 import (
-	"cmp"
 	"context"
 	"errors"
 	"fmt"
@@ -33,6 +32,13 @@ type Task struct {
 	PoolingProgram *program.Program
 	Params         map[string]any // of all parts, by name
 
+	// Sets are the data sets of the run, each as the task with the formatter that reads
+	// it. The first is the task itself.
+	Sets    []*Task
+	further []*Task        // that evaluation files alone have
+	Entry   config.Dataset // what the set is in the settings
+	Label   string         // names the set in errors; "" where there is one alone
+
 	Lock     plugin.Lock
 	Changes  []*plugin.Change // plugin files that differ from the lock's
 	FirstUse bool             // the lock did not have the task's file yet
@@ -44,7 +50,10 @@ type Task struct {
 	// Format is what the records are taken for.
 	Format Format
 
-	names      naming // of fields, by the names of the formatter
+	own        *plugin.Task    // as it was found, with its own formatter
+	settings   config.Settings // with the entry's formatter, columns and parameters
+	running    bool            // the formatter
+	names      naming          // of fields, by the names of the formatter
 	catalog    *plugin.Catalog
 	formatting plugin.Formatting
 	columns    []sdk.ColumnUse // what the loss declares about the columns that it reads
@@ -60,13 +69,14 @@ type Options struct {
 	LockFolder string
 	Resumed    bool // the plugin files must be those of the lock
 
-	// Files gives the first records of the run's files, by which a formatter is
-	// chosen; nil where none is read, and it may return nil.
-	Files func() *Files
-	// KeepsFormatter is set where a run resumes: the formatter is Formatter, which the
-	// run had found, or the task's own where that is "".
+	// Files gives the first records of a data set, by which its formatter is chosen; nil
+	// where none is read, and it may return nil.
+	Files func(config.Dataset) *Files
+	// KeepsFormatter is set where a run resumes: the formatter of each data set is that
+	// of Formatters, which the run had found, or the task's own where that is "" or there
+	// is none.
 	KeepsFormatter bool
-	Formatter      string
+	Formatters     []string
 }
 
 // Open finds the task that the settings name, compares its file with task_sha256
@@ -86,51 +96,40 @@ func Open(ctx context.Context, s config.Settings, o Options) (t *Task, err error
 		return nil, err
 	}
 	t = &Task{catalog: catalog, Lock: lock}
-	if err := t.open(ctx, s, o); err != nil {
+	if err := t.start(ctx, s, o); err != nil {
 		t.Close()
 		return nil, err
 	}
 	return t, nil
 }
 
-func (t *Task) open(ctx context.Context, s config.Settings, o Options) (err error) {
-	if err := t.find(ctx, s, o.Formatter); err != nil {
+func (t *Task) start(ctx context.Context, s config.Settings, o Options) (err error) {
+	if err := t.find(ctx, s); err != nil {
 		return err
 	}
-	if err := t.checkParts(s); err != nil {
-		return err
-	}
-	if err := t.choose(ctx, s, o); err != nil {
-		return err
-	}
-	if t.Params, err = t.settle(s); err != nil {
+	if err := t.openSets(ctx, s, o); err != nil {
 		return err
 	}
 	if err := t.trace(ctx, s); err != nil {
 		return err
 	}
-	if t.formatting, err = t.Formatter.Formatter(ctx, t.Params); err != nil {
-		return err
-	}
-	if err := t.checkNames(); err != nil {
-		return err
+	for _, set := range t.Sets {
+		set.Program, set.PoolingProgram, set.PoolsLastToken = t.Program, t.PoolingProgram, t.PoolsLastToken
+		set.columns, set.places = t.columns, t.places
+		if err := set.startFormatter(ctx); err != nil {
+			return set.labelled(err)
+		}
 	}
 	t.catalog.Rest()
 	t.updateLock()
 	return nil
 }
 
-// find opens the task's components; the settings may name another formatter and
-// another pooling, and a resumed run keeps the formatter that it had found.
-func (t *Task) find(ctx context.Context, s config.Settings, found string) (err error) {
+// find opens the task's components; the settings may name another pooling.
+func (t *Task) find(ctx context.Context, s config.Settings) (err error) {
 	t.catalog.Pin(s.Task, strings.ToLower(s.TaskSHA256))
 	if t.Task, err = t.catalog.Task(ctx, s.Task); err != nil {
 		return err
-	}
-	if spec := cmp.Or(s.Formatter, found); spec != "" {
-		if t.Task.Formatter, err = t.catalog.Component(ctx, plugin.Formatter, spec); err != nil {
-			return fmt.Errorf("formatter: %w", err)
-		}
 	}
 	if s.Pooling != "auto" {
 		if t.Task.Pooling, err = t.catalog.Component(ctx, plugin.Pooling, s.Pooling); err != nil {
@@ -188,7 +187,7 @@ func (t *Task) tracePooling(ctx context.Context, s config.Settings) error {
 	return nil
 }
 
-// DataFormatter is the task's formatter for reading data; CloseFormatter ends it.
+// DataFormatter is the task's formatter for reading data; CloseFormatters ends it.
 func (t *Task) DataFormatter() data.Formatter {
 	return data.Formatter{
 		Name:     t.Formatter.Name,
@@ -203,8 +202,15 @@ func (t *Task) DataFormatter() data.Formatter {
 // leaves that to a chat template.
 func (t *Task) Markup() sdk.Markup { return t.formatting.Markup }
 
-// CloseFormatter ends the formatter once all data is read.
-func (t *Task) CloseFormatter() { t.formatting.Close() }
+// CloseFormatters ends the formatters of all data sets once all data is read.
+func (t *Task) CloseFormatters() {
+	for _, set := range append(t.Sets, t.further...) {
+		if set.running {
+			set.formatting.Close()
+			set.running = false
+		}
+	}
+}
 
 // dataColumns are the columns of the examples, as formatter and loss declare them.
 func (t *Task) dataColumns() []plugin.DataColumn {
@@ -232,16 +238,6 @@ func (t *Task) Padding() map[string]float32 {
 		}
 	}
 	return padding
-}
-
-func (t *Task) checkParts(s config.Settings) error {
-	switch {
-	case s.TaskSHA256 != "" && t.Plugin.Digest == "":
-		return fmt.Errorf("task_sha256 is set, but task %s is part of llmhost and has no file; remove it, or give a plugin's file as task", t.Name)
-	case t.Task.Formatter == nil:
-		return fmt.Errorf("task %s has no formatter; a run needs one to read its data", t.Name)
-	}
-	return nil
 }
 
 // ApplyDefaults lets the task choose settings that the user left open. notes are
@@ -389,6 +385,9 @@ func (t *Task) updateLock() {
 	var used []plugin.Info
 	for _, part := range t.Components() {
 		used = append(used, part.Plugin.Info)
+	}
+	for _, set := range t.Sets[1:] {
+		used = append(used, set.Formatter.Plugin.Info)
 	}
 	t.FirstUse = t.Plugin.Digest != "" && !t.Lock.Knows(t.Plugin.Info)
 	t.Changes = t.Lock.Update(used...)

@@ -178,7 +178,7 @@ func TestColumns(t *testing.T) {
 			f := opened.DataFormatter()
 			require.Equal(t, opened.Formatter.Name, f.Name)
 			require.NotEmpty(t, f.Columns)
-			opened.CloseFormatter()
+			opened.CloseFormatters()
 		})
 	}
 }
