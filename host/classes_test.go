@@ -3,13 +3,18 @@ package host_test
 import (
 	"encoding/json"
 	"fmt"
+	"os"
 	"path/filepath"
+	"slices"
 	"strconv"
 	"strings"
 	"testing"
 
 	"llmhost/host"
 	"llmhost/host/config"
+	datarecord "llmhost/host/data/record"
+	"llmhost/host/data/sink"
+	"llmhost/host/data/source"
 
 	"github.com/stretchr/testify/require"
 )
@@ -50,6 +55,32 @@ func TestClassifierGoesOn(t *testing.T) {
 	s.Model, s.NumTrainEpochs = three, 1
 	require.NotContains(t, mustTrain(t, s), "it starts with random weights")
 	require.Equal(t, want, classesOf(t, s.OutputDir))
+}
+
+// The classes of a ClassLabel keep their numbers, those without a record too.
+func TestClassesInTheDeclaredOrder(t *testing.T) {
+	folder := filepath.Join(t.TempDir(), "moods")
+	names := []string{"up", "flat", "none", "down"}
+	s := lesson(t, "classification", func(i int, thing string) map[string]any {
+		fields := moods(i, thing)
+		fields["label"] = slices.Index(names, fields["label"].(string))
+		return fields
+	}, nil)
+	_, _, err := sink.Write(folder, func(yield func(datarecord.Record, error) bool) {
+		for from, err := range (source.Files{Paths: s.DataPaths, Setting: "data_paths"}).Records() {
+			require.NoError(t, err)
+			r, err := datarecord.Read(from)
+			if !yield(r, err) {
+				return
+			}
+		}
+	})
+	require.NoError(t, err)
+	info := `{"features": {"text": {"dtype": "string", "_type": "Value"}, "label": {"names": ["up", "flat", "none", "down"], "_type": "ClassLabel"}}}`
+	require.NoError(t, os.WriteFile(filepath.Join(folder, "dataset_info.json"), []byte(info), 0o644))
+	s.DataPaths, s.NumTrainEpochs = []string{folder}, 1
+	mustTrain(t, s)
+	require.Equal(t, map[string]string{"0": "up", "1": "flat", "2": "none", "3": "down"}, classesOf(t, s.OutputDir))
 }
 
 // Other classes than the model's are an error, unless the head may start from scratch.

@@ -9,6 +9,7 @@ import (
 	"strconv"
 
 	"llmhost/host/checkpoint"
+	"llmhost/host/classname"
 	"llmhost/host/config"
 	"llmhost/host/console"
 	"llmhost/host/data"
@@ -255,6 +256,7 @@ func settleClasses(s config.Settings, t *task.Task, src lm.Source, sets dataset,
 			Coefficient: t.Program.CoefficientOf("logits." + name),
 			Named:       named,
 			Found:       foundClasses(sets.train.Survey, name),
+			Declared:    declaredClasses(sets.train, name),
 		})
 	}
 	heads, notes, err := lm.SettleClasses(src, wanted, sets.train.Survey.Heads(), s.IgnoreMismatched)
@@ -297,6 +299,33 @@ func foundClasses(s data.Survey, head string) (found []lm.FoundClass) {
 		})
 	}
 	return found
+}
+
+// declaredClasses are the classes of a head in the order in which the files declare them:
+// those of the one ClassLabel that has all classes found; nil where there is none, or the
+// files do not agree.
+func declaredClasses(set data.Set, head string) (declared []string) {
+	found := set.Survey.ClassNames(head)
+	for _, file := range set.Files {
+		fits := 0
+		for _, names := range file.Classes {
+			classes := make([]string, len(names))
+			for i, name := range names {
+				classes[i] = classname.Of(name)
+			}
+			if slices.ContainsFunc(found, func(class string) bool { return !slices.Contains(classes, class) }) {
+				continue
+			}
+			if fits++; declared != nil && !slices.Equal(declared, classes) {
+				return nil
+			}
+			declared = classes
+		}
+		if fits == 0 {
+			return nil
+		}
+	}
+	return declared
 }
 
 // calibrationBins are the numbers of bins that rewards are measured with.

@@ -18,6 +18,7 @@ type HeadClasses struct {
 	Coefficient float64 // of the head's loss
 	Named       bool    // never the one head of …ForSequenceClassification, which pools at the last token
 	Found       []FoundClass
+	Declared    []string // all classes in the order that the data declares; nil = Found, as it is ordered
 
 	newHead string // how a new head is trained instead of one for other classes
 }
@@ -170,7 +171,7 @@ func (w HeadClasses) named(have []string) []string {
 	switch {
 	case w.notAmong(numbers) == nil:
 		return numbers
-	case len(w.Found) == len(have):
+	case len(w.names()) == len(have):
 		return w.names()
 	}
 	return have
@@ -184,6 +185,9 @@ func (w HeadClasses) describe(have, named []string, path string) string {
 }
 
 func (w HeadClasses) names() (names []string) {
+	if w.Declared != nil {
+		return w.Declared
+	}
 	for _, c := range w.Found {
 		names = append(names, c.Name)
 	}

@@ -2,6 +2,8 @@ package source
 
 import (
 	"encoding/json"
+	"maps"
+	"slices"
 )
 
 // feature is what Hugging Face's datasets knows of a field beyond its type. A nil
@@ -28,6 +30,45 @@ func (f *feature) element() *feature {
 		return nil
 	}
 	return f.item
+}
+
+// classes are the names of the classes of each ClassLabel of a record, by name of field.
+func (f *feature) classes() (all [][]string) {
+	if f == nil {
+		return nil
+	}
+	for _, name := range slices.Sorted(maps.Keys(f.fields)) {
+		if field := f.fields[name]; field != nil && len(field.names) > 0 {
+			all = append(all, field.names)
+		}
+	}
+	return all
+}
+
+// features are those of the file; nil where it tells none, or cannot be read.
+func (in *input) features() *feature {
+	switch in.kind {
+	case datasetFolder:
+		return in.dataset.features
+	case parquetKind:
+		info, err := in.file.Stat()
+		if err != nil {
+			return nil
+		}
+		if p, err := openParquet(in.file, info.Size()); err == nil {
+			return p.features
+		}
+	case arrowFile, arrowStream:
+		stream, err := in.arrowStream()
+		if err != nil {
+			return nil
+		}
+		defer stream.Close()
+		if r, err := (Files{}).openArrow(stream, 0, nil); err == nil {
+			return r.features
+		}
+	}
+	return nil
 }
 
 // parseFeatures reads the "features" of a dataset_info.json, or of the metadata of a

@@ -16,6 +16,10 @@ type File struct {
 	Path   string
 	SHA256 string // of its bytes, in hexadecimal; "" where only the identity was asked for
 
+	// Classes are the names of the classes of each field that is a ClassLabel of datasets, in
+	// the order of their numbers.
+	Classes [][]string `json:"-"`
+
 	Kind     string   `json:"-"` // for people: "JSON lines, gzip"
 	Seeks    bool     `json:"-"` // reading can begin in its middle: it is not compressed as a whole
 	Note     string   `json:"-"` // what a user should know of it, such as a wrong name; "" for nothing
@@ -75,6 +79,7 @@ func describeFile(found listed, digest func(*input, File) (string, error)) (File
 	if file.Identity, err = in.identity(); err != nil {
 		return File{}, fmt.Errorf("%s: %w", found.path, err)
 	}
+	file.Classes = in.features().classes()
 	if file.Stamps, err = in.stamps(); err == nil {
 		file.SHA256, err = digest(in, file)
 	}

@@ -169,6 +169,18 @@ func TestTypedFilesCutShort(t *testing.T) {
 	require.Greater(t, cuts, 300)
 }
 
+// A ClassLabel of datasets declares the order of its classes, whatever file it is in.
+func TestDeclaredClasses(t *testing.T) {
+	for _, path := range []string{"testdata/golden/one", "testdata/golden/datasets.parquet"} {
+		files, err := source.Files{Paths: []string{path}, Setting: "data_paths"}.Identify()
+		require.NoError(t, err)
+		require.Equal(t, [][]string{{"neg", "neutral", "pos"}}, files[0].Classes, path)
+	}
+	files, err := source.Files{Paths: []string{"testdata/golden/types.arrow"}, Setting: "data_paths"}.Identify()
+	require.NoError(t, err)
+	require.Empty(t, files[0].Classes)
+}
+
 func TestTypedRecords(t *testing.T) {
 	files := source.Files{Paths: []string{"testdata/golden/one"}, Setting: "data_paths"}
 	columns := []sdk.Column{{Name: "q", Type: sdk.String, Required: true}, {Name: "label", Type: sdk.Int}}
