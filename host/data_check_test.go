@@ -89,6 +89,13 @@ func TestBrokenDataIsFound(t *testing.T) {
 		{"two_blanks.jsonl", []string{"borders warning two_blanks.jsonl:5 completion"}},
 		{"no_blank.jsonl", []string{"borders warning no_blank.jsonl:9 completion"}},
 		{"over_long.jsonl", []string{"over-long warning over_long.jsonl:7 completion"}},
+		{"unknown_form.jsonl", []string{"unknown-form error unknown_form.jsonl:1 "}},
+		{"placeholder.jsonl", []string{"placeholder warning placeholder.jsonl:5 completion"}},
+		{"escaped_lines.jsonl", []string{"escaped-lines warning escaped_lines.jsonl:7 completion"}},
+		{"encoded_data.jsonl", []string{"encoded-data warning encoded_data.jsonl:3 completion"}},
+		{"cut_texts.jsonl", []string{"cut-texts warning cut_texts.jsonl:7 completion"}},
+		{"constant_answer.jsonl", []string{"constant-answer warning constant_answer.jsonl:4 completion"}},
+		{"leaked_label.jsonl", []string{"leaked-label warning leaked_label.jsonl:1 text"}},
 	} {
 		t.Run(c.file, func(t *testing.T) {
 			path := filepath.Join("testdata/broken", c.file)
