@@ -15,6 +15,7 @@ import (
 	"llmhost/host/data/inspect"
 	"llmhost/host/data/record"
 	"llmhost/host/data/source"
+	"llmhost/host/task"
 	"llmhost/sdk"
 )
 
@@ -49,26 +50,118 @@ func CheckData(ctx context.Context, s config.Settings, env Env, o DataCheckOptio
 	for _, note := range r.notes {
 		in.Note("%s", note)
 	}
-	if r.task != nil && len(r.task.Format.Unread) > 0 {
-		in.Note("fields not read: %s", strings.Join(r.task.Format.Unread, ", "))
+	r.noteSets(in)
+	isHeld, err := r.heldOut(ctx, parts)
+	if err != nil {
+		return nil, err
 	}
 	for _, p := range parts {
-		paths, err := p.files.List()
-		if err != nil {
+		if err := r.checkPart(ctx, in, p, sideOf{isHeld, false}); err != nil {
 			return nil, err
 		}
-		for _, path := range paths {
-			c := checking{reading: r, in: in, eval: p.eval, files: p.files}
-			c.files.Paths = []string{path}
-			if err := c.file(ctx, path); err != nil {
-				return nil, err
-			}
+	}
+	for _, p := range parts { // once all is known that is trained on
+		if isHeld == nil || p.eval {
+			continue
+		}
+		if err := r.checkPart(ctx, in, p, sideOf{isHeld, true}); err != nil {
+			return nil, err
 		}
 	}
 	if err := r.noteChats(in); err != nil {
 		return nil, err
 	}
 	return in.Report(), nil
+}
+
+// noteSets says what each training set was taken for, where there are several, and which
+// of its fields nobody reads.
+func (r *reading) noteSets(in *inspect.Inspector) {
+	if r.task == nil {
+		return
+	}
+	if len(r.task.Sets) > 1 {
+		for _, line := range formatLines(r.task) {
+			in.Note("%s", line)
+		}
+	} else if unread := r.task.Format.Unread; len(unread) > 0 {
+		in.Note("fields not read: %s", strings.Join(unread, ", "))
+	}
+}
+
+// heldOut tells by the hash of a record's content whether eval_split holds it out; nil
+// where there is no such split, or no formatter that makes the content.
+func (r *reading) heldOut(ctx context.Context, parts []part) (func(uint64) bool, error) {
+	if r.settings.EvalSplit == 0 || r.formatter == nil {
+		return nil, nil
+	}
+	split := splitOf(r.settings)
+	var hashes []uint64
+	for _, p := range parts {
+		if split.Count == 0 || p.eval {
+			continue
+		}
+		some, err := data.Hashes(ctx, p.files, p.set.DataFormatter())
+		if ctx.Err() != nil {
+			return nil, err
+		}
+		hashes = append(hashes, some...) // where a file cannot be read further is a finding
+	}
+	return split.Holds(hashes), nil
+}
+
+// sideOf is one side of eval_split: what it holds out, or all else.
+type sideOf struct {
+	isHeld func(hash uint64) bool // nil where it holds out none
+	held   bool
+}
+
+// checkPart looks at one side of the files of a part.
+func (r *reading) checkPart(ctx context.Context, in *inspect.Inspector, p part, side sideOf) error {
+	paths, err := p.files.List()
+	if err != nil {
+		return err
+	}
+	left := p.files.Total
+	for _, path := range paths {
+		one := p
+		one.files.Paths = []string{path}
+		if one.files.Total = left; p.files.Total > 0 && left == 0 {
+			break
+		}
+		if p.eval && r.task != nil {
+			if one.set, err = r.task.ForEvaluation(ctx, r.settings, path, firstOf(r.settings, one.files)); err != nil {
+				in.Note("%v", err)
+				one.set = r.task
+			}
+			one.columns = one.set.Entry.Columns
+		}
+		c := checking{reading: r.of(one), in: in, eval: p.eval, files: one.files, set: r.setNumber(one)}
+		if one.set != nil {
+			c.reads = readsOf(one.set)
+		}
+		if !p.eval {
+			c.side = side
+			c.eval = side.held
+		}
+		if err := c.file(ctx, path); err != nil {
+			return err
+		}
+		left = max(0, left-c.count)
+	}
+	return nil
+}
+
+// setNumber is that of the data set by which a part is read, from 0. Evaluation files of
+// a kind of their own come after the training sets.
+func (r *reading) setNumber(p part) int {
+	if r.task == nil || p.set == nil {
+		return p.number
+	}
+	if n := slices.Index(r.task.Sets, p.set); n >= 0 {
+		return n
+	}
+	return len(r.task.Sets)
 }
 
 // noteChats says how chats were laid out.
@@ -95,14 +188,8 @@ func (r *reading) inspection(o DataCheckOptions) (out inspect.Options, err error
 		Skip:      o.Skip,
 		Tokens:    r.tok != nil,
 	}
-	if r.formatter != nil {
-		out.Reads = []string{}
-		for _, c := range r.formatter.Columns {
-			out.Reads = append(out.Reads, c.Name)
-		}
-		for name := range r.settings.Columns { // records are looked at under the formatter's names
-			out.Reads = append(out.Reads, name)
-		}
+	if r.task != nil {
+		out.Reads = readsOf(r.task)
 	}
 	if r.tok != nil {
 		special := r.tok.Special()
@@ -120,16 +207,32 @@ func (r *reading) inspection(o DataCheckOptions) (out inspect.Options, err error
 	return out, err
 }
 
+// readsOf are the fields that a data set's formatter reads, under its names and the files'.
+func readsOf(set *task.Task) []string {
+	reads := []string{}
+	for _, c := range set.DataFormatter().Columns {
+		reads = append(reads, c.Name)
+	}
+	for name := range set.Entry.Columns { // records are looked at under the formatter's names
+		reads = append(reads, name)
+	}
+	return reads
+}
+
 // checking is the look at one file.
 type checking struct {
 	*reading
 	in    *inspect.Inspector
 	files source.Files // the one
 	eval  bool
-	count int // records so far
-	again int // records that were read once more for their encoding
+	set   int      // the number of the data set
+	reads []string // the fields that its formatter reads; nil without one
+	count int      // records so far
+	again int      // records that were read once more for their encoding
 	batch []*inspect.Item
-	rows  []source.Record // of batch
+
+	side sideOf          // of eval_split that is looked at
+	rows []source.Record // of batch
 }
 
 // checkedTogether is how many records go to the formatter and the tokenizer at a time.
@@ -188,7 +291,7 @@ func submatch(text string, m []int, n int) string {
 
 // take adds a record to the batch.
 func (c *checking) take(from source.Record) {
-	item := &inspect.Item{Place: inspect.Place{Position: from.Position(), Number: c.count, Eval: c.eval}}
+	item := &inspect.Item{Place: inspect.Place{Position: from.Position(), Number: c.count, Eval: c.eval}, Set: c.set, Reads: c.reads}
 	r, err := record.Read(from)
 	if err == nil {
 		item.Take(r.Renamed(c.settings.Columns))
@@ -251,6 +354,7 @@ func (c *checking) look(ctx context.Context) error {
 			return err
 		}
 	}
+	c.batch = slices.DeleteFunc(c.batch, func(i *inspect.Item) bool { return i.Held != c.side.held })
 	if c.tok != nil {
 		if err := c.tokenize(); err != nil {
 			return err
@@ -293,7 +397,9 @@ func (c *checking) format(ctx context.Context) error {
 		item.Refused = results[i].Err
 		item.Dropped = results[i].Dropped
 		if item.Refused == "" && item.Dropped == "" {
-			item.Format(data.Formatted{Example: results[i].Example, Source: item.Position})
+			formatted := data.Formatted{Example: results[i].Example, Source: item.Position}
+			item.Format(formatted)
+			item.Held = c.side.isHeld != nil && c.side.isHeld(formatted.Hash())
 		}
 	}
 	return nil

@@ -41,29 +41,26 @@ func ConvertData(ctx context.Context, s config.Settings, env Env, c Conversion) 
 		return out, err
 	}
 	defer r.Close()
-	parts, err := r.parts()
+	parts, err := r.trainParts()
 	if err != nil {
 		return out, err
 	}
-	if err := mayWrite(c.Out, parts[0].files, c.Force); err != nil {
+	if err := mayWrite(c.Out, parts, c.Force); err != nil {
 		return out, err
 	}
-	change, err := r.change(ctx, c)
+	convert, err := r.form(c)
 	if err != nil {
 		return out, err
 	}
 	records := func(yield func(record.Record, error) bool) {
 		out.Read, out.Skipped = 0, 0
-		for from, err := range parts[0].files.Records() {
-			if err == nil {
-				err = ctx.Err()
-			}
+		for from, err := range recordsIn(ctx, parts) {
 			if err != nil {
 				yield(nil, err)
 				return
 			}
 			out.Read++
-			changed, err := change(from)
+			changed, err := r.of(from.part).change(ctx, from.Record, convert)
 			if err != nil && c.Skip && ctx.Err() == nil {
 				if out.Skipped++; out.FirstSkipped == nil {
 					out.FirstSkipped = err
@@ -86,7 +83,7 @@ func ConvertData(ctx context.Context, s config.Settings, env Env, c Conversion) 
 }
 
 // mayWrite refuses to write over a file without being told to.
-func mayWrite(path string, files source.Files, force bool) error {
+func mayWrite(path string, parts []part, force bool) error {
 	info, err := os.Stat(path)
 	if errors.Is(err, fs.ErrNotExist) || force && err == nil {
 		return nil
@@ -94,52 +91,57 @@ func mayWrite(path string, files source.Files, force bool) error {
 	if err != nil {
 		return err
 	}
-	inputs, err := files.List()
-	if err != nil {
-		return err
-	}
-	for _, input := range inputs {
-		if read, err := os.Stat(input); err == nil && os.SameFile(read, info) {
-			return fmt.Errorf("%s: this is an input; --force writes over it", path)
+	for _, p := range parts {
+		inputs, err := p.files.List()
+		if err != nil {
+			return err
+		}
+		for _, input := range inputs {
+			if read, err := os.Stat(input); err == nil && os.SameFile(read, info) {
+				return fmt.Errorf("%s: this is an input; --force writes over it", path)
+			}
 		}
 	}
 	return fmt.Errorf("%s: there is something of this name; --force writes over it", path)
 }
 
-// change is what is done to each record; an error names its place.
-func (r *reading) change(ctx context.Context, c Conversion) (func(source.Record) ([]record.Record, error), error) {
-	convert := func(r record.Record) ([]record.Record, error) { return []record.Record{r}, nil }
-	if c.Form != "" {
-		form, err := record.FormOf(c.Form)
-		if err != nil {
-			return nil, err
-		}
-		if c.Best {
-			form = form.Best()
-		}
-		if r.chats != nil && r.chats.missing == nil {
-			form = form.LaidOut(r.chats.text)
-		}
-		convert = form.Convert
+// form is what makes records of another form of one; of the same where none is asked for.
+func (r *reading) form(c Conversion) (func(record.Record) ([]record.Record, error), error) {
+	if c.Form == "" {
+		return func(r record.Record) ([]record.Record, error) { return []record.Record{r}, nil }, nil
 	}
-	return func(from source.Record) ([]record.Record, error) {
-		one, err := r.readOrFormat(ctx, from)
-		if err != nil {
-			return nil, err
-		}
-		all, err := convert(one)
-		if err != nil {
-			return nil, fmt.Errorf("%s: %w", from.Position(), err)
-		}
-		return all, nil
-	}, nil
+	form, err := record.FormOf(c.Form)
+	if err != nil {
+		return nil, err
+	}
+	if c.Best {
+		form = form.Best()
+	}
+	if r.chats != nil && r.chats.missing == nil {
+		form = form.LaidOut(r.chats.text)
+	}
+	return form.Convert, nil
+}
+
+// change is what becomes of a record; an error names its place.
+func (r *reading) change(ctx context.Context, from source.Record, convert func(record.Record) ([]record.Record, error)) ([]record.Record, error) {
+	one, err := r.readOrFormat(ctx, from)
+	if err != nil {
+		return nil, err
+	}
+	all, err := convert(one)
+	if err != nil {
+		return nil, fmt.Errorf("%s: %w", from.Position(), err)
+	}
+	return all, nil
 }
 
 // readOrFormat is a record as it is, or, where the settings name a formatter, as that
 // lays it out.
 func (r *reading) readOrFormat(ctx context.Context, from source.Record) (record.Record, error) {
 	if r.formatter == nil {
-		return record.Read(from)
+		one, err := record.Read(from)
+		return one.Renamed(r.settings.Columns), err
 	}
 	row, err := from.Row(r.formatter.Name, r.formatter.Columns)
 	if err != nil {
@@ -163,18 +165,37 @@ func (r *reading) readOrFormat(ctx context.Context, from source.Record) (record.
 	return one, nil
 }
 
-// recordsOf yields the records of files as they are, each with its number from 0.
-func recordsOf(ctx context.Context, files source.Files) iter.Seq2[record.Record, error] {
-	return func(yield func(record.Record, error) bool) {
-		for from, err := range files.Records() {
-			if err == nil {
-				err = ctx.Err()
+// partRecord is a record of a part.
+type partRecord struct {
+	source.Record
+	part part
+}
+
+// recordsIn yields the records of parts. The first error ends it.
+func recordsIn(ctx context.Context, parts []part) iter.Seq2[partRecord, error] {
+	return func(yield func(partRecord, error) bool) {
+		for _, p := range parts {
+			for from, err := range p.files.Records() {
+				if err == nil {
+					err = ctx.Err()
+				}
+				if !yield(partRecord{from, p}, err) || err != nil {
+					return
+				}
 			}
+		}
+	}
+}
+
+// recordsOf yields the records of parts as they are.
+func recordsOf(ctx context.Context, parts []part) iter.Seq2[record.Record, error] {
+	return func(yield func(record.Record, error) bool) {
+		for from, err := range recordsIn(ctx, parts) {
 			if err != nil {
 				yield(nil, err)
 				return
 			}
-			r, err := record.Read(from)
+			r, err := record.Read(from.Record)
 			if !yield(r, err) || err != nil {
 				return
 			}

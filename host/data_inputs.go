@@ -8,6 +8,8 @@ import (
 	"math"
 	"os"
 	"path/filepath"
+	"slices"
+	"strings"
 
 	"llmhost/host/config"
 	"llmhost/host/console"
@@ -101,7 +103,11 @@ func (r *reading) guessTask(ctx context.Context, env Env, out *console.Console) 
 			r.notes = append(r.notes, "no task is named, so that records are read by the names of their fields")
 			return
 		}
-		r.notes = append(r.notes, fmt.Sprintf("no task is named; the records are read as task %s would, with formatter %s", r.settings.Task, r.formatter.Name))
+		var names []string
+		for _, set := range r.task.Sets {
+			names = append(names, set.Formatter.Name)
+		}
+		r.notes = append(r.notes, fmt.Sprintf("no task is named; the records are read as task %s would, with formatter %s", r.settings.Task, strings.Join(slices.Compact(names), ", ")))
 		return
 	}
 }
@@ -132,7 +138,9 @@ func (r *reading) settleTokens() error {
 		return err
 	}
 	if r.task != nil {
-		r.notes = append(r.notes, markupNotes(r.task, r.tok, r.chats)...)
+		for _, set := range r.task.Sets {
+			r.notes = append(r.notes, markupNotes(set, r.tok, r.chats)...)
+		}
 	}
 	r.how = data.Tokenizing{
 		MaxLength:         math.MaxInt32,
@@ -175,25 +183,60 @@ func (r *reading) Close() {
 	}
 }
 
-// part is the training files or the evaluation files.
+// part is the files of a training set, or the evaluation files.
 type part struct {
-	files source.Files
-	eval  bool
+	files   source.Files
+	eval    bool
+	columns map[string]string // the files' names of fields
+	number  int               // of the entry
+	set     *task.Task        // that reads them; nil without a task, and for evaluation files
 }
 
-// parts are the files that the settings name.
+// parts are the files that the settings name, those of training first. Where there are
+// evaluation files alone, there is no other part.
 func (r *reading) parts() (parts []part, err error) {
 	s := r.settings
-	for _, p := range []part{
-		{dataFiles(s, "", s.DataDir, s.DataPaths), false},
-		{dataFiles(s, "eval_", s.EvalDataDir, s.EvalDataPaths), true},
-	} {
-		if len(p.files.Paths) > 0 {
-			parts = append(parts, p)
+	s.MaxTrainSamples = 0 // all that is there is looked at
+	entries := s.Entries()
+	var sets []*task.Task
+	if r.task != nil {
+		sets = r.task.Sets
+		entries = nil
+		for _, set := range sets {
+			entries = append(entries, set.Entry)
 		}
 	}
+	for i, e := range entries {
+		p := part{files: entryFiles(s, e), columns: e.Columns, number: i}
+		if sets != nil {
+			p.set = sets[i]
+		}
+		parts = append(parts, p)
+	}
+	parts = append(parts, part{files: dataFiles(s, "eval_", s.EvalDataDir, s.EvalDataPaths), eval: true, columns: s.Columns})
+	parts = slices.DeleteFunc(parts, func(p part) bool { return len(p.files.Paths) == 0 })
 	if len(parts) == 0 {
 		return nil, fmt.Errorf("no data file is named; give files, or data_paths")
 	}
 	return parts, nil
+}
+
+// trainParts are the parts that are trained on; evaluation files where there are none.
+func (r *reading) trainParts() ([]part, error) {
+	parts, err := r.parts()
+	if err != nil || parts[0].eval {
+		return parts, err
+	}
+	return slices.DeleteFunc(parts, func(p part) bool { return p.eval }), nil
+}
+
+// of is the reading of one part, by its own formatter and names of fields.
+func (r *reading) of(p part) *reading {
+	one := *r
+	one.settings.Columns = p.columns
+	if p.set != nil {
+		f := p.set.DataFormatter()
+		one.task, one.formatter = p.set, &f
+	}
+	return &one
 }

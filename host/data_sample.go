@@ -26,16 +26,15 @@ type Sampling struct {
 // same seed takes the same records.
 func SampleData(ctx context.Context, s config.Settings, env Env, o Sampling) (out Converted, err error) {
 	r := reading{settings: s}
-	parts, err := r.parts()
+	parts, err := r.trainParts()
 	if err != nil {
 		return out, err
 	}
-	files := parts[0].files
-	if err := mayWrite(o.Out, files, o.Force); err != nil {
+	if err := mayWrite(o.Out, parts, o.Force); err != nil {
 		return out, err
 	}
 	have := map[string]int{}
-	for one, err := range recordsOf(ctx, files) {
+	for one, err := range recordsOf(ctx, parts) {
 		if err != nil {
 			return out, err
 		}
@@ -48,7 +47,7 @@ func SampleData(ctx context.Context, s config.Settings, env Env, o Sampling) (ou
 	}
 	records := func(yield func(record.Record, error) bool) {
 		draws := map[string]*draw{}
-		for one, err := range recordsOf(ctx, files) {
+		for one, err := range recordsOf(ctx, parts) {
 			if err != nil {
 				yield(nil, err)
 				return

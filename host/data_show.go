@@ -55,22 +55,19 @@ func ShowData(ctx context.Context, s config.Settings, env Env, w Wanted) (record
 	if r.tok == nil {
 		return nil, fmt.Errorf("no tokenizer is named; give model_name_or_path or tokenizer_name_or_path")
 	}
-	parts, err := r.parts()
+	parts, err := r.trainParts()
 	if err != nil {
 		return nil, err
 	}
-	drawing := drawing{reading: r, speller: r.tok.Speller()}
+	speller := r.tok.Speller()
 	number := 0
-	for from, err := range parts[0].files.Records() {
-		if err == nil {
-			err = ctx.Err()
-		}
+	for from, err := range recordsIn(ctx, parts) {
 		if err != nil {
 			return records, err
 		}
 		number++
 		if w.has(number, from.Position()) {
-			shown, err := drawing.record(ctx, from)
+			shown, err := drawing{reading: r.of(from.part), speller: speller}.record(ctx, from.Record)
 			if err != nil {
 				return records, err
 			}

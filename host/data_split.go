@@ -12,7 +12,6 @@ import (
 	"llmhost/host/config"
 	"llmhost/host/data/record"
 	"llmhost/host/data/sink"
-	"llmhost/host/data/source"
 )
 
 // SplitPart is one file of a split.
@@ -42,13 +41,12 @@ type SplitResult struct {
 // another. The same seed divides alike.
 func SplitData(ctx context.Context, s config.Settings, env Env, o Splitting) (out SplitResult, err error) {
 	r := reading{settings: s}
-	parts, err := r.parts()
+	parts, err := r.trainParts()
 	if err != nil {
 		return out, err
 	}
-	files := parts[0].files
 	for i, p := range o.Parts {
-		if err := mayWrite(p.Out, files, o.Force); err != nil {
+		if err := mayWrite(p.Out, parts, o.Force); err != nil {
 			return out, err
 		}
 		for _, other := range o.Parts[:i] {
@@ -58,10 +56,10 @@ func SplitData(ctx context.Context, s config.Settings, env Env, o Splitting) (ou
 		}
 	}
 	d := divider{Splitting: o, seed: uint64(s.Seed)}
-	if err := d.survey(ctx, files); err != nil {
+	if err := d.survey(ctx, parts); err != nil {
 		return out, err
 	}
-	return d.write(ctx, files)
+	return d.write(ctx, parts)
 }
 
 // divider divides records by a hash of what must stay together: below one bound a
@@ -77,10 +75,10 @@ type divider struct {
 
 // survey goes through the records once and settles the bounds. It keeps 8 bytes of
 // each record.
-func (d *divider) survey(ctx context.Context, files source.Files) error {
+func (d *divider) survey(ctx context.Context, parts []part) error {
 	var hashes []uint64
 	d.reset()
-	for r, err := range recordsOf(ctx, files) {
+	for r, err := range recordsOf(ctx, parts) {
 		if err != nil {
 			return err
 		}
@@ -93,7 +91,7 @@ func (d *divider) survey(ctx context.Context, files source.Files) error {
 	if err := d.settle(hashes); err != nil {
 		return err
 	}
-	return d.findSchemas(ctx, files)
+	return d.findSchemas(ctx, parts)
 }
 
 // settle finds the bounds from all hashes, sorted.
@@ -225,7 +223,7 @@ func (d *divider) repeats(r record.Record) bool {
 
 // findSchemas goes through the records once more where a part's kind of file needs the
 // schema of its records.
-func (d *divider) findSchemas(ctx context.Context, files source.Files) error {
+func (d *divider) findSchemas(ctx context.Context, parts []part) error {
 	d.schemas = make([]*sink.Schema, len(d.Parts))
 	any := false
 	for i, p := range d.Parts {
@@ -242,7 +240,7 @@ func (d *divider) findSchemas(ctx context.Context, files source.Files) error {
 		return nil
 	}
 	d.reset()
-	for r, err := range recordsOf(ctx, files) {
+	for r, err := range recordsOf(ctx, parts) {
 		if err != nil {
 			return err
 		}
@@ -260,7 +258,7 @@ func (d *divider) findSchemas(ctx context.Context, files source.Files) error {
 
 // write writes the parts. All of them appear at the end, or none does for what is wrong
 // with a record.
-func (d *divider) write(ctx context.Context, files source.Files) (out SplitResult, err error) {
+func (d *divider) write(ctx context.Context, parts []part) (out SplitResult, err error) {
 	var writers []*sink.Writer
 	for i, p := range d.Parts {
 		w, err := sink.Create(p.Out, d.schemas[i])
@@ -275,7 +273,7 @@ func (d *divider) write(ctx context.Context, files source.Files) (out SplitResul
 	}
 	out.Written = make([]int, len(writers))
 	d.reset()
-	for r, err := range recordsOf(ctx, files) {
+	for r, err := range recordsOf(ctx, parts) {
 		if err != nil {
 			return out, err
 		}

@@ -1,10 +1,13 @@
 package data
 
 import (
+	"context"
 	"encoding/json"
 	"hash/fnv"
 	"io"
 	"math"
+
+	"llmhost/host/data/source"
 )
 
 // hashOf is a hash of what a formatter made of a record: of its texts and numbers, not
@@ -16,6 +19,22 @@ func hashOf(f Formatted) uint64 {
 		_, _ = io.WriteString(sum, err.Error())
 	}
 	return mix(sum.Sum64())
+}
+
+// Hash is a hash of the content of f, by which eval_split decides.
+func (f Formatted) Hash() uint64 { return hashOf(f) }
+
+// Hashes are those of what a formatter makes of the records of files, without bad ones.
+// With an error they are those of the records before it.
+func Hashes(ctx context.Context, files source.Files, formatter Formatter) (hashes []uint64, err error) {
+	files.Columns = formatter.fields()
+	_, err = formatEach(ctx, files.Records(), formatter, SkipBadRow, nil, func(portion []Formatted) error {
+		for _, f := range portion {
+			hashes = append(hashes, hashOf(f))
+		}
+		return nil
+	})
+	return hashes, err
 }
 
 // mix spreads a hash over all bits, as splitmix64 does.

@@ -7,6 +7,7 @@ package inspect
 
 import (
 	"fmt"
+	"maps"
 	"slices"
 	"strings"
 
@@ -64,6 +65,32 @@ type Find func(f Finding)
 // each is a check that remembers nothing.
 func each(look func(i *Item, find Find)) func(Options) Pass {
 	return func(Options) Pass { return Pass{Each: look} }
+}
+
+// perSet is a check that compares the records of one data set with each other.
+func perSet(start func(Options) Pass) func(Options) Pass {
+	return func(o Options) Pass {
+		passes := map[int]Pass{}
+		return Pass{
+			Each: func(i *Item, find Find) {
+				pass, known := passes[i.Set]
+				if !known {
+					of := o
+					if i.Reads != nil {
+						of.Reads = i.Reads
+					}
+					pass = start(of)
+					passes[i.Set] = pass
+				}
+				pass.Each(i, find)
+			},
+			End: func(find Find) {
+				for _, set := range slices.Sorted(maps.Keys(passes)) {
+					passes[set].End(find)
+				}
+			},
+		}
+	}
 }
 
 // All lists the checks in the order of a report.

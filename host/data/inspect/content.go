@@ -59,7 +59,13 @@ var unreadPrompt = &Check{
 	Severity: Warning,
 	Fix:      "name the field in [columns], or give a formatter that reads it",
 	Start: func(o Options) Pass {
-		return Pass{Each: func(i *Item, find Find) { findUnreadPrompt(i, o.Reads, find) }}
+		return Pass{Each: func(i *Item, find Find) {
+			reads := o.Reads
+			if i.Reads != nil {
+				reads = i.Reads
+			}
+			findUnreadPrompt(i, reads, find)
+		}}
 	},
 }
 

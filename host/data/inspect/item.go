@@ -21,6 +21,9 @@ type Item struct {
 	Place
 	Record record.Record
 	View   record.View
+	Held   bool     // eval_split holds it out
+	Set    int      // of several data sets, whose records may be of different kinds
+	Reads  []string // the fields that the set's formatter reads; nil for those of Options
 
 	Err      error  // the record could not be read; then there is nothing else
 	Encoding bool   // because of its encoding, in Damaged

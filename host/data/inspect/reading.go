@@ -87,7 +87,7 @@ var mixedFields = &Check{
 	Doc:      "a record that lacks fields which nearly all others have, or is of another form",
 	Severity: Warning,
 	Fix:      "give all records the same fields; those of another form belong into files of their own",
-	Start:    func(Options) Pass { return (&fieldSets{sets: map[string]*fieldSet{}}).pass() },
+	Start:    perSet(func(Options) Pass { return (&fieldSets{sets: map[string]*fieldSet{}}).pass() }),
 }
 
 // fieldSets counts the sets of names that records have.

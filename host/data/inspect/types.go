@@ -12,10 +12,10 @@ var mixedTypes = &Check{
 	Doc:      "a field that is read and is of another type than in most other records",
 	Severity: Error,
 	Fix:      "write the field the same way in all records",
-	Start: func(o Options) Pass {
+	Start: perSet(func(o Options) Pass {
 		t := &fieldTypes{reads: o.Reads, fields: map[string]map[record.Kind]*typeCount{}}
 		return Pass{Each: t.see, End: t.end}
-	},
+	}),
 }
 
 // fieldTypes counts the types of each field that is read.
