@@ -23,7 +23,7 @@ var dataCommands = []dataCommand{
 	},
 	{
 		name:  "import",
-		usage: "import FILE [--dataset NAME]\n    write the TOML that says what LLaMA-Factory's dataset_info.json or axolotl's YAML says about a data set",
+		usage: "import FILE [--dataset NAME,NAME]\n    write the TOML that says what LLaMA-Factory's dataset_info.json or axolotl's YAML says about\n    data sets; those of several kinds stand under [[datasets]]",
 		run:   importData,
 	},
 }

@@ -12,7 +12,7 @@ import (
 // importData writes what another program's file says about its data as TOML.
 func importData(_ context.Context, args []string) error {
 	flags := flag.NewFlagSet("llmhost data import", flag.ContinueOnError)
-	name := flags.String("dataset", "", "the data set to take: its name in a dataset_info.json, the number of its entry in a YAML file")
+	name := flags.String("dataset", "", "the data sets to take, divided by commas: their names in a dataset_info.json, the numbers of their entries in a YAML file, which is read whole without")
 	rest, err := parseMixed(flags, args)
 	switch {
 	case err != nil:

@@ -69,7 +69,7 @@ run.toml:4:1: seed is -1; want at least 0
 	fails(t, dir, 1, `llmhost train: task is not set; want the NAME of a builtin task, FILE.wasm or EXECUTABLE, with #task where a file has several; write it into the TOML file or give --task
 model_name_or_path is not set; want the folder of a Hugging Face model; write it into the TOML file or give --model_name_or_path
 output_dir is not set; want the folder of the run: model, checkpoints, logs; write it into the TOML file or give --output_dir
-data_paths or data_dir is not set; want the training files (JSON, CSV, Parquet, Arrow, text), folders and patterns, taken in this order; write it into the TOML file or give --data_paths
+data_paths or data_dir or datasets is not set; want the training files (JSON, CSV, Parquet, Arrow, text), folders and patterns, taken in this order; write it into the TOML file or give --data_paths
 `, "train")
 	fails(t, dir, 1, "note: flag --model_max_length: model_max_length is called max_length here\n"+
 		"llmhost train: flag --batch_size: llmhost has no such setting: batch_size; write per_device_train_batch_size, the records of a micro-batch, and gradient_accumulation_steps, how many of those make a step\n"+

@@ -18,50 +18,57 @@ func importAxolotl(path string, doc map[string]any, name string) (string, error)
 	if len(entries) == 0 {
 		return "", fmt.Errorf("%s: it has no datasets; want a YAML file of axolotl with the key datasets or pretraining_dataset", path)
 	}
-	chosen := entries
-	if name != "" {
-		n, err := strconv.Atoi(name)
-		if err != nil || n < 1 || n > len(entries) {
-			return "", fmt.Errorf("%s: it has %d datasets, and no entry %q; choose one by its number, from 1", path, len(entries), name)
-		}
-		chosen = entries[n-1 : n]
-	}
-	about := fmt.Sprintf("datasets of %s (axolotl)", filepath.ToSlash(path))
-	r, err := joined(about, chosen, doc)
+	chosen, err := chosenOf(entries, name)
 	if err != nil {
 		return "", fmt.Errorf("%s: %w", path, err)
 	}
-	for _, entry := range entriesOf(doc["test_datasets"]) {
-		held := readEntry(about, entry, doc)
-		if text := (recipe{formatter: held.formatter, settings: held.settings, columns: held.columns}).TOML(); text != (recipe{formatter: r.formatter, settings: r.settings, columns: r.columns}).TOML() {
-			r.comment("test_datasets %s is read in another way than datasets: %s", list(held.paths), strings.ReplaceAll(strings.TrimSpace(text), "\n", "; "))
-			continue
-		}
-		r.evalPaths = append(r.evalPaths, held.paths...)
-		r.comments = append(r.comments, held.comments...)
+	m := mixture{about: fmt.Sprintf("datasets of %s (axolotl)", filepath.ToSlash(path))}
+	for _, entry := range chosen {
+		m.sets = append(m.sets, readEntry(m.about, entry, doc))
 	}
-	r.comments = slices.Compact(r.comments)
-	return r.TOML(), nil
+	m.readTests(doc)
+	toml, err := m.TOML()
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	return toml, nil
 }
 
-// joined is one recipe for entries that are read alike.
-func joined(about string, entries []map[string]any, doc map[string]any) (recipe, error) {
-	var all recipe
-	for i, entry := range entries {
-		r := readEntry(about, entry, doc)
-		if i == 0 {
-			all = r
+// chosenOf are the entries with these numbers, all where none is given.
+func chosenOf(entries []map[string]any, numbers string) (chosen []map[string]any, err error) {
+	if numbers == "" {
+		return entries, nil
+	}
+	for number := range strings.SplitSeq(numbers, ",") {
+		n, err := strconv.Atoi(strings.TrimSpace(number))
+		if err != nil || n < 1 || n > len(entries) {
+			return nil, fmt.Errorf("it has %d datasets, and no entry %q; choose by numbers, from 1", len(entries), number)
+		}
+		chosen = append(chosen, entries[n-1])
+	}
+	return chosen, nil
+}
+
+// readTests reads test_datasets. A file is read as a training set that it is like, and
+// otherwise by its fields.
+func (m *mixture) readTests(doc map[string]any) {
+	how := func(r recipe) string {
+		return recipe{formatter: r.formatter, settings: r.settings, columns: r.columns}.TOML()
+	}
+	for _, entry := range entriesOf(doc["test_datasets"]) {
+		held := readEntry(m.about, entry, doc)
+		if !slices.ContainsFunc(m.sets, func(r recipe) bool { return how(r) == how(held) }) {
+			text := strings.ReplaceAll(strings.TrimSpace(strings.TrimPrefix(how(held), "# \n")), "\n", "; ")
+			m.comments = append(m.comments, fmt.Sprintf("test_datasets %s is read in another way than datasets: %s", list(held.paths), text))
 			continue
 		}
-		one, other := all, r
-		one.paths, other.paths, one.comments, other.comments = nil, nil, nil, nil
-		if one.TOML() != other.TOML() {
-			return all, fmt.Errorf("datasets 1 and %d are read in different ways, and a run reads its files in one; choose one by its number, from 1 to %d", i+1, len(entries))
+		m.evalPaths = append(m.evalPaths, held.paths...)
+		for _, c := range held.comments {
+			if !slices.ContainsFunc(m.sets, func(r recipe) bool { return slices.Contains(r.comments, c) }) {
+				m.comments = append(m.comments, c)
+			}
 		}
-		all.paths = append(all.paths, r.paths...)
-		all.comments = append(all.comments, r.comments...)
 	}
-	return all, nil
 }
 
 // entriesOf are the entries of a key: a list of tables, or one table or path.
@@ -132,9 +139,9 @@ func (e axolotlEntry) files() {
 	case path != "":
 		e.comment("path = %s: it is a folder here, or a data set on a hub; llmhost downloads nothing: fetch it and write its files into data_paths", shown(path))
 	}
-	if split := text(e.entry["split"]); split != "" && split != "train" {
-		e.comment("split = %s: give the files of that split", shown(split))
-	}
+	e.takeSplit(e.entry["split"], func(name string, value any) {
+		e.comment("%s = %s: give the files of that split", name, shown(value))
+	})
 }
 
 // read settles the formatter and the names of fields.

@@ -9,6 +9,7 @@ import (
 	"encoding/json"
 	"fmt"
 	"os"
+	"path/filepath"
 	"slices"
 	"strconv"
 	"strings"
@@ -16,9 +17,9 @@ import (
 	"go.yaml.in/yaml/v3"
 )
 
-// Import reads the file at path. name is the data set to take: its name in a
-// dataset_info.json, the number of its entry, from 1, in a YAML file; "" where there
-// is only one, or where all entries of a YAML file are read alike.
+// Import reads the file at path. name says which data sets to take, divided by commas:
+// their names in a dataset_info.json, the numbers of their entries, from 1, in a YAML
+// file; "" takes all of a YAML file, and the only one of a dataset_info.json.
 func Import(path, name string) (string, error) {
 	text, err := os.ReadFile(path)
 	if err != nil {
@@ -42,6 +43,7 @@ type recipe struct {
 	formatter string
 	task      string      // that learns from such records, for a comment
 	settings  [][2]string // other settings and parameters: name and value as TOML
+	split     string      // of a folder of datasets
 	columns   [][2]string // the formatter's name of a field, and the file's
 	comments  []string
 }
@@ -83,9 +85,7 @@ func (r recipe) TOML() string {
 	for _, s := range r.settings {
 		fmt.Fprintf(&b, "%s = %s\n", s[0], s[1])
 	}
-	for _, c := range r.comments {
-		fmt.Fprintf(&b, "# %s\n", strings.ReplaceAll(c, "\n", `\n`))
-	}
+	writeComments(&b, r.comments)
 	if len(r.columns) > 0 {
 		b.WriteString("\n[columns]\n")
 	}
@@ -93,6 +93,20 @@ func (r recipe) TOML() string {
 		fmt.Fprintf(&b, "%s = %s\n", c[0], strconv.Quote(c[1]))
 	}
 	return b.String()
+}
+
+// takeSplit takes the split of a folder, which may be one that datasets wrote; of a file
+// it is said.
+func (r *recipe) takeSplit(value any, say func(name string, value any)) {
+	split := text(value)
+	isFolder := len(r.paths) == 1 && !strings.Contains(filepath.Base(r.paths[0]), ".")
+	switch {
+	case split == "train" || value == nil:
+	case isFolder && split != "" && !strings.ContainsAny(split, "[]+"):
+		r.split = split
+	default:
+		say("split", value)
+	}
 }
 
 // list writes texts as TOML.

@@ -150,6 +150,72 @@ formatter = "plain_text"
 [columns]
 text = "content"
 `},
+	{"several data sets", "dataset_info.json", `{"a": {"file_name": "a.json", "num_samples": 10}, "b": {"file_name": "b.json", "formatting": "sharegpt", "columns": {"messages": "talk"}, "tags": {"user_tag": "me"}}, "c": {"hf_hub_url": "x/c"}, "d": {"file_name": "saved", "split": "test"}}`, "a, b,d", `# records for: sft
+
+[[datasets]]
+path = "a.json"
+formatter = "alpaca_chat"
+max_samples = 10
+# num_samples = 10: LLaMA-Factory draws them at random; llmhost takes the first
+
+[[datasets]]
+path = "b.json"
+formatter = "sharegpt"
+user_tag = "me"
+
+[datasets.columns]
+conversations = "talk"
+
+[[datasets]]
+path = "saved"
+formatter = "alpaca_chat"
+split = "test"
+`},
+	{"several that are read alike", "dataset_info.json", `{"a": {"file_name": "a.json"}, "b": {"file_name": "b.json"}}`, "b,a", `# records for: sft
+
+data_paths = ["b.json", "a.json"]
+formatter = "alpaca_chat"
+`},
+	{"axolotl's list of several kinds", "a.yml", `
+chat_template: chatml
+datasets:
+  - {path: a.jsonl, type: alpaca}
+  - path: ./chats.jsonl
+    type: chat_template
+    field_messages: turns
+    roles_to_train: [assistant]
+  - {path: books.parquet, type: completion, field: body}
+test_datasets:
+  - {path: books_held.parquet, type: completion, field: body}
+  - {path: pairs.jsonl, type: alpaca, roles_to_train: [user]}
+`, "", `# records for: sft
+
+chat_template = "chatml"
+train_on = ["assistant"]
+eval_data_paths = ["books_held.parquet"]
+# test_datasets ["pairs.jsonl"] is read in another way than datasets: formatter = "alpaca_chat"; chat_template = "chatml"; train_on = ["user"]
+
+[[datasets]]
+path = "a.jsonl"
+formatter = "alpaca_chat"
+# type = "alpaca": axolotl lays the records out as texts; the chat template does here, and formatter = "alpaca" as Stanford Alpaca did
+# train_on is that above, since a run has one; this entry has none
+
+[[datasets]]
+path = "./chats.jsonl"
+formatter = "messages"
+
+[datasets.columns]
+messages = "turns"
+
+[[datasets]]
+path = "books.parquet"
+formatter = "plain_text"
+# train_on is that above, since a run has one; this entry has none
+
+[datasets.columns]
+text = "body"
+`},
 	{"axolotl's labels", "a.yml", "rl: kto\ndatasets:\n  - {path: a.jsonl, type: llama3.argilla}\n", "", `# records for: kto
 
 data_paths = ["a.jsonl"]
@@ -181,14 +247,26 @@ func TestImport(t *testing.T) {
 	}
 }
 
+// An entry whose files are elsewhere says where to name them, and does not load before.
+func TestImportOfAnEntryWithoutFiles(t *testing.T) {
+	got, err := imported(t, "dataset_info.json", `{"a": {"file_name": "a.json"}, "c": {"hf_hub_url": "x/c", "formatting": "sharegpt"}}`, "a,c")
+	require.NoError(t, err)
+	require.Contains(t, got, "[[datasets]]\nformatter = \"sharegpt\"\n# hf_hub_url = \"x/c\": llmhost downloads nothing: fetch the data set and write its files into data_paths\n# write path = FILE here\n")
+	path := filepath.Join(t.TempDir(), "run.toml")
+	require.NoError(t, os.WriteFile(path, []byte(got), 0o600))
+	_, _, err = config.Load(path, nil)
+	require.ErrorContains(t, err, "datasets 2 has no path; want a file, folder or pattern, or a list of them")
+}
+
 func TestImportFails(t *testing.T) {
 	for _, c := range []struct{ name, file, content, dataset, want string }{
-		{"several", "dataset_info.json", `{"a": {}, "b": {}}`, "", "it describes 2 data sets; choose one: a, b"},
+		{"several", "dataset_info.json", `{"a": {}, "b": {}}`, "", "it describes 2 data sets; choose one, or several as in --dataset a,b: a, b"},
 		{"none of that name", "dataset_info.json", `{"a": {}, "b": {}}`, "c", `it describes no data set "c"; it has a, b`},
 		{"another JSON", "x.json", `{"a": 3}`, "", "want a dataset_info.json"},
 		{"no datasets", "a.yml", "base_model: x\n", "", "it has no datasets; want a YAML file of axolotl"},
 		{"broken", "a.yml", "datasets: [\n", "", "a.yml: line 1: did not find expected node content; want a dataset_info.json"},
-		{"two ways", "a.yml", "datasets:\n  - {path: a.jsonl, type: completion}\n  - {path: b.jsonl, type: alpaca}\n", "", "datasets 1 and 2 are read in different ways"},
+		{"two tasks", "dataset_info.json", `{"a": {"file_name": "a.json"}, "b": {"file_name": "b.json", "ranking": true, "columns": {"chosen": "c", "rejected": "r"}}}`, "a,b", `data sets 1 and 2 are for different tasks, "sft" and "dpo, orpo, simpo, cpo, rrhf or reward", and a run learns one; choose some of them`},
+		{"one of several is not there", "dataset_info.json", `{"a": {}, "b": {}}`, "a,c", `it describes no data set "c"; it has a, b`},
 		{"no such entry", "a.yml", "datasets:\n  - {path: a.jsonl}\n", "2", `it has 1 datasets, and no entry "2"`},
 	} {
 		t.Run(c.name, func(t *testing.T) {

@@ -19,23 +19,38 @@ func importInfo(path string, content []byte, name string) (string, error) {
 	if name == "" && len(names) == 1 {
 		name = names[0]
 	}
-	entry, has := info[name]
 	switch {
 	case len(names) == 0:
 		return "", fmt.Errorf("%s: it describes no data set", path)
-	case !has && name == "":
-		return "", fmt.Errorf("%s: it describes %d data sets; choose one: %s", path, len(names), strings.Join(names, ", "))
-	case !has:
-		return "", fmt.Errorf("%s: it describes no data set %q; it has %s", path, name, strings.Join(names, ", "))
+	case name == "":
+		return "", fmt.Errorf("%s: it describes %d data sets; choose one, or several as in --dataset %s: %s", path, len(names), strings.Join(names[:2], ","), strings.Join(names, ", "))
 	}
-	r := recipe{about: fmt.Sprintf("data set %s of %s (LLaMA-Factory)", name, filepath.ToSlash(path))}
+	m := mixture{about: fmt.Sprintf("data set %s of %s (LLaMA-Factory)", name, filepath.ToSlash(path))}
+	for one := range strings.SplitSeq(name, ",") {
+		one = strings.TrimSpace(one)
+		entry, has := info[one]
+		if !has {
+			return "", fmt.Errorf("%s: it describes no data set %q; it has %s", path, one, strings.Join(names, ", "))
+		}
+		m.sets = append(m.sets, readInfo(path, m.about, entry))
+	}
+	toml, err := m.TOML()
+	if err != nil {
+		return "", fmt.Errorf("%s: %w", path, err)
+	}
+	return toml, nil
+}
+
+// readInfo reads one entry.
+func readInfo(path, about string, entry map[string]any) recipe {
+	r := recipe{about: about}
 	e := infoEntry{recipe: &r, entry: entry, columns: table(entry["columns"]), tags: table(entry["tags"])}
 	if file := text(entry["file_name"]); file != "" {
 		r.paths = []string{filepath.ToSlash(filepath.Join(filepath.Dir(path), file))}
 	}
 	e.read()
 	e.comments()
-	return r.TOML(), nil
+	return r
 }
 
 func table(v any) map[string]any {
@@ -146,9 +161,7 @@ func (e infoEntry) comments() {
 			e.settings = append(e.settings, [2]string{"max_train_samples", shown(value)})
 			e.comment("num_samples = %s: LLaMA-Factory draws them at random; llmhost takes the first", shown(value))
 		case "split":
-			if text(value) != "train" {
-				e.say(name, value)
-			}
+			e.takeSplit(value, e.say)
 		default:
 			e.say(name, value)
 		}
