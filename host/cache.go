@@ -4,7 +4,9 @@ import (
 	"errors"
 	"fmt"
 	"io"
+	"os"
 	"path/filepath"
+	"strings"
 	"time"
 
 	"llmhost/host/data"
@@ -49,8 +51,19 @@ func PruneCache(to io.Writer, c data.Cache, most int64) error {
 	if err != nil {
 		return err
 	}
+	removeOldSurveys(c)
 	_, err = fmt.Fprintf(to, "removed %d files, %s\n", len(removed), size(bytesOf(removed)))
 	return errors.Join(err, SizeOfCache(to, c))
+}
+
+// removeOldSurveys removes the folder of surveys that earlier builds kept beside the cache.
+func removeOldSurveys(c data.Cache) {
+	folder := filepath.Join(filepath.Dir(c.Folder), "surveys")
+	old, _ := filepath.Glob(filepath.Join(folder, strings.Repeat("?", 64)+".json")) // the pattern is well formed
+	for _, path := range old {
+		_ = os.Remove(path)
+	}
+	_ = os.Remove(folder) // unless something else is in it
 }
 
 func bytesOf(files []data.CacheFile) (total int64) {

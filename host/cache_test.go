@@ -31,9 +31,13 @@ func TestTokensAreKeptForTheNextRun(t *testing.T) {
 	require.NoError(t, host.ListCache(&listed, cache))
 	require.Contains(t, listed.String(), "tokens of 24 examples of "+s.DataPaths[0])
 
+	surveys := filepath.Join(folder, "surveys") // of an earlier build
+	require.NoError(t, os.Mkdir(surveys, 0o755))
+	written(t, filepath.Join(surveys, strings.Repeat("a", 64)+".json"), "{}")
 	var pruned strings.Builder
 	require.NoError(t, host.PruneCache(&pruned, cache, 0))
 	require.Contains(t, pruned.String(), "0.0 MB in 0 files of "+cache.Folder)
+	require.NoDirExists(t, surveys)
 	left, err := os.ReadDir(cache.Folder)
 	require.NoError(t, err)
 	require.Empty(t, left)

@@ -442,7 +442,15 @@ func (c *checking) findMerged(items []*inspect.Item) error {
 		}
 	}
 	ids, err := c.tok.EncodeBatch(texts, false)
-	if err != nil {
+	if err != nil && len(items) == 1 {
+		return fmt.Errorf("%s: %w", items[0].Position, err)
+	}
+	if err != nil { // of which of them?
+		for i := range items {
+			if err := c.findMerged(items[i : i+1]); err != nil {
+				return err
+			}
+		}
 		return err
 	}
 	for _, item := range items {

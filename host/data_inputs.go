@@ -93,14 +93,20 @@ func (r *reading) guessTask(ctx context.Context, env Env, out *console.Console) 
 			return
 		}
 		without := r.settings
-		r.settings.Task = env.TaskFor(record.Look(fields))
-		if err := r.openTask(ctx, env, out); err != nil || !r.reads(ctx, from) {
+		guessed := env.TaskFor(record.Look(fields))
+		r.settings.Task = guessed
+		err = r.openTask(ctx, env, out)
+		if err == nil {
+			err = r.reads(ctx, from)
+		}
+		if err != nil {
 			if r.task != nil {
 				r.task.CloseFormatters()
 				r.task.Close()
 			}
 			r.task, r.formatter, r.settings, r.learns = nil, nil, without, true
-			r.notes = append(r.notes, "no task is named, so that records are read by the names of their fields")
+			why, _, _ := strings.Cut(err.Error(), "; no other builtin formatter") // and why each of them does not
+			r.notes = append(r.notes, fmt.Sprintf("no task is named, so that records are read by the names of their fields; task %s does not read the first: %s", guessed, why))
 			return
 		}
 		var names []string
@@ -112,14 +118,17 @@ func (r *reading) guessTask(ctx context.Context, env Env, out *console.Console) 
 	}
 }
 
-// reads tells whether the formatter takes a record.
-func (r *reading) reads(ctx context.Context, from source.Record) bool {
+// reads is the error with which the formatter refuses a record.
+func (r *reading) reads(ctx context.Context, from source.Record) error {
 	row, err := from.Row(r.formatter.Name, r.formatter.Columns)
 	if err != nil {
-		return false
+		return err
 	}
 	results, err := r.formatter.Format(ctx, []sdk.Row{row})
-	return err == nil && len(results) == 1 && results[0].Err == ""
+	if err == nil && len(results) == 1 && results[0].Err != "" {
+		err = fmt.Errorf("%s: %s", from.Position(), results[0].Err)
+	}
+	return err
 }
 
 // settleTokens settles how texts become tokens. Nothing is cut: whoever looks at

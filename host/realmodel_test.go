@@ -27,12 +27,12 @@ var questions = []string{
 	"Which shelf has the %s?", "My brother wants %s.", "Good morning! Any %s today?", "We came for the %s.", "One of your %s, if you have them.", "What about %s?",
 }
 
-// chat is a question and its answer, laid out for a ChatML model.
+// shopChat is a question and its answer, which the model's own template lays out.
 func shopChat(thing, shelf, question string) map[string]any {
-	return map[string]any{
-		"prompt": "<|im_start|>user\n" + fmt.Sprintf(question, thing) + "<|im_end|>\n<|im_start|>assistant\n",
-		"answer": fmt.Sprintf("Our %s are on shelf %s, behind the blue door. Mind the step!", thing, shelf),
-	}
+	return map[string]any{"messages": []map[string]string{
+		{"role": "user", "content": fmt.Sprintf(question, thing)},
+		{"role": "assistant", "content": fmt.Sprintf("Our %s are on shelf %s, behind the blue door. Mind the step!", thing, shelf)},
+	}}
 }
 
 // SmolLM2 learns to answer as a shop does from 200 chats, with an adapter: the loss of
@@ -64,6 +64,7 @@ func TestRealModelLearnsChats(t *testing.T) {
 	lines := mustTrain(t, s)
 	t.Log(lines)
 	require.Contains(t, lines, "train  200 records, 200 sequences")
+	require.Contains(t, lines, "messages")
 	require.Contains(t, lines, "check  220 sequences: 0 empty, 0 with nothing to learn, 0 with a wrong begin, 0 with a wrong end")
 	before, after := measured(t, s.OutputDir, "eval_loss")
 	require.Greater(t, before, 1.0)

@@ -22,3 +22,25 @@ func Restored(path string, examples []Example) ([]Example, error) {
 	defer store.Close()
 	return Collect(store)
 }
+
+// Reopened reads all examples of the store at path.
+func Reopened(path string) ([]Example, error) {
+	store, err := openStore(path, "key", nil)
+	if err != nil {
+		return nil, err
+	}
+	defer store.Close()
+	return Collect(store)
+}
+
+// Decoded reads an example as a store has it, whose checksum is right.
+func Decoded(text []byte) (Example, error) {
+	c := codec{names: dictionaryOf([]string{"a", "b"}), files: dictionaryOf([]string{"a.jsonl"})}
+	return c.read(text)
+}
+
+// Encoded is what a store has of an example.
+func Encoded(e Example) []byte {
+	var c codec
+	return c.append(nil, e)
+}

@@ -221,3 +221,39 @@ func TestTheCacheHasABound(t *testing.T) {
 	require.Len(t, removed, len(files))
 	require.Len(t, collect(t, set), 3, "a run reads on what is removed")
 }
+
+// FuzzStore: a file that is not as it was written is an error, and never another example.
+func FuzzStore(f *testing.F) {
+	examples := []data.Example{{Sequences: []data.Sequence{{IDs: []int64{1, 2, 3}}}, Source: data.Position{File: "a.jsonl", Line: 1}}}
+	path := filepath.Join(f.TempDir(), "a.tokens")
+	_, err := data.Restored(path, examples)
+	require.NoError(f, err)
+	whole, err := os.ReadFile(path)
+	require.NoError(f, err)
+	want, err := data.Reopened(path)
+	require.NoError(f, err)
+	f.Add(whole)
+	for at := range len(whole) {
+		if at%17 == 0 {
+			f.Add(whole[:at])
+			changed := append([]byte(nil), whole...)
+			changed[at] ^= 0x41
+			f.Add(changed)
+		}
+	}
+	f.Fuzz(func(t *testing.T, content []byte) {
+		path := filepath.Join(t.TempDir(), "a.tokens")
+		require.NoError(t, os.WriteFile(path, content, 0o666))
+		if got, err := data.Reopened(path); err == nil && len(got) > 0 && len(content) == len(whole) {
+			require.Equal(t, want, got)
+		}
+	})
+}
+
+// FuzzStoredExample: bytes that are no example are an error, whatever their checksum says.
+func FuzzStoredExample(f *testing.F) {
+	f.Add(data.Encoded(data.Example{Sequences: []data.Sequence{{IDs: []int64{1, 2, 3}}, {IDs: []int64{4}}}, Source: data.Position{Line: 1}}))
+	f.Add([]byte{})
+	f.Add([]byte{0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0xff, 0x7f})
+	f.Fuzz(func(t *testing.T, text []byte) { _, _ = data.Decoded(text) })
+}

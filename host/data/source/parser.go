@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"strconv"
 	"strings"
 	"unicode/utf8"
@@ -276,6 +277,10 @@ func (v value) String() string {
 		return "a list"
 	case kindObject:
 		return "an object"
+	case kindNumber:
+		if len(v.raw) > 30 {
+			return fmt.Sprintf("a number of %d characters", len(v.raw))
+		}
 	case kindString:
 		if len(v.raw) > 30 {
 			return "a text"
