@@ -147,6 +147,16 @@ func (t *Template) Digest() string {
 	return hex.EncodeToString(sum.Sum(nil))
 }
 
+// TellsTime tells whether one of the templates asks for the day.
+func (t *Template) TellsTime() bool {
+	for _, source := range t.sources {
+		if strings.Contains(source, "strftime_now") {
+			return true
+		}
+	}
+	return false
+}
+
 // For is the name of the template for a conversation with tools or without.
 func (t *Template) For(tools bool) (string, error) {
 	if _, has := t.sources[toolsName]; has && tools {

@@ -99,6 +99,12 @@ type jobs []job
 
 func (j *jobs) add(c Conversation, take func(Rendering, error)) { *j = append(*j, job{c, nil, take}) }
 
+// addText asks for a rendering of which the text alone is wanted.
+func (j *jobs) addText(c Conversation, take func(Rendering, error)) {
+	c.textOnly = true
+	j.add(c, take)
+}
+
 // promptKey tells prompts apart: candidates of an example stand behind the same one.
 type promptKey struct {
 	first                  *sdk.Message
@@ -140,10 +146,10 @@ func (j *jobs) askTurns(d *dialog) {
 	}
 	for _, i := range turns {
 		if i > 0 && d.messages[i].Role() == assistant {
-			j.add(d.conversation(d.messages[:i], true), keep(d.asked, i))
+			j.addText(d.conversation(d.messages[:i], true), keep(d.asked, i))
 		}
 		if i < len(d.messages)-1 {
-			j.add(d.conversation(d.messages[:i+1], false), keep(d.upTo, i))
+			j.addText(d.conversation(d.messages[:i+1], false), keep(d.upTo, i))
 		}
 	}
 	watched := slices.Clone(d.messages)
@@ -152,7 +158,7 @@ func (j *jobs) askTurns(d *dialog) {
 			watched[i] = changed
 		}
 	}
-	j.add(d.conversation(watched, false), func(r Rendering, err error) { d.proof, d.proofErr = r.Text, err })
+	j.addText(d.conversation(watched, false), func(r Rendering, err error) { d.proof, d.proofErr = r.Text, err })
 }
 
 // askMarks asks for the marked text where prompts do not tell where turns are, and for
@@ -175,7 +181,7 @@ func (j *jobs) askMarks(d *dialog) {
 			continue
 		}
 		if swapped, ok := d.swapped(i); ok {
-			j.add(d.conversation(swapped, false), func(r Rendering, err error) {
+			j.addText(d.conversation(swapped, false), func(r Rendering, err error) {
 				if err == nil {
 					d.swaps[i] = common(d.text, r.Text)
 				}
@@ -200,6 +206,7 @@ func (d *dialog) askMarked(j *jobs) {
 		numbered[i] = m.With(turnKey, number(i))
 	}
 	c := d.conversation(numbered, false)
+	c.textOnly = true
 	*j = append(*j, job{c, d.facts, func(r Rendering, err error) {
 		plain, rounds := d.facts.marks.unmarked(r.Text)
 		if err != nil || plain != d.text {

@@ -45,8 +45,15 @@ func (c peerCase) conversation() chat.Conversation {
 
 // TestPeer renders what transformers renders, with every template that TRL and
 // transformers ship. LLMHOST_PEER_CASES names a file to read instead of asking Python.
-func TestPeer(t *testing.T) {
-	lines := peerLines(t, "testdata/peer.py")
+func TestPeer(t *testing.T) { requirePeer(t, peerLines(t, "testdata/peer.py")) }
+
+// TestPeerAtRandom does so with conversations that are made at random.
+func TestPeerAtRandom(t *testing.T) {
+	requirePeer(t, peerLines(t, "testdata/peer.py", "--seed", "1", "--count", "40"))
+}
+
+func requirePeer(t *testing.T, lines io.Reader) {
+	t.Helper()
 	var template *chat.Template
 	var name string
 	held, refused, differing := 0, 0, 0
@@ -101,7 +108,7 @@ func (c peerCase) differs(got chat.Rendering, err error) string {
 }
 
 // peerLines runs a script with the peer's Python, or opens the file that stands for it.
-func peerLines(t *testing.T, script string) io.Reader {
+func peerLines(t *testing.T, script ...string) io.Reader {
 	if path := os.Getenv("LLMHOST_PEER_CASES"); path != "" {
 		file, err := os.Open(path)
 		require.NoError(t, err)
@@ -112,7 +119,7 @@ func peerLines(t *testing.T, script string) io.Reader {
 	if python == "" {
 		t.Skip("LLMHOST_PEER_PYTHON does not name a Python with transformers and TRL")
 	}
-	command := exec.Command(python, script)
+	command := exec.Command(python, script...)
 	command.Stderr = os.Stderr
 	out, err := command.StdoutPipe()
 	require.NoError(t, err)

@@ -25,6 +25,8 @@ type Conversation struct {
 	// Continue is the field of the last message at whose end the text stops, so that the
 	// model goes on with it: "content", or one of reasoning; "" for none.
 	Continue string
+
+	textOnly bool // nobody reads Plain of the rendering
 }
 
 // Rendering is a conversation as text.
@@ -150,7 +152,7 @@ func (t *Template) input(c Conversation) (tokenizer.Conversation, error) {
 	}
 	fmt.Fprintf(&b, `"messages":[%s],"tools":%s,"documents":%s,"add_generation_prompt":%t}`,
 		strings.Join(c.Messages, ","), orNull(c.Tools), orNull(c.Documents), c.GenerationPrompt)
-	options := fmt.Sprintf(`{"now":%d,"continue":%s}`, t.now.Unix(), quoted(c.Continue))
+	options := fmt.Sprintf(`{"now":%d,"continue":%s,"text":%t}`, t.now.Unix(), quoted(c.Continue), c.textOnly)
 	return tokenizer.Conversation{Options: options, Variables: b.String()}, nil
 }
 

@@ -4,6 +4,7 @@ import (
 	"encoding/json"
 	"os"
 	"path/filepath"
+	"strings"
 	"testing"
 	"unicode/utf8"
 
@@ -106,7 +107,7 @@ func TestTemplateErrors(t *testing.T) {
 		{"without end", "{% for i in range(100000) %}{% for i in range(100000) %}{% set x = i %}{% endfor %}{% endfor %}", `{"messages": [{}]}`,
 			tokenizer.TemplateError{Line: 1, Message: "the template takes too many steps; it may never end", Turn: 0}},
 		{"without bound", "{% set n = namespace(s='ab') %}{% for i in range(99999) %}{% set n.s = n.s ~ n.s %}{% endfor %}", `{"messages": [{}]}`,
-			tokenizer.TemplateError{Line: 1, Message: "the template makes too much text: want at most 64 MB in one piece and 1024 MB in all", Turn: 0}},
+			tokenizer.TemplateError{Line: 1, Message: "the template makes too much text or too many values: want at most 16 MB in one text and 128 MB in all; it may never end", Turn: 0}},
 	} {
 		t.Run(c.name, func(t *testing.T) {
 			template, err := tok.Compile(tokenizer.TemplateSource{Text: c.source})
@@ -116,6 +117,60 @@ func TestTemplateErrors(t *testing.T) {
 			require.NotNil(t, all[0].Err, "%q", all[0].Text)
 			require.Equal(t, c.want, *all[0].Err)
 		})
+	}
+}
+
+// TestTemplatesThatNeverEnd: whatever a template piles up, it ends in an error with the
+// line, long before memory does.
+func TestTemplatesThatNeverEnd(t *testing.T) {
+	tok := compiler(t)
+	const grow = "{% set n = namespace(s=START) %}{% for i in range(99999) %}{% set n.s = NEXT %}{% endfor %}"
+	growing := func(start, next string) string {
+		return strings.NewReplacer("START", start, "NEXT", next).Replace(grow)
+	}
+	const shared = "{% set n = namespace(s=[1]) %}{% set m = namespace(s=[1]) %}{% for i in range(150) %}{% set n.s = [n.s, n.s] %}{% set m.s = [m.s, m.s] %}{% endfor %}"
+	const many, steps, range_ = "the template makes too much text or too many values", "the template takes too many steps", "range has too many elements"
+	for source, want := range map[string]string{
+		"{% for i in range(10 ** 9) %}x{% endfor %}": range_,
+		"{% for i in range(99999) %}{% for j in range(99999) %}a text of more than thirty-two bytes, over and over{% endfor %}{% endfor %}": steps,
+		growing("'ab'", "n.s ~ n.s"):                                           many,
+		growing("'ab'", "n.s * 2"):                                             many,
+		growing("'ab'", "n.s | replace('', 'xx')"):                             many,
+		growing("'ab'", "[n.s, n.s] | join"):                                   many,
+		growing("'ab'", "'%s%s' % (n.s, n.s)"):                                 many,
+		growing("[1]", "n.s + n.s"):                                            many,
+		growing("range(9999) | list", "n.s | sort"):                            many,
+		shared + "{{ (n.s | tojson) is string }}":                              many,
+		shared + "{{ n.s ~ '' }}":                                              many,
+		shared + "{{ n.s == m.s }}":                                            many,
+		shared + "{{ n.s in [m.s] + [1] }}":                                    many,
+		shared + "{{ {n.s: 1} }}":                                              "a list is no key of a dict",
+		"{% macro m(n) %}{{ m(n + 1) }}{{ m(n + 1) }}{% endmacro %}{{ m(0) }}": "recursion limit exceeded",
+		"{{ '%1000000000d' % 1 }}":                                             many,
+	} {
+		template, err := tok.Compile(tokenizer.TemplateSource{Text: "\n" + source})
+		require.NoError(t, err, source)
+		all, err := template.Render([]tokenizer.Conversation{{Options: "{}", Variables: `{"messages": [{}]}`}})
+		require.NoError(t, err)
+		require.NotNil(t, all[0].Err, source)
+		require.Equal(t, 2, all[0].Err.Line, source)
+		require.Contains(t, all[0].Err.Message, want, source)
+	}
+}
+
+// TestPythonRefuses: what is an error in Python is one here.
+func TestPythonRefuses(t *testing.T) {
+	tok := compiler(t)
+	for _, source := range []string{
+		"{% for x in none %}{% endfor %}", "{{ none | join }}", "{{ none | list }}", "{{ none | first }}", "{{ 'a' in none }}", "{{ 1 in messages[0].role }}",
+		"{{ messages | length < 'a' }}", "{{ nothing > 0 }}", "{{ messages | map(attribute='role') | tojson }}", "{{ messages | selectattr('role') | length }}", "{{ {messages: 1} }}",
+	} {
+		template, err := tok.Compile(tokenizer.TemplateSource{Text: source})
+		require.NoError(t, err, source)
+		all, err := template.Render([]tokenizer.Conversation{{Options: "{}", Variables: `{"messages": [{"role": "user"}]}`}})
+		require.NoError(t, err)
+		require.NotNil(t, all[0].Err, "%s: %q", source, all[0].Text)
+		require.Equal(t, 1, all[0].Err.Line, source)
 	}
 }
 
@@ -148,6 +203,10 @@ func TestPython(t *testing.T) {
 		{`{{ none is iterable }}{{ nothing is iterable }}{{ 'a' is iterable }}{{ true is number }}`, "FalseTrueTrueTrue"},
 		{`{{ strftime_now('%d %b %Y, %A %-d') }}`, "26 Jul 2024, Friday 26"},
 		{`{% for i in [1,2,3,4] %}{% if i == 2 %}{% continue %}{% endif %}{% if i == 4 %}{% break %}{% endif %}{{ i }}{% endfor %}`, "13"},
+		{`{{ nothing | length }}{{ nothing | list }}{{ none | map('upper') | list }}{{ 1 if [] | map('upper') else 2 }}`, "0[][]1"},
+		{`{% set g = ['a', 'b'] | map('upper') %}{{ g | join }}{{ g | join }}`, "AB"},
+		{`{{ '<b>' | safe + '<i>' }}{{ '<' | e ~ '<' }}{{ ('<%s>' | safe) % '&' }}{{ ('a' | safe).replace('a', '<') }}`, "<b>&lt;i&gt;&lt;<<&amp;>&lt;"},
+		{`{{ 'a\u2028b\r\nc' | indent(2) }}{{ 'a\n\nb' | indent(1, true) }}`, "a\n  b\n  c a\n\n b"},
 		{`{{ none }}|{{ nothing }}|{{ true }}|{{ 'a' ~ none ~ 1.0 }}`, "None||True|aNone1.0"},
 	} {
 		template, err := tok.Compile(tokenizer.TemplateSource{Text: c.source})

@@ -27,6 +27,8 @@ struct Options {
     now: i64,
     /// The field of the last message that is to be continued; empty for none.
     resume: String,
+    /// The text alone is wanted, not which control tokens in it a user wrote.
+    text: bool,
 }
 
 impl Options {
@@ -36,6 +38,7 @@ impl Options {
         Ok(Options {
             now: get("now").as_i64().unwrap_or(0),
             resume: get("continue").as_str().unwrap_or_default().to_owned(),
+            text: get("text").is_true(),
         })
     }
 }
@@ -76,11 +79,12 @@ pub fn render(template: &Template, options: &str, context: &str) -> Result<Rende
     let root = variables(context).map_err(|f| (f, None))?;
     let messages = messages(&root)?;
     filters::NOW.store(options.now, Ordering::Relaxed);
-    pick_marks(template.source, context, &root);
+    pick_marks(template, context, &root);
     let mut given = Given { root, messages, resumed: None, size: context.len() };
     let last = given.messages.len() - 1;
     given.resumed = resume(template, &options, &mut given.messages).map_err(|f| (f, Some(last)))?;
     match given.render(template) {
+        Ok(rendering) if options.text => Ok(rendering),
         Ok(rendering) => with_plain(template, &given, rendering).map_err(|f| (f, None)),
         Err(failure) => {
             let at = culprit(template, &given, &failure);
@@ -95,6 +99,9 @@ fn with_plain(template: &Template, given: &Given, mut rendering: Rendering) -> R
     let Some(control) = &template.control else {
         return Ok(rendering);
     };
+    if !control.touches_map(&given.root) && !given.messages.iter().any(|message| control.touches(message)) {
+        return Ok(rendering);
+    }
     for way in WAYS {
         let mut found = HashSet::new();
         let root = control.marked_map(&given.root, way, &mut found);
@@ -272,19 +279,23 @@ fn unmarked(marked: String) -> Rendering {
 }
 
 /// Chooses marks that stand in no text of the template or the conversation.
-fn pick_marks(source: &str, context: &str, root: &Map) {
-    // All but very few texts have neither a character of that plane nor an escape of one.
-    let rare = |text: &str| text.bytes().any(|b| b == 0xf4) || ["\\ud", "\\uD"].iter().any(|escape| text.contains(escape));
+fn pick_marks(template: &Template, context: &str, root: &Map) {
     let mut first = python::FIRST_MARKS;
-    if rare(source) || rare(context) {
+    if rare(context) || template.rare {
         let mut taken = HashSet::new();
-        collect(source, &mut taken);
+        collect(template.source, &mut taken);
         root.iter().for_each(|(_, value)| collect_all(value, &mut taken));
         while (first..first + python::MARK_COUNT).any(|c| taken.contains(&c)) && first < 0x10fff0 {
             first += python::MARK_COUNT;
         }
     }
     python::MARKS.store(first, Ordering::Relaxed);
+}
+
+/// Whether a text may have characters of the marks' plane, as all but very few have
+/// neither one of them nor an escape of one.
+pub fn rare(text: &str) -> bool {
+    text.bytes().any(|b| b == 0xf4) || text.contains("\\ud") || text.contains("\\uD")
 }
 
 fn collect(text: &str, taken: &mut HashSet<u32>) {

@@ -5,8 +5,10 @@ use std::sync::atomic::{AtomicI64, Ordering};
 use minijinja::value::{Kwargs, Rest, Value, ValueKind, from_args};
 use minijinja::{Environment, Error, ErrorKind, State};
 
+use crate::generator::Generator;
 use crate::guard;
-use crate::methods::{capitalize, is_dict, pairs, replace, strip};
+use crate::methods::{capitalize, describe, is_dict, lines, pairs, replace, strip};
+use crate::ops::{escaped, iterated, like};
 use crate::python::{Style, str_of, write_json};
 
 /// What the message of `raise_exception` begins with inside the engine.
@@ -52,30 +54,22 @@ pub fn install(env: &mut Environment<'static>) {
     env.add_function("strftime_now", |format: &str| crate::clock::strftime(NOW.load(Ordering::Relaxed), format));
 }
 
-/// Escapes a text for HTML as Python's markupsafe does.
-fn escape(v: Value) -> Result<String, Error> {
-    let mut out = str_of(&v)?;
-    for (char, name) in [('&', "&amp;"), ('<', "&lt;"), ('>', "&gt;"), ('"', "&#34;"), ('\'', "&#39;")] {
-        out = replace(&out, char.encode_utf8(&mut [0; 4]), name, -1)?;
-    }
-    Ok(out)
-}
-
 fn texts(env: &mut Environment<'static>) {
-    env.add_filter("escape", escape);
-    env.add_filter("e", escape);
+    for name in ["escape", "e"] {
+        env.add_filter(name, |v: Value| escaped(&v).map(Value::from_safe_string));
+    }
     env.add_filter("pprint", |v: Value| {
         let mut out = String::new();
         crate::python::write_repr(&mut out, &v, 0).map(|()| out)
     });
     env.add_filter("attr", |v: Value, name: &str| if is_dict(&v) { Value::UNDEFINED } else { v.get_attr(name).unwrap_or_default() });
     env.add_filter("tojson", tojson);
-    env.add_filter("string", |v: Value| str_of(&v));
-    env.add_filter("upper", |v: Value| str_of(&v).map(|s| s.to_uppercase()));
-    env.add_filter("lower", |v: Value| str_of(&v).map(|s| s.to_lowercase()));
-    env.add_filter("capitalize", |v: Value| str_of(&v).map(|s| capitalize(&s)));
-    env.add_filter("title", |v: Value| str_of(&v).map(|s| title(&s)));
-    env.add_filter("trim", |v: Value, chars: Option<Value>| strip(&str_of(&v)?, chars.filter(|c| !c.is_none()), true, true));
+    env.add_filter("string", |v: Value| made(&v, |s| Ok(s)));
+    env.add_filter("upper", |v: Value| made(&v, |s| Ok(s.to_uppercase())));
+    env.add_filter("lower", |v: Value| made(&v, |s| Ok(s.to_lowercase())));
+    env.add_filter("capitalize", |v: Value| made(&v, |s| Ok(capitalize(&s))));
+    env.add_filter("title", |v: Value| made(&v, |s| Ok(title(&s))).map(|s| Value::from(s.as_str().unwrap_or_default())));
+    env.add_filter("trim", |v: Value, chars: Option<Value>| made(&v, |s| strip(&s, chars.filter(|c| !c.is_none()), true, true)));
     env.add_filter("replace", |v: Value, old: Value, new: Value, count: Option<i64>| {
         replace(&str_of(&v)?, &str_of(&old)?, &str_of(&new)?, count.unwrap_or(-1))
     });
@@ -84,7 +78,7 @@ fn texts(env: &mut Environment<'static>) {
         let named: Vec<(String, Value)> =
             kwargs.args().map(|k| Ok((k.to_owned(), kwargs.get::<Value>(k)?))).collect::<Result<_, Error>>()?;
         let with = if named.is_empty() { Value::from(list.to_vec()) } else { named.into_iter().collect() };
-        crate::format::percent(&str_of(&text)?, &with, true)
+        crate::ops::rem(Value::from(str_of(&text)?), with, true)
     });
     env.add_filter("indent", indent);
     env.add_filter("join", join);
@@ -93,13 +87,21 @@ fn texts(env: &mut Environment<'static>) {
         crate::methods::call(state, &Value::from(str_of(&v)?), "center", &[Value::from(width.unwrap_or(80))])
     });
     env.add_filter("reverse", |v: Value| -> Result<Value, Error> {
+        guard::scan(&v)?;
         if let Some(text) = v.as_str() {
             return Ok(Value::from(text.chars().rev().collect::<String>()));
         }
-        let mut items: Vec<Value> = v.try_iter()?.collect();
+        let mut items: Vec<Value> = iterated(v)?.try_iter()?.collect();
         items.reverse();
-        Ok(Value::from(items))
+        Ok(Generator::value(items))
     });
+}
+
+/// A text made of another one: safe if that is.
+fn made(of: &Value, make: impl FnOnce(String) -> Result<String, Error>) -> Result<Value, Error> {
+    let text = str_of(of)?;
+    guard::spend(text.len())?;
+    Ok(like(of, guard::checked(make(text)?)?))
 }
 
 /// `json.dumps`, with the arguments that transformers gives the filter.
@@ -147,7 +149,7 @@ fn title(s: &str) -> String {
     out
 }
 
-fn indent(v: Value, args: Rest<Value>) -> Result<String, Error> {
+fn indent(v: Value, args: Rest<Value>) -> Result<Value, Error> {
     let (list, kwargs): (&[Value], Kwargs) = from_args(&args)?;
     let get = |i: usize, key: &str| -> Result<Option<Value>, Error> {
         Ok(list.get(i).cloned().or(kwargs.get::<Option<Value>>(key)?))
@@ -160,18 +162,18 @@ fn indent(v: Value, args: Rest<Value>) -> Result<String, Error> {
     let first = get(1, "first")?.is_some_and(|v| v.is_true());
     let blank = get(2, "blank")?.is_some_and(|v| v.is_true());
     let text = str_of(&v)? + "\n";
-    let mut out = String::new();
-    for (i, line) in text.lines().enumerate() {
+    let mut out = if first { pad.clone() } else { String::new() };
+    for (i, line) in lines(&text, false).into_iter().enumerate() {
         if i > 0 {
             out.push('\n');
-        }
-        if (i > 0 || first) && (blank || !line.is_empty()) {
-            guard::room(pad.len() + line.len())?;
-            out.push_str(&pad);
+            if blank || !line.is_empty() {
+                guard::room(pad.len() + out.len())?;
+                out.push_str(&pad);
+            }
         }
         out.push_str(line);
     }
-    guard::checked(out)
+    Ok(like(&v, guard::checked(out)?))
 }
 
 fn join(v: Value, by: Option<Value>, attribute: Option<Value>) -> Result<String, Error> {
@@ -191,7 +193,7 @@ fn join(v: Value, by: Option<Value>, attribute: Option<Value>) -> Result<String,
         _ => String::new(),
     };
     let mut out = String::new();
-    for (i, mut item) in v.try_iter()?.enumerate() {
+    for (i, mut item) in iterated(v)?.try_iter()?.enumerate() {
         if i > 0 {
             out.push_str(&by);
         }
@@ -205,21 +207,98 @@ fn join(v: Value, by: Option<Value>, attribute: Option<Value>) -> Result<String,
     Ok(out)
 }
 
+/// What a filter of the engine makes of lists.
+#[derive(Clone, Copy, PartialEq)]
+enum Makes {
+    Value,
+    /// A generator.
+    Generator,
+    /// A generator, which is empty where there is nothing.
+    Chosen,
+}
+
+/// Filters of the engine, with their work counted, and refusing None as Python does.
+fn counted(env: &mut Environment<'static>) {
+    use Makes::{Chosen, Generator as Generated, Value as One};
+    use minijinja::filters as of;
+    let filters: [(&'static str, Value, Makes); 17] = [
+        ("first", Value::from_function(of::first), One),
+        ("last", Value::from_function(of::last), One),
+        ("min", Value::from_function(of::min), One),
+        ("max", Value::from_function(of::max), One),
+        ("sum", Value::from_function(of::sum), One),
+        ("sort", Value::from_function(of::sort), One),
+        ("groupby", Value::from_function(of::groupby), One),
+        ("dictsort", Value::from_function(of::dictsort), One),
+        ("unique", Value::from_function(of::unique), Generated),
+        ("batch", Value::from_function(of::batch), Generated),
+        ("slice", Value::from_function(of::slice), Generated),
+        ("map", Value::from_function(of::map), Chosen),
+        ("select", Value::from_function(of::select), Chosen),
+        ("reject", Value::from_function(of::reject), Chosen),
+        ("selectattr", Value::from_function(of::selectattr), Chosen),
+        ("rejectattr", Value::from_function(of::rejectattr), Chosen),
+        ("abs", Value::from_function(of::abs), One),
+    ];
+    for (name, filter, makes) in filters {
+        env.add_filter(name, move |state: &State, args: Rest<Value>| -> Result<Value, Error> {
+            let nothing = Value::UNDEFINED;
+            let of = args.first().unwrap_or(&nothing);
+            match makes {
+                Makes::Chosen if !of.is_true() => return Ok(Generator::value(vec![])),
+                Makes::Value if of.is_undefined() && name != "abs" => return Ok(empty(name)),
+                _ => {}
+            }
+            if ["first", "last"].contains(&name) { guard::spend(0)? } else { guard::scan_all(of)? }
+            if of.is_none() {
+                return Err(Error::new(ErrorKind::InvalidOperation, format!("{name} does not go with None")));
+            }
+            let found = filter.call(state, &args)?;
+            if makes == Makes::Value {
+                return Ok(found);
+            }
+            Ok(Generator::value(found.try_iter()?.collect()))
+        });
+    }
+    for name in ["length", "count"] {
+        env.add_filter(name, |v: Value| -> Result<usize, Error> {
+            guard::scan(&v)?;
+            match v.len() {
+                Some(length) => Ok(length),
+                None if v.is_undefined() => Ok(0),
+                None => Err(Error::new(ErrorKind::InvalidOperation, format!("{} has no length", describe(&v)))),
+            }
+        });
+    }
+}
+
+/// What a filter makes of an undefined value, which is an empty list to it.
+fn empty(filter: &str) -> Value {
+    match filter {
+        "sum" => Value::from(0),
+        "sort" | "groupby" => Value::from(Vec::<Value>::new()),
+        _ => Value::UNDEFINED,
+    }
+}
+
 fn lists(env: &mut Environment<'static>) {
+    counted(env);
     env.add_filter("list", |v: Value| -> Result<Value, Error> {
+        let v = iterated(v)?;
         match v.as_str() {
-            Some(text) => Ok(text.chars().map(|c| Value::from(c.to_string())).collect()),
+            Some(text) => guard::list(text.len()).map(|()| text.chars().map(|c| Value::from(c.to_string())).collect()),
             None => Ok(Value::from(v.try_iter()?.collect::<Vec<_>>())),
         }
     });
     env.add_filter("items", |v: Value| -> Result<Value, Error> {
         if v.is_undefined() {
-            return Ok(Value::from(Vec::<Value>::new()));
+            return Ok(Generator::value(vec![]));
         }
         if !is_dict(&v) {
             return Err(Error::new(ErrorKind::InvalidOperation, "items wants a dict"));
         }
-        Ok(pairs(&v)?.into_iter().map(|(k, v)| Value::from(vec![k, v])).collect())
+        guard::scan(&v)?;
+        Ok(Generator::value(pairs(&v)?.into_iter().map(|(k, v)| Value::from(vec![k, v])).collect()))
     });
     let default = |v: Value, args: Rest<Value>| -> Result<Value, Error> {
         let (list, kwargs): (&[Value], Kwargs) = from_args(&args)?;
@@ -281,7 +360,7 @@ fn whole(v: &Value, base: u32) -> Option<i128> {
 
 fn tests(env: &mut Environment<'static>) {
     env.add_test("iterable", |v: Value| matches!(v.kind(), ValueKind::Undefined | ValueKind::String | ValueKind::Seq | ValueKind::Iterable | ValueKind::Map));
-    env.add_test("sequence", |v: Value| matches!(v.kind(), ValueKind::String | ValueKind::Seq | ValueKind::Iterable) || is_dict(&v));
+    env.add_test("sequence", |v: Value| matches!(v.kind(), ValueKind::String | ValueKind::Seq | ValueKind::Iterable | ValueKind::Undefined) && !Generator::is(&v) || is_dict(&v));
     env.add_test("mapping", |v: Value| is_dict(&v));
     env.add_test("number", |v: Value| matches!(v.kind(), ValueKind::Number | ValueKind::Bool));
     env.add_test("callable", |v: Value| {

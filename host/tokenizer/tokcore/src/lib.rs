@@ -17,8 +17,10 @@
 mod chat;
 mod clock;
 mod encode;
+mod exchange;
 mod filters;
 mod format;
+mod generator;
 mod guard;
 mod json;
 mod methods;

@@ -5,7 +5,8 @@ use std::sync::Arc;
 use minijinja::value::{Kwargs, Object, ObjectRepr, Value, ValueKind, from_args};
 use minijinja::{Error, ErrorKind, State};
 
-use crate::ops::{count_chars, range_of};
+use crate::guard;
+use crate::ops::{count_chars, escaped, hashable, range_of};
 use crate::python::is_space;
 
 /// The methods of a dict: an attribute of one of these names is the method, also
@@ -36,7 +37,9 @@ impl Object for Bound {
 
 /// Calls `of.name(args)`.
 pub fn call(state: &State, of: &Value, name: &str, args: &[Value]) -> Result<Value, Error> {
+    guard::scan(of)?;
     let done = match of.kind() {
+        ValueKind::String if of.is_safe() => safe_text(of.as_str().unwrap_or_default(), name, args)?,
         ValueKind::String => text(of.as_str().unwrap_or_default(), name, args)?,
         ValueKind::Map if is_dict(of) => dict(of, name, args)?,
         ValueKind::Seq | ValueKind::Iterable => list(of, name, args)?,
@@ -88,6 +91,7 @@ fn dict(of: &Value, name: &str, args: &[Value]) -> Result<Option<Value>, Error> 
         }
         "get" => {
             let (key, default): (Value, Option<Value>) = from_args(args)?;
+            hashable(&key)?;
             let found = of.get_item(&key)?;
             if found.is_undefined() { default.unwrap_or(Value::from(())) } else { found }
         }
@@ -121,6 +125,29 @@ fn list(of: &Value, name: &str, args: &[Value]) -> Result<Option<Value>, Error> 
         "append" | "extend" | "insert" | "pop" | "remove" | "clear" | "sort" | "reverse" => return Err(frozen("list", name)),
         _ => return Ok(None),
     }))
+}
+
+/// A method of a text that is marked as safe: what it gives is safe, and the texts that it
+/// takes in are escaped.
+fn safe_text(s: &str, name: &str, args: &[Value]) -> Result<Option<Value>, Error> {
+    let mut args = args.to_vec();
+    let taken = match name {
+        "replace" => 1..2,
+        "format" => 0..args.len(),
+        _ => 0..0,
+    };
+    for arg in args.iter_mut().take(taken.end).skip(taken.start).filter(|arg| arg.as_str().is_some()) {
+        *arg = Value::from(escaped(arg)?);
+    }
+    if let ("join", Some(items)) = (name, args.first()) {
+        let items = items.try_iter()?.map(|item| escaped(&item).map(Value::from)).collect::<Result<Vec<_>, _>>()?;
+        args[0] = Value::from(items);
+    }
+    let safe = |value: Value| value.as_str().map(|text| Value::from_safe_string(text.to_owned())).unwrap_or(value);
+    Ok(match text(s, name, &args)? {
+        Some(list) if list.kind() == ValueKind::Seq => Some(list.try_iter()?.map(safe).collect()),
+        other => other.map(safe),
+    })
 }
 
 fn text(s: &str, name: &str, args: &[Value]) -> Result<Option<Value>, Error> {
@@ -157,7 +184,10 @@ fn text(s: &str, name: &str, args: &[Value]) -> Result<Option<Value>, Error> {
             Value::from(replace(s, need(&old, name)?, need(&new, name)?, count)?)
         }
         "split" | "rsplit" => split(s, at(0, "sep"), at(1, "maxsplit"), name == "rsplit")?,
-        "splitlines" => splitlines(s, at(0, "keepends").is_some_and(|v| v.is_true())),
+        "splitlines" => {
+            guard::spend(s.len())?;
+            lines(s, at(0, "keepends").is_some_and(|v| v.is_true())).into_iter().map(Value::from).collect()
+        }
         "partition" => parts(s, s.split_once(need(&at(0, "sep"), name)?), &at(0, "sep"), false),
         "rpartition" => parts(s, s.rsplit_once(need(&at(0, "sep"), name)?), &at(0, "sep"), true),
         "count" => Value::from(matches(s, need(&at(0, "sub"), name)?)),
@@ -170,8 +200,8 @@ fn text(s: &str, name: &str, args: &[Value]) -> Result<Option<Value>, Error> {
             }
             Value::from(crate::guard::checked(items.join(s))?)
         }
-        "zfill" => Value::from(zfill(s, width(&at(0, "width")))),
-        "ljust" | "rjust" | "center" => Value::from(justify(s, name, width(&at(0, "width")), &at(1, "fillchar"))?),
+        "zfill" => Value::from(zfill(s, width(&at(0, "width"))?)),
+        "ljust" | "rjust" | "center" => Value::from(justify(s, name, width(&at(0, "width"))?, &at(1, "fillchar"))?),
         "format" => Value::from(crate::format::braces(s, args, &kwargs)?),
         "encode" | "translate" | "maketrans" | "expandtabs" => {
             return Err(Error::new(ErrorKind::UnknownMethod, format!("str.{name} is not supported in chat templates here")));
@@ -193,8 +223,10 @@ fn need<'a>(value: &'a Option<Value>, method: &str) -> Result<&'a str, Error> {
     })
 }
 
-fn width(value: &Option<Value>) -> usize {
-    value.as_ref().and_then(|v| v.as_i64()).unwrap_or(0).clamp(0, 1 << 24) as usize
+fn width(value: &Option<Value>) -> Result<usize, Error> {
+    let width = value.as_ref().and_then(|v| v.as_i64()).unwrap_or(0).clamp(0, i32::MAX as i64) as usize;
+    guard::room(width)?;
+    Ok(width)
 }
 
 pub fn capitalize(s: &str) -> String {
@@ -258,6 +290,10 @@ fn matches(s: &str, what: &str) -> usize {
 
 fn split(s: &str, sep: Option<Value>, max: Option<Value>, right: bool) -> Result<Value, Error> {
     let max = max.and_then(|m| m.as_i64()).filter(|m| *m >= 0).map_or(usize::MAX, |m| m as usize);
+    guard::list(match &sep {
+        Some(sep) => matches(s, sep.as_str().unwrap_or_default()),
+        None => s.chars().filter(|c| is_space(*c)).count(),
+    }.min(max))?;
     let mut found: Vec<&str> = match &sep {
         Some(_) => {
             let sep = need(&sep, "split")?;
@@ -310,8 +346,8 @@ fn blanks(s: &str, max: usize, right: bool) -> Vec<&str> {
 }
 
 /// `str.splitlines`, which knows more line ends than `\n`.
-fn splitlines(s: &str, keep: bool) -> Value {
-    let mut lines: Vec<Value> = Vec::new();
+pub fn lines(s: &str, keep: bool) -> Vec<&str> {
+    let mut lines = Vec::new();
     let mut start = 0;
     let mut chars = s.char_indices().peekable();
     while let Some((at, c)) = chars.next() {
@@ -323,13 +359,13 @@ fn splitlines(s: &str, keep: bool) -> Value {
             chars.next();
             end += 1;
         }
-        lines.push(Value::from(&s[start..if keep { end } else { at }]));
+        lines.push(&s[start..if keep { end } else { at }]);
         start = end;
     }
     if start < s.len() {
-        lines.push(Value::from(&s[start..]));
+        lines.push(&s[start..]);
     }
-    Value::from(lines)
+    lines
 }
 
 fn parts(s: &str, cut: Option<(&str, &str)>, sep: &Option<Value>, right: bool) -> Value {

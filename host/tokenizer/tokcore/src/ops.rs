@@ -1,8 +1,11 @@
 //! Operators with Python's meaning where the engine has another.
 
-use minijinja::value::{Value, ValueKind};
+use std::cmp::Ordering;
+
+use minijinja::value::{Rest, Value, ValueKind};
 use minijinja::{Error, ErrorKind};
 
+use crate::generator::Generator;
 use crate::guard;
 use crate::methods::{Bound, OF_DICT, describe, is_dict};
 use crate::python::str_of;
@@ -41,9 +44,34 @@ fn is_list(value: &Value) -> bool {
     matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable)
 }
 
+/// A text, escaped for HTML unless it is marked as being safe, as texts are that stand
+/// beside one that is.
+pub fn escaped(value: &Value) -> Result<String, Error> {
+    let text = str_of(value)?;
+    if value.is_safe() || !text.contains(['&', '<', '>', '"', '\'']) {
+        return Ok(text);
+    }
+    guard::spend(text.len())?;
+    let mut out = String::with_capacity(text.len() + 16);
+    for c in text.chars() {
+        match c {
+            '&' => out.push_str("&amp;"),
+            '<' => out.push_str("&lt;"),
+            '>' => out.push_str("&gt;"),
+            '"' => out.push_str("&#34;"),
+            '\'' => out.push_str("&#39;"),
+            c => out.push(c),
+        }
+    }
+    guard::checked(out)
+}
+
 /// `a + b`
 pub fn add(a: Value, b: Value) -> Result<Value, Error> {
     match (a.as_str(), b.as_str()) {
+        (Some(_), Some(_)) if a.is_safe() || b.is_safe() => {
+            Ok(Value::from_safe_string(guard::checked(escaped(&a)? + &escaped(&b)?)?))
+        }
         (Some(x), Some(y)) => {
             guard::room(x.len() + y.len())?;
             Ok(Value::from([x, y].concat()))
@@ -110,7 +138,7 @@ pub fn mul(a: Value, b: Value) -> Result<Value, Error> {
         let Some(n) = times(n) else { continue };
         if let Some(text) = one.as_str() {
             guard::room(text.len().saturating_mul(n))?;
-            return Ok(Value::from(text.repeat(n)));
+            return Ok(like(one, text.repeat(n)));
         }
         if is_list(one) {
             let items: Vec<Value> = one.try_iter()?.collect();
@@ -125,6 +153,9 @@ pub fn mul(a: Value, b: Value) -> Result<Value, Error> {
 /// items of `b` if it is a tuple.
 pub fn rem(a: Value, b: Value, tuple: bool) -> Result<Value, Error> {
     if let Some(text) = a.as_str() {
+        if a.is_safe() {
+            return crate::format::percent(text, &all_escaped(&b)?, tuple).map(Value::from_safe_string);
+        }
         return Ok(Value::from(crate::format::percent(text, &b, tuple)?));
     }
     let zero = numeric(&b).is_some_and(|n| n.real() == 0.0) && numeric(&a).is_some();
@@ -135,6 +166,22 @@ pub fn rem(a: Value, b: Value, tuple: bool) -> Result<Value, Error> {
         let r = x % y;
         if r != 0.0 && (r < 0.0) != (y < 0.0) { r + y } else { r }
     })
+}
+
+/// A text that is safe if the one that it was made of is.
+pub fn like(of: &Value, text: String) -> Value {
+    if of.is_safe() { Value::from_safe_string(text) } else { Value::from(text) }
+}
+
+/// The texts of a value, escaped.
+fn all_escaped(value: &Value) -> Result<Value, Error> {
+    if value.as_str().is_some() {
+        return escaped(value).map(Value::from_safe_string);
+    }
+    if value.kind() == ValueKind::Seq {
+        return Ok(Value::from(value.try_iter()?.map(|item| all_escaped(&item)).collect::<Result<Vec<_>, _>>()?));
+    }
+    Ok(value.clone())
 }
 
 /// `a ~ b`
@@ -151,15 +198,17 @@ pub fn slice(of: Value, start: Value, stop: Value, step: Value) -> Result<Value,
         return Err(Error::new(ErrorKind::InvalidOperation, "the step of a slice is 0"));
     }
     if let Some(text) = of.as_str() {
+        guard::spend(text.len())?;
         let chars: Vec<char> = text.chars().collect();
-        return Ok(Value::from(picked(&start, &stop, step, chars.len())?.map(|i| chars[i]).collect::<String>()));
+        return Ok(like(&of, picked(&start, &stop, step, chars.len())?.map(|i| chars[i]).collect()));
     }
     if of.is_undefined() {
         return Err(Error::from(ErrorKind::UndefinedError));
     }
-    if !is_list(&of) {
+    if !is_list(&of) || Generator::is(&of) {
         return Ok(Value::UNDEFINED);
     }
+    guard::scan(&of)?;
     let items: Vec<Value> = of.try_iter()?.collect();
     Ok(picked(&start, &stop, step, items.len())?.map(|i| items[i].clone()).collect())
 }
@@ -196,6 +245,12 @@ pub fn attribute(of: &Value, name: &'static str) -> Result<Value, Error> {
 
 /// `of[key]`: a key that a dict lacks may still name one of its methods.
 pub fn item(of: Value, key: Value) -> Result<Value, Error> {
+    if is_dict(&of) {
+        hashable(&key)?;
+    }
+    if Generator::is(&of) {
+        return Ok(Value::UNDEFINED);
+    }
     let found = of.get_item(&key)?;
     if found.is_undefined() && is_dict(&of) {
         let method = key.as_str().and_then(|key| OF_DICT.iter().find(|name| **name == key));
@@ -204,4 +259,89 @@ pub fn item(of: Value, key: Value) -> Result<Value, Error> {
         }
     }
     Ok(found)
+}
+
+/// What a loop goes through: None is nothing that can be gone through.
+pub fn iterated(value: Value) -> Result<Value, Error> {
+    if value.is_none() {
+        return Err(Error::new(ErrorKind::InvalidOperation, "None cannot be gone through in a loop"));
+    }
+    guard::scan(&value)?;
+    Ok(value)
+}
+
+/// Lists and dicts are no keys.
+pub fn hashable(key: &Value) -> Result<(), Error> {
+    match key.kind() {
+        ValueKind::Seq | ValueKind::Map => Err(Error::new(ErrorKind::InvalidOperation, format!("{} is no key of a dict", describe(key)))),
+        _ => Ok(()),
+    }
+}
+
+/// `{key: value, …}`
+pub fn dict(items: Rest<Value>) -> Result<Value, Error> {
+    guard::spend(items.len() * size_of::<Value>())?;
+    let mut out = crate::json::Map::with_capacity(items.len() / 2);
+    for pair in items.chunks_exact(2) {
+        hashable(&pair[0])?;
+        out.insert(pair[0].clone(), pair[1].clone());
+    }
+    Ok(Value::from_object(out))
+}
+
+fn holds_values(value: &Value) -> bool {
+    matches!(value.kind(), ValueKind::Seq | ValueKind::Iterable | ValueKind::Map)
+}
+
+/// `a == b`
+pub fn equal(a: &Value, b: &Value) -> Result<bool, Error> {
+    match (a.as_str(), b.as_str()) {
+        (Some(x), Some(y)) => guard::spend(x.len().min(y.len()) / 16)?,
+        _ if holds_values(a) && holds_values(b) => guard::scan_all(a)?,
+        _ => {}
+    }
+    Ok(a == b)
+}
+
+/// `a < b` and its kin, which go with two numbers, two texts, and two lists.
+pub fn ordered(op: &str, a: &Value, b: &Value, is: impl Fn(Ordering) -> bool) -> Result<bool, Error> {
+    match (a.as_str(), b.as_str()) {
+        (Some(x), Some(y)) => {
+            guard::spend(x.len().min(y.len()) / 16)?;
+            return Ok(is(x.cmp(y)));
+        }
+        _ if a.kind() == ValueKind::Seq && b.kind() == ValueKind::Seq => {
+            guard::scan_all(a)?;
+            return Ok(is(a.cmp(b)));
+        }
+        _ => {}
+    }
+    match (numeric(a), numeric(b)) {
+        (Some(Number::Int(x)), Some(Number::Int(y))) => Ok(is(x.cmp(&y))),
+        (Some(x), Some(y)) => Ok(x.real().partial_cmp(&y.real()).is_some_and(is)),
+        _ => Err(unsupported(op, a, b)),
+    }
+}
+
+/// `item in list`
+pub fn contained(list: &Value, item: &Value) -> Result<bool, Error> {
+    if let Some(text) = list.as_str() {
+        guard::scan(list)?;
+        return match item.as_str() {
+            Some(piece) => Ok(text.contains(piece)),
+            None => Err(unsupported("in", item, list)),
+        };
+    }
+    if list.is_undefined() {
+        return Ok(false);
+    }
+    if is_dict(list) {
+        hashable(item)?;
+        return Ok(list.downcast_object_ref::<crate::json::Map>().is_some_and(|map| map.contains_key(item)));
+    }
+    if !is_list(list) {
+        return Err(unsupported("in", item, list));
+    }
+    if holds_values(item) { guard::scan_all(list)? } else { guard::scan(list)? }
+    Ok(list.try_iter()?.any(|one| one == *item))
 }

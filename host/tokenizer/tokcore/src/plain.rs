@@ -26,6 +26,9 @@ pub struct Control {
     /// may make one together.
     beginnings: HashSet<String>,
     endings: HashSet<String>,
+    /// The bytes with which tokens begin and end: only a few of all that there are.
+    first_bytes: [bool; 256],
+    last_bytes: [bool; 256],
     longest: usize,
 }
 
@@ -53,14 +56,17 @@ impl Control {
             .map_err(|e| format!("special tokens: {e}"))?;
         let mut beginnings = HashSet::new();
         let mut endings = HashSet::new();
+        let (mut first_bytes, mut last_bytes) = ([false; 256], [false; 256]);
         for token in &tokens {
+            first_bytes[token.as_bytes()[0] as usize] = true;
+            last_bytes[token.as_bytes()[token.len() - 1] as usize] = true;
             for (at, _) in token.char_indices().skip(1) {
                 beginnings.insert(token[..at].to_owned());
                 endings.insert(token[at..].to_owned());
             }
         }
         let longest = tokens.iter().map(String::len).max().unwrap_or(0);
-        Ok(Some(Control { tokens, finder, beginnings, endings, longest }))
+        Ok(Some(Control { tokens, finder, beginnings, endings, first_bytes, last_bytes, longest }))
     }
 
     /// The tokens in a text, with their numbers.
@@ -77,16 +83,32 @@ impl Control {
     fn pieces(&self, text: &str) -> Vec<Range> {
         let mut pieces: Vec<Range> = self.find(text).into_iter().map(|(range, _)| range).collect();
         let last = pieces.last().map_or(0, |p| p.1);
-        let tail = text.char_indices().map(|(at, _)| at).filter(|at| *at >= last && text.len() - at < self.longest);
-        if let Some(at) = tail.into_iter().find(|at| self.beginnings.contains(&text[*at..])) {
+        let bytes = text.as_bytes();
+        let mut tail = last.max(text.len().saturating_sub(self.longest - 1))..text.len();
+        if let Some(at) = tail.find(|at| self.first_bytes[bytes[*at] as usize] && text.is_char_boundary(*at) && self.beginnings.contains(&text[*at..])) {
             pieces.push((at, text.len()));
         }
         let first = pieces.first().map_or(text.len(), |p| p.0);
-        let ends = text.char_indices().map(|(at, c)| at + c.len_utf8()).take_while(|end| *end <= first && *end < self.longest);
-        if let Some(end) = ends.filter(|end| self.endings.contains(&text[..*end])).last() {
+        let mut ends = (1..=first.min(self.longest - 1)).rev();
+        if let Some(end) = ends.find(|end| self.last_bytes[bytes[end - 1] as usize] && text.is_char_boundary(*end) && self.endings.contains(&text[..*end])) {
             pieces.insert(0, (0, end));
         }
         pieces
+    }
+
+    /// Whether a value has pieces in its texts.
+    pub fn touches(&self, value: &Value) -> bool {
+        if let Some(text) = value.as_str() {
+            return !self.pieces(text).is_empty();
+        }
+        if let Some(map) = value.downcast_object_ref::<Map>() {
+            return self.touches_map(map);
+        }
+        value.kind() == ValueKind::Seq && value.try_iter().is_ok_and(|mut items| items.any(|item| self.touches(&item)))
+    }
+
+    pub fn touches_map(&self, map: &Map) -> bool {
+        map.iter().any(|(key, value)| self.touches(value) || key.as_str().is_some_and(|key| !self.find(key).is_empty()))
     }
 
     /// The value with marks at the pieces of its texts; None where it has no pieces.

@@ -6,6 +6,9 @@ use minijinja::value::{Value, ValueKind};
 use minijinja::{Error, ErrorKind};
 use unicode_general_category::{GeneralCategory, get_general_category};
 
+use crate::generator::Generator;
+use crate::guard;
+
 /// How deep lists and objects may nest, in input and in output.
 pub const MAX_DEPTH: usize = 200;
 
@@ -50,6 +53,7 @@ pub fn write_str(out: &mut String, value: &Value) -> Result<(), Error> {
 
 /// Appends `repr(value)`.
 pub fn write_repr(out: &mut String, value: &Value, depth: usize) -> Result<(), Error> {
+    guard::node(out.len())?;
     if depth > MAX_DEPTH {
         return Err(too_deep());
     }
@@ -59,6 +63,7 @@ pub fn write_repr(out: &mut String, value: &Value, depth: usize) -> Result<(), E
         ValueKind::Bool => out.push_str(if value.is_true() { "True" } else { "False" }),
         ValueKind::Number => number(out, value),
         ValueKind::String => quote(out, value.as_str().unwrap_or_default()),
+        ValueKind::Iterable if Generator::is(value) => out.push_str(&value.to_string()),
         ValueKind::Seq | ValueKind::Iterable => {
             out.push('[');
             for (i, item) in value.try_iter()?.enumerate() {
@@ -174,6 +179,7 @@ impl Default for Style {
 
 /// Appends `json.dumps(value)`.
 pub fn write_json(out: &mut String, value: &Value, style: &Style, depth: usize) -> Result<(), Error> {
+    guard::node(out.len())?;
     if depth > MAX_DEPTH {
         return Err(too_deep());
     }
@@ -182,7 +188,7 @@ pub fn write_json(out: &mut String, value: &Value, style: &Style, depth: usize) 
         ValueKind::Bool => out.push_str(if value.is_true() { "true" } else { "false" }),
         ValueKind::Number => json_number(out, value),
         ValueKind::String => json_text(out, value.as_str().unwrap_or_default(), style.ascii),
-        ValueKind::Seq | ValueKind::Iterable => {
+        ValueKind::Seq => {
             let items: Vec<Value> = value.try_iter()?.collect();
             brackets(out, ('[', ']'), &items, style, depth, |out, item| {
                 write_json(out, item, style, depth + 1)

@@ -4,12 +4,14 @@
 //! The engine is minijinja. Where its operators and attributes have another meaning
 //! than Python's, the compiled instructions are exchanged for calls of our own.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::cmp::Ordering;
+use std::collections::BTreeMap;
 
-use minijinja::machinery::{CodeGenerator, Instruction, Instructions, Vm, WhitespaceConfig, make_string_output, parse};
-use minijinja::value::{Rest, Value, ValueKind};
+use minijinja::machinery::{CodeGenerator, Instructions, Vm, WhitespaceConfig, make_string_output, parse};
+use minijinja::value::{Rest, Value};
 use minijinja::{AutoEscape, Environment, Error, ErrorKind, State};
 
+use crate::exchange::{Names, exchange};
 use crate::json::Map;
 use crate::methods::OF_DICT;
 use crate::plain::Control;
@@ -22,6 +24,8 @@ pub struct Template {
     blocks: BTreeMap<&'static str, Instructions<'static>>,
     pub source: &'static str,
     pub has_generation: bool,
+    /// The source may have characters that marks are made of.
+    pub rare: bool,
     /// Variables that every conversation has: the special tokens with a role.
     pub roles: Map,
     /// The tokens that texts of a conversation must not become.
@@ -68,12 +72,12 @@ impl Template {
         let ast = parse(source, NAME, Default::default(), whitespace)?;
         let mut generator = CodeGenerator::new(NAME, source);
         generator.compile_stmt(&ast);
-        let (mut instructions, mut blocks) = generator.finish();
+        let (instructions, blocks) = generator.finish();
         let mut names = Names::default();
-        exchange(&mut instructions, &mut names);
-        blocks.values_mut().for_each(|block| exchange(block, &mut names));
+        let instructions = exchange(instructions, &mut names);
+        let blocks = blocks.into_iter().map(|(name, block)| (name, exchange(block, &mut names))).collect();
         let env = Box::leak(Box::new(environment(names)));
-        Ok(Template { env, instructions, blocks, source, has_generation, roles: Map::default(), control: None })
+        Ok(Template { env, instructions, blocks, source, has_generation, rare: crate::chat::rare(source), roles: Map::default(), control: None })
     }
 
     /// Renders with the variables of `root`; `input` is the size of the text that they came from.
@@ -112,6 +116,15 @@ fn environment(names: Names) -> Environment<'static> {
     env.add_filter("__concat", ops::concat);
     env.add_filter("__slice", ops::slice);
     env.add_filter("__item", ops::item);
+    env.add_filter("__iter", ops::iterated);
+    env.add_filter("__dict", ops::dict);
+    env.add_filter("__eq", |a: Value, b: Value| ops::equal(&a, &b));
+    env.add_filter("__ne", |a: Value, b: Value| ops::equal(&a, &b).map(|is| !is));
+    env.add_filter("__lt", |a: Value, b: Value| ops::ordered("<", &a, &b, Ordering::is_lt));
+    env.add_filter("__le", |a: Value, b: Value| ops::ordered("<=", &a, &b, Ordering::is_le));
+    env.add_filter("__gt", |a: Value, b: Value| ops::ordered(">", &a, &b, Ordering::is_gt));
+    env.add_filter("__ge", |a: Value, b: Value| ops::ordered(">=", &a, &b, Ordering::is_ge));
+    env.add_filter("__in", |item: Value, list: Value| ops::contained(&list, &item));
     for name in OF_DICT {
         env.add_filter(format!("__attr_{name}"), move |of: Value| ops::attribute(&of, name));
     }
@@ -124,71 +137,6 @@ fn environment(names: Names) -> Environment<'static> {
     env.add_function(SECOND, |_: Value, second: Value| second);
     env.set_recursion_limit(200);
     env
-}
-
-/// The methods that a template calls.
-#[derive(Default)]
-struct Names {
-    methods: BTreeSet<&'static str>,
-}
-
-/// Moves a minus behind the attributes and items after it: `-a.b` is `-(a.b)`, and the
-/// engine reads `(-a).b`.
-fn negate_last(instructions: &mut Instructions<'static>) {
-    let mut at = 0;
-    while let Some(instruction) = instructions.get(at) {
-        let length = match (instruction, instructions.get(at + 1), instructions.get(at + 2)) {
-            (Instruction::Neg, Some(Instruction::GetAttr(_)), _) => 1,
-            (Instruction::Neg, Some(Instruction::LoadConst(_) | Instruction::Lookup(_)), Some(Instruction::GetItem)) => 2,
-            _ => 0,
-        };
-        for step in at..at + length {
-            let next = instructions.get(step + 1).cloned();
-            if let (Some(here), Some(next)) = (instructions.get_mut(step), next) {
-                *here = next;
-            }
-        }
-        if let (true, Some(last)) = (length > 0, instructions.get_mut(at + length)) {
-            *last = Instruction::Neg;
-        }
-        at += length.max(1);
-    }
-}
-
-/// Exchanges the instructions that mean something else in Python.
-fn exchange(instructions: &mut Instructions<'static>, names: &mut Names) {
-    negate_last(instructions);
-    let mut at = 0;
-    let mut after_list = false; // a list that the template writes out, as it writes tuples
-    while let Some(instruction) = instructions.get_mut(at) {
-        at += 1;
-        let is_list = match instruction {
-            Instruction::BuildList(_) => true,
-            Instruction::LoadConst(value) => value.kind() == ValueKind::Seq,
-            _ => false,
-        };
-        let after = std::mem::replace(&mut after_list, is_list);
-        let (name, count): (&'static str, Option<u16>) = match instruction {
-            Instruction::Add => ("__add", Some(2)),
-            Instruction::Mul => ("__mul", Some(2)),
-            Instruction::Rem if after => ("__rem_tuple", Some(2)),
-            Instruction::Rem => ("__rem", Some(2)),
-            Instruction::StringConcat => ("__concat", Some(2)),
-            Instruction::Slice => ("__slice", Some(4)),
-            Instruction::GetItem => ("__item", Some(2)),
-            Instruction::GetAttr(name) if OF_DICT.contains(name) => (leaked("__attr_", name), Some(1)),
-            Instruction::CallMethod(name, count) => {
-                names.methods.insert(name);
-                (leaked("__call_", name), *count)
-            }
-            _ => continue,
-        };
-        *instruction = Instruction::ApplyFilter(name, count, !0);
-    }
-}
-
-fn leaked(prefix: &str, name: &str) -> &'static str {
-    Box::leak(format!("{prefix}{name}").into_boxed_str())
 }
 
 /// Writes `{% generation %}` blocks as filters in a scope of their own, as they have one in
