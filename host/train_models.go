@@ -232,6 +232,7 @@ func (m *models) objective(t *task.Task) *objective.Objective {
 	o.Pooling = t.PoolingProgram
 	o.Reference.Model = m.reference
 	o.Scores = t.ScoreColumn()
+	o.Optional = t.OptionalColumns()
 	if tok := m.policy.Tokenizer; tok != nil {
 		o.EOS = int64(tok.Special().EOS)
 	}

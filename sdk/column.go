@@ -44,10 +44,11 @@ type ColumnUse struct {
 	Role     ColumnRole
 	Values   []float64 // examples of its values; nil if none are given
 	Min, Max *float64  // its bounds, inclusive; nil if unbounded
+	Optional bool      // a formatter may leave it out; the loss then reads zeros
 }
 
-// ColumnOption says something about a column that a loss reads: Role, Values
-// or Range.
+// ColumnOption says something about a column that a loss reads: Role, Values,
+// Range or Optional.
 type ColumnOption func(*ColumnUse) error
 
 // Role says what the column's numbers mean.
@@ -87,6 +88,15 @@ func Range(min, max float64) ColumnOption {
 			return errors.New("its range begins at " + describeValue(min) + " and ends at " + describeValue(max))
 		}
 		u.Min, u.Max = &min, &max
+		return nil
+	}
+}
+
+// Optional says that a formatter may leave the column out. The loss reads zeros
+// then, as it does for an example that does not set a column.
+func Optional() ColumnOption {
+	return func(u *ColumnUse) error {
+		u.Optional = true
 		return nil
 	}
 }

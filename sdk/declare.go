@@ -56,6 +56,9 @@ func appendUse(b []byte, use ColumnUse) []byte {
 	}
 	b = appendBound(b, "min", use.Min)
 	b = appendBound(b, "max", use.Max)
+	if use.Optional {
+		b = strconv.AppendBool(appendKey(b, "optional"), true)
+	}
 	return append(b, '}')
 }
 

@@ -27,7 +27,7 @@ var Plugin = sdk.Plugin{
 }
 
 // Formatter makes an example of two candidates, with the column "score", 1 for the
-// chosen and 0 for the rejected answer, and the example column "weight". The pair
+// chosen and 0 for the rejected answer, and the example columns "weight" and "margin". The pair
 // comes with the prompt, with the messages before it, or with neither, where
 // chat.ExtractPrompt cuts it; a prompt that is a text beside conversations is
 // theirs, and not read. A record is dropped if an answer is empty.
@@ -44,13 +44,14 @@ const (
 	nonPreferred
 	system
 	weight
+	margin
 	extras
 )
 
 // names are the columns' fields.
 var names = [...]string{
 	"prompt", "chosen", "rejected", "messages", "input", "preferred_output",
-	"non_preferred_output", "system", "weight",
+	"non_preferred_output", "system", "weight", "margin",
 }
 
 // Examples of what the fields hold.
@@ -88,6 +89,7 @@ func (Formatter) Columns() []sdk.Column {
 	columns = append(columns,
 		sdk.Column{Name: "system", Type: sdk.String, Doc: "the system message, where the prompt has none"},
 		fields.WeightColumn("weight", "null", "0.5"),
+		fields.MarginColumn("margin", "null", "0.5"),
 	)
 	return append(columns, chat.ExtraColumns()...)
 }
@@ -123,8 +125,8 @@ func (Formatter) Forms() []sdk.Form {
 	}
 }
 
-// Gives declares the score of each candidate and the weight of the example.
-func (Formatter) Gives() []sdk.Output { return fields.RankedOutputs() }
+// Gives declares the score of each candidate, and the weight and margin of the example.
+func (Formatter) Gives() []sdk.Output { return append(fields.RankedOutputs(), fields.MarginOutput()) }
 
 // Format makes the two candidates.
 func (f Formatter) Format(r *sdk.Row, o *sdk.Out) error {
@@ -142,6 +144,7 @@ func (f Formatter) Format(r *sdk.Row, o *sdk.Out) error {
 	better.Add(o).Set("score", 1)
 	worse.Add(o).Set("score", 0)
 	o.Set("weight", w)
+	o.Set("margin", r.Float(margin))
 	return nil
 }
 

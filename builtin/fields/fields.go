@@ -79,6 +79,24 @@ func ReadWeight(g *sdk.Graph) sdk.Tensor {
 	return g.ExampleColumn("weight", sdk.Role(sdk.WeightRole), sdk.Values(1, 0.5, 2, 0))
 }
 
+// MarginColumn is the declared column of the gap that a pair is to have.
+func MarginColumn(name string, examples ...string) sdk.Column {
+	return sdk.Column{
+		Name:     name,
+		Type:     sdk.Float,
+		Doc:      "gap wanted between the rewards of the pair, 0 where absent",
+		Examples: examples,
+	}
+}
+
+// MarginOutput is the example column "margin", which holds that gap.
+func MarginOutput() sdk.Output { return sdk.Output{Name: "margin", Kind: sdk.ExampleColumn} }
+
+// ReadMargin is that column as a loss reads it, f32 [B]; 0 where the formatter gives none.
+func ReadMargin(g *sdk.Graph) sdk.Tensor {
+	return g.ExampleColumn("margin", sdk.Optional(), sdk.Values(0, 0.5, 2, -1))
+}
+
 // Quoted is the JSON of a text, or of a list of them.
 func Quoted[T string | []string](value T) string {
 	text, _ := json.Marshal(value) // texts always marshal

@@ -32,6 +32,7 @@ type Formatter struct {
 	PromptName   string `llmhost:"prompt_name,doc=field that holds the text before chosen and rejected; empty: prompt"`
 	ChosenName   string `llmhost:"chosen_name,doc=field that holds the better text; empty: chosen"`
 	RejectedName string `llmhost:"rejected_name,doc=field that holds the worse text; empty: rejected"`
+	MarginName   string `llmhost:"margin_name,doc=field that holds the gap wanted between the rewards of a record's pairs, which may be absent; empty: margin"`
 }
 
 // Validate checks the padding, and that no two fields have one name.
@@ -39,7 +40,7 @@ func (f Formatter) Validate() error {
 	if err := f.Fields.Validate(); err != nil {
 		return err
 	}
-	return fields.Distinct(f.own(), "weight_name", "prompt_name", "chosen_name", "rejected_name")
+	return fields.Distinct(f.own(), "weight_name", "prompt_name", "chosen_name", "rejected_name", "margin_name")
 }
 
 // own are the columns other than texts and scores.
@@ -64,10 +65,11 @@ func (f Formatter) own() []sdk.Column {
 			Doc:      "the worse text",
 			Examples: []string{"null", `"5"`},
 		},
+		fields.MarginColumn(fields.Or(f.MarginName, "margin"), "null", "0.5"),
 	}
 }
 
-// Columns declares texts and scores, then weight, prompt, chosen and rejected.
+// Columns declares texts and scores, then weight, prompt, chosen, rejected and margin.
 func (f Formatter) Columns() []sdk.Column { return append(f.Fields.Columns(), f.own()...) }
 
 // Forms are those of preference.Fields, and pairs with and without a prompt.
@@ -83,8 +85,10 @@ func (f Formatter) Forms() []sdk.Form {
 	)
 }
 
-// Gives declares the score of each candidate and the weight of the example.
-func (f Formatter) Gives() []sdk.Output { return append(f.Fields.Gives(), fields.WeightOutput()) }
+// Gives declares the score of each candidate, and the weight and margin of the example.
+func (f Formatter) Gives() []sdk.Output {
+	return append(f.Fields.Gives(), fields.WeightOutput(), fields.MarginOutput())
+}
 
 // Format makes a candidate of each text.
 func (f Formatter) Format(r *sdk.Row, o *sdk.Out) error {
@@ -107,6 +111,7 @@ func (f Formatter) Format(r *sdk.Row, o *sdk.Out) error {
 		o.Candidate("", text).Set("score", scores[i])
 	}
 	o.Set("weight", weight)
+	o.Set("margin", r.Float(first+4))
 	return nil
 }
 

@@ -12,9 +12,11 @@ import (
 // scores s are the data's column "score". Over all pairs with s_i > s_j of a
 // prompt b with weight w_b, the data's column "weight" of the example,
 //
-//	ranking    Σ −w_b · log σ(r_i − r_j − m_ij) / number of pairs,  m_ij = Margin + ScoreMargin · (s_i − s_j)
+//	ranking    Σ −w_b · log σ(r_i − r_j − m_ij) / number of pairs,  m_ij = m_b + Margin + ScoreMargin · (s_i − s_j)
 //	centering  CenterRewards · Σ (r_i + r_j)² / number of pairs
 //	lm         LMCoefficient · mean over candidates with s > LMThreshold of −Σ_t ℓ_t / n
+//
+// m_b is the data's column "margin" of the example, 0 where it has none.
 //
 // The lm term is the likelihood of good texts, prompt included; it is there if
 // AddLM is set and LMCoefficient is not 0, and needs the token head.
@@ -22,8 +24,8 @@ import (
 // Source: Ouyang et al. 2022, arXiv:2203.02155, eq. 1, but averaged over the pairs
 // of the whole step, not per prompt; the margin is Touvron et al. 2023, arXiv:2307.09288,
 // eq. 2; centering is Eisenstein et al. 2023, arXiv:2312.09244. TRL 1.16 trains on
-// one pair per record, takes the margin from a column of the data (here: of the scores) and has
-// center_rewards_coefficient None.
+// one pair per record, takes the margin from the data and has center_rewards_coefficient
+// None.
 //
 // Metrics: accuracy, the share of pairs whose rewards have the order of the
 // scores, where equal rewards are wrong; first_two_accuracy, the same of the
@@ -38,13 +40,13 @@ type Loss struct {
 	LMThreshold   float64 `llmhost:"lm_score_thresh,default=0.85,doc=score above which a text is good"`
 }
 
-// Trace records the loss. Shapes: reward, score, real [B, K]; weight [B].
+// Trace records the loss. Shapes: reward, score, real [B, K]; weight, margin [B].
 func (l Loss) Trace(g *sdk.Graph) sdk.Objective {
 	reward := g.Rewards()
 	score := pairs.Score(g)
 	pair := pairs.Of(g, pairs.OneOverRest)
 	gap := pairs.Chosen(reward).Sub(pairs.Rejected(reward))
-	asked := gap
+	asked := gap.Sub(fields.ReadMargin(g).Unsqueeze(-1).Unsqueeze(-1))
 	if l.Margin != 0 {
 		asked = asked.SubScalar(l.Margin)
 	}

@@ -76,13 +76,13 @@ func TestNeeds(t *testing.T) {
 		for _, in := range p.Inputs {
 			names = append(names, in.Name)
 		}
-		require.Equal(t, c.lm, len(names) > 4, names)
+		require.Equal(t, c.lm, len(names) > 5, names)
 	}
 }
 
-// row has texts, text, scores, score, weight, prompt, chosen and rejected.
+// row has texts, text, scores, score, weight, prompt, chosen, rejected and margin.
 func row(set map[int]sdk.Cell) sdk.Row {
-	cells := make([]sdk.Cell, 8)
+	cells := make([]sdk.Cell, 9)
 	for i, c := range set {
 		cells[i] = c
 	}
@@ -107,6 +107,7 @@ func TestFormatter(t *testing.T) {
 		{"a weight", map[int]sdk.Cell{1: texts, 2: scores, 4: {Type: sdk.Float, Float: 0.5}}, []sdk.Candidate{candidate("Q<sep>a", -1), candidate("b", -2)}, 0.5, ""},
 		{"a pair", map[int]sdk.Cell{6: text("a"), 7: text("b")}, []sdk.Candidate{candidate("a", 1), candidate("b", 0)}, 1, ""},
 		{"with a prompt", map[int]sdk.Cell{5: text("Q "), 6: text("a"), 7: text("b")}, []sdk.Candidate{candidate("Q a", 1), candidate("Q b", 0)}, 1, ""},
+		{"a margin", map[int]sdk.Cell{6: text("a"), 7: text("b"), 8: {Type: sdk.Float, Float: -2.5}}, []sdk.Candidate{candidate("a", 1), candidate("b", 0)}, 1, ""},
 		{"half a pair", map[int]sdk.Cell{6: text("a")}, nil, 0, `field "rejected" missing beside "chosen"`},
 		{"an empty text", map[int]sdk.Cell{6: text("a"), 7: text(" ")}, nil, 0, "dropped: an empty text"},
 		{"a negative weight", map[int]sdk.Cell{0: texts, 2: scores, 4: {Type: sdk.Float, Float: -1}}, nil, 0, `field "weight" is -1; want 0 or more`},
@@ -121,10 +122,24 @@ func TestFormatter(t *testing.T) {
 			}
 			require.NoError(t, err)
 			require.Equal(t, c.want, e.Candidates)
-			require.Equal(t, map[string]float64{"weight": c.weight}, e.Columns)
+			require.Equal(t, map[string]float64{"weight": c.weight, "margin": c.row[8].Float}, e.Columns)
 		})
 	}
 	require.NoError(t, reward.Formatter{}.Validate())
+}
+
+// The margin of an example is added to that of the loss; 0 stands for one that is not given.
+func TestMarginOfTheData(t *testing.T) {
+	in := sdktest.Inputs{
+		Rewards:        [][]float64{{2, 0}, {1, 0}},
+		Score:          [][]float64{{1, 0}, {1, 0}},
+		ExampleColumns: map[string][]float64{"weight": {1, 1}},
+	}
+	zero := sdktest.Run(reward.Loss{}, in).Loss
+	require.InDelta(t, (math.Log1p(math.Exp(-2))+math.Log1p(math.Exp(-1)))/2, zero, 1e-12)
+	in.ExampleColumns["margin"] = []float64{0.5, -1}
+	given := sdktest.Run(reward.Loss{Margin: 0.25}, in).Loss
+	require.InDelta(t, (math.Log1p(math.Exp(-1.25))+math.Log1p(math.Exp(-1.75)))/2, given, 1e-12)
 }
 
 // A record without a pair teaches nothing but the likelihood of its texts.

@@ -10,7 +10,7 @@ import (
 )
 
 // Check reports the data columns that the program reads and the surveyed
-// examples lack.
+// examples lack, unless they are optional.
 func (o *Objective) Check(s data.Survey) error {
 	if s.Examples == 0 {
 		return nil
@@ -23,7 +23,7 @@ func (o *Objective) Check(s data.Survey) error {
 	for _, input := range o.program.InputNames() {
 		kind, name, _ := strings.Cut(input, ".")
 		names, checked := given[kind]
-		if checked && !slices.Contains(names, name) {
+		if checked && !slices.Contains(names, name) && !slices.Contains(o.Optional, input) {
 			return lacks(strings.ReplaceAll(kind, "_", " "), name, names)
 		}
 	}

@@ -90,6 +90,10 @@ func (in *inputs) column(kind, name string) (t tensor.Tensor) {
 		return tensor.Of(d, b.Columns[name], prompts, candidates)
 	case kind == "example_column" && b.ExampleColumns[name] != nil:
 		return tensor.Of(d, b.ExampleColumns[name], prompts)
+	case kind == "example_column" && slices.Contains(in.o.Optional, kind+"."+name):
+		return tensor.Of(d, make([]float32, b.B), prompts)
+	case kind == "column" && slices.Contains(in.o.Optional, kind+"."+name):
+		return tensor.Of(d, make([]float32, b.B*b.K), prompts, candidates)
 	}
 	return t
 }

@@ -31,9 +31,10 @@ type Objective struct {
 	// NoiseAlpha is how much noise training puts on the policy's embeddings, 0 for
 	// none. Sequences must not share tokens then.
 	NoiseAlpha float64
-	EOS        int64  // the end token's id for poolings, -1 for none
-	Pad        int64  // a token at the end of a sequence that is hidden from the pooling, -1 for none
-	Scores     string // the column that orders the candidates, which rewards are compared with; "" for none
+	EOS        int64    // the end token's id for poolings, -1 for none
+	Pad        int64    // a token at the end of a sequence that is hidden from the pooling, -1 for none
+	Optional   []string // columns, by the names of their inputs, that are 0 where the data has none
+	Scores     string   // the column that orders the candidates, which rewards are compared with; "" for none
 
 	needs     program.Needs
 	twoPasses bool            // terms or metrics read means over the step

@@ -16,6 +16,7 @@ type useEntry struct {
 	Input, Role string
 	Values      []float64
 	Min, Max    *float64
+	Optional    bool
 }
 
 // readUses returns what a loss declares about its columns, one use for each
@@ -44,11 +45,12 @@ func readUses(p *program.Program, entries []useEntry) ([]sdk.ColumnUse, error) {
 			)
 		}
 		uses[at] = sdk.ColumnUse{
-			Input:  e.Input,
-			Role:   role,
-			Values: e.Values,
-			Min:    e.Min,
-			Max:    e.Max,
+			Input:    e.Input,
+			Role:     role,
+			Values:   e.Values,
+			Min:      e.Min,
+			Max:      e.Max,
+			Optional: e.Optional,
 		}
 	}
 	return uses, nil

@@ -219,6 +219,9 @@ func writeUses(b *strings.Builder, uses []sdk.ColumnUse) {
 		if len(use.Values) > 0 {
 			words = append(words, "such as "+numbers(use.Values))
 		}
+		if use.Optional {
+			words = append(words, "0 where the formatter gives none")
+		}
 		fmt.Fprintf(b, "reads  %s: %s\n", use.Input, strings.Join(words, ", "))
 	}
 }

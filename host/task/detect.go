@@ -245,7 +245,7 @@ func feeds(gives []sdk.Output, loss *plugin.Trace) bool {
 	}
 	for _, use := range loss.Columns {
 		role, has := given[use.Input]
-		if !has || use.Role != sdk.NumberRole && role != use.Role {
+		if !has && !use.Optional || has && use.Role != sdk.NumberRole && role != use.Role {
 			return false
 		}
 	}

@@ -217,6 +217,16 @@ func (t *Task) dataColumns() []plugin.DataColumn {
 	return plugin.DataColumns(t.formatting.Gives, t.columns)
 }
 
+// OptionalColumns are the inputs of the loss that the formatter need not give.
+func (t *Task) OptionalColumns() (inputs []string) {
+	for _, use := range t.columns {
+		if use.Optional {
+			inputs = append(inputs, use.Input)
+		}
+	}
+	return inputs
+}
+
 // ScoreColumn is the column whose numbers order the candidates of an example;
 // "" where none is declared to.
 func (t *Task) ScoreColumn() string {

@@ -41,6 +41,14 @@ func (p *Traced) Evaluate(a Arguments) (*Evaluation, error) {
 		a = a.withState(s)
 	}
 	for _, input := range p.Inputs {
+		if _, has := a.Inputs[input.Name]; !has && slices.Contains(p.Optional, input.Name) {
+			shape, err := sizesOf(input.Value.Shape, a.Sizes)
+			if err != nil {
+				return nil, fmt.Errorf("input %s: %w", input.Name, err)
+			}
+			e.Values = append(e.Values, NewArray(input.Value.DType, shape...))
+			continue
+		}
 		given, err := a.bind(input)
 		if err != nil {
 			return nil, err

@@ -166,7 +166,7 @@ func (p *Traced) Summed() (*Traced, int) {
 	ones := add("ones_like", flat, nil, p.Output)
 	weights := add("cumsum", flat, axis(1), add("cumsum", flat, axis(0), ones))
 	total := add("sum", op.Value{DType: op.F32}, nil, add("mul", flat, nil, p.Output, weights))
-	return &Traced{Program: &more, Places: p.Places}, total
+	return &Traced{Program: &more, Places: p.Places, Optional: p.Optional}, total
 }
 
 // String writes the batch so that it can be copied into a test.

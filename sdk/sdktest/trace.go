@@ -14,6 +14,9 @@ import (
 type Traced struct {
 	*program.Program
 	Places []string // one a node, such as "margin.go:12", or empty
+
+	// Optional are inputs that are zeros where a batch has none.
+	Optional []string
 }
 
 // Place is where value v comes from: "margin.go:12: sum", or the name of an input.
@@ -71,11 +74,21 @@ func traced(p sdk.Plugin) (*Traced, error) {
 	var reply struct {
 		Program   json.RawMessage
 		Locations []string
+		Columns   []struct {
+			Input    string
+			Optional bool
+		}
 	}
 	if err := json.Unmarshal(data, &reply); err != nil {
 		return nil, fmt.Errorf("trace: %w", err)
 	}
-	return parsed(reply.Program, reply.Locations)
+	out, err := parsed(reply.Program, reply.Locations)
+	for _, use := range reply.Columns {
+		if err == nil && use.Optional {
+			out.Optional = append(out.Optional, use.Input)
+		}
+	}
+	return out, err
 }
 
 // parsed reads a traced program. Its error lists every fault with its place.
