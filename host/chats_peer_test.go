@@ -41,6 +41,12 @@ const (
 `
 	implicitChats = `{"chosen": [{"role": "user", "content": "2 + 2?"}, {"role": "assistant", "content": "4"}], "rejected": [{"role": "user", "content": "2 + 2?"}, {"role": "assistant", "content": "5"}]}
 `
+	marginChats = `{"prompt": [{"role": "user", "content": "2 + 2?"}], "chosen": [{"role": "assistant", "content": "4"}], "rejected": [{"role": "assistant", "content": "5"}], "margin": 0.75}
+{"prompt": [{"role": "user", "content": "a"}], "chosen": [{"role": "assistant", "content": "b"}], "rejected": [{"role": "assistant", "content": "c d"}], "margin": -2}
+`
+	marginTexts = `{"chosen": "2 + 2? 4", "rejected": "2 + 2? 5", "margin": 0.75}
+{"chosen": "one two", "rejected": "one", "margin": 3}
+`
 	judgedChats = `{"prompt": [{"role": "user", "content": "2 + 2?"}], "completion": [{"role": "assistant", "content": "4"}], "label": true}
 {"prompt": [{"role": "user", "content": "3 + 3?"}], "completion": [{"role": "assistant", "content": "5"}], "label": false}
 `
@@ -55,8 +61,13 @@ var chatJobs = []chatJob{
 	{"prompts too", "sft", "sft", map[string]any{"completion_only_loss": false}, func(s *config.Settings) { s.OnlyPredictAnswer = false }, promptedChats},
 	{"pairs", "dpo", "dpo", nil, func(s *config.Settings) {}, chosenChats},
 	{"pairs without a prompt", "dpo", "dpo", nil, func(s *config.Settings) {}, implicitChats},
+	{"pairs without a reference", "cpo", "cpo", nil, func(s *config.Settings) {}, chosenChats},
+	{"pairs without a prompt or a reference", "cpo", "cpo", nil, func(s *config.Settings) {}, implicitChats},
+	{"pairs and likelihood", "orpo", "orpo", nil, func(s *config.Settings) {}, chosenChats},
+	{"pairs by mean", "cpo", "simpo", map[string]any{"loss_type": "simpo", "cpo_alpha": 0.0, "beta": 2.0, "simpo_gamma": 1.0}, func(s *config.Settings) {}, chosenChats},
 	{"judged", "kto", "kto", nil, func(s *config.Settings) {}, judgedChats},
 	{"pairs, unpaired", "reward", "reward", nil, func(s *config.Settings) {}, chosenChats},
+	{"rewards with margins", "reward", "reward", nil, func(s *config.Settings) {}, marginChats},
 	{"rewards without a prompt", "reward", "reward", nil, func(s *config.Settings) {}, implicitChats},
 }
 
@@ -92,7 +103,13 @@ func TestChatsHaveTheTokensOfTRL(t *testing.T) {
 	}
 	folder := chatModel(t)
 	want := askTRL(t, python, folder)
+	tok, err := tokenizer.Load(folder)
+	require.NoError(t, err)
+	defer tok.Close()
 	for i, job := range chatJobs {
+		if job.trainer == "cpo" || job.trainer == "orpo" {
+			dropEnd(t, want[i], int64(tok.Special().EOS))
+		}
 		for name, template := range map[string]string{"marked": markedChatML, "plain": plainChatML} {
 			t.Run(job.name+", "+name, func(t *testing.T) {
 				s := config.Default()
@@ -106,6 +123,19 @@ func TestChatsHaveTheTokensOfTRL(t *testing.T) {
 				require.Contains(t, strings.Join(lines, "\n"), "chats  laid out by "+s.ChatTemplate)
 				requireSameTokens(t, want[i], got)
 			})
+		}
+	}
+}
+
+// dropEnd takes off the end token that TRL's CPO and ORPO put behind what a chat
+// template wrote, whatever that ends in. Here a chat ends as its template ends it.
+func dropEnd(t *testing.T, examples [][]peerSequence, eos int64) {
+	t.Helper()
+	for _, example := range examples {
+		for k, s := range example {
+			last := len(s.IDs) - 1
+			require.Equal(t, eos, s.IDs[last])
+			example[k] = peerSequence{s.IDs[:last], s.Labels[:last]}
 		}
 	}
 }
@@ -133,6 +163,15 @@ func (job chatJob) forTRL(args map[string]any) map[string]any {
 		records = append(records, json.RawMessage(line))
 	}
 	return map[string]any{"trainer": job.trainer, "args": args, "records": records}
+}
+
+// metric is what the first steps are compared by: their loss; of ORPO the term that
+// compares answers, as the other has the prompt's tokens too in TRL.
+func (job chatJob) metric() string {
+	if job.trainer == "orpo" {
+		return "log_odds_ratio"
+	}
+	return "loss"
 }
 
 // askTrainers has TRL do the jobs and reads what it prints.
@@ -169,13 +208,22 @@ func TestChatsHaveTheLossOfTRL(t *testing.T) {
 
 	var jobs []map[string]any
 	var ours []chatJob
-	for _, job := range chatJobs {
-		if job.trainer != "sft" && job.trainer != "dpo" || job.args["max_length"] != nil {
+	saved := map[string]string{} // reward models, by the job's name
+	for _, job := range append(chatJobs, chatJob{"rewards of texts with margins", "reward", "reward", nil, func(s *config.Settings) { s.AddEOS = config.On }, marginTexts}) {
+		size := strings.Count(job.records, "\n")
+		if job.args["max_length"] != nil || job.trainer == "kto" && size < 2 {
 			continue
 		}
-		size := strings.Count(job.records, "\n")
 		asked := job.forTRL(map[string]any{"max_length": 256, "max_steps": 1, "logging_steps": 1, "learning_rate": 1e-6, "per_device_train_batch_size": size})
-		asked["model"], asked["ref_model"] = folder, other
+		asked["model"], asked["metric"] = folder, job.metric()
+		switch job.trainer {
+		case "dpo", "kto":
+			asked["ref_model"] = other
+		case "reward":
+			saved[job.name] = t.TempDir()
+			require.NoError(t, os.CopyFS(saved[job.name], os.DirFS(folder)))
+			asked["save"] = saved[job.name]
+		}
 		jobs = append(jobs, asked)
 		ours = append(ours, job)
 	}
@@ -188,12 +236,15 @@ func TestChatsHaveTheLossOfTRL(t *testing.T) {
 			s.DataPaths = []string{written(t, filepath.Join(t.TempDir(), "data.jsonl"), job.records)}
 			s.MaxLength, s.MaxSteps, s.LoggingSteps, s.LearningRate = 256, 1, 1, 1e-6
 			s.Device, s.Threads, s.TrainBatchSize = "cpu", 1, strings.Count(job.records, "\n")
-			if job.task == "dpo" {
+			if job.task == "dpo" || job.task == "kto" {
 				s.RefModel = other
+			}
+			if job.task == "reward" {
+				s.Model = saved[job.name]
 			}
 			job.set(&s)
 			mustTrain(t, s)
-			require.InDelta(t, want[i], last(t, s.OutputDir, "loss"), 1e-4)
+			require.InDelta(t, want[i], last(t, s.OutputDir, job.metric()), 1e-4)
 		})
 	}
 }

@@ -48,7 +48,28 @@ func TestChatTemplateOfARun(t *testing.T) {
 	s.Resume, s.OutputDir = filepath.Join(s.OutputDir, "checkpoint-2"), filepath.Join(t.TempDir(), "run")
 	written(t, template, "{% for m in messages %}{{ m.content }}</s>{% endfor %}")
 	_, err := trained(s)
-	require.ErrorContains(t, err, s.Resume+" was trained with another chat template (sha256 ")
+	require.ErrorContains(t, err, s.Resume+" was trained with another chat template, or another day for it (sha256 ")
+}
+
+// A run whose template tells the day does not resume on another one; where the template
+// does not ask for it the day means nothing.
+func TestTheDayOfARun(t *testing.T) {
+	for tells, want := range map[string]string{"{{ strftime_now('%d %b') }}": " was trained with another chat template, or another day for it (sha256 ", "": ""} {
+		s, template := chatting(t)
+		written(t, template, tells+contents(t, template))
+		s.ChatTemplateDate = "2026-12-01"
+		mustTrain(t, s)
+		s.Resume, s.OutputDir = filepath.Join(s.OutputDir, "checkpoint-2"), filepath.Join(t.TempDir(), "run")
+		s.ChatTemplateDate = "2026-12-02"
+		_, err := trained(s)
+		if want == "" {
+			require.NoError(t, err)
+			continue
+		}
+		require.ErrorContains(t, err, s.Resume+want)
+		s.ChatTemplateDate = "2026-12-01"
+		mustTrain(t, s)
+	}
 }
 
 // A model's own templates, all of them, are in its checkpoints and in the model that a run writes.

@@ -1,6 +1,8 @@
 package host
 
 import (
+	"crypto/sha256"
+	"encoding/hex"
 	"encoding/json"
 	"fmt"
 	"slices"
@@ -49,12 +51,18 @@ func openChats(s config.Settings, tok *tokenizer.Tokenizer, labels bool) (*chats
 	return c, nil
 }
 
-// digest is that of the template, "" where there is none.
+// digest is that of what chats are laid out by: the template, and the day where it asks
+// for one. "" where there is no template.
 func (c *chats) digest() string {
 	if c.missing != nil {
 		return ""
 	}
-	return c.template.Digest()
+	digest := c.template.Digest()
+	if !c.template.TellsTime() || c.template.Now().Equal(chat.DefaultNow) {
+		return digest
+	}
+	sum := sha256.Sum256([]byte(digest + " " + c.template.Now().Format(time.DateOnly)))
+	return hex.EncodeToString(sum[:])
 }
 
 // record is what run.json says of the template; nil where there is none.

@@ -184,7 +184,7 @@ func CheckInputs(s Start, now checkpoint.State, files []SourceRecord) error {
 		)
 	case was.TemplateDigest != "" && was.TemplateDigest != now.TemplateDigest:
 		return fmt.Errorf(
-			"%s was trained with another chat template (sha256 %.12s… then, %.12s… now); give the same chat_template, or --overwrite_output_dir to start from scratch",
+			"%s was trained with another chat template, or another day for it (sha256 %.12s… then, %.12s… now); give the same chat_template and chat_template_date, or --overwrite_output_dir to start from scratch",
 			path,
 			was.TemplateDigest,
 			now.TemplateDigest,

@@ -159,11 +159,11 @@ func TestAResumedRunMustHaveTheSameInputs(t *testing.T) {
 	start := rundir.Start{Checkpoint: "run/checkpoint-2", State: was}
 	require.NoError(t, rundir.CheckInputs(start, was, nil))
 	for want, change := range map[string]func(*checkpoint.State){
-		"run/checkpoint-2 was trained on other data (sha256 aaaaaaaaaaaa… then, cccccccccccc… now)":              func(s *checkpoint.State) { s.DataDigest = "cccccccccccccc" },
-		"run/checkpoint-2 was trained with another loss program (sha256 bbbbbbbbbbbb… then, cccccccccccc… now)":  func(s *checkpoint.State) { s.ProgramDigest = "cccccccccccccc" },
-		"run/checkpoint-2 was trained with another tokenizer (sha256 dddddddddddd… then, cccccccccccc… now)":     func(s *checkpoint.State) { s.TokenizerDigest = "cccccccccccccc" },
-		"run/checkpoint-2 was trained with another chat template (sha256 eeeeeeeeeeee… then, cccccccccccc… now)": func(s *checkpoint.State) { s.TemplateDigest = "cccccccccccccc" },
-		"run/checkpoint-2 was trained on 40 records of its files, this run takes 39 of them":                     func(s *checkpoint.State) { s.Records = 39 },
+		"run/checkpoint-2 was trained on other data (sha256 aaaaaaaaaaaa… then, cccccccccccc… now)":                                     func(s *checkpoint.State) { s.DataDigest = "cccccccccccccc" },
+		"run/checkpoint-2 was trained with another loss program (sha256 bbbbbbbbbbbb… then, cccccccccccc… now)":                         func(s *checkpoint.State) { s.ProgramDigest = "cccccccccccccc" },
+		"run/checkpoint-2 was trained with another tokenizer (sha256 dddddddddddd… then, cccccccccccc… now)":                            func(s *checkpoint.State) { s.TokenizerDigest = "cccccccccccccc" },
+		"run/checkpoint-2 was trained with another chat template, or another day for it (sha256 eeeeeeeeeeee… then, cccccccccccc… now)": func(s *checkpoint.State) { s.TemplateDigest = "cccccccccccccc" },
+		"run/checkpoint-2 was trained on 40 records of its files, this run takes 39 of them":                                            func(s *checkpoint.State) { s.Records = 39 },
 		"run/checkpoint-2 is after 20 of the 40 records of an epoch in the order of data_seed 42; in the order of 7 some would be trained twice, and others never; give --data_seed 42, or resume at the end of an epoch": func(s *checkpoint.State) {
 			seed := uint64(7)
 			s.DataSeed = &seed

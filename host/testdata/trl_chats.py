@@ -1,8 +1,9 @@
 """Prints, as JSON, the ids and labels that TRL's trainers make of records with chats.
 
-Usage: trl_chats.py TOKENIZER JOBS, where JOBS is a file with a list of jobs: "trainer" (sft, dpo, kto or
-reward), "args" of its config, and "records". A job with "model" (and "ref_model") trains it for one step on all of its
-records at once, and has the loss of that step as its result. Made with transformers 5.23 and trl 1.16.
+Usage: trl_chats.py TOKENIZER JOBS, where JOBS is a file with a list of jobs: "trainer" (sft, dpo, kto, cpo, orpo
+or reward), "args" of its config, and "records". A job with "model" (and "ref_model") trains it for one step on all of its
+records at once, and has a "metric" of that step, such as its loss, as its result; a reward model is saved to "save" before, with the head that it
+got. Made with transformers 5.23 and trl 1.16.
 """
 
 import contextlib
@@ -20,6 +21,8 @@ import torch
 from datasets import Dataset
 from transformers import AutoTokenizer, LlamaConfig, LlamaForCausalLM, LlamaForSequenceClassification
 from trl import DPOConfig, DPOTrainer, KTOConfig, KTOTrainer, RewardConfig, RewardTrainer, SFTConfig, SFTTrainer
+from trl.experimental.cpo import CPOConfig, CPOTrainer
+from trl.experimental.orpo import ORPOConfig, ORPOTrainer
 
 
 def rows(trainer, dataset):
@@ -31,6 +34,8 @@ def rows(trainer, dataset):
             yield [answer(r["prompt_ids"], r[name]) for name in ("chosen_ids", "rejected_ids")]
         elif trainer == "kto":
             yield [answer(r["prompt_ids"], r["completion_ids"])]
+        elif trainer in ("cpo", "orpo"):
+            yield [{"ids": r[name + "_input_ids"], "labels": r[name + "_labels"]} for name in ("chosen", "rejected")]
         else:
             yield [{"ids": r[name], "labels": None} for name in ("chosen_ids", "rejected_ids")]
 
@@ -40,6 +45,12 @@ def answer(prompt, completion):
 
 
 def build(job, tokenizer):
+    if "save" in job:
+        torch.manual_seed(0)
+        model = LlamaForSequenceClassification.from_pretrained(job["model"], dtype=torch.float32, num_labels=1)
+        model.config.pad_token_id = tokenizer.pad_token_id
+        model.save_pretrained(job["save"])
+        return model
     if "model" in job:
         return LlamaForCausalLM.from_pretrained(job["model"], dtype=torch.float32)
     torch.manual_seed(0)
@@ -55,6 +66,8 @@ def prepare(tokenizer, job, folder):
         "sft": (SFTConfig, SFTTrainer),
         "dpo": (DPOConfig, DPOTrainer),
         "kto": (KTOConfig, KTOTrainer),
+        "cpo": (CPOConfig, CPOTrainer),
+        "orpo": (ORPOConfig, ORPOTrainer),
         "reward": (RewardConfig, RewardTrainer),
     }
     make_config, make_trainer = trainers[job["trainer"]]
@@ -71,7 +84,7 @@ def prepare(tokenizer, job, folder):
     )
     if "model" in job:
         trainer.train()
-        return next(entry["loss"] for entry in trainer.state.log_history if "loss" in entry)
+        return next(entry[job["metric"]] for entry in trainer.state.log_history if "loss" in entry)
     return list(rows(job["trainer"], trainer.train_dataset))
 
 
