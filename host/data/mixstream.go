@@ -96,9 +96,15 @@ func (s *MixedStream) nextSet() (int, error) {
 			return set, err
 		}
 		s.drawn.out[set] = true
-		if s.drawn.allOut() {
-			clear(s.drawn.out)
-			return s.drawn.next(), nil
+		if !s.drawn.allOut() {
+			continue
+		}
+		clear(s.drawn.out)
+		for _, stream := range s.streams {
+			if _, err := stream.atEnd(); err != nil { // which waits for the end after Seek
+				return 0, err
+			}
+			stream.beginNext()
 		}
 	}
 }

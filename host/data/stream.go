@@ -97,6 +97,15 @@ func (s *Stream) atEnd() (bool, error) {
 	return a.ends, a.err
 }
 
+// beginNext goes to the beginning of the next pass, at the end of one.
+func (s *Stream) beginNext() {
+	s.ahead.ends = false
+	if !s.drawn.read { // what is left of the pass was dropped
+		s.ahead.read.endPass()
+	}
+	s.begin(s.epoch + 1)
+}
+
 // draw takes the next example, and goes to the place behind it.
 func (s *Stream) draw() (Example, error) {
 	s.begun()
@@ -104,10 +113,7 @@ func (s *Stream) draw() (Example, error) {
 		e, place, err := s.ahead.next()
 		switch {
 		case errors.Is(err, errPassEnds):
-			if !s.drawn.read { // what is left of the pass was dropped
-				s.ahead.read.endPass()
-			}
-			s.begin(s.epoch + 1)
+			s.beginNext()
 			continue
 		case err != nil:
 			return Example{}, err
@@ -305,7 +311,6 @@ func (a *readAhead) next() (Example, source.Place, error) {
 	case a.err != nil:
 		return Example{}, source.Place{}, a.err
 	case a.ends:
-		a.ends = false
 		return Example{}, source.Place{}, errPassEnds
 	}
 	i := a.taken
