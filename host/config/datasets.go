@@ -284,8 +284,25 @@ func (r datasetReader) param(d *Dataset, key string, v any) {
 	d.Params[key] = Param{Value: v, Where: r.at(key).text}
 }
 
+// replaceDatasets lets files that a flag names stand instead of the data sets of the TOML
+// file: flags win.
+func (l *loader) replaceDatasets(s *Settings) {
+	entries := l.holding("datasets", "").at
+	for _, other := range []struct {
+		name string
+		set  bool
+	}{{"data_paths", len(s.DataPaths) > 0}, {"data_dir", s.DataDir != ""}} {
+		files := l.holding(other.name, "").at
+		if len(s.Datasets) > 0 && other.set && entries.flag == 0 && files.flag > 0 {
+			l.note(files, "%s replaces the data sets of %s", other.name, entries.text)
+			s.Datasets = nil
+		}
+	}
+}
+
 // checkDatasets checks the settings of data sets against each other.
 func (l *loader) checkDatasets(s *Settings) {
+	l.replaceDatasets(s)
 	has := len(s.Datasets) > 0
 	for _, other := range []struct {
 		name string

@@ -1,6 +1,8 @@
 package config_test
 
 import (
+	"os"
+	"path/filepath"
 	"testing"
 
 	"github.com/stretchr/testify/require"
@@ -45,4 +47,17 @@ func TestWeightsInOtherWords(t *testing.T) {
 	_, notices, err = config.Load("", []string{"--data_paths", "a", "--stopping_strategy", "all_exhausted"})
 	require.NoError(t, err)
 	require.Contains(t, notices[0], "stopping_strategy has no effect without weights")
+}
+
+// Files that a flag names stand instead of the data sets of the file, as flags win; the
+// other way round there is no telling.
+func TestFilesOfAFlagReplaceDataSets(t *testing.T) {
+	path := filepath.Join(t.TempDir(), "run.toml")
+	require.NoError(t, os.WriteFile(path, []byte("[[datasets]]\npath = \"b\"\nformatter = \"alpaca\"\n"), 0o666))
+	s, notices, err := config.Load(path, []string{"--data_paths", "a"})
+	require.NoError(t, err)
+	require.Equal(t, []config.Dataset{{Paths: []string{"a"}}}, s.Entries())
+	require.Equal(t, []string{"flag --data_paths: data_paths replaces the data sets of " + path + ":1:3"}, notices)
+	_, _, err = config.Load(path, []string{"--formatter", "messages"})
+	require.ErrorContains(t, err, "keep one")
 }
