@@ -59,7 +59,7 @@ func (c countingTokenizer) EncodeBatch(texts []string, special bool) ([][]int32,
 func judgedOptions(folder string) data.Options {
 	return data.Options{
 		Formatter:   inProcess("judged", judged{}),
-		Tokenizer:   pairs{new([]string)},
+		Tokenizer:   pairs{},
 		Tokenizing:  data.Tokenizing{MaxLength: 8, OnlyPredictAnswer: true, Before: []int32{1}, After: []int32{2}},
 		SharePrefix: true,
 		Cache:       data.Cache{Folder: folder, Key: []string{"judged", "pairs"}},

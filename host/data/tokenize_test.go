@@ -13,14 +13,17 @@ import (
 )
 
 // pairs is a tokenizer of two bytes a token, the last byte alone where they
-// are odd: "abc" is ab, c. It counts its calls and texts.
+// are odd: "abc" is ab, c. It keeps its texts where they are asked for, of one call at a
+// time.
 type pairs struct{ texts *[]string }
 
 func (p pairs) EncodeBatch(texts []string, special bool) ([][]int32, error) {
 	if special {
 		return nil, errors.New("want no special tokens")
 	}
-	*p.texts = append(*p.texts, texts...)
+	if p.texts != nil {
+		*p.texts = append(*p.texts, texts...)
+	}
 	ids := make([][]int32, len(texts))
 	for i, text := range texts {
 		for at := 0; at < len(text); at += 2 {
