@@ -88,13 +88,13 @@ func requireSame(t *testing.T, want, got *plugin.Component) {
 		require.Equal(t, p, got.Params[i])
 	}
 	if want.Kind == plugin.Formatter {
-		columns, err := want.Columns(ctx, nil)
+		records, err := want.Records(ctx, nil)
 		require.NoError(t, err)
-		others, err := got.Columns(ctx, nil)
+		others, err := got.Records(ctx, nil)
 		require.NoError(t, err)
-		require.Equal(t, columns, others)
+		require.Equal(t, records, others)
 		for _, values := range []map[string]any{nil, other(want.Params)} {
-			require.Equal(t, formatted(t, want, values, columns), formatted(t, got, values, columns))
+			require.Equal(t, formatted(t, want, values, records.Columns), formatted(t, got, values, records.Columns))
 		}
 		return
 	}

@@ -35,6 +35,15 @@ func (Formatter) Columns() []sdk.Column {
 	}
 }
 
+// Forms is the one kind of record that it reads.
+func (Formatter) Forms() []sdk.Form {
+	return []sdk.Form{{
+		Name:   "messages + answers + scores",
+		Fields: []sdk.FormField{{Name: "messages", Keys: []string{"role"}}, {Name: "answers"}, {Name: "scores"}},
+		Chat:   true,
+	}}
+}
+
 // Gives lists what Format sets.
 func (Formatter) Gives() []sdk.Output {
 	return []sdk.Output{{Name: "score", Role: sdk.ScoreRole}}
