@@ -31,21 +31,6 @@ func threeStreams(t *testing.T, m data.Mixing, buffer int) *data.MixedStream {
 	return s
 }
 
-// mixedTexts are the texts of the next examples.
-func mixedTexts(t *testing.T, s *data.MixedStream, count int) (texts []string) {
-	t.Helper()
-	examples, err := s.Next(count)
-	require.NoError(t, err)
-	for _, e := range examples {
-		var text []rune
-		for _, id := range e.Sequences[0].IDs {
-			text = append(text, rune(id))
-		}
-		texts = append(texts, string(text))
-	}
-	return texts
-}
-
 // Without replacement each pass over all streams has every record once, and a stream that
 // seeks to any cursor goes on as the other did.
 func TestMixedStreamsWithoutReplacement(t *testing.T) {
@@ -58,7 +43,7 @@ func TestMixedStreamsWithoutReplacement(t *testing.T) {
 			text, err := json.Marshal(s.Cursor())
 			require.NoError(t, err)
 			cursors = append(cursors, string(text))
-			texts = append(texts, mixedTexts(t, s, 1)...)
+			texts = append(texts, drawn(t, s, 1)...)
 		}
 		for pass := range slices.Chunk(texts, 75) {
 			require.Len(t, slices.Compact(slices.Sorted(slices.Values(pass))), 75)
@@ -70,7 +55,7 @@ func TestMixedStreamsWithoutReplacement(t *testing.T) {
 			var cursor data.Cursor
 			require.NoError(t, json.Unmarshal([]byte(cursors[at]), &cursor))
 			require.NoError(t, other.Seek(cursor))
-			require.Equal(t, texts[at:], mixedTexts(t, other, 150-at), "from %d", at)
+			require.Equal(t, texts[at:], drawn(t, other, 150-at), "from %d", at)
 		}
 	}
 }
@@ -79,7 +64,7 @@ func TestMixedStreamsWithoutReplacement(t *testing.T) {
 func TestMixedStreamsByWeight(t *testing.T) {
 	s := threeStreams(t, data.Mixing{Weights: []float64{0.1, 0, 0.9}, Stopping: data.FirstExhausted, Seed: 3}, 4)
 	counts := map[string]int{}
-	for _, text := range mixedTexts(t, s, 2000) {
+	for _, text := range drawn(t, s, 2000) {
 		counts[text[:3]]++ // q00 of the first set, q02 of the third
 	}
 	require.Zero(t, counts["q01"])

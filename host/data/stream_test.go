@@ -44,11 +44,16 @@ func streamWith(t *testing.T, files source.Files, with data.StreamOptions) *data
 }
 
 // drawn is the text of each of the next examples.
-func drawn(t *testing.T, s *data.Stream, count int) (texts []string) {
+func drawn(t *testing.T, s data.Batches, count int) []string {
 	t.Helper()
 	examples, err := s.Next(count)
 	require.NoError(t, err)
 	require.Len(t, examples, count)
+	return spelled(examples)
+}
+
+// spelled is the tokens of each example as text.
+func spelled(examples []data.Example) (texts []string) {
 	for _, e := range examples {
 		var text []rune
 		for _, id := range e.Sequences[0].IDs {

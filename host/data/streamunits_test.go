@@ -32,18 +32,11 @@ func unitsOf(t *testing.T, files source.Files, g data.Grouping) data.Batches {
 }
 
 // unit is the tokens of the pieces of the next unit, as text.
-func unit(t *testing.T, b data.Batches) (texts []string) {
+func unit(t *testing.T, b data.Batches) []string {
 	t.Helper()
 	examples, err := b.Next(1)
 	require.NoError(t, err)
-	for _, e := range examples {
-		var text []rune
-		for _, id := range e.Sequences[0].IDs {
-			text = append(text, rune(id))
-		}
-		texts = append(texts, string(text))
-	}
-	return texts
+	return spelled(examples)
 }
 
 // Every record is in one unit, or is cut into two, in every pass; no unit has more tokens

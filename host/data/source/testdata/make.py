@@ -184,6 +184,10 @@ def write_text(folder, rows):
             "a.jsonl": lambda path: frame.to_json(path, orient="records", lines=True),
             "a.json": lambda path: frame.to_json(path, orient="records", force_ascii=False),
             "indent.json": lambda path: frame.to_json(path, orient="records", indent=2),
+            "columns.json": lambda path: frame.to_json(path, orient="columns"),
+            "by_index.json": lambda path: frame.to_json(path, orient="index"),
+            "split.json": lambda path: frame.to_json(path, orient="split"),
+            "table.json": lambda path: frame.to_json(path, orient="table", index=False),
         }.items():
             path = os.path.join(folder, name + ending)
             write(path.removesuffix(".zst"))
