@@ -1,6 +1,7 @@
 package host
 
 import (
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -9,8 +10,11 @@ import (
 	"strings"
 	"time"
 
+	"llmhost/host/config"
 	"llmhost/host/data"
 	"llmhost/host/plugin"
+	"llmhost/host/task"
+	"llmhost/host/tokenizer"
 )
 
 // errNoCacheFolder is why there is no cache to speak of.
@@ -75,3 +79,45 @@ func bytesOf(files []data.CacheFile) (total int64) {
 
 // size writes a number of bytes for people.
 func size(n int64) string { return fmt.Sprintf("%.1f MB", float64(n)/1e6) }
+
+// dataCacheName is the folder of tokenised data in the user's cache.
+const dataCacheName = "data"
+
+// dataCache keeps tokens and surveys in the user's cache. Nothing is kept where there is
+// no such folder, or the formatter's code cannot be identified.
+func dataCache(s config.DataSettings, t *task.Task, tok *tokenizer.Tokenizer) data.Cache {
+	folder := plugin.DefaultCache()
+	code := t.Formatter.Plugin.Digest
+	if code == "" {
+		code = ownBuild()
+	}
+	params, err := json.Marshal(t.Params)
+	if folder == "" || code == "" || err != nil || s.TokenCacheGB == 0 {
+		return data.Cache{}
+	}
+	return data.Cache{
+		Folder:   filepath.Join(folder, dataCacheName),
+		MaxBytes: int64(s.TokenCacheGB * 1e9),
+		Key: []string{
+			t.Formatter.String(),
+			code,
+			string(params),
+			tok.Digest(),
+			fmt.Sprint(tok.Special(), tok.SplitsSpecial()),
+		},
+	}
+}
+
+// ownBuild identifies this build of the program, and with it the builtin
+// formatters, by its file's size and time; "" where it cannot.
+func ownBuild() string {
+	path, err := os.Executable()
+	if err != nil {
+		return ""
+	}
+	info, err := os.Stat(path)
+	if err != nil {
+		return ""
+	}
+	return fmt.Sprintf("%d bytes of %d", info.Size(), info.ModTime().UnixNano())
+}

@@ -4,13 +4,9 @@ import (
 	"context"
 	"crypto/sha256"
 	"encoding/hex"
-	"encoding/json"
 	"fmt"
 	"math"
-	"os"
-	"path/filepath"
 	"slices"
-	"strings"
 
 	"llmhost/host/config"
 	"llmhost/host/console"
@@ -18,11 +14,9 @@ import (
 	"llmhost/host/data/source"
 	"llmhost/host/model"
 	"llmhost/host/nn"
-	"llmhost/host/plugin"
 	"llmhost/host/rundir"
 	"llmhost/host/task"
 	"llmhost/host/tokenizer"
-	"llmhost/host/train"
 )
 
 // dataset is the data of a run, tokenised.
@@ -51,40 +45,11 @@ type dataset struct {
 	fullness    data.Fullness
 }
 
-// evalSet is one set of held-out examples; name is "" where it is the only one.
-type evalSet struct {
-	name  string
-	data  data.Set
-	sizes []int32 // of its examples, in tokens
-}
-
-// prefix begins the names of its metrics.
-func (s evalSet) prefix() string {
-	if s.name == "" {
-		return "eval_"
-	}
-	return "eval_" + s.name + "_"
-}
-
 // all are the training set and each evaluation set.
 func (d *dataset) all() []*data.Set {
 	sets := []*data.Set{&d.train}
 	for i := range d.eval {
 		sets = append(sets, &d.eval[i].data)
-	}
-	return sets
-}
-
-// evalSets are the evaluation sets as the loop goes through them.
-func (d dataset) evalSets(labels data.Labeler) []train.EvalSet {
-	var sets []train.EvalSet
-	for _, set := range d.eval {
-		sets = append(sets, train.EvalSet{
-			Name:    set.name,
-			Prefix:  set.prefix(),
-			Records: data.Pieces(set.data.Examples, set.sizes, d.batching.evaluation()),
-			Batches: data.InUnits(set.data.Examples, labels, set.sizes, d.batching.evaluation()),
-		})
 	}
 	return sets
 }
@@ -219,48 +184,6 @@ func (d *dataset) options(s config.Settings, set *task.Task, encoder bool) data.
 	return o
 }
 
-// dataCacheName is the folder of tokenised data in the user's cache.
-const dataCacheName = "data"
-
-// dataCache keeps tokens and surveys in the user's cache. Nothing is kept where there is
-// no such folder, or the formatter's code cannot be identified.
-func dataCache(s config.DataSettings, t *task.Task, tok *tokenizer.Tokenizer) data.Cache {
-	folder := plugin.DefaultCache()
-	code := t.Formatter.Plugin.Digest
-	if code == "" {
-		code = ownBuild()
-	}
-	params, err := json.Marshal(t.Params)
-	if folder == "" || code == "" || err != nil || s.TokenCacheGB == 0 {
-		return data.Cache{}
-	}
-	return data.Cache{
-		Folder:   filepath.Join(folder, dataCacheName),
-		MaxBytes: int64(s.TokenCacheGB * 1e9),
-		Key: []string{
-			t.Formatter.String(),
-			code,
-			string(params),
-			tok.Digest(),
-			fmt.Sprint(tok.Special(), tok.SplitsSpecial()),
-		},
-	}
-}
-
-// ownBuild identifies this build of the program, and with it the builtin
-// formatters, by its file's size and time; "" where it cannot.
-func ownBuild() string {
-	path, err := os.Executable()
-	if err != nil {
-		return ""
-	}
-	info, err := os.Stat(path)
-	if err != nil {
-		return ""
-	}
-	return fmt.Sprintf("%d bytes of %d", info.Size(), info.ModTime().UnixNano())
-}
-
 // loadTrain loads the training files, or opens them as streams.
 func (d *dataset) loadTrain(ctx context.Context, s config.Settings, start rundir.Start, t *task.Task) (err error) {
 	d.sets = trainSets(s, t)
@@ -363,72 +286,4 @@ func (d *dataset) describe(name string, set data.Set, how config.TokenSettings) 
 	}
 	d.report = append(d.report, d.around.count(s)...)
 	d.report = append(d.report, d.describeInvariants(s)...)
-}
-
-// loadEval makes the evaluation sets, each file apart, all together, or both.
-func (d *dataset) loadEval(ctx context.Context, s config.Settings, t *task.Task) error {
-	files := dataFiles(s, "eval_", s.EvalDataDir, s.EvalDataPaths)
-	files.Splits = []string{"validation", "eval", "dev", "valid", "test"}
-	if most := s.MaxEvalSamples; most > 0 && (files.Limit == 0 || most < files.Limit) {
-		files.Limit = most
-	}
-	if len(files.Paths) == 0 {
-		return nil
-	}
-	paths, err := files.List()
-	if err != nil {
-		return err
-	}
-	var sets []data.Set
-	for _, path := range paths {
-		one := files
-		one.Paths = []string{path}
-		by, err := t.ForEvaluation(ctx, s, path, firstOf(s, one))
-		if err != nil {
-			return err
-		}
-		set, err := data.Load(ctx, one, d.optionsOf(by))
-		if err != nil {
-			return err
-		}
-		d.noteFiles(set.Files)
-		d.describe("eval", set, s.TokenSettings)
-		if by != t {
-			d.report = append(d.report, "       "+by.Format.String())
-		}
-		sets = append(sets, set)
-	}
-	all := data.Join(sets...)
-	d.held = sourceRecords(all.Files)
-	if len(sets) == 1 || s.EvalDatasetMergeMode == "merge" {
-		d.eval = []evalSet{{name: "", data: all}}
-		return nil
-	}
-	for i, name := range setNames(paths) {
-		d.eval = append(d.eval, evalSet{name: name, data: sets[i]})
-	}
-	if s.EvalDatasetMergeMode == "both" {
-		d.eval = append(d.eval, evalSet{name: "all", data: all})
-	}
-	return nil
-}
-
-// setNames names an evaluation set after each file; no two names are the same, nor
-// that of the set of all files.
-func setNames(files []string) []string {
-	var names []string
-	for _, file := range files {
-		name := stem(file)
-		for n := 2; name == "all" || slices.Contains(names, name); n++ {
-			name = fmt.Sprintf("%s_%d", stem(file), n)
-		}
-		names = append(names, name)
-	}
-	return names
-}
-
-// stem is a file's name without folder and ending.
-func stem(path string) string {
-	name := filepath.Base(path)
-	return strings.TrimSuffix(name, filepath.Ext(name))
 }

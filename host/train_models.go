@@ -5,11 +5,9 @@ import (
 	"context"
 	"fmt"
 	"path/filepath"
-	"slices"
 	"strconv"
 
 	"llmhost/host/checkpoint"
-	"llmhost/host/classname"
 	"llmhost/host/config"
 	"llmhost/host/console"
 	"llmhost/host/data"
@@ -240,93 +238,6 @@ func (m *models) objective(t *task.Task) *objective.Objective {
 		o.Pad = m.policy.PadID
 	}
 	return o
-}
-
-// settleClasses settles which classes each head of the loss has.
-func settleClasses(s config.Settings, t *task.Task, src lm.Source, sets dataset, out *console.Console) ([]model.ClassHead, error) {
-	names := t.Program.Needs().Classes
-	config, err := model.ReadConfig(src.Weights)
-	if err != nil {
-		return nil, err
-	}
-	named := !t.PoolsLastToken && !model.IsEncoder(config.ModelType)
-	var wanted []lm.HeadClasses
-	for _, name := range names {
-		wanted = append(wanted, lm.HeadClasses{
-			Head:        name,
-			Coefficient: t.Program.CoefficientOf("logits." + name),
-			Named:       named,
-			Found:       foundClasses(sets.train.Survey, name),
-			Declared:    declaredClasses(sets.train, name),
-		})
-	}
-	heads, notes, err := lm.SettleClasses(src, wanted, sets.train.Survey.Heads(), s.IgnoreMismatched)
-	out.Notes(notes)
-	if err != nil || len(heads) == 0 {
-		return nil, err
-	}
-	for _, set := range sets.eval {
-		for i, name := range names {
-			if c, unseen := set.data.Survey.Unseen(name, heads[i].Labels); unseen {
-				out.Notef(
-					"%s: the class %q of %s is not among the trained classes; it and others like it count as wrong",
-					c.First,
-					c.Name,
-					name,
-				)
-			}
-		}
-	}
-	return heads, nil
-}
-
-// labelerOf numbers the classes of the loss's heads as the settled heads do.
-func labelerOf(t *task.Task, heads []model.ClassHead) data.Labeler {
-	classes := map[string][]string{}
-	for i, name := range t.Program.Needs().Classes {
-		classes[name] = heads[i].Labels
-	}
-	return data.NewLabeler(classes)
-}
-
-// foundClasses are the classes that the surveyed examples have under a head.
-func foundClasses(s data.Survey, head string) (found []lm.FoundClass) {
-	for _, name := range s.ClassNames(head) {
-		first := slices.IndexFunc(s.Classes[head], func(c data.Class) bool { return c.Name == name })
-		found = append(found, lm.FoundClass{
-			Name:  name,
-			First: first,
-			At:    s.Classes[head][first].First.String(),
-		})
-	}
-	return found
-}
-
-// declaredClasses are the classes of a head in the order in which the files declare them:
-// those of the one ClassLabel that has all classes found; nil where there is none, or the
-// files do not agree.
-func declaredClasses(set data.Set, head string) (declared []string) {
-	found := set.Survey.ClassNames(head)
-	for _, file := range set.Files {
-		fits := 0
-		for _, names := range file.Classes {
-			classes := make([]string, len(names))
-			for i, name := range names {
-				classes[i] = classname.Of(name)
-			}
-			if slices.ContainsFunc(found, func(class string) bool { return !slices.Contains(classes, class) }) {
-				continue
-			}
-			if fits++; declared != nil && !slices.Equal(declared, classes) {
-				return nil
-			}
-			declared = classes
-		}
-		if fits == 0 {
-			return nil
-		}
-	}
-	return declared
 }
 
 // calibrationBins are the numbers of bins that rewards are measured with.
