@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"os"
 	"os/exec"
+	"os/signal"
 	"path/filepath"
 	"strings"
 	"syscall"
@@ -12,9 +13,9 @@ import (
 	"time"
 	"unicode/utf8"
 
-	"llmhost/host/plugin/worker"
-
 	"github.com/stretchr/testify/require"
+
+	"llmhost/host/plugin/worker"
 )
 
 // asProgram asks a child of the test, in its environment, to be the program.
@@ -24,6 +25,7 @@ func TestMain(m *testing.M) {
 	if os.Getenv(asProgram) != "" || worker.Asked(os.Args) {
 		main()
 	}
+	signal.Notify(make(chan os.Signal, 1), syscall.SIGHUP) // under nohup, programs that tests start would ignore it too
 	os.Exit(m.Run())
 }
 
