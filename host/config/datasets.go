@@ -185,10 +185,10 @@ func (l *loader) checkWeights(s *Settings) {
 		name, weights = "data_weights", s.DataWeights
 		switch {
 		case s.DataDir != "":
-			l.refuse(name, "has %d weights, and data_dir is one folder; write its files into data_paths, or several under [[datasets]]", n)
+			l.refuse(name, "is a list of %d, and data_dir is one folder; write its files into data_paths, or several under [[datasets]]", n)
 			return
 		case n != len(s.DataPaths):
-			l.refuse(name, "has %d weights, and data_paths has %d entries; want one weight for each entry", n, len(s.DataPaths))
+			l.refuse(name, "is a list of %d, and data_paths is one of %d; want one weight for each entry", n, len(s.DataPaths))
 			return
 		case s.MaxTrainSamples > 0:
 			l.refuse(name, "draws from each set, and max_train_samples takes the first records of all together; write max_samples in an entry of [[datasets]]")

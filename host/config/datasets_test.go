@@ -12,11 +12,11 @@ import (
 
 func TestWeightsOfDataSets(t *testing.T) {
 	for _, c := range []struct{ text, want string }{
-		{"data_paths = [\"a\", \"b\"]\ndata_weights = [1, 2, 3]", "x:2:1: data_weights has 3 weights, and data_paths has 2 entries; want one weight for each entry"},
+		{"data_paths = [\"a\", \"b\"]\ndata_weights = [1, 2, 3]", "x:2:1: data_weights is a list of 3, and data_paths is one of 2; want one weight for each entry"},
 		{"data_paths = [\"a\", \"b\"]\ndata_weights = [0, 0.0]", "x:2:1: data_weights has weights that are all 0, so that nothing would be drawn; want one above 0"},
 		{"data_paths = [\"a\", \"b\"]\ndata_weights = [1, 0]\nstopping_strategy = \"all_exhausted\"", `x:2:1: data_weights has weight 0 at place 2, and stopping_strategy "all_exhausted" waits until all sets are exhausted, which that never is; leave the set out, or write first_exhausted`},
 		{"data_paths = [\"a\"]\ndata_weights = [\"half\"]", `x:2:1: data_weights has the string "half" at place 1; want a list of numbers`},
-		{"data_dir = \"a\"\ndata_weights = [1]", "x:2:1: data_weights has 1 weights, and data_dir is one folder; write its files into data_paths, or several under [[datasets]]"},
+		{"data_dir = \"a\"\ndata_weights = [1]", "x:2:1: data_weights is a list of 1, and data_dir is one folder; write its files into data_paths, or several under [[datasets]]"},
 		{"datasets = [{path = \"a\", weight = 1}, {path = \"b\"}]", "x:1:1: datasets has 2 entries, and entry 2 has no weight while others have; want one for each, or for none"},
 		{"datasets = [{path = \"a\"}, {path = \"b\", weight = \"x\"}]", `x:1:40: datasets 2: weight is the string "x"; want a number`},
 		{"datasets = \"a\"", `x:1:1: datasets is the string "a"; want a list of tables, each under [[datasets]] with path`},
