@@ -188,7 +188,7 @@ func (c *checking) format(ctx context.Context) error {
 		err = fmt.Errorf("%d results for %d rows", len(results), len(rows))
 	}
 	if err != nil {
-		return fmt.Errorf("%s to %s: formatter %s: %w", items[0].Position, items[len(items)-1].Position, c.formatter.Name, err)
+		return fmt.Errorf("%s: formatter %s: %w", items[0].Position.To(items[len(items)-1].Position), c.formatter.Name, err)
 	}
 	for i, item := range items {
 		item.Refused = results[i].Err

@@ -62,7 +62,7 @@ func (how Tokenizing) encodeChats(examples []Formatted) (chatSet, error) {
 	}
 	encoded, err := how.Chats.EncodeChats(groups)
 	if err != nil {
-		return nil, fmt.Errorf("%s to %s: %w", from[0], from[len(from)-1], err)
+		return nil, fmt.Errorf("%s: %w", from[0].To(from[len(from)-1]), err)
 	}
 	set := chatSet{}
 	for i, group := range groups {

@@ -98,5 +98,5 @@ func TestChatErrors(t *testing.T) {
 	_, err := data.Tokenize([]data.Formatted{example(sdk.Candidate{Chat: dialog("a", "b")}), bad}, characters{}, data.Tokenizing{MaxLength: 9, Chats: spelling{}})
 	require.EqualError(t, err, "a.jsonl:1: messages[0] is bad")
 	_, err = data.Tokenize([]data.Formatted{bad}, characters{}, data.Tokenizing{MaxLength: 9, Chats: spelling{errors.New("no chat template")}})
-	require.EqualError(t, err, "a.jsonl:1 to a.jsonl:1: no chat template")
+	require.EqualError(t, err, "a.jsonl:1: no chat template")
 }

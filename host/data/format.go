@@ -323,15 +323,14 @@ func (p *portion) failed(formatter string, err error) error {
 	var located interface{ AtRow() int }
 	if errors.As(err, &located) && located.AtRow() >= 0 && located.AtRow() < len(p.positions) {
 		return fmt.Errorf(
-			"%s: formatter %s: %w (in the batch %s to %s)",
+			"%s: formatter %s: %w (in the batch %s)",
 			p.positions[located.AtRow()],
 			formatter,
 			err,
-			first,
-			last,
+			first.To(last),
 		)
 	}
-	return fmt.Errorf("%s to %s: formatter %s: %w", first, last, formatter, err)
+	return fmt.Errorf("%s: formatter %s: %w", first.To(last), formatter, err)
 }
 
 // take collects the results of a portion, in the order of its records.

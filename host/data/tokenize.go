@@ -75,7 +75,7 @@ func (how Tokenizing) located(examples []Formatted, tokenizer Tokenizer, err err
 			return fmt.Errorf("%s: %w", e.Source, alone)
 		}
 	}
-	return fmt.Errorf("%s to %s: %w", examples[0].Source, examples[len(examples)-1].Source, err)
+	return fmt.Errorf("%s: %w", examples[0].Source.To(examples[len(examples)-1].Source), err)
 }
 
 // check refuses a length that holds nothing of a text.

@@ -263,6 +263,9 @@ func feeds(gives []sdk.Output, loss *plugin.Trace) bool {
 
 // noneReads is the error of a record that no formatter of the task reads.
 func (t *Task) noneReads(first source.Record, own *reader, others []*reader) error {
+	if _, err := first.Fields(); err != nil {
+		return err // no formatter reads it, whatever its fields
+	}
 	_, err := first.Row(own.component.Name, t.names.columns(own.columns))
 	said := fmt.Sprintf("%s: the record has the fields %s, and formatter %s finds %s",
 		first.Position(), fieldList(first), own.component.Name, closest(first, own, t.names))

@@ -116,6 +116,7 @@ func TestNoFormatterIsFound(t *testing.T) {
 		{"unknown fields", "sft", nil, []string{`{"question": "a", "reply": "b"}`},
 			`^a.jsonl:1: field "prompt" missing; promptanswer needs it as a string; the record has "question", "reply"; no other builtin formatter that gives what task sft reads takes it: alpaca finds no "instruction" and no "output"; .*messages finds no "messages"; .*; give the fields' names in \[columns\], or set formatter$`},
 		{"a score that would not be read", "sft", nil, []string{`{"texts": ["a", "b"], "scores": [1, 0]}`}, `takes it: alpaca finds .*; plain_text finds .*; messages finds .*; prompt_completion finds .*; alpaca_chat finds .*; sharegpt finds no "conversations"; give`},
+		{"no record at all", "sft", nil, []string{`"hi"`}, `^a.jsonl:1:1: found '"'; want an object$`},
 		{"messages for a task of pairs", "dpo", nil, []string{`{"messages": ` + dialog + `}`}, `^a.jsonl:1: the record has the fields "messages", and formatter chosen_rejected finds no "texts" and no "scores"; no other .*chat_pairs finds no "chosen" and no "rejected"; `},
 		{"texts where messages are wanted", "sft", nil, []string{`{"messages": ["hi", "hello"]}`}, `messages finds "messages" is no object and no list of objects with role; `},
 		{"another kind in another file", "sft", nil, []string{`{"messages": ` + dialog + `}`, `{"conversations": ` + turns + `}`},

@@ -1,6 +1,7 @@
 package source
 
 import (
+	"bytes"
 	"fmt"
 	"io"
 	"os"
@@ -77,6 +78,9 @@ func (in *input) recognise() (err error) {
 	in.kind = kindOf(in.path, in.head)
 	if in.pack != unpacked && in.kind == parquetKind {
 		return fmt.Errorf("Parquet inside %s, which can be read from its end alone; decompress the file, for Parquet compresses by itself", in.pack)
+	}
+	if in.kind == nil && bytes.IndexByte(in.head, 0) >= 0 {
+		return fmt.Errorf("neither text nor another kind of data file; want one of %s", endingNames())
 	}
 	if in.kind == nil {
 		return fmt.Errorf("text of an unknown kind; name it .txt if each line is a text, else write one of %s", endingNames())

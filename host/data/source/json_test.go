@@ -107,6 +107,7 @@ func TestReadingStopsEarly(t *testing.T) {
 func TestBadFiles(t *testing.T) {
 	for _, c := range []struct{ name, file, content, sentence string }{
 		{"unknown kind", "a.dat", "q\nx\n", `a.dat: text of an unknown kind; name it .txt if each line is a text, else write one of .arrow, .arrows, .csv, .feather, .ipc, .json, .jsonl, .ndjson, .parquet, .pq, .tab, .tsv or .txt`},
+		{"no text", "a.png", "\x89PNG\r\n\x1a\n\x00\x00\x00\rIHDR", `a.png: neither text nor another kind of data file; want one of .arrow, .arrows, .csv, .feather, .ipc, .json, .jsonl, .ndjson, .parquet, .pq, .tab, .tsv or .txt`},
 		{"empty", "a.jsonl", " \n\n", "a.jsonl: no record in this file"},
 		{"empty .json", "a.json", "", "a.json: no record in this file"},
 		{"empty array", "a.json", "[ ]", "a.json: no record in this file"},

@@ -19,6 +19,14 @@ func (p Position) String() string {
 	return p.File + ":" + strconv.Itoa(p.Line)
 }
 
+// To names the records from p to another: both, or one where they are the same.
+func (p Position) To(last Position) string {
+	if p == last {
+		return p.String()
+	}
+	return p.String() + " to " + last.String()
+}
+
 // Place is where reading can begin without reading what is before: between two
 // records of a list of files. Its zero value is the beginning of the first file.
 // It is plain data, to be kept in a checkpoint as JSON and compared with ==. It

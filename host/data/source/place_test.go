@@ -116,4 +116,7 @@ func TestPosition(t *testing.T) {
 	}
 	require.Equal(t, "a:"+strconv.Itoa(2), source.Position{File: "a", Line: 2}.String())
 	require.Equal(t, "a: row 3", source.Position{File: "a", Row: 3}.String())
+	first, last := source.Position{File: "a", Line: 2}, source.Position{File: "b", Row: 3}
+	require.Equal(t, "a:2 to b: row 3", first.To(last))
+	require.Equal(t, "a:2", first.To(first))
 }
