@@ -25,14 +25,14 @@ its tests need nothing but Python; only serve needs grpcio and cryptography.
 from .chat import Chat, Message, message, messages
 from .components import CLASS_HEAD, LM_HEAD, SCORE_HEAD, Component, Formatter, Loss, Param, Plugin, Pooling, Task, param
 from .graph import Graph, Metric, Objective, State, Tensor, Term, f32, i64, maximum, minimum, ones_like, where, zeros_like
-from .rows import Candidate, Column, Drop, Example, Output
+from .rows import Candidate, Column, Drop, Example, Form, Output
 from .serving import claim_output, serve
 from .server import Server
 
 claim_output()  # here, before the plugin's own code can print anything
 
 __all__ = [
-    "CLASS_HEAD", "LM_HEAD", "SCORE_HEAD", "Candidate", "Chat", "Column", "Component", "Drop", "Example", "Formatter", "Graph", "Loss",
+    "CLASS_HEAD", "LM_HEAD", "SCORE_HEAD", "Candidate", "Chat", "Column", "Component", "Drop", "Example", "Form", "Formatter", "Graph", "Loss",
     "Message", "Metric", "Objective", "Output", "Param", "Plugin", "Pooling", "Server", "State", "Task", "Tensor", "Term", "f32", "i64", "maximum",
     "message", "messages", "minimum", "ones_like", "param", "serve", "where", "zeros_like",
 ]

@@ -128,6 +128,7 @@ class Formatter(Component):
     kind = "formatter"
     columns = ()  # of Column; a property, where they depend on parameters
     gives = None  # of Output: what the examples have; a property likewise, None says nothing
+    forms = None  # of Form: the kinds of records that it reads; None is one, its required columns
     allow = {}  # as that of Objective
 
     def format(self, row):

@@ -35,6 +35,26 @@ class Column:
         return said
 
 
+class Form:
+    """A kind of record that a formatter reads, by which llmhost recognises the records
+    of a file: they have all of the fields. fields are names of columns, or pairs of a
+    name and of keys that the object in that field has, or the first object of the list
+    in it. chat says that its examples are chats. without are fields, of this
+    formatter or any, that make a record another kind."""
+
+    def __init__(self, name, fields, *, chat=False, without=()):
+        self.name, self.chat, self.without = name, chat, list(without)
+        self.fields = [(f, ()) if isinstance(f, str) else f for f in fields]
+
+    def describe(self):
+        said = {"name": self.name, "fields": [{"name": name, "keys": list(keys)} if keys else {"name": name} for name, keys in self.fields]}
+        if self.chat:
+            said["chat"] = True
+        if self.without:
+            said["without"] = self.without
+        return said
+
+
 class Output:
     """A column or label that a formatter gives. kind is column (one number a
     candidate), example_column or label. padding is what a column holds for a

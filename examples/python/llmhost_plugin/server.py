@@ -23,6 +23,8 @@ def records(formatter):
     said = {"columns": [c.describe() for c in formatter.columns]}
     if formatter.gives is not None:
         said["gives"] = [o.describe() for o in formatter.gives]
+    if formatter.forms is not None:
+        said["forms"] = [f.describe() for f in formatter.forms]
     if formatter.allow:
         said["allow"] = formatter.allow
     return said

@@ -1,7 +1,7 @@
 """A data format of chats in Python: a conversation, its possible answers and their
 scores. The plugin ranked_chats in Go gives the same examples."""
 
-from llmhost_plugin import Chat, Column, Drop, Formatter, Output, Plugin, Task, message, messages, param, serve
+from llmhost_plugin import Chat, Column, Drop, Form, Formatter, Output, Plugin, Task, message, messages, param, serve
 
 
 class RankedChats(Formatter):
@@ -19,6 +19,7 @@ class RankedChats(Formatter):
         Column("tools", "json", doc="a list of the tools that the assistant may call", examples=[[{"type": "function", "function": {"name": "bark"}}]]),
     )
     gives = (Output("score", role="score"),)
+    forms = (Form("messages + answers + scores", [("messages", ["role"]), "answers", "scores"], chat=True),)
 
     def format(self, row):
         prompt, answers, scores = messages(row["messages"]), row["answers"], row["scores"]
