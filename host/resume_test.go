@@ -475,7 +475,7 @@ func TestResumeIsRefusedWhereItCouldNotBeExact(t *testing.T) {
 		want   string
 	}{
 		{"threads", func(s *config.Settings) { s.Threads = 1 }, at + " was trained with 2 threads, this run has 1, and the last bits of its numbers would differ; give --threads 2, or --allow_thread_count_change"},
-		{"data", func(s *config.Settings) { s.DataPaths = []string{other} }, at + " was trained on other data (sha256 " + short(sha(data)) + "… then, " + short(sha(digest(t, other))) + "… now); give the same data_paths, or --overwrite_output_dir to start from scratch"},
+		{"data", func(s *config.Settings) { s.DataPaths = []string{other} }, at + " was trained on other data (sha256 " + short(sha(data)) + "… then, " + short(sha(digest(t, other))) + "… now): " + other + " was not among its files, " + whole.DataPaths[0] + " is missing now; give the same data_paths, or --overwrite_output_dir to start from scratch"},
 		{"loss", func(s *config.Settings) {
 			s.Params = map[string]config.Param{"length_penalty": {Value: 0.5, Where: "run.toml:3:1"}}
 		}, at + " was trained with another loss program (sha256 " + short(program) + "… then, "},

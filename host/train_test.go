@@ -238,6 +238,14 @@ func TestTrain(t *testing.T) {
 	require.InDelta(t, last(t, s.OutputDir, "eval_loss"), began, 1e-6, "the model saved is the model trained")
 }
 
+// dataRecord is a data file as run.json lists it.
+func dataRecord(t *testing.T, path string) rundir.SourceRecord {
+	t.Helper()
+	info, err := os.Stat(path)
+	require.NoError(t, err)
+	return rundir.SourceRecord{Path: path, SHA256: digest(t, path), Bytes: info.Size()}
+}
+
 func TestRecord(t *testing.T) {
 	s := ranking(t)
 	s.Params = map[string]config.Param{"rrhf_weight": {Value: int64(2), Where: "x"}}
@@ -248,8 +256,8 @@ func TestRecord(t *testing.T) {
 	require.Equal(t, digest(t, s.OutputDir, "model.safetensors"), r.FinalSHA256)
 	require.Equal(t, rundir.SourceRecord{Path: s.Model, SHA256: digest(t, s.Model, "model.safetensors")}, r.Model)
 	require.Equal(t, rundir.SourceRecord{Path: s.Model, SHA256: digest(t, s.Model, "tokenizer.json")}, r.Tokenizer)
-	require.Equal(t, []rundir.SourceRecord{{Path: s.DataPaths[0], SHA256: digest(t, s.DataPaths[0])}}, r.Data)
-	require.Equal(t, []rundir.SourceRecord{{Path: s.EvalDataPaths[0], SHA256: digest(t, s.EvalDataPaths[0])}}, r.EvalData)
+	require.Equal(t, []rundir.SourceRecord{dataRecord(t, s.DataPaths[0])}, r.Data)
+	require.Equal(t, []rundir.SourceRecord{dataRecord(t, s.EvalDataPaths[0])}, r.EvalData)
 	binary, err := os.Executable()
 	require.NoError(t, err)
 	require.Equal(t, digest(t, binary), r.Binary)

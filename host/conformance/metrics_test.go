@@ -103,6 +103,7 @@ func checkRewardMetrics(t *testing.T, f fixtures, name string) {
 		"column.score":          tensor.Of(tensor.CPU, scores, rows, candidates),
 		"candidate_mask":        tensor.Of(tensor.CPU, real, rows, candidates),
 		"example_column.weight": tensor.Of(tensor.CPU, weights),
+		"example_column.margin": tensor.Of(tensor.CPU, make([]float64, len(weights))),
 	})
 	for _, e := range calibration.Errors() {
 		got[fmt.Sprintf("calibration_ECE_bin%d", e.Bins)] = e.ECE

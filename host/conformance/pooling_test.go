@@ -91,6 +91,7 @@ func requireRewards(t *testing.T, c poolingSide, kind string, eos int64, m *mode
 	t.Helper()
 	objective := objective.New(trace(t, plugin.Loss, "reward", nil), tensor.CPU, tensor.Float32)
 	objective.Pooling, objective.EOS = trace(t, plugin.Pooling, kind, nil), eos
+	objective.Optional = optional
 	mean := slices.IndexFunc(objective.Program().Metrics, func(m program.Metric) bool { return m.Name == "mean_reward" })
 	for i, row := range examples(map[string]array{"input_ids": c.IDs, "attention_mask": c.Mask}) {
 		row.Columns["score"] = []float64{0}

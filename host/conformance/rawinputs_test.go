@@ -222,6 +222,7 @@ func (in *rawInputs) numbers() {
 		weights = in.get("weights").values
 	}
 	in.Inputs["example_column.weight"] = tensor.Of(tensor.CPU, weights)
+	in.Inputs["example_column.margin"] = tensor.Of(tensor.CPU, make([]float64, len(weights))) // no case has one
 	for name, key := range map[string]string{"reward": "rewards", "lm_mask": "lm_mask"} {
 		if in.golden.Has("in." + key) {
 			if a := in.get(key); len(a.shape) == 1 {
