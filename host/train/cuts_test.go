@@ -57,6 +57,7 @@ func everything(lists bool) []data.Example {
 		e := &examples[i]
 		e.Labels = map[string]int64{"label": int64(i % 3), "other": []int64{0, data.Ignore, 1}[i%3]}
 		e.ExampleColumns["reward"], e.ExampleColumns["lm_mask"] = rng.NormFloat64(), float64(i%2)
+		e.ExampleColumns["margin"] = float64(i%3) / 4
 		e.Columns["score"] = nil
 		for range e.Sequences {
 			e.Columns["score"] = append(e.Columns["score"], rng.Float64()-0.3)
