@@ -37,7 +37,7 @@ func (f *formatter) records() error {
 		return fmt.Errorf("%w, on generated records such as %s", err, f.show(tried[0]))
 	}
 	n := len(read) + len(made)
-	f.good = slices.Concat(accepted(tried[:n], results, wanted), accepted(examples, results[n:], wantedExamples))
+	f.good = slices.Concat(accepted(tried[:n], results, wanted), covering(accepted(examples, results[n:], len(examples)), wantedExamples))
 	f.breaches(tried, results)
 	f.refused(examples, results[n:])
 	f.Note = fmt.Sprintf("%d of %d records become examples", countGood(results), len(tried))
@@ -80,6 +80,29 @@ func accepted(tried []record, results []sdk.Result, most int) (good []record) {
 		}
 	}
 	return good
+}
+
+// covering are some of the records: first those with a column that none before has, so
+// that each form of a formatter that reads several is among them.
+func covering(records []record, most int) (some []record) {
+	seen := map[int]bool{}
+	var others []record
+	for _, r := range records {
+		adds := false
+		for i, cell := range r.cells {
+			adds = adds || cell.Type != 0 && !seen[i]
+		}
+		if !adds {
+			others = append(others, r)
+			continue
+		}
+		for i, cell := range r.cells {
+			seen[i] = seen[i] || cell.Type != 0
+		}
+		some = append(some, r)
+	}
+	some = append(some, others...)
+	return some[:min(most, len(some))]
 }
 
 // refused reports if none of the columns' declared examples gives an example.
