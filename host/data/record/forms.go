@@ -98,6 +98,15 @@ func (m meaning) single() (answer, error) {
 	return answer{}, fmt.Errorf("there are %d answers, and this form has a place for one; --best takes the best of them", len(m.answers))
 }
 
+// turns are all turns: the prompt, and the one answer where there is any.
+func (m meaning) turns() ([]message, error) {
+	if len(m.answers) == 0 {
+		return m.prompt, nil
+	}
+	a, err := m.single()
+	return slices.Concat(m.prompt, a.messages), err
+}
+
 // Best leaves the answer with the highest score, the first of several.
 func (f Form) Best() Form {
 	write := f.write

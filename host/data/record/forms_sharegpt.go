@@ -67,13 +67,9 @@ func (m meaning) conversations(messages []message) (head, tail Record, err error
 }
 
 func writeShareGPT(m meaning) ([]Record, error) {
-	all := slices.Clone(m.prompt)
-	if len(m.answers) > 0 {
-		a, err := m.single()
-		if err != nil {
-			return nil, err
-		}
-		all = append(all, a.messages...)
+	all, err := m.turns()
+	if err != nil {
+		return nil, err
 	}
 	head, tail, err := m.conversations(all)
 	return []Record{append(head, tail...)}, err

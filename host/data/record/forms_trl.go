@@ -7,13 +7,8 @@ import (
 )
 
 func writeMessages(m meaning) ([]Record, error) {
-	all := slices.Clone(m.prompt)
-	switch len(m.answers) {
-	case 0:
-	case 1:
-		all = append(all, m.answers[0].messages...)
-	default:
-		_, err := m.single()
+	all, err := m.turns()
+	if err != nil {
 		return nil, err
 	}
 	if m.plain { // a text that is a dialog becomes its turns
@@ -135,13 +130,9 @@ func writeOpenAI(m meaning) (all []Record, err error) {
 
 // writeText writes all turns of a chat, an answer or not.
 func writeText(m meaning) ([]Record, error) {
-	turns := slices.Clone(m.prompt)
-	if len(m.answers) > 0 {
-		a, err := m.single()
-		if err != nil {
-			return nil, err
-		}
-		turns = append(turns, a.messages...)
+	turns, err := m.turns()
+	if err != nil {
+		return nil, err
 	}
 	if m.plain {
 		var text string
