@@ -26,13 +26,6 @@ type Records struct {
 	Allow   map[string]string // checks that it fails on purpose, with the reasons
 }
 
-// Columns asks a fresh plugin for the columns that the formatter reads with
-// settled parameters.
-func (c *Component) Columns(ctx context.Context, values map[string]any) ([]sdk.Column, error) {
-	records, err := c.Records(ctx, values)
-	return records.Columns, err
-}
-
 // Records asks a fresh plugin what the formatter reads and gives with settled
 // parameters.
 func (c *Component) Records(ctx context.Context, values map[string]any) (Records, error) {
